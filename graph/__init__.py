@@ -1,0 +1,1 @@
+"""The GraphQL API: what a client sees."""

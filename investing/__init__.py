@@ -1,0 +1,1 @@
+"""What an investor may do: rules and services."""
