@@ -1,0 +1,50 @@
+"""Top-level errors, each with its `extensions.code`. Expected failures of a mutation are userErrors instead."""
+
+from typing import ClassVar
+
+from graphql import GraphQLError
+
+
+class CodedError(GraphQLError):
+    """An error whose message and code are meant for the client; anything else is masked."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message, extensions={"code": self.code, **facts})
+
+
+class Unauthenticated(CodedError):
+    """No login, or one that is no longer good."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str = "Log in to do this.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(CodedError):
+    """A login that may not do this."""
+
+    code = "FORBIDDEN"
+
+    def __init__(self, message: str = "You may not do this.") -> None:
+        super().__init__(message)
+
+
+class BadUserInput(CodedError):
+    """Arguments that no retry will make good."""
+
+    code = "BAD_USER_INPUT"
+
+
+class QueryTooComplex(CodedError):
+    """A document that costs more than one operation may."""
+
+    code = "QUERY_TOO_COMPLEX"
+
+
+class TimedOut(CodedError):
+    """The operation took longer than it may."""
+
+    code = "TIMEOUT"
