@@ -1,0 +1,1 @@
+"""Accounts and the summary of a user."""

@@ -1,0 +1,1 @@
+"""Users, logins, refresh tokens, keys and the audit log."""

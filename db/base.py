@@ -1,0 +1,75 @@
+"""What all tables share: names of constraints, column types, the owner in every key."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, MetaData, Numeric, Text, Uuid, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from db.ids import uuid7
+
+Money = Annotated[Decimal, mapped_column(Numeric(28, 10))]
+"""An amount, a price or a quantity: 28 digits, 10 of them after the point."""
+
+Created = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]
+
+
+class Base(DeclarativeBase):
+    """Every table of Graphfolio."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {
+        str: Text,
+        UUID: Uuid,
+        datetime: DateTime(timezone=True),
+        Decimal: Numeric(28, 10),
+        dict[str, Any]: JSONB,
+    }
+
+
+class Owned:
+    """A row of one user's. Its key starts with the owner, and row-level security compares just that."""
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-2)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-1)
+    created_at: Mapped[Created] = mapped_column(sort_order=98)
+
+
+class Updated:
+    """A row that changes; a trigger keeps the time."""
+
+    updated_at: Mapped[Created] = mapped_column(sort_order=99)
+
+
+def of_owner(column: str, table: str, *, cascade: bool = True) -> ForeignKeyConstraint:
+    """A foreign key to a row of the same owner; nothing can point at another owner's row."""
+    return ForeignKeyConstraint(
+        ["owner_id", column], [f"{table}.owner_id", f"{table}.id"], ondelete="CASCADE" if cascade else None
+    )
+
+
+def of_user() -> ForeignKeyConstraint:
+    """A foreign key to the user who owns the row."""
+    return ForeignKeyConstraint(["owner_id"], ["users.id"], ondelete="CASCADE")
+
+
+def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+    """A check that the column holds a word of the vocabulary."""
+    return CheckConstraint(f"{column} IN ({_quoted(words)})", name=column)
+
+
+def _quoted(words: Iterable[StrEnum]) -> str:
+    return ", ".join(f"'{word}'" for word in words)

@@ -1,0 +1,23 @@
+"""One text for each value: what a client reads is the same whichever way it was reached."""
+
+import datetime as dt
+from decimal import Decimal
+
+
+def decimal_text(value: str) -> str:
+    """PostgreSQL's text of a numeric, without trailing zeros: '12.3400000000' is '12.34'."""
+    if "." not in value:
+        return value
+    return value.rstrip("0").rstrip(".")
+
+
+def decimal(value: Decimal) -> str:
+    """A Decimal in the same text: no exponent, no trailing zeros, no minus before zero."""
+    if value == 0:
+        return "0"
+    return decimal_text(format(value, "f"))
+
+
+def instant(value: dt.datetime) -> str:
+    """RFC 3339 in UTC, always with six digits of the second: '2024-05-01T12:00:00.000000Z'."""
+    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,1 @@
+"""Instruments, price bars, quotes and watchlists."""

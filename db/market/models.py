@@ -1,0 +1,97 @@
+"""Tables of the market, which belong to nobody, and the watchlists, which belong to somebody."""
+
+import datetime as dt
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, Created, Money, Owned, Updated, of_owner, of_user, one_of
+from db.ids import uuid7
+from db.vocabulary import AssetClass
+
+
+class Instrument(Updated, Base):
+    """Something that can be held.
+
+    `prices_adjusted` says that its closes are adjusted for splits and dividends already, so that neither
+    may be booked on top of them.
+    """
+
+    __tablename__ = "instruments"
+    __table_args__ = (
+        one_of("asset_class", AssetClass),
+        CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+        CheckConstraint("symbol ~ '^[A-Z0-9][A-Z0-9.^=_-]{0,31}$'", name="symbol"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    symbol: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    asset_class: Mapped[str]
+    currency: Mapped[str]
+    exchange: Mapped[str | None]
+    prices_adjusted: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[Created] = mapped_column(sort_order=98)
+
+
+class PriceBar(Base):
+    """One instrument on one day. Prices in the instrument's currency, volume in shares."""
+
+    __tablename__ = "price_bars"
+    __table_args__ = (
+        CheckConstraint("close > 0 AND adjusted_close > 0 AND volume >= 0", name="positive"),
+        CheckConstraint("low > 0 AND open BETWEEN low AND high AND close BETWEEN low AND high", name="range"),
+    )
+
+    instrument_id: Mapped[UUID] = mapped_column(
+        ForeignKey("instruments.id", ondelete="CASCADE"), primary_key=True
+    )
+    date: Mapped[dt.date] = mapped_column(primary_key=True)
+    open: Mapped[Money | None]
+    high: Mapped[Money | None]
+    low: Mapped[Money | None]
+    close: Mapped[Money]
+    adjusted_close: Mapped[Money | None]
+    volume: Mapped[Money | None]
+
+
+class Quote(Base):
+    """The latest price of an instrument. A tick updates this one row, whoever holds it."""
+
+    __tablename__ = "quotes"
+    __table_args__ = (CheckConstraint("price > 0", name="positive"),)
+
+    instrument_id: Mapped[UUID] = mapped_column(
+        ForeignKey("instruments.id", ondelete="CASCADE"), primary_key=True
+    )
+    price: Mapped[Money]
+    as_of: Mapped[dt.datetime]
+
+
+class Watchlist(Owned, Updated, Base):
+    """A named list of instruments to keep an eye on."""
+
+    __tablename__ = "watchlists"
+    __table_args__ = (
+        of_user(),
+        UniqueConstraint("owner_id", "name"),
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),
+    )
+
+    name: Mapped[str]
+
+
+class WatchlistItem(Base):
+    """One instrument of a watchlist, at its place."""
+
+    __tablename__ = "watchlist_items"
+    __table_args__ = (
+        of_owner("watchlist_id", "watchlists"),
+        UniqueConstraint("owner_id", "watchlist_id", "instrument_id"),
+    )
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    watchlist_id: Mapped[UUID] = mapped_column(primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    instrument_id: Mapped[UUID] = mapped_column(ForeignKey("instruments.id"))

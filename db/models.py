@@ -1,0 +1,37 @@
+"""All tables in one name: `models.Portfolio`."""
+
+from db.account.models import Account
+from db.alerts.models import Alert, AlertRule, Delivery
+from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
+from db.base import Base
+from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
+from db.portfolio.models import Lot, PerformanceSnapshot, Portfolio, Position
+from db.rebalancing.models import Job, Rebalance
+from db.trading.models import Order, Transaction
+
+__all__ = [
+    "Account",
+    "Alert",
+    "AlertRule",
+    "ApiKey",
+    "AuditEntry",
+    "Base",
+    "Delivery",
+    "IdempotencyKey",
+    "Instrument",
+    "Job",
+    "Login",
+    "Lot",
+    "Order",
+    "PerformanceSnapshot",
+    "Portfolio",
+    "Position",
+    "PriceBar",
+    "Quote",
+    "Rebalance",
+    "RefreshToken",
+    "Transaction",
+    "User",
+    "Watchlist",
+    "WatchlistItem",
+]

@@ -1,0 +1,126 @@
+"""Tables of portfolios: what they hold, and how they did."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from db.base import Base, Money, Owned, Updated, of_owner, one_of
+from db.vocabulary import RebalanceFrequency, Strategy
+
+if TYPE_CHECKING:
+    from db.account.models import Account
+
+
+class Portfolio(Owned, Updated, Base):
+    """A part of an account that is invested by one strategy. `cash_balance` is the sum of its cash deltas."""
+
+    __tablename__ = "portfolios"
+    __table_args__ = (
+        of_owner("account_id", "accounts"),
+        UniqueConstraint("owner_id", "account_id", "name"),
+        UniqueConstraint("owner_id", "account_id", "id"),
+        one_of("strategy", Strategy),
+        one_of("rebalance_frequency", RebalanceFrequency),
+        CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+        CheckConstraint("margin OR cash_balance >= 0", name="cash_not_negative"),
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),
+        CheckConstraint("risk_tolerance BETWEEN 0 AND 1", name="risk_tolerance"),
+        CheckConstraint("max_position_size > 0 AND max_position_size <= 1", name="max_position_size"),
+        CheckConstraint("drift_band > 0 AND drift_band <= 1", name="drift_band"),
+    )
+
+    account_id: Mapped[UUID]
+    name: Mapped[str]
+    currency: Mapped[str]
+    # Copied from the account's type, which never changes, so that the check needs no other table.
+    margin: Mapped[bool]
+    strategy: Mapped[str]
+    risk_tolerance: Mapped[Money]
+    max_position_size: Mapped[Money]
+    auto_rebalance: Mapped[bool] = mapped_column(server_default=text("false"))
+    rebalance_frequency: Mapped[str]
+    drift_band: Mapped[Money | None]
+    symbols: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    target_weights: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    cash_balance: Mapped[Money] = mapped_column(default=Decimal(0))
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+
+    account: Mapped[Account] = relationship(lazy="raise", viewonly=True, back_populates="portfolios")
+    positions: Mapped[list[Position]] = relationship(lazy="raise", viewonly=True)
+
+
+class Position(Owned, Updated, Base):
+    """What a portfolio holds of one instrument, at average cost; kept when closed, with its realised gain."""
+
+    __tablename__ = "positions"
+    __table_args__ = (
+        of_owner("portfolio_id", "portfolios"),
+        UniqueConstraint("owner_id", "portfolio_id", "instrument_id"),
+        CheckConstraint("quantity >= 0", name="quantity_not_negative"),
+        CheckConstraint("cost_basis >= 0 AND (quantity > 0 OR cost_basis = 0)", name="cost_basis"),
+    )
+
+    portfolio_id: Mapped[UUID]
+    instrument_id: Mapped[UUID] = mapped_column(ForeignKey("instruments.id"), index=True)
+    quantity: Mapped[Money]
+    cost_basis: Mapped[Money]
+    realized_pnl: Mapped[Money] = mapped_column(default=Decimal(0))
+
+
+class Lot(Owned, Updated, Base):
+    """What is left of one purchase, first in first out; `transaction_id` is the purchase."""
+
+    __tablename__ = "lots"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["owner_id", "portfolio_id", "instrument_id"],
+            ["positions.owner_id", "positions.portfolio_id", "positions.instrument_id"],
+            ondelete="CASCADE",
+        ),
+        of_owner("transaction_id", "transactions"),
+        UniqueConstraint("owner_id", "transaction_id"),
+        Index(None, "owner_id", "portfolio_id", "instrument_id", "opened_at"),
+        CheckConstraint("remaining_quantity >= 0", name="quantity_not_negative"),
+        CheckConstraint(
+            "remaining_cost >= 0 AND (remaining_quantity > 0 OR remaining_cost = 0)", name="cost"
+        ),
+    )
+
+    portfolio_id: Mapped[UUID]
+    instrument_id: Mapped[UUID]
+    transaction_id: Mapped[UUID]
+    opened_at: Mapped[dt.datetime]
+    remaining_quantity: Mapped[Money]
+    remaining_cost: Mapped[Money]
+
+
+class PerformanceSnapshot(Owned, Base):
+    """A portfolio at the end of one day, and its figures since the beginning."""
+
+    __tablename__ = "performance_history"
+    __table_args__ = (
+        of_owner("portfolio_id", "portfolios"),
+        UniqueConstraint("owner_id", "portfolio_id", "date"),
+        CheckConstraint("num_positions >= 0", name="num_positions"),
+    )
+
+    portfolio_id: Mapped[UUID]
+    date: Mapped[dt.date]
+    total_value: Mapped[Money]
+    cash_value: Mapped[Money]
+    positions_value: Mapped[Money]
+    net_flow: Mapped[Money]
+    daily_return: Mapped[Money | None]
+    cumulative_return: Mapped[Money | None]
+    sharpe_ratio: Mapped[Money | None]
+    sortino_ratio: Mapped[Money | None]
+    volatility: Mapped[Money | None]
+    max_drawdown: Mapped[Money | None]
+    num_positions: Mapped[int]

@@ -1,0 +1,1 @@
+"""Rebalance history and jobs."""

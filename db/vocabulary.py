@@ -1,0 +1,165 @@
+"""The closed vocabularies of the domain: one word for a concept on every floor.
+
+Standard library only, so that the pure rules may use the same words.
+"""
+
+from enum import StrEnum
+
+
+class Broker(StrEnum):
+    """Who holds an account's assets."""
+
+    PAPER = "PAPER"
+    ALPACA = "ALPACA"
+    INTERACTIVE_BROKERS = "INTERACTIVE_BROKERS"
+
+
+class AccountType(StrEnum):
+    """How an account may use cash: only MARGIN may owe any."""
+
+    CASH = "CASH"
+    MARGIN = "MARGIN"
+    RETIREMENT = "RETIREMENT"
+
+
+class Strategy(StrEnum):
+    """How a portfolio's target weights are found."""
+
+    MAX_SHARPE = "MAX_SHARPE"
+    MIN_VARIANCE = "MIN_VARIANCE"
+    RISK_PARITY = "RISK_PARITY"
+    HIERARCHICAL_RISK_PARITY = "HIERARCHICAL_RISK_PARITY"
+    MIN_CVAR = "MIN_CVAR"
+    EQUAL_WEIGHT = "EQUAL_WEIGHT"
+    CUSTOM = "CUSTOM"
+
+
+class RebalanceFrequency(StrEnum):
+    """How often a portfolio is rebalanced when it does so by itself."""
+
+    DAILY = "DAILY"
+    WEEKLY = "WEEKLY"
+    MONTHLY = "MONTHLY"
+    QUARTERLY = "QUARTERLY"
+    YEARLY = "YEARLY"
+
+
+class RebalanceStatus(StrEnum):
+    """Where a rebalance stands."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+
+
+class RebalanceTrigger(StrEnum):
+    """What started a rebalance."""
+
+    MANUAL = "MANUAL"
+    SCHEDULE = "SCHEDULE"
+    DRIFT = "DRIFT"
+
+
+class AssetClass(StrEnum):
+    """What kind of thing an instrument is."""
+
+    EQUITY = "EQUITY"
+    ETF = "ETF"
+    BOND = "BOND"
+    FUND = "FUND"
+    CRYPTO = "CRYPTO"
+    COMMODITY = "COMMODITY"
+    OTHER = "OTHER"
+
+
+class TransactionType(StrEnum):
+    """What a transaction did to cash and shares."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    DIVIDEND = "DIVIDEND"
+    INTEREST = "INTEREST"
+    FEE = "FEE"
+    TAX = "TAX"
+    DEPOSIT = "DEPOSIT"
+    WITHDRAWAL = "WITHDRAWAL"
+    TRANSFER_IN = "TRANSFER_IN"
+    TRANSFER_OUT = "TRANSFER_OUT"
+    SPLIT = "SPLIT"
+
+
+class OrderSide(StrEnum):
+    """Which way an order trades."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    """At what price an order may trade."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    PENDING = "PENDING"
+    ACCEPTED = "ACCEPTED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    UNKNOWN = "UNKNOWN"
+
+
+class TimeInForce(StrEnum):
+    """How long an order stays open."""
+
+    DAY = "DAY"
+    GTC = "GTC"
+
+
+class AlertSeverity(StrEnum):
+    """How much an alert matters, least first."""
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"
+
+
+class AlertKind(StrEnum):
+    """What an alert rule watches."""
+
+    PRICE_ABOVE = "PRICE_ABOVE"
+    PRICE_BELOW = "PRICE_BELOW"
+    DAILY_MOVE = "DAILY_MOVE"
+    POSITION_WEIGHT = "POSITION_WEIGHT"
+    DRIFT = "DRIFT"
+    DRAWDOWN = "DRAWDOWN"
+    PORTFOLIO_VALUE_BELOW = "PORTFOLIO_VALUE_BELOW"
+    CASH_BELOW = "CASH_BELOW"
+    REBALANCE_COMPLETED = "REBALANCE_COMPLETED"
+    REBALANCE_FAILED = "REBALANCE_FAILED"
+    ORDER_REJECTED = "ORDER_REJECTED"
+
+
+class DeliveryStatus(StrEnum):
+    """Where a notification stands."""
+
+    PENDING = "PENDING"
+    SENT = "SENT"
+    FAILED = "FAILED"
+    DEAD = "DEAD"
+
+
+class JobStatus(StrEnum):
+    """Where a background job stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
