@@ -17,10 +17,13 @@ from db.canonical import decimal_text
 
 APP_ROLE = "graphfolio_app"
 
+Session = AsyncSession
+"""One database transaction that writes."""
+
 Row = asyncpg.Record
 """One row of a read: `row["name"]`. Decimals come as canonical text, see `db.canonical`."""
 
-_SET_VIEWER = "SELECT set_config('app.user_id', $1, false)"
+_SET_VIEWER = "SELECT set_config('app.user_id', $1, false), set_config('app.administrator', $2, false)"
 
 # Short statements gain nothing from the compiler, and a stuck lock or statement must end by itself.
 _SERVER_SETTINGS = {
@@ -49,15 +52,15 @@ class ViewerConnection(Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._viewer: str | None = ""
+        self._viewer: tuple[str, ...] | None = ("", "")
 
-    async def act_for(self, viewer: str) -> None:
+    async def act_for(self, *viewer: str) -> None:
         """Sets the viewer for row-level security; at most one round trip."""
         if self._viewer == viewer:
             return
         # Unknown until it has succeeded: a cancelled round trip may have set it or not.
         self._viewer = None
-        await self.execute(_SET_VIEWER, viewer)
+        await self.fetchrow(_SET_VIEWER, *viewer)
         self._viewer = viewer
 
 
@@ -70,18 +73,21 @@ class Sessions:
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
 
     @asynccontextmanager
-    async def reading(self, viewer_id: UUID | None) -> AsyncIterator[Connection]:
+    async def reading(
+        self, viewer_id: UUID | None, *, as_administrator: bool = False
+    ) -> AsyncIterator[Connection]:
         """A connection for reading rows, which row-level security limits to the viewer's.
 
-        Costs one round trip, or none where the connection served the same viewer last.
+        An administrator reads the users as well. Costs one round trip, or none where the connection
+        served the same viewer last.
         """
         connection: Any
         async with self._pool.acquire() as connection:
-            await connection.act_for(str(viewer_id or ""))
+            await connection.act_for(str(viewer_id or ""), "on" if as_administrator else "")
             yield connection
 
     @asynccontextmanager
-    async def begin(self, viewer_id: UUID | None) -> AsyncIterator[AsyncSession]:
+    async def begin(self, viewer_id: UUID | None) -> AsyncIterator[Session]:
         """One transaction on the viewer's behalf, committed at the end of the block."""
         async with self._sessions.begin() as session:
             await session.execute(

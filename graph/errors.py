@@ -1,4 +1,4 @@
-"""Top-level errors, each with its `extensions.code`. Expected failures of a mutation are userErrors instead."""
+"""Top-level errors, each with its `extensions.code`; what a mutation refuses is a userError instead."""
 
 from typing import ClassVar
 

@@ -1,0 +1,45 @@
+"""Reading accounts."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from db.pages import Key, Listing
+from db.sessions import Connection, Row
+
+ACCOUNTS = Listing(
+    name="accounts",
+    columns="""t.id, t.name, t.broker, t.account_type, t.currency, t.initial_balance, t.is_paper, t.is_active,
+        t.created_at, t.unallotted_cash,
+        t.unallotted_cash + (SELECT coalesce(sum(p.cash_balance), 0) FROM portfolios p
+                             WHERE p.owner_id = $1 AND p.account_id = t.id) AS cash_balance""",
+    source="accounts t",
+    order=(Key("id", "t.id", UUID),),
+    parent="t.owner_id",
+    filters={"is_active": "t.is_active = {}"},
+)
+
+
+async def fetch_account_values(
+    connection: Connection, owner_id: UUID, account_ids: Sequence[UUID]
+) -> dict[UUID, Row]:
+    """`market_value` and `total_value` of each account, in its currency."""
+    rows = await connection.fetch(
+        """
+        SELECT a.id, coalesce(sum(s.market_value), 0) AS market_value,
+               a.unallotted_cash + coalesce(sum(s.total_value), 0) AS total_value
+        FROM accounts a
+        LEFT JOIN portfolio_summary s ON s.owner_id = $1 AND s.account_id = a.id
+        WHERE a.owner_id = $1 AND a.id = ANY($2::uuid[])
+        GROUP BY a.owner_id, a.id
+        """,
+        owner_id,
+        account_ids,
+    )
+    return {row["id"]: row for row in rows}
+
+
+async def fetch_user_summary(connection: Connection, owner_id: UUID) -> Row:
+    """The user's row of the view user_account_summary."""
+    row = await connection.fetchrow("SELECT * FROM user_account_summary WHERE owner_id = $1", owner_id)
+    assert row is not None, "a viewer has a row in users"
+    return row

@@ -1,0 +1,38 @@
+"""Idempotency keys: claimed in the same transaction as the effect they stand for."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.models import IdempotencyKey
+
+
+async def claim(session: AsyncSession, owner_id: UUID, key: UUID, field: str, arguments_hash: bytes) -> bool:
+    """Whether the key is new. Waits for a transaction that is just claiming the same one."""
+    statement = insert(IdempotencyKey).values(
+        owner_id=owner_id, key=key, field=field, arguments_hash=arguments_hash
+    )
+    claimed = await session.execute(
+        statement.on_conflict_do_nothing(index_elements=["owner_id", "key"]).returning(IdempotencyKey.key)
+    )
+    return claimed.one_or_none() is not None
+
+
+async def find(session: AsyncSession, owner_id: UUID, key: UUID) -> RowMapping:
+    """What was done under the key."""
+    statement = select(IdempotencyKey.field, IdempotencyKey.arguments_hash, IdempotencyKey.outcome).where(
+        IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key
+    )
+    return (await session.execute(statement)).mappings().one()
+
+
+async def keep(session: AsyncSession, owner_id: UUID, key: UUID, outcome: dict[str, Any]) -> None:
+    """Notes what came of it: ids, or the refusal."""
+    await session.execute(
+        update(IdempotencyKey)
+        .where(IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key)
+        .values(outcome=outcome)
+    )

@@ -1,0 +1,47 @@
+"""Reading instruments, prices and watchlists."""
+
+import datetime as dt
+from collections.abc import Sequence
+from uuid import UUID
+
+from db.pages import Key, Listing
+from db.sessions import Connection, Row
+
+INSTRUMENTS = Listing(
+    name="instruments",
+    columns="""t.id, t.symbol, t.name, t.asset_class, t.currency, t.exchange, q.price AS last_price,
+        q.as_of AS price_as_of""",
+    source="instruments t LEFT JOIN quotes q ON q.instrument_id = t.id",
+    order=(Key("symbol", "t.symbol", str),),
+    owner=None,
+    # position() and not LIKE: a search for "%" finds the symbols that hold one.
+    filters={"search": "position(lower({}::text) IN lower(t.symbol || ' ' || t.name)) > 0"},
+)
+
+PRICE_BARS = Listing(
+    name="bars",
+    columns="t.date, t.open, t.high, t.low, t.close, t.adjusted_close, t.volume",
+    source="price_bars t",
+    order=(Key("date", "t.date", dt.date.fromisoformat),),
+    parent="t.instrument_id",
+    owner=None,
+    filters={"from": "t.date >= {}", "to": "t.date <= {}"},
+)
+
+WATCHLISTS = Listing(
+    name="watchlists",
+    columns="""t.id, t.name, t.created_at,
+        ARRAY(SELECT w.instrument_id FROM watchlist_items w
+              WHERE w.owner_id = $1 AND w.watchlist_id = t.id ORDER BY w.place) AS instrument_ids""",
+    source="watchlists t",
+    order=(Key("id", "t.id", UUID),),
+    parent="t.owner_id",
+)
+
+
+async def fetch_instruments_by_symbol(connection: Connection, symbols: Sequence[str]) -> dict[str, Row]:
+    """The instruments with these symbols."""
+    rows = await connection.fetch(
+        f"SELECT {INSTRUMENTS.columns} FROM {INSTRUMENTS.source} WHERE t.symbol = ANY($1::text[])", symbols
+    )
+    return {row["symbol"]: row for row in rows}

@@ -1,0 +1,64 @@
+"""Writing watchlists, and looking up what they name."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, insert, select, update
+
+from db.models import Instrument, Watchlist, WatchlistItem
+from db.sessions import Session
+
+
+async def find_instrument_ids(session: Session, symbols: Sequence[str]) -> dict[str, UUID]:
+    """The ids of the instruments with these symbols; a symbol that nobody has is not among them."""
+    rows = await session.execute(
+        select(Instrument.symbol, Instrument.id).where(Instrument.symbol.in_(symbols))
+    )
+    return {row.symbol: row.id for row in rows}
+
+
+async def watchlist_name_is_taken(
+    session: Session, owner_id: UUID, name: str, *, but: UUID | None = None
+) -> bool:
+    """Whether another watchlist of the owner has this name."""
+    statement = select(Watchlist.id).where(Watchlist.owner_id == owner_id, Watchlist.name == name)
+    if but is not None:
+        statement = statement.where(Watchlist.id != but)
+    return (await session.execute(statement)).first() is not None
+
+
+async def insert_watchlist(session: Session, owner_id: UUID, id: UUID, name: str) -> None:
+    """Adds an empty watchlist."""
+    await session.execute(insert(Watchlist).values(owner_id=owner_id, id=id, name=name))
+
+
+async def rename_watchlist(session: Session, owner_id: UUID, id: UUID, name: str | None) -> bool:
+    """Locks the watchlist, and renames it if a name is given. Whether the owner has it."""
+    statement = update(Watchlist).where(Watchlist.owner_id == owner_id, Watchlist.id == id)
+    statement = statement.values(name=Watchlist.name if name is None else name)
+    return (await session.execute(statement.returning(Watchlist.id))).first() is not None
+
+
+async def replace_items(
+    session: Session, owner_id: UUID, watchlist_id: UUID, instrument_ids: Sequence[UUID]
+) -> None:
+    """Makes these the watchlist's instruments, in this order."""
+    await session.execute(
+        delete(WatchlistItem).where(
+            WatchlistItem.owner_id == owner_id, WatchlistItem.watchlist_id == watchlist_id
+        )
+    )
+    if instrument_ids:
+        await session.execute(
+            insert(WatchlistItem),
+            [
+                {"owner_id": owner_id, "watchlist_id": watchlist_id, "place": place, "instrument_id": id}
+                for place, id in enumerate(instrument_ids)
+            ],
+        )
+
+
+async def delete_watchlist(session: Session, owner_id: UUID, id: UUID) -> bool:
+    """Removes a watchlist and its items. Whether the owner had it."""
+    statement = delete(Watchlist).where(Watchlist.owner_id == owner_id, Watchlist.id == id)
+    return (await session.execute(statement.returning(Watchlist.id))).first() is not None

@@ -1,0 +1,158 @@
+"""Lists that a client pages through, read set-based: one statement for all parents of a level.
+
+A `Listing` says what a list is; `fetch_pages`, `fetch_counts` and `fetch_by_ids` write its SQL. In that
+SQL `$1` is always the owner where the list has one, `t` is the listed table, and paging goes by the keys
+of the order (a keyset), so that rows which come or go never shift a page.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from db.sessions import Connection, Row
+
+
+@dataclass(frozen=True)
+class Key:
+    """One column of a list's order: its name in the row, its SQL, and how a cursor's text becomes a value."""
+
+    name: str
+    sql: str
+    parse: Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One list. The last key of its order is unique within a parent. Filters hold `{}` for their value."""
+
+    name: str
+    columns: str
+    source: str
+    order: tuple[Key, ...]
+    descending: bool = False
+    parent: str | None = None
+    owner: str | None = "t.owner_id"
+    id: str = "t.id"
+    condition: str | None = None
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list: up to `limit` rows after and before these keys, from the end if `backward`."""
+
+    limit: int
+    backward: bool = False
+    after: tuple[object, ...] | None = None
+    before: tuple[object, ...] | None = None
+    filters: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows of a page in the list's order, and whether there are more in the direction it was read."""
+
+    rows: Sequence[Row]
+    more: bool
+
+
+class _Statement:
+    """SQL under way: conditions, and the parameters they name."""
+
+    def __init__(self, listing: Listing, owner_id: UUID | None) -> None:
+        self.parameters: list[Any] = []
+        self.conditions: list[str] = []
+        if listing.owner is not None:
+            self.conditions.append(f"{listing.owner} = {self.name(owner_id)}")
+        if listing.condition is not None:
+            self.conditions.append(listing.condition)
+
+    def name(self, value: object) -> str:
+        self.parameters.append(value)
+        return f"${len(self.parameters)}"
+
+    @property
+    def where(self) -> str:
+        return " AND ".join(self.conditions) or "true"
+
+
+async def fetch_pages(
+    connection: Connection, listing: Listing, owner_id: UUID | None, parents: Sequence[UUID], page: Page
+) -> dict[UUID | None, Slice]:
+    """The same page of each parent's list; under None for a list that has no parent."""
+    statement = _Statement(listing, owner_id)
+    keys = ", ".join(key.sql for key in listing.order)
+    direction = "DESC" if listing.descending != page.backward else "ASC"
+    parent = statement.name(parents) if listing.parent is not None else None
+    if listing.parent is not None:
+        statement.conditions.append(f"{listing.parent} = parent.id")
+    _filter(statement, listing, page)
+    for bound, is_after in ((page.after, True), (page.before, False)):
+        if bound is not None:
+            values = ", ".join(statement.name(value) for value in bound)
+            comparison = ">" if is_after != listing.descending else "<"
+            statement.conditions.append(f"({keys}) {comparison} ({values})")
+    sql = (
+        f"SELECT {listing.columns} FROM {listing.source} WHERE {statement.where} "
+        f"ORDER BY {', '.join(f'{key.sql} {direction}' for key in listing.order)} "
+        # One more than asked for tells whether there is a next page.
+        f"LIMIT {statement.name(page.limit + 1)}"
+    )
+    if parent is not None:
+        sql = (
+            f"SELECT parent.id AS parent_id, page.* FROM unnest({parent}::uuid[]) AS parent(id) "
+            f"CROSS JOIN LATERAL ({sql}) page"
+        )
+    rows = await connection.fetch(sql, *statement.parameters)
+    found: dict[UUID | None, list[Row]] = {
+        parent: [] for parent in (parents if parent is not None else [None])
+    }
+    for row in rows:
+        found[row["parent_id"] if parent is not None else None].append(row)
+    return {key: _slice(rows, page) for key, rows in found.items()}
+
+
+async def fetch_counts(
+    connection: Connection, listing: Listing, owner_id: UUID | None, parents: Sequence[UUID], page: Page
+) -> dict[UUID | None, int]:
+    """How many rows the list of each parent has, whatever the page; under None where it has no parent."""
+    statement = _Statement(listing, owner_id)
+    _filter(statement, listing, page)
+    if listing.parent is None:
+        sql = f"SELECT count(*) FROM {listing.source} WHERE {statement.where}"
+        return {None: await connection.fetchval(sql, *statement.parameters)}
+    statement.conditions.append(f"{listing.parent} = ANY({statement.name(parents)}::uuid[])")
+    rows = await connection.fetch(
+        f"SELECT {listing.parent} AS parent_id, count(*) AS total FROM {listing.source} "
+        f"WHERE {statement.where} GROUP BY 1",
+        *statement.parameters,
+    )
+    totals: dict[UUID | None, int] = {parent: 0 for parent in parents}
+    totals.update((row["parent_id"], row["total"]) for row in rows)
+    return totals
+
+
+async def fetch_by_ids(
+    connection: Connection, listing: Listing, owner_id: UUID | None, ids: Sequence[UUID]
+) -> dict[UUID, Row]:
+    """The owner's rows with these ids. A missing one and another owner's are both just not there."""
+    owner = f"{listing.owner} = $1 AND " if listing.owner is not None else ""
+    parameters = (ids,) if listing.owner is None else (owner_id, ids)
+    rows = await connection.fetch(
+        f"SELECT {listing.columns} FROM {listing.source} "
+        f"WHERE {owner}{listing.id} = ANY(${len(parameters)}::uuid[])",
+        *parameters,
+    )
+    return {row["id"]: row for row in rows}
+
+
+def _filter(statement: _Statement, listing: Listing, page: Page) -> None:
+    for name, value in page.filters:
+        statement.conditions.append(listing.filters[name].format(statement.name(value)))
+
+
+def _slice(rows: list[Row], page: Page) -> Slice:
+    more = len(rows) > page.limit
+    kept = rows[: page.limit]
+    return Slice(kept[::-1] if page.backward else kept, more)

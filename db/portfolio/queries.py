@@ -1,0 +1,105 @@
+"""Reading portfolios, their positions and how they did."""
+
+import datetime as dt
+from collections.abc import Sequence
+from uuid import UUID
+
+from db.pages import Key, Listing
+from db.sessions import Connection, Row
+
+PORTFOLIOS = Listing(
+    name="portfolios",
+    columns="""t.id, t.account_id, t.name, t.currency, t.strategy, t.risk_tolerance, t.max_position_size,
+        t.auto_rebalance, t.rebalance_frequency, t.drift_band, t.symbols, t.target_weights, t.cash_balance,
+        t.is_active, t.created_at""",
+    source="portfolios t",
+    order=(Key("id", "t.id", UUID),),
+    parent="t.account_id",
+    filters={"is_active": "t.is_active = {}"},
+)
+
+# Prices stand once, in quotes: what a position is worth is computed when it is read.
+POSITIONS = Listing(
+    name="positions",
+    columns="""t.id, t.portfolio_id, t.instrument_id, i.symbol, i.asset_class, i.currency, t.quantity,
+        t.cost_basis, t.realized_pnl, q.price AS current_price, q.as_of AS price_as_of,
+        CASE WHEN t.quantity > 0 THEN round(t.cost_basis / t.quantity, 10) ELSE 0 END AS average_cost,
+        round(t.quantity * q.price, 10) AS market_value,
+        round(t.quantity * q.price, 10) - t.cost_basis AS unrealized_pnl,
+        round((round(t.quantity * q.price, 10) - t.cost_basis) * 100 / nullif(t.cost_basis, 0), 10)
+            AS unrealized_pnl_percent""",
+    source="""positions t JOIN instruments i ON i.id = t.instrument_id
+        LEFT JOIN quotes q ON q.instrument_id = t.instrument_id""",
+    order=(Key("symbol", "i.symbol", str),),
+    parent="t.portfolio_id",
+    condition="t.quantity > 0",
+)
+
+SNAPSHOTS = Listing(
+    name="performance",
+    columns="""t.id, t.portfolio_id, t.date, t.total_value, t.cash_value, t.positions_value, t.net_flow,
+        t.daily_return, t.cumulative_return, t.sharpe_ratio, t.sortino_ratio, t.volatility, t.max_drawdown,
+        t.num_positions""",
+    source="performance_history t",
+    order=(Key("date", "t.date", dt.date.fromisoformat),),
+    parent="t.portfolio_id",
+    filters={"from": "t.date >= {}", "to": "t.date <= {}"},
+)
+
+
+async def fetch_portfolio_summaries(
+    connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
+) -> dict[UUID, Row]:
+    """Each portfolio's row of the view portfolio_summary."""
+    rows = await connection.fetch(
+        "SELECT * FROM portfolio_summary WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[])",
+        owner_id,
+        portfolio_ids,
+    )
+    return {row["portfolio_id"]: row for row in rows}
+
+
+async def fetch_weights(
+    connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
+) -> dict[UUID, dict[UUID, str]]:
+    """For each portfolio the weights of its priced positions, by position: market value over total value.
+
+    Empty for a portfolio whose total value is not above zero: it has no weights.
+    """
+    rows = await connection.fetch(
+        """
+        WITH s AS MATERIALIZED (
+            SELECT portfolio_id, total_value FROM portfolio_summary
+            WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[]) AND total_value > 0
+        )
+        SELECT s.portfolio_id, t.id, round(round(t.quantity * q.price, 10) / s.total_value, 10) AS weight
+        FROM s
+        JOIN positions t ON t.owner_id = $1 AND t.portfolio_id = s.portfolio_id
+        JOIN quotes q ON q.instrument_id = t.instrument_id
+        """,
+        owner_id,
+        portfolio_ids,
+    )
+    weights: dict[UUID, dict[UUID, str]] = {}
+    for row in rows:
+        weights.setdefault(row["portfolio_id"], {})[row["id"]] = row["weight"]
+    return weights
+
+
+async def fetch_cash_weights(
+    connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
+) -> dict[UUID, str]:
+    """What each portfolio's weights leave of 1, so that they and cash add up to it exactly."""
+    rows = await connection.fetch(
+        """
+        SELECT s.portfolio_id,
+               1 - (SELECT coalesce(sum(round(round(t.quantity * q.price, 10) / s.total_value, 10)), 0)
+                    FROM positions t JOIN quotes q ON q.instrument_id = t.instrument_id
+                    WHERE t.owner_id = $1 AND t.portfolio_id = s.portfolio_id) AS cash_weight
+        FROM portfolio_summary s
+        WHERE s.owner_id = $1 AND s.portfolio_id = ANY($2::uuid[]) AND s.total_value > 0
+        """,
+        owner_id,
+        portfolio_ids,
+    )
+    return {row["portfolio_id"]: row["cash_weight"] for row in rows}

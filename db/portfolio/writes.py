@@ -1,0 +1,45 @@
+"""Writing portfolios."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, insert, select, update
+
+from db.models import Portfolio
+from db.sessions import Session
+
+
+async def name_is_taken(
+    session: Session, owner_id: UUID, account_id: UUID, name: str, *, but: UUID | None = None
+) -> bool:
+    """Whether another portfolio of the account has this name."""
+    statement = select(Portfolio.id).where(
+        Portfolio.owner_id == owner_id, Portfolio.account_id == account_id, Portfolio.name == name
+    )
+    if but is not None:
+        statement = statement.where(Portfolio.id != but)
+    return (await session.execute(statement)).first() is not None
+
+
+async def find_settings(session: Session, owner_id: UUID, id: UUID) -> RowMapping | None:
+    """What updatePortfolio may change, held until the transaction ends."""
+    statement = select(
+        Portfolio.account_id, Portfolio.strategy, Portfolio.symbols, Portfolio.target_weights
+    ).where(Portfolio.owner_id == owner_id, Portfolio.id == id)
+    return (await session.execute(statement.with_for_update())).mappings().one_or_none()
+
+
+async def insert_portfolio(session: Session, values: dict[str, Any]) -> None:
+    """Adds a portfolio."""
+    await session.execute(insert(Portfolio).values(**values))
+
+
+async def update_portfolio(session: Session, owner_id: UUID, id: UUID, values: dict[str, Any]) -> bool:
+    """Changes a portfolio. Whether the owner has it."""
+    changed = await session.execute(
+        update(Portfolio)
+        .where(Portfolio.owner_id == owner_id, Portfolio.id == id)
+        .values(**values)
+        .returning(Portfolio.id)
+    )
+    return changed.first() is not None

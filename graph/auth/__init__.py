@@ -1,0 +1,1 @@
+"""Users, the door, broker keys and the audit log."""

@@ -1,0 +1,152 @@
+"""Relay connections over the lists of `db.pages`: keyset cursors, 50 to a page, 500 at the most."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+import orjson
+import strawberry
+
+from db.canonical import instant
+from db.pages import Listing, Page, Slice
+from db.sessions import Row
+from graph.context import Info
+from graph.errors import BadUserInput
+from graph.loaders import CountsOf, PagesOf
+
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 500
+
+NodeT = TypeVar("NodeT")
+
+First = Annotated[
+    int | None, strawberry.argument(description="How many from the start; 50 by default, 1 to 500.")
+]
+After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
+Last = Annotated[int | None, strawberry.argument(description="How many from the end, 1 to 500.")]
+Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(
+        description="Whether there is more after this page. Read from the end: whether `before` was given."
+    )
+    has_previous_page: bool = strawberry.field(
+        description="Whether there is more before this page. Read from the start: whether `after` was given."
+    )
+    start_cursor: str | None = strawberry.field(
+        description="The first edge's cursor, null for an empty page."
+    )
+    end_cursor: str | None = strawberry.field(description="The last edge's cursor, null for an empty page.")
+
+
+@strawberry.type(description="One entry of a list, with its place in it.")
+class Edge(Generic[NodeT]):
+    cursor: str = strawberry.field(description="This entry's place, for `after` and `before`.")
+    node: NodeT = strawberry.field(description="The entry itself.")
+
+
+@strawberry.type(description="One page of a list.")
+class Connection(Generic[NodeT]):
+    listing: strawberry.Private[Listing]
+    page: strawberry.Private[Page]
+    slice: strawberry.Private[Slice]
+    node_of: strawberry.Private[Callable[[Row], Any]]
+    counts: strawberry.Private[type[CountsOf]]
+    parent_id: strawberry.Private[UUID | None]
+
+    @strawberry.field(description="The page's entries with their cursors.")
+    def edges(self) -> list[Edge[NodeT]]:
+        return [Edge(cursor=cursor_of(self.listing, row), node=self.node_of(row)) for row in self.slice.rows]
+
+    @strawberry.field(description="The page's entries.")
+    def nodes(self) -> list[NodeT]:
+        return [self.node_of(row) for row in self.slice.rows]
+
+    @strawberry.field(description="Where this page lies in the list.")
+    def page_info(self) -> PageInfo:
+        rows = self.slice.rows
+        return PageInfo(
+            has_next_page=self.page.before is not None if self.page.backward else self.slice.more,
+            has_previous_page=self.slice.more if self.page.backward else self.page.after is not None,
+            start_cursor=cursor_of(self.listing, rows[0]) if rows else None,
+            end_cursor=cursor_of(self.listing, rows[-1]) if rows else None,
+        )
+
+    @strawberry.field(description="How many entries the whole list has; counted only when asked for.")
+    async def total_count(self, info: Info) -> int | None:
+        uncut = Page(limit=0, filters=self.page.filters)
+        return await info.context.loader(self.counts).load((self.parent_id, uncut))
+
+
+async def connect(
+    info: Info,
+    pages: type[PagesOf],
+    counts: type[CountsOf],
+    node_of: Callable[[Row], Any],
+    parent_id: UUID | None,
+    arguments: tuple[int | None, str | None, int | None, str | None],
+    **filters: object,
+) -> Any:
+    """The page of a list that first, after, last and before ask for. A filter of None is no filter.
+
+    Raises BadUserInput for a page size out of range, for both directions at once and for a foreign cursor.
+    """
+    page = page_of(pages.listing, *arguments, **filters)
+    found = await info.context.loader(pages).load((parent_id, page))
+    return Connection(
+        listing=pages.listing,
+        page=page,
+        slice=found,
+        node_of=node_of,
+        counts=counts,
+        parent_id=parent_id,
+    )
+
+
+def page_of(
+    listing: Listing,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    **filters: object,
+) -> Page:
+    """The page that Relay's four arguments mean."""
+    if first is not None and last is not None:
+        raise BadUserInput("Give `first` or `last`, not both.")
+    for name, size in (("first", first), ("last", last)):
+        if size is not None and not 1 <= size <= LARGEST_PAGE:
+            raise BadUserInput(f"`{name}` is {size}: a page has 1 to {LARGEST_PAGE} entries.")
+    return Page(
+        limit=first or last or DEFAULT_PAGE,
+        backward=last is not None,
+        after=_keys_of(listing, after),
+        before=_keys_of(listing, before),
+        filters=tuple((name, value) for name, value in filters.items() if value is not None),
+    )
+
+
+def cursor_of(listing: Listing, row: Row) -> str:
+    """The opaque place of a row in its list."""
+    keys = [_text(row[key.name]) for key in listing.order]
+    return urlsafe_b64encode(orjson.dumps([listing.name, *keys])).decode()
+
+
+def _text(value: Any) -> str:
+    return instant(value) if hasattr(value, "hour") else str(value)
+
+
+def _keys_of(listing: Listing, cursor: str | None) -> tuple[object, ...] | None:
+    if cursor is None:
+        return None
+    try:
+        name, *texts = orjson.loads(urlsafe_b64decode(cursor.encode()))
+        if name == listing.name:
+            return tuple(key.parse(text) for key, text in zip(listing.order, texts, strict=True))
+    except (binascii.Error, ValueError, TypeError, AttributeError):
+        pass
+    raise BadUserInput("This is not a cursor of this list.")

@@ -1,0 +1,34 @@
+"""Global ids: opaque to clients, the type's name and the row's id to us."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from uuid import UUID
+
+import strawberry
+
+from graph.errors import BadUserInput
+
+
+def global_id(type_name: str, id: UUID) -> strawberry.ID:
+    """The id that a client sees."""
+    return strawberry.ID(urlsafe_b64encode(f"{type_name}:{id}".encode()).decode())
+
+
+def parse_global_id(text: str) -> tuple[str, UUID]:
+    """The type's name and the row's id. Raises BadUserInput where the text is no id of ours."""
+    try:
+        type_name, separator, id = urlsafe_b64decode(text.encode()).decode().partition(":")
+        if separator and global_id(type_name, UUID(id)) == text:
+            return type_name, UUID(id)
+    except (binascii.Error, ValueError):
+        pass
+    raise BadUserInput("This is not an id that this API has given out.")
+
+
+def id_of(type_name: str, text: str) -> UUID | None:
+    """The row's id where the text names a thing of this type, or None where it names one of another.
+
+    Raises BadUserInput where the text is no id of ours.
+    """
+    found, id = parse_global_id(text)
+    return id if found == type_name else None

@@ -1,0 +1,82 @@
+"""Dataloaders: what a level of the tree needs, read in one statement however many parents it has.
+
+A loader is named for what it loads and says only which list that is; one set of loaders lives as long
+as one operation. Keys of the page loaders are (parent's id, page).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from aiodataloader import DataLoader
+
+from db.pages import Listing, Page, Slice, fetch_by_ids, fetch_counts, fetch_pages
+from db.sessions import Row
+
+if TYPE_CHECKING:
+    from graph.context import Context
+
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
+
+class Loader(DataLoader[KeyT, ValueT], Generic[KeyT, ValueT]):
+    """A loader that acts for the operation's viewer."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+
+
+class ById(Loader[UUID, "Row | None"]):
+    """Rows of a list by their ids; None for a missing one and for another owner's."""
+
+    listing: ClassVar[Listing]
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[Row | None]:
+        async with self.context.reading() as connection:
+            rows = await fetch_by_ids(connection, self.listing, self.context.viewer_id, keys)
+        return [rows.get(key) for key in keys]
+
+
+PageKey = tuple["UUID | None", Page]
+
+
+class PagesOf(Loader[PageKey, Slice]):
+    """Pages of a list, one for each parent; parents that ask for the same page share a statement."""
+
+    listing: ClassVar[Listing]
+    as_administrator: ClassVar[bool] = False
+
+    async def batch_load_fn(self, keys: list[PageKey]) -> list[Slice]:
+        found: dict[PageKey, Slice] = {}
+        async with self.context.reading(as_administrator=self.as_administrator) as connection:
+            for page, parents in _by_page(keys):
+                slices = await fetch_pages(connection, self.listing, self.context.viewer_id, parents, page)
+                found.update(((parent, page), slice) for parent, slice in slices.items())
+        return [found[key] for key in keys]
+
+
+class CountsOf(Loader[PageKey, int]):
+    """The total of a list for each parent."""
+
+    listing: ClassVar[Listing]
+    as_administrator: ClassVar[bool] = False
+
+    async def batch_load_fn(self, keys: list[PageKey]) -> list[int]:
+        found: dict[PageKey, int] = {}
+        async with self.context.reading(as_administrator=self.as_administrator) as connection:
+            for page, parents in _by_page(keys):
+                totals = await fetch_counts(connection, self.listing, self.context.viewer_id, parents, page)
+                found.update(((parent, page), total) for parent, total in totals.items())
+        return [found[key] for key in keys]
+
+
+def _by_page(keys: Iterable[PageKey]) -> Iterable[tuple[Page, Any]]:
+    parents: dict[Page, list[UUID | None]] = defaultdict(list)
+    for parent, page in keys:
+        parents[page].append(parent)
+    return parents.items()

@@ -1,0 +1,16 @@
+"""Who acts, from where, and over which connections: what every service that writes is given."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from db.sessions import Sessions
+from investing.audit import Caller
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A viewer who writes their own things."""
+
+    id: UUID
+    sessions: Sessions
+    caller: Caller

@@ -1,0 +1,64 @@
+"""Watchlists: making, changing and deleting them."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from db.ids import uuid7
+from db.market import writes
+from db.sessions import Session
+from investing.actor import Actor
+from investing.audit import note
+from investing.rules.names import checked_name
+from investing.rules.portfolio_settings import check_symbols
+from investing.rules.refusals import NameTaken, NotFound, UnknownInstrument
+
+
+async def create_watchlist(actor: Actor, name: str, symbols: Sequence[str]) -> UUID:
+    """Makes a watchlist. Raises InvalidInput, NameTaken and UnknownInstrument."""
+    name = checked_name(name)
+    check_symbols(symbols)
+    id = uuid7()
+    async with actor.sessions.begin(actor.id) as session:
+        await _check_name(session, actor.id, name, None)
+        await writes.insert_watchlist(session, actor.id, id, name)
+        await writes.replace_items(session, actor.id, id, await _ids(session, symbols))
+        await note(session, actor.id, actor.caller, "watchlist.created", "Watchlist", id, name=name)
+    return id
+
+
+async def change_watchlist(actor: Actor, id: UUID, name: str | None, symbols: Sequence[str] | None) -> None:
+    """Renames a watchlist, replaces its symbols, or both.
+
+    Raises InvalidInput, NotFound, NameTaken and UnknownInstrument.
+    """
+    name = None if name is None else checked_name(name)
+    check_symbols(symbols)
+    async with actor.sessions.begin(actor.id) as session:
+        if name is not None:
+            await _check_name(session, actor.id, name, id)
+        if not await writes.rename_watchlist(session, actor.id, id, name):
+            raise NotFound("There is no such watchlist.", ("id",))
+        if symbols is not None:
+            await writes.replace_items(session, actor.id, id, await _ids(session, symbols))
+        await note(session, actor.id, actor.caller, "watchlist.changed", "Watchlist", id)
+
+
+async def delete_watchlist(actor: Actor, id: UUID) -> None:
+    """Deletes a watchlist; nothing hangs on it. Raises NotFound."""
+    async with actor.sessions.begin(actor.id) as session:
+        if not await writes.delete_watchlist(session, actor.id, id):
+            raise NotFound("There is no such watchlist.", ("id",))
+        await note(session, actor.id, actor.caller, "watchlist.deleted", "Watchlist", id)
+
+
+async def _check_name(session: Session, owner_id: UUID, name: str, but: UUID | None) -> None:
+    if await writes.watchlist_name_is_taken(session, owner_id, name, but=but):
+        raise NameTaken(f"You have a watchlist {name} already.", ("name",))
+
+
+async def _ids(session: Session, symbols: Sequence[str]) -> list[UUID]:
+    known = await writes.find_instrument_ids(session, symbols) if symbols else {}
+    for symbol in symbols:
+        if symbol not in known:
+            raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbols",), symbol=symbol)
+    return [known[symbol] for symbol in symbols]

@@ -1,0 +1,150 @@
+"""Portfolios: opening, changing and archiving them."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from db.ids import uuid7
+from db.market.writes import find_instrument_ids
+from db.portfolio.writes import find_settings, insert_portfolio, name_is_taken, update_portfolio
+from db.sessions import Session
+from db.trading.writes import lock_account, lock_portfolio
+from db.vocabulary import AccountType, RebalanceFrequency, Strategy
+from investing.account.transfers import transfer
+from investing.actor import Actor
+from investing.audit import note
+from investing.rules.names import checked_name
+from investing.rules.portfolio_settings import check_fraction, check_symbols, check_targets
+from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
+from investing.trading.posting import Place
+
+
+@dataclass(frozen=True)
+class NewPortfolio:
+    """A portfolio to open, and the unallotted cash of its account that it is given."""
+
+    account_id: UUID
+    name: str
+    strategy: Strategy
+    risk_tolerance: Decimal
+    max_position_size: Decimal
+    auto_rebalance: bool
+    rebalance_frequency: RebalanceFrequency
+    drift_band: Decimal | None
+    initial_cash: Decimal
+    symbols: Sequence[str] | None
+    target_weights: object
+
+
+async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
+    """Opens a portfolio and moves its initial cash there from the account.
+
+    Raises InvalidInput, NotFound, Inactive, NameTaken, UnknownInstrument and InsufficientCash.
+    """
+    name = checked_name(new.name)
+    if new.initial_cash < 0:
+        raise InvalidInput("A portfolio starts with no cash or some.", ("initialCash",))
+    settings = {
+        "strategy": new.strategy.value,
+        "risk_tolerance": new.risk_tolerance,
+        "max_position_size": new.max_position_size,
+        "auto_rebalance": new.auto_rebalance,
+        "rebalance_frequency": new.rebalance_frequency.value,
+        "drift_band": new.drift_band,
+        "symbols": new.symbols,
+        "target_weights": new.target_weights,
+    }
+    _check(settings)
+    check_targets(new.strategy, new.target_weights)
+    id = uuid7()
+    async with actor.sessions.begin(actor.id) as session:
+        account = await lock_account(session, actor.id, new.account_id)
+        if account is None:
+            raise NotFound("There is no such account.", ("accountId",))
+        if not account["is_active"]:
+            raise Inactive("The account is archived: restore it first.", ("accountId",))
+        await _check_name(session, actor.id, new.account_id, name)
+        await _check_known(session, settings)
+        await insert_portfolio(
+            session,
+            {
+                "owner_id": actor.id,
+                "id": id,
+                "account_id": new.account_id,
+                "name": name,
+                "currency": account["currency"],
+                "margin": account["account_type"] == AccountType.MARGIN,
+                "cash_balance": Decimal(0),
+                **settings,
+            },
+        )
+        if new.initial_cash:
+            portfolio = await lock_portfolio(session, actor.id, id)
+            assert portfolio is not None, "it was just made"
+            source, target = Place.of_account(actor.id, account), Place.of_portfolio(actor.id, portfolio)
+            now = dt.datetime.now(dt.UTC)
+            await transfer(session, source, target, new.initial_cash, now, "Initial cash", ("initialCash",))
+        await note(
+            session, actor.id, actor.caller, "portfolio.created", "Portfolio", id, name=name, **settings
+        )
+    return id
+
+
+async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> None:
+    """Changes the settings that are given, by column; the others stay.
+
+    Raises InvalidInput, NotFound, NameTaken and UnknownInstrument.
+    """
+    changes = dict(changes)
+    if "name" in changes:
+        changes["name"] = checked_name(changes["name"])
+    _check(changes)
+    async with actor.sessions.begin(actor.id) as session:
+        before = await find_settings(session, actor.id, id)
+        if before is None:
+            raise NotFound("There is no such portfolio.", ("id",))
+        strategy = Strategy(changes.get("strategy", before["strategy"]))
+        if strategy is not Strategy.CUSTOM and "target_weights" not in changes:
+            # Weights of one's own mean nothing to a strategy that finds them.
+            changes["target_weights"] = None
+        check_targets(strategy, changes.get("target_weights", before["target_weights"]))
+        if "name" in changes:
+            await _check_name(session, actor.id, before["account_id"], changes["name"], but=id)
+        await _check_known(session, changes)
+        await update_portfolio(session, actor.id, id, changes)
+        await note(session, actor.id, actor.caller, "portfolio.changed", "Portfolio", id, **changes)
+
+
+async def set_portfolio_active(actor: Actor, id: UUID, is_active: bool) -> None:
+    """Archives a portfolio, or restores it. What it holds and its history stay. Raises NotFound."""
+    async with actor.sessions.begin(actor.id) as session:
+        if not await update_portfolio(session, actor.id, id, {"is_active": is_active}):
+            raise NotFound("There is no such portfolio.", ("id",))
+        action = "portfolio.restored" if is_active else "portfolio.archived"
+        await note(session, actor.id, actor.caller, action, "Portfolio", id)
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    check_fraction(settings.get("risk_tolerance"), "riskTolerance", zero=True)
+    check_fraction(settings.get("max_position_size"), "maxPositionSize", zero=False)
+    check_fraction(settings.get("drift_band"), "driftBand", zero=False)
+    check_symbols(settings.get("symbols"))
+
+
+async def _check_name(
+    session: Session, owner_id: UUID, account_id: UUID, name: str, *, but: UUID | None = None
+) -> None:
+    if await name_is_taken(session, owner_id, account_id, name, but=but):
+        raise NameTaken(f"The account has a portfolio {name} already.", ("name",))
+
+
+async def _check_known(session: Session, settings: Mapping[str, Any]) -> None:
+    for setting, field in (("symbols", "symbols"), ("target_weights", "targetWeights")):
+        symbols = list(settings.get(setting) or ())
+        known = await find_instrument_ids(session, symbols) if symbols else {}
+        for symbol in symbols:
+            if symbol not in known:
+                raise UnknownInstrument(f"There is no instrument {symbol}.", (field,), symbol=symbol)

@@ -1,0 +1,104 @@
+"""Expected failures: what a rule or a service says no to, with the facts that the client needs to mend it.
+
+Each has a code, one sentence, and the path of the input field it is about.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """Something that a client may well ask for, and that is not done."""
+
+    code: ClassVar[str]
+
+    message: str
+    field: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(eq=False)
+class InvalidInput(Refusal):
+    """A value that makes no sense here."""
+
+    code = "INVALID_INPUT"
+
+
+@dataclass(eq=False)
+class NotFound(Refusal):
+    """Nothing of the viewer's has this id; whether it is somebody else's is not told."""
+
+    code = "NOT_FOUND"
+
+
+@dataclass(eq=False)
+class NameTaken(Refusal):
+    """Another of the same kind has this name already."""
+
+    code = "NAME_TAKEN"
+
+
+@dataclass(eq=False)
+class Inactive(Refusal):
+    """The account or portfolio is archived."""
+
+    code = "INACTIVE"
+
+
+@dataclass(eq=False)
+class UnknownInstrument(Refusal):
+    """No instrument has this symbol."""
+
+    code = "UNKNOWN_INSTRUMENT"
+    symbol: str = ""
+
+
+@dataclass(eq=False)
+class CurrencyMismatch(Refusal):
+    """The instrument trades in another currency than the portfolio's."""
+
+    code = "CURRENCY_MISMATCH"
+    expected: str = ""
+    actual: str = ""
+
+
+@dataclass(eq=False)
+class InsufficientCash(Refusal):
+    """Cash would fall below zero: now, or for a back-dated entry on a later day."""
+
+    code = "INSUFFICIENT_CASH"
+    required: Decimal = Decimal(0)
+    available: Decimal = Decimal(0)
+    on_date: dt.date | None = None
+
+    @property
+    def shortfall(self) -> Decimal:
+        """What is missing."""
+        return self.required - self.available
+
+
+@dataclass(eq=False)
+class InsufficientShares(Refusal):
+    """More would be sold than is held: now, or for a back-dated entry on a later day."""
+
+    code = "INSUFFICIENT_SHARES"
+    required: Decimal = Decimal(0)
+    available: Decimal = Decimal(0)
+    on_date: dt.date | None = None
+
+    @property
+    def shortfall(self) -> Decimal:
+        """What is missing."""
+        return self.required - self.available
+
+
+@dataclass(eq=False)
+class IdempotencyMismatch(Refusal):
+    """The key was used before, for something else."""
+
+    code = "IDEMPOTENCY_MISMATCH"

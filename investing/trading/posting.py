@@ -1,0 +1,137 @@
+"""Posting an entry: load what it touches, ask the ledger, write what it says.
+
+The one way that cash and shares ever move. The caller has locked the account or the portfolio.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from db.sessions import Session
+from db.trading import writes
+from investing.rules.ledger import Entry, Posting, post_cash
+from investing.rules.refusals import InsufficientCash
+from investing.trading.holdings import load_holding
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an entry belongs: a portfolio, or the account's unallotted cash where `portfolio_id` is None."""
+
+    owner_id: UUID
+    account_id: UUID
+    portfolio_id: UUID | None
+    currency: str
+    cash: Decimal
+    margin: bool
+
+    @classmethod
+    def of_portfolio(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "Place":
+        """A locked portfolio."""
+        return cls(
+            owner_id, row["account_id"], row["id"], row["currency"], row["cash_balance"], row["margin"]
+        )
+
+    @classmethod
+    def of_account(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "Place":
+        """A locked account's unallotted cash."""
+        margin = row["account_type"] == "MARGIN"
+        return cls(owner_id, row["id"], None, row["currency"], row["unallotted_cash"], margin)
+
+
+async def post_entry(
+    session: Session,
+    place: Place,
+    entry: Entry,
+    *,
+    instrument_id: UUID | None = None,
+    notes: str | None = None,
+    transfer_id: UUID | None = None,
+    now: bool = False,
+    may_owe: bool = True,
+) -> Posting:
+    """Writes the transaction and all that follows from it.
+
+    `now` says that no other entry can be later, which saves looking; `may_owe` is False where cash may not
+    go below zero even on margin. Raises InsufficientCash, InsufficientShares and InvalidInput.
+    """
+    holding = None
+    if entry.of_shares:
+        assert instrument_id is not None
+        assert place.portfolio_id is not None
+        key = (place.owner_id, place.portfolio_id, instrument_id)
+        holding = await load_holding(session, key, entry)
+        posting = holding.post(entry)
+    else:
+        posting = post_cash(entry)
+    checked = posting.cash_delta < 0 and not (place.margin and may_owe)
+    if checked:
+        _check_cash(place.cash, posting.cash_delta)
+    await writes.insert_transaction(session, _row(place, entry, posting, instrument_id, notes, transfer_id))
+    if holding is not None:
+        await holding.save(session)
+    if posting.cash_delta:
+        await _move_cash(session, place, posting.cash_delta)
+    if checked and not now:
+        await _check_later_cash(session, place, entry, posting.cash_delta)
+    return posting
+
+
+def _row(
+    place: Place,
+    entry: Entry,
+    posting: Posting,
+    instrument_id: UUID | None,
+    notes: str | None,
+    transfer_id: UUID | None,
+) -> dict[str, Any]:
+    return {
+        **dataclasses.asdict(posting),
+        "owner_id": place.owner_id,
+        "id": entry.id,
+        "account_id": place.account_id,
+        "portfolio_id": place.portfolio_id,
+        "instrument_id": instrument_id,
+        "transfer_id": transfer_id,
+        "type": entry.type.value,
+        "quantity": entry.quantity,
+        "price": entry.price,
+        "amount": entry.amount,
+        "commission": entry.commission,
+        "split_for": entry.split_for,
+        "currency": place.currency,
+        "executed_at": entry.executed_at,
+        "notes": notes,
+    }
+
+
+async def _move_cash(session: Session, place: Place, delta: Decimal) -> None:
+    if place.portfolio_id is None:
+        await writes.add_account_cash(session, place.owner_id, place.account_id, delta)
+    else:
+        await writes.add_portfolio_cash(session, place.owner_id, place.portfolio_id, delta)
+
+
+def _check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = None) -> None:
+    if available + delta < 0:
+        when = f" on {on_date}" if on_date else ""
+        raise InsufficientCash(
+            f"{-delta.normalize():f} is needed{when}, {available.normalize():f} is there.",
+            ("amount",),
+            required=-delta,
+            available=available,
+            on_date=on_date,
+        )
+
+
+async def _check_later_cash(session: Session, place: Place, entry: Entry, delta: Decimal) -> None:
+    """An entry of the past must leave cash on every later day, not just today."""
+    lowest = await writes.lowest_cash_since(
+        session, place.owner_id, place.account_id, place.portfolio_id, entry.executed_at
+    )
+    if lowest is not None:
+        _check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())

@@ -1,0 +1,101 @@
+"""Recording what happened elsewhere: a transaction of today or of long ago."""
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from db.ids import uuid7
+from db.sessions import Session
+from db.trading.writes import find_instrument, lock_portfolio
+from db.vocabulary import TransactionType
+from investing.actor import Actor
+from investing.audit import note
+from investing.idempotency import once
+from investing.rules.entries import entry_of
+from investing.rules.refusals import CurrencyMismatch, Inactive, InvalidInput, NotFound, UnknownInstrument
+from investing.trading.posting import Place, post_entry
+
+LONGEST_NOTES = 2000
+
+
+@dataclass(frozen=True)
+class Record:
+    """A transaction as its owner tells it."""
+
+    portfolio_id: UUID
+    type: TransactionType
+    symbol: str | None
+    quantity: Decimal | None
+    price: Decimal | None
+    amount: Decimal | None
+    commission: Decimal
+    split_for: Decimal | None
+    executed_at: dt.datetime
+    notes: str | None
+
+
+async def record_transaction(actor: Actor, record: Record, idempotency_key: str) -> UUID:
+    """Puts the transaction on the ledger, wherever in time it belongs. Its id.
+
+    Raises InvalidInput, NotFound, Inactive, UnknownInstrument, CurrencyMismatch, InsufficientCash,
+    InsufficientShares and IdempotencyMismatch.
+    """
+    if record.notes is not None and len(record.notes) > LONGEST_NOTES:
+        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
+
+    async def effect(session: Session) -> UUID:
+        return await _record(session, actor, record)
+
+    return await once(actor.sessions, actor.id, idempotency_key, "recordTransaction", asdict(record), effect)
+
+
+async def _record(session: Session, actor: Actor, record: Record) -> UUID:
+    portfolio = await lock_portfolio(session, actor.id, record.portfolio_id)
+    if portfolio is None:
+        raise NotFound("There is no such portfolio.", ("portfolioId",))
+    if not portfolio["is_active"]:
+        raise Inactive("The portfolio is archived: restore it first.", ("portfolioId",))
+    instrument_id = None
+    if record.symbol is not None:
+        instrument_id = await _instrument_id(session, record.symbol, portfolio["currency"])
+    entry = entry_of(
+        uuid7(),
+        record.type,
+        record.executed_at,
+        dt.datetime.now(dt.UTC),
+        has_symbol=instrument_id is not None,
+        quantity=record.quantity,
+        price=record.price,
+        amount=record.amount,
+        commission=record.commission,
+        split_for=record.split_for,
+    )
+    place = Place.of_portfolio(actor.id, portfolio)
+    await post_entry(session, place, entry, instrument_id=instrument_id, notes=record.notes)
+    await note(
+        session,
+        actor.id,
+        actor.caller,
+        "transaction.recorded",
+        "Transaction",
+        entry.id,
+        type=record.type,
+        symbol=record.symbol,
+    )
+    return entry.id
+
+
+async def _instrument_id(session: Session, symbol: str, currency: str) -> UUID:
+    instrument = await find_instrument(session, symbol)
+    if instrument is None:
+        raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+    if instrument["currency"] != currency:
+        raise CurrencyMismatch(
+            f"{symbol} trades in {instrument['currency']}, the portfolio is in {currency}.",
+            ("symbol",),
+            expected=currency,
+            actual=instrument["currency"],
+        )
+    found: UUID = instrument["id"]
+    return found
