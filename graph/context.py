@@ -50,6 +50,11 @@ class Context:
                 raise Unauthenticated("Your login has ended: log in again.") from None
         return self._viewer
 
+    def use(self, token: str) -> None:
+        """Goes on as the user who has just logged in."""
+        self._token, self._viewer = token, None
+        self.forget()
+
     @property
     def viewer_id(self) -> UUID:
         """Whose rows are read. Only below a field whose permission has awaited `viewer`."""

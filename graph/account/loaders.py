@@ -1,0 +1,36 @@
+"""Loaders of accounts."""
+
+from uuid import UUID
+
+from db.account.queries import ACCOUNTS, fetch_account_values, fetch_user_summary
+from db.sessions import Row
+from graph.loaders import ById, CountsOf, Loader, PagesOf
+
+
+class AccountById(ById):
+    listing = ACCOUNTS
+
+
+class AccountsByUser(PagesOf):
+    listing = ACCOUNTS
+
+
+class AccountCountByUser(CountsOf):
+    listing = ACCOUNTS
+
+
+class ValuesByAccount(Loader[UUID, Row]):
+    """What each account is worth."""
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[Row]:
+        async with self.context.reading() as connection:
+            rows = await fetch_account_values(connection, self.context.viewer_id, keys)
+        return [rows[key] for key in keys]
+
+
+class SummaryByUser(Loader[UUID, Row]):
+    """What the viewer has in all; the only key there ever is is the viewer's id."""
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[Row]:
+        async with self.context.reading() as connection:
+            return [await fetch_user_summary(connection, key) for key in keys]

@@ -1,0 +1,187 @@
+"""Opening and archiving accounts, and moving cash in, out and about."""
+
+from decimal import Decimal
+from typing import Annotated
+
+import strawberry
+
+from db.vocabulary import TransactionType
+from graph.account.loaders import AccountById
+from graph.account.types import Account
+from graph.context import Info
+from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
+from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio
+from graph.scalars import CurrencyCode
+from graph.trading.loaders import TransactionById
+from graph.trading.types import Transaction
+from graph.vocabulary import AccountType, Broker
+from investing.account import service, transfers
+
+
+@strawberry.input(description="An account to open.")
+class CreateAccountInput:
+    name: str = strawberry.field(description="1 to 100 characters, unique among yours.")
+    broker: Broker = strawberry.field(description="Who holds its assets.", default=Broker.PAPER)
+    account_type: AccountType = strawberry.field(
+        description="How it may use cash; it never changes.", default=AccountType.CASH
+    )
+    currency: CurrencyCode = strawberry.field(
+        description="The currency of all its amounts; it never changes.", default=CurrencyCode("USD")
+    )
+    initial_balance: Decimal = strawberry.field(description="Its first deposit.", default=Decimal(0))
+    is_paper: bool = strawberry.field(description="Whether its money is make-believe.", default=True)
+
+
+@strawberry.input(description="An account to change; what is left out stays.")
+class UpdateAccountInput:
+    name: str = strawberry.field(description="1 to 100 characters, unique among yours.")
+
+
+@strawberry.input(description="Cash that comes from outside or goes there.")
+class CashInput:
+    account_id: strawberry.ID = strawberry.field(description="The account.")
+    portfolio_id: strawberry.ID | None = strawberry.field(
+        description="The portfolio; without one it is the account's unallotted cash.", default=None
+    )
+    amount: Decimal = strawberry.field(description="How much, above zero, in the account's currency.")
+    idempotency_key: strawberry.ID = strawberry.field(
+        description="A UUID of your own: a retry with the same one does nothing more."
+    )
+    notes: str | None = strawberry.field(description="Your own words.", default=None)
+
+
+@strawberry.input(description="Cash to move inside an account, from one place to another.")
+class TransferCashInput:
+    account_id: strawberry.ID = strawberry.field(description="The account.")
+    from_portfolio_id: strawberry.ID | None = strawberry.field(
+        description="Where it comes from; the account's unallotted cash if left out.", default=None
+    )
+    to_portfolio_id: strawberry.ID | None = strawberry.field(
+        description="Where it goes; the account's unallotted cash if left out.", default=None
+    )
+    amount: Decimal = strawberry.field(description="How much, above zero, in the account's currency.")
+    idempotency_key: strawberry.ID = strawberry.field(
+        description="A UUID of your own: a retry with the same one does nothing more."
+    )
+    notes: str | None = strawberry.field(description="Your own words.", default=None)
+
+
+@strawberry.type(description="The account as it is now, or why nothing was done.")
+class AccountPayload(Payload):
+    account: Account | None = strawberry.field(description="The account.", default=None)
+
+
+@strawberry.type(description="The transaction, or why there is none.")
+class TransactionPayload(Payload):
+    transaction: Transaction | None = strawberry.field(description="The transaction.", default=None)
+
+    @classmethod
+    async def load(cls, info: Info, id: object) -> "TransactionPayload":
+        """The payload with the transaction of this row id."""
+        row = await info.context.loader(TransactionById).load(id)  # type: ignore[arg-type]
+        return cls(transaction=Transaction.from_row(row))
+
+
+_Id = Annotated[strawberry.ID, strawberry.argument(description="The account's id.")]
+
+
+async def _account(info: Info, id: object) -> AccountPayload:
+    row = await info.context.loader(AccountById).load(id)  # type: ignore[arg-type]
+    return AccountPayload(account=Account.from_row(row))
+
+
+async def _move(info: Info, type: TransactionType, input: CashInput) -> TransactionPayload:
+    id = await service.move_cash(
+        actor_of(info.context),
+        type,
+        own_id("Account", input.account_id),
+        None if input.portfolio_id is None else own_id("Portfolio", input.portfolio_id),
+        input.amount,
+        input.idempotency_key,
+        input.notes,
+    )
+    return await TransactionPayload.load(info, id)
+
+
+_OWNS_CASH = (
+    IsAuthenticated(),
+    OwnsAccount("input", "account_id"),
+    OwnsPortfolio("input", "portfolio_id"),
+)
+
+
+@strawberry.type
+class AccountMutation:
+    @strawberry.mutation(description="Opens an account.", extensions=[Guard(IsAuthenticated())])
+    async def create_account(self, info: Info, input: Annotated[CreateAccountInput, INPUT]) -> AccountPayload:
+        new = service.NewAccount(
+            name=input.name,
+            broker=input.broker,
+            account_type=input.account_type,
+            currency=input.currency,
+            initial_balance=input.initial_balance,
+            is_paper=input.is_paper,
+        )
+        return await _account(info, await service.create_account(actor_of(info.context), new))
+
+    @strawberry.mutation(
+        description="Renames an account.", extensions=[Guard(IsAuthenticated(), OwnsAccount("id"))]
+    )
+    async def update_account(
+        self, info: Info, id: _Id, input: Annotated[UpdateAccountInput, INPUT]
+    ) -> AccountPayload:
+        account_id = own_id("Account", id)
+        await service.rename_account(actor_of(info.context), account_id, input.name)
+        return await _account(info, account_id)
+
+    @strawberry.mutation(
+        description="Archives an account: it stays, with its history and its cash, and takes no more entries.",
+        extensions=[Guard(IsAuthenticated(), OwnsAccount("id"))],
+    )
+    async def archive_account(self, info: Info, id: _Id) -> AccountPayload:
+        await service.set_account_active(actor_of(info.context), own_id("Account", id), False)
+        return await _account(info, own_id("Account", id))
+
+    @strawberry.mutation(
+        description="Takes an account out of the archive.",
+        extensions=[Guard(IsAuthenticated(), OwnsAccount("id"))],
+    )
+    async def restore_account(self, info: Info, id: _Id) -> AccountPayload:
+        await service.set_account_active(actor_of(info.context), own_id("Account", id), True)
+        return await _account(info, own_id("Account", id))
+
+    @strawberry.mutation(description="Brings cash in from outside.", extensions=[Guard(*_OWNS_CASH)])
+    async def deposit(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload:
+        return await _move(info, TransactionType.DEPOSIT, input)
+
+    @strawberry.mutation(
+        description="Takes cash out; never more than there is, also on margin.",
+        extensions=[Guard(*_OWNS_CASH)],
+    )
+    async def withdraw(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload:
+        return await _move(info, TransactionType.WITHDRAWAL, input)
+
+    @strawberry.mutation(
+        description="Moves cash between an account and its portfolios. Answers with the incoming transaction.",
+        extensions=[
+            Guard(
+                IsAuthenticated(),
+                OwnsAccount("input", "account_id"),
+                OwnsPortfolio("input", "from_portfolio_id"),
+                OwnsPortfolio("input", "to_portfolio_id"),
+            )
+        ],
+    )
+    async def transfer_cash(
+        self, info: Info, input: Annotated[TransferCashInput, INPUT]
+    ) -> TransactionPayload:
+        id = await transfers.transfer_cash(
+            actor_of(info.context),
+            own_id("Account", input.account_id),
+            None if input.from_portfolio_id is None else own_id("Portfolio", input.from_portfolio_id),
+            None if input.to_portfolio_id is None else own_id("Portfolio", input.to_portfolio_id),
+            input.amount,
+            input.idempotency_key,
+            input.notes,
+        )
+        return await TransactionPayload.load(info, id)

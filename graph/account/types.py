@@ -1,0 +1,117 @@
+"""Accounts."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import strawberry
+
+from db.sessions import Row
+from graph.account.loaders import AccountById, ValuesByAccount
+from graph.connections import After, Before, Connection, First, Last, connect
+from graph.context import Info
+from graph.ids import global_id
+from graph.node import Node, refetched_by
+from graph.portfolio.loaders import PortfolioCountByAccount, PortfoliosByAccount
+from graph.portfolio.types import Portfolio
+from graph.scalars import CurrencyCode
+from graph.trading.loaders import TransactionCountByAccount, TransactionsByAccount
+from graph.trading.types import Transaction
+from graph.vocabulary import AccountType, Broker
+
+if TYPE_CHECKING:
+    from graph.auth.types import User
+
+_User = Annotated["User", strawberry.lazy("graph.auth.types")]
+Active = Annotated[
+    bool | None, strawberry.argument(description="true for the active ones, false for the archived ones.")
+]
+
+
+@strawberry.type(description="Cash and portfolios at one broker. Amounts in its currency.")
+class Account(Node):
+    row: strawberry.Private[Any]
+    name: str = strawberry.field(description="Its name, unique among the owner's.")
+    broker: Broker = strawberry.field(description="Who holds its assets.")
+    account_type: AccountType = strawberry.field(description="How it may use cash.")
+    currency: CurrencyCode = strawberry.field(description="The currency of all its amounts.")
+    initial_balance: Decimal = strawberry.field(description="The cash that it was opened with.")
+    cash_balance: Decimal = strawberry.field(description="All its cash: unallotted and in portfolios.")
+    unallotted_cash: Decimal = strawberry.field(description="Its cash that no portfolio has been given.")
+    is_paper: bool = strawberry.field(description="Whether its money is make-believe.")
+    is_active: bool = strawberry.field(description="False once it is archived.")
+    created_at: dt.datetime = strawberry.field(description="When it was opened.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The account of a row of the list of accounts."""
+        return cls(
+            row=row,
+            id=global_id("Account", row["id"]),
+            name=row["name"],
+            broker=Broker(row["broker"]),
+            account_type=AccountType(row["account_type"]),
+            currency=row["currency"],
+            initial_balance=row["initial_balance"],
+            cash_balance=row["cash_balance"],
+            unallotted_cash=row["unallotted_cash"],
+            is_paper=row["is_paper"],
+            is_active=row["is_active"],
+            created_at=row["created_at"],
+        )
+
+    @strawberry.field(description="What its positions are worth; one without a price counts as nothing.")
+    async def market_value(self, info: Info) -> Decimal:
+        return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["market_value"]  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Market value and cash together.")
+    async def total_value(self, info: Info) -> Decimal:
+        return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["total_value"]  # type: ignore[no-any-return]
+
+    @strawberry.field(description="The user whose account it is.")
+    async def owner(self, info: Info) -> _User:
+        from graph.auth.types import User
+
+        return User.from_viewer(await info.context.viewer())
+
+    @strawberry.field(description="Its portfolios, oldest first.")
+    async def portfolios(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        is_active: Active = None,
+    ) -> Connection[Portfolio]:
+        return await connect(
+            info,
+            PortfoliosByAccount,
+            PortfolioCountByAccount,
+            Portfolio.from_row,
+            self.row["id"],
+            (first, after, last, before),
+            is_active=is_active,
+        )
+
+    @strawberry.field(description="The ledger of the account and all its portfolios, newest first.")
+    async def transactions(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Transaction]:
+        page = (first, after, last, before)
+        return await connect(
+            info,
+            TransactionsByAccount,
+            TransactionCountByAccount,
+            Transaction.from_row,
+            self.row["id"],
+            page,
+        )
+
+
+refetched_by("Account", AccountById, Account.from_row)

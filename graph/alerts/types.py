@@ -1,0 +1,101 @@
+"""Alerts and their rules."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any, Self
+
+import strawberry
+from strawberry.scalars import JSON
+
+from db.sessions import Row
+from graph.alerts.loaders import AlertById, AlertRuleById
+from graph.context import Info
+from graph.ids import global_id
+from graph.node import Node, refetched_by
+from graph.portfolio.loaders import PortfolioById
+from graph.portfolio.types import Portfolio
+from graph.vocabulary import AlertKind, AlertSeverity
+
+
+async def _portfolio(info: Info, row: Any) -> Portfolio | None:
+    if row["portfolio_id"] is None:
+        return None
+    return Portfolio.from_row(await info.context.loader(PortfolioById).load(row["portfolio_id"]))
+
+
+@strawberry.type(description="What a user wants to be told about.")
+class AlertRule(Node):
+    row: strawberry.Private[Any]
+    name: str = strawberry.field(description="Its name, unique among the owner's.")
+    kind: AlertKind = strawberry.field(description="What it watches.")
+    severity: AlertSeverity = strawberry.field(description="How much its alerts matter.")
+    threshold: Decimal = strawberry.field(description="The price, amount or fraction that it fires at.")
+    symbol: str | None = strawberry.field(description="The instrument that it watches.")
+    cooldown_seconds: int = strawberry.field(description="How long it is quiet after it has fired.")
+    channels: list[str] = strawberry.field(description="Where its alerts are sent besides the stream.")
+    is_active: bool = strawberry.field(description="Whether it fires at all.")
+    created_at: dt.datetime = strawberry.field(description="When it was made.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The rule of a row of the list of rules."""
+        return cls(
+            row=row,
+            id=global_id("AlertRule", row["id"]),
+            name=row["name"],
+            kind=AlertKind(row["kind"]),
+            severity=AlertSeverity(row["severity"]),
+            threshold=row["threshold"],
+            symbol=row["symbol"],
+            cooldown_seconds=row["cooldown_seconds"],
+            channels=row["channels"],
+            is_active=row["is_active"],
+            created_at=row["created_at"],
+        )
+
+    @strawberry.field(description="The portfolio that it watches; null for an instrument or for all.")
+    async def portfolio(self, info: Info) -> Portfolio | None:
+        return await _portfolio(info, self.row)
+
+
+@strawberry.type(description="Something that happened.")
+class Alert(Node):
+    row: strawberry.Private[Any]
+    kind: AlertKind = strawberry.field(description="What was watched.")
+    severity: AlertSeverity = strawberry.field(description="How much it matters.")
+    title: str = strawberry.field(description="What happened, in a few words.")
+    message: str = strawberry.field(description="What happened, in a sentence.")
+    metrics: JSON = strawberry.field(description="The figures behind it, as decimal strings.")
+    symbol: str | None = strawberry.field(description="The instrument that it is about.")
+    created_at: dt.datetime = strawberry.field(description="When it happened.")
+    acknowledged_at: dt.datetime | None = strawberry.field(description="When its owner took note of it.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The alert of a row of the list of alerts."""
+        return cls(
+            row=row,
+            id=global_id("Alert", row["id"]),
+            kind=AlertKind(row["kind"]),
+            severity=AlertSeverity(row["severity"]),
+            title=row["title"],
+            message=row["message"],
+            metrics=row["metrics"],
+            symbol=row["symbol"],
+            created_at=row["created_at"],
+            acknowledged_at=row["acknowledged_at"],
+        )
+
+    @strawberry.field(description="The portfolio that it is about.")
+    async def portfolio(self, info: Info) -> Portfolio | None:
+        return await _portfolio(info, self.row)
+
+    @strawberry.field(description="The rule that fired; null for one that was deleted.")
+    async def rule(self, info: Info) -> AlertRule | None:
+        if self.row["rule_id"] is None:
+            return None
+        return AlertRule.from_row(await info.context.loader(AlertRuleById).load(self.row["rule_id"]))
+
+
+refetched_by("Alert", AlertById, Alert.from_row)
+refetched_by("AlertRule", AlertRuleById, AlertRule.from_row)

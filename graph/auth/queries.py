@@ -1,0 +1,72 @@
+"""The roots of the tree: the viewer, anything by its id, and the users."""
+
+import asyncio
+from typing import Annotated
+
+import strawberry
+
+from graph.auth.loaders import UserCount, Users
+from graph.auth.types import User
+from graph.connections import After, Before, Connection, First, Last, connect
+from graph.context import Info
+from graph.errors import BadUserInput
+from graph.ids import parse_global_id
+from graph.node import REFETCH, Node
+from graph.permissions import IsAdmin, IsAuthenticated, guarded
+
+MOST_NODES = 500
+
+_Id = Annotated[strawberry.ID, strawberry.argument(description="An id that this API has given out.")]
+_Ids = Annotated[
+    list[strawberry.ID], strawberry.argument(description="Ids that this API has given out, 500 at the most.")
+]
+
+
+async def _find(info: Info, id: str) -> Node | None:
+    type_name, row_id = parse_global_id(id)
+    refetch = REFETCH.get(type_name)
+    if refetch is None:
+        raise BadUserInput("This is not an id that this API has given out.")
+    row = await info.context.loader(refetch.loader).load(row_id)
+    return None if row is None else refetch.from_row(row)
+
+
+@strawberry.type
+class AuthQuery:
+    @strawberry.field(
+        description="Who asks, and the root of all that is theirs.", extensions=[guarded(IsAuthenticated())]
+    )
+    async def me(self, info: Info) -> User | None:
+        return User.from_viewer(await info.context.viewer())
+
+    @strawberry.field(
+        description="Anything of the viewer's by its id. Null for another user's just as for none.",
+        extensions=[guarded(IsAuthenticated())],
+    )
+    async def node(self, info: Info, id: _Id) -> Node | None:
+        return await _find(info, id)
+
+    @strawberry.field(
+        description="Several things by their ids, in their order, with null for what is not there.",
+        extensions=[guarded(IsAuthenticated())],
+    )
+    async def nodes(self, info: Info, ids: _Ids) -> list[Node | None]:
+        if len(ids) > MOST_NODES:
+            raise BadUserInput(f"`ids` has {len(ids)} ids: {MOST_NODES} are the most.")
+        for id in ids:
+            parse_global_id(id)
+        found = [_find(info, id) for id in ids]
+        return list(await asyncio.gather(*found))
+
+    @strawberry.field(
+        description="All users, oldest first. Administrators only.", extensions=[guarded(IsAdmin())]
+    )
+    async def users(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[User]:
+        return await connect(info, Users, UserCount, User.from_row, None, (first, after, last, before))

@@ -1,0 +1,195 @@
+"""Users and what hangs below them."""
+
+import dataclasses
+import datetime as dt
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+import strawberry
+
+from db.sessions import Row
+from graph.account.loaders import AccountCountByUser, AccountsByUser, SummaryByUser
+from graph.account.types import Account, Active
+from graph.alerts.loaders import AlertCountByUser, AlertRuleCountByUser, AlertRulesByUser, AlertsByUser
+from graph.alerts.types import Alert, AlertRule
+from graph.auth.loaders import (
+    ApiKeyCountByUser,
+    ApiKeysByUser,
+    AuditEntryCountByUser,
+    AuditLogByUser,
+    UserById,
+)
+from graph.auth.records import ApiKey, AuditEntry
+from graph.connections import After, Before, Connection, First, Last, connect
+from graph.context import Info
+from graph.ids import global_id
+from graph.market.loaders import WatchlistCountByUser, WatchlistsByUser
+from graph.market.types import Watchlist
+from graph.node import Node, refetched_by
+from graph.permissions import IsSelf, guarded
+from graph.scalars import CurrencyCode
+from graph.vocabulary import AlertSeverity
+from investing.auth.types import Viewer
+
+_Severity = Annotated[
+    AlertSeverity | None, strawberry.argument(description="Only those that matter so much.")
+]
+_Acknowledged = Annotated[
+    bool | None, strawberry.argument(description="true for those taken note of, false for the others.")
+]
+
+
+@strawberry.type(
+    description="What a user has in all, in the user's own currency: one row of user_account_summary."
+)
+class UserSummary:
+    currency: CurrencyCode = strawberry.field(description="The currency of the sums: the user's own.")
+    account_count: int = strawberry.field(description="How many accounts there are.")
+    other_currency_account_count: int = strawberry.field(
+        description="How many accounts are held in another currency, and so are not in the sums."
+    )
+    portfolio_count: int = strawberry.field(description="How many portfolios there are.")
+    position_count: int = strawberry.field(description="How many positions are open.")
+    cash_balance: Decimal = strawberry.field(description="Cash, in accounts and portfolios.")
+    market_value: Decimal = strawberry.field(description="What the positions are worth.")
+    total_value: Decimal = strawberry.field(description="Both together.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The summary of a row of the view."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+@strawberry.type(description="A person who logs in. Administrators see who there is, and no more.")
+class User(Node):
+    row: strawberry.Private[Any]
+    username: str = strawberry.field(description="The name to log in with.")
+    email: str = strawberry.field(description="The e-mail address, which logs in as well.")
+    full_name: str | None = strawberry.field(description="The name to be called by.")
+    is_admin: bool = strawberry.field(description="Whether this is an administrator.")
+    is_active: bool = strawberry.field(description="Whether this user may log in.")
+    created_at: dt.datetime = strawberry.field(description="When the user registered.")
+    last_login_at: dt.datetime | None = strawberry.field(description="When the user last logged in.")
+
+    @classmethod
+    def from_row(cls, row: Any) -> Self:
+        """The user of a row of the list of users."""
+        return cls(
+            row=row,
+            id=global_id("User", row["id"]),
+            username=row["username"],
+            email=row["email"],
+            full_name=row["full_name"],
+            is_admin=row["is_admin"],
+            is_active=row["is_active"],
+            created_at=row["created_at"],
+            last_login_at=row["last_login_at"],
+        )
+
+    @classmethod
+    def from_viewer(cls, viewer: Viewer) -> Self:
+        """The user who asks: read already, to check the login."""
+        return cls.from_row(dataclasses.asdict(viewer))
+
+    @strawberry.field(description="What the user has in all.", extensions=[guarded(IsSelf())])
+    async def summary(self, info: Info) -> UserSummary:
+        return UserSummary.from_row(await info.context.loader(SummaryByUser).load(self.row["id"]))
+
+    @strawberry.field(description="The accounts, oldest first.", extensions=[guarded(IsSelf())])
+    async def accounts(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        is_active: Active = None,
+    ) -> Connection[Account]:
+        return await connect(
+            info,
+            AccountsByUser,
+            AccountCountByUser,
+            Account.from_row,
+            self.row["id"],
+            (first, after, last, before),
+            is_active=is_active,
+        )
+
+    @strawberry.field(description="The watchlists, oldest first.", extensions=[guarded(IsSelf())])
+    async def watchlists(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Watchlist]:
+        page = (first, after, last, before)
+        return await connect(
+            info, WatchlistsByUser, WatchlistCountByUser, Watchlist.from_row, self.row["id"], page
+        )
+
+    @strawberry.field(description="What happened, newest first.", extensions=[guarded(IsSelf())])
+    async def alerts(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        severity: _Severity = None,
+        acknowledged: _Acknowledged = None,
+    ) -> Connection[Alert]:
+        return await connect(
+            info,
+            AlertsByUser,
+            AlertCountByUser,
+            Alert.from_row,
+            self.row["id"],
+            (first, after, last, before),
+            severity=severity and severity.value,
+            acknowledged=acknowledged,
+        )
+
+    @strawberry.field(description="The alert rules, oldest first.", extensions=[guarded(IsSelf())])
+    async def alert_rules(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[AlertRule]:
+        page = (first, after, last, before)
+        return await connect(
+            info, AlertRulesByUser, AlertRuleCountByUser, AlertRule.from_row, self.row["id"], page
+        )
+
+    @strawberry.field(description="The brokers' keys, oldest first.", extensions=[guarded(IsSelf())])
+    async def api_keys(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[ApiKey]:
+        page = (first, after, last, before)
+        return await connect(info, ApiKeysByUser, ApiKeyCountByUser, ApiKey.from_row, self.row["id"], page)
+
+    @strawberry.field(description="What the user did, newest first.", extensions=[guarded(IsSelf())])
+    async def audit_log(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[AuditEntry]:
+        page = (first, after, last, before)
+        return await connect(
+            info, AuditLogByUser, AuditEntryCountByUser, AuditEntry.from_row, self.row["id"], page
+        )
+
+
+refetched_by("User", UserById, User.from_row)

@@ -1,0 +1,46 @@
+"""Loaders of instruments, prices and watchlists."""
+
+from db.market.queries import INSTRUMENTS, PRICE_BARS, WATCHLISTS, fetch_instruments_by_symbol
+from db.sessions import Row
+from graph.loaders import ById, CountsOf, Loader, PagesOf
+
+
+class InstrumentById(ById):
+    listing = INSTRUMENTS
+
+
+class InstrumentBySymbol(Loader[str, "Row | None"]):
+    """Instruments by their symbols; None for a symbol that nobody has."""
+
+    async def batch_load_fn(self, keys: list[str]) -> list[Row | None]:
+        async with self.context.reading() as connection:
+            rows = await fetch_instruments_by_symbol(connection, keys)
+        return [rows.get(key) for key in keys]
+
+
+class Instruments(PagesOf):
+    listing = INSTRUMENTS
+
+
+class InstrumentCount(CountsOf):
+    listing = INSTRUMENTS
+
+
+class PriceBarsByInstrument(PagesOf):
+    listing = PRICE_BARS
+
+
+class PriceBarCountByInstrument(CountsOf):
+    listing = PRICE_BARS
+
+
+class WatchlistById(ById):
+    listing = WATCHLISTS
+
+
+class WatchlistsByUser(PagesOf):
+    listing = WATCHLISTS
+
+
+class WatchlistCountByUser(CountsOf):
+    listing = WATCHLISTS

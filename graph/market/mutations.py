@@ -1,0 +1,71 @@
+"""Making, changing and deleting watchlists."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from graph.context import Info
+from graph.market.loaders import WatchlistById
+from graph.market.types import Watchlist
+from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
+from graph.permissions import IsAuthenticated, OwnsWatchlist
+from investing.market import watchlists
+
+
+@strawberry.input(description="A watchlist to make.")
+class CreateWatchlistInput:
+    name: str = strawberry.field(description="1 to 100 characters, unique among yours.")
+    symbols: list[str] = strawberry.field(description="The symbols, in the order to show them.")
+
+
+@strawberry.input(description="A watchlist to change; what is left out stays.")
+class UpdateWatchlistInput:
+    name: str | None = strawberry.field(description="1 to 100 characters.", default=None)
+    symbols: list[str] | None = strawberry.field(description="All its symbols from now on.", default=None)
+
+
+@strawberry.type(description="The watchlist as it is now, or why nothing was done.")
+class WatchlistPayload(Payload):
+    watchlist: Watchlist | None = strawberry.field(description="The watchlist.", default=None)
+
+
+@strawberry.type(description="The watchlist that is gone, or why it is not.")
+class DeleteWatchlistPayload(Payload):
+    deleted_id: strawberry.ID | None = strawberry.field(description="The id that it had.", default=None)
+
+
+_Id = Annotated[strawberry.ID, strawberry.argument(description="The watchlist's id.")]
+
+
+async def _watchlist(info: Info, id: UUID) -> WatchlistPayload:
+    row: Any = await info.context.loader(WatchlistById).load(id)
+    return WatchlistPayload(watchlist=Watchlist.from_row(row))
+
+
+@strawberry.type
+class MarketMutation:
+    @strawberry.mutation(description="Makes a watchlist.", extensions=[Guard(IsAuthenticated())])
+    async def create_watchlist(
+        self, info: Info, input: Annotated[CreateWatchlistInput, INPUT]
+    ) -> WatchlistPayload:
+        id = await watchlists.create_watchlist(actor_of(info.context), input.name, input.symbols)
+        return await _watchlist(info, id)
+
+    @strawberry.mutation(
+        description="Renames a watchlist, replaces its symbols, or both.",
+        extensions=[Guard(IsAuthenticated(), OwnsWatchlist("id"))],
+    )
+    async def update_watchlist(
+        self, info: Info, id: _Id, input: Annotated[UpdateWatchlistInput, INPUT]
+    ) -> WatchlistPayload:
+        watchlist_id = own_id("Watchlist", id)
+        await watchlists.change_watchlist(actor_of(info.context), watchlist_id, input.name, input.symbols)
+        return await _watchlist(info, watchlist_id)
+
+    @strawberry.mutation(
+        description="Deletes a watchlist.", extensions=[Guard(IsAuthenticated(), OwnsWatchlist("id"))]
+    )
+    async def delete_watchlist(self, info: Info, id: _Id) -> DeleteWatchlistPayload:
+        await watchlists.delete_watchlist(actor_of(info.context), own_id("Watchlist", id))
+        return DeleteWatchlistPayload(deleted_id=id)

@@ -1,0 +1,124 @@
+"""Instruments, price bars and watchlists."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+import strawberry
+
+from db.sessions import Row
+from graph.connections import After, Before, Connection, First, Last, connect
+from graph.context import Info
+from graph.ids import global_id
+from graph.market.loaders import (
+    InstrumentById,
+    PriceBarCountByInstrument,
+    PriceBarsByInstrument,
+    WatchlistById,
+)
+from graph.node import Node, refetched_by
+from graph.scalars import CurrencyCode
+from graph.vocabulary import AssetClass
+
+From = Annotated[dt.date | None, strawberry.argument(name="from", description="Not before this day.")]
+To = Annotated[dt.date | None, strawberry.argument(name="to", description="Not after this day.")]
+
+
+@strawberry.type(description="One instrument on one day. Prices in the instrument's currency.")
+class PriceBar:
+    date: dt.date = strawberry.field(description="The trading day.")
+    open: Decimal | None = strawberry.field(description="The first price, null where it is not known.")
+    high: Decimal | None = strawberry.field(description="The highest price, null where it is not known.")
+    low: Decimal | None = strawberry.field(description="The lowest price, null where it is not known.")
+    close: Decimal = strawberry.field(
+        description="The last price; adjusted already where only adjusted prices are known."
+    )
+    adjusted_close: Decimal | None = strawberry.field(
+        description="The close as if all later splits and dividends had happened before."
+    )
+    volume: Decimal | None = strawberry.field(description="Shares traded, null where it is not known.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The bar of a row of the list of bars."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+@strawberry.type(description="Something that can be held.")
+class Instrument(Node):
+    row: strawberry.Private[Any]
+    symbol: str = strawberry.field(description="The ticker, unique.")
+    name: str = strawberry.field(description="What it is called.")
+    asset_class: AssetClass = strawberry.field(description="What kind of thing it is.")
+    currency: CurrencyCode = strawberry.field(description="The currency of all its prices.")
+    exchange: str | None = strawberry.field(description="Where it is listed.")
+    last_price: Decimal | None = strawberry.field(description="The latest price, null where there is none.")
+    price_as_of: dt.datetime | None = strawberry.field(description="When the latest price was.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The instrument of a row of the list of instruments."""
+        return cls(
+            row=row,
+            id=global_id("Instrument", row["id"]),
+            symbol=row["symbol"],
+            name=row["name"],
+            asset_class=AssetClass(row["asset_class"]),
+            currency=row["currency"],
+            exchange=row["exchange"],
+            last_price=row["last_price"],
+            price_as_of=row["price_as_of"],
+        )
+
+    @strawberry.field(description="Daily bars, oldest first.")
+    async def price_history(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        from_: From = None,
+        to: To = None,
+    ) -> Connection[PriceBar]:
+        return await connect(
+            info,
+            PriceBarsByInstrument,
+            PriceBarCountByInstrument,
+            PriceBar.from_row,
+            self.row["id"],
+            (first, after, last, before),
+            **{"from": from_, "to": to},
+        )
+
+
+@strawberry.type(description="A named list of instruments to keep an eye on.")
+class Watchlist(Node):
+    row: strawberry.Private[Any]
+    name: str = strawberry.field(description="Its name, unique among the owner's.")
+    created_at: dt.datetime = strawberry.field(description="When it was made.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The watchlist of a row of the list of watchlists."""
+        return cls(
+            row=row,
+            id=global_id("Watchlist", row["id"]),
+            name=row["name"],
+            created_at=row["created_at"],
+        )
+
+    @strawberry.field(description="The instruments' symbols, in the owner's order.")
+    async def symbols(self, info: Info) -> list[str]:
+        return [row["symbol"] for row in await self._instruments(info)]
+
+    @strawberry.field(description="The instruments, in the owner's order.")
+    async def instruments(self, info: Info) -> list[Instrument]:
+        return [Instrument.from_row(row) for row in await self._instruments(info)]
+
+    async def _instruments(self, info: Info) -> list[Any]:
+        return await info.context.loader(InstrumentById).load_many(self.row["instrument_ids"])
+
+
+refetched_by("Instrument", InstrumentById, Instrument.from_row)
+refetched_by("Watchlist", WatchlistById, Watchlist.from_row)

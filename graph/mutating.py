@@ -1,0 +1,85 @@
+"""What every mutation shares: its permissions, its payload with userErrors, and a fresh read afterwards."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.permission import BasePermission
+from strawberry.types.field import StrawberryField
+
+from graph.context import Context, Info
+from graph.ids import id_of
+from graph.permissions import Owns
+from graph.user_errors import UserError, user_error
+from investing.actor import Actor
+from investing.rules.refusals import NotFound, Refusal
+
+
+INPUT = strawberry.argument(description="What to do.")
+"""How every mutation describes its one argument."""
+
+
+@strawberry.type
+class Payload:
+    user_errors: list[UserError] = strawberry.field(
+        description="Why nothing was done; empty on success.", default_factory=list
+    )
+
+
+class Guard(FieldExtension):
+    """Asks the permissions, then runs the mutation; what is refused becomes the payload's userErrors."""
+
+    def __init__(self, *permissions: BasePermission) -> None:
+        self.permissions = permissions
+        self.payload: type[Payload] = Payload
+
+    def apply(self, field: StrawberryField) -> None:
+        """Learns the payload that the field answers with."""
+        self.payload = field.type  # type: ignore[assignment]
+        # A field that is asked for its permissions by a test, or by a reader, names them.
+        field.permission_classes = [type(permission) for permission in self.permissions]
+
+    async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Any:
+        """The mutation's payload."""
+        try:
+            for permission in self.permissions:
+                if not await _allows(permission, source, info, kwargs):
+                    raise _not_found(permission)
+            return await next_(source, info, **kwargs)
+        except Refusal as refusal:
+            return self.payload(user_errors=[user_error(refusal, _path(refusal))])
+        finally:
+            info.context.forget()
+
+
+async def _allows(permission: BasePermission, source: Any, info: Info, kwargs: dict[str, Any]) -> bool:
+    allowed = permission.has_permission(source, info, **kwargs)
+    return allowed if isinstance(allowed, bool) else await allowed
+
+
+def _not_found(permission: BasePermission) -> NotFound:
+    assert isinstance(permission, Owns), "every other permission raises its own error"
+    words = permission.path[-1].split("_")
+    return NotFound(
+        f"There is no such {permission.type_name.lower()}.",
+        (words[0] + "".join(word.title() for word in words[1:]),),
+    )
+
+
+def _path(refusal: Refusal) -> tuple[str, ...]:
+    # The field of an argument beside the input, such as `id`, stands for itself.
+    return () if refusal.field[:1] == ("id",) else ("input",)
+
+
+def actor_of(context: Context) -> Actor:
+    """The viewer as somebody who writes."""
+    return Actor(context.viewer_id, context.sessions, context.client)
+
+
+def own_id(type_name: str, text: str) -> UUID:
+    """The row's id behind a global id that the guard has let through."""
+    id = id_of(type_name, text)
+    assert id is not None, "the guard has checked it"
+    return id

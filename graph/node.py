@@ -1,0 +1,31 @@
+"""The Node interface, and how an id finds its thing again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import strawberry
+
+from graph.loaders import ById
+
+
+@strawberry.interface(description="Anything with an id that `node` finds again.")
+class Node:
+    id: strawberry.ID = strawberry.field(description="Opaque, and the same for ever.")
+
+
+@dataclass(frozen=True)
+class Refetch:
+    """How a type is found by its id: the loader of its rows, and what makes a row into it."""
+
+    loader: type[ById]
+    from_row: Callable[[Any], Node]
+
+
+REFETCH: dict[str, Refetch] = {}
+"""By type name. A type without a row of its own viewer's is not there, and so is never found."""
+
+
+def refetched_by(type_name: str, loader: type[ById], from_row: Callable[[Any], Node]) -> None:
+    """Declares that `node` finds this type."""
+    REFETCH[type_name] = Refetch(loader, from_row)

@@ -1,0 +1,98 @@
+"""Who may do what, on one page.
+
+Every root field is guarded by permission classes from here, or is one of `PUBLIC_FIELDS`. Below the root
+nothing needs asking again: every statement names the viewer as the owner, and the database refuses the rest.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from strawberry.permission import BasePermission, PermissionExtension
+from strawberry.types import Info as AnyInfo
+
+from graph.account.loaders import AccountById
+from graph.context import Context
+from graph.errors import Forbidden
+from graph.ids import id_of
+from graph.loaders import ById
+from graph.market.loaders import WatchlistById
+from graph.portfolio.loaders import PortfolioById
+
+PUBLIC_FIELDS = frozenset({"Mutation.register", "Mutation.login", "Mutation.refreshToken", "Mutation.logout"})
+"""Root fields that need no login: they are the door."""
+
+
+class IsAuthenticated(BasePermission):
+    """A login that is still good; raises Unauthenticated otherwise."""
+
+    async def has_permission(self, source: Any, info: AnyInfo[Context, Any], **kwargs: Any) -> bool:
+        await info.context.viewer()
+        return True
+
+
+class IsAdmin(BasePermission):
+    """An administrator's login; raises Forbidden for anybody else's."""
+
+    async def has_permission(self, source: Any, info: AnyInfo[Context, Any], **kwargs: Any) -> bool:
+        viewer = await info.context.viewer()
+        if not viewer.is_admin:
+            raise Forbidden("This is for administrators.")
+        return True
+
+
+class IsSelf(BasePermission):
+    """The user's own things: an administrator who lists users sees who they are, not what they own."""
+
+    def has_permission(self, source: Any, info: AnyInfo[Context, Any], **kwargs: Any) -> bool:
+        if source.row["id"] != info.context.viewer_id:
+            raise Forbidden("Only the user sees this.")
+        return True
+
+
+class Owns(BasePermission):
+    """An id in the arguments that names something of the viewer's, or is not given.
+
+    Where it does not, the guard answers with a NotFound, for another owner's thing just as for none.
+    """
+
+    type_name: ClassVar[str]
+    loader: ClassVar[type[ById]]
+
+    def __init__(self, *path: str) -> None:
+        self.path = path
+
+    async def has_permission(self, source: Any, info: AnyInfo[Context, Any], **kwargs: Any) -> bool:
+        value: Any = kwargs
+        for name in self.path:
+            value = value[name] if isinstance(value, Mapping) else getattr(value, name)
+        if value is None:
+            return True
+        await info.context.viewer()
+        id = id_of(self.type_name, value)
+        return id is not None and await info.context.loader(self.loader).load(id) is not None
+
+
+class OwnsAccount(Owns):
+    """An account of the viewer's."""
+
+    type_name = "Account"
+    loader = AccountById
+
+
+class OwnsPortfolio(Owns):
+    """A portfolio of the viewer's."""
+
+    type_name = "Portfolio"
+    loader = PortfolioById
+
+
+class OwnsWatchlist(Owns):
+    """A watchlist of the viewer's."""
+
+    type_name = "Watchlist"
+    loader = WatchlistById
+
+
+def guarded(*permissions: BasePermission) -> PermissionExtension:
+    """A field that only these permissions open. Not printed as directives: the schema stays the contract's."""
+    return PermissionExtension(permissions=list(permissions), use_directives=False)

@@ -1,0 +1,116 @@
+"""Positions and performance snapshots: what hangs below a portfolio."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import strawberry
+
+from db.sessions import Row
+from graph.context import Info
+from graph.ids import global_id
+from graph.market.loaders import InstrumentById
+from graph.market.types import Instrument
+from graph.node import Node, refetched_by
+from graph.portfolio.loaders import PortfolioById, PositionById, SnapshotById, WeightsByPortfolio
+from graph.scalars import CurrencyCode
+from graph.vocabulary import AssetClass
+
+if TYPE_CHECKING:
+    from graph.portfolio.types import Portfolio
+
+_Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
+
+
+@strawberry.type(description="What a portfolio holds of one instrument. Amounts in its currency.")
+class Position(Node):
+    row: strawberry.Private[Any]
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+    asset_class: AssetClass = strawberry.field(description="What kind of thing the instrument is.")
+    currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
+    quantity: Decimal = strawberry.field(description="How many shares are held.")
+    average_cost: Decimal = strawberry.field(description="The cost basis of one share, 0 once closed.")
+    cost_basis: Decimal = strawberry.field(description="What the shares cost, buying fees included.")
+    realized_pnl: Decimal = strawberry.field(description="What sales gained over their average cost.")
+    current_price: Decimal | None = strawberry.field(description="The latest price, null without one.")
+    price_as_of: dt.datetime | None = strawberry.field(description="When the latest price was.")
+    market_value: Decimal | None = strawberry.field(description="Quantity x price, null without a price.")
+    unrealized_pnl: Decimal | None = strawberry.field(
+        description="Market value less cost basis, null without a price."
+    )
+    unrealized_pnl_percent: Decimal | None = strawberry.field(
+        description="Unrealised gain in percent of the cost basis; null without a price or a cost."
+    )
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The position of a row of the list of positions."""
+        return cls(
+            row=row,
+            id=global_id("Position", row["id"]),
+            symbol=row["symbol"],
+            asset_class=AssetClass(row["asset_class"]),
+            currency=row["currency"],
+            quantity=row["quantity"],
+            average_cost=row["average_cost"],
+            cost_basis=row["cost_basis"],
+            realized_pnl=row["realized_pnl"],
+            current_price=row["current_price"],
+            price_as_of=row["price_as_of"],
+            market_value=row["market_value"],
+            unrealized_pnl=row["unrealized_pnl"],
+            unrealized_pnl_percent=row["unrealized_pnl_percent"],
+        )
+
+    @strawberry.field(
+        description="Market value as a fraction of the portfolio's total value, cash included. Null without "
+        "a price, or where the total value is not above zero."
+    )
+    async def weight(self, info: Info) -> Decimal | None:
+        weights: Any = await info.context.loader(WeightsByPortfolio).load(self.row["portfolio_id"])
+        return weights.get(self.row["id"])  # type: ignore[no-any-return]
+
+    @strawberry.field(description="The instrument that is held.")
+    async def instrument(self, info: Info) -> Instrument:
+        return Instrument.from_row(await info.context.loader(InstrumentById).load(self.row["instrument_id"]))
+
+    @strawberry.field(description="The portfolio that holds it.")
+    async def portfolio(self, info: Info) -> _Portfolio:
+        from graph.portfolio.types import Portfolio
+
+        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+
+
+@strawberry.type(
+    description="A portfolio at the end of one day. Returns and ratios are fractions, counted from its first "
+    "day on; one that cannot be computed is null."
+)
+class PerformanceSnapshot(Node):
+    date: dt.date = strawberry.field(description="The day.")
+    total_value: Decimal = strawberry.field(description="Cash and positions together.")
+    cash_value: Decimal = strawberry.field(description="Cash.")
+    positions_value: Decimal = strawberry.field(description="What the positions were worth.")
+    net_flow: Decimal = strawberry.field(
+        description="What came in from outside the portfolio on that day, less what went out."
+    )
+    daily_return: Decimal | None = strawberry.field(description="The day's return, without flows.")
+    cumulative_return: Decimal | None = strawberry.field(description="The time-weighted return so far.")
+    sharpe_ratio: Decimal | None = strawberry.field(description="Mean over deviation, x sqrt(252).")
+    sortino_ratio: Decimal | None = strawberry.field(description="Mean over downside deviation, x sqrt(252).")
+    volatility: Decimal | None = strawberry.field(
+        description="Sample standard deviation of daily returns, x sqrt(252)."
+    )
+    max_drawdown: Decimal | None = strawberry.field(
+        description="The deepest fall of the time-weighted index from a peak, as a positive fraction."
+    )
+    num_positions: int = strawberry.field(description="How many positions were open.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The snapshot of a row of the list of snapshots."""
+        figures = {name: row[name] for name in cls.__dataclass_fields__ if name != "id"}
+        return cls(id=global_id("PerformanceSnapshot", row["id"]), **figures)
+
+
+refetched_by("Position", PositionById, Position.from_row)
+refetched_by("PerformanceSnapshot", SnapshotById, PerformanceSnapshot.from_row)

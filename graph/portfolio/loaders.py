@@ -1,0 +1,78 @@
+"""Loaders of portfolios, positions and performance."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from db.portfolio.queries import (
+    PORTFOLIOS,
+    POSITIONS,
+    SNAPSHOTS,
+    fetch_cash_weights,
+    fetch_portfolio_summaries,
+    fetch_weights,
+)
+from db.sessions import Row
+from graph.loaders import ById, CountsOf, Loader, PagesOf
+
+
+class PortfolioById(ById):
+    listing = PORTFOLIOS
+
+
+class PortfoliosByAccount(PagesOf):
+    listing = PORTFOLIOS
+
+
+class PortfolioCountByAccount(CountsOf):
+    listing = PORTFOLIOS
+
+
+class SummaryByPortfolio(Loader[UUID, Row]):
+    """What each portfolio is worth and has gained."""
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[Row]:
+        async with self.context.reading() as connection:
+            rows = await fetch_portfolio_summaries(connection, self.context.viewer_id, keys)
+        return [rows[key] for key in keys]
+
+
+class WeightsByPortfolio(Loader[UUID, Mapping[UUID, str]]):
+    """The weights of each portfolio's priced positions, by position."""
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[Mapping[UUID, str]]:
+        async with self.context.reading() as connection:
+            weights = await fetch_weights(connection, self.context.viewer_id, keys)
+        return [weights.get(key, {}) for key in keys]
+
+
+class CashWeightByPortfolio(Loader[UUID, "str | None"]):
+    """What each portfolio's weights leave to cash; None where it has no weights."""
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[str | None]:
+        async with self.context.reading() as connection:
+            weights = await fetch_cash_weights(connection, self.context.viewer_id, keys)
+        return [weights.get(key) for key in keys]
+
+
+class PositionById(ById):
+    listing = POSITIONS
+
+
+class PositionsByPortfolio(PagesOf):
+    listing = POSITIONS
+
+
+class PositionCountByPortfolio(CountsOf):
+    listing = POSITIONS
+
+
+class SnapshotById(ById):
+    listing = SNAPSHOTS
+
+
+class SnapshotsByPortfolio(PagesOf):
+    listing = SNAPSHOTS
+
+
+class SnapshotCountByPortfolio(CountsOf):
+    listing = SNAPSHOTS

@@ -1,0 +1,231 @@
+"""Portfolios."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import strawberry
+from strawberry.scalars import JSON
+
+from db.sessions import Row
+from graph.account.loaders import AccountById
+from graph.connections import After, Before, Connection, First, Last, connect
+from graph.context import Info
+from graph.ids import global_id
+from graph.market.types import From, To
+from graph.node import Node, refetched_by
+from graph.portfolio.holdings import PerformanceSnapshot, Position
+from graph.portfolio.loaders import (
+    CashWeightByPortfolio,
+    PortfolioById,
+    PositionCountByPortfolio,
+    PositionsByPortfolio,
+    SnapshotCountByPortfolio,
+    SnapshotsByPortfolio,
+    SummaryByPortfolio,
+)
+from graph.rebalancing.loaders import RebalanceCountByPortfolio, RebalancesByPortfolio
+from graph.rebalancing.types import Rebalance
+from graph.scalars import CurrencyCode
+from graph.trading.loaders import (
+    OrderCountByPortfolio,
+    OrdersByPortfolio,
+    TransactionCountByPortfolio,
+    TransactionsByPortfolio,
+)
+from graph.trading.types import Order, Transaction
+from graph.vocabulary import OrderStatus, RebalanceFrequency, Strategy, TransactionType
+
+if TYPE_CHECKING:
+    from graph.account.types import Account
+
+_Account = Annotated["Account", strawberry.lazy("graph.account.types")]
+_Type = Annotated[TransactionType | None, strawberry.argument(description="Only these.")]
+_Symbol = Annotated[str | None, strawberry.argument(description="Only those of this instrument.")]
+_Status = Annotated[OrderStatus | None, strawberry.argument(description="Only those that stand there.")]
+
+
+@strawberry.type(
+    description="A part of an account that is invested by one strategy. Amounts in its currency."
+)
+class Portfolio(Node):
+    row: strawberry.Private[Any]
+    name: str = strawberry.field(description="Its name, unique in the account.")
+    currency: CurrencyCode = strawberry.field(description="The currency of all its amounts: the account's.")
+    strategy: Strategy = strawberry.field(description="How its target weights are found.")
+    risk_tolerance: Decimal = strawberry.field(description="0 for the least risk, 1 for the strategy's own.")
+    max_position_size: Decimal = strawberry.field(description="The largest weight of a position, up to 1.")
+    auto_rebalance: bool = strawberry.field(description="Whether it rebalances by itself.")
+    rebalance_frequency: RebalanceFrequency = strawberry.field(description="How often it does so.")
+    drift_band: Decimal | None = strawberry.field(
+        description="How far a weight may drift from its target before it is rebalanced, as a fraction."
+    )
+    symbols: list[str] | None = strawberry.field(
+        description="What it may hold; null for what it holds already."
+    )
+    target_weights: JSON | None = strawberry.field(
+        description="The weights of the strategy CUSTOM: symbols with decimal strings."
+    )
+    is_active: bool = strawberry.field(description="False once it is archived.")
+    created_at: dt.datetime = strawberry.field(description="When it was opened.")
+    cash_balance: Decimal = strawberry.field(description="Its cash.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The portfolio of a row of the list of portfolios."""
+        return cls(
+            row=row,
+            id=global_id("Portfolio", row["id"]),
+            name=row["name"],
+            currency=row["currency"],
+            strategy=Strategy(row["strategy"]),
+            risk_tolerance=row["risk_tolerance"],
+            max_position_size=row["max_position_size"],
+            auto_rebalance=row["auto_rebalance"],
+            rebalance_frequency=RebalanceFrequency(row["rebalance_frequency"]),
+            drift_band=row["drift_band"],
+            symbols=row["symbols"],
+            target_weights=row["target_weights"],
+            is_active=row["is_active"],
+            created_at=row["created_at"],
+            cash_balance=row["cash_balance"],
+        )
+
+    async def _summary(self, info: Info) -> Any:
+        return await info.context.loader(SummaryByPortfolio).load(self.row["id"])
+
+    @strawberry.field(description="What its positions are worth; one without a price counts as nothing.")
+    async def market_value(self, info: Info) -> Decimal:
+        return (await self._summary(info))["market_value"]  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Market value and cash together.")
+    async def total_value(self, info: Info) -> Decimal:
+        return (await self._summary(info))["total_value"]  # type: ignore[no-any-return]
+
+    @strawberry.field(description="What its positions cost, on average cost with buying fees.")
+    async def cost_basis(self, info: Info) -> Decimal:
+        return (await self._summary(info))["cost_basis"]  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Market value less cost, of the positions that have a price.")
+    async def unrealized_pnl(self, info: Info) -> Decimal:
+        return (await self._summary(info))["unrealized_pnl"]  # type: ignore[no-any-return]
+
+    @strawberry.field(description="What its sales gained over their average cost, after commissions.")
+    async def realized_pnl(self, info: Info) -> Decimal:
+        return (await self._summary(info))["realized_pnl"]  # type: ignore[no-any-return]
+
+    @strawberry.field(description="How many positions are open.")
+    async def position_count(self, info: Info) -> int:
+        return (await self._summary(info))["position_count"]  # type: ignore[no-any-return]
+
+    @strawberry.field(description="How many open positions have no price, and so no value.")
+    async def unpriced_position_count(self, info: Info) -> int:
+        return (await self._summary(info))["unpriced_position_count"]  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        description="Cash as a fraction of the total value: what the positions' weights leave of 1, so that "
+        "they add up to 1 exactly. Null where the total value is not above zero."
+    )
+    async def cash_weight(self, info: Info) -> Decimal | None:
+        weight: Any = await info.context.loader(CashWeightByPortfolio).load(self.row["id"])
+        return weight  # type: ignore[no-any-return]
+
+    @strawberry.field(description="The account that it is part of.")
+    async def account(self, info: Info) -> _Account:
+        from graph.account.types import Account
+
+        return Account.from_row(await info.context.loader(AccountById).load(self.row["account_id"]))
+
+    @strawberry.field(description="The open positions, by symbol.")
+    async def positions(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Position]:
+        page = (first, after, last, before)
+        return await connect(
+            info, PositionsByPortfolio, PositionCountByPortfolio, Position.from_row, self.row["id"], page
+        )
+
+    @strawberry.field(description="The ledger, newest first.")
+    async def transactions(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        type: _Type = None,
+        symbol: _Symbol = None,
+    ) -> Connection[Transaction]:
+        return await connect(
+            info,
+            TransactionsByPortfolio,
+            TransactionCountByPortfolio,
+            Transaction.from_row,
+            self.row["id"],
+            (first, after, last, before),
+            type=type and type.value,
+            symbol=symbol,
+        )
+
+    @strawberry.field(description="The orders, newest first.")
+    async def orders(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        status: _Status = None,
+    ) -> Connection[Order]:
+        return await connect(
+            info,
+            OrdersByPortfolio,
+            OrderCountByPortfolio,
+            Order.from_row,
+            self.row["id"],
+            (first, after, last, before),
+            status=status and status.value,
+        )
+
+    @strawberry.field(description="How it did, day by day, oldest first.")
+    async def performance_history(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        from_: From = None,
+        to: To = None,
+    ) -> Connection[PerformanceSnapshot]:
+        return await connect(
+            info,
+            SnapshotsByPortfolio,
+            SnapshotCountByPortfolio,
+            PerformanceSnapshot.from_row,
+            self.row["id"],
+            (first, after, last, before),
+            **{"from": from_, "to": to},
+        )
+
+    @strawberry.field(description="The history of its rebalances, newest first.")
+    async def rebalances(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Rebalance]:
+        page = (first, after, last, before)
+        return await connect(
+            info, RebalancesByPortfolio, RebalanceCountByPortfolio, Rebalance.from_row, self.row["id"], page
+        )
+
+
+refetched_by("Portfolio", PortfolioById, Portfolio.from_row)

@@ -1,0 +1,82 @@
+"""Rebalances that were run."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import strawberry
+from strawberry.scalars import JSON
+
+from db.sessions import Row
+from graph.connections import After, Before, Connection, First, Last, connect
+from graph.context import Info
+from graph.ids import global_id
+from graph.node import Node, refetched_by
+from graph.portfolio.loaders import PortfolioById
+from graph.rebalancing.loaders import RebalanceById
+from graph.trading.loaders import OrderCountByRebalance, OrdersByRebalance
+from graph.trading.types import Order
+from graph.vocabulary import RebalanceStatus, RebalanceTrigger, Strategy
+
+if TYPE_CHECKING:
+    from graph.portfolio.types import Portfolio
+
+_Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
+
+
+@strawberry.type(description="One run of a rebalance. Amounts in the portfolio's currency.")
+class Rebalance(Node):
+    row: strawberry.Private[Any]
+    strategy: Strategy = strawberry.field(description="How the target weights were found.")
+    status: RebalanceStatus = strawberry.field(description="Where it stands.")
+    trigger: RebalanceTrigger = strawberry.field(description="What started it.")
+    old_weights: JSON = strawberry.field(description="The weights before, decimal strings by symbol.")
+    new_weights: JSON = strawberry.field(description="The weights after, decimal strings by symbol.")
+    turnover: Decimal = strawberry.field(description="What was traded, as a fraction of the total value.")
+    total_cost: Decimal = strawberry.field(description="Commissions and slippage.")
+    trades_executed: int = strawberry.field(description="How many trades were made.")
+    started_at: dt.datetime = strawberry.field(description="When it began.")
+    completed_at: dt.datetime | None = strawberry.field(description="When it ended, null while it runs.")
+    failure_reason: str | None = strawberry.field(description="Why it failed, or failed in part.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The rebalance of a row of the list of rebalances."""
+        return cls(
+            row=row,
+            id=global_id("Rebalance", row["id"]),
+            strategy=Strategy(row["strategy"]),
+            status=RebalanceStatus(row["status"]),
+            trigger=RebalanceTrigger(row["trigger"]),
+            old_weights=row["old_weights"],
+            new_weights=row["new_weights"],
+            turnover=row["turnover"],
+            total_cost=row["total_cost"],
+            trades_executed=row["trades_executed"],
+            started_at=row["started_at"],
+            completed_at=row["completed_at"],
+            failure_reason=row["failure_reason"],
+        )
+
+    @strawberry.field(description="The portfolio that was rebalanced.")
+    async def portfolio(self, info: Info) -> _Portfolio:
+        from graph.portfolio.types import Portfolio
+
+        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+
+    @strawberry.field(description="The orders that it placed, newest first.")
+    async def orders(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Order]:
+        page = (first, after, last, before)
+        return await connect(
+            info, OrdersByRebalance, OrderCountByRebalance, Order.from_row, self.row["id"], page
+        )
+
+
+refetched_by("Rebalance", RebalanceById, Rebalance.from_row)

@@ -1,0 +1,36 @@
+"""The schema: the concepts' queries and mutations put together."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from graph import user_errors
+from graph.account.mutations import AccountMutation
+from graph.alerts.types import Alert, AlertRule
+from graph.auth.mutations import AuthMutation
+from graph.auth.queries import AuthQuery
+from graph.auth.records import ApiKey, AuditEntry
+from graph.market.mutations import MarketMutation
+from graph.market.queries import MarketQuery
+from graph.portfolio.mutations import PortfolioMutation
+from graph.scalars import SCALARS
+from graph.trading.mutations import TradingMutation
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query(AuthQuery, MarketQuery):
+    pass
+
+
+@strawberry.type(description="Everything that can be done. Mutations of one document run one after another.")
+class Mutation(AuthMutation, AccountMutation, PortfolioMutation, TradingMutation, MarketMutation):
+    pass
+
+
+def build_schema() -> strawberry.Schema:
+    """The schema, with the limits that every operation is held to."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        types=[*user_errors.USER_ERRORS.values(), Alert, AlertRule, ApiKey, AuditEntry],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )

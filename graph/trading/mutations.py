@@ -1,0 +1,70 @@
+"""Recording what happened elsewhere."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Annotated
+
+import strawberry
+
+from graph.account.mutations import TransactionPayload
+from graph.context import Info
+from graph.mutating import INPUT, Guard, actor_of, own_id
+from graph.permissions import IsAuthenticated, OwnsPortfolio
+from graph.vocabulary import TransactionType
+from investing.trading.recording import Record, record_transaction
+
+
+@strawberry.input(
+    description="A transaction that happened. BUY and SELL have symbol, quantity and price; DIVIDEND symbol "
+    "and amount; SPLIT symbol, quantity and splitFor; a transfer of shares symbol, quantity and, coming in, "
+    "its cost as amount or price; everything else an amount."
+)
+class RecordTransactionInput:
+    portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
+    type: TransactionType = strawberry.field(description="What it did.")
+    symbol: str | None = strawberry.field(description="The instrument's symbol.", default=None)
+    quantity: Decimal | None = strawberry.field(
+        description="How many shares; for a split, how many new ones for every splitFor old ones.",
+        default=None,
+    )
+    price: Decimal | None = strawberry.field(description="The price of a share.", default=None)
+    amount: Decimal | None = strawberry.field(
+        description="What it was worth before commission; for a trade it follows from the price.",
+        default=None,
+    )
+    commission: Decimal = strawberry.field(description="What the broker took.", default=Decimal(0))
+    split_for: Decimal | None = strawberry.field(
+        description="SPLIT alone: quantity new shares for every so many old ones, 1 if left out. A 3-for-2 "
+        "split has quantity 3 and splitFor 2, a reverse split 1-for-10 quantity 1 and splitFor 10.",
+        default=None,
+    )
+    executed_at: dt.datetime = strawberry.field(description="When it happened, not in the future.")
+    notes: str | None = strawberry.field(description="Your own words.", default=None)
+    idempotency_key: strawberry.ID = strawberry.field(
+        description="A UUID of your own: a retry with the same one does nothing more."
+    )
+
+
+@strawberry.type
+class TradingMutation:
+    @strawberry.mutation(
+        description="Puts a transaction on the ledger, wherever in time it belongs.",
+        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
+    )
+    async def record_transaction(
+        self, info: Info, input: Annotated[RecordTransactionInput, INPUT]
+    ) -> TransactionPayload:
+        record = Record(
+            portfolio_id=own_id("Portfolio", input.portfolio_id),
+            type=input.type,
+            symbol=input.symbol,
+            quantity=input.quantity,
+            price=input.price,
+            amount=input.amount,
+            commission=input.commission,
+            split_for=input.split_for,
+            executed_at=input.executed_at,
+            notes=input.notes,
+        )
+        id = await record_transaction(actor_of(info.context), record, input.idempotency_key)
+        return await TransactionPayload.load(info, id)

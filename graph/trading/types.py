@@ -1,0 +1,164 @@
+"""Orders and transactions."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import strawberry
+
+from db.sessions import Row
+from graph.account.loaders import AccountById
+from graph.connections import After, Before, Connection, First, Last, connect
+from graph.context import Info
+from graph.ids import global_id
+from graph.market.loaders import InstrumentById
+from graph.market.types import Instrument
+from graph.node import Node, refetched_by
+from graph.portfolio.loaders import PortfolioById
+from graph.scalars import CurrencyCode
+from graph.trading.loaders import (
+    OrderById,
+    TransactionById,
+    TransactionCountByOrder,
+    TransactionsByOrder,
+)
+from graph.vocabulary import OrderSide, OrderStatus, OrderType, TransactionType
+
+if TYPE_CHECKING:
+    from graph.account.types import Account
+    from graph.portfolio.types import Portfolio
+
+_Account = Annotated["Account", strawberry.lazy("graph.account.types")]
+_Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
+
+
+@strawberry.type(description="A wish to trade, and what became of it. Amounts in the portfolio's currency.")
+class Order(Node):
+    row: strawberry.Private[Any]
+    side: OrderSide = strawberry.field(description="Which way it trades.")
+    type: OrderType = strawberry.field(description="At what price it may trade.")
+    status: OrderStatus = strawberry.field(description="Where it stands.")
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+    quantity: Decimal = strawberry.field(description="How many shares are wanted.")
+    filled_quantity: Decimal = strawberry.field(description="How many shares are traded.")
+    limit_price: Decimal | None = strawberry.field(description="The limit, for a LIMIT order.")
+    average_fill_price: Decimal | None = strawberry.field(
+        description="The average price of what is traded, null before anything is."
+    )
+    submitted_at: dt.datetime = strawberry.field(description="When it was placed.")
+    updated_at: dt.datetime = strawberry.field(description="When it last changed.")
+    rejection_reason: str | None = strawberry.field(description="Why it was rejected.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The order of a row of the list of orders."""
+        return cls(
+            row=row,
+            id=global_id("Order", row["id"]),
+            side=OrderSide(row["side"]),
+            type=OrderType(row["type"]),
+            status=OrderStatus(row["status"]),
+            symbol=row["symbol"],
+            quantity=row["quantity"],
+            filled_quantity=row["filled_quantity"],
+            limit_price=row["limit_price"],
+            average_fill_price=row["average_fill_price"],
+            submitted_at=row["submitted_at"],
+            updated_at=row["updated_at"],
+            rejection_reason=row["rejection_reason"],
+        )
+
+    @strawberry.field(description="The portfolio that trades.")
+    async def portfolio(self, info: Info) -> _Portfolio:
+        from graph.portfolio.types import Portfolio
+
+        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+
+    @strawberry.field(description="What it traded, newest first.")
+    async def transactions(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> "Connection[Transaction]":
+        return await connect(
+            info,
+            TransactionsByOrder,
+            TransactionCountByOrder,
+            Transaction.from_row,
+            self.row["id"],
+            (first, after, last, before),
+        )
+
+
+@strawberry.type(description="One entry of the ledger. It never changes. Amounts in its currency.")
+class Transaction(Node):
+    row: strawberry.Private[Any]
+    type: TransactionType = strawberry.field(description="What it did.")
+    symbol: str | None = strawberry.field(description="The instrument's symbol, null for cash alone.")
+    quantity: Decimal | None = strawberry.field(
+        description="How many shares; for a split, the new shares for each old one. Null for cash alone."
+    )
+    price: Decimal | None = strawberry.field(description="The price of a share.")
+    amount: Decimal = strawberry.field(description="What it was worth before commission, never negative.")
+    commission: Decimal = strawberry.field(description="What the broker took.")
+    currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
+    cash_delta: Decimal = strawberry.field(description="By how much cash changed.")
+    quantity_delta: Decimal = strawberry.field(description="By how much the number of shares changed.")
+    realized_pnl: Decimal | None = strawberry.field(
+        description="What a sale gained over its average cost, after commission. Null for anything else."
+    )
+    executed_at: dt.datetime = strawberry.field(description="When it happened.")
+    notes: str | None = strawberry.field(description="The owner's own words.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The transaction of a row of the list of transactions."""
+        return cls(
+            row=row,
+            id=global_id("Transaction", row["id"]),
+            type=TransactionType(row["type"]),
+            symbol=row["symbol"],
+            quantity=row["quantity"],
+            price=row["price"],
+            amount=row["amount"],
+            commission=row["commission"],
+            currency=row["currency"],
+            cash_delta=row["cash_delta"],
+            quantity_delta=row["quantity_delta"],
+            realized_pnl=row["realized_pnl"],
+            executed_at=row["executed_at"],
+            notes=row["notes"],
+        )
+
+    @strawberry.field(description="The instrument, null for cash alone.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        if self.row["instrument_id"] is None:
+            return None
+        return Instrument.from_row(await info.context.loader(InstrumentById).load(self.row["instrument_id"]))
+
+    @strawberry.field(description="The account that it belongs to.")
+    async def account(self, info: Info) -> _Account:
+        from graph.account.types import Account
+
+        return Account.from_row(await info.context.loader(AccountById).load(self.row["account_id"]))
+
+    @strawberry.field(description="The portfolio, null for the account's unallotted cash.")
+    async def portfolio(self, info: Info) -> _Portfolio | None:
+        from graph.portfolio.types import Portfolio
+
+        if self.row["portfolio_id"] is None:
+            return None
+        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+
+    @strawberry.field(description="The order that it filled.")
+    async def order(self, info: Info) -> Order | None:
+        if self.row["order_id"] is None:
+            return None
+        return Order.from_row(await info.context.loader(OrderById).load(self.row["order_id"]))
+
+
+refetched_by("Order", OrderById, Order.from_row)
+refetched_by("Transaction", TransactionById, Transaction.from_row)

@@ -1,0 +1,119 @@
+"""User errors: what a mutation refuses, as concrete types with the facts that mend it."""
+
+import datetime as dt
+from decimal import Decimal
+
+import strawberry
+
+from investing.rules import refusals
+from investing.rules.refusals import Refusal
+
+
+@strawberry.interface(description="Why a mutation did nothing. Each kind has a type of its own.")
+class UserError:
+    code: str = strawberry.field(description="What went wrong, for programs.")
+    message: str = strawberry.field(description="What went wrong and what to do, for people.")
+    field: list[str] | None = strawberry.field(description="The input field that it is about, as a path.")
+
+
+@strawberry.type(description="A value that makes no sense here.")
+class InvalidInput(UserError):
+    pass
+
+
+@strawberry.type(description="Nothing of yours has this id.")
+class NotFound(UserError):
+    pass
+
+
+@strawberry.type(description="Another of the same kind has this name already.")
+class NameTaken(UserError):
+    pass
+
+
+@strawberry.type(description="Somebody uses this e-mail address already.")
+class EmailTaken(UserError):
+    pass
+
+
+@strawberry.type(description="The password is too short or too long.")
+class WeakPassword(UserError):
+    min_length: int = strawberry.field(description="How many characters it has at least.")
+
+
+@strawberry.type(description="The name or the password is wrong; which of them is not told.")
+class WrongCredentials(UserError):
+    pass
+
+
+@strawberry.type(description="The refresh token is used up, revoked, expired or none of ours.")
+class InvalidRefreshToken(UserError):
+    pass
+
+
+@strawberry.type(description="The account or the portfolio is archived.")
+class Inactive(UserError):
+    pass
+
+
+@strawberry.type(description="No instrument has this symbol.")
+class UnknownInstrument(UserError):
+    symbol: str = strawberry.field(description="The symbol that is not known.")
+
+
+@strawberry.type(description="The instrument trades in another currency than the portfolio's.")
+class CurrencyMismatch(UserError):
+    expected: str = strawberry.field(description="The portfolio's currency.")
+    actual: str = strawberry.field(description="The instrument's currency.")
+
+
+@strawberry.interface(description="More is asked for than there is.")
+class Shortage:
+    required: Decimal = strawberry.field(description="How much is needed.")
+    available: Decimal = strawberry.field(description="How much is there.")
+    shortfall: Decimal = strawberry.field(description="How much is missing.")
+    on_date: dt.date | None = strawberry.field(description="The day on which it is missing, if not today.")
+
+
+@strawberry.type(description="Cash would fall below zero.")
+class InsufficientCash(UserError, Shortage):
+    pass
+
+
+@strawberry.type(description="More shares would go out than are held.")
+class InsufficientShares(UserError, Shortage):
+    pass
+
+
+@strawberry.type(description="The idempotency key was used before, for something else.")
+class IdempotencyMismatch(UserError):
+    pass
+
+
+USER_ERRORS: dict[type[Refusal], type[UserError]] = {
+    refusals.InvalidInput: InvalidInput,
+    refusals.NotFound: NotFound,
+    refusals.NameTaken: NameTaken,
+    refusals.EmailTaken: EmailTaken,
+    refusals.WeakPassword: WeakPassword,
+    refusals.WrongCredentials: WrongCredentials,
+    refusals.InvalidRefreshToken: InvalidRefreshToken,
+    refusals.Inactive: Inactive,
+    refusals.UnknownInstrument: UnknownInstrument,
+    refusals.CurrencyMismatch: CurrencyMismatch,
+    refusals.InsufficientCash: InsufficientCash,
+    refusals.InsufficientShares: InsufficientShares,
+    refusals.IdempotencyMismatch: IdempotencyMismatch,
+}
+
+
+def user_error(refusal: Refusal, inside: tuple[str, ...] = ()) -> UserError:
+    """The refusal as its type; `inside` is the argument that its field belongs to."""
+    kind = USER_ERRORS[type(refusal)]
+    facts = {
+        name: getattr(refusal, name)
+        for name in kind.__dataclass_fields__
+        if name not in ("code", "message", "field")
+    }
+    path = [*inside, *refusal.field] if refusal.field else None
+    return kind(code=refusal.code, message=refusal.message, field=path, **facts)

@@ -1,0 +1,142 @@
+"""The enums of the contract: the domain's vocabularies as clients see them."""
+
+from enum import Enum
+from typing import TypeVar
+
+import strawberry
+
+from db import vocabulary
+
+EnumT = TypeVar("EnumT", bound=type[Enum])
+
+
+def _published(words: EnumT, description: str, **members: str) -> EnumT:
+    """The vocabulary as a GraphQL enum whose every member is described."""
+    published = strawberry.enum(words, description=description)
+    definition = words.__strawberry_definition__  # type: ignore[attr-defined]
+    for value in definition.values:
+        value.description = members[value.name]
+    return published
+
+
+Broker = _published(
+    vocabulary.Broker,
+    "Who holds an account's assets.",
+    PAPER="Nobody: Graphfolio's own simulation.",
+    ALPACA="Alpaca Securities.",
+    INTERACTIVE_BROKERS="Interactive Brokers.",
+)
+AccountType = _published(
+    vocabulary.AccountType,
+    "How an account may use cash.",
+    CASH="Only what is there.",
+    MARGIN="May owe cash.",
+    RETIREMENT="Only what is there, under a retirement plan.",
+)
+Strategy = _published(
+    vocabulary.Strategy,
+    "How a portfolio's target weights are found.",
+    MAX_SHARPE="The highest return for its risk.",
+    MIN_VARIANCE="The lowest variance.",
+    RISK_PARITY="The same risk from every instrument.",
+    HIERARCHICAL_RISK_PARITY="Risk shared out along a tree of correlations.",
+    MIN_CVAR="The lowest expected loss in the worst cases.",
+    EQUAL_WEIGHT="The same weight for every instrument.",
+    CUSTOM="The weights that the owner gives.",
+)
+RebalanceFrequency = _published(
+    vocabulary.RebalanceFrequency,
+    "How often a portfolio that rebalances by itself does so.",
+    DAILY="Every trading day.",
+    WEEKLY="Every week.",
+    MONTHLY="Every month.",
+    QUARTERLY="Every quarter.",
+    YEARLY="Every year.",
+)
+RebalanceStatus = _published(
+    vocabulary.RebalanceStatus,
+    "Where a rebalance stands.",
+    RUNNING="Under way.",
+    COMPLETED="Every trade was made.",
+    PARTIAL="Some trades were made.",
+    FAILED="No trade was made.",
+)
+RebalanceTrigger = _published(
+    vocabulary.RebalanceTrigger,
+    "What started a rebalance.",
+    MANUAL="Its owner.",
+    SCHEDULE="Its frequency.",
+    DRIFT="Weights that left the drift band.",
+)
+AssetClass = _published(
+    vocabulary.AssetClass,
+    "What kind of thing an instrument is.",
+    EQUITY="A share of a company.",
+    ETF="An exchange-traded fund.",
+    BOND="A bond.",
+    FUND="A fund that is not traded on an exchange.",
+    CRYPTO="A crypto-asset.",
+    COMMODITY="A commodity.",
+    OTHER="Anything else.",
+)
+TransactionType = _published(
+    vocabulary.TransactionType,
+    "What a transaction did.",
+    BUY="Shares in, cash out.",
+    SELL="Shares out, cash in.",
+    DIVIDEND="Cash from an instrument.",
+    INTEREST="Cash from cash.",
+    FEE="Cash out to the broker.",
+    TAX="Cash out to the state.",
+    DEPOSIT="Cash in from outside.",
+    WITHDRAWAL="Cash out to outside.",
+    TRANSFER_IN="Cash or shares in from elsewhere.",
+    TRANSFER_OUT="Cash or shares out to elsewhere.",
+    SPLIT="New shares for old ones.",
+)
+OrderSide = _published(
+    vocabulary.OrderSide,
+    "Which way an order trades.",
+    BUY="Shares in, cash out.",
+    SELL="Shares out, cash in.",
+)
+OrderType = _published(
+    vocabulary.OrderType,
+    "At what price an order may trade.",
+    MARKET="At the price there is.",
+    LIMIT="At the limit price or better.",
+)
+OrderStatus = _published(
+    vocabulary.OrderStatus,
+    "Where an order stands.",
+    PENDING="Taken, not yet with the broker.",
+    ACCEPTED="With the broker, nothing filled.",
+    PARTIALLY_FILLED="With the broker, something filled.",
+    FILLED="All filled.",
+    CANCELLED="Ended by its owner.",
+    REJECTED="Ended by the broker or by a rule.",
+    EXPIRED="Ended by its time in force.",
+    UNKNOWN="The broker's answer is not known yet.",
+)
+AlertSeverity = _published(
+    vocabulary.AlertSeverity,
+    "How much an alert matters.",
+    INFO="Good to know.",
+    WARNING="Worth a look.",
+    CRITICAL="Look now.",
+)
+AlertKind = _published(
+    vocabulary.AlertKind,
+    "What an alert rule watches.",
+    PRICE_ABOVE="A price that rises above the threshold.",
+    PRICE_BELOW="A price that falls below the threshold.",
+    DAILY_MOVE="A price that moves by more than the threshold in a day.",
+    POSITION_WEIGHT="A position whose weight exceeds the threshold.",
+    DRIFT="A weight that is further from its target than the threshold.",
+    DRAWDOWN="A portfolio that is further below its peak than the threshold.",
+    PORTFOLIO_VALUE_BELOW="A portfolio that is worth less than the threshold.",
+    CASH_BELOW="A portfolio with less cash than the threshold.",
+    REBALANCE_COMPLETED="A rebalance that completed.",
+    REBALANCE_FAILED="A rebalance that failed.",
+    ORDER_REJECTED="An order that was rejected.",
+)
