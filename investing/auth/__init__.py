@@ -1,0 +1,1 @@
+"""The door: passwords, keys, tokens, and who comes in with them."""
