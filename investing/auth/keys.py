@@ -74,7 +74,9 @@ class KeyRing:
     def from_json(cls, value: object) -> "KeyRing":
         """Reads what `to_json` wrote. Raises InvalidKeys."""
         match value:
-            case {"active": str(active), "keys": dict(keys)} if all(isinstance(k, str) for k in keys.values()):
+            case {"active": str(active), "keys": dict(keys)} if all(
+                isinstance(k, str) for k in keys.values()
+            ):
                 return cls(active, {kid: _decode(kid, secret) for kid, secret in keys.items()})
             case _:
                 raise InvalidKeys("the token keys are not in the form that Graphfolio writes")

@@ -27,7 +27,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None, *, at_once: int = 2) -> None:
         self._hasher = hasher or PasswordHasher()
-        # An executor rather than a semaphore: a cancelled request must not free a place whose thread works on.
+        # An executor rather than a semaphore: a cancelled request frees no place whose thread works on.
         self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="password")
         self._nobodys = self._hash_of_nothing()
 

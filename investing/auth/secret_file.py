@@ -117,6 +117,8 @@ def _one_line(path: Path) -> Iterator[None]:
     try:
         yield
     except InvalidKeys as invalid:
-        raise UnusableSecrets(f"{path} is damaged ({invalid}): restore it, or delete it for new keys.") from None
+        raise UnusableSecrets(
+            f"{path} is damaged ({invalid}): restore it, or delete it for new keys."
+        ) from None
     except OSError as error:
         raise UnusableSecrets(f"{path} cannot be used: {error.strerror}.") from None

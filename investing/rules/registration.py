@@ -65,6 +65,15 @@ def password(text: str) -> str:
     return text
 
 
+def as_login(identifier: str) -> str:
+    """A typed username or e-mail address as logins are stored: in lower case.
+
+    What could never have been registered becomes the empty text, which is nobody's.
+    """
+    is_possible = len(identifier) <= MAX_EMAIL and identifier.isascii() and identifier.isprintable()
+    return identifier.lower() if is_possible else ""
+
+
 def is_printable(text: str) -> bool:
     """Whether the text is free of control characters and can be stored."""
     if text.isascii():
