@@ -60,15 +60,12 @@ def _change(data_dir: Path, decide: Callable[[KeyRing | None], KeyRing]) -> KeyR
 def _read(path: Path) -> dict[str, Any]:
     # Neither following a link nor waiting for the other end of a pipe that someone has put there.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise UnusableSecrets(f"{path} is not a file.")
-        if about.st_uid != os.geteuid():
-            raise UnusableSecrets(f"{path} belongs to another user: run as that user, or move it away.")
-        if about.st_mode & 0o077:
-            raise UnusableSecrets(f"{path} can be read by others: chmod 600 it, or delete it for new keys.")
-        data = file.read(_LARGEST + 1)
+    try:
+        _distrust(path, os.fstat(descriptor))
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(_LARGEST + 1)
+    finally:
+        os.close(descriptor)
     try:
         content = json.loads(data) if len(data) <= _LARGEST else None
     except (ValueError, RecursionError):
@@ -76,6 +73,15 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UnusableSecrets(f"{path} is damaged: restore it, or delete it for new keys.")
     return content
+
+
+def _distrust(path: Path, about: os.stat_result) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        raise UnusableSecrets(f"{path} is not a file.")
+    if about.st_uid != os.geteuid():
+        raise UnusableSecrets(f"{path} belongs to another user: run as that user, or move it away.")
+    if about.st_mode & 0o077:
+        raise UnusableSecrets(f"{path} can be read by others: chmod 600 it, or delete it for new keys.")
 
 
 def _ring(content: dict[str, Any]) -> KeyRing | None:

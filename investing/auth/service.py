@@ -88,24 +88,21 @@ class Door:
             raise InvalidRefreshToken
         owner_id = shown.owner_id
         next_token, next_hash = new_refresh_token(owner_id)
-        # Refused after the transaction, not inside: the end of a family has to be committed.
         async with self._sessions.begin(owner_id) as session:
             link = await queries.lock_link(session, owner_id, shown.token_hash)
-            verdict = Verdict.REFUSE
-            if link is not None:
-                entity = ("session", link.family_id)
-                verdict = judge(
-                    revoked=link.revoked, used=link.used, expired=link.expired, active=link.active
-                )
-                if verdict is Verdict.ROTATE:
-                    await writes.replace_link(
-                        session, owner_id, link.family_id, link.id, next_hash, self._refresh_lifetime
-                    )
-                    await audit.record(session, owner_id, "token.refreshed", _origin(client), entity=entity)
-                elif verdict is Verdict.REVOKE:
-                    await writes.revoke_family(session, owner_id, link.family_id)
-                    await audit.record(session, owner_id, "token.reused", _origin(client), entity=entity)
-        if link is None or verdict is not Verdict.ROTATE:
+            if link is None:
+                raise InvalidRefreshToken
+            entity = ("session", link.family_id)
+            verdict = judge(revoked=link.revoked, used=link.used, expired=link.expired, active=link.active)
+            if verdict is Verdict.ROTATE:
+                life = self._refresh_lifetime
+                await writes.replace_link(session, owner_id, link.family_id, link.id, next_hash, life)
+                await audit.record(session, owner_id, "token.refreshed", _origin(client), entity=entity)
+            elif verdict is Verdict.REVOKE:
+                await writes.revoke_family(session, owner_id, link.family_id)
+                await audit.record(session, owner_id, "token.reused", _origin(client), entity=entity)
+        # Refused after the transaction, not inside: the end of a family has to be committed.
+        if verdict is not Verdict.ROTATE:
             raise InvalidRefreshToken
         return self._logged_in(owner_id, link.family_id, next_token)
 
