@@ -87,7 +87,8 @@ async def revoke_family(session: AsyncSession, owner_id: UUID, family_id: UUID) 
 
 async def revoke_all(session: AsyncSession, owner_id: UUID) -> int:
     """Ends all logins of a user whose row is locked; how many that were."""
-    ended = await session.scalars(_revoke(owner_id).returning(RefreshToken.id))
+    first_links = _revoke(owner_id).where(RefreshToken.id == RefreshToken.family_id)
+    ended = await session.scalars(first_links.returning(RefreshToken.id))
     return len(ended.all())
 
 
@@ -132,7 +133,6 @@ def _revoke(owner_id: UUID) -> Update:
         update(RefreshToken)
         .where(
             RefreshToken.owner_id == owner_id,
-            RefreshToken.id == RefreshToken.family_id,
             RefreshToken.revoked_at.is_(None),
         )
         .values(revoked_at=func.now())

@@ -35,18 +35,18 @@ class Passwords:
         """The argon2id hash to store, with its parameters and salt."""
         return await self._in_thread(lambda: self._hasher.hash(password))
 
-    async def check(self, password: str, stored: str | None) -> Checked:
+    async def verify(self, password: str, stored: str | None) -> Checked:
         """Whether the password is the one that was hashed.
 
         With None, for a user who does not exist or has no usable hash, it takes as long and says no.
         """
-        return await self._in_thread(lambda: self._check(password, stored))
+        return await self._in_thread(lambda: self._verify(password, stored))
 
     def close(self) -> None:
         """Ends the threads; what waits for one is cancelled."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _check(self, password: str, stored: str | None) -> Checked:
+    def _verify(self, password: str, stored: str | None) -> Checked:
         if len(password) > MAX_PASSWORD:
             password, stored = "", None  # nobody can have it; hashing megabytes would only cost
         known = stored if stored is not None and stored.startswith("$argon2id$") else None

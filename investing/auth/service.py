@@ -64,7 +64,7 @@ class Door:
         user_id = await queries.user_id_of(self._sessions, registration.as_login(identifier)) or uuid7()
         found = await queries.credentials(self._sessions, user_id)
         stored = found.password_hash if found and found.is_active else None
-        checked = await self._passwords.check(password, stored)
+        checked = await self._passwords.verify(password, stored)
         if stored is None or not checked.is_right:
             await self._note_failure(user_id, "password" if stored else "deactivated", client)
             raise WrongCredentials

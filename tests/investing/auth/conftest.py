@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 
 from db.schema import upgrade
 from db.sessions import Sessions, open_sessions
@@ -77,7 +78,8 @@ def tokens(ring: KeyRing) -> AccessTokens:
 
 @pytest.fixture(scope="session")
 def passwords() -> Iterator[Passwords]:
-    hashing = Passwords()
+    # Cheap on purpose: most tests are not about hashing, and those that are make their own.
+    hashing = Passwords(PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1))
     yield hashing
     hashing.close()
 

@@ -1,7 +1,6 @@
 """Logging in: by either name, refused alike for every reason, and noted."""
 
 import pytest
-from argon2 import PasswordHasher
 
 from db.sessions import Sessions
 from investing.auth.administration import NoSuchUser, set_active, set_administrator
@@ -127,23 +126,27 @@ async def test_commands_name_the_user_they_do_not_find(sessions: Sessions) -> No
 
 
 async def test_a_hash_with_old_parameters_is_renewed(
-    door: Door, sessions: Sessions, tokens: AccessTokens, name: str, client: Client
+    sessions: Sessions, tokens: AccessTokens, user: LoggedIn, name: str, client: Client
 ) -> None:
-    cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1))
-    old = await Door(sessions, tokens, cheap).register(name, f"{name}@example.org", PASSWORD, None, client)
-    cheap.close()
+    [old] = await rows(sessions, user.user_id, "SELECT password_hash FROM users")
+    assert old["password_hash"].startswith("$argon2id$v=19$m=1024,t=1,p=1$")
+    passwords = Passwords()
+    door = Door(sessions, tokens, passwords)
+    hashes = []
     for _ in range(2):
-        assert (await door.login(name, PASSWORD, client)).user_id == old.user_id
-        [row] = await rows(sessions, old.user_id, "SELECT password_hash FROM users")
-        assert row["password_hash"].startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+        assert (await door.login(name, PASSWORD, client)).user_id == user.user_id
+        hashes += await rows(sessions, user.user_id, "SELECT password_hash FROM users")
+    passwords.close()
+    assert hashes[0]["password_hash"].startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert hashes[1] == hashes[0]
 
 
 async def test_no_more_than_the_cap_are_hashed_at_once(passwords: Passwords) -> None:
     assert passwords._threads._max_workers == 2
-    nobody = await passwords.check(PASSWORD, None)
+    nobody = await passwords.verify(PASSWORD, None)
     assert (nobody.is_right, nobody.renewed) == (False, None)
-    assert (await passwords.check(PASSWORD, "!")).is_right is False
-    assert (await passwords.check(PASSWORD, "$argon2id$damaged")).is_right is False
+    assert (await passwords.verify(PASSWORD, "!")).is_right is False
+    assert (await passwords.verify(PASSWORD, "$argon2id$damaged")).is_right is False
 
 
 async def test_what_a_client_says_of_itself_is_made_storable(

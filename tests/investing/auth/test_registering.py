@@ -6,6 +6,7 @@ import datetime as dt
 import pytest
 
 from db.sessions import Sessions
+from investing.auth.passwords import Passwords
 from investing.auth.service import Door
 from investing.auth.types import Client, LoggedIn
 from investing.rules.refusals import EmailTaken, InvalidInput, NameTaken, Refusal, WeakPassword
@@ -52,9 +53,12 @@ async def test_registering_is_audited(sessions: Sessions, user: LoggedIn) -> Non
     ]
 
 
-async def test_the_password_is_kept_as_argon2id(sessions: Sessions, user: LoggedIn) -> None:
-    [row] = await rows(sessions, user.user_id, "SELECT password_hash FROM users")
-    assert row["password_hash"].startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+async def test_passwords_are_kept_as_argon2id_with_the_libraries_parameters() -> None:
+    passwords = Passwords()
+    first, second = [await passwords.hash("0123456789") for _ in range(2)]
+    passwords.close()
+    assert first.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert first != second
 
 
 @pytest.mark.parametrize("other", ["lower", "upper"])

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import jwt
 import pytest
+from asyncpg.connection import LoggedQuery
 
 from db.sessions import Sessions
 from investing.auth.keys import KeyRing
@@ -205,6 +206,27 @@ def test_a_refusal_says_nothing(tokens: AccessTokens, ring: KeyRing) -> None:
     with pytest.raises(InvalidToken) as refused:
         tokens.verify(sign(header(ring), payload(aud="another"), ring.signing_secret))
     assert (str(refused.value), refused.value.__cause__) == ("", None)
+
+
+async def test_a_viewer_costs_one_statement_and_a_forgery_none(
+    door: Door, sessions: Sessions, tokens: AccessTokens, ring: KeyRing, user: LoggedIn
+) -> None:
+    statements: list[str] = []
+
+    def note(query: LoggedQuery) -> None:
+        statements.append(query.query)
+
+    await door.viewer(user.access_token)
+    # The pool hands out the connection that came back last, so the door gets this one.
+    async with sessions.reading(user.user_id) as connection:
+        connection.add_query_logger(note)
+    await door.viewer(user.access_token)
+    forged = sign(header(ring), payload(sub=str(user.user_id)), b"x" * 32)
+    with pytest.raises(NotLoggedIn):
+        await door.viewer(forged)
+    async with sessions.reading(user.user_id) as connection:
+        connection.remove_query_logger(note)
+    assert [statement.split()[:2] for statement in statements] == [["SELECT", "u.id,"]]
 
 
 async def test_forgeries_do_not_open_the_door(
