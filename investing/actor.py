@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.sessions import Sessions
-from investing.audit import Caller
+from investing.auth.types import Client
 
 
 @dataclass(frozen=True)
@@ -13,4 +13,4 @@ class Actor:
 
     id: UUID
     sessions: Sessions
-    caller: Caller
+    client: Client

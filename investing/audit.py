@@ -1,39 +1,39 @@
 """The audit log: what a user did, written in the transaction that does it."""
 
-from typing import Protocol
 from uuid import UUID
 
-from db.auth.audit import insert_entry
+from db.auth.audit import Origin, record
 from db.sessions import Session
+from investing.auth.types import Client
+from investing.rules.registration import is_printable
 
-
-class Caller(Protocol):
-    """Where a request came from."""
-
-    @property
-    def ip_address(self) -> str | None: ...
-
-    @property
-    def user_agent(self) -> str | None: ...
+_LONGEST = 500
 
 
 async def note(
     session: Session,
     owner_id: UUID,
-    caller: Caller,
+    client: Client,
     action: str,
-    entity_type: str | None = None,
-    entity_id: UUID | None = None,
+    entity_type: str,
+    entity_id: UUID,
     **details: object,
 ) -> None:
     """Adds an entry. Details hold names and figures, never a secret."""
-    await insert_entry(
+    await record(
         session,
         owner_id,
-        action=action,
-        entity_type=entity_type,
-        entity_id=entity_id,
+        action,
+        origin_of(client),
+        entity=(entity_type, entity_id),
         details={name: value if value is None else str(value) for name, value in details.items()},
-        ip_address=caller.ip_address,
-        user_agent=caller.user_agent,
     )
+
+
+def origin_of(client: Client) -> Origin:
+    """Where a request came from, in text that can be stored."""
+    return Origin(_storable(client.ip_address), _storable(client.user_agent))
+
+
+def _storable(text: str | None) -> str | None:
+    return text and "".join(c for c in text[:_LONGEST] if is_printable(c))

@@ -56,7 +56,7 @@ async def create_account(actor: Actor, new: NewAccount) -> UUID:
             await _move(
                 session, actor.id, id, None, TransactionType.DEPOSIT, new.initial_balance, "Initial balance"
             )
-        await note(session, actor.id, actor.caller, "account.created", "Account", id, **values)
+        await note(session, actor.id, actor.client, "account.created", "Account", id, **values)
     return id
 
 
@@ -68,7 +68,7 @@ async def rename_account(actor: Actor, id: UUID, name: str) -> None:
             raise NameTaken(f"You have an account {name} already.", ("name",))
         if not await update_account(session, actor.id, id, {"name": name}):
             raise NotFound("There is no such account.", ("id",))
-        await note(session, actor.id, actor.caller, "account.renamed", "Account", id, name=name)
+        await note(session, actor.id, actor.client, "account.renamed", "Account", id, name=name)
 
 
 async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:
@@ -77,7 +77,7 @@ async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:
         if not await update_account(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such account.", ("id",))
         action = "account.restored" if is_active else "account.archived"
-        await note(session, actor.id, actor.caller, action, "Account", id)
+        await note(session, actor.id, actor.client, action, "Account", id)
 
 
 async def move_cash(
@@ -96,7 +96,7 @@ async def move_cash(
 
     async def effect(session: Session) -> UUID:
         id = await _move(session, actor.id, account_id, portfolio_id, type, amount, notes)
-        await note(session, actor.id, actor.caller, f"cash.{type.lower()}", "Transaction", id, amount=amount)
+        await note(session, actor.id, actor.client, f"cash.{type.lower()}", "Transaction", id, amount=amount)
         return id
 
     arguments = {"account": account_id, "portfolio": portfolio_id, "amount": amount, "notes": notes}

@@ -74,7 +74,7 @@ async def transfer_cash(
             dt.datetime.now(dt.UTC),
             notes,
         )
-        await note(session, actor.id, actor.caller, "cash.transfer", "Transaction", id, amount=amount)
+        await note(session, actor.id, actor.client, "cash.transfer", "Transaction", id, amount=amount)
         return id
 
     arguments = {

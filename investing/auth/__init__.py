@@ -1,1 +1,1 @@
-"""Logins, tokens and keys."""
+"""The door: passwords, keys, tokens, and who comes in with them."""

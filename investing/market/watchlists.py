@@ -22,7 +22,7 @@ async def create_watchlist(actor: Actor, name: str, symbols: Sequence[str]) -> U
         await _check_name(session, actor.id, name, None)
         await writes.insert_watchlist(session, actor.id, id, name)
         await writes.replace_items(session, actor.id, id, await _ids(session, symbols))
-        await note(session, actor.id, actor.caller, "watchlist.created", "Watchlist", id, name=name)
+        await note(session, actor.id, actor.client, "watchlist.created", "Watchlist", id, name=name)
     return id
 
 
@@ -40,7 +40,7 @@ async def change_watchlist(actor: Actor, id: UUID, name: str | None, symbols: Se
             raise NotFound("There is no such watchlist.", ("id",))
         if symbols is not None:
             await writes.replace_items(session, actor.id, id, await _ids(session, symbols))
-        await note(session, actor.id, actor.caller, "watchlist.changed", "Watchlist", id)
+        await note(session, actor.id, actor.client, "watchlist.changed", "Watchlist", id)
 
 
 async def delete_watchlist(actor: Actor, id: UUID) -> None:
@@ -48,7 +48,7 @@ async def delete_watchlist(actor: Actor, id: UUID) -> None:
     async with actor.sessions.begin(actor.id) as session:
         if not await writes.delete_watchlist(session, actor.id, id):
             raise NotFound("There is no such watchlist.", ("id",))
-        await note(session, actor.id, actor.caller, "watchlist.deleted", "Watchlist", id)
+        await note(session, actor.id, actor.client, "watchlist.deleted", "Watchlist", id)
 
 
 async def _check_name(session: Session, owner_id: UUID, name: str, but: UUID | None) -> None:

@@ -88,7 +88,7 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
             now = dt.datetime.now(dt.UTC)
             await transfer(session, source, target, new.initial_cash, now, "Initial cash", ("initialCash",))
         await note(
-            session, actor.id, actor.caller, "portfolio.created", "Portfolio", id, name=name, **settings
+            session, actor.id, actor.client, "portfolio.created", "Portfolio", id, name=name, **settings
         )
     return id
 
@@ -115,7 +115,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
             await _check_name(session, actor.id, before["account_id"], changes["name"], but=id)
         await _check_known(session, changes)
         await update_portfolio(session, actor.id, id, changes)
-        await note(session, actor.id, actor.caller, "portfolio.changed", "Portfolio", id, **changes)
+        await note(session, actor.id, actor.client, "portfolio.changed", "Portfolio", id, **changes)
 
 
 async def set_portfolio_active(actor: Actor, id: UUID, is_active: bool) -> None:
@@ -124,7 +124,7 @@ async def set_portfolio_active(actor: Actor, id: UUID, is_active: bool) -> None:
         if not await update_portfolio(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such portfolio.", ("id",))
         action = "portfolio.restored" if is_active else "portfolio.archived"
-        await note(session, actor.id, actor.caller, action, "Portfolio", id)
+        await note(session, actor.id, actor.client, action, "Portfolio", id)
 
 
 def _check(settings: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 
+# Not frozen: a frozen exception cannot be given its own traceback.
 @dataclass(eq=False)
 class Refusal(Exception):
     """Something that a client may well ask for, and that is not done."""
@@ -41,6 +42,45 @@ class NameTaken(Refusal):
     """Another of the same kind has this name already."""
 
     code = "NAME_TAKEN"
+
+
+@dataclass(eq=False)
+class EmailTaken(Refusal):
+    """Someone has registered with this e-mail address already."""
+
+    code = "EMAIL_TAKEN"
+    message: str = "This e-mail address is registered already."
+    field: tuple[str, ...] = ("email",)
+
+
+@dataclass(eq=False)
+class WeakPassword(Refusal):
+    """A password that is too short; `min_length` is in characters."""
+
+    code = "WEAK_PASSWORD"
+    message: str = ""
+    field: tuple[str, ...] = ("password",)
+    min_length: int = 10
+
+    def __post_init__(self) -> None:
+        self.message = self.message or f"A password has at least {self.min_length} characters."
+
+
+@dataclass(eq=False)
+class WrongCredentials(Refusal):
+    """Unknown user, wrong password or a deactivated user: which of them is nobody's business."""
+
+    code = "WRONG_CREDENTIALS"
+    message: str = "The username or the password is wrong."
+
+
+@dataclass(eq=False)
+class InvalidRefreshToken(Refusal):
+    """A refresh token that is malformed, unknown, used, expired or revoked: which of them is not said."""
+
+    code = "INVALID_REFRESH_TOKEN"
+    message: str = "This refresh token is not valid. Log in again."
+    field: tuple[str, ...] = ("refreshToken",)
 
 
 @dataclass(eq=False)

@@ -76,7 +76,7 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
     await note(
         session,
         actor.id,
-        actor.caller,
+        actor.client,
         "transaction.recorded",
         "Transaction",
         entry.id,

@@ -1,0 +1,95 @@
+"""What the door reads: the user behind a name, the viewer behind a session, a link of a login's chain."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.auth.models import RefreshToken, User
+from db.sessions import Row, Sessions
+
+_USER_ID = "SELECT user_id FROM logins WHERE identifier = $1"
+
+_CREDENTIALS = "SELECT password_hash, is_active FROM users WHERE id = $1"
+
+# Once for every operation, so two look-ups by primary key and no more. The first link of a family has the
+# family's id and stands for it: see `db.auth.writes`. Naming family_id as well would tempt the planner to the
+# other index, and through all the links of a long login.
+_VIEWER = """
+SELECT u.id, u.username, u.email, u.full_name, u.currency, u.is_admin, u.is_active,
+       u.created_at, u.last_login_at
+FROM users u
+JOIN refresh_tokens s ON s.owner_id = $1 AND s.id = $2 AND s.revoked_at IS NULL
+WHERE u.id = $1 AND u.is_active
+"""
+
+
+class Credentials(NamedTuple):
+    """What a login is checked against."""
+
+    password_hash: str
+    is_active: bool
+
+
+class Link(NamedTuple):
+    """A refresh token as it is stored; `revoked` is its family's state, `active` its user's."""
+
+    id: UUID
+    family_id: UUID
+    revoked: bool
+    used: bool
+    expired: bool
+    active: bool
+
+
+async def user_id_of(sessions: Sessions, identifier: str) -> UUID | None:
+    """The user of a username or an e-mail address, which is in lower case."""
+    async with sessions.reading(None) as connection:
+        user_id: UUID | None = await connection.fetchval(_USER_ID, identifier)
+        return user_id
+
+
+async def credentials(sessions: Sessions, user_id: UUID) -> Credentials | None:
+    """The password's hash and whether the user may come in, or None where there is no such user."""
+    async with sessions.reading(user_id) as connection:
+        row = await connection.fetchrow(_CREDENTIALS, user_id)
+    return None if row is None else Credentials(row["password_hash"], row["is_active"])
+
+
+async def viewer(sessions: Sessions, user_id: UUID, session_id: UUID) -> Row | None:
+    """The active user of a session that has not been revoked, or None. One statement."""
+    async with sessions.reading(user_id) as connection:
+        return await connection.fetchrow(_VIEWER, user_id, session_id)
+
+
+async def lock_link(session: AsyncSession, owner_id: UUID, token_hash: bytes) -> Link | None:
+    """A refresh token, with its family locked until the transaction ends; None where it is not stored."""
+    link = RefreshToken.__table__.alias("link")
+    family = RefreshToken.__table__.alias("family")
+    of_owner = (link.c.owner_id == owner_id, link.c.token_hash == token_hash)
+    family_id = await session.scalar(
+        select(family.c.id)
+        .join_from(family, link, family.c.id == link.c.family_id)
+        .where(family.c.owner_id == owner_id, *of_owner)
+        .with_for_update(of=family)
+    )
+    if family_id is None:
+        return None
+    # A statement of its own: the one above may have waited, and saw the link as it was before that.
+    row = (
+        await session.execute(
+            select(
+                link.c.id,
+                link.c.family_id,
+                family.c.revoked_at.is_not(None).label("revoked"),
+                link.c.used_at.is_not(None).label("used"),
+                (link.c.expires_at <= func.now()).label("expired"),
+                User.is_active.label("active"),
+            )
+            .join_from(link, family, family.c.id == link.c.family_id)
+            .join(User, User.id == owner_id)
+            .where(family.c.owner_id == owner_id, *of_owner)
+        )
+    ).one()
+    return Link(*row)

@@ -1,0 +1,139 @@
+"""What the door writes. Each function is a part of the caller's transaction.
+
+A login is a family of refresh tokens. Its first link has the family's id and stands for it: whoever changes
+anything in the family locks that row first, and its `revoked_at` is the family's end (later links have none).
+So ending a login is one row's change, and finding out whether it has ended is one look-up by primary key.
+"""
+
+import datetime as dt
+from uuid import UUID
+
+from sqlalchemy import Update, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.auth.models import Login, RefreshToken, User
+from db.ids import uuid7
+
+
+async def add_user(
+    session: AsyncSession, user_id: UUID, username: str, email: str, full_name: str | None, password_hash: str
+) -> set[str]:
+    """Adds a user who logs in with either name. The identifiers (in lower case) that others have already.
+
+    Where any are, the caller rolls back.
+    """
+    await session.execute(
+        insert(User).values(
+            id=user_id,
+            username=username,
+            email=email,
+            full_name=full_name,
+            password_hash=password_hash,
+            last_login_at=func.now(),
+        )
+    )
+    # In order, so that two who want the same names wait for each other and not in a circle.
+    identifiers = sorted({username.lower(), email.lower()})
+    added = await session.scalars(
+        insert_or(Login)
+        .values([{"identifier": identifier, "user_id": user_id} for identifier in identifiers])
+        .on_conflict_do_nothing()
+        .returning(Login.identifier)
+    )
+    return set(identifiers) - set(added)
+
+
+async def come_in(session: AsyncSession, user_id: UUID, renewed_from: tuple[str, str] | None = None) -> bool:
+    """Notes the login's time, and locks the user; False where they have been deactivated meanwhile.
+
+    `renewed_from` is the password's hash that was checked and the one to store instead of it.
+    """
+    statement = update(User).where(User.id == user_id, User.is_active).values(last_login_at=func.now())
+    if await session.scalar(statement.returning(User.id)) is None:
+        return False
+    if renewed_from is not None:
+        old, new = renewed_from
+        unchanged = update(User).where(User.id == user_id, User.password_hash == old)
+        await session.execute(unchanged.values(password_hash=new))
+    return True
+
+
+async def start_family(session: AsyncSession, owner_id: UUID, token_hash: bytes, life: dt.timedelta) -> UUID:
+    """Stores the first refresh token of a login; the family's id."""
+    family_id = uuid7()
+    await _add_link(session, owner_id, family_id, family_id, token_hash, life)
+    return family_id
+
+
+async def replace_link(
+    session: AsyncSession,
+    owner_id: UUID,
+    family_id: UUID,
+    link_id: UUID,
+    token_hash: bytes,
+    life: dt.timedelta,
+) -> None:
+    """Marks a link of a locked family used and stores the next."""
+    link = (RefreshToken.owner_id == owner_id, RefreshToken.id == link_id)
+    await session.execute(update(RefreshToken).where(*link).values(used_at=func.now()))
+    await _add_link(session, owner_id, family_id, uuid7(), token_hash, life)
+
+
+async def revoke_family(session: AsyncSession, owner_id: UUID, family_id: UUID) -> None:
+    """Ends a login."""
+    await session.execute(_revoke(owner_id).where(RefreshToken.id == family_id))
+
+
+async def revoke_all(session: AsyncSession, owner_id: UUID) -> int:
+    """Ends all logins of a user whose row is locked; how many that were."""
+    first_links = _revoke(owner_id).where(RefreshToken.id == RefreshToken.family_id)
+    ended = await session.scalars(first_links.returning(RefreshToken.id))
+    return len(ended.all())
+
+
+async def set_administrator(session: AsyncSession, user_id: UUID, value: bool) -> bool:
+    """Whether that changed anything."""
+    changed = update(User).where(User.id == user_id, User.is_admin != value).values(is_admin=value)
+    return await session.scalar(changed.returning(User.id)) is not None
+
+
+async def set_active(session: AsyncSession, user_id: UUID, value: bool) -> bool:
+    """Whether that changed anything; the user's row is locked in any case.
+
+    The lock lets foreign keys pass: a refresh that holds its family's row, which `revoke_all` will want, must
+    not wait for this one.
+    """
+    await session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    changed = update(User).where(User.id == user_id, User.is_active != value).values(is_active=value)
+    return await session.scalar(changed.returning(User.id)) is not None
+
+
+async def _add_link(
+    session: AsyncSession,
+    owner_id: UUID,
+    family_id: UUID,
+    link_id: UUID,
+    token_hash: bytes,
+    life: dt.timedelta,
+) -> None:
+    await session.execute(
+        insert(RefreshToken).values(
+            owner_id=owner_id,
+            id=link_id,
+            family_id=family_id,
+            token_hash=token_hash,
+            expires_at=func.now() + life,
+        )
+    )
+
+
+def _revoke(owner_id: UUID) -> Update:
+    return (
+        update(RefreshToken)
+        .where(
+            RefreshToken.owner_id == owner_id,
+            RefreshToken.revoked_at.is_(None),
+        )
+        .values(revoked_at=func.now())
+    )

@@ -1,0 +1,120 @@
+"""Access tokens: what a client shows with every request (JWT, RFC 7519, checked as RFC 8725 asks)."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+
+from investing.auth.keys import KeyRing
+
+MAX_LENGTH = 4096
+"""In characters; a longer one is refused unread."""
+
+LEEWAY = dt.timedelta(seconds=2)
+"""How far the clocks of two servers may be apart."""
+
+_ALGORITHM = "HS256"
+_HEADER = {"alg", "kid", "typ"}
+_CLAIMS = ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "sid"]
+_TYPE = "access"
+
+
+class InvalidToken(Exception):
+    """Not a token of ours, or no longer good. Deliberately says nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a good token says: who (`sub`), by which login (`sid`, the refresh family) and until when."""
+
+    user_id: UUID
+    session_id: UUID
+    issued_at: dt.datetime
+    expires_at: dt.datetime
+    token_id: UUID
+
+
+class AccessTokens:
+    """Issues and verifies access tokens of one issuer for one audience, good for `lifetime`."""
+
+    def __init__(
+        self, ring: KeyRing, issuer: str, audience: str, lifetime: dt.timedelta = dt.timedelta(minutes=10)
+    ) -> None:
+        self._ring = ring
+        self._issuer = issuer
+        self._audience = audience
+        self._lifetime = int(lifetime.total_seconds())
+        self._jwt = jwt.PyJWT(options={"require": _CLAIMS, "strict_aud": True})
+
+    def issue(self, user_id: UUID, session_id: UUID, now: dt.datetime) -> tuple[str, dt.datetime]:
+        """A token for the session, and when it expires (in whole seconds)."""
+        issued_at = int(now.timestamp())
+        expires_at = issued_at + self._lifetime
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "iat": issued_at,
+            "exp": expires_at,
+            "jti": str(uuid4()),
+            "typ": _TYPE,
+        }
+        ring = self._ring
+        text = self._jwt.encode(
+            claims, ring.signing_secret, algorithm=_ALGORITHM, headers={"kid": ring.active}
+        )
+        return text, dt.datetime.fromtimestamp(expires_at, dt.UTC)
+
+    def verify(self, text: str) -> Claims:
+        """The claims of a token that one of our keys signed and that is good now. Raises InvalidToken."""
+        if len(text) > MAX_LENGTH or not text.isascii():
+            raise InvalidToken
+        try:
+            claims = self._jwt.decode(
+                text,
+                self._secret(text),
+                algorithms=[_ALGORITHM],
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=LEEWAY,
+            )
+            return self._read(claims)
+        except (jwt.PyJWTError, ValueError):
+            raise InvalidToken from None
+
+    def _secret(self, text: str) -> bytes:
+        """The key that the header names. A header with anything but the three members of ours is not ours.
+
+        That refuses `crit`, which we do not implement, and `jwk`, `jku` and others that bring a key along.
+        """
+        header = jwt.get_unverified_header(text)
+        if set(header) != _HEADER or header["alg"] != _ALGORITHM or header["typ"] != "JWT":
+            raise InvalidToken
+        secret = self._ring.secrets.get(header["kid"])
+        if secret is None:
+            raise InvalidToken
+        return secret
+
+    def _read(self, claims: dict[str, Any]) -> Claims:
+        issued_at, expires_at = claims["iat"], claims["exp"]
+        if claims["typ"] != _TYPE or type(issued_at) is not int or type(expires_at) is not int:
+            raise InvalidToken
+        if expires_at - issued_at > self._lifetime:
+            raise InvalidToken
+        return Claims(
+            user_id=_uuid(claims["sub"]),
+            session_id=_uuid(claims["sid"]),
+            issued_at=dt.datetime.fromtimestamp(issued_at, dt.UTC),
+            expires_at=dt.datetime.fromtimestamp(expires_at, dt.UTC),
+            token_id=_uuid(claims["jti"]),
+        )
+
+
+def _uuid(text: object) -> UUID:
+    """In the one spelling that we write."""
+    if not isinstance(text, str) or str(value := UUID(text)) != text:
+        raise InvalidToken
+    return value

@@ -1,0 +1,162 @@
+"""Registering: what may be registered, by whom only once, and what is kept."""
+
+import asyncio
+import datetime as dt
+
+import pytest
+
+from db.sessions import Sessions
+from investing.auth.passwords import Passwords
+from investing.auth.service import Door
+from investing.auth.types import Client, LoggedIn
+from investing.rules.refusals import EmailTaken, InvalidInput, NameTaken, Refusal, WeakPassword
+from tests.investing.auth.looking import actions, families, rows
+
+GOOD = {"username": "ada", "email": "ada@example.org", "password": "0123456789", "full_name": None}
+
+
+async def count_logins(sessions: Sessions) -> int:
+    async with sessions.reading(None) as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM logins"))
+
+
+async def test_a_new_user_is_logged_in(door: Door, sessions: Sessions, user: LoggedIn, name: str) -> None:
+    viewer = await door.viewer(user.access_token)
+    assert (viewer.id, viewer.username, viewer.email) == (user.user_id, name, f"{name}@example.org")
+    assert (viewer.full_name, viewer.currency, viewer.is_admin, viewer.is_active) == (
+        "Ada L.",
+        "USD",
+        False,
+        True,
+    )
+    assert viewer.expires_at == user.expires_at
+    assert viewer.last_login_at == viewer.created_at
+    assert dt.timedelta(0) <= dt.datetime.now(dt.UTC) - viewer.created_at < dt.timedelta(minutes=1)
+    left = user.expires_at - dt.datetime.now(dt.UTC)
+    assert dt.timedelta(minutes=9) < left <= dt.timedelta(minutes=10)
+    assert await families(sessions, user.user_id) == [(1, 0, False)]
+
+
+async def test_registering_is_audited(sessions: Sessions, user: LoggedIn) -> None:
+    query = "SELECT action, entity_type, entity_id, details, ip_address, user_agent FROM audit_log"
+    family = "SELECT family_id FROM refresh_tokens"
+    [token] = await rows(sessions, user.user_id, family)
+    assert await rows(sessions, user.user_id, query) == [
+        {
+            "action": "user.registered",
+            "entity_type": "session",
+            "entity_id": token["family_id"],
+            "details": {},
+            "ip_address": "192.0.2.7",
+            "user_agent": "a browser",
+        }
+    ]
+
+
+async def test_passwords_are_kept_as_argon2id_with_the_libraries_parameters() -> None:
+    passwords = Passwords()
+    first, second = [await passwords.hash("0123456789") for _ in range(2)]
+    passwords.close()
+    assert first.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert first != second
+
+
+@pytest.mark.parametrize("other", ["lower", "upper"])
+async def test_a_name_is_taken_in_any_case(
+    door: Door, sessions: Sessions, user: LoggedIn, name: str, client: Client, other: str
+) -> None:
+    before = await count_logins(sessions)
+    same = getattr(name, other)()
+    with pytest.raises(NameTaken) as name_taken:
+        await door.register(same, f"x{name}@example.org", "0123456789", None, client)
+    assert (name_taken.value.code, name_taken.value.field) == ("NAME_TAKEN", ("username",))
+    with pytest.raises(EmailTaken) as email_taken:
+        await door.register(f"x{name}", f"{same}@Example.ORG", "0123456789", None, client)
+    assert (email_taken.value.code, email_taken.value.field) == ("EMAIL_TAKEN", ("email",))
+    assert await count_logins(sessions) == before
+    assert await actions(sessions, user.user_id) == ["user.registered"]
+
+
+async def test_of_many_at_once_one_gets_the_name(
+    door: Door, sessions: Sessions, name: str, client: Client
+) -> None:
+    before = await count_logins(sessions)
+    attempts = [
+        door.register(name, f"{name}@example.org", "0123456789", None, client),
+        *(door.register(name, f"{name}{i}@example.org", "0123456789", None, client) for i in range(5)),
+    ]
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["LoggedIn"] + ["NameTaken"] * 5
+    assert await count_logins(sessions) == before + 2
+
+
+BAD: list[tuple[dict[str, str], type[Refusal], tuple[str, ...]]] = [
+    *(
+        ({"username": text}, InvalidInput, ("username",))
+        for text in ("", "ab", "a" * 33, "1abc", "_abc", "a b", "ab@c", "abc\n", "abc\x00", "Ünal", "a/bc")
+    ),
+    *(
+        ({"email": text}, InvalidInput, ("email",))
+        for text in (
+            *(
+                "",
+                "a",
+                "a@",
+                "@b.c",
+                "a@b",
+                "a@b..c",
+                "a@-b.c",
+                "a b@c.de",
+                "a@b.c\n",
+                "a\x00@b.cd",
+                "a@@b.c",
+            ),
+            *(".a@b.cd", "a.@b.cd", "a..b@c.de", "ä@b.cd", "a" * 65 + "@b.cd", "a@" + "b" * 64 + ".cd"),
+            "a@" + "b." * 125 + "org",
+        )
+    ),
+    *(
+        ({"full_name": text}, InvalidInput, ("fullName",))
+        for text in ("a" * 201, "a\x00", "a\nb", "a\x7f", "\ud800", "a\u2028b", "a\u202eb")
+    ),
+    ({"password": "a" * 129}, InvalidInput, ("password",)),
+    ({"password": "0123456789\x00"}, InvalidInput, ("password",)),
+    ({"password": "0123456789\ud800"}, InvalidInput, ("password",)),
+    ({"password": "012345678"}, WeakPassword, ("password",)),
+    ({"password": ""}, WeakPassword, ("password",)),
+]
+
+
+@pytest.mark.parametrize(("bad", "refusal", "field"), BAD)
+async def test_bad_input_is_refused_and_nothing_is_kept(
+    door: Door,
+    sessions: Sessions,
+    client: Client,
+    bad: dict[str, str],
+    refusal: type[Refusal],
+    field: tuple[str, ...],
+) -> None:
+    before = await count_logins(sessions)
+    with pytest.raises(refusal) as refused:
+        await door.register(**{**GOOD, **bad}, client=client)  # type: ignore[arg-type]
+    assert refused.value.field == field
+    assert str(refused.value) == refused.value.message != ""
+    assert await count_logins(sessions) == before
+
+
+def test_a_weak_password_says_how_long_it_must_be() -> None:
+    weak = WeakPassword(min_length=12)
+    assert (weak.code, weak.min_length, weak.message) == (
+        "WEAK_PASSWORD",
+        12,
+        "A password has at least 12 characters.",
+    )
+
+
+@pytest.mark.parametrize("password", ["0123456789", "ü" * 128, "  spaces kept  ", "密码密码密码密码密码"])
+async def test_any_long_enough_password_works_as_it_stands(
+    door: Door, name: str, client: Client, password: str
+) -> None:
+    registered = await door.register(name, f"{name}+tag@sub.example.org", password, "  ", client)
+    assert (await door.viewer(registered.access_token)).full_name is None
+    assert (await door.login(name, password, client)).user_id == registered.user_id
