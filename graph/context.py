@@ -11,8 +11,9 @@ import strawberry
 
 from db.sessions import Connection, Sessions
 from graph.errors import Forbidden, Unauthenticated
-from graph.server.client import Client
-from investing.auth.service import Door, NotLoggedIn, Viewer
+from graph.server import client as http
+from investing.auth.service import Door
+from investing.auth.types import Client, NotLoggedIn, Viewer
 
 if TYPE_CHECKING:
     from graph.loaders import Loader
@@ -31,10 +32,10 @@ class Services:
 class Context:
     """One operation. Never shared by two: loaders remember what they have read."""
 
-    def __init__(self, services: Services, token: str | None, client: Client) -> None:
+    def __init__(self, services: Services, token: str | None, client: http.Client) -> None:
         self.sessions = services.sessions
         self.door = services.door
-        self.client = client
+        self.client = Client(client.ip_address, client.user_agent)
         self._token = token
         self._viewer: Viewer | None = None
         self._loaders: dict[type, Any] = {}

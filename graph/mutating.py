@@ -16,7 +16,6 @@ from graph.user_errors import UserError, user_error
 from investing.actor import Actor
 from investing.rules.refusals import NotFound, Refusal
 
-
 INPUT = strawberry.argument(description="What to do.")
 """How every mutation describes its one argument."""
 

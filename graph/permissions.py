@@ -94,5 +94,5 @@ class OwnsWatchlist(Owns):
 
 
 def guarded(*permissions: BasePermission) -> PermissionExtension:
-    """A field that only these permissions open. Not printed as directives: the schema stays the contract's."""
+    """A field that only these permissions open; not printed as directives, which the contract has none of."""
     return PermissionExtension(permissions=list(permissions), use_directives=False)

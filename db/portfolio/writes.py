@@ -26,7 +26,7 @@ async def find_settings(session: Session, owner_id: UUID, id: UUID) -> RowMappin
     statement = select(
         Portfolio.account_id, Portfolio.strategy, Portfolio.symbols, Portfolio.target_weights
     ).where(Portfolio.owner_id == owner_id, Portfolio.id == id)
-    return (await session.execute(statement.with_for_update())).mappings().one_or_none()
+    return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
 
 
 async def insert_portfolio(session: Session, values: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ async def lock_account(session: AsyncSession, owner_id: UUID, account_id: UUID) 
     statement = select(
         Account.id, Account.currency, Account.account_type, Account.unallotted_cash, Account.is_active
     ).where(Account.owner_id == owner_id, Account.id == account_id)
-    return (await session.execute(statement.with_for_update())).mappings().one_or_none()
+    return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
 
 
 async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
@@ -35,7 +35,7 @@ async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UU
         Portfolio.cash_balance,
         Portfolio.is_active,
     ).where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
-    return (await session.execute(statement.with_for_update())).mappings().one_or_none()
+    return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
 
 
 async def find_instrument(session: AsyncSession, symbol: str) -> RowMapping | None:

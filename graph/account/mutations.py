@@ -135,7 +135,7 @@ class AccountMutation:
         return await _account(info, account_id)
 
     @strawberry.mutation(
-        description="Archives an account: it stays, with its history and its cash, and takes no more entries.",
+        description="Archives an account: it stays, with history and cash, and takes no more entries.",
         extensions=[Guard(IsAuthenticated(), OwnsAccount("id"))],
     )
     async def archive_account(self, info: Info, id: _Id) -> AccountPayload:
@@ -162,7 +162,7 @@ class AccountMutation:
         return await _move(info, TransactionType.WITHDRAWAL, input)
 
     @strawberry.mutation(
-        description="Moves cash between an account and its portfolios. Answers with the incoming transaction.",
+        description="Moves cash between an account and its portfolios. Answers with the one coming in.",
         extensions=[
             Guard(
                 IsAuthenticated(),

@@ -1,0 +1,168 @@
+"""Price bars in bulk: COPY into a staging table, then into `price_bars`, in one transaction.
+
+All of this runs as the owner of the tables: the application's role may read market data, not write it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from itertools import islice
+from typing import NamedTuple
+
+import asyncpg
+
+from db.sessions import Connection
+
+_STAGING = """
+CREATE TEMPORARY TABLE staged_bars (
+    symbol text NOT NULL, date date NOT NULL, open numeric(28, 10), high numeric(28, 10), low numeric(28, 10),
+    close numeric(28, 10) NOT NULL, adjusted_close numeric(28, 10), volume numeric(28, 10),
+    line bigint NOT NULL
+) ON COMMIT DROP
+"""
+
+# What a staged bar leaves open stays as it is stored, as long as it fits the staged close: a range must hold
+# it, and an adjusted close belongs to the raw close that it was made from.
+_MERGED = {
+    **{
+        column: "CASE WHEN num_nonnulls(s.open, s.high, s.low) > 0 THEN s."
+        + column
+        + " WHEN s.close BETWEEN "
+        "coalesce(b.low, s.close) AND coalesce(b.high, s.close) THEN b." + column + " END"
+        for column in ("open", "high", "low")
+    },
+    "close": "s.close",
+    "adjusted_close": "coalesce(s.adjusted_close, CASE WHEN s.close = b.close THEN b.adjusted_close END)",
+    "volume": "coalesce(s.volume, b.volume)",
+}
+
+# An update and an insert rather than ON CONFLICT, which would lock, and so write, every unchanged row.
+_CHANGE = f"""
+UPDATE price_bars b SET {", ".join(f"{column} = {merged}" for column, merged in _MERGED.items())}
+FROM staged_bars s JOIN instruments i ON i.symbol = s.symbol
+WHERE b.instrument_id = i.id AND b.date = s.date
+  AND ({", ".join(f"b.{column}" for column in _MERGED)}) IS DISTINCT FROM ({", ".join(_MERGED.values())})
+"""
+
+_INSERT = """
+INSERT INTO price_bars (instrument_id, date, open, high, low, close, adjusted_close, volume)
+SELECT i.id, s.date, s.open, s.high, s.low, s.close, s.adjusted_close, s.volume
+FROM staged_bars s JOIN instruments i ON i.symbol = s.symbol
+WHERE NOT EXISTS (SELECT FROM price_bars b WHERE b.instrument_id = i.id AND b.date = s.date)
+ORDER BY i.id, s.date
+"""
+
+_REPEATED = """
+SELECT line, first FROM (
+    SELECT line, first_value(line) OVER (PARTITION BY symbol, date ORDER BY line) AS first FROM staged_bars
+) every WHERE line > first ORDER BY line
+"""
+
+_FORGET_REPEATED = """
+DELETE FROM staged_bars s USING (
+    SELECT symbol, date, min(line) AS first FROM staged_bars GROUP BY symbol, date HAVING count(*) > 1
+) r WHERE s.symbol = r.symbol AND s.date = r.date AND s.line > r.first
+"""
+
+
+class DailyBar(NamedTuple):
+    """One day of one instrument, on its way in. Prices in the instrument's currency, volume in shares."""
+
+    symbol: str
+    date: dt.date
+    open: Decimal | None
+    high: Decimal | None
+    low: Decimal | None
+    close: Decimal
+    adjusted_close: Decimal | None
+    volume: Decimal | None
+    line: int = 0
+    """Where it stands in its file, counted from 1."""
+
+
+class Stored(NamedTuple):
+    """What became of the staged bars."""
+
+    inserted: int
+    changed: int
+    unchanged: int
+
+
+class BarLoad:
+    """An open load: stage bars, then store them. Nobody sees any of it before the end."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.discarded = False
+        self._staged = 0
+
+    def discard(self) -> None:
+        """Ends the load without a trace, as an exception would."""
+        self.discarded = True
+
+    async def lock(self) -> None:
+        """Lets one load at a time write bars; whoever reads goes on reading."""
+        await self.connection.execute("LOCK TABLE price_bars IN SHARE ROW EXCLUSIVE MODE")
+
+    async def stage(self, bars: Iterable[DailyBar]) -> None:
+        """COPYs bars into the staging table as they come; never more than a few thousand are in memory."""
+        tag = await self.connection.copy_to_table("staged_bars", source=_copy_text(bars))
+        self._staged += _count(tag)
+        await self.connection.execute("ANALYZE staged_bars")
+
+    async def repeated(self) -> AsyncIterator[tuple[int, int]]:
+        """The lines whose symbol and date an earlier line has, with that line; each is forgotten then."""
+        found = False
+        async for row in self.connection.cursor(_REPEATED, prefetch=1000):
+            found = True
+            yield row["line"], row["first"]
+        if found:
+            self._staged -= _count(await self.connection.execute(_FORGET_REPEATED))
+
+    async def store(self) -> Stored:
+        """Writes the staged bars of known instruments where they differ, and empties the staging table."""
+        changed = _count(await self.connection.execute(_CHANGE))
+        inserted = _count(await self.connection.execute(_INSERT))
+        stored = Stored(inserted, changed, self._staged - inserted - changed)
+        await self.connection.execute("TRUNCATE staged_bars")
+        self._staged = 0
+        return stored
+
+    async def analyze(self) -> None:
+        """Tells the planner what came in; its own daemon would only see it a minute after the commit."""
+        await self.connection.execute("ANALYZE instruments, price_bars")
+
+
+@asynccontextmanager
+async def bar_load(owner_url: str) -> AsyncIterator[BarLoad]:
+    """A load in one transaction, committed at the end of the block unless it was discarded."""
+    connection: Connection = await asyncpg.connect(
+        owner_url, server_settings={"jit": "off", "timezone": "UTC"}
+    )
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(_STAGING)
+        load = BarLoad(connection)
+        yield load
+        # Without this line a failed or discarded load is undone by closing the connection.
+        if not load.discarded:
+            await transaction.commit()
+    finally:
+        await connection.close()
+
+
+async def _copy_text(bars: Iterable[DailyBar]) -> AsyncIterator[bytes]:
+    """COPY's text format. No value can hold a tab or a backslash: they are symbols, dates and numbers."""
+    lines: Iterator[str] = (
+        "\t".join("\\N" if value is None else str(value) for value in bar) + "\n" for bar in bars
+    )
+    while chunk := "".join(islice(lines, 2000)):
+        yield chunk.encode()
+
+
+def _count(tag: str) -> int:
+    return int(tag.rpartition(" ")[2])

@@ -1,0 +1,105 @@
+"""Instruments and quotes in bulk, within a load of price bars."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from db.ids import uuid7
+from db.market.bars import BarLoad
+from db.vocabulary import AssetClass
+
+_NEW_INSTRUMENT = """
+INSERT INTO instruments (id, symbol, name, asset_class, currency, exchange, prices_adjusted)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+
+_KNOWN = """
+SELECT symbol, prices_adjusted, ARRAY(SELECT date FROM price_bars WHERE instrument_id = i.id) AS dates
+FROM instruments i
+WHERE symbol = ANY($1)
+"""
+
+_NEWEST = """
+SELECT i.id AS instrument_id, newest.close, newest.date
+FROM instruments i
+CROSS JOIN LATERAL (
+    SELECT close, date FROM price_bars WHERE instrument_id = i.id ORDER BY date DESC LIMIT 1
+) newest
+WHERE i.symbol = ANY($1)
+"""
+
+# The same instant with another price is a corrected bar; an older instant never wins.
+_QUOTE = """
+INSERT INTO quotes AS q (instrument_id, price, as_of)
+SELECT * FROM unnest($1::uuid[], $2::numeric[], $3::timestamptz[])
+ON CONFLICT (instrument_id) DO UPDATE SET price = excluded.price, as_of = excluded.as_of
+WHERE q.as_of < excluded.as_of OR (q.as_of = excluded.as_of AND q.price <> excluded.price)
+"""
+
+
+class NewInstrument(NamedTuple):
+    """What an instrument starts with; `db.market.models.Instrument` says what each means."""
+
+    symbol: str
+    name: str
+    asset_class: AssetClass
+    currency: str
+    exchange: str | None
+    prices_adjusted: bool
+
+
+class KnownInstrument(NamedTuple):
+    """An instrument that is stored, and the days that it has bars of."""
+
+    prices_adjusted: bool
+    dates: frozenset[dt.date]
+
+
+class NewestBar(NamedTuple):
+    """The last close that is stored of an instrument."""
+
+    instrument_id: UUID
+    close: Decimal
+    date: dt.date
+
+
+async def known_instruments(load: BarLoad, symbols: Sequence[str]) -> dict[str, KnownInstrument]:
+    """Those of the symbols that are stored already."""
+    rows = await load.connection.fetch(_KNOWN, symbols)
+    return {row["symbol"]: KnownInstrument(row["prices_adjusted"], frozenset(row["dates"])) for row in rows}
+
+
+async def adjusted_symbols(load: BarLoad) -> frozenset[str]:
+    """The instruments whose closes are stored adjusted."""
+    rows = await load.connection.fetch("SELECT symbol FROM instruments WHERE prices_adjusted")
+    return frozenset(row["symbol"] for row in rows)
+
+
+async def staged_symbols(load: BarLoad) -> dict[str, bool]:
+    """The symbols of the staged bars, in order, and whether each is known."""
+    rows = await load.connection.fetch(
+        "SELECT s.symbol, i.id IS NOT NULL AS known FROM (SELECT DISTINCT symbol FROM staged_bars) s "
+        "LEFT JOIN instruments i ON i.symbol = s.symbol ORDER BY s.symbol"
+    )
+    return {row["symbol"]: row["known"] for row in rows}
+
+
+async def add_instruments(load: BarLoad, instruments: Iterable[NewInstrument]) -> None:
+    """Adds instruments, none of which may be there."""
+    await load.connection.executemany(_NEW_INSTRUMENT, [(uuid7(), *instrument) for instrument in instruments])
+
+
+async def newest_bars(load: BarLoad, symbols: Sequence[str]) -> list[NewestBar]:
+    """The newest stored bar of each instrument that has any."""
+    return [NewestBar(*row) for row in await load.connection.fetch(_NEWEST, symbols)]
+
+
+async def update_quotes(load: BarLoad, quotes: Sequence[tuple[UUID, Decimal, dt.datetime]]) -> int:
+    """Replaces quotes by newer ones (instrument, price, as of), or adds them. How many it did."""
+    ids, prices, instants = ([quote[field] for quote in quotes] for field in range(3))
+    tag = await load.connection.execute(_QUOTE, ids, prices, instants)
+    return int(tag.rpartition(" ")[2])

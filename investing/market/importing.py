@@ -1,0 +1,140 @@
+"""Imports one's own daily bars from a CSV file, the whole of it or nothing."""
+
+import asyncio
+import datetime as dt
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from db.market.bars import BarLoad, DailyBar, Stored, bar_load
+from db.market.instruments import NewInstrument, add_instruments, adjusted_symbols, staged_symbols
+from db.vocabulary import AssetClass
+from investing.market.loading import Progress, quote_newest
+from investing.market.price_files import LONGEST_LINE, PriceFile, PriceFileError, open_prices
+from investing.market.price_lines import BadLine, HeaderError, LineReader, read_header
+
+ReportBad = Callable[[int, str], None]
+"""Takes a bad line's number, counted from 1 with the header, and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import found and did. Where `loaded` is false it changed nothing."""
+
+    loaded: bool
+    lines: int
+    """With bars, good or bad: neither the header nor empty lines."""
+    bad: int
+    inserted: int
+    changed: int
+    unchanged: int
+    instruments_added: int
+    quotes_updated: int
+
+
+def import_prices(
+    owner_url: str,
+    path: str | os.PathLike[str],
+    *,
+    skip_bad: bool,
+    progress: Progress,
+    report_bad: ReportBad,
+    currency: str = "USD",
+) -> ImportReport:
+    """Stores the daily bars of a CSV file, plain or gzip, as the owner of the tables, in one transaction.
+
+    Every bad line is reported; if there is any, nothing is loaded unless `skip_bad`. Bars that are stored
+    already are changed where the file says something else; what a line leaves empty stays as it is as long
+    as it fits the new close. A second run changes nothing. Unknown symbols become instruments of class OTHER
+    in `currency` (ISO 4217), named like the symbol. The order of lines does not matter, and memory does not
+    grow with them: repeated lines are found by the database, and so reported last.
+
+    Raises PriceFileError where the file cannot be imported at all, and ValueError for a malformed currency.
+    """
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise ValueError(f"{currency!r} is no currency code of three capital letters, like USD")
+    with open_prices(path) as file:
+        return asyncio.run(_Import(file, skip_bad, progress, report_bad, currency).run(owner_url))
+
+
+class _Import:
+    """One import under way: what it counts while lines stream through it."""
+
+    def __init__(
+        self, file: PriceFile, skip_bad: bool, progress: Progress, report_bad: ReportBad, currency: str
+    ) -> None:
+        self._file = file
+        self._skip_bad = skip_bad
+        self._progress = progress
+        self._report_bad = report_bad
+        self._currency = currency
+        self._lines = 0
+        self._bad = 0
+
+    async def run(self, owner_url: str) -> ImportReport:
+        columns = self._header()
+        async with bar_load(owner_url) as load:
+            reader = LineReader(columns, _latest_date(), await adjusted_symbols(load))
+            await load.stage(self._bars(reader))
+            async for line, first in load.repeated():
+                self._refuse(line, f"line {first} has the same symbol and date")
+            if self._bad and not self._skip_bad:
+                load.discard()
+                return self._report(False, Stored(0, 0, 0), 0, 0)
+            return await self._store(load)
+
+    async def _store(self, load: BarLoad) -> ImportReport:
+        self._progress("Storing price bars", 0, 1)
+        await load.lock()
+        symbols = await staged_symbols(load)
+        new = [self._instrument(symbol) for symbol, known in symbols.items() if not known]
+        await add_instruments(load, new)
+        stored = await load.store()
+        if stored.inserted:
+            await load.analyze()
+        quotes = await quote_newest(load, list(symbols))
+        self._progress("Storing price bars", 1, 1)
+        return self._report(True, stored, len(new), quotes)
+
+    def _header(self) -> list[str]:
+        first = next(self._file.lines, None)
+        if first is None:
+            raise PriceFileError(f"{self._file.name} is empty.")
+        try:
+            return read_header(first.text or "")
+        except HeaderError as error:
+            raise PriceFileError(f"{self._file.name}: {error}.") from None
+
+    def _bars(self, reader: LineReader) -> Iterator[DailyBar]:
+        """The good lines as bars; reports the others, and the progress."""
+        for line in self._file.lines:
+            if line.text is not None and not line.text.strip():
+                continue
+            self._lines += 1
+            if self._lines % 5000 == 0:
+                self._progress("Reading prices", self._file.position(), self._file.size)
+            try:
+                if line.text is None:
+                    raise BadLine(f"it is longer than {LONGEST_LINE} bytes")
+                yield reader.read(line.number, line.text)
+            except BadLine as error:
+                self._refuse(line.number, str(error))
+        if not self._lines:
+            raise PriceFileError(f"{self._file.name} has headers, but no prices.")
+        self._progress("Reading prices", self._file.size, self._file.size)
+
+    def _refuse(self, line: int, reason: str) -> None:
+        self._bad += 1
+        self._report_bad(line, reason)
+
+    def _instrument(self, symbol: str) -> NewInstrument:
+        return NewInstrument(symbol, symbol, AssetClass.OTHER, self._currency, None, prices_adjusted=False)
+
+    def _report(self, loaded: bool, stored: Stored, instruments: int, quotes: int) -> ImportReport:
+        return ImportReport(loaded, self._lines, self._bad, *stored, instruments, quotes)
+
+
+def _latest_date() -> dt.date:
+    """Today where it is today first, fourteen hours ahead of UTC."""
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(hours=14)).date()

@@ -1,0 +1,102 @@
+"""Loads the bundled prices into an empty database, or fills what one lacks of them."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from db.market.bars import BarLoad, bar_load
+from db.market.instruments import (
+    KnownInstrument,
+    NewestBar,
+    add_instruments,
+    known_instruments,
+    newest_bars,
+    update_quotes,
+)
+from investing.market.bundled import Series, read_bundled
+from investing.rules.market_hours import closing_time
+
+Progress = Callable[[str, int, int], None]
+"""What is being done, how far it is, and how far it goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load found and did."""
+
+    instruments_added: int
+    bars_added: int
+    bars_present: int
+    bars_without_range: int
+    """Bars of the data files whose open, high and low were left out because they contradict the close."""
+    quotes_updated: int
+    left_alone: tuple[str, ...]
+    """Symbols that somebody else's prices are stored under: raw where these are adjusted, or the reverse."""
+
+
+def load_market_data(owner_url: str, progress: Progress) -> LoadReport:
+    """Stores the bundled instruments, bars and quotes, as the owner of the tables, in one transaction.
+
+    Bars that are there stay as they are, so a second run changes nothing and takes under a second.
+
+    Raises BundledDataError where a data file is missing.
+    """
+    return asyncio.run(_load(owner_url, read_bundled(), progress))
+
+
+async def _load(owner_url: str, bundled: list[Series], progress: Progress) -> LoadReport:
+    total = sum(len(series.bars) for series in bundled)
+    done = added = 0
+    progress("Loading price bars", 0, total)
+    async with bar_load(owner_url) as load:
+        await load.lock()
+        known = await known_instruments(load, [series.instrument.symbol for series in bundled])
+        alien = tuple(series.instrument.symbol for series in bundled if _is_alien(series, known))
+        wanted = [series for series in bundled if series.instrument.symbol not in alien]
+        new = [series.instrument for series in wanted if series.instrument.symbol not in known]
+        await add_instruments(load, new)
+        for series in bundled:
+            if series.instrument.symbol not in alien:
+                added += await _fill(load, series, known)
+            done += len(series.bars)
+            progress("Loading price bars", done, total)
+        if added:
+            await load.analyze()
+        quotes = await quote_newest(load, [series.instrument.symbol for series in wanted])
+    present = sum(len(series.bars) for series in wanted) - added
+    return LoadReport(len(new), added, present, _without_range(bundled), quotes, alien)
+
+
+async def quote_newest(load: BarLoad, symbols: Sequence[str]) -> int:
+    """Quotes each symbol at its newest close, unless a newer quote is there. How many that changed."""
+    now = dt.datetime.now(dt.UTC)
+    newest = await newest_bars(load, symbols)
+    return await update_quotes(load, [(bar.instrument_id, bar.close, _as_of(bar, now)) for bar in newest])
+
+
+def _as_of(bar: NewestBar, now: dt.datetime) -> dt.datetime:
+    # Today's bar may come in before New York closes, and a quote from the future would hold off real ones.
+    return min(closing_time(bar.date), now)
+
+
+async def _fill(load: BarLoad, series: Series, known: dict[str, KnownInstrument]) -> int:
+    """Adds the bars that are not there."""
+    stored = known.get(series.instrument.symbol)
+    missing = [bar for bar in series.bars if stored is None or bar.date not in stored.dates]
+    if not missing:
+        return 0
+    await load.stage(missing)
+    return (await load.store()).inserted
+
+
+def _is_alien(series: Series, known: dict[str, KnownInstrument]) -> bool:
+    """Whether prices of the other kind are stored: the two kinds must never mix in one series."""
+    stored = known.get(series.instrument.symbol)
+    return stored is not None and stored.prices_adjusted != series.instrument.prices_adjusted
+
+
+def _without_range(bundled: list[Series]) -> int:
+    return sum(
+        bar.low is None for series in bundled if not series.instrument.prices_adjusted for bar in series.bars
+    )

@@ -1,0 +1,104 @@
+"""The load of the bundled prices, on a real PostgreSQL."""
+
+import datetime as dt
+import time
+from decimal import Decimal
+
+import pytest
+
+from investing.market.loading import LoadReport, load_market_data
+from tests.market_rows import count, rows
+
+BARS = 18 * 8313 + 3 * 3270 + 2148 + 196
+
+
+@pytest.fixture(scope="module")
+def loaded_url(owner_url: str) -> str:
+    """A database with the bundled prices; the first load is looked at while it runs."""
+    seen: list[tuple[str, int, int]] = []
+    started = time.monotonic()
+    report = load_market_data(owner_url, lambda *step: seen.append(step))
+    assert time.monotonic() - started < 20
+    assert report == LoadReport(23, BARS, 0, 0, 23, ())
+    assert len(seen) == 24
+    assert seen[0] == ("Loading price bars", 0, 161_788)
+    assert seen[-1] == ("Loading price bars", 161_788, 161_788)
+    return owner_url
+
+
+def test_what_is_stored(loaded_url: str) -> None:
+    assert BARS == 161_788
+    assert count(loaded_url, "price_bars") == BARS
+    assert rows(
+        loaded_url,
+        "SELECT symbol, name, asset_class, currency, exchange, prices_adjusted FROM instruments "
+        "WHERE symbol IN ('AAPL', 'XOM') ORDER BY symbol",
+    ) == [
+        ("AAPL", "Apple Inc.", "EQUITY", "USD", "NASDAQ", False),
+        ("XOM", "Exxon Mobil Corporation", "EQUITY", "USD", "NYSE", True),
+    ]
+    assert count(loaded_url, "instruments") == 23
+
+
+def test_bars_to_the_last_digit(loaded_url: str) -> None:
+    query = (
+        "SELECT open, high, low, close, adjusted_close, volume FROM price_bars b "
+        "JOIN instruments i ON i.id = b.instrument_id WHERE symbol = $1 AND date = $2"
+    )
+    assert rows(loaded_url, query, "AAPL", dt.date(2013, 3, 1)) == [
+        (
+            Decimal("438.0"),
+            Decimal("438.1799"),
+            Decimal("429.98"),
+            Decimal("430.47"),
+            Decimal("56.1373530955"),
+            Decimal("19730300"),
+        )
+    ]
+    assert rows(loaded_url, query, "XOM", dt.date(2022, 12, 28)) == [
+        (None, None, None, Decimal("106.627"), Decimal("106.627"), None)
+    ]
+
+
+def test_quotes_are_the_last_closes(loaded_url: str) -> None:
+    query = (
+        "SELECT symbol, price, as_of FROM quotes q JOIN instruments i ON i.id = q.instrument_id "
+        "WHERE symbol IN ('AAPL', 'XOM') ORDER BY symbol"
+    )
+    assert rows(loaded_url, query) == [
+        ("AAPL", Decimal("430.47"), dt.datetime(2013, 3, 1, 21, tzinfo=dt.UTC)),
+        ("XOM", Decimal("106.627"), dt.datetime(2022, 12, 28, 21, tzinfo=dt.UTC)),
+    ]
+    assert count(loaded_url, "quotes") == 23
+
+
+def test_a_second_load_changes_nothing(loaded_url: str) -> None:
+    # xmin is the transaction that last wrote a row, so it tells even of a rewrite with equal values.
+    query = "SELECT count(*), max(xmin::text::bigint), min(xmin::text::bigint) FROM "
+    before = [rows(loaded_url, query + table) for table in ("instruments", "price_bars", "quotes")]
+    started = time.monotonic()
+    assert load_market_data(loaded_url, lambda *step: None) == LoadReport(0, 0, BARS, 0, 0, ())
+    assert time.monotonic() - started < 5
+    assert [rows(loaded_url, query + table) for table in ("instruments", "price_bars", "quotes")] == before
+
+
+def test_a_load_fills_gaps_and_leaves_the_rest_to_its_owner(loaded_url: str) -> None:
+    rows(loaded_url, "UPDATE instruments SET prices_adjusted = false, name = 'Mine' WHERE symbol = 'KO'")
+    of = "instrument_id = (SELECT id FROM instruments WHERE symbol = $1)"
+    rows(loaded_url, f"DELETE FROM price_bars WHERE {of} AND date > '2022-12-01'", "KO")
+    rows(loaded_url, f"DELETE FROM price_bars WHERE {of} AND date > '2022-12-01'", "XOM")
+    rows(loaded_url, f"UPDATE price_bars SET close = 99, low = 99 WHERE {of} AND date = '2013-03-01'", "AAPL")
+    later = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+    rows(loaded_url, f"UPDATE quotes SET price = 120, as_of = $2 WHERE {of}", "XOM", later)
+
+    report = load_market_data(loaded_url, lambda *step: None)
+
+    # 18 days of trading from 2 to 28 December 2022. The quote of AAPL follows its changed bar.
+    assert report == LoadReport(0, 18, BARS - 8313 - 18, 0, 1, ("KO",))
+    assert rows(loaded_url, f"SELECT count(*) FROM price_bars WHERE {of}", "XOM") == [(8313,)]
+    assert rows(loaded_url, f"SELECT count(*) FROM price_bars WHERE {of}", "KO") == [(8295,)]
+    assert rows(loaded_url, "SELECT name FROM instruments WHERE symbol = 'KO'") == [("Mine",)]
+    assert rows(loaded_url, f"SELECT price, as_of FROM quotes WHERE {of}", "XOM") == [(Decimal(120), later)]
+    assert rows(loaded_url, f"SELECT close FROM price_bars WHERE {of} AND date = '2013-03-01'", "AAPL") == [
+        (Decimal(99),)
+    ]
