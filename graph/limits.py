@@ -41,6 +41,9 @@ class Limits:
     introspection_cost: int = 1_000_000
 
 
+STANDARD = Limits()
+
+
 @dataclass
 class KnownDocument:
     """A valid document, and its measures by the numbers in the variables that decide them."""
@@ -86,7 +89,7 @@ class DocumentLimits(SchemaExtension):
     It has no `resolve` hook: one that is asynchronous makes every field six times slower.
     """
 
-    def __init__(self, limits: Limits = Limits(), known: KnownDocuments | None = None) -> None:
+    def __init__(self, limits: Limits = STANDARD, known: KnownDocuments | None = None) -> None:
         self._limits = limits
         self._documents = KnownDocuments() if known is None else known
         self._known: KnownDocument | None = None

@@ -1,6 +1,6 @@
 """What a client asks for: the GraphQL request inside a body or a message, checked field by field."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,10 +78,21 @@ async def _read_body(request: Request, most: int) -> bytes:
         raise bad_request(message, 413)
     chunks: list[bytes] = []
     size = 0
-    stream: AsyncIterator[bytes] = request.stream()
-    async for chunk in stream:
+    async for chunk in request.stream():
         size += len(chunk)
         if size > most:
             raise bad_request(message, 413)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def read_query_string(parameters: Mapping[str, str]) -> GraphQLRequest:
+    """Read the request out of a query string, where variables and extensions are JSON of their own."""
+    payload: dict[str, Any] = dict(parameters)
+    for name in ("variables", "extensions"):
+        if name in payload:
+            try:
+                payload[name] = orjson.loads(payload[name])
+            except orjson.JSONDecodeError as error:
+                raise bad_request(f"The {name} are not JSON: {error}.") from None
+    return request_from(payload)
