@@ -1,8 +1,9 @@
 "use strict";
 
-// The login lives in sessionStorage: it is gone with the tab, no other tab or origin sees it, and a reload of the
-// page keeps it. A script that ran in this page could read it, which is why the page's policy lets in no script
-// but the server's own. GraphiQL itself is told to keep no headers.
+// The login lives in sessionStorage: it is gone with the tab, no other tab or origin sees it, and a reload of
+// the page keeps it. A script that ran in this page could read it, which is why the page's policy lets in no
+// script but the server's own. GraphiQL keeps its tabs and history there too, and no headers: a password that
+// someone types into a login mutation does not stay on the disk.
 const LOGIN = "graphfolio.login";
 const ENDPOINT = "/graphql";
 const REFRESH_EARLY_MS = 60_000;
@@ -149,10 +150,13 @@ element("log-out-button").addEventListener("click", async () => {
   }
 });
 
-function isSubscription(documentAST, operationName) {
-  const operations = (documentAST?.definitions ?? []).filter((node) => node.kind === "OperationDefinition");
-  const chosen = operations.find((node) => node.name?.value === operationName) ?? operations[0];
-  return chosen?.operation === "subscription";
+// Reads the text itself: what GraphiQL remembers of the document lags behind fast typing.
+function operationsOf(query) {
+  try {
+    return GraphiQL.GraphQL.parse(query).definitions.filter((node) => node.kind === "OperationDefinition");
+  } catch {
+    return [];
+  }
 }
 
 function subscribeTo(params) {
@@ -168,8 +172,8 @@ function subscribeTo(params) {
         next: (value) => observer.next(value),
         complete: () => observer.complete(),
         error: (error) => {
-          const reason = error?.reason && `The connection was closed: ${error.reason}.`;
-          observer.error(error instanceof Error || Array.isArray(error) ? error : new Error(reason || "The connection failed."));
+          const reason = error?.reason ? `The connection was closed: ${error.reason}.` : "The connection failed.";
+          observer.error(Array.isArray(error) ? error : [{ message: error?.message ?? reason }]);
         },
       }),
     }),
@@ -181,10 +185,13 @@ async function fetcher(params, options) {
   if (refreshing) {
     await refreshing;
   }
-  if (isSubscription(options?.documentAST, params.operationName)) {
-    return subscribeTo(params);
+  const operations = operationsOf(params.query);
+  const named = operations.find((node) => node.name?.value === params.operationName);
+  const asked = operations.length === 1 && !named ? { ...params, operationName: undefined } : params;
+  if ((named ?? operations[0])?.operation === "subscription") {
+    return subscribeTo(asked);
   }
-  return post(params, { ...authorization(), ...lowerCased(options?.headers) });
+  return post(asked, { ...authorization(), ...lowerCased(options?.headers) });
 }
 
 function lowerCased(headers) {
@@ -193,12 +200,16 @@ function lowerCased(headers) {
 
 async function start() {
   const tree = await (await fetch("/graphiql/assets/tree.graphql")).text();
-  const tab = { query: tree, variables: JSON.stringify({ positions: 50, transactions: 20 }, null, 2) };
+  // Only on the first visit: later, the tabs that GraphiQL kept are what the user left there.
+  const isFirstVisit = !sessionStorage.getItem("graphiql:tabState");
+  const variables = JSON.stringify({ positions: 50, transactions: 20 }, null, 2);
   ReactDOM.render(
     React.createElement(GraphiQL, {
       fetcher,
+      storage: sessionStorage,
       defaultQuery: tree,
-      defaultTabs: [tab],
+      query: isFirstVisit ? tree : undefined,
+      variables: isFirstVisit ? variables : undefined,
       defaultEditorToolsVisibility: "variables",
       shouldPersistHeaders: false,
       showPersistHeadersSettings: false,

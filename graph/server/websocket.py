@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 
@@ -15,7 +16,7 @@ SUBPROTOCOL = "graphql-transport-ws"
 
 @dataclass(frozen=True)
 class GraphQLOverWebSocket:
-    """The WebSocket side of the endpoint."""
+    """The WebSocket side of the endpoint, an ASGI application."""
 
     operations: Operations
     allowed_origins: Collection[str] = field(default_factory=frozenset)
@@ -23,8 +24,9 @@ class GraphQLOverWebSocket:
     most_operations: int = 50
     max_message_bytes: int = 64 * 1024
 
-    async def __call__(self, socket: WebSocket) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket until either side closes it."""
+        socket = WebSocket(scope, receive, send)
         if not self._is_welcome(socket):
             # Closing before accepting answers the handshake with 403.
             await socket.close(1008)

@@ -141,6 +141,11 @@ class RefreshTokenInput:
     refresh_token: str
 
 
+@strawberry.input
+class LogoutInput:
+    refresh_token: str
+
+
 @strawberry.type
 class AuthPayload:
     user: User | None = None
@@ -178,7 +183,7 @@ class Mutation:
         return _logged_in("ada", int(input.refresh_token.split("-")[1]) + 1)
 
     @strawberry.mutation
-    def logout(self, input: RefreshTokenInput) -> LogoutPayload:
+    def logout(self, input: LogoutInput) -> LogoutPayload:
         return LogoutPayload()
 
 
