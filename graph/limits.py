@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from graphql import DocumentNode, GraphQLSchema, specified_rules, validate
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, specified_rules, validate
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -113,7 +113,11 @@ class DocumentLimits(SchemaExtension):
         schema: GraphQLSchema = execution.schema._schema
         document = execution.graphql_document
         assert document is not None
-        execution.pre_execution_errors = self._check(schema, document, execution.variables or {})
+        errors = self._check(schema, document, execution.variables or {})
+        # Strawberry would run the first of several operations where none is named; the specification refuses.
+        if not errors and len(self._reports) > 1 and execution._provided_operation_name is None:
+            errors = [GraphQLError("The document has several operations: name the one to run.")]
+        execution.pre_execution_errors = errors
         yield
 
     def get_results(self) -> dict[str, Any]:
@@ -123,7 +127,9 @@ class DocumentLimits(SchemaExtension):
         name = self.execution_context.operation_name
         return {"cost": self._reports[name]} if name in self._reports else {}
 
-    def _check(self, schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any]) -> list[Any]:
+    def _check(
+        self, schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any]
+    ) -> list[GraphQLError]:
         known = self._known
         if known is not None:
             numbers = tuple(number_of(variables.get(name)) for name in known.consulted)
