@@ -30,6 +30,7 @@ class Limits:
 
     tokens: int = 4_000
     comments: int = 1_000
+    definitions: int = 100
     depth: int = 20
     fields: int = 600
     aliases: int = 100
@@ -172,6 +173,7 @@ def refuse(walk: Walk, limits: Limits) -> QueryTooComplex | None:
     if walk.too_nested:
         return QueryTooComplex("The fragments of the document are nested too deeply.", measure="nesting")
     figures = (
+        ("number of definitions", len(walk.document.definitions), limits.definitions),
         ("depth", max((m.depth for m in everything), default=0), limits.depth),
         ("fields", max((m.fields for m in everything), default=0), limits.fields),
         ("aliases", max((m.aliases for m in everything), default=0), limits.aliases),

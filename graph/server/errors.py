@@ -11,6 +11,7 @@ from strawberry.exceptions import StrawberryInputCoercionError
 from graph.errors import BadUserInput, CodedError, QueryTooComplex
 
 INTERNAL = "INTERNAL_SERVER_ERROR"
+LONGEST_MESSAGE = 500
 logger = logging.getLogger("graphfolio")
 
 
@@ -54,8 +55,8 @@ def _present(error: GraphQLError, request_id: str) -> dict[str, Any]:
     elif _is_too_long(error):
         shown["extensions"] = {"code": QueryTooComplex.code}
     elif _is_the_clients(error):
-        # Suggestions would tell the names of a schema to those who may only guess.
-        shown["message"] = error.message.split(" Did you mean ")[0]
+        # Suggestions would tell the names of a schema to those who may only guess, and a wrong value may be huge.
+        shown["message"] = error.message.split(" Did you mean ")[0][:LONGEST_MESSAGE]
         shown["extensions"] = {"code": BadUserInput.code}
     else:
         where = ".".join(str(step) for step in error.path or ())

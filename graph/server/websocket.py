@@ -50,4 +50,4 @@ class GraphQLOverWebSocket:
         origin = socket.headers.get("origin")
         if origin is None or is_same_origin(origin, socket.headers.get("host")):
             return True
-        return normalize_origin(origin) in self.allowed_origins
+        return "*" in self.allowed_origins or normalize_origin(origin) in self.allowed_origins

@@ -104,6 +104,12 @@ def test_a_browser_logs_in_and_runs_operations_with_no_other_host(served: Served
     expect(result).to_contain_text('"count": 3')
     assert [context.token for context in served.opened if context.token][-1] == "good-1"
 
+    # The explorer keeps its tabs a moment after the last change.
+    kept = "(sessionStorage.getItem('graphiql:tabState') ?? '').includes('count(to: 3)')"
+    for _ in range(50):
+        if page.evaluate(kept):
+            break
+        page.wait_for_timeout(100)
     page.reload()
     expect(page.locator("#viewer")).to_have_text("ada")
     expect(query).to_contain_text("subscription { count(to: 3) }")
