@@ -36,7 +36,7 @@ class Limits:
     aliases: int = 100
     directives: int = 100
     root_fields: int = 20
-    cost: int = 4_000_000
+    cost: int = 5_000_000
     repeats: int = 5_000
     introspection_depth: int = 20
     introspection_cost: int = 1_000_000
@@ -99,10 +99,7 @@ class DocumentLimits(SchemaExtension):
     def on_parse(self) -> Iterator[None]:
         """Take the parsed document from those that are known, or bound the parser."""
         execution = self.execution_context
-        limits = self._limits
-        execution.parse_options = cast(
-            ParseOptions, {"max_lexical_tokens": limits.tokens, "max_comments": limits.comments}
-        )
+        execution.parse_options = cast(ParseOptions, parse_options(self._limits))
         self._known = self._documents.find(execution.query or "")
         if self._known is not None:
             execution.graphql_document = self._known.document
@@ -164,6 +161,11 @@ class DocumentLimits(SchemaExtension):
             "introspectionCost": measure.introspection_cost,
             "maximumCost": self._limits.cost,
         }
+
+
+def parse_options(limits: Limits) -> dict[str, Any]:
+    """Return what bounds the parser, which reads no further than that."""
+    return {"max_lexical_tokens": limits.tokens, "max_comments": limits.comments}
 
 
 def refuse(walk: Walk, limits: Limits) -> QueryTooComplex | None:

@@ -55,7 +55,7 @@ def _present(error: GraphQLError, request_id: str) -> dict[str, Any]:
     elif _is_too_long(error):
         shown["extensions"] = {"code": QueryTooComplex.code}
     elif _is_the_clients(error):
-        # Suggestions would tell the names of a schema to those who may only guess, and a wrong value may be huge.
+        # Suggestions would tell the names of a schema to those who may only guess; a wrong value may be huge.
         shown["message"] = error.message.split(" Did you mean ")[0][:LONGEST_MESSAGE]
         shown["extensions"] = {"code": BadUserInput.code}
     else:

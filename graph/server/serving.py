@@ -9,7 +9,7 @@ from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 from strawberry.utils.operation import get_operation_type
 
-from graph.limits import DocumentLimits, KnownDocuments, Limits
+from graph.limits import DocumentLimits, KnownDocuments, Limits, parse_options
 
 
 class ServedSchema(strawberry.Schema):
@@ -42,7 +42,7 @@ class ServedSchema(strawberry.Schema):
             return False
         known = self.documents.find(query)
         try:
-            document = known.document if known else parse(query, max_lexical_tokens=self.limits.tokens)
+            document = known.document if known else parse(query, **parse_options(self.limits))
             return get_operation_type(document, operation_name) is OperationType.SUBSCRIPTION
         except (GraphQLError, RuntimeError):
             return False

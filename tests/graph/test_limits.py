@@ -233,7 +233,7 @@ def test_fragments_count_wherever_they_are_spread() -> None:
             " { nodes { symbol } } } } } } } }",
             "cost",
             2 + 500 * (2 + 500 * (2 + 500 * 2)),
-            4_000_000,
+            5_000_000,
         ),
         ("{ __schema { types { " + "ofType { " * 20 + "name" + " }" * 23, "introspection depth", 23, 20),
         (

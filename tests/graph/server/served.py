@@ -14,6 +14,7 @@ import strawberry
 import uvicorn
 from graphql import GraphQLError
 from starlette.applications import Starlette
+from strawberry.scalars import JSON
 
 from graph.errors import BadUserInput, Unauthenticated
 from graph.server.app import build_app
@@ -124,6 +125,10 @@ class Query:
     @strawberry.field
     def coded(self) -> str | None:
         raise BadUserInput("Not like this.", field="name")
+
+    @strawberry.field
+    def unwritable(self) -> JSON:
+        return JSON({"a secret cause"})
 
     @strawberry.field
     def private(self) -> str:

@@ -4,7 +4,9 @@ import logging
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from graph.server.envelope import Envelope
 from tests.graph.server.served import Served, serve_tiny
 
 
@@ -64,6 +66,22 @@ def test_a_context_that_cannot_be_opened_is_masked(caplog: pytest.LogCaptureFixt
     }
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == [
         "Request request-4 failed."
+    ]
+
+
+async def test_whatever_fails_further_in_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("a secret cause")
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(Envelope(broken))) as client:
+        answer = await client.get("http://server/", headers={"x-request-id": "request-7"})
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, "request-7")
+    assert answer.json()["errors"][0]["extensions"] == {
+        "code": "INTERNAL_SERVER_ERROR",
+        "requestId": "request-7",
+    }
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == [
+        "Request request-7 failed."
     ]
 
 

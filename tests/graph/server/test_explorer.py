@@ -122,3 +122,26 @@ def test_a_browser_logs_in_and_runs_operations_with_no_other_host(served: Served
     hosts = {url.split("/")[2] for url in asked if not url.startswith("data:")}
     assert hosts == {served.url.removeprefix("http://")}
     assert complaints == []
+
+
+@pytest.mark.browser
+def test_the_page_refreshes_its_login_before_it_ends(served: Served, browser: Browser) -> None:
+    page = browser.new_page()
+    page.clock.install()
+    page.goto(served.url + "/graphiql")
+    expect(page.locator(".graphiql-query-editor .CodeMirror-code")).to_contain_text("query Tree")
+    page.fill("#username", "ada")
+    page.fill("#password", "secret")
+    page.click("#log-in-button")
+    expect(page.locator("#viewer")).to_have_text("ada")
+    kept = "JSON.parse(sessionStorage.getItem('graphfolio.login')).accessToken"
+    assert page.evaluate(kept) == "good-1"
+    page.clock.fast_forward("08:50")
+    assert page.evaluate(kept) == "good-1"
+    with page.expect_response("**/graphql"):
+        page.clock.fast_forward("00:20")
+    for _ in range(50):
+        if page.evaluate(kept) == "good-2":
+            break
+    assert page.evaluate(kept) == "good-2"
+    expect(page.locator("#viewer")).to_have_text("ada")

@@ -40,7 +40,7 @@ def test_an_answer_has_its_data_its_cost_and_its_headers(tiny: Served) -> None:
                 "rootFields": 1,
                 "cost": 1,
                 "introspectionCost": 0,
-                "maximumCost": 4_000_000,
+                "maximumCost": 5_000_000,
             }
         },
     }
@@ -246,6 +246,19 @@ def test_variables_that_do_not_fit_say_why(tiny: Served, variables: dict[str, An
     assert (answer.status_code, errors(answer)) == (400, [("BAD_USER_INPUT", message)])
 
 
+def test_a_value_of_any_size_or_depth_is_refused_in_few_words(tiny: Served) -> None:
+    nested: Any = 1
+    for _ in range(900):
+        nested = [nested]
+    for value in (nested, {"a": nested}, "x" * 200_000, 10**30, 1e300, list(range(20_000))):
+        answer = post(tiny, "query ($n: Int!) { add(number: $n) }", variables={"n": value})
+        assert answer.status_code == 400
+        ((code, message),) = errors(answer)
+        assert code == "BAD_USER_INPUT"
+        assert message.startswith("Variable '$n' has invalid value")
+        assert len(message) <= 500
+
+
 def test_an_operation_is_chosen_by_its_name(tiny: Served) -> None:
     query = "query A { a: hello } query B { b: hello }"
     assert post(tiny, query, operationName="B").json()["data"] == {"b": "Hello, world!"}
@@ -277,6 +290,15 @@ def test_a_surprise_is_masked_and_logged_once(tiny: Served, caplog: pytest.LogCa
         assert (record.name, record.getMessage()) == ("graphfolio", f"Request request-9 failed at '{field}'.")
         assert record.exc_info is not None
         assert str(record.exc_info[1]) == "a secret cause"
+
+
+def test_an_answer_that_json_cannot_hold_is_masked(tiny: Served, caplog: pytest.LogCaptureFixture) -> None:
+    answer = post(tiny, "{ unwritable }", headers={"x-request-id": "request-8"})
+    assert errors(answer) == [("INTERNAL_SERVER_ERROR", "Internal error.")]
+    assert "secret" not in answer.text
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "Request request-8 failed."
+    ]
 
 
 def test_coded_errors_reach_the_client_as_they_are(tiny: Served, caplog: pytest.LogCaptureFixture) -> None:
