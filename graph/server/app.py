@@ -1,0 +1,113 @@
+"""The application: GraphQL, its explorer, and the two questions that a supervisor asks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import orjson
+import strawberry
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from strawberry.http.websocket_origin import normalize_allowed_origins
+
+from graph.errors import BadUserInput
+from graph.graphiql import explorer
+from graph.limits import STANDARD, Limits
+from graph.server.envelope import Envelope
+from graph.server.errors import logger
+from graph.server.http import GraphQLOverHTTP
+from graph.server.operations import OpenContext, Operations
+from graph.server.serving import ServedSchema
+from graph.server.websocket import GraphQLOverWebSocket
+
+READY_SECONDS = 5
+
+
+def build_app(
+    *,
+    schema: strawberry.Schema,
+    open_context: OpenContext,
+    ready: Callable[[], Awaitable[bool]],
+    lifespan: Any = None,
+    allowed_origins: Sequence[str] = (),
+    limits: Limits = STANDARD,
+    max_body_bytes: int = 256 * 1024,
+    operation_timeout_seconds: float = 30,
+    init_timeout_seconds: float = 10,
+    max_operations_per_socket: int = 50,
+    queries_over_get: bool = False,
+) -> Starlette:
+    """Build the server around a schema.
+
+    `open_context(token, client)` returns a fresh context for one operation. Its `close()` is awaited after
+    the operation; its `viewer()` is awaited when a stream begins with a token, and raises Unauthenticated
+    for a bad one; the stream ends at its `expires_at`, where it has one. Pages of `allowed_origins` may call
+    the endpoint beside those of its own origin. GET is off, unless `queries_over_get` opens it to queries.
+    """
+    origins = normalize_allowed_origins(allowed_origins)
+    operations = Operations(ServedSchema.around(schema, limits), open_context, operation_timeout_seconds)
+    middleware = [Middleware(Envelope)]
+    if origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=sorted(origins),
+                allow_methods=["POST"],
+                allow_headers=["authorization", "content-type", "x-request-id"],
+                expose_headers=["x-request-id"],
+            )
+        )
+    return Starlette(
+        routes=[
+            Route("/graphql", GraphQLOverHTTP(operations, max_body_bytes, queries_over_get)),
+            WebSocketRoute(
+                "/graphql",
+                GraphQLOverWebSocket(operations, origins, init_timeout_seconds, max_operations_per_socket),
+            ),
+            *explorer("/graphiql"),
+            Route("/health", _health),
+            Route("/ready", _readiness(ready)),
+            Route("/", _to_explorer),
+        ],
+        middleware=middleware,
+        exception_handlers={HTTPException: _no_such_page},
+        lifespan=lifespan,
+    )
+
+
+async def _health(request: Request) -> Response:
+    return _json({"status": "ok"})
+
+
+def _readiness(ready: Callable[[], Awaitable[bool]]) -> Callable[[Request], Awaitable[Response]]:
+    async def readiness(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                is_ready = await ready()
+        except Exception as error:
+            logger.warning("The check of readiness failed.", exc_info=error)
+            is_ready = False
+        return _json({"status": "ready"}) if is_ready else _json({"status": "unavailable"}, 503)
+
+    return readiness
+
+
+async def _to_explorer(request: Request) -> Response:
+    return RedirectResponse("/graphiql")
+
+
+async def _no_such_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    body = {"errors": [dict(BadUserInput(f"{error.detail}.").formatted)]}
+    return _json(body, error.status_code, dict(error.headers or {}))
+
+
+def _json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        orjson.dumps(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json"
+    )

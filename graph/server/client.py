@@ -1,0 +1,58 @@
+"""Who is calling, as far as the connection tells."""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from graph.errors import Unauthenticated
+
+# What a caller may choose as the id of its request: nothing that could forge a line of the log.
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_LONGEST_USER_AGENT = 500
+
+
+@dataclass(frozen=True)
+class Client:
+    """The other end of one connection; `request_id` is also in the answer's headers and in the log."""
+
+    ip_address: str | None
+    user_agent: str | None
+    request_id: str
+
+
+def client_of(connection: HTTPConnection) -> Client:
+    """Describe the caller of a request or of a WebSocket."""
+    agent = connection.headers.get("user-agent")
+    return Client(
+        ip_address=connection.client.host if connection.client else None,
+        user_agent=agent[:_LONGEST_USER_AGENT] if agent else None,
+        request_id=request_id_of(connection.scope),
+    )
+
+
+def request_id_of(scope: Scope) -> str:
+    """Return the id of a request: the caller's, where it is a plain word, or a new one, always the same."""
+    state = scope.setdefault("state", {})
+    if "request_id" not in state:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        state["request_id"] = given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    request_id: str = state["request_id"]
+    return request_id
+
+
+def bearer_token(header: object) -> str | None:
+    """Take the token out of an authorization value; None stands for none given.
+
+    Raises Unauthenticated for anything else than `Bearer` and one word, so that a client that means to log
+    in is never silently served as nobody.
+    """
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ") if isinstance(header, str) else ("", "", "")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or " " in token:
+        raise Unauthenticated('The authorization must be "Bearer" and an access token.')
+    return token

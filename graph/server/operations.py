@@ -1,0 +1,190 @@
+"""One operation: a context of its own, a time limit, an answer, and the context closed whatever happens."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from graph.errors import BadUserInput, CodedError, TimedOut
+from graph.server.client import Client
+from graph.server.errors import internal, logger, present
+from graph.server.requests import GraphQLRequest
+from graph.server.serving import ServedSchema
+
+# The context is the schema's affair: the transport only opens it, asks it who is there, and closes it.
+OpenContext = Callable[[str | None, Client], Any]
+QUERIES = frozenset({OperationType.QUERY})
+QUERIES_AND_MUTATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
+_STATUS_OF = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "THROTTLED": 429,
+    "INTERNAL_SERVER_ERROR": 500,
+    "TIMEOUT": 504,
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response: `executed` says that there is a data entry, which may be null."""
+
+    body: dict[str, Any]
+    executed: bool
+
+    @property
+    def status(self) -> int:
+        """The HTTP status where the media type tells a GraphQL response from any other JSON."""
+        if self.executed:
+            return 200
+        return _STATUS_OF.get(self.body["errors"][0]["extensions"]["code"], 400)
+
+    def encode(self, request_id: str) -> bytes:
+        """Write the answer as JSON; one that cannot be written becomes a masked error."""
+        try:
+            return orjson.dumps(self.body)
+        except TypeError as error:
+            return orjson.dumps({"errors": [internal(request_id, error)]})
+
+
+def refusal(error: CodedError) -> Answer:
+    """Answer with one coded error and no data entry."""
+    return Answer({"errors": [dict(error.formatted)]}, executed=False)
+
+
+def answer_of(result: Any, request_id: str) -> Answer:
+    """Turn a result into an answer; without a data entry where nothing was executed."""
+    body: dict[str, Any] = {}
+    errors = result.errors or []
+    executed = not isinstance(result, PreExecutionError) and (
+        result.data is not None or any(error.path is not None for error in errors)
+    )
+    if executed:
+        body["data"] = result.data
+    if errors:
+        body["errors"] = present(errors, request_id)
+    if isinstance(result, ExecutionResult) and result.extensions:
+        body["extensions"] = result.extensions
+    return Answer(body, executed)
+
+
+def seconds_left(context: Any) -> float | None:
+    """How long the login of a context is still good; None where it has no end."""
+    expires_at: datetime | None = getattr(context, "expires_at", None)
+    return None if expires_at is None else max(0.0, (expires_at - datetime.now(UTC)).total_seconds())
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Runs operations, each in a context of its own. An operation answers, whatever happens."""
+
+    schema: ServedSchema
+    open_context: OpenContext
+    timeout_seconds: float
+
+    async def run(
+        self,
+        request: GraphQLRequest,
+        token: str | None,
+        client: Client,
+        allowed: frozenset[OperationType] = QUERIES_AND_MUTATIONS,
+    ) -> Answer:
+        """Run a query or a mutation, for as long as one operation may take."""
+        context = None
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                context = self.open_context(token, client)
+                result = await self.schema.execute(
+                    request.query,
+                    variable_values=request.variables,
+                    context_value=context,
+                    operation_name=request.operation_name,
+                    operation_extensions=request.extensions,
+                    allowed_operation_types=allowed,
+                )
+            return answer_of(result, client.request_id)
+        except Exception as error:
+            return self.failure(error, client.request_id)
+        finally:
+            await close(context)
+
+    async def subscribe(
+        self, request: GraphQLRequest, token: str | None, client: Client
+    ) -> AsyncGenerator[Answer, None]:
+        """Stream a subscription's answers until it ends or its consumer goes."""
+        context = None
+        try:
+            context = self.open_context(token, client)
+            source = await self.schema.subscribe(
+                request.query,
+                variable_values=request.variables,
+                context_value=context,
+                operation_name=request.operation_name,
+                operation_extensions=request.extensions,
+            )
+            async with aclosing(source):
+                async for result in source:
+                    yield answer_of(result, client.request_id)
+        except Exception as error:
+            yield self.failure(error, client.request_id)
+        finally:
+            await close(context)
+
+    async def seconds_of_login(self, token: str | None, client: Client) -> float | None:
+        """Return for how many seconds a login is still good, None for without end or nobody at all.
+
+        Raises Unauthenticated for a token that is not, or no longer, good.
+        """
+        if token is None:
+            return None
+        context = self.open_context(token, client)
+        try:
+            await context.viewer()
+            return seconds_left(context)
+        finally:
+            await close(context)
+
+    def failure(self, error: Exception, request_id: str) -> Answer:
+        """Answer for what stopped an operation from outside its fields."""
+        if isinstance(error, TimeoutError):
+            seconds = f"{self.timeout_seconds:g}"
+            return refusal(TimedOut(f"The operation took longer than {seconds} seconds."))
+        if isinstance(error, CodedError):
+            return refusal(error)
+        if isinstance(error, InvalidOperationTypeError):
+            kind = error.operation_type.value
+            return refusal(BadUserInput(f"A {kind} cannot be run by this kind of request."))
+        if isinstance(error, CannotGetOperationTypeError | MissingQueryError):
+            return refusal(BadUserInput("The document has no operation of that name."))
+        return Answer({"errors": [internal(request_id, error)]}, executed=False)
+
+
+_closing: set[asyncio.Task[None]] = set()
+
+
+async def close(context: Any) -> None:
+    """Close a context, to the end even where the one who waits for it is cancelled meanwhile."""
+    closer = getattr(context, "close", None)
+    if closer is None:
+        return
+    task = asyncio.ensure_future(_close(closer))
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+    await asyncio.shield(task)
+
+
+async def _close(closer: Callable[[], Any]) -> None:
+    try:
+        closed = closer()
+        if inspect.isawaitable(closed):
+            await closed
+    except Exception as error:
+        logger.error("A context could not be closed.", exc_info=error)

@@ -1,0 +1,48 @@
+"""The schema as it is served: with limits in front of it, and logged in one place only."""
+
+import copy
+import functools
+
+import strawberry
+from graphql import GraphQLError, parse
+from strawberry.types import ExecutionContext
+from strawberry.types.graphql import OperationType
+from strawberry.utils.operation import get_operation_type
+
+from graph.limits import DocumentLimits, KnownDocuments, Limits, parse_options
+
+
+class ServedSchema(strawberry.Schema):
+    """A copy of a schema that shares its types, and has our limits before its other extensions."""
+
+    limits: Limits
+    documents: KnownDocuments
+
+    @classmethod
+    def around(cls, schema: strawberry.Schema, limits: Limits) -> "ServedSchema":
+        """Wrap a schema, which stays as it is. Limits that it has already give way to these."""
+        served = cls.__new__(cls)
+        served.__dict__.update(copy.copy(schema.__dict__))
+        served.limits = limits
+        served.documents = KnownDocuments()
+        served.extensions = (
+            functools.partial(DocumentLimits, limits, served.documents),
+            *(extension for extension in schema.extensions if extension is not DocumentLimits),
+        )
+        return served
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Log nothing here: the server logs what it masks, once, with the id of the request."""
+
+    def is_subscription(self, query: str, operation_name: str | None) -> bool:
+        """Whether the operation that will run is a subscription; false where the document is wrong."""
+        if "subscription" not in query:
+            return False
+        known = self.documents.find(query)
+        try:
+            document = known.document if known else parse(query, **parse_options(self.limits))
+            return get_operation_type(document, operation_name) is OperationType.SUBSCRIPTION
+        except (GraphQLError, RuntimeError):
+            return False

@@ -1,0 +1,105 @@
+"""The application around the endpoint: the supervisor's questions, other pages, other origins."""
+
+import logging
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from graph.server.envelope import Envelope
+from tests.graph.server.served import Served, serve_tiny
+
+
+def test_health_and_readiness_need_no_login(tiny: Served) -> None:
+    health = httpx.get(tiny.url + "/health")
+    assert (health.status_code, health.json()) == (200, {"status": "ok"})
+    ready = httpx.get(tiny.url + "/ready")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+    assert ready.headers["cache-control"] == "no-store"
+
+
+def test_a_server_that_is_not_ready_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    async def not_ready() -> bool:
+        return False
+
+    async def broken() -> bool:
+        raise ConnectionError("a secret cause")
+
+    for ready in (not_ready, broken):
+        with serve_tiny(ready=ready) as served:
+            answer = httpx.get(served.url + "/ready")
+            assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
+            assert httpx.get(served.url + "/health").json() == {"status": "ok"}
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert [record.getMessage() for record in warnings] == ["The check of readiness failed."]
+
+
+def test_the_root_leads_to_the_explorer(tiny: Served) -> None:
+    answer = httpx.get(tiny.url + "/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/graphiql")
+
+
+def test_a_page_that_there_is_not_is_a_coded_error(tiny: Served) -> None:
+    answer = httpx.get(tiny.url + "/nothing", headers={"x-request-id": "request-3"})
+    assert answer.status_code == 404
+    assert answer.json() == {"errors": [{"message": "Not Found.", "extensions": {"code": "BAD_USER_INPUT"}}]}
+    assert answer.headers["x-request-id"] == "request-3"
+    answer = httpx.post(tiny.url + "/health")
+    assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
+
+
+def test_a_context_that_cannot_be_opened_is_masked(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(token: str | None, client: object) -> object:
+        raise RuntimeError("a secret cause")
+
+    with serve_tiny(open_context=broken) as served:
+        headers = {"accept": "application/graphql-response+json", "x-request-id": "request-4"}
+        answer = httpx.post(served.url + "/graphql", json={"query": "{ hello }"}, headers=headers)
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "errors": [
+            {
+                "message": "Internal error.",
+                "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": "request-4"},
+            }
+        ]
+    }
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == [
+        "Request request-4 failed."
+    ]
+
+
+async def test_whatever_fails_further_in_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("a secret cause")
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(Envelope(broken))) as client:
+        answer = await client.get("http://server/", headers={"x-request-id": "request-7"})
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, "request-7")
+    assert answer.json()["errors"][0]["extensions"] == {
+        "code": "INTERNAL_SERVER_ERROR",
+        "requestId": "request-7",
+    }
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == [
+        "Request request-7 failed."
+    ]
+
+
+def test_pages_of_allowed_origins_may_call() -> None:
+    preflight = {"origin": "https://app.example", "access-control-request-method": "POST"}
+    with serve_tiny(allowed_origins=["https://app.example"]) as served:
+        answer = httpx.options(served.url + "/graphql", headers=preflight)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "https://app.example"
+        assert "access-control-allow-credentials" not in answer.headers
+        answer = httpx.options(
+            served.url + "/graphql", headers={**preflight, "origin": "https://evil.example"}
+        )
+        assert answer.status_code == 400
+        assert "access-control-allow-origin" not in answer.headers
+
+
+def test_no_other_origin_is_told_that_it_may_call(tiny: Served) -> None:
+    headers = {"origin": "https://evil.example"}
+    answer = httpx.post(tiny.url + "/graphql", json={"query": "{ hello }"}, headers=headers)
+    assert "access-control-allow-origin" not in answer.headers
