@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -95,7 +95,7 @@ async def connect(
 
     Raises BadUserInput for a page size out of range, for both directions at once and for a foreign cursor.
     """
-    page = page_of(pages.listing, *arguments, **filters)
+    page = page_of(pages.listing, *arguments, filters)
     found = await info.context.loader(pages).load((parent_id, page))
     return Connection(
         listing=pages.listing,
@@ -113,7 +113,7 @@ def page_of(
     after: str | None,
     last: int | None,
     before: str | None,
-    **filters: object,
+    filters: Mapping[str, object],
 ) -> Page:
     """The page that Relay's four arguments mean."""
     if first is not None and last is not None:

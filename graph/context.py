@@ -74,7 +74,7 @@ class Context:
         loader = self._loaders.get(kind)
         if loader is None:
             loader = self._loaders[kind] = kind(self)
-        return loader  # type: ignore[no-any-return]
+        return loader
 
     def forget(self) -> None:
         """Drops what was read: after a write, and before each event of a stream."""

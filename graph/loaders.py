@@ -31,7 +31,7 @@ class Loader(DataLoader[KeyT, ValueT], Generic[KeyT, ValueT]):
         self.context = context
 
 
-class ById(Loader[UUID, "Row | None"]):
+class ById(Loader[UUID, Any]):
     """Rows of a list by their ids; None for a missing one and for another owner's."""
 
     listing: ClassVar[Listing]

@@ -1,40 +1,65 @@
 """The enums of the contract: the domain's vocabularies as clients see them."""
 
 from enum import Enum
-from typing import TypeVar
 
 import strawberry
 
-from db import vocabulary
+from db.vocabulary import (
+    AccountType,
+    AlertKind,
+    AlertSeverity,
+    AssetClass,
+    Broker,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    RebalanceFrequency,
+    RebalanceStatus,
+    RebalanceTrigger,
+    Strategy,
+    TransactionType,
+)
 
-EnumT = TypeVar("EnumT", bound=type[Enum])
+__all__ = [
+    "AccountType",
+    "AlertKind",
+    "AlertSeverity",
+    "AssetClass",
+    "Broker",
+    "OrderSide",
+    "OrderStatus",
+    "OrderType",
+    "RebalanceFrequency",
+    "RebalanceStatus",
+    "RebalanceTrigger",
+    "Strategy",
+    "TransactionType",
+]
 
 
-def _published(words: EnumT, description: str, **members: str) -> EnumT:
-    """The vocabulary as a GraphQL enum whose every member is described."""
-    published = strawberry.enum(words, description=description)
-    definition = words.__strawberry_definition__  # type: ignore[attr-defined]
-    for value in definition.values:
+def _publish(words: type[Enum], description: str, **members: str) -> None:
+    """Makes the vocabulary a GraphQL enum whose every member is described."""
+    strawberry.enum(words, description=description)
+    for value in words.__strawberry_definition__.values:  # type: ignore[attr-defined]
         value.description = members[value.name]
-    return published
 
 
-Broker = _published(
-    vocabulary.Broker,
+_publish(
+    Broker,
     "Who holds an account's assets.",
     PAPER="Nobody: Graphfolio's own simulation.",
     ALPACA="Alpaca Securities.",
     INTERACTIVE_BROKERS="Interactive Brokers.",
 )
-AccountType = _published(
-    vocabulary.AccountType,
+_publish(
+    AccountType,
     "How an account may use cash.",
     CASH="Only what is there.",
     MARGIN="May owe cash.",
     RETIREMENT="Only what is there, under a retirement plan.",
 )
-Strategy = _published(
-    vocabulary.Strategy,
+_publish(
+    Strategy,
     "How a portfolio's target weights are found.",
     MAX_SHARPE="The highest return for its risk.",
     MIN_VARIANCE="The lowest variance.",
@@ -44,8 +69,8 @@ Strategy = _published(
     EQUAL_WEIGHT="The same weight for every instrument.",
     CUSTOM="The weights that the owner gives.",
 )
-RebalanceFrequency = _published(
-    vocabulary.RebalanceFrequency,
+_publish(
+    RebalanceFrequency,
     "How often a portfolio that rebalances by itself does so.",
     DAILY="Every trading day.",
     WEEKLY="Every week.",
@@ -53,23 +78,23 @@ RebalanceFrequency = _published(
     QUARTERLY="Every quarter.",
     YEARLY="Every year.",
 )
-RebalanceStatus = _published(
-    vocabulary.RebalanceStatus,
+_publish(
+    RebalanceStatus,
     "Where a rebalance stands.",
     RUNNING="Under way.",
     COMPLETED="Every trade was made.",
     PARTIAL="Some trades were made.",
     FAILED="No trade was made.",
 )
-RebalanceTrigger = _published(
-    vocabulary.RebalanceTrigger,
+_publish(
+    RebalanceTrigger,
     "What started a rebalance.",
     MANUAL="Its owner.",
     SCHEDULE="Its frequency.",
     DRIFT="Weights that left the drift band.",
 )
-AssetClass = _published(
-    vocabulary.AssetClass,
+_publish(
+    AssetClass,
     "What kind of thing an instrument is.",
     EQUITY="A share of a company.",
     ETF="An exchange-traded fund.",
@@ -79,8 +104,8 @@ AssetClass = _published(
     COMMODITY="A commodity.",
     OTHER="Anything else.",
 )
-TransactionType = _published(
-    vocabulary.TransactionType,
+_publish(
+    TransactionType,
     "What a transaction did.",
     BUY="Shares in, cash out.",
     SELL="Shares out, cash in.",
@@ -94,20 +119,20 @@ TransactionType = _published(
     TRANSFER_OUT="Cash or shares out to elsewhere.",
     SPLIT="New shares for old ones.",
 )
-OrderSide = _published(
-    vocabulary.OrderSide,
+_publish(
+    OrderSide,
     "Which way an order trades.",
     BUY="Shares in, cash out.",
     SELL="Shares out, cash in.",
 )
-OrderType = _published(
-    vocabulary.OrderType,
+_publish(
+    OrderType,
     "At what price an order may trade.",
     MARKET="At the price there is.",
     LIMIT="At the limit price or better.",
 )
-OrderStatus = _published(
-    vocabulary.OrderStatus,
+_publish(
+    OrderStatus,
     "Where an order stands.",
     PENDING="Taken, not yet with the broker.",
     ACCEPTED="With the broker, nothing filled.",
@@ -118,15 +143,15 @@ OrderStatus = _published(
     EXPIRED="Ended by its time in force.",
     UNKNOWN="The broker's answer is not known yet.",
 )
-AlertSeverity = _published(
-    vocabulary.AlertSeverity,
+_publish(
+    AlertSeverity,
     "How much an alert matters.",
     INFO="Good to know.",
     WARNING="Worth a look.",
     CRITICAL="Look now.",
 )
-AlertKind = _published(
-    vocabulary.AlertKind,
+_publish(
+    AlertKind,
     "What an alert rule watches.",
     PRICE_ABOVE="A price that rises above the threshold.",
     PRICE_BELOW="A price that falls below the threshold.",

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
@@ -76,17 +77,17 @@ class TransactionPayload(Payload):
     transaction: Transaction | None = strawberry.field(description="The transaction.", default=None)
 
     @classmethod
-    async def load(cls, info: Info, id: object) -> "TransactionPayload":
+    async def load(cls, info: Info, id: UUID) -> "TransactionPayload":
         """The payload with the transaction of this row id."""
-        row = await info.context.loader(TransactionById).load(id)  # type: ignore[arg-type]
+        row = await info.context.loader(TransactionById).load(id)
         return cls(transaction=Transaction.from_row(row))
 
 
 _Id = Annotated[strawberry.ID, strawberry.argument(description="The account's id.")]
 
 
-async def _account(info: Info, id: object) -> AccountPayload:
-    row = await info.context.loader(AccountById).load(id)  # type: ignore[arg-type]
+async def _account(info: Info, id: UUID) -> AccountPayload:
+    row = await info.context.loader(AccountById).load(id)
     return AccountPayload(account=Account.from_row(row))
 
 

@@ -62,11 +62,11 @@ class Account(Node):
 
     @strawberry.field(description="What its positions are worth; one without a price counts as nothing.")
     async def market_value(self, info: Info) -> Decimal:
-        return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["market_value"]  # type: ignore[no-any-return]
+        return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["market_value"]
 
     @strawberry.field(description="Market value and cash together.")
     async def total_value(self, info: Info) -> Decimal:
-        return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["total_value"]  # type: ignore[no-any-return]
+        return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["total_value"]
 
     @strawberry.field(description="The user whose account it is.")
     async def owner(self, info: Info) -> _User:

@@ -68,7 +68,7 @@ class Position(Node):
     )
     async def weight(self, info: Info) -> Decimal | None:
         weights: Any = await info.context.loader(WeightsByPortfolio).load(self.row["portfolio_id"])
-        return weights.get(self.row["id"])  # type: ignore[no-any-return]
+        return weights.get(self.row["id"])
 
     @strawberry.field(description="The instrument that is held.")
     async def instrument(self, info: Info) -> Instrument:

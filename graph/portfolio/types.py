@@ -96,31 +96,31 @@ class Portfolio(Node):
 
     @strawberry.field(description="What its positions are worth; one without a price counts as nothing.")
     async def market_value(self, info: Info) -> Decimal:
-        return (await self._summary(info))["market_value"]  # type: ignore[no-any-return]
+        return (await self._summary(info))["market_value"]
 
     @strawberry.field(description="Market value and cash together.")
     async def total_value(self, info: Info) -> Decimal:
-        return (await self._summary(info))["total_value"]  # type: ignore[no-any-return]
+        return (await self._summary(info))["total_value"]
 
     @strawberry.field(description="What its positions cost, on average cost with buying fees.")
     async def cost_basis(self, info: Info) -> Decimal:
-        return (await self._summary(info))["cost_basis"]  # type: ignore[no-any-return]
+        return (await self._summary(info))["cost_basis"]
 
     @strawberry.field(description="Market value less cost, of the positions that have a price.")
     async def unrealized_pnl(self, info: Info) -> Decimal:
-        return (await self._summary(info))["unrealized_pnl"]  # type: ignore[no-any-return]
+        return (await self._summary(info))["unrealized_pnl"]
 
     @strawberry.field(description="What its sales gained over their average cost, after commissions.")
     async def realized_pnl(self, info: Info) -> Decimal:
-        return (await self._summary(info))["realized_pnl"]  # type: ignore[no-any-return]
+        return (await self._summary(info))["realized_pnl"]
 
     @strawberry.field(description="How many positions are open.")
     async def position_count(self, info: Info) -> int:
-        return (await self._summary(info))["position_count"]  # type: ignore[no-any-return]
+        return (await self._summary(info))["position_count"]
 
     @strawberry.field(description="How many open positions have no price, and so no value.")
     async def unpriced_position_count(self, info: Info) -> int:
-        return (await self._summary(info))["unpriced_position_count"]  # type: ignore[no-any-return]
+        return (await self._summary(info))["unpriced_position_count"]
 
     @strawberry.field(
         description="Cash as a fraction of the total value: what the positions' weights leave of 1, so that "
@@ -128,7 +128,7 @@ class Portfolio(Node):
     )
     async def cash_weight(self, info: Info) -> Decimal | None:
         weight: Any = await info.context.loader(CashWeightByPortfolio).load(self.row["id"])
-        return weight  # type: ignore[no-any-return]
+        return weight
 
     @strawberry.field(description="The account that it is part of.")
     async def account(self, info: Info) -> _Account:
