@@ -43,6 +43,17 @@ def user_name(uid: int) -> str:
         return f"user {uid}"
 
 
+def has_name(uid: int) -> bool:
+    """Whether `uid` has an entry in the system's list of users."""
+    import pwd
+
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
 def unusable(folder: Path, error: OSError) -> DatabaseUnavailable:
     """The line for an operating system's refusal about `folder`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -9,16 +9,18 @@ import ctypes
 import json
 import os
 import signal
-import stat
 import sys
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
+CAP_SETPCAP = 8
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAPABILITY_VERSION_3 = 0x20080522
 LINUX = sys.platform == "linux"
 
@@ -54,52 +56,57 @@ class Capabilities:
         return bool(self.libc.prctl(option, *padded) == 0)
 
 
-def reachable(program: str, folders: list[str], overriding: bool) -> bool:
-    """Whether this process, with the rights it has now, passes to `program` and `folders` and may run it."""
+def reachable(program: str, folders: list[str]) -> bool:
+    """Whether this process, with the rights it has now, passes to `folders` and may run `program`.
+
+    `os.access` is also how PostgreSQL looks for its own files, so that it will get the same answer.
+    """
     try:
-        found = os.stat(program)
         for folder in folders:
             os.stat(os.path.join(folder, "."))
     except PermissionError:
         return False
-    if overriding:
-        return bool(found.st_mode & 0o111)
-    mine = found.st_uid == os.getuid() and bool(found.st_mode & stat.S_IXUSR)
-    return mine or bool(found.st_mode & stat.S_IXOTH)
+    return os.access(program, os.R_OK | os.X_OK)
 
 
 def become(uid: int, gid: int, program: str, folders: list[str]) -> None:
     """Drop root for good, keeping the right to pass other people's folders only where it is needed."""
     capabilities = Capabilities() if LINUX else None
     keep = 0
-    if capabilities is not None:
-        wanted = 1 << CAP_DAC_READ_SEARCH | 1 << CAP_DAC_OVERRIDE
-        keep = capabilities.held() & wanted if capabilities.prctl(PR_SET_KEEPCAPS, 1) else 0
+    if capabilities is not None and capabilities.prctl(PR_SET_KEEPCAPS, 1):
+        wanted = 1 << CAP_DAC_READ_SEARCH | 1 << CAP_DAC_OVERRIDE | 1 << CAP_SETPCAP
+        keep = capabilities.held() & wanted
     try:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
     except OSError as error:
         fail(f"root cannot become user {uid} here ({error.strerror}); start as an ordinary user instead")
-    if reachable(program, folders, overriding=False):
+    # The change of user has put every right out of effect, so that this is what the bare user reaches.
+    if reachable(program, folders):
         if capabilities is not None:
             capabilities.set(0, 0, 0)
         return
-    if capabilities is not None:
-        for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
-            one = 1 << capability
-            if not (keep & one and capabilities.set(one, keep, 0)):
-                continue
-            if not reachable(program, folders, overriding=capability == CAP_DAC_OVERRIDE):
-                continue
-            if capabilities.set(one, one, one) and capabilities.prctl(
+    if capabilities is None or not keep_passing(capabilities, keep, program, folders):
+        fail(
+            f"user {uid}, which PostgreSQL runs as, cannot pass to {program} and {' and '.join(folders)}; "
+            "open the folders above them with chmod o+x, or start as an ordinary user"
+        )
+
+
+def keep_passing(capabilities: Capabilities, keep: int, program: str, folders: list[str]) -> bool:
+    """Take the least right that suffices, in a form that survives exec; False where there is none."""
+    setpcap = 1 << CAP_SETPCAP
+    if keep & setpcap and capabilities.set(setpcap, keep, 0):
+        # Without this bit access(2) answers for a user without any right; PostgreSQL would not find itself.
+        capabilities.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
+    for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
+        one = 1 << capability
+        if keep & one and capabilities.set(one, keep, 0) and reachable(program, folders):
+            return capabilities.set(one, one, one) and capabilities.prctl(
                 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability
-            ):
-                return
-    fail(
-        f"user {uid}, which PostgreSQL runs as, cannot pass to {program} and {' and '.join(folders)}; "
-        "open the folders above them with chmod o+x, or start as an ordinary user"
-    )
+            )
+    return False
 
 
 def execute(plan: dict[str, Any]) -> NoReturn:

@@ -7,8 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from db.server.address import APPLICATION, OWNER, Database, DatabaseUnavailable, socket_url, unusable
-from db.server.binaries import Binaries, find_binaries
+from db.server.address import (
+    APPLICATION,
+    OWNER,
+    Database,
+    DatabaseUnavailable,
+    has_name,
+    socket_url,
+    unusable,
+)
+from db.server.binaries import OWN_SERVER, Binaries, find_binaries
 from db.server.claim import Claim, open_lock, read_claim, running, starting, write_claim
 from db.server.cluster import check_cluster, is_made, make_cluster
 from db.server.process import RunsAs, Server, can_die_with_parent, start_server
@@ -87,11 +95,21 @@ def _prepared(folder: Path) -> Path:
 
 
 def _runs_as(folder: Path, data: Path) -> RunsAs:
-    """Root starts the server as the user whose data it is, and as `nobody` where that is root."""
+    """Root starts the server as the user whose data it is, and as `nobody` where that is root.
+
+    A folder that a container mounts may belong to a user that has no name in there, as which initdb would not
+    make a data folder; `nobody` does then, too.
+    """
+    made = is_made(data)
     if os.geteuid() != 0:
+        if not made and not has_name(os.geteuid()):
+            raise DatabaseUnavailable(
+                f"User {os.geteuid()} has no name on this machine, without which PostgreSQL's initdb does "
+                f"not run; start as a user with a name, or {OWN_SERVER}."
+            )
         return RunsAs()
-    owner = (data if is_made(data) else folder).stat()
-    if owner.st_uid != 0:
+    owner = (data if made else folder).stat()
+    if owner.st_uid != 0 and (made or has_name(owner.st_uid)):
         return RunsAs(owner.st_uid, owner.st_gid)
     try:
         nobody = pwd.getpwnam("nobody")

