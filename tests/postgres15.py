@@ -32,9 +32,17 @@ def postgres15() -> Iterator[str]:
             nobody = pwd.getpwnam("nobody")
             uid, gid = nobody.pw_uid, nobody.pw_gid
             os.chown(folder, uid, gid)
-        initdb = [BINARIES / "initdb", "-D", data, "-U", "postgres", "--no-sync", "--no-instructions"]
+        initdb: list[str | Path] = [
+            BINARIES / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "--no-sync",
+            "--no-instructions",
+        ]
         options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
-        groups = None if uid is None else []
+        groups: list[int] | None = None if uid is None else []
         with log.open("wb") as output:
             subprocess.run(
                 [*initdb, *options],

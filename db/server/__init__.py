@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from db.server.address import Database, DatabaseUnavailable
-from db.server.external import external
+from db.server.external import external_database
 
 __all__ = ["Database", "DatabaseUnavailable", "database"]
 
@@ -24,15 +24,15 @@ def database(
     Raises `DatabaseUnavailable`, whose text is one line that says what is wrong and what to do.
     """
     if database_url:
-        yield external(database_url, owner_url or database_url)
+        yield external_database(database_url, owner_url or database_url)
         return
     try:
         # The launcher stands on fcntl and Unix sockets; somebody with a server of their own needs neither.
-        from db.server.embedded import embedded
+        from db.server.embedded import embedded_database
     except ImportError as error:
         raise DatabaseUnavailable(
             "The embedded PostgreSQL runs on Linux and macOS only; "
             "set DATABASE_URL to a PostgreSQL 15 or newer of your own."
         ) from error
-    with embedded(data_dir, durable=durable) as found:
+    with embedded_database(data_dir, durable=durable) as found:
         yield found

@@ -24,7 +24,9 @@ from db.server.sockets import make_sockets, remove_sockets
 
 
 @contextmanager
-def embedded(data_dir: Path, *, durable: bool = True, watcher: bool | None = None) -> Iterator[Database]:
+def embedded_database(
+    data_dir: Path, *, durable: bool = True, watcher: bool | None = None
+) -> Iterator[Database]:
     """A server on `data_dir/postgres` for as long as the block lasts.
 
     Where another process runs one already, that is shared and left running. `watcher` chooses how the server

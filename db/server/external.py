@@ -17,7 +17,7 @@ CONNECT_SECONDS = 5.0
 EXAMPLE = "postgresql://user:password@host:5432/database"
 
 
-def external(database_url: str, owner_url: str) -> Database:
+def external_database(database_url: str, owner_url: str) -> Database:
     """Try both addresses and hand them out in asyncpg's form.
 
     Raises `DatabaseUnavailable` where either is no PostgreSQL address or where it does not let us in.
@@ -81,14 +81,14 @@ def _try(url: str) -> None:
         raise DatabaseUnavailable(f"PostgreSQL at {place} refuses {role}: {reason}") from error
     except TimeoutError as error:
         raise DatabaseUnavailable(
-            f"PostgreSQL at {place} did not answer within {CONNECT_SECONDS:g} seconds; "
+            f"No PostgreSQL answered at {place} within {CONNECT_SECONDS:g} seconds; "
             "check the host, the port and the firewall."
         ) from error
     except socket.gaierror as error:
         raise DatabaseUnavailable(f"The host of the database, {place}, is not known.") from error
     except ssl.SSLError as error:
         raise DatabaseUnavailable(f"The TLS connection to {place} failed: {error.reason}.") from error
-    except ConnectionRefusedError as error:
+    except (ConnectionRefusedError, FileNotFoundError) as error:
         raise DatabaseUnavailable(f"Nothing listens at {place}; is PostgreSQL running there?") from error
     except (OSError, asyncpg.InterfaceError, ValueError) as error:
         # The text of these may quote the address, so only the kind of the failure is told.

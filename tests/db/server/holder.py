@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 from db.server import DatabaseUnavailable
-from db.server.embedded import embedded
+from db.server.embedded import embedded_database
 
 
 def hold(data_dir: str, watcher: bool | None, durable: bool) -> None:
     """Start, print one line of JSON, wait for the end of the input, stop."""
     began = time.perf_counter()
     try:
-        with embedded(Path(data_dir), durable=durable, watcher=watcher) as database:
+        with embedded_database(Path(data_dir), durable=durable, watcher=watcher) as database:
             told = {"url": database.url, "owner_url": database.owner_url}
             print(json.dumps({**told, "seconds": time.perf_counter() - began}), flush=True)
             sys.stdin.read()

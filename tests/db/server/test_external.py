@@ -135,13 +135,13 @@ def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         assert refusal(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d") == (
-            f"PostgreSQL at 127.0.0.1:{port} did not answer within 0.3 seconds; "
+            f"No PostgreSQL answered at 127.0.0.1:{port} within 0.3 seconds; "
             "check the host, the port and the firewall."
         )
 
 
 def test_a_server_that_speaks_something_else() -> None:
-    with _answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+    with _answering(b"220 ready for mail\r\n", hang_up=True) as port:
         line = refusal(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d?sslmode=disable")
         assert line.startswith(f"PostgreSQL at 127.0.0.1:{port} cannot be reached (")
 
@@ -168,8 +168,9 @@ def test_the_oldest_supported_version() -> None:
 class _answering:
     """A server that says one thing to whoever comes, for what no real PostgreSQL here would say."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, *, hang_up: bool = False) -> None:
         self.answer = answer
+        self.hang_up = hang_up
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.thread = threading.Thread(target=self.serve)
 
@@ -179,7 +180,7 @@ class _answering:
             connection.recv(4096)
             connection.sendall(self.answer)
             # Until the other side hangs up, so that the answer is not lost in a reset.
-            while connection.recv(4096):
+            while not self.hang_up and connection.recv(4096):
                 pass
 
     def __enter__(self) -> int:
