@@ -76,6 +76,8 @@ def _try(url: str) -> None:
         ) from error
     except asyncpg.ClientConfigurationError as error:
         raise _misread("The database URL") from error
+    except asyncpg.ConnectionDoesNotExistError as error:
+        raise DatabaseUnavailable(f"What listens at {place} hung up; is it PostgreSQL?") from error
     except asyncpg.PostgresError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatabaseUnavailable(f"PostgreSQL at {place} refuses {role}: {reason}") from error

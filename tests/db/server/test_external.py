@@ -143,7 +143,7 @@ def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_speaks_something_else() -> None:
     with _answering(b"220 ready for mail\r\n", hang_up=True) as port:
         line = refusal(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d?sslmode=disable")
-        assert line.startswith(f"PostgreSQL at 127.0.0.1:{port} cannot be reached (")
+        assert line == f"What listens at 127.0.0.1:{port} hung up; is it PostgreSQL?"
 
 
 def test_a_server_that_is_too_old() -> None:
