@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Start Graphfolio with nothing but Python: `python3 run.py demo | serve | test | <any graphfolio command>`.
 
-Makes `.venv` beside this file, installs the hash-pinned lock into it, and hands over; both are done again only
-when the lock or the version of Python changes. Standard library only, and written so that a Python too old to
-run Graphfolio can still read it and say so.
+Makes `.venv` beside this file, installs the hash-pinned lock into it, and hands over; both are done again
+only when the lock or the version of Python changes. Standard library only, and written so that a Python too
+old to run Graphfolio can still read it and say so.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    # Importing typing takes longer than all the rest of a later start.
+    from typing import IO
 
 OLDEST = (3, 11)
 NEWEST_TRIED = (3, 14)
@@ -39,10 +44,7 @@ def main(arguments: list[str]) -> int:
     """Prepare `.venv` and hand over; returns the exit code where the system cannot hand over for good."""
     try:
         if sys.version_info[:2] < OLDEST:
-            raise Stop(
-                f"Graphfolio needs Python {OLDEST[0]}.{OLDEST[1]} or newer and this is {VERSION}; "
-                "start it with a newer one, for instance: python3.13 run.py serve"
-            )
+            raise Stop(too_old(arguments))
         if not arguments:
             print(USAGE)
             return 2
@@ -58,13 +60,24 @@ def main(arguments: list[str]) -> int:
         print(file=sys.stderr)
         return 130
     if arguments == ["test"]:
-        return run_all(checks() + [("pytest", [PYTHON, "-m", "pytest"])])
+        return run_all([*checks(), ("pytest", [PYTHON, "-m", "pytest"])])
     if arguments[0] == "test":
         os.chdir(ROOT)
         return hand_over([PYTHON, "-m", "pytest", *arguments[1:]])
     if arguments == ["check"]:
         return run_all(checks())
     return hand_over([PYTHON, os.path.join(ROOT, "graphfolio.py"), *arguments])
+
+
+def too_old(arguments: list[str]) -> str:
+    """The line for an old Python, with the newest that is on the machine."""
+    import shutil
+
+    line = f"Graphfolio needs Python {OLDEST[0]}.{OLDEST[1]} or newer and this is {VERSION}; "
+    for minor in range(NEWEST_TRIED[1], OLDEST[1] - 1, -1):
+        if shutil.which(f"python3.{minor}"):
+            return line + f"start it with: python3.{minor} run.py {' '.join(arguments)}".rstrip()
+    return line + "install one and start again with it"
 
 
 def hand_over(command: list[str]) -> int:
@@ -159,7 +172,7 @@ def write(path: str, text: str) -> None:
     os.replace(draft, path)
 
 
-def wait_for(held: object) -> None:
+def wait_for(held: IO[str]) -> None:
     """Take the lock on an open file, saying so once where another run.py holds it."""
     from time import sleep
 
@@ -171,7 +184,7 @@ def wait_for(held: object) -> None:
         sleep(0.1)
 
 
-def take(held: object) -> bool:
+def take(held: IO[str]) -> bool:
     """Take the lock if it is free; the system gives it back when the process ends, however it ends."""
     if sys.platform == "win32":
         import msvcrt
@@ -213,14 +226,15 @@ def make(lock: int, foreign: bool) -> None:
             os.unlink(path)
     code, output = run("Making .venv", [sys.executable, "-I", "-m", "venv", VENV], lock)
     if code != 0:
-        if "ensurepip" in output and no_space(output) is None:
-            raise Stop(f"Python could not make .venv; {mend_venv()}")
+        # venv keeps to itself why its ensurepip failed, so the disk is asked.
+        if shutil.disk_usage(VENV).free < 50_000_000:
+            output += "No space left on device"
         raise Stop(no_space(output) or f"Python could not make .venv: {last(output)}")
     write(MADE, VERSION)
 
 
 def adopt() -> bool:
-    """Use a `.venv` that somebody made for this Python; one without pip, or for another, is not ours to remove."""
+    """Use a `.venv` that somebody made for this Python; any other of theirs is not ours to remove."""
     import subprocess
 
     code = "import pip, sys; print('%d.%d' % sys.version_info[:2])"
@@ -272,10 +286,10 @@ def explained(output: str) -> str:
         return full
     signs = ("from versions: none", "connection broken", "Failed to establish", "timed out", "ProxyError")
     if any(sign in output for sign in signs):
-        return f"the package index cannot be reached; check the network and start again. pip says: {last(output)}"
+        return f"the package index cannot be reached; check the network and try again. pip: {last(output)}"
     hint = ""
     if sys.version_info[:2] > NEWEST_TRIED:
-        hint = f" Python {VERSION} is newer than any this was tried with; {NEWEST_TRIED[0]}.{NEWEST_TRIED[1]} works."
+        hint = f" (Python {VERSION} is untried; {NEWEST_TRIED[0]}.{NEWEST_TRIED[1]} works)"
     return f"pip could not install: {last(output)}{hint}"
 
 
