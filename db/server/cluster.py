@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from db.server.address import APPLICATION, DATABASE, OWNER, DatabaseUnavailable, user_name
@@ -73,8 +74,10 @@ def make_cluster(binaries: Binaries, data: Path, user: RunsAs, lock: int, *, dur
     draft.mkdir(mode=0o700)
     try:
         user.own(draft)
-        _initdb(binaries, draft, user, lock, durable)
-        _create_roles(binaries, draft, user, lock, durable)
+        _initdb(binaries, draft, user, lock)
+        _create_roles(binaries, draft, user, lock)
+        if durable:
+            _sync_files(binaries, draft, user, lock)
         draft.rename(data)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -88,25 +91,32 @@ def draft_of(data: Path) -> Path:
     return data.with_name(data.name + ".new")
 
 
-def _initdb(binaries: Binaries, draft: Path, user: RunsAs, lock: int, durable: bool) -> None:
+def _initdb(binaries: Binaries, draft: Path, user: RunsAs, lock: int) -> None:
     argv: list[str | Path] = [binaries.initdb, "-D", draft, "-U", SUPERUSER]
     argv += ["--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--no-instructions"]
     argv += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    if not durable:
-        argv.append("--no-sync")
+    # All of it goes to the disk once, at the end: waiting for each of a thousand files costs seconds.
+    argv.append("--no-sync")
     code, output = _run(argv, draft, user, lock, b"")
     if code != 0:
         raise refused(draft.parent, output)
 
 
-def _create_roles(binaries: Binaries, draft: Path, user: RunsAs, lock: int, durable: bool) -> None:
-    argv: list[str | Path] = [binaries.postgres, "--single", "-D", draft]
-    if not durable:
-        argv += ["-c", "fsync=off"]
+def _create_roles(binaries: Binaries, draft: Path, user: RunsAs, lock: int) -> None:
+    argv: list[str | Path] = [binaries.postgres, "--single", "-D", draft, "-c", "fsync=off"]
     code, output = _run([*argv, "postgres"], draft, user, lock, ROLES.encode())
     # A single-user backend goes on after an error and ends well.
     if code != 0 or any(word in output for word in ("ERROR:", "FATAL:", "PANIC:")):
         raise refused(draft.parent, output.replace("ERROR: ", "FATAL: "))
+
+
+def _sync_files(binaries: Binaries, draft: Path, user: RunsAs, lock: int) -> None:
+    argv: list[str | Path] = [binaries.initdb, "--sync-only", "-D", draft]
+    if sys.platform == "linux":
+        argv.append("--sync-method=syncfs")
+    code, output = _run(argv, draft, user, lock, b"")
+    if code != 0:
+        raise refused(draft.parent, output)
 
 
 def _run(argv: list[str | Path], draft: Path, user: RunsAs, lock: int, text: bytes) -> tuple[int, str]:
