@@ -9,7 +9,8 @@ from pathlib import Path
 
 from db.server.address import APPLICATION, DATABASE, OWNER, DatabaseUnavailable, user_name
 from db.server.binaries import Binaries
-from db.server.process import RunsAs, can_die_with_parent, refused, spawn
+from db.server.log import refused
+from db.server.process import RunsAs, can_die_with_parent, spawn
 
 SUPERUSER = "postgres"
 INITDB_SECONDS = 300

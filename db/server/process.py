@@ -12,15 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.server.address import PORT, DatabaseUnavailable, disk_full
+from db.server.address import PORT, DatabaseUnavailable
 from db.server.binaries import Binaries
+from db.server.log import open_log, read_from, refused
 
 START_SECONDS = 120.0
 """How long a start may take; it only comes near where a crash left much log to replay."""
 STOP_SECONDS = 10.0
-LOG_BYTES = 8_000_000
 NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-NO_SPACE = ("No space left on device", "Disk quota exceeded")
 CHILD = Path(__file__).with_name("child.py")
 
 
@@ -130,7 +129,7 @@ def start_server(
     argv: list[str | Path] = [binaries.postgres, "-D", data, "-p", str(PORT)]
     for setting in settings:
         argv += ["-c", setting]
-    output = _open_log(log)
+    output = open_log(log)
     try:
         begin = os.fstat(output).st_size
         process = spawn(argv, user, [data, sockets], dies_with_parent=not watcher, keep=keep, output=output)
@@ -174,7 +173,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], data: Path, log: Path, b
     deadline = time.monotonic() + START_SECONDS
     while postmaster_status(data) != (process.pid, "ready"):
         if process.poll() is not None:
-            raise refused(data, _read_from(log, begin))
+            raise refused(data, read_from(log, begin))
         if time.monotonic() > deadline:
             raise DatabaseUnavailable(
                 f"The embedded PostgreSQL was not ready within {START_SECONDS:g} seconds; see {log}."
@@ -189,28 +188,3 @@ def postmaster_status(data: Path) -> tuple[int, str] | None:
         return int(lines[0]), lines[7].strip()
     except (FileNotFoundError, ValueError, IndexError):
         return None
-
-
-def refused(folder: Path, output: str) -> DatabaseUnavailable:
-    """The line for a program of PostgreSQL that gave up, from what it printed."""
-    if any(sign in output for sign in NO_SPACE):
-        return disk_full(folder)
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if "FATAL: " in line or "PANIC: " in line or "error: " in line]
-    last = (telling or lines or ["it printed nothing"])[-1]
-    for mark in ("FATAL: ", "PANIC: ", "error: "):
-        last = last.partition(mark)[2].strip() or last
-    return DatabaseUnavailable(f"The embedded PostgreSQL in {folder} does not start: {last}")
-
-
-def _open_log(log: Path) -> int:
-    # One older file is kept, so that a log cannot fill the disk over the years.
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(log.with_name(log.name + ".1"))
-    return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-
-def _read_from(log: Path, begin: int) -> str:
-    with log.open("rb") as file:
-        file.seek(begin)
-        return file.read().decode(errors="replace")

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -167,6 +168,7 @@ def open_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@cache
 def python_for(user: int) -> str | None:
     """An interpreter of this version that `user` can run together with our packages, or None."""
     for candidate in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):

@@ -82,7 +82,8 @@ def test_the_socket_is_private_and_the_only_way_in(held: Holder) -> None:
 
 def test_starts_are_quick_and_leave_no_socket(tmp_path: Path) -> None:
     # The best of a few, because the promise is about the launcher and not about what else the machine does.
-    first, later = [], []
+    first: list[float] = []
+    later: list[float] = []
     for folder in ("one", "two", "one", "two", "one"):
         again = (tmp_path / folder).exists()
         with holding(tmp_path / folder, "durable") as holder:
