@@ -1,0 +1,77 @@
+"""What the launcher hands out: an address that answers, or one line that says why there is none."""
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+OWNER = "graphfolio_owner"
+APPLICATION = "graphfolio_app"
+DATABASE = "graphfolio"
+PORT = 5432
+
+
+@dataclass(frozen=True)
+class Database:
+    """Addresses in asyncpg's form; neither is meant to be shown, they may carry a password."""
+
+    url: str
+    """The application role, which the server uses."""
+    owner_url: str
+    """The role that owns the schema and migrates it."""
+    embedded: bool
+    """Whether the server is our own, from the wheel."""
+
+
+class DatabaseUnavailable(Exception):
+    """No database; the text is one line for a person, without a password."""
+
+
+def socket_url(role: str, folder: Path, database: str = DATABASE) -> str:
+    """The address of a server behind a Unix socket; the port is named so that PGPORT cannot bend it."""
+    return f"postgresql://{role}@/{database}?host={quote(str(folder), safe='/')}&port={PORT}"
+
+
+def user_name(uid: int) -> str:
+    """The login name of `uid`, or its number where it has none."""
+    import pwd  # Not there on Windows, where this module must still load for DATABASE_URL.
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def has_name(uid: int) -> bool:
+    """Whether `uid` has an entry in the system's list of users."""
+    import pwd
+
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def unusable(folder: Path, error: OSError) -> DatabaseUnavailable:
+    """The line for an operating system's refusal about `folder`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(folder)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        me = user_name(os.geteuid())
+        return DatabaseUnavailable(
+            f"{me} may not use the data folder {folder}; "
+            "start as the user it belongs to, or choose another folder with --data-dir."
+        )
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return DatabaseUnavailable(
+            f"The data folder {folder} is a file or lies below one; choose another folder with --data-dir."
+        )
+    reason = error.strerror or str(error)
+    return DatabaseUnavailable(f"The data folder {folder} cannot be used ({reason}).")
+
+
+def disk_full(folder: Path) -> DatabaseUnavailable:
+    """The line for a disk without room."""
+    return DatabaseUnavailable(f"The disk that holds {folder} is full; free some space and start again.")

@@ -1,0 +1,150 @@
+"""Who runs the server of a data folder: told by locks of the kernel, which no crash leaves behind.
+
+`postgres.lock` is held while somebody starts. `postgres.running` is held by the server itself, which inherits
+the lock and so keeps it for exactly as long as one of its processes lives; what stands in it tells the others
+where the socket is. A process id in a file could belong to anybody after a restart; a lock cannot.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from db.server.address import PORT, DatabaseUnavailable, user_name
+from db.server.process import postmaster_status
+
+WAIT_SECONDS = 60.0
+LEAVING_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a server's starter writes down for the others."""
+
+    owner: int
+    """The process that started the server."""
+    sockets: str
+    """The folder of its socket."""
+
+
+def open_lock(path: Path) -> int:
+    """Open a lock file, giving it to the owner of its folder where root makes it for somebody else."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    folder = path.parent.stat()
+    if os.geteuid() == 0 and folder.st_uid != os.fstat(descriptor).st_uid:
+        os.fchown(descriptor, folder.st_uid, folder.st_gid)
+    return descriptor
+
+
+def take(descriptor: int) -> bool:
+    """Take the lock if it is free."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def starting(path: Path) -> Iterator[int]:
+    """Be the only one that starts a server here; yields the lock's descriptor.
+
+    Raises `DatabaseUnavailable` where another process takes too long over it.
+    """
+    descriptor = open_lock(path)
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not take(descriptor):
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(
+                    f"Another process has been starting the database in {path.parent} for {WAIT_SECONDS:g} "
+                    "seconds; wait for it or end it."
+                )
+            time.sleep(0.02)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def running(descriptor: int, data: Path) -> Claim | None:
+    """The server that runs on `data`, once it is ready; None, and the lock is ours, where there is none.
+
+    A server whose starter died is on its way out, and is waited for. Raises `DatabaseUnavailable` where there
+    is a server that this process may not or cannot reach.
+    """
+    deadline = time.monotonic() + LEAVING_SECONDS
+    while not take(descriptor):
+        claim = read_claim(descriptor)
+        status = postmaster_status(data)
+        if claim is not None and status is not None and status[1] == "ready":
+            pid = status[0]
+            if _is_orphan(pid, claim):
+                _tell_to_stop(pid, data)
+            elif _answers(claim, data):
+                return claim
+        if time.monotonic() > deadline:
+            raise DatabaseUnavailable(
+                f"A server runs on {data} that this process cannot reach (from another container, perhaps); "
+                "stop it, or choose another folder with --data-dir."
+            )
+        time.sleep(0.02)
+    return None
+
+
+def read_claim(descriptor: int) -> Claim | None:
+    """What stands in the file, or None where it is empty or cut short."""
+    try:
+        return Claim(**json.loads(os.pread(descriptor, 4096, 0)))
+    except (ValueError, TypeError):
+        return None
+
+
+def write_claim(descriptor: int, claim: Claim) -> None:
+    """Write down who started the server and where its socket is."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(asdict(claim)).encode(), 0)
+
+
+def _is_orphan(pid: int, claim: Claim) -> bool:
+    if sys.platform == "linux":
+        with suppress(OSError, ValueError, IndexError):
+            # The second field, the name, may hold spaces and brackets; the parent is two words after it.
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return int(fields[1]) != claim.owner
+    try:
+        os.kill(claim.owner, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _tell_to_stop(pid: int, data: Path) -> None:
+    """Repeat what the kernel or the watcher told it, in case neither did; but only to this folder's own."""
+    with suppress(OSError):
+        if sys.platform == "linux" and os.readlink(f"/proc/{pid}/cwd") != str(data):
+            return
+        os.kill(pid, signal.SIGINT)
+
+
+def _answers(claim: Claim, data: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(2)
+        try:
+            probe.connect(f"{claim.sockets}/.s.PGSQL.{PORT}")
+        except PermissionError as error:
+            raise DatabaseUnavailable(
+                f"The server on {data} was started by another user than {user_name(os.geteuid())}; "
+                "start as that user, or choose another folder with --data-dir."
+            ) from error
+        except OSError:
+            return False
+    return True

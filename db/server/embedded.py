@@ -1,0 +1,148 @@
+"""The embedded PostgreSQL: found running and shared, or started here and stopped at the end."""
+
+import os
+import pwd
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from db.server.address import (
+    APPLICATION,
+    OWNER,
+    Database,
+    DatabaseUnavailable,
+    has_name,
+    socket_url,
+    unusable,
+)
+from db.server.binaries import OWN_SERVER, Binaries, find_binaries
+from db.server.claim import Claim, open_lock, read_claim, running, starting, write_claim
+from db.server.cluster import check_cluster, is_made, make_cluster
+from db.server.process import RunsAs, Server, can_die_with_parent, start_server
+from db.server.sockets import make_sockets, remove_sockets
+
+
+@contextmanager
+def embedded_database(
+    data_dir: Path, *, durable: bool = True, watcher: bool | None = None
+) -> Iterator[Database]:
+    """A server on `data_dir/postgres` for as long as the block lasts.
+
+    Where another process runs one already, that is shared and left running. `watcher` chooses how the server
+    learns of this process's death: by a process that watches a pipe, or by the kernel (the default where the
+    kernel can). Raises `DatabaseUnavailable`.
+    """
+    if watcher is None:
+        watcher = not can_die_with_parent()
+    try:
+        folder = data_dir.absolute()
+        sockets, server = _share_or_start(folder, durable, watcher)
+    except OSError as error:
+        raise unusable(data_dir, error) from error
+    try:
+        yield Database(
+            url=socket_url(APPLICATION, sockets), owner_url=socket_url(OWNER, sockets), embedded=True
+        )
+    finally:
+        if server is not None:
+            server.stop()
+            remove_sockets(sockets)
+
+
+def _share_or_start(folder: Path, durable: bool, watcher: bool) -> tuple[Path, Server | None]:
+    binaries = find_binaries()
+    _ = binaries.major  # Shows that the programs run here, before anything is made.
+    folder = _prepared(folder)
+    data = folder / "postgres"
+    check_cluster(data, binaries)
+    with starting(folder / "postgres.lock") as lock:
+        held = open_lock(folder / "postgres.running")
+        try:
+            shared = running(held, data)
+            if shared is not None:
+                return Path(shared.sockets), None
+            _clear_up(held, data)
+            # Again, because another process may have made the folder while this one waited for its turn.
+            check_cluster(data, binaries)
+            user = _runs_as(folder, data)
+            if not is_made(data):
+                make_cluster(binaries, data, user, lock, durable=durable)
+            return _start(binaries, data, user, held, durable, watcher)
+        finally:
+            # The server has inherited it, and holds the lock from here on.
+            os.close(held)
+
+
+def _start(
+    binaries: Binaries, data: Path, user: RunsAs, held: int, durable: bool, watcher: bool
+) -> tuple[Path, Server]:
+    sockets = make_sockets(user)
+    try:
+        write_claim(held, Claim(owner=os.getpid(), sockets=str(sockets)))
+        log = data.with_name("postgres.log")
+        server = start_server(
+            binaries, data, sockets, log, user, durable=durable, watcher=watcher, keep=[held]
+        )
+    except BaseException:
+        remove_sockets(sockets)
+        raise
+    return sockets, server
+
+
+def _prepared(folder: Path) -> Path:
+    """Make the data folder if need be; the user that root becomes has to pass one of root's."""
+    folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    return folder.resolve()
+
+
+def _runs_as(folder: Path, data: Path) -> RunsAs:
+    """Root starts the server as the user whose data it is, and as `nobody` where that is root.
+
+    A folder that a container mounts may belong to a user that has no name in there, as which initdb would not
+    make a data folder; `nobody` does then, too.
+    """
+    made = is_made(data)
+    if os.geteuid() != 0:
+        if not made and not has_name(os.geteuid()):
+            raise DatabaseUnavailable(
+                f"User {os.geteuid()} has no name on this machine, without which PostgreSQL's initdb does "
+                f"not run; start as a user with a name, or {OWN_SERVER}."
+            )
+        return RunsAs()
+    owner = (data if made else folder).stat()
+    if owner.st_uid != 0 and (made or has_name(owner.st_uid)):
+        return RunsAs(owner.st_uid, owner.st_gid)
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError as error:
+        raise DatabaseUnavailable(
+            "PostgreSQL does not run as root, and there is no user nobody; start as an ordinary user."
+        ) from error
+    return RunsAs(nobody.pw_uid, nobody.pw_gid)
+
+
+def _clear_up(held: int, data: Path) -> None:
+    """Remove what a crash left: the socket's folder, and a process id that may be another program's by now.
+
+    The lock says that no server of ours lives. One that somebody started by hand has its folder as its
+    working directory, which is how it is told from a stranger that was given the old number. A killed server
+    whose parent has not yet asked about it keeps its number, without a working directory; PostgreSQL would
+    take that for a living one.
+    """
+    left = read_claim(held)
+    if left is not None:
+        remove_sockets(Path(left.sockets))
+    pid_file = data / "postmaster.pid"
+    if sys.platform != "linux" or not pid_file.exists():
+        return
+    try:
+        pid = int(pid_file.read_text().split("\n", 1)[0])
+        lives = os.readlink(f"/proc/{pid}/cwd") == str(data)
+    except FileNotFoundError:
+        lives = False
+    except (OSError, ValueError):
+        # Another user's process, or a file cut short by a full disk: PostgreSQL itself is the judge.
+        return
+    if not lives:
+        pid_file.unlink()

@@ -1,0 +1,47 @@
+"""The private folder of the server's socket: short, outside the data folder, and passable by nobody else.
+
+Whoever reaches the socket is trusted, so that the folder's 0700 is the password.
+"""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from db.server.address import PORT, DatabaseUnavailable
+from db.server.process import RunsAs
+
+PREFIX = "graphfolio-"
+NAME = f".s.PGSQL.{PORT}"
+LONGEST = 100
+"""The kernel's limit for a socket's path is 103 bytes on macOS and 107 on Linux."""
+
+
+def make_sockets(user: RunsAs) -> Path:
+    """Make the folder and give it to the user that PostgreSQL runs as.
+
+    Raises `DatabaseUnavailable` where no folder for temporary files is short enough.
+    """
+    for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp")):
+        example = f"{parent}/{PREFIX}12345678/{NAME}.lock"
+        if os.path.isabs(parent) and len(os.fsencode(example)) < LONGEST:
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            user.own(folder)
+            return folder
+    raise DatabaseUnavailable(
+        f"The folder for temporary files, {tempfile.gettempdir()}, is too long for a socket; "
+        "set TMPDIR to a shorter one."
+    )
+
+
+def remove_sockets(folder: Path) -> None:
+    """Remove the folder of a server that has ended; anything that is not one of ours is left alone."""
+    try:
+        if not folder.name.startswith(PREFIX) or not stat.S_ISDIR(folder.lstat().st_mode):
+            return
+        for name in (NAME, f"{NAME}.lock"):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+    except OSError:
+        # It is another user's, or holds something of somebody else's.
+        return
