@@ -19,6 +19,8 @@ from graph.server.requests import GraphQLRequest, request_from
 # An answer is JSON already, and is not read back only to be written again.
 NEXT = b'{"id":%b,"type":"next","payload":%b}'
 
+CLOSE_SECONDS = 5
+
 
 class Closed(Exception):
     """The session is over, with the close code that tells the client why."""
@@ -199,8 +201,10 @@ class Session:
     async def _close(self, code: int, reason: str) -> None:
         # A frame that closes has room for 123 bytes.
         reason = reason.encode()[:120].decode(errors="ignore")
-        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            await self._socket.close(code, reason)
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+            # A client that reads nothing would hold up even the end.
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._socket.close(code, reason)
 
     async def _end_operations(self) -> None:
         tasks = list(self._tasks)

@@ -143,5 +143,6 @@ def test_the_page_refreshes_its_login_before_it_ends(served: Served, browser: Br
     for _ in range(50):
         if page.evaluate(kept) == "good-2":
             break
+        page.wait_for_timeout(20)
     assert page.evaluate(kept) == "good-2"
     expect(page.locator("#viewer")).to_have_text("ada")
