@@ -1,0 +1,57 @@
+"""Every setting, each with a default that is safe. Set by environment variable or in a file `.env`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. The names are GRAPHFOLIO_ and the field's, but for DATABASE_URL."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GRAPHFOLIO_", env_file=".env", extra="ignore", populate_by_name=True
+    )
+
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("DATABASE_URL"),
+        description="PostgreSQL 15 or newer that the server uses; without it, an embedded one is started.",
+    )
+    owner_database_url: SecretStr | None = Field(
+        None, description="The same database for the role that migrates; DATABASE_URL if left out."
+    )
+    data_dir: Path = Field(
+        Path(".graphfolio"), description="Where the embedded PostgreSQL and generated secrets are kept."
+    )
+    host: str = Field("127.0.0.1", description="The address that the server listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port that the server listens on.")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins, by comma, of other pages that may call the API from a browser."
+    )
+    token_keys: SecretStr | None = Field(
+        None,
+        description="Keys for access tokens, `kid:base64` by comma, the first one signs; generated into "
+        "the data folder if left out.",
+    )
+    token_issuer: str = Field("graphfolio", description="The `iss` of access tokens.")
+    token_audience: str = Field("graphfolio", description="The `aud` of access tokens.")
+    access_token_minutes: int = Field(10, ge=1, le=60, description="How long an access token is good.")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="How long an unused refresh token is good.")
+    pool_size: int = Field(
+        10, ge=1, le=1000, description="Database connections for reading, and as many again for writing."
+    )
+    operation_timeout_seconds: float = Field(30, gt=0, description="How long one operation may take.")
+    passwords_at_once: int = Field(2, ge=1, le=64, description="Passwords hashed at once: 64 MiB each.")
+    demo_password: SecretStr | None = Field(
+        None, description="The password of the demo user; generated and printed once if left out."
+    )
+
+    @classmethod
+    def settings_names(cls) -> dict[str, str]:
+        """Each field's environment variable."""
+        return {
+            name: "DATABASE_URL" if name == "database_url" else f"GRAPHFOLIO_{name.upper()}"
+            for name in cls.model_fields
+        }
