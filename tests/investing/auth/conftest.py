@@ -1,69 +1,18 @@
 """A door on a freshly migrated database of its own."""
 
-import asyncio
 import datetime as dt
-import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import Iterator
 
-import asyncpg
 import pytest
 from argon2 import PasswordHasher
 
-from db.schema import upgrade
-from db.sessions import Sessions, open_sessions
+from db.sessions import Sessions
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import Door
 from investing.auth.tokens import AccessTokens
 from investing.auth.types import Client, LoggedIn
-
-# --- The database: the project's own fixtures of the same names take the place of these. ---
-
-
-@pytest.fixture(scope="session")
-def superuser_url() -> str:
-    url = os.environ.get("GRAPHFOLIO_TEST_SUPERUSER_URL")
-    if not url:
-        pytest.skip("GRAPHFOLIO_TEST_SUPERUSER_URL names no PostgreSQL")
-    return url
-
-
-@pytest.fixture(scope="session")
-def owner_url(superuser_url: str) -> Iterator[str]:
-    name = f"graphfolio_test_{secrets.token_hex(6)}"
-    asyncio.run(_execute(superuser_url, f"CREATE DATABASE {name} OWNER graphfolio_owner"))
-    server = urlsplit(superuser_url)
-    host = server.netloc.rpartition("@")[2]
-    try:
-        url = urlunsplit(server._replace(netloc=f"graphfolio_owner@{host}", path=f"/{name}"))
-        upgrade(url)
-        yield url
-    finally:
-        asyncio.run(_execute(superuser_url, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-@pytest.fixture(scope="session")
-def app_url(owner_url: str) -> str:
-    return owner_url
-
-
-@pytest.fixture(scope="session")
-async def sessions(app_url: str) -> AsyncIterator[Sessions]:
-    async with open_sessions(app_url) as opened:
-        yield opened
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-# --- The door. ---
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +33,7 @@ def passwords() -> Iterator[Passwords]:
     hashing.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def door(sessions: Sessions, tokens: AccessTokens, passwords: Passwords) -> Door:
     return Door(sessions, tokens, passwords)
 

@@ -1,0 +1,56 @@
+"""The server put together: services opened at its start, closed at its end."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from db.sessions import open_sessions
+from graph.context import Context, Services
+from graph.schema import build_schema
+from graph.server.app import build_app
+from graph.server.client import Client
+from investing.auth.keys import KeyRing
+from investing.auth.passwords import Passwords
+from investing.auth.service import Door
+from investing.auth.tokens import AccessTokens
+from settings import Settings
+
+
+def build_server(settings: Settings, url: str, ring: KeyRing) -> Starlette:
+    """The application on the database at `url`, with the key ring that signs its tokens."""
+    opened: list[Services] = []
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        passwords = Passwords(at_once=settings.passwords_at_once)
+        tokens = AccessTokens(
+            ring,
+            settings.token_issuer,
+            settings.token_audience,
+            dt.timedelta(minutes=settings.access_token_minutes),
+        )
+        try:
+            async with open_sessions(url, size=settings.pool_size) as sessions:
+                door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
+                opened.append(Services(sessions, door))
+                yield
+                opened.clear()
+        finally:
+            passwords.close()
+
+    def open_context(token: str | None, client: Client) -> Context:
+        return Context(opened[0], token, client)
+
+    async def ready() -> bool:
+        return await opened[0].sessions.is_ready()
+
+    return build_app(
+        schema=build_schema(),
+        open_context=open_context,
+        ready=ready,
+        lifespan=lifespan,
+        allowed_origins=settings.allowed_origins,
+        operation_timeout_seconds=settings.operation_timeout_seconds,
+    )

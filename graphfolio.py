@@ -1,0 +1,301 @@
+"""Graphfolio's command line: it parses, calls the floors, and says what came of it in one line."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from db.schema import SchemaMismatch, is_current, offline_sql, upgrade
+from db.server import Database, DatabaseUnavailable, database
+from db.sessions import Sessions, open_sessions
+from settings import Settings
+
+app = typer.Typer(
+    help="A GraphQL API for investment portfolios.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+ResultT = TypeVar("ResultT")
+
+DataDir = Annotated[Path | None, typer.Option(help="Where the embedded PostgreSQL keeps its data.")]
+
+
+class Stop(Exception):
+    """Why a command ends here: one line for a person."""
+
+
+@contextmanager
+def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Settings, Database]]:
+    """The settings and the database, brought to the newest schema unless that is not wanted."""
+    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    url, owner_url = settings.database_url, settings.owner_database_url
+    with database(
+        url and url.get_secret_value(),
+        settings.data_dir,
+        owner_url=owner_url and owner_url.get_secret_value(),
+    ) as found:
+        if migrate and upgrade(found.owner_url):
+            typer.echo("The database's schema is new.")
+        yield settings, found
+
+
+def with_sessions(url: str, work: Callable[[Sessions], Awaitable[ResultT]]) -> ResultT:
+    """Runs the work on connections of its own."""
+
+    async def run() -> ResultT:
+        async with open_sessions(url, size=2) as sessions:
+            return await work(sessions)
+
+    return asyncio.run(run())
+
+
+@app.command()
+def serve(data_dir: DataDir = None, host: str | None = None, port: int | None = None) -> None:
+    """Serve the API, on an embedded PostgreSQL or the one that DATABASE_URL names."""
+    with opened(data_dir) as (settings, found):
+        _serve(settings, found, host, port)
+
+
+@app.command()
+def demo(data_dir: DataDir = None, host: str | None = None, port: int | None = None) -> None:
+    """Load real prices and a demo user with years of trades, once, and serve."""
+    from investing.demo.service import set_up_demo
+
+    with opened(data_dir) as (settings, found):
+        password = settings.demo_password and settings.demo_password.get_secret_value()
+        with progress() as report:
+            outcome = set_up_demo(found.url, found.owner_url, password, report)
+        host, port = host or settings.host, settings.port if port is None else port
+        typer.echo(_demo_welcome(outcome.password, f"http://{host}:{port}"))
+        _serve(settings, found, host, port)
+
+
+@app.command()
+def migrate(
+    data_dir: DataDir = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether it is current.")] = False,
+) -> None:
+    """Bring the database's schema to the newest version."""
+    if sql:
+        offline_sql()
+        return
+    with opened(data_dir, migrate=False) as (_, found):
+        if check:
+            if not is_current(found.owner_url):
+                raise Stop("The database's schema is older than this Graphfolio: run `graphfolio migrate`.")
+            typer.echo("The database's schema is current.")
+        elif upgrade(found.owner_url):
+            typer.echo("The database's schema is new.")
+        else:
+            typer.echo("The database's schema was current.")
+
+
+@app.command()
+def verify(data_dir: DataDir = None) -> None:
+    """Recompute cash, positions and lots from the transactions, and report any difference."""
+    from db.trading.verification import verify_all
+
+    with opened(data_dir) as (_, found), progress() as report:
+        outcome = with_sessions(found.url, lambda sessions: verify_all(sessions, report))
+    for difference in outcome.differences:
+        typer.echo(difference)
+    typer.echo(
+        f"{outcome.transactions} transactions of {outcome.users} users in {outcome.seconds:.2f} s: "
+        f"{len(outcome.differences)} differences."
+    )
+    if outcome.differences:
+        raise typer.Exit(1)
+
+
+@app.command("export-schema")
+def export_schema(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("schema.graphql"),
+) -> None:
+    """Write the GraphQL schema to a file."""
+    from graph.schema import build_schema
+
+    file.write_text(build_schema().as_str() + "\n")
+    typer.echo(f"{file} is current.")
+
+
+@app.command("load-prices")
+def load_prices(data_dir: DataDir = None) -> None:
+    """Load the instruments and the daily bars that come with the installed packages."""
+    from investing.market.loading import load_market_data
+
+    with opened(data_dir) as (_, found), progress() as report:
+        outcome = load_market_data(found.owner_url, report)
+    typer.echo(
+        f"{outcome.instruments_added} instruments and {outcome.bars_added} daily bars loaded, "
+        f"{outcome.bars_present} were there."
+    )
+    if outcome.left_alone:
+        typer.echo(f"Left alone, because they have prices of another kind: {', '.join(outcome.left_alone)}.")
+
+
+@app.command("import-prices")
+def import_prices(
+    file: Annotated[Path, typer.Argument(help="A CSV file of daily bars, UTF-8, with headers.")],
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Load the good lines all the same.")] = False,
+    currency: Annotated[str, typer.Option(help="The currency of instruments that are new.")] = "USD",
+    data_dir: DataDir = None,
+) -> None:
+    """Import daily bars of your own: symbol, date, open, high, low, close, adjusted close, volume."""
+    from investing.market.importing import import_prices as run_import
+
+    def bad(line: int, reason: str) -> None:
+        typer.echo(f"{file}:{line}: {reason}", err=True)
+
+    with opened(data_dir) as (_, found), progress() as report:
+        outcome = run_import(
+            found.owner_url, file, skip_bad=skip_bad, progress=report, report_bad=bad, currency=currency
+        )
+    if not outcome.loaded:
+        raise Stop(f"{outcome.bad} of {outcome.lines} lines are bad: nothing was loaded (see --skip-bad).")
+    typer.echo(
+        f"{outcome.inserted} bars are new, {outcome.changed} changed, {outcome.unchanged} were there, "
+        f"{outcome.bad} bad lines skipped."
+    )
+
+
+Who = Annotated[str, typer.Argument(help="A username or an e-mail address.")]
+
+
+def _administrate(data_dir: Path | None, act: Callable[[Sessions], Awaitable[bool]], done: str) -> None:
+    with opened(data_dir) as (_, found):
+        changed = with_sessions(found.url, act)
+    typer.echo(done if changed else "Nothing to change.")
+
+
+@app.command("grant-admin")
+def grant_admin(user: Who, data_dir: DataDir = None) -> None:
+    """Make a user an administrator."""
+    from investing.auth.administration import set_administrator
+
+    _administrate(data_dir, lambda s: set_administrator(s, user, True), f"{user} is an administrator.")
+
+
+@app.command("revoke-admin")
+def revoke_admin(user: Who, data_dir: DataDir = None) -> None:
+    """Make an administrator a user like any other."""
+    from investing.auth.administration import set_administrator
+
+    _administrate(data_dir, lambda s: set_administrator(s, user, False), f"{user} is no administrator now.")
+
+
+@app.command()
+def deactivate(user: Who, data_dir: DataDir = None) -> None:
+    """Shut a user out and end all their sessions."""
+    from investing.auth.administration import set_active
+
+    _administrate(data_dir, lambda s: set_active(s, user, False), f"{user} is shut out.")
+
+
+@app.command()
+def activate(user: Who, data_dir: DataDir = None) -> None:
+    """Let a user in again."""
+    from investing.auth.administration import set_active
+
+    _administrate(data_dir, lambda s: set_active(s, user, True), f"{user} may log in.")
+
+
+@app.command("set-password")
+def set_password(user: Who, data_dir: DataDir = None) -> None:
+    """Give a user another password, read from the terminal or from standard input, and end their sessions."""
+    from investing.auth.administration import set_password as change
+
+    if sys.stdin.isatty():
+        password = typer.prompt("The new password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    with opened(data_dir) as (_, found):
+        with_sessions(found.url, lambda sessions: change(sessions, user, password))
+    typer.echo(f"{user} has another password.")
+
+
+def _serve(settings: Settings, found: Database, host: str | None, port: int | None) -> None:
+    import uvicorn
+
+    from graph.server.main import build_server
+    from investing.auth.keys import KeyRing
+    from investing.auth.secret_file import load_or_generate
+
+    keys = settings.token_keys
+    ring = KeyRing.parse(keys.get_secret_value()) if keys else load_or_generate(settings.data_dir)
+    uvicorn.run(
+        build_server(settings, found.url, ring),
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        log_level="warning",
+        server_header=False,
+        ws_max_size=64 * 1024,
+        timeout_graceful_shutdown=10,
+    )
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each step of long work: the step, how much of it is done, and how much there is."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step)
+            bars.update(tasks[step], completed=done, total=total or 1)
+
+        yield report
+
+
+def _demo_welcome(password: str | None, url: str) -> str:
+    tree = (Path(__file__).parent / "graph" / "graphiql" / "tree.graphql").read_text()
+    known = f"password {password}" if password else "the password that was printed the first time"
+    return (
+        f"\nGraphiQL   {url}/graphiql\nLogin      demo, {known}\n"
+        "           (another one: python3 run.py set-password demo)\n"
+        f"\nThe tree, also in GraphiQL already:\n\n{tree}"
+    )
+
+
+def main() -> int:
+    """Runs a command; what is expected to fail is one line on standard error, and exit code 1."""
+    from investing.auth.administration import NoSuchUser
+    from investing.auth.keys import InvalidKeys
+    from investing.auth.secret_file import UnusableSecrets
+    from investing.market.bundled import BundledDataError
+    from investing.market.price_files import PriceFileError
+    from investing.rules.refusals import Refusal
+
+    try:
+        app(prog_name="graphfolio")
+    except ValidationError as error:
+        names = Settings.settings_names()
+        for problem in error.errors():
+            name = str(problem["loc"][0])
+            print(f"graphfolio: {names.get(name, name)}: {problem['msg']}", file=sys.stderr)
+        return 1
+    except (
+        Stop,
+        DatabaseUnavailable,
+        SchemaMismatch,
+        NoSuchUser,
+        InvalidKeys,
+        UnusableSecrets,
+        BundledDataError,
+        PriceFileError,
+        Refusal,
+    ) as stop:
+        print(f"graphfolio: {stop}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

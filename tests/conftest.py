@@ -1,0 +1,113 @@
+"""Real databases for the tests: every module of tests gets one of its own, freshly migrated.
+
+All of them run against the embedded PostgreSQL and, where PostgreSQL 15 is installed, against that too.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from db.schema import upgrade
+from db.server import database
+from db.sessions import Sessions, open_sessions
+from tests.postgres15 import INSTALLED, postgres15
+
+SERVERS = ["embedded", "postgresql-15"] if INSTALLED else ["embedded"]
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server, and the name of its migrated database that the tests' databases are copies of."""
+
+    superuser_url: str
+    template: str
+
+    def url(self, role: str, name: str) -> str:
+        """The address of a database for a role."""
+        parts = urlsplit(self.superuser_url)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{role}@{host}", path=f"/{name}"))
+
+
+async def execute(url: str, *statements: str) -> None:
+    """Runs statements one by one."""
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
+    with contextlib.ExitStack() as stack:
+        if request.param == "embedded":
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="graphfolio-test-"))
+            found = stack.enter_context(database(None, Path(folder), durable=False))
+            superuser_url = found.url.replace("graphfolio_app@/graphfolio", "postgres@/postgres")
+        else:
+            superuser_url = stack.enter_context(postgres15())
+            asyncio.run(
+                execute(
+                    superuser_url,
+                    "CREATE ROLE graphfolio_owner LOGIN CREATEROLE",
+                    "CREATE ROLE graphfolio_app LOGIN",
+                    "GRANT graphfolio_app TO graphfolio_owner WITH ADMIN OPTION",
+                )
+            )
+        server = Postgres(superuser_url, "graphfolio_template")
+        asyncio.run(execute(superuser_url, "CREATE DATABASE graphfolio_template OWNER graphfolio_owner"))
+        upgrade(server.url("graphfolio_owner", server.template))
+        yield server
+
+
+@contextlib.contextmanager
+def copy_of(postgres: Postgres, template: str) -> Iterator[str]:
+    """The name of a database like the template, dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    create = f"CREATE DATABASE {name} OWNER graphfolio_owner TEMPLATE {template}"
+    asyncio.run(execute(postgres.superuser_url, create))
+    try:
+        yield name
+    finally:
+        asyncio.run(execute(postgres.superuser_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="module")
+def database_name(postgres: Postgres) -> Iterator[str]:
+    with copy_of(postgres, postgres.template) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def superuser_url(postgres: Postgres, database_name: str) -> str:
+    """The module's database for the superuser, whom no policy holds."""
+    return postgres.url("postgres", database_name)
+
+
+@pytest.fixture(scope="module")
+def owner_url(postgres: Postgres, database_name: str) -> str:
+    """The module's database for the role that migrates."""
+    return postgres.url("graphfolio_owner", database_name)
+
+
+@pytest.fixture(scope="module")
+def app_url(postgres: Postgres, database_name: str) -> str:
+    """The module's database for the role that the server uses."""
+    return postgres.url("graphfolio_app", database_name)
+
+
+@pytest.fixture(scope="module")
+async def sessions(app_url: str) -> AsyncIterator[Sessions]:
+    """Connections of the module, on the same event loop as its tests."""
+    async with open_sessions(app_url) as opened:
+        yield opened
