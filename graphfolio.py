@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from db.schema import SchemaMismatch, is_current, offline_sql, upgrade
 from db.server import Database, DatabaseUnavailable, database
@@ -31,15 +31,16 @@ class Stop(Exception):
 def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Settings, Database]]:
     """The settings and the database, brought to the newest schema unless that is not wanted."""
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
-    url, owner_url = settings.database_url, settings.owner_database_url
-    with database(
-        url and url.get_secret_value(),
-        settings.data_dir,
-        owner_url=owner_url and owner_url.get_secret_value(),
-    ) as found:
+    url, owner_url = revealed(settings.database_url), revealed(settings.owner_database_url)
+    with database(url, settings.data_dir, owner_url=owner_url) as found:
         if migrate and upgrade(found.owner_url):
             typer.echo("The database's schema is new.")
         yield settings, found
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    """The text of a secret setting."""
+    return None if secret is None else secret.get_secret_value()
 
 
 def with_sessions(url: str, work: Callable[[Sessions], Awaitable[ResultT]]) -> ResultT:
@@ -65,9 +66,8 @@ def demo(data_dir: DataDir = None, host: str | None = None, port: int | None = N
     from investing.demo.service import set_up_demo
 
     with opened(data_dir) as (settings, found):
-        password = settings.demo_password and settings.demo_password.get_secret_value()
         with progress() as report:
-            outcome = set_up_demo(found.url, found.owner_url, password, report)
+            outcome = set_up_demo(found.url, found.owner_url, revealed(settings.demo_password), report)
         host, port = host or settings.host, settings.port if port is None else port
         typer.echo(_demo_welcome(outcome.password, f"http://{host}:{port}"))
         _serve(settings, found, host, port)
@@ -224,8 +224,8 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
     from investing.auth.keys import KeyRing
     from investing.auth.secret_file import load_or_generate
 
-    keys = settings.token_keys
-    ring = KeyRing.parse(keys.get_secret_value()) if keys else load_or_generate(settings.data_dir)
+    keys = revealed(settings.token_keys)
+    ring = KeyRing.parse(keys) if keys else load_or_generate(settings.data_dir)
     uvicorn.run(
         build_server(settings, found.url, ring),
         host=host or settings.host,

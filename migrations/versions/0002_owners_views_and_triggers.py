@@ -18,7 +18,10 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'graphfolio_app') THEN
         CREATE ROLE graphfolio_app NOLOGIN;
     END IF;
-    IF NOT pg_has_role(current_user, 'graphfolio_app', 'SET') THEN
+    -- From version 16 on, whoever makes a role is a member of it that may not yet become it.
+    IF NOT pg_has_role(current_user, 'graphfolio_app',
+                       CASE WHEN current_setting('server_version_num')::int < 160000
+                            THEN 'MEMBER' ELSE 'SET' END) THEN
         EXECUTE format('GRANT graphfolio_app TO %I', current_user);
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN
