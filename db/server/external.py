@@ -14,6 +14,7 @@ from db.server.address import Database, DatabaseUnavailable
 
 OLDEST_MAJOR = 15
 CONNECT_SECONDS = 5.0
+HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:(?P<port>\d{1,5}))?")
 EXAMPLE = "postgresql://user:password@host:5432/database"
 
 
@@ -41,11 +42,15 @@ def checked_url(text: str, name: str) -> str:
         raise DatabaseUnavailable(f"{name} is not a PostgreSQL address; write it as {EXAMPLE}.")
     try:
         parts = urlsplit(url)
-        _ = parts.port
         if parts.query:
             parse_qs(parts.query, strict_parsing=True)
     except ValueError as error:
         raise _misread(name) from error
+    # asyncpg takes several hosts, which the standard library's `port` would not read.
+    for host in parts.netloc.rpartition("@")[2].split(","):
+        found = HOST.fullmatch(host)
+        if found is None or int(found["port"] or 1) > 65535:
+            raise _misread(name)
     # A raw @, / or # in a password moves the rest of it into the host, the path or the fragment.
     if parts.netloc.count("@") > 1 or "@" in parts.path or parts.fragment:
         raise _misread(name)

@@ -95,13 +95,13 @@ def test_starts_are_quick_and_leave_no_socket(tmp_path: Path) -> None:
     assert (min(first) < 3, min(later) < 0.5) == (True, True)
 
 
-def test_the_public_door_gives_both_addresses(tmp_path: Path) -> None:
-    with database(None, tmp_path / "d", durable=False) as found:
+def test_the_public_door_gives_both_addresses(made: Path) -> None:
+    with database(None, made, durable=False) as found:
         assert found.embedded
         assert ask(found.url, "SELECT current_user::text") == [("graphfolio_app",)]
         assert ask(found.owner_url, "SELECT current_user::text") == [("graphfolio_owner",)]
         assert ask(found.owner_url, "SHOW fsync") == [("off",)]
         # The same folder again, in the same process, is the same server.
-        with database(None, tmp_path / "d") as again:
+        with database(None, made) as again:
             assert again == found
         assert ask(found.url, "SELECT 1") == [(1,)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.server import Database, DatabaseUnavailable, database
+from tests.db.server.conftest import copied
 from tests.db.server.holding import Holder, ask, holding
 from tests.postgres15 import INSTALLED, postgres15
 
@@ -15,9 +16,9 @@ SECRET = "s3cr3t"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holder]:
+def server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holder]:
     """A server that asks the application, and nobody else, for a password."""
-    with holding(tmp_path_factory.mktemp("external")) as holder:
+    with holding(copied(template, tmp_path_factory.mktemp("external") / "d")) as holder:
         ask(holder.superuser_url, f"ALTER ROLE graphfolio_app PASSWORD '{SECRET}'")
         rules = "local all graphfolio_app scram-sha-256\nlocal all all trust\n"
         (holder.data / "pg_hba.conf").write_text(rules)
@@ -114,6 +115,11 @@ def test_a_port_where_nothing_listens() -> None:
     assert refusal(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d") == (
         f"Nothing listens at 127.0.0.1:{port}; is PostgreSQL running there?"
     )
+
+
+def test_several_hosts_of_which_none_listens() -> None:
+    line = refusal(f"postgresql://u:{SECRET}@127.0.0.1:1,[::1]:2/d")
+    assert line.startswith("Nothing listens at 127.0.0.1:1,[::1]:2") or "[::1]:2 cannot be reached (" in line
 
 
 def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
