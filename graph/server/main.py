@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from db.sessions import open_sessions
@@ -18,13 +19,18 @@ from investing.auth.tokens import AccessTokens
 from settings import Settings
 
 
-def build_server(settings: Settings, url: str, ring: KeyRing) -> Starlette:
-    """The application on the database at `url`, with the key ring that signs its tokens."""
+def build_server(
+    settings: Settings, url: str, ring: KeyRing, *, hasher: PasswordHasher | None = None
+) -> Starlette:
+    """The application on the database at `url`, with the key ring that signs its tokens.
+
+    `hasher` takes the place of argon2id's own parameters.
+    """
     opened: list[Services] = []
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        passwords = Passwords(at_once=settings.passwords_at_once)
+        passwords = Passwords(hasher, at_once=settings.passwords_at_once)
         tokens = AccessTokens(
             ring,
             settings.token_issuer,

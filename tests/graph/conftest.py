@@ -1,0 +1,106 @@
+"""A real server on the module's database, and clients that talk to it over HTTP."""
+
+import datetime as dt
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from argon2 import PasswordHasher
+
+from graph.server.main import build_server
+from investing.auth.keys import KeyRing
+from settings import Settings
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Api:
+    """One client of the server: what it sends is sent as its user, or as nobody."""
+
+    url: str
+    token: str | None = None
+    username: str | None = None
+    user_id: str | None = None
+
+    def post(self, query: str, **variables: Any) -> Any:
+        """The whole answer."""
+        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        body = {"query": query, "variables": variables}
+        return httpx.post(f"{self.url}/graphql", json=body, headers=headers, timeout=60).json()
+
+    def data(self, query: str, **variables: Any) -> Any:
+        """The data of an answer without errors."""
+        answer = self.post(query, **variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def codes(self, query: str, **variables: Any) -> list[str]:
+        """The codes of the answer's errors."""
+        return [error["extensions"]["code"] for error in self.post(query, **variables).get("errors", [])]
+
+
+@pytest.fixture(scope="session")
+def ring() -> KeyRing:
+    return KeyRing.generate()
+
+
+@pytest.fixture(scope="module")
+def server_url(app_url: str, ring: KeyRing) -> Iterator[str]:
+    """A server with cheap password hashing, in a thread with a loop of its own."""
+    app = build_server(
+        Settings(_env_file=None),
+        app_url,
+        ring,
+        hasher=PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1),
+    )
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, log_level="warning", ws_max_size=64 * 1024, server_header=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            assert time.monotonic() < deadline, "the server took too long to start"
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
+
+
+REGISTER = """mutation($input: RegisterInput!) {
+  register(input: $input) { accessToken refreshToken user { id } userErrors { code message } } }"""
+
+
+@pytest.fixture(scope="module")
+def register(server_url: str) -> Callable[[], Api]:
+    """Makes a user whom no other test knows, and a client that is logged in as them."""
+
+    def make() -> Api:
+        name = f"user-{secrets.token_hex(4)}"
+        given = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+        answer = Api(server_url).data(REGISTER, input=given)["register"]
+        assert answer["userErrors"] == []
+        return Api(server_url, answer["accessToken"], name, answer["user"]["id"])
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def nobody(server_url: str) -> Api:
+    """A client that is not logged in."""
+    return Api(server_url)
+
+
+def now() -> str:
+    """This moment, as the API takes it."""
+    return dt.datetime.now(dt.UTC).isoformat()
