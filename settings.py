@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -47,6 +47,15 @@ class Settings(BaseSettings):
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."
     )
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _by_comma(cls, value: object) -> object:
+        return (
+            [origin.strip() for origin in value.split(",") if origin.strip()]
+            if isinstance(value, str)
+            else value
+        )
 
     @classmethod
     def settings_names(cls) -> dict[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 
-_INI = Path(__file__).resolve().parent.parent / "alembic.ini"
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 class SchemaMismatch(Exception):
@@ -20,16 +21,31 @@ class SchemaMismatch(Exception):
 def upgrade(owner_url: str) -> bool:
     """Brings the schema to the newest revision. Whether there was anything to do.
 
-    Raises SchemaMismatch where the database is newer than the code, and changes nothing then.
+    Raises SchemaMismatch where the database is newer than the code or does not let this role change it;
+    nothing is changed then.
     """
     if is_current(owner_url):
         return False
-    command.upgrade(_config(owner_url), "head")
+    # Alembic takes half a second to import, which a start with nothing to migrate does not wait for.
+    from alembic import command
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        command.upgrade(_config(owner_url), "head")
+    except DBAPIError as error:
+        # All migrations run in one transaction, so that a refused one leaves nothing behind.
+        reason = str(error.orig).partition(": ")[2].partition("\n")[0]
+        raise SchemaMismatch(
+            f"The database's schema was not changed: {reason}. Migrations need the database's owner, "
+            "whom GRAPHFOLIO_OWNER_DATABASE_URL names, or DATABASE_URL."
+        ) from error
     return True
 
 
 def offline_sql() -> None:
     """Prints the SQL of all migrations, for those who run it by hand."""
+    from alembic import command
+
     command.upgrade(_config(""), "head", sql=True)
 
 
@@ -38,14 +54,19 @@ def is_current(url: str) -> bool:
 
     Raises SchemaMismatch where the database has a revision that this code does not know.
     """
-    scripts = ScriptDirectory.from_config(_config(url))
+    known = revisions()
     found = asyncio.run(_revision(url))
-    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+    if found is not None and found not in known:
         raise SchemaMismatch(
             f"The database's schema ({found}) is newer than this Graphfolio: update Graphfolio, "
             "or restore a backup made with this version."
         )
-    return found == scripts.get_current_head()
+    return found == known[-1]
+
+
+def revisions() -> list[str]:
+    """The revisions of the code, oldest first: each file of migrations/versions is named for its own."""
+    return sorted(path.name.partition("_")[0] for path in _ROOT.glob("migrations/versions/[0-9]*.py"))
 
 
 async def _revision(url: str) -> str | None:
@@ -60,6 +81,8 @@ async def _revision(url: str) -> str | None:
 
 
 def _config(url: str) -> Config:
-    config = Config(str(_INI))
+    from alembic.config import Config
+
+    config = Config(str(_ROOT / "alembic.ini"))
     config.attributes["url"] = url
     return config
