@@ -71,8 +71,9 @@ class UserPlan:
 
     @property
     def symbols(self) -> list[str]:
-        """Every symbol that is held at some time."""
-        return sorted({s for account in self.accounts for p in account.portfolios for s in p.weights})
+        """Every symbol that is held at some time or watched."""
+        held = {s for account in self.accounts for p in account.portfolios for s in p.weights}
+        return sorted(held.union(*self.watchlists.values()))
 
 
 def equal(*symbols: str) -> dict[str, Decimal]:

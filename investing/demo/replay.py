@@ -65,8 +65,10 @@ class PortfolioReplay:
         for symbol, holding in self.book.holdings.items():
             for action in self._market.actions[symbol].get(day.date, ()) if holding.quantity else ():
                 if isinstance(action, Split):
-                    ratio = {"quantity": Decimal(action.numerator), "split_for": Decimal(action.denominator)}
-                    self.book.record(TransactionType.SPLIT, day.at, symbol=symbol, **ratio)
+                    new, old = Decimal(action.numerator), Decimal(action.denominator)
+                    self.book.record(
+                        TransactionType.SPLIT, day.at, symbol=symbol, quantity=new, split_for=old
+                    )
                 else:
                     self._pay_dividend(symbol, holding, action.amount, day.at)
 

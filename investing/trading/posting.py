@@ -71,7 +71,9 @@ async def post_entry(
     checked = posting.cash_delta < 0 and not (place.margin and may_owe)
     if checked:
         check_cash(place.cash, posting.cash_delta)
-    await writes.insert_transaction(session, transaction_row(place, entry, posting, instrument_id, notes, transfer_id))
+    await writes.insert_transaction(
+        session, transaction_row(place, entry, posting, instrument_id, notes, transfer_id)
+    )
     if holding is not None:
         await holding.save(session)
     if posting.cash_delta:

@@ -37,7 +37,7 @@ def test_hand_computed() -> None:
     # +10 %, -20 %, +25 %: mean 0.05, squares 0.01 + 0.04 + 0.0625 = 0.1125, variance (0.1125 - 0.0075) / 2
     # = 0.0525, downside variance 0.04 / 3.
     _, second, third, fourth = of(history((100, 100), (110, 0), (88, 0), (110, 0)))
-    assert (second.daily_return, second.cumulative_return, second.max_drawdown) == (D("0.1"), D("0.1"), 0)
+    assert (second.daily_return, second.cumulative_return, second.max_drawdown) == (D("0.1"), D("0.1"), D(0))
     assert (second.volatility, second.sharpe_ratio, second.sortino_ratio) == (None, None, None)
     assert (third.daily_return, third.cumulative_return, third.max_drawdown) == (
         D("-0.2"),
@@ -57,7 +57,7 @@ def test_hand_computed() -> None:
 def test_the_risk_free_rate_is_taken_off_every_day() -> None:
     last = of(history((100, 100), (110, 0), (88, 0), (110, 0)), "0.05")[-1]
     assert last.volatility == D("3.6373066959")
-    assert (last.sharpe_ratio, last.sortino_ratio) == (0, 0)
+    assert (last.sharpe_ratio, last.sortino_ratio) == (D(0), D(0))
 
 
 def test_sortinos_published_example() -> None:
@@ -96,8 +96,8 @@ def test_a_day_with_nothing_to_grow_has_no_return_and_breaks_nothing() -> None:
 
 def test_steady_returns_have_no_ratios() -> None:
     last = of(history((100, 100), (110, 0), (121, 0)))[-1]
-    assert (last.volatility, last.sharpe_ratio, last.sortino_ratio) == (0, None, None)
-    assert (last.cumulative_return, last.max_drawdown) == (D("0.21"), 0)
+    assert (last.volatility, last.sharpe_ratio, last.sortino_ratio) == (D(0), None, None)
+    assert (last.cumulative_return, last.max_drawdown) == (D("0.21"), D(0))
 
 
 def test_more_than_everything_lost_stays_a_total_loss() -> None:
