@@ -92,6 +92,11 @@ async def revoke_all(session: AsyncSession, owner_id: UUID) -> int:
     return len(ended.all())
 
 
+async def set_password(session: AsyncSession, user_id: UUID, password_hash: str) -> None:
+    """Stores another password's hash, which also locks the user's row."""
+    await session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
 async def set_administrator(session: AsyncSession, user_id: UUID, value: bool) -> bool:
     """Whether that changed anything."""
     changed = update(User).where(User.id == user_id, User.is_admin != value).values(is_admin=value)

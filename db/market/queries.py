@@ -45,3 +45,15 @@ async def fetch_instruments_by_symbol(connection: Connection, symbols: Sequence[
         f"SELECT {INSTRUMENTS.columns} FROM {INSTRUMENTS.source} WHERE t.symbol = ANY($1::text[])", symbols
     )
     return {row["symbol"]: row for row in rows}
+
+
+async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[Row]:
+    """Every `close` and `adjusted_close` of an instrument by `date`, and whether its closes are adjusted."""
+    return await connection.fetch(
+        """
+        SELECT b.date, b.close, b.adjusted_close, i.prices_adjusted
+        FROM instruments i JOIN price_bars b ON b.instrument_id = i.id
+        WHERE i.id = $1 ORDER BY b.date
+        """,
+        instrument_id,
+    )

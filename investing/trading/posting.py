@@ -70,8 +70,10 @@ async def post_entry(
         posting = post_cash(entry)
     checked = posting.cash_delta < 0 and not (place.margin and may_owe)
     if checked:
-        _check_cash(place.cash, posting.cash_delta)
-    await writes.insert_transaction(session, _row(place, entry, posting, instrument_id, notes, transfer_id))
+        check_cash(place.cash, posting.cash_delta)
+    await writes.insert_transaction(
+        session, transaction_row(place, entry, posting, instrument_id, notes, transfer_id)
+    )
     if holding is not None:
         await holding.save(session)
     if posting.cash_delta:
@@ -81,7 +83,7 @@ async def post_entry(
     return posting
 
 
-def _row(
+def transaction_row(
     place: Place,
     entry: Entry,
     posting: Posting,
@@ -89,6 +91,7 @@ def _row(
     notes: str | None,
     transfer_id: UUID | None,
 ) -> dict[str, Any]:
+    """The row of `transactions` that a posted entry becomes."""
     return {
         **dataclasses.asdict(posting),
         "owner_id": place.owner_id,
@@ -116,7 +119,8 @@ async def _move_cash(session: Session, place: Place, delta: Decimal) -> None:
         await writes.add_portfolio_cash(session, place.owner_id, place.portfolio_id, delta)
 
 
-def _check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = None) -> None:
+def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = None) -> None:
+    """Raises InsufficientCash where the delta would leave less than nothing."""
     if available + delta < 0:
         when = f" on {on_date}" if on_date else ""
         raise InsufficientCash(
@@ -134,4 +138,4 @@ async def _check_later_cash(session: Session, place: Place, entry: Entry, delta:
         session, place.owner_id, place.account_id, place.portfolio_id, entry.executed_at
     )
     if lowest is not None:
-        _check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())
+        check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())
