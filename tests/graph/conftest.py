@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from graph.server.main import build_server
 from investing.auth.keys import KeyRing
 from settings import Settings
+from tests.graph.stored import Stored
 
 PASSWORD = "correct horse battery"
 
@@ -104,3 +105,8 @@ def nobody(server_url: str) -> Api:
 def now() -> str:
     """This moment, as the API takes it."""
     return dt.datetime.now(dt.UTC).isoformat()
+
+
+@pytest.fixture(scope="module")
+def stored(superuser_url: str) -> Stored:
+    return Stored(superuser_url)
