@@ -14,7 +14,7 @@ from db.vocabulary import AccountType, Broker, TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import entry_of
+from investing.rules.entries import check_notes, entry_of
 from investing.rules.names import checked_name
 from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound
 from investing.trading.posting import Place, post_entry
@@ -96,6 +96,7 @@ async def move_cash(
 
     Raises InvalidInput, NotFound, Inactive, InsufficientCash and IdempotencyMismatch.
     """
+    check_notes(notes)
 
     async def effect(session: Session) -> UUID:
         id = await _move(session, actor.id, account_id, portfolio_id, type, amount, notes)
