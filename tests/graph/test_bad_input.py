@@ -199,16 +199,21 @@ def test_what_the_ledger_cannot_hold(api: Api, account_id: str, portfolio_id: st
         (b'{"query": "{ me { id } }", "variables": {"a": NaN}}', 400),
         (b"[" * 100_000, 400),
         (b'{"query": "' + b"x" * 3_000_000 + b'"}', 413),
-        (json.dumps({"query": "{ me " * 5_000}).encode(), 400),
-        (json.dumps({"query": "{ me { accounts " * 30 + "{ id }" + "} }" * 30}).encode(), 400),
-        (b'{"query": "{ me { id } }", "variables": {"a": ' + b'{"a":' * 900 + b"1" + b"}" * 901 + b"}", 200),
+        # A body that is a request is answered with 200, whatever becomes of its document.
+        (json.dumps({"query": "{ me " * 5_000}).encode(), 200),
+        (json.dumps({"query": "{ me { accounts " * 30 + "{ id }" + "} }" * 30}).encode(), 200),
     ],
-    ids=range(16),
+    ids=range(15),
 )
 def test_bodies(api: Api, body: bytes, status: int) -> None:
     response = api.send(body)
-    errors = response.json().get("errors", [])
     assert response.status_code == status
-    assert {error["extensions"]["code"] for error in errors} <= {"BAD_USER_INPUT", "QUERY_TOO_COMPLEX"}
-    assert bool(errors) == (status != 200)
-    assert b"Traceback" not in response.content
+    assert "data" not in response.json()
+    codes = {error["extensions"]["code"] for error in response.json()["errors"]}
+    assert codes in ({"BAD_USER_INPUT"}, {"QUERY_TOO_COMPLEX"})
+
+
+def test_deep_variables_that_nothing_uses(api: Api) -> None:
+    deep = b'{"a":' * 900 + b"1" + b"}" * 900
+    response = api.send(b'{"query": "{ me { id } }", "variables": ' + deep + b"}")
+    assert response.json()["data"] == {"me": {"id": api.user_id}}
