@@ -33,6 +33,19 @@ class Stored:
 
         return asyncio.run(fetch())
 
+    def run(self, *statements: str) -> None:
+        """Runs statements one by one."""
+
+        async def execute() -> None:
+            connection = await asyncpg.connect(self.url)
+            try:
+                for statement in statements:
+                    await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        asyncio.run(execute())
+
     def value(self, query: str, *arguments: object) -> Any:
         """The one value of the one row of a statement."""
         ((found,),) = self.rows(query, *arguments)
