@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
-from db.pages import Key, Listing
+from db.pages import Key, Listing, plain_text
 from db.sessions import Connection, Row
 
 INSTRUMENTS = Listing(
@@ -12,7 +12,7 @@ INSTRUMENTS = Listing(
     columns="""t.id, t.symbol, t.name, t.asset_class, t.currency, t.exchange, q.price AS last_price,
         q.as_of AS price_as_of""",
     source="instruments t LEFT JOIN quotes q ON q.instrument_id = t.id",
-    order=(Key("symbol", "t.symbol", str),),
+    order=(Key("symbol", "t.symbol", plain_text),),
     owner=None,
     # position() and not LIKE: a search for "%" finds the symbols that hold one.
     filters={"search": "position(lower({}::text) IN lower(t.symbol || ' ' || t.name)) > 0"},

@@ -11,7 +11,7 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import entry_of
+from investing.rules.entries import check_notes, entry_of
 from investing.rules.refusals import Inactive, InvalidInput, NotFound, Refusal
 from investing.trading.posting import Place, post_entry
 
@@ -56,6 +56,7 @@ async def transfer_cash(
     """
     if from_portfolio_id == to_portfolio_id:
         raise InvalidInput("Cash is moved from one place to another.", ("toPortfolioId",))
+    check_notes(notes)
 
     async def effect(session: Session) -> UUID:
         account = await lock_account(session, actor.id, account_id)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from db.sessions import Session
 from db.trading import writes
-from investing.rules.ledger import Entry, Posting, post_cash
+from investing.rules.ledger import Entry, Posting, check_fits, post_cash
 from investing.rules.refusals import InsufficientCash
 from investing.trading.holdings import load_holding
 
@@ -68,6 +68,7 @@ async def post_entry(
         posting = holding.post(entry)
     else:
         posting = post_cash(entry)
+    check_fits(posting.cash_delta, place.cash + posting.cash_delta)
     checked = posting.cash_delta < 0 and not (place.margin and may_owe)
     if checked:
         check_cash(place.cash, posting.cash_delta)
