@@ -41,7 +41,8 @@ class Way:
         given: dict[str, tuple[str, Any]] = {}
         for depth, (type_name, name) in reversed(list(enumerate(self.steps))):
             field = fields_of(type_name)[name]
-            values = required(name, field, ids)
+            # Short pages on the way, or the server would refuse the whole for its cost.
+            values = required(name, field, ids) | ({"first": 20} if "first" in field.args else {})
             if depth == len(self.steps) - 1:
                 values |= {**arguments, **cursors}
             names = {argument: f"{argument}_{depth}" for argument in values}
@@ -61,21 +62,15 @@ def fields_of(type_name: str) -> dict[str, GraphQLField]:
 
 def required(name: str, field: GraphQLField, ids: dict[str, str]) -> dict[str, Any]:
     """What the field cannot be asked without."""
-    given = _given(name, field, ids)
-    return {
-        argument: value for argument, value in given.items() if str(field.args[argument].type).endswith("!")
-    }
+    needed = {n: a for n, a in field.args.items() if str(a.type).endswith("!") and not is_id(n, a)}
+    return valid(name, needed, ids)
 
 
 def optional(type_name: str, name: str, ids: dict[str, str]) -> dict[str, Any]:
-    """Every argument but the cursors, each with a sample value."""
-    field = fields_of(type_name)[name]
-    return _given(f"{type_name}.{name}", field, ids)
-
-
-def _given(where: str, field: GraphQLField, ids: dict[str, str]) -> dict[str, Any]:
-    known = {n: a for n, a in field.args.items() if n not in CURSORS and not is_id(n, a)}
-    return valid(where, known, ids)
+    """Every argument but ids and cursors, each with a sample value."""
+    arguments = fields_of(type_name)[name].args.items()
+    known = {n: a for n, a in arguments if n not in CURSORS and not is_id(n, a)}
+    return valid(f"{type_name}.{name}", known, ids)
 
 
 def holds(type_name: str, depth: int) -> str:

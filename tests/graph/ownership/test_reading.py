@@ -69,7 +69,7 @@ def test_a_foreign_id_is_like_none(world: World, name: str, type_name: str) -> N
     many = "[" in str(field.args[argument].type)
     document = (
         f"query($it: {field.args[argument].type}) {{ {name}({argument}: $it) "
-        f"{{ __typename id ... on {type_name} {{ {holds(type_name, 2)} }} }} }}"
+        f"{{ __typename id ... on {type_name} {{ {holds(type_name, 1)} }} }} }}"
     )
 
     def given(id: str) -> dict[str, object]:
