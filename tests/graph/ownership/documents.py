@@ -57,7 +57,8 @@ def fields_of(type_name: str) -> dict[str, GraphQLField]:
     """The fields of an object or an interface."""
     type_ = SCHEMA.type_map[type_name]
     assert isinstance(type_, GraphQLObjectType | GraphQLInterfaceType), type_name
-    return type_.fields
+    fields: dict[str, GraphQLField] = type_.fields
+    return fields
 
 
 def required(name: str, field: GraphQLField, ids: dict[str, str]) -> dict[str, Any]:
