@@ -101,18 +101,24 @@ def holds(type_name: str, depth: int) -> str:
 
 
 def ways() -> Iterator[Way]:
-    """The shortest way from the root to every field of every type that holds objects, each once."""
+    """The shortest way from the root to every field that leads to objects, each once."""
     found: set[str] = {"Query"}
     waiting: deque[tuple[str, Way]] = deque([("Query", Way(()))])
     while waiting:
         type_name, way = waiting.popleft()
         for name, field in fields_of(type_name).items():
             inner = get_named_type(field.type)
-            # By an id one comes straight to a type: that has a test of its own.
-            if not is_composite_type(inner) or any(is_id(n, a) for n, a in field.args.items()):
+            # By an id one comes straight to a type: that has a test of its own. Edges lead where nodes do.
+            if (
+                not is_composite_type(inner)
+                or name == "edges"
+                or any(is_id(n, a) for n, a in field.args.items())
+            ):
                 continue
             here = Way((*way.steps, (type_name, name)))
-            yield here
+            # What a list consists of is in the selection of the list itself.
+            if not type_name.endswith("Connection"):
+                yield here
             if inner.name not in found:
                 found.add(inner.name)
                 waiting.append((inner.name, here))

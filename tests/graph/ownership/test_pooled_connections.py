@@ -1,6 +1,7 @@
 """A connection that served one user serves the next one as nobody but themselves, whatever happened."""
 
 import asyncio
+import gc
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,7 +26,7 @@ EVERYTHING = f"{{ me {{ {holds('User', 1)} }} }}"
 RENAME = """mutation($id: ID!, $input: UpdateAccountInput!) { updateAccount(id: $id, input: $input) {
     account { id name portfolios(first: 3) { nodes { id name } } } userErrors { message } } }"""
 REQUESTS = 200
-CANCELLED = 60
+CANCELLED = 40
 
 
 @asynccontextmanager
@@ -82,6 +83,8 @@ async def test_many_at_once(world: World, app_url: str, ring: KeyRing) -> None:
         assert answer == alone[id(person), writes]
 
 
+# The executor of graphql-core drops the sibling fields that it has not begun when a request is cancelled.
+@pytest.mark.filterwarnings("ignore:coroutine 'GraphQLCoreConverter:RuntimeWarning")
 async def test_a_cancelled_request_leaves_no_viewer(world: World, app_url: str, ring: KeyRing) -> None:
     """Alice's request is cancelled wherever it happens to be, and Bob's on the same connection is Bob's."""
     delays = random.Random(2)
@@ -98,6 +101,8 @@ async def test_a_cancelled_request_leaves_no_viewer(world: World, app_url: str, 
             answer = await _ask(client, world.bob, EVERYTHING)
             assert answer == expected
         assert cut > CANCELLED / 3, "hardly any request was still under way"
+    # What was dropped says so here, and not during another test.
+    gc.collect()
 
 
 @pytest.fixture
