@@ -29,8 +29,6 @@ TABLES = (
     "audit_log",
 )
 
-pytestmark = pytest.mark.usefixtures("demo")
-
 
 def test_exactly_so_many_transactions(superuser_url: str) -> None:
     query = "SELECT u.username, count(*) FROM transactions t JOIN users u ON u.id = t.owner_id GROUP BY 1"

@@ -19,8 +19,6 @@ from investing.rules.entries import entry_of
 from investing.trading.posting import Place, post_entry
 from tests.market_rows import rows
 
-pytestmark = pytest.mark.usefixtures("demo")
-
 PROJECTED = """
     SELECT i.symbol, s.quantity, s.cost_basis, s.realized_pnl, p.cash_balance, array_agg(
         ROW (l.opened_at, l.remaining_quantity, l.remaining_cost)::text
@@ -28,7 +26,7 @@ PROJECTED = """
     FROM positions s JOIN instruments i ON i.id = s.instrument_id
     JOIN portfolios p ON p.id = s.portfolio_id
     JOIN lots l ON (l.portfolio_id, l.instrument_id) = (s.portfolio_id, s.instrument_id)
-    WHERE s.portfolio_id = $1 GROUP BY s.id, p.id, i.id ORDER BY i.symbol
+    WHERE s.portfolio_id = $1 GROUP BY s.owner_id, s.id, p.owner_id, p.id, i.id ORDER BY i.symbol
 """
 DELTAS = """
     SELECT type, executed_at, cash_delta, quantity_delta, realized_pnl FROM transactions
@@ -40,7 +38,7 @@ async def ledger(url: str, portfolio_id: UUID) -> list[Mapping[str, Any]]:
     connection = await asyncpg.connect(url)
     try:
         query = "SELECT * FROM transactions WHERE portfolio_id = $1 ORDER BY executed_at, id"
-        return list(await connection.fetch(query, portfolio_id))
+        return [dict(row) for row in await connection.fetch(query, portfolio_id)]
     finally:
         await connection.close()
 
