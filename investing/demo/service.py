@@ -56,7 +56,7 @@ def set_up_demo(url: str, owner_url: str, password: str | None, report: Progress
     """
     if asyncio.run(_is_complete(url)):
         return DemoOutcome(None, False)
-    chosen = registration.password(new_password() if password is None else password)
+    chosen = registration.password(password or new_password())
     load_market_data(owner_url, report)
     created = asyncio.run(_build(url, owner_url, chosen, report))
     return DemoOutcome(chosen if created else None, created)

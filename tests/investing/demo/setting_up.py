@@ -1,4 +1,7 @@
-"""A process of its own that sets up the demo, and says each step: `setting_up.py URL OWNER_URL`."""
+"""A process of its own that sets up the demo: `setting_up.py URL OWNER_URL`.
+
+It says each step, and goes on when it is told to, so that it can be killed at exactly that point.
+"""
 
 import sys
 
@@ -7,6 +10,7 @@ from investing.demo.service import set_up_demo
 
 def report(step: str, done: int, total: int) -> None:
     print(f"{step}: {done}/{total}", flush=True)
+    sys.stdin.readline()
 
 
 if __name__ == "__main__":

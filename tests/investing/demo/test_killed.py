@@ -28,9 +28,13 @@ PASSWORD = "a password of one's own"
 def kill_at(url: str, owner_url: str, is_time: Callable[[str], bool]) -> str:
     """Sets up in another process until a line of its report says that it is time. The line."""
     command = [sys.executable, "-m", "tests.investing.demo.setting_up", url, owner_url]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
-        line = next(line for line in process.stdout if is_time(line))
+        while not is_time(line := process.stdout.readline()):
+            assert line, "it came to its end before it was time"
+            process.stdin.write("\n")
         process.kill()
     return line
 
@@ -38,8 +42,10 @@ def kill_at(url: str, owner_url: str, is_time: Callable[[str], bool]) -> str:
 def half_way(step: str) -> Callable[[str], bool]:
     def is_time(line: str) -> bool:
         name, _, figures = line.partition(": ")
+        if name != step:
+            return False
         done, total = map(int, figures.split("/"))
-        return name == step and done * 2 >= total
+        return done * 2 >= total
 
     return is_time
 
