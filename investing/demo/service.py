@@ -56,7 +56,7 @@ def set_up_demo(url: str, owner_url: str, password: str | None, report: Progress
     """
     if asyncio.run(_is_complete(url)):
         return DemoOutcome(None, False)
-    chosen = registration.password(new_password() if password is None else password)
+    chosen = registration.password(password or new_password())
     load_market_data(owner_url, report)
     created = asyncio.run(_build(url, owner_url, chosen, report))
     return DemoOutcome(chosen if created else None, created)
@@ -75,11 +75,13 @@ async def _is_complete(url: str) -> bool:
 
 async def _build(url: str, owner_url: str, password: str, report: Progress) -> bool:
     """Whether this call made the user `demo`, who comes last: with them everything is complete."""
-    async with open_sessions(url, size=2) as sessions:
-        with closing(Passwords(at_once=1)) as passwords:
-            workshop = _Workshop(sessions, passwords, report)
-            await workshop.make(OTHER, new_password())
-            created = await workshop.make(DEMO, password)
+    created = False
+    with closing(Passwords(at_once=1)) as passwords:
+        for plan, chosen in ((OTHER, new_password()), (DEMO, password)):
+            # A connection for each: one keeps the plans of its foreign key checks, and those that are good
+            # for the few rows of the first user are slow for the many of the second.
+            async with open_sessions(url, size=1) as sessions:
+                created = await _Workshop(sessions, passwords, report).make(plan, chosen)
     await analyze(owner_url)
     return created
 
