@@ -160,9 +160,9 @@ def test_the_tree_of_the_readme(demo: Demo, token: str) -> None:
         for position in positions:
             value = Decimal(position["quantity"]) * Decimal(position["currentPrice"])
             assert Decimal(position["marketValue"]) == value
-        weights = sum(Decimal(position["weight"]) for position in positions)
+        weights = sum((Decimal(position["weight"]) for position in positions), Decimal(0))
         assert weights + Decimal(portfolio["cashWeight"]) == 1
-        value = sum(Decimal(position["marketValue"]) for position in positions)
+        value = sum((Decimal(position["marketValue"]) for position in positions), Decimal(0))
         assert Decimal(portfolio["marketValue"]) == value
         assert Decimal(portfolio["totalValue"]) == value + Decimal(portfolio["cashBalance"])
         transactions = portfolio["transactions"]["nodes"]

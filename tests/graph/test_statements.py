@@ -79,9 +79,9 @@ def _statements(counter: Counter, api: Api, query: str, **variables: Any) -> int
     return len(sent)
 
 
-# Who asks, the summary; accounts and what they are worth; portfolios and theirs; positions with their
-# weights; transactions.
-OF_THE_TREE = 9
+# Who asks, the summary; accounts and what they are worth; portfolios, theirs and their cash weight;
+# positions with their weights; transactions.
+OF_THE_TREE = 10
 
 
 def test_the_tree(counter: Counter, narrow: Api, wide: Api) -> None:

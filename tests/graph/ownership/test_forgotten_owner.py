@@ -41,7 +41,7 @@ FUNCTIONS = [
     for name, function in inspect.getmembers(m, inspect.iscoroutinefunction)
     if function.__module__ == m.__name__ and "owner_id" in inspect.signature(function).parameters
 ]
-AT_THE_DOOR = {"credentials", "user_id_of", "viewer"}
+AT_THE_DOOR = {"credentials", "fetch_actions", "user_id_of", "viewer"}
 """They run before anybody is known, each on behalf of the one user whom it is asked about."""
 
 PAGE = Page(limit=100)
@@ -68,7 +68,7 @@ def test_every_query_names_an_owner() -> None:
         for name, function in inspect.getmembers(m, inspect.iscoroutinefunction)
         if function.__module__ == m.__name__ and "owner_id" not in inspect.signature(function).parameters
     }
-    assert functions == {"fetch_instruments_by_symbol", *AT_THE_DOOR}
+    assert functions == {"fetch_closes", "fetch_instruments_by_symbol", *AT_THE_DOOR}
 
 
 async def _keys(url: str, listing: Listing, owner_id: UUID) -> tuple[list[UUID], list[UUID]]:
