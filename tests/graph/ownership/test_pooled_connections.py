@@ -134,6 +134,21 @@ async def test_cancelled_while_the_viewer_is_set(world: World, narrow: Sessions)
     assert cut > 8
 
 
+async def test_cancelled_before_the_viewer_is_set(world: World, app_url: str) -> None:
+    """What was asked for is not taken for done: the next one asks again, also on the same user's behalf."""
+    alice = world.alice.owner_id
+    for steps in range(12):
+        # A connection that has not asked yet prepares the statement first, and there is time to cut it off.
+        async with open_sessions(app_url, size=1) as fresh:
+            assert await fresh.is_ready()
+            reading = asyncio.ensure_future(_reader(fresh, alice))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            reading.cancel()
+            await asyncio.wait([reading])
+            assert await _reader(fresh, alice) == (str(alice), [alice])
+
+
 async def test_a_failed_statement_leaves_no_viewer(world: World, narrow: Sessions) -> None:
     """Nor does one that runs into its time limit, also in a transaction that writes."""
     alice, bob = world.alice.owner_id, world.bob.owner_id

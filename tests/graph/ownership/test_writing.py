@@ -121,9 +121,15 @@ def test_its_owner_may(newcomer: Person, name: str) -> None:
 def test_a_name_that_another_has_is_free(world: World, superuser_url: str) -> None:
     """Names are unique among one's own things: that Alice has one must not be heard."""
     newcomer = people.settle(people.register(world.bob.caller), superuser_url)
-    for name in ("createAccount", "createPortfolio", "createWatchlist"):
+    canary = world.alice.canary
+    taken = {
+        "createAccount": f"{canary} savings",
+        "createPortfolio": f"{canary} full",
+        "createWatchlist": canary,
+    }
+    for name, another in taken.items():
         variables = variables_of(name, newcomer)
-        variables["input"]["name"] = world.alice.canary
+        variables["input"]["name"] = another
         newcomer.do(document_of(name), **variables)
 
 
