@@ -30,8 +30,8 @@ _MARKET = (
 class World:
     """Everybody there is. `outsiders` are tokens that open nothing, by what is wrong with them."""
 
-    alice: Person
-    bob: Person
+    holder: Person
+    stranger: Person
     gone: Person
     outsiders: dict[str, str | None]
     superuser_url: str
@@ -44,14 +44,14 @@ class World:
         assert stored.checksums(self.superuser_url) == before
 
     def same(self, document: str, foreign: dict[str, Any], missing: dict[str, Any], *sent: str) -> Reply:
-        """Bob's answer about what is another's, which must be that about what nobody has, to the byte.
+        """the stranger's answer about what is another's, which must be that about what nobody has, to the byte.
 
-        `sent` are the ids of both; an answer may repeat them. Nothing else of Alice's may be in it.
+        `sent` are the ids of both; an answer may repeat them. Nothing else of the holder's may be in it.
         """
-        answer = self.bob.caller.ask(self.bob.token, document, foreign)
-        expected = self.bob.caller.ask(self.bob.token, document, missing)
+        answer = self.stranger.caller.ask(self.stranger.token, document, foreign)
+        expected = self.stranger.caller.ask(self.stranger.token, document, missing)
         assert answer.without(*sent) == expected.without(*sent)
-        assert self.alice.leaks_into(answer, sent) == []
+        assert self.holder.leaks_into(answer, sent) == []
         return answer
 
 
@@ -78,16 +78,16 @@ def residents(caller: Caller, superuser_url: str, market: None) -> list[Person]:
 @pytest.fixture(scope="module")
 async def world(residents: list[Person], sessions: Sessions, ring: KeyRing, superuser_url: str) -> World:
     """Two of them, and one who was shut out after the login."""
-    alice, bob, gone = residents
+    holder, stranger, gone = residents
     await set_active(sessions, gone.canary, False)
-    async with sessions.reading(alice.owner_id) as connection:
+    async with sessions.reading(holder.owner_id) as connection:
         session_id = await connection.fetchval(
-            "SELECT family_id FROM refresh_tokens WHERE owner_id = $1", alice.owner_id
+            "SELECT family_id FROM refresh_tokens WHERE owner_id = $1", holder.owner_id
         )
     long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
-    expired, _ = AccessTokens(ring, "graphfolio", "graphfolio").issue(alice.owner_id, session_id, long_ago)
+    expired, _ = AccessTokens(ring, "graphfolio", "graphfolio").issue(holder.owner_id, session_id, long_ago)
     forged, _ = AccessTokens(KeyRing.generate(), "graphfolio", "graphfolio").issue(
-        alice.owner_id, session_id, dt.datetime.now(dt.UTC)
+        holder.owner_id, session_id, dt.datetime.now(dt.UTC)
     )
     outsiders = {
         "nobody": None,
@@ -96,4 +96,4 @@ async def world(residents: list[Person], sessions: Sessions, ring: KeyRing, supe
         "forged": forged,
         "garbage": "garbage",
     }
-    return World(alice, bob, gone, outsiders, superuser_url)
+    return World(holder, stranger, gone, outsiders, superuser_url)

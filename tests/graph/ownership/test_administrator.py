@@ -17,22 +17,22 @@ ABOUT_A_USER = {"id", "username", "email", "fullName", "isAdmin", "isActive", "c
 
 @pytest.fixture(scope="module")
 async def administrator(world: World, sessions: Sessions) -> Person:
-    """Bob, who owns things of his own, is one from now on."""
-    assert await set_administrator(sessions, world.bob.canary, True)
-    return world.bob
+    """the stranger, who owns things of his own, is one from now on."""
+    assert await set_administrator(sessions, world.stranger.canary, True)
+    return world.stranger
 
 
 def test_who_there_is(world: World, administrator: Person) -> None:
     users = administrator.ask(USERS).body["data"]["users"]
-    people = (world.alice, world.bob, world.gone)
+    people = (world.holder, world.stranger, world.gone)
     assert users["totalCount"] == len(people)
     assert [(u["id"], u["username"], u["isAdmin"], u["isActive"]) for u in users["nodes"]] == [
-        (p.ids["User"], p.canary, p is world.bob, p is not world.gone) for p in people
+        (p.ids["User"], p.canary, p is world.stranger, p is not world.gone) for p in people
     ]
 
 
 def test_it_is_for_administrators(world: World, administrator: Person) -> None:
-    answer = world.alice.ask(USERS)
+    answer = world.holder.ask(USERS)
     assert answer.codes == ["FORBIDDEN"]
     assert answer.body.get("data") is None
     assert administrator.leaks_into(answer) == []
@@ -47,10 +47,10 @@ def test_only_what_tells_who_somebody_is_stands_open() -> None:
 def test_what_is_theirs_is_not_shown(world: World, administrator: Person, name: str) -> None:
     """One's own among all users is shown, everybody else's is refused."""
     inner = holds(get_named_type(fields_of("User")[name].type).name, 1)
-    secret = {*world.alice.secrets, world.alice.figure} - {world.alice.canary, *_ids(world.alice)}
+    secret = {*world.holder.secrets, world.holder.figure} - {world.holder.canary, *_ids(world.holder)}
     answer = administrator.ask(f"{{ users {{ edges {{ node {{ id {name} {{ {inner} }} }} }} }} }}")
     assert set(answer.codes) == {"FORBIDDEN"}
-    assert not secret & set(world.alice.leaks_into(answer))
+    assert not secret & set(world.holder.leaks_into(answer))
     # The field is not null, so one refusal takes the whole page; by itself the administrator is shown.
     ahead = administrator.ask("{ users(first: 1) { pageInfo { endCursor } } }").body["data"]["users"]
     alone = administrator.ask(
@@ -59,7 +59,7 @@ def test_what_is_theirs_is_not_shown(world: World, administrator: Person, name: 
     )
     assert "errors" not in alone.body
     assert [user["id"] for user in alone.body["data"]["users"]["nodes"]] == [administrator.ids["User"]]
-    assert world.alice.leaks_into(alone) == []
+    assert world.holder.leaks_into(alone) == []
 
 
 def _ids(person: Person) -> set[str]:
@@ -70,7 +70,7 @@ def _ids(person: Person) -> set[str]:
 def test_an_id_of_anothers_is_like_none(world: World, administrator: Person, type_name: str) -> None:
     """Also a user's: `node` shows what is one's own, and `users` alone shows who there is."""
     document = f"query($id: ID!) {{ node(id: $id) {{ id ... on {type_name} {{ {holds(type_name, 1)} }} }} }}"
-    foreign, missing = world.alice.ids[type_name], world.alice.missing(type_name)
+    foreign, missing = world.holder.ids[type_name], world.holder.missing(type_name)
     with world.unchanged():
         answer = world.same(document, {"id": foreign}, {"id": missing}, foreign, missing)
     assert answer.body["data"] == {"node": None}

@@ -50,7 +50,7 @@ PAGE = Page(limit=100)
 def forgetful(listing: Listing) -> Listing:
     """The listing without its filter: the owner is compared with itself.
 
-    So `$1` stays bound for the columns that name it, and names Alice there.
+    So `$1` stays bound for the columns that name it, and names the holder there.
     """
     return replace(listing, owner="$1::uuid")
 
@@ -89,28 +89,28 @@ async def _keys(url: str, listing: Listing, owner_id: UUID) -> tuple[list[UUID],
 async def test_a_listing_without_its_filter(
     world: World, sessions: Sessions, superuser_url: str, listing: Listing
 ) -> None:
-    """The database shows Bob nothing of Alice's: no page, no row by its id, no count."""
-    alice, bob = world.alice.owner_id, world.bob.owner_id
-    ids, parents = await _keys(superuser_url, listing, alice)
-    _, bobs = await _keys(superuser_url, listing, bob)
+    """The database shows the stranger nothing of the holder's: no page, no row by its id, no count."""
+    holder, stranger = world.holder.owner_id, world.stranger.owner_id
+    ids, parents = await _keys(superuser_url, listing, holder)
+    _, strangers = await _keys(superuser_url, listing, stranger)
     assert ids
     assert parents
-    assert bobs
+    assert strangers
     broken = [forgetful(listing)]
     if "$1" not in listing.columns + listing.source:
         broken.append(replace(listing, owner=None))
     for without in broken:
-        async with sessions.reading(bob) as connection:
-            found = await fetch_by_ids(connection, without, alice, ids)
-            counts = await fetch_counts(connection, without, alice, [*parents, *bobs], PAGE)
-            pages = await fetch_pages(connection, without, alice, [*parents, *bobs], PAGE)
+        async with sessions.reading(stranger) as connection:
+            found = await fetch_by_ids(connection, without, holder, ids)
+            counts = await fetch_counts(connection, without, holder, [*parents, *strangers], PAGE)
+            pages = await fetch_pages(connection, without, holder, [*parents, *strangers], PAGE)
         assert found == {}
         assert not any(counts[parent] for parent in parents)
         assert not any(pages[parent].rows for parent in parents)
-        # The filter is really out: asked with Alice's id, the query shows Bob's rows to Bob, and all to her.
-        assert all(pages[parent].rows for parent in bobs)
-        async with sessions.reading(alice) as connection:
-            assert set(await fetch_by_ids(connection, without, alice, ids)) == set(ids)
+        # The filter is really out: asked with the holder's id, the query shows the stranger's rows to the stranger, and all to her.
+        assert all(pages[parent].rows for parent in strangers)
+        async with sessions.reading(holder) as connection:
+            assert set(await fetch_by_ids(connection, without, holder, ids)) == set(ids)
 
 
 ARGUMENTS: dict[str, str] = {"account_ids": "accounts", "portfolio_ids": "portfolios"}
@@ -121,30 +121,30 @@ ARGUMENTS: dict[str, str] = {"account_ids": "accounts", "portfolio_ids": "portfo
 async def test_a_query_for_another_owner(
     world: World, sessions: Sessions, superuser_url: str, function: Callable[..., Any]
 ) -> None:
-    """Called on Bob's behalf with Alice's id as the owner's, a query finds nothing."""
+    """Called on the stranger's behalf with the holder's id as the owner's, a query finds nothing."""
     if function is lock_link:
-        shown = read_refresh_token(world.alice.refresh_token)
+        shown = read_refresh_token(world.holder.refresh_token)
         assert shown is not None
-        async with sessions.begin(world.bob.owner_id) as session:
+        async with sessions.begin(world.stranger.owner_id) as session:
             assert await lock_link(session, shown.owner_id, shown.token_hash) is None
-        async with sessions.begin(world.alice.owner_id) as session:
+        async with sessions.begin(world.holder.owner_id) as session:
             assert await lock_link(session, shown.owner_id, shown.token_hash) is not None
         return
-    arguments: dict[str, Any] = {"owner_id": world.alice.owner_id}
+    arguments: dict[str, Any] = {"owner_id": world.holder.owner_id}
     parameters = set(inspect.signature(function).parameters) - {"connection", "owner_id"}
     admin = await asyncpg.connect(superuser_url)
     try:
         for name in parameters:
             ids = await admin.fetch(
-                f"SELECT id FROM {ARGUMENTS[name]} WHERE owner_id = $1", world.alice.owner_id
+                f"SELECT id FROM {ARGUMENTS[name]} WHERE owner_id = $1", world.holder.owner_id
             )
             arguments[name] = [row["id"] for row in ids]
     finally:
         await admin.close()
-    # A viewer without a row in users is not foreseen there, and Alice has none that Bob sees.
+    # A viewer without a row in users is not foreseen there, and the holder has none that the stranger sees.
     surprise = pytest.raises(AssertionError, match="a viewer has a row in users")
-    async with sessions.reading(world.bob.owner_id) as connection:
+    async with sessions.reading(world.stranger.owner_id) as connection:
         with surprise if function is fetch_user_summary else contextlib.nullcontext():
             assert not await function(connection, **arguments)
-    async with sessions.reading(world.alice.owner_id) as connection:
+    async with sessions.reading(world.holder.owner_id) as connection:
         assert await function(connection, **arguments)

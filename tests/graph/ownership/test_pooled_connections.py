@@ -60,7 +60,7 @@ async def _rename(client: httpx.AsyncClient, person: Person) -> bytes:
 async def test_many_at_once(world: World, app_url: str, ring: KeyRing) -> None:
     """Reads and writes of two users, all at once over two connections: each gets their own, to the byte."""
     shuffle = random.Random(1)
-    people = [shuffle.choice((world.alice, world.bob)) for _ in range(REQUESTS)]
+    people = [shuffle.choice((world.holder, world.stranger)) for _ in range(REQUESTS)]
     kinds = [shuffle.random() < 0.2 for _ in range(REQUESTS)]
     async with narrow_server(app_url, ring, 2) as client:
         query = (
@@ -68,7 +68,7 @@ async def test_many_at_once(world: World, app_url: str, ring: KeyRing) -> None:
         )
         alone = {
             (id(person), writes): await (_rename(client, person) if writes else _ask(client, person, query))
-            for person in (world.alice, world.bob)
+            for person in (world.holder, world.stranger)
             for writes in (False, True)
         }
         answers = await asyncio.gather(
@@ -86,19 +86,21 @@ async def test_many_at_once(world: World, app_url: str, ring: KeyRing) -> None:
 # The executor of graphql-core drops the sibling fields that it has not begun when a request is cancelled.
 @pytest.mark.filterwarnings("ignore:coroutine 'GraphQLCoreConverter:RuntimeWarning")
 async def test_a_cancelled_request_leaves_no_viewer(world: World, app_url: str, ring: KeyRing) -> None:
-    """Alice's request is cancelled wherever it happens to be, and Bob's on the same connection is Bob's."""
+    """the holder's request is cancelled wherever it happens to be, and the stranger's on the same connection is the stranger's."""
     delays = random.Random(2)
     async with narrow_server(app_url, ring, 1) as client:
-        expected = await _ask(client, world.bob, EVERYTHING)
-        assert world.bob.canary.encode() in expected
+        expected = await _ask(client, world.stranger, EVERYTHING)
+        assert world.stranger.canary.encode() in expected
         cut = 0
         for round in range(CANCELLED):
-            asked = _rename(client, world.alice) if round % 3 == 0 else _ask(client, world.alice, EVERYTHING)
+            asked = (
+                _rename(client, world.holder) if round % 3 == 0 else _ask(client, world.holder, EVERYTHING)
+            )
             request = asyncio.ensure_future(asked)
             await asyncio.sleep(delays.uniform(0, 0.006))
             cut += request.cancel()
             await asyncio.wait([request])
-            answer = await _ask(client, world.bob, EVERYTHING)
+            answer = await _ask(client, world.stranger, EVERYTHING)
             assert answer == expected
         assert cut > CANCELLED / 3, "hardly any request was still under way"
     # What was dropped says so here, and not during another test.
@@ -120,53 +122,68 @@ async def _reader(sessions: Sessions, viewer: UUID | None) -> tuple[str, list[UU
 
 async def test_cancelled_while_the_viewer_is_set(world: World, narrow: Sessions) -> None:
     """In the middle of the round trip that sets the viewer: the server may have done it or not."""
-    alice, bob = world.alice.owner_id, world.bob.owner_id
+    holder, stranger = world.holder.owner_id, world.stranger.owner_id
     cut = 0
     for steps in range(24):
-        assert await _reader(narrow, bob) == (str(bob), [bob])
-        reading = asyncio.ensure_future(_reader(narrow, alice))
+        assert await _reader(narrow, stranger) == (str(stranger), [stranger])
+        reading = asyncio.ensure_future(_reader(narrow, holder))
         for _ in range(steps // 2):
             await asyncio.sleep(0)
         cut += reading.cancel()
         await asyncio.wait([reading])
-        assert await _reader(narrow, bob) == (str(bob), [bob])
+        assert await _reader(narrow, stranger) == (str(stranger), [stranger])
         assert await _reader(narrow, None) == ("", [])
     assert cut > 8
 
 
+async def test_cancelled_before_the_viewer_is_set(world: World, app_url: str) -> None:
+    """What was asked for is not taken for done: the next one asks again, also on the same user's behalf."""
+    holder = world.holder.owner_id
+    for steps in range(12):
+        # A connection that has not asked yet prepares the statement first, and there is time to cut it off.
+        async with open_sessions(app_url, size=1) as fresh:
+            assert await fresh.is_ready()
+            reading = asyncio.ensure_future(_reader(fresh, holder))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            reading.cancel()
+            await asyncio.wait([reading])
+            assert await _reader(fresh, holder) == (str(holder), [holder])
+
+
 async def test_a_failed_statement_leaves_no_viewer(world: World, narrow: Sessions) -> None:
     """Nor does one that runs into its time limit, also in a transaction that writes."""
-    alice, bob = world.alice.owner_id, world.bob.owner_id
+    holder, stranger = world.holder.owner_id, world.stranger.owner_id
     with pytest.raises(asyncpg.DivisionByZeroError):
-        async with narrow.reading(alice, as_administrator=True) as connection:
+        async with narrow.reading(holder, as_administrator=True) as connection:
             await connection.fetchval("SELECT 1 / 0")
-    assert await _reader(narrow, bob) == (str(bob), [bob])
+    assert await _reader(narrow, stranger) == (str(stranger), [stranger])
     with pytest.raises(TimeoutError):
-        async with narrow.reading(alice) as connection:
+        async with narrow.reading(holder) as connection:
             await connection.fetchval("SELECT pg_sleep(5)", timeout=0.05)
     assert await _reader(narrow, None) == ("", [])
 
 
 async def test_an_administrators_connection_is_nobodys_afterwards(world: World, narrow: Sessions) -> None:
     """The right to see all users goes with the one who had it."""
-    alice, bob = world.alice.owner_id, world.bob.owner_id
-    async with narrow.reading(bob, as_administrator=True) as connection:
+    holder, stranger = world.holder.owner_id, world.stranger.owner_id
+    async with narrow.reading(stranger, as_administrator=True) as connection:
         assert len(await connection.fetch("SELECT id FROM users")) == 3
-    assert await _reader(narrow, bob) == (str(bob), [bob])
-    assert await _reader(narrow, alice) == (str(alice), [alice])
+    assert await _reader(narrow, stranger) == (str(stranger), [stranger])
+    assert await _reader(narrow, holder) == (str(holder), [holder])
 
 
 async def test_a_transaction_takes_its_viewer_along(world: World, narrow: Sessions) -> None:
     """Committed, rolled back or cancelled: the next transaction on the connection begins as nobody."""
-    alice = world.alice.owner_id
+    holder = world.holder.owner_id
     visible = text("SELECT count(*) FROM accounts")
-    async with narrow.begin(alice) as session:
+    async with narrow.begin(holder) as session:
         assert (await session.execute(visible)).scalar_one() == 1
     with pytest.raises(ZeroDivisionError):
-        async with narrow.begin(alice):
+        async with narrow.begin(holder):
             raise ZeroDivisionError
     for steps in range(20):
-        writing = asyncio.ensure_future(_write(narrow, alice))
+        writing = asyncio.ensure_future(_write(narrow, holder))
         for _ in range(steps):
             await asyncio.sleep(0)
         writing.cancel()

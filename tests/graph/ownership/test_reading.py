@@ -73,23 +73,23 @@ def test_a_foreign_id_is_like_none(world: World, name: str, type_name: str) -> N
     )
 
     def given(id: str) -> dict[str, object]:
-        return {"it": [id, world.bob.ids["Account"], id] if many else id}
+        return {"it": [id, world.stranger.ids["Account"], id] if many else id}
 
-    foreign, missing = world.alice.ids[type_name], world.alice.missing(type_name)
+    foreign, missing = world.holder.ids[type_name], world.holder.missing(type_name)
     with world.unchanged():
         answer = world.same(document, given(foreign), given(missing), foreign, missing)
         found = answer.body["data"][name]
         if many:
             assert [found[0], found[2]] == [None, None]
-            assert found[1]["id"] == world.bob.ids["Account"]
+            assert found[1]["id"] == world.stranger.ids["Account"]
         else:
             assert found is None
-        # The same document shows its owner the thing, so it is not for nothing that Bob does not see it.
-        shown = world.alice.ask(document, {"it": [foreign] if many else foreign})
+        # The same document shows its owner the thing, so it is not for nothing that the stranger does not see it.
+        shown = world.holder.ask(document, {"it": [foreign] if many else foreign})
         assert "errors" not in shown.body
-        assert world.alice.leaks_into(shown, [foreign])
+        assert world.holder.leaks_into(shown, [foreign])
         for token in world.outsiders.values():
-            shut = [world.bob.caller.ask(token, document, given(id)) for id in (foreign, missing)]
+            shut = [world.stranger.caller.ask(token, document, given(id)) for id in (foreign, missing)]
             assert shut[0] == shut[1]
             assert shut[0].codes == ["UNAUTHENTICATED"]
 
@@ -108,19 +108,19 @@ def test_who_may_not_come_in_sees_nothing(world: World, name: str) -> None:
     document = f"{head} {{ {inner} }} }}"
     with world.unchanged():
         for token in world.outsiders.values():
-            answer = world.bob.caller.ask(token, document, values)
+            answer = world.stranger.caller.ask(token, document, values)
             assert answer.codes == ["UNAUTHENTICATED"]
             assert not any((answer.body.get("data") or {}).values())
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_every_way_shows_ones_own(world: World, way: Way) -> None:
-    """From the root to every field: Bob gets there, filtered or not, and meets nothing of Alice's."""
+    """From the root to every field: the stranger gets there, filtered or not, and meets nothing of the holder's."""
     of_administrators = way.steps[0] == ("Query", "users")
-    filters = optional(*way.steps[-1], world.bob.ids)
-    plain = world.bob.ask(*_asked(world, way, {}))
-    filtered = world.bob.ask(*_asked(world, way, filters))
-    assert world.alice.leaks_into(plain) == world.alice.leaks_into(filtered) == []
+    filters = optional(*way.steps[-1], world.stranger.ids)
+    plain = world.stranger.ask(*_asked(world, way, {}))
+    filtered = world.stranger.ask(*_asked(world, way, filters))
+    assert world.holder.leaks_into(plain) == world.holder.leaks_into(filtered) == []
     assert plain.codes == filtered.codes == (["FORBIDDEN"] if of_administrators else [])
     at_the_end = b'"node":{' if CURSORS & set(way.last.args) else b'"reached"'
     assert of_administrators or at_the_end in plain.content, "the samples do not lead there"
@@ -129,23 +129,23 @@ def test_every_way_shows_ones_own(world: World, way: Way) -> None:
 def _asked(
     world: World, way: Way, arguments: dict[str, object], **cursors: str
 ) -> tuple[str, dict[str, object]]:
-    return way.query(world.bob.ids, arguments, **cursors)
+    return way.query(world.stranger.ids, arguments, **cursors)
 
 
 @pytest.mark.parametrize("way", LISTS, ids=str)
 def test_a_foreign_cursor_tells_nothing(world: World, way: Way) -> None:
-    """Alice's cursors point to a place in Bob's list, the same place as one that belongs to nothing."""
+    """the holder's cursors point to a place in the stranger's list, the same place as one that belongs to nothing."""
     if way.steps == (("Query", "users"),):
         pytest.skip("of administrators")
-    found = world.alice.ask(
+    found = world.holder.ask(
         *_asked(world, Way((*way.steps, (get_named_type(way.last.type).name, "pageInfo"))), {})
     )
     cursors = [page["endCursor"] for page in _pages(found.body) if page["endCursor"]]
-    assert cursors, "the samples of Alice's do not lead there"
+    assert cursors, "the samples of the holder's do not lead there"
     foreign = cursors[0]
     list_name, *keys, last = orjson.loads(base64.urlsafe_b64decode(foreign))
     if "-" in str(last) and len(str(last)) == 36:
-        last = str(world.alice.neighbour(UUID(last)))
+        last = str(world.holder.neighbour(UUID(last)))
     missing = base64.urlsafe_b64encode(orjson.dumps([list_name, *keys, last])).decode()
     for name in sorted(CURSORS):
         document, variables = _asked(world, way, {}, **{name: foreign})

@@ -95,11 +95,11 @@ async def test_every_table_is_secured(admin: Connection) -> None:
 
 async def test_nobody_sees_nothing(world: World, admin: Connection, app: Connection) -> None:
     views = await admin.fetch("SELECT viewname FROM pg_views WHERE schemaname = 'public'")
-    for viewer in (None, "", world.alice.missing("User")):
+    for viewer in (None, "", world.holder.missing("User")):
         if viewer is not None:
             await app.execute("SELECT set_config('app.user_id', '', false)")
         if viewer:
-            missing = str(world.alice.neighbour(world.alice.owner_id))
+            missing = str(world.holder.neighbour(world.holder.owner_id))
             await app.execute("SELECT set_config('app.user_id', $1, false)", missing)
         for table in (*await owners(admin), *(view["viewname"] for view in views)):
             assert await app.fetchval(f"SELECT count(*) FROM {table}") == 0, table
@@ -107,11 +107,11 @@ async def test_nobody_sees_nothing(world: World, admin: Connection, app: Connect
 
 async def test_one_reaches_nothing_of_anothers(world: World, admin: Connection, app: Connection) -> None:
     """Another's rows are not seen, changed, deleted or made, and one's own not given away."""
-    await act_for(app, world.bob)
-    alice, bob = world.alice.owner_id, world.bob.owner_id
+    await act_for(app, world.stranger)
+    holder, stranger = world.holder.owner_id, world.stranger.owner_id
     with_denied = {"InsufficientPrivilegeError"}
     for table, owner in (await owners(admin)).items():
-        theirs = f"{owner} = '{alice}'"
+        theirs = f"{owner} = '{holder}'"
         assert await app.fetchval(f"SELECT count(*) FROM {table} WHERE {theirs}") == 0, table
         assert await app.fetchval(f"SELECT count(*) FROM {table}") > 0, table
         column = "realized_pnl" if table == "transactions" else owner
@@ -123,7 +123,7 @@ async def test_one_reaches_nothing_of_anothers(world: World, admin: Connection, 
         record = await admin.fetchval(f"SELECT to_jsonb(t)::text FROM {table} t WHERE {theirs} LIMIT 1")
         insert = f"INSERT INTO {table} SELECT (jsonb_populate_record(null::{table}, $1::jsonb)).*"
         assert await attempt(app, insert, record) == "InsufficientPrivilegeError", table
-        given_away = f"UPDATE {table} SET {owner} = '{alice}' WHERE {owner} = '{bob}'"
+        given_away = f"UPDATE {table} SET {owner} = '{holder}' WHERE {owner} = '{stranger}'"
         assert await attempt(app, given_away) == "InsufficientPrivilegeError", table
 
 
@@ -137,20 +137,20 @@ WHERE c.contype = 'f' AND array_length(c.conkey, 1) > 1 AND a.attname <> 'instru
 
 
 async def test_a_row_points_at_nothing_of_anothers(world: World, admin: Connection) -> None:
-    """Not even the superuser can make a row of Bob's point at a row of Alice's."""
+    """Not even the superuser can make a row of the stranger's point at a row of the holder's."""
     pointers = await admin.fetch(POINTERS)
     assert len(pointers) > 10
     for source, pointer, target in pointers:
-        theirs = f"(SELECT id FROM {target} WHERE owner_id = '{world.alice.owner_id}' ORDER BY id LIMIT 1)"
+        theirs = f"(SELECT id FROM {target} WHERE owner_id = '{world.holder.owner_id}' ORDER BY id LIMIT 1)"
         key = "watchlist_id" if source == "watchlist_items" else "id"
-        ours = f"(SELECT {key} FROM {source} WHERE owner_id = '{world.bob.owner_id}' ORDER BY {key} LIMIT 1)"
+        ours = f"(SELECT {key} FROM {source} WHERE owner_id = '{world.stranger.owner_id}' ORDER BY {key} LIMIT 1)"
         update = f"UPDATE {source} SET {pointer} = {theirs} WHERE {key} = {ours}"
         assert await attempt(admin, update) == "ForeignKeyViolationError", (source, pointer)
 
 
 async def test_what_the_servers_role_may_do(world: World, admin: Connection, app: Connection) -> None:
     """It owns nothing, bypasses nothing, becomes nobody else, and writes neither history nor prices."""
-    await act_for(app, world.bob)
+    await act_for(app, world.stranger)
     role = await admin.fetchrow("SELECT * FROM pg_roles WHERE rolname = 'graphfolio_app'")
     powers = ("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb", "rolreplication")
     assert [power for power in powers if role[power]] == []

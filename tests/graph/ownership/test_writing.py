@@ -18,6 +18,9 @@ from tests.graph.ownership.shape import OWNED, Position, positions, valid
 
 MUTATIONS = fields_of("Mutation")
 GUARDED = [name for name in MUTATIONS if f"Mutation.{name}" not in PUBLIC_FIELDS]
+# What ends something comes last.
+ENDING = [name for name in GUARDED if name.startswith(("archive", "delete"))]
+IN_ORDER = [name for name in GUARDED if name not in ENDING] + ENDING
 BY_ID = [name for name in GUARDED if positions(name, MUTATIONS[name])]
 
 
@@ -52,12 +55,14 @@ def _filled(places: list[Position], variables: dict[str, Any], ids: dict[Positio
 def test_a_foreign_id_is_like_none(world: World, name: str) -> None:
     """Another's id in any place, or in several, beside one's own in the others: as if nothing had it."""
     places = positions(name, MUTATIONS[name])
-    document, own = document_of(name), variables_of(name, world.bob)
+    document, own = document_of(name), variables_of(name, world.stranger)
     mixes = [mix for mix in product((False, True), repeat=len(places)) if any(mix)]
     with world.unchanged():
         for mix in mixes:
-            foreign = {p: world.alice.ids[p.type_name] for p, other in zip(places, mix, strict=True) if other}
-            missing = {p: world.alice.missing(p.type_name) for p in foreign}
+            foreign = {
+                p: world.holder.ids[p.type_name] for p, other in zip(places, mix, strict=True) if other
+            }
+            missing = {p: world.holder.missing(p.type_name) for p in foreign}
             answer = world.same(
                 document,
                 _filled(places, own, foreign),
@@ -71,15 +76,15 @@ def test_a_foreign_id_is_like_none(world: World, name: str) -> None:
 @pytest.mark.parametrize("name", BY_ID)
 def test_an_id_of_another_type_is_like_none(world: World, name: str) -> None:
     """An id of every type in every place, another's or one's own."""
-    document, own = document_of(name), variables_of(name, world.bob)
+    document, own = document_of(name), variables_of(name, world.stranger)
     with world.unchanged():
         for place, type_name in product(positions(name, MUTATIONS[name]), sorted(OWNED)):
             if type_name == place.type_name:
                 continue
-            foreign, missing = world.alice.ids[type_name], world.alice.missing(type_name)
+            foreign, missing = world.holder.ids[type_name], world.holder.missing(type_name)
             answer = world.same(document, place.put(own, foreign), place.put(own, missing), foreign, missing)
             _is_not_found(answer.body["data"][name])
-            mine = world.bob.ask(document, place.put(own, world.bob.ids[type_name]))
+            mine = world.stranger.ask(document, place.put(own, world.stranger.ids[type_name]))
             assert mine == answer
 
 
@@ -94,7 +99,7 @@ def test_who_may_not_come_in_changes_nothing(world: World, name: str) -> None:
     """Every mutation that is not the door itself, with another's ids, with one's own and with nobody's."""
     document = document_of(name)
     with world.unchanged():
-        for person in (world.alice, world.gone):
+        for person in (world.holder, world.gone):
             own = variables_of(name, person)
             none = {place: person.missing(place.type_name) for place in positions(name, MUTATIONS[name])}
             for token in world.outsiders.values():
@@ -111,31 +116,33 @@ def newcomer(caller: Caller, superuser_url: str, market: None) -> Person:
     return people.settle(people.register(caller), superuser_url)
 
 
-def _ends_something(name: object) -> bool:
-    return str(name).startswith(("archive", "delete"))
-
-
-@pytest.mark.parametrize("name", sorted(GUARDED, key=_ends_something))
+@pytest.mark.parametrize("name", IN_ORDER)
 def test_its_owner_may(newcomer: Person, name: str) -> None:
     """The same input with one's own ids is accepted: it is the id that is refused above, and nothing else."""
     newcomer.do(document_of(name), **variables_of(name, newcomer))
 
 
 def test_a_name_that_another_has_is_free(world: World, superuser_url: str) -> None:
-    """Names are unique among one's own things: that Alice has one must not be heard."""
-    newcomer = people.settle(people.register(world.bob.caller), superuser_url)
-    for name in ("createAccount", "createPortfolio", "createWatchlist"):
+    """Names are unique among one's own things: that the holder has one must not be heard."""
+    newcomer = people.settle(people.register(world.stranger.caller), superuser_url)
+    canary = world.holder.canary
+    taken = {
+        "createAccount": f"{canary} savings",
+        "createPortfolio": f"{canary} full",
+        "createWatchlist": canary,
+    }
+    for name, another in taken.items():
         variables = variables_of(name, newcomer)
-        variables["input"]["name"] = world.alice.canary
+        variables["input"]["name"] = another
         newcomer.do(document_of(name), **variables)
 
 
 def test_a_key_that_another_has_used_is_new(world: World, superuser_url: str) -> None:
     """Two users may make up the same idempotency key, and neither learns of it."""
-    newcomer = people.settle(people.register(world.bob.caller), superuser_url)
+    newcomer = people.settle(people.register(world.stranger.caller), superuser_url)
     variables = variables_of("deposit", newcomer)
     select = "SELECT key FROM idempotency_keys WHERE owner_id = $1 AND field = 'DEPOSIT' LIMIT 1"
-    key = stored.run(superuser_url, lambda connection: connection.fetchval(select, world.alice.owner_id))
+    key = stored.run(superuser_url, lambda connection: connection.fetchval(select, world.holder.owner_id))
     variables["input"]["idempotencyKey"] = str(key)
     done = newcomer.do(document_of("deposit"), **variables)["deposit"]["transaction"]
     assert done["type"] == "DEPOSIT"
@@ -145,8 +152,8 @@ def test_a_key_that_another_has_used_is_new(world: World, superuser_url: str) ->
 @pytest.mark.parametrize("name", ["refreshToken", "logout"])
 def test_a_guessed_refresh_token_of_another(world: World, name: str) -> None:
     """It names its owner; with a wrong secret that owner, one shut out and nobody at all are the same."""
-    nobody, _ = new_refresh_token(world.alice.neighbour(world.alice.owner_id))
-    owners = [new_refresh_token(person.owner_id)[0] for person in (world.alice, world.gone)]
+    nobody, _ = new_refresh_token(world.holder.neighbour(world.holder.owner_id))
+    owners = [new_refresh_token(person.owner_id)[0] for person in (world.holder, world.gone)]
     document = document_of(name)
     with world.unchanged():
         for token in (*owners, *([world.gone.refresh_token] if name == "refreshToken" else [])):
@@ -155,14 +162,14 @@ def test_a_guessed_refresh_token_of_another(world: World, name: str) -> None:
 
 
 def test_a_guessed_password_of_another(world: World, superuser_url: str) -> None:
-    """A wrong password of Alice's, the right one of who is shut out, any of nobody's: all the same.
+    """A wrong password of the holder's, the right one of who is shut out, any of nobody's: all the same.
 
     The attempt is in its user's audit log, and that is all that it leaves behind.
     """
     document = document_of("login")
     nobody = {"input": {"username": "nobody-there", "password": PASSWORD}}
     before = stored.checksums(superuser_url)
-    for person, password in ((world.alice, "a wrong password"), (world.gone, PASSWORD)):
+    for person, password in ((world.holder, "a wrong password"), (world.gone, PASSWORD)):
         for username in (person.canary, f"{person.canary}@example.org"):
             given = {"input": {"username": username, "password": password}}
             world.same(document, given, nobody, username, "nobody-there")
