@@ -44,7 +44,7 @@ class World:
         assert stored.checksums(self.superuser_url) == before
 
     def same(self, document: str, foreign: dict[str, Any], missing: dict[str, Any], *sent: str) -> Reply:
-        """the stranger's answer about what is another's, which must be that about what nobody has, to the byte.
+        """The stranger's answer about another's thing, the same to the byte as about nobody's.
 
         `sent` are the ids of both; an answer may repeat them. Nothing else of the holder's may be in it.
         """

@@ -17,7 +17,7 @@ ABOUT_A_USER = {"id", "username", "email", "fullName", "isAdmin", "isActive", "c
 
 @pytest.fixture(scope="module")
 async def administrator(world: World, sessions: Sessions) -> Person:
-    """the stranger, who owns things of his own, is one from now on."""
+    """The stranger, who owns things of his own, is one from now on."""
     assert await set_administrator(sessions, world.stranger.canary, True)
     return world.stranger
 

@@ -107,7 +107,7 @@ async def test_a_listing_without_its_filter(
         assert found == {}
         assert not any(counts[parent] for parent in parents)
         assert not any(pages[parent].rows for parent in parents)
-        # The filter is really out: asked with the holder's id, the query shows the stranger's rows to the stranger, and all to her.
+        # The filter is really out: asked with the holder's id, each is shown their own rows.
         assert all(pages[parent].rows for parent in strangers)
         async with sessions.reading(holder) as connection:
             assert set(await fetch_by_ids(connection, without, holder, ids)) == set(ids)

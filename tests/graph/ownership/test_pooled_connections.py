@@ -86,7 +86,7 @@ async def test_many_at_once(world: World, app_url: str, ring: KeyRing) -> None:
 # The executor of graphql-core drops the sibling fields that it has not begun when a request is cancelled.
 @pytest.mark.filterwarnings("ignore:coroutine 'GraphQLCoreConverter:RuntimeWarning")
 async def test_a_cancelled_request_leaves_no_viewer(world: World, app_url: str, ring: KeyRing) -> None:
-    """the holder's request is cancelled wherever it happens to be, and the stranger's on the same connection is the stranger's."""
+    """The holder's request is cancelled anywhere, and the next one on its connection is the stranger's."""
     delays = random.Random(2)
     async with narrow_server(app_url, ring, 1) as client:
         expected = await _ask(client, world.stranger, EVERYTHING)

@@ -84,7 +84,7 @@ def test_a_foreign_id_is_like_none(world: World, name: str, type_name: str) -> N
             assert found[1]["id"] == world.stranger.ids["Account"]
         else:
             assert found is None
-        # The same document shows its owner the thing, so it is not for nothing that the stranger does not see it.
+        # The same document shows its owner the thing: the stranger is not refused for nothing.
         shown = world.holder.ask(document, {"it": [foreign] if many else foreign})
         assert "errors" not in shown.body
         assert world.holder.leaks_into(shown, [foreign])
@@ -115,7 +115,7 @@ def test_who_may_not_come_in_sees_nothing(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_every_way_shows_ones_own(world: World, way: Way) -> None:
-    """From the root to every field: the stranger gets there, filtered or not, and meets nothing of the holder's."""
+    """From the root to every field: the stranger meets nothing of the holder's."""
     of_administrators = way.steps[0] == ("Query", "users")
     filters = optional(*way.steps[-1], world.stranger.ids)
     plain = world.stranger.ask(*_asked(world, way, {}))
@@ -134,7 +134,7 @@ def _asked(
 
 @pytest.mark.parametrize("way", LISTS, ids=str)
 def test_a_foreign_cursor_tells_nothing(world: World, way: Way) -> None:
-    """the holder's cursors point to a place in the stranger's list, the same place as one that belongs to nothing."""
+    """The holder's cursors are places in the stranger's list like those of nothing."""
     if way.steps == (("Query", "users"),):
         pytest.skip("of administrators")
     found = world.holder.ask(

@@ -143,7 +143,8 @@ async def test_a_row_points_at_nothing_of_anothers(world: World, admin: Connecti
     for source, pointer, target in pointers:
         theirs = f"(SELECT id FROM {target} WHERE owner_id = '{world.holder.owner_id}' ORDER BY id LIMIT 1)"
         key = "watchlist_id" if source == "watchlist_items" else "id"
-        ours = f"(SELECT {key} FROM {source} WHERE owner_id = '{world.stranger.owner_id}' ORDER BY {key} LIMIT 1)"
+        stranger = world.stranger.owner_id
+        ours = f"(SELECT {key} FROM {source} WHERE owner_id = '{stranger}' ORDER BY {key} LIMIT 1)"
         update = f"UPDATE {source} SET {pointer} = {theirs} WHERE {key} = {ours}"
         assert await attempt(admin, update) == "ForeignKeyViolationError", (source, pointer)
 
