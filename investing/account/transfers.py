@@ -62,6 +62,8 @@ async def transfer_cash(
         account = await lock_account(session, actor.id, account_id)
         if account is None:
             raise NotFound("There is no such account.", ("accountId",))
+        if not account["is_active"]:
+            raise Inactive("The account is archived: restore it first.", ("accountId",))
         places: dict[UUID | None, Place] = {None: Place.of_account(actor.id, account)}
         # By id, so that two transfers in opposite directions never wait for each other.
         for id in sorted(id for id in (from_portfolio_id, to_portfolio_id) if id is not None):

@@ -122,7 +122,8 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
         if "name" in changes:
             await _check_name(session, actor.id, before["account_id"], changes["name"], but=id)
         await _check_known(session, changes)
-        await update_portfolio(session, actor.id, id, changes)
+        if changes:
+            await update_portfolio(session, actor.id, id, changes)
         await note(session, actor.id, actor.client, "portfolio.changed", "Portfolio", id, **changes)
 
 

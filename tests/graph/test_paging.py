@@ -54,6 +54,7 @@ def test_forward(filled: Filled, listed: Listed, size: int) -> None:
     after = None
     while len(read) < len(expected):
         found, cursors, info = page(filled, listed, "first: $first, after: $after", first=size, after=after)
+        assert found, "a page without progress would be asked for for ever"
         read += found
         assert info == {"hasNextPage": len(read) < len(expected), "hasPreviousPage": after is not None}
         assert len(found) == size or not info["hasNextPage"]
@@ -71,6 +72,7 @@ def test_backward(filled: Filled, listed: Listed, size: int) -> None:
     before = None
     while len(read) < len(expected):
         found, cursors, info = page(filled, listed, "last: $last, before: $before", last=size, before=before)
+        assert found, "a page without progress would be asked for for ever"
         read = found + read
         assert info == {"hasPreviousPage": len(read) < len(expected), "hasNextPage": before is not None}
         assert len(found) == size or not info["hasPreviousPage"]
