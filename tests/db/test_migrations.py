@@ -27,7 +27,7 @@ def alembic_engine(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHFOLIO_OWNER_DATABASE_URL", empty_url)
 
 
-runner = create_alembic_fixture({"file": str(schema._INI)})
+runner = create_alembic_fixture({"file": str(schema.INI)})
 
 
 @pytest.mark.parametrize("name", tests.__all__)

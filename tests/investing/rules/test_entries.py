@@ -67,7 +67,7 @@ def test_refusals_name_the_fact(
     type: TransactionType, symbol: bool, facts: dict[str, str], field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
-        made(type, symbol, **facts)
+        made(type, symbol, NOW, **facts)
     assert refused.value.field == (field,)
 
 
