@@ -12,7 +12,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import Base, Created, Money, Owned, Updated, of_owner, one_of
 from db.vocabulary import Broker, OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
 
-
 IS_OPEN = "status IN ('PENDING', 'ACCEPTED', 'PARTIALLY_FILLED', 'UNKNOWN')"
 """Orders that may still trade, in SQL; `investing.rules.orders.OPEN` says the same."""
 

@@ -106,7 +106,7 @@ def _create_paper_books() -> None:
             "status IN ('OPEN', 'FILLED', 'CANCELLED', 'REJECTED')", name=op.f("ck_paper_orders_status")
         ),
         sa.CheckConstraint(
-            "status = 'CANCELLED' OR (instrument_id IS NOT NULL AND side IS NOT NULL AND type IS NOT NULL)",
+            "status IN ('CANCELLED', 'REJECTED') OR (instrument_id IS NOT NULL AND side IS NOT NULL AND type IS NOT NULL)",
             name=op.f("ck_paper_orders_complete"),
         ),
         sa.CheckConstraint("filled_quantity BETWEEN 0 AND quantity", name=op.f("ck_paper_orders_quantity")),
