@@ -27,7 +27,8 @@ class PaperOrder(Base):
         one_of("type", OrderType),
         one_of("status", BrokerOrderStatus),
         CheckConstraint(
-            "status IN ('CANCELLED', 'REJECTED') OR (instrument_id IS NOT NULL AND side IS NOT NULL AND type IS NOT NULL)",
+            "status IN ('CANCELLED', 'REJECTED') OR "
+            "(instrument_id IS NOT NULL AND side IS NOT NULL AND type IS NOT NULL)",
             name="complete",
         ),
         CheckConstraint("filled_quantity BETWEEN 0 AND quantity", name="quantity"),

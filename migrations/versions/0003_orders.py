@@ -4,6 +4,8 @@ Revision: 0003
 Revises: 0002
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -28,25 +30,27 @@ CHECKS = (
     ("orders", "broker", "broker IN ('PAPER', 'ALPACA', 'INTERACTIVE_BROKERS')"),
 )
 
-COLUMNS = (
-    ("portfolios", sa.Column("reserved_cash", MONEY, server_default=sa.text("0"), nullable=False)),
-    ("positions", sa.Column("reserved_quantity", MONEY, server_default=sa.text("0"), nullable=False)),
-    ("transactions", sa.Column("execution_id", sa.Text(), nullable=True)),
-    ("orders", sa.Column("notional", MONEY, nullable=True)),
-    ("orders", sa.Column("worst_price", MONEY, nullable=True)),
-    ("orders", sa.Column("reserved_cash", MONEY, server_default=sa.text("0"), nullable=False)),
-    ("orders", sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False)),
-    ("orders", sa.Column("rejection_code", sa.Text(), nullable=True)),
-    ("orders", sa.Column("rejection_facts", postgresql.JSONB(none_as_null=True), nullable=True)),
-    ("orders", sa.Column("broker", sa.Text(), server_default=sa.text("'PAPER'"), nullable=False)),
-    ("orders", sa.Column("broker_order_id", sa.Text(), nullable=True)),
-    ("orders", sa.Column("expires_at", TIME, nullable=True)),
-)
+
+def _columns() -> list[tuple[str, sa.Column[Any]]]:
+    return [
+        ("portfolios", sa.Column("reserved_cash", MONEY, server_default=sa.text("0"), nullable=False)),
+        ("positions", sa.Column("reserved_quantity", MONEY, server_default=sa.text("0"), nullable=False)),
+        ("transactions", sa.Column("execution_id", sa.Text(), nullable=True)),
+        ("orders", sa.Column("notional", MONEY, nullable=True)),
+        ("orders", sa.Column("worst_price", MONEY, nullable=True)),
+        ("orders", sa.Column("reserved_cash", MONEY, server_default=sa.text("0"), nullable=False)),
+        ("orders", sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False)),
+        ("orders", sa.Column("rejection_code", sa.Text(), nullable=True)),
+        ("orders", sa.Column("rejection_facts", postgresql.JSONB(none_as_null=True), nullable=True)),
+        ("orders", sa.Column("broker", sa.Text(), server_default=sa.text("'PAPER'"), nullable=False)),
+        ("orders", sa.Column("broker_order_id", sa.Text(), nullable=True)),
+        ("orders", sa.Column("expires_at", TIME, nullable=True)),
+    ]
 
 
 def upgrade() -> None:
-    for table, column in COLUMNS:
-        op.add_column(table, column.copy())
+    for table, column in _columns():
+        op.add_column(table, column)
     for table, name, condition in CHECKS:
         op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition)
     op.create_unique_constraint(
@@ -154,5 +158,5 @@ def downgrade() -> None:
     op.drop_constraint(op.f("uq_transactions_owner_id_execution_id"), "transactions")
     for table, name, _ in CHECKS:
         op.drop_constraint(op.f(f"ck_{table}_{name}"), table)
-    for table, column in COLUMNS:
+    for table, column in _columns():
         op.drop_column(table, column.name)
