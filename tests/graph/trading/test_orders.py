@@ -189,7 +189,7 @@ def test_an_order_is_filled_in_parts_with_commission_and_slippage(trader: Make, 
     }
     order = someone.placed(abc, type="LIMIT", quantity="50", limitPrice="9", timeInForce="GTC")
     assert order["reservedCash"] == "450"
-    # The server's own desk has no commission, so what is reserved must pay for the commission as well.
+    # Filled by a process with other terms: the price is so far below the limit that the commission is paid.
     market.tick(abc, "8", **terms)
     partly = someone.order(order["id"])
     assert (partly["status"], partly["filledQuantity"]) == ("PARTIALLY_FILLED", "20")
