@@ -26,6 +26,8 @@ ResultT = TypeVar("ResultT")
 NOBODY = Client()
 LEASE_SECONDS = 30.0
 AT_ONCE = 100
+ABREAST = 4
+"""So many orders are looked up at a time, so that clients still find a connection."""
 
 
 class Desk:
@@ -82,10 +84,15 @@ class Desk:
     async def attend(self) -> None:
         """One round: fills that were told, then open orders that are due. Any process may do it, or all."""
         for broker in self._house.brokers.all():
-            await self._take_fills(broker)
+            await self._guarded(self._take_fills(broker), "the fills of a broker")
         while work := await rows.claim_work(self._sessions, LEASE_SECONDS, AT_ONCE):
-            for owner_id, id in work:
-                await self._guarded(self._look_up(owner_id, id), f"order {id}")
+            for some in range(0, len(work), ABREAST):
+                await asyncio.gather(
+                    *(
+                        self._guarded(self._look_up(owner_id, id), f"order {id}")
+                        for owner_id, id in work[some : some + ABREAST]
+                    )
+                )
             if len(work) < AT_ONCE:
                 return
 
@@ -124,7 +131,7 @@ class Desk:
                     # Looked up first, and the broker keeps one order for an id: this cannot buy twice.
                     state = await self._answer(broker.submit(orders.request_of(order)))
         except Ambiguous:
-            soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2)
+            soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
             await self._write(owner_id, lambda s: orders.set_unknown(s, owner_id, NOBODY, id))
             await self._write(owner_id, lambda s: rows.set_work(s, owner_id, id, soon))
             return
@@ -189,6 +196,9 @@ class Desk:
         """Whether the work was done; a fault is logged, because one order must not hold up the others."""
         try:
             await work
+        except Ambiguous:
+            # Logged where it happened; what is still to do is due again by itself.
+            return False
         except Exception as error:
             logger.error("Something went wrong with %s.", what, exc_info=error)
             return False
