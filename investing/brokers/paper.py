@@ -18,16 +18,15 @@ from investing.brokers.protocol import BrokerOrder, Execution, OrderRequest, Rej
 from investing.rules.matching import Fill, Resting, fill_of
 from investing.rules.orders import ZERO, Terms
 
-TELL_AGAIN_SECONDS = 5
-"""How long a fill may stay unacknowledged before it is told again."""
-
 
 class PaperBroker:
     """A broker as `investing.brokers.protocol` describes it."""
 
-    def __init__(self, sessions: Sessions, terms: Terms) -> None:
+    def __init__(self, sessions: Sessions, terms: Terms, tell_again_seconds: float = 5) -> None:
+        """`tell_again_seconds` is how long a fill may stay unacknowledged before it is told again."""
         self._sessions = sessions
         self._terms = terms
+        self._tell_again_seconds = tell_again_seconds
 
     @property
     def terms(self) -> Terms:
@@ -44,7 +43,9 @@ class PaperBroker:
             executions: list[Execution] = []
             if fill is not None:
                 # Told in the answer, and a little later once more, in case that is lost.
-                executions.append(await _execute(session, request.client_order_id, fill, TELL_AGAIN_SECONDS))
+                executions.append(
+                    await _execute(session, request.client_order_id, fill, self._tell_again_seconds)
+                )
         return _order(order, executions)
 
     async def cancel(self, client_order_id: UUID) -> BrokerOrder:
@@ -74,7 +75,7 @@ class PaperBroker:
         """Matches what has ticked, and tells of the fills."""
         await self._match(most)
         async with self._sessions.begin(None) as session:
-            rows = await books.claim_executions(session, TELL_AGAIN_SECONDS, most)
+            rows = await books.claim_executions(session, self._tell_again_seconds, most)
         return [_execution(row) for row in sorted(rows, key=lambda row: row["id"])]
 
     async def acknowledge(self, executions: Sequence[Execution]) -> None:
@@ -123,7 +124,7 @@ def _accepted(
         return order, None
     fill = fill_of(_resting(order), quote["price"], terms)
     if fill is None and request.type is OrderType.MARKET:
-        reason = f"The price of {request.symbol} moved beyond what was reserved, to {quote['price']:f}."
+        reason = f"The price of {request.symbol} moved beyond what was reserved, to {quote['price'].normalize():f}."
         return order | _rejected("PRICE_MOVED", reason), None
     return order | _after(order, fill), fill
 

@@ -32,6 +32,7 @@ PLACE = """mutation($input: PlaceOrderInput!) { placeOrder(input: $input) {
     ... on NoPrice { symbol }
     ... on PositionTooLarge { symbol weight maxPositionSize largestValue }
     ... on CurrencyMismatch { expected actual }
+    ... on OrderRejected { brokerCode }
     ... on BrokerUnavailable { broker } } } }"""
 
 CANCEL = """mutation($id: ID!) { cancelOrder(input: {orderId: $id}) {

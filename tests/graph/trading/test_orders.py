@@ -1,13 +1,27 @@
 """Orders over the API: placed, filled, rested, cancelled and refused."""
 
+import asyncio
 import datetime as dt
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from db.market.writes import save_quote
+from db.sessions import open_sessions
+from db.vocabulary import Broker, OrderSide, OrderType, TimeInForce
+from graph.ids import parse_global_id
+from investing.actor import Actor
+from investing.auth.types import Client
+from investing.brokers.paper import PaperBroker
+from investing.brokers.protocol import BrokerOrder, OrderRequest
+from investing.brokers.registry import Brokers
+from investing.rules.orders import Terms, Wish
+from investing.trading.desk import Desk
+from investing.trading.orders import House, NewOrder
 from tests.graph.conftest import Api
 from tests.graph.trading.conftest import Market, Trader
 
@@ -182,7 +196,7 @@ def test_cancelling_releases_what_is_left(trader: Make, market: Market) -> None:
 
 def test_an_order_is_filled_in_parts_with_commission_and_slippage(trader: Make, market: Market) -> None:
     someone, abc = trader(), market.list("ABC", "10")
-    terms = {
+    terms: dict[str, Any] = {
         "paper_shares_per_tick": "20",
         "paper_commission_per_order": "1",
         "paper_slippage": "0.01",
@@ -313,6 +327,47 @@ def test_another_users_order_and_portfolio_are_not_there(trader: Make, market: M
         "field": ["input", "portfolioId"],
     }
     assert someone.order(order["id"])["status"] == "ACCEPTED"
+
+
+class LateBroker(PaperBroker):
+    """The price has risen by the time that the order arrives."""
+
+    async def submit(self, request: OrderRequest) -> BrokerOrder:
+        async with self._sessions.begin(None) as session:
+            await save_quote(session, request.symbol, Decimal("10.5"), dt.datetime.now(dt.UTC))
+        return await super().submit(request)
+
+
+def test_what_the_broker_refuses_is_an_order_and_an_error(trader: Make, market: Market) -> None:
+    someone, abc, key = trader(), market.list("ABC", "10"), str(uuid.uuid4())
+    owner_id, portfolio_id = (
+        parse_global_id(id)[1] for id in (someone.api.user_id or "", someone.portfolio_id)
+    )
+    wish = Wish(OrderSide.BUY, OrderType.MARKET, Decimal(1), None, None, TimeInForce.DAY)
+
+    async def place_late() -> None:
+        async with open_sessions(market.app_url, size=2) as sessions:
+            brokers = Brokers({Broker.PAPER: LateBroker(sessions, Terms())})
+            actor = Actor(owner_id, sessions, Client())
+            await Desk(sessions, House(brokers)).place(actor, NewOrder(portfolio_id, abc, wish), key)
+
+    asyncio.run(place_late())
+    # A retry, which finds the same.
+    payload = someone.place(abc, quantity="1", key=key)
+    order = payload["order"]
+    assert (order["status"], order["rejectionCode"], order["version"]) == ("REJECTED", "PRICE_MOVED", 2)
+    assert order["portfolio"]["availableCash"] == "1000"
+    message = f"The price of {abc} moved beyond what was reserved, to 10.5."
+    assert order["rejectionReason"] == message
+    assert payload["userErrors"] == [
+        {
+            "__typename": "OrderRejected",
+            "code": "ORDER_REJECTED",
+            "field": None,
+            "message": message,
+            "brokerCode": "PRICE_MOVED",
+        }
+    ]
 
 
 def test_nobody_places_an_order(nobody: Api) -> None:

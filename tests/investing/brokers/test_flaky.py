@@ -12,4 +12,4 @@ from tests.investing.brokers.protocol_suite import *  # noqa: F403
 
 @pytest.fixture(scope="module")
 def broker(sessions: Sessions) -> Broker:
-    return FlakyBroker(PaperBroker(sessions, Terms()), rate=1 / 3)
+    return FlakyBroker(PaperBroker(sessions, Terms(), tell_again_seconds=0.5), rate=1 / 3)

@@ -20,7 +20,7 @@ D = Decimal
 
 @pytest.fixture(scope="module")
 def broker(sessions: Sessions) -> Broker:
-    return PaperBroker(sessions, Terms())
+    return PaperBroker(sessions, Terms(), tell_again_seconds=0.5)
 
 
 async def test_commission_slippage_and_size(sessions: Sessions, exchange: Exchange) -> None:

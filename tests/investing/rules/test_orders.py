@@ -125,7 +125,7 @@ def test_no_fill_costs_more_than_was_reserved_for_it(
         filled, paid = filled + fill.quantity, paid + fill.commission
         assert cash >= (reserved if side is BUY else 0)
         if filled == ticket.quantity:
-            assert (reserved, paid) == (0, terms.commission(ticket.quantity))
+            assert (reserved, paid) == (D(0), terms.commission(ticket.quantity))
             return
 
 
