@@ -269,6 +269,8 @@ def install(lock: str, held: int) -> None:
     write(INSTALLING, lock)
     command = [PYTHON, "-I", "-m", "pip", "install", "--require-hashes", "-r", os.path.join(ROOT, lock)]
     command += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    # Most of what is installed is never imported: compiling it all takes half the time of the install.
+    command.append("--no-compile")
     code, output = run(f"Installing {lock}", command, held)
     if code != 0:
         # Nothing was touched while it only collected, so that what was there still stands.

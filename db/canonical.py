@@ -20,4 +20,5 @@ def decimal(value: Decimal) -> str:
 
 def instant(value: dt.datetime) -> str:
     """RFC 3339 in UTC, always with six digits of the second: '2024-05-01T12:00:00.000000Z'."""
-    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, which writes the year 999 with three digits.
+    return value.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -22,6 +22,21 @@ class Key:
     parse: Callable[[str], object]
 
 
+def plain_text(text: str) -> str:
+    """A key that is text. Raises ValueError for the one character that PostgreSQL cannot hold."""
+    if "\x00" in text:
+        raise ValueError("text holds no U+0000")
+    return text
+
+
+def sequence_number(text: str) -> int:
+    """A key that is an integer column. Raises ValueError for a number that none could hold."""
+    number = int(text)
+    if not 0 <= number < 2**31:
+        raise ValueError("out of range for an integer")
+    return number
+
+
 @dataclass(frozen=True)
 class Listing:
     """One list. The last key of its order is unique within a parent. Filters hold `{}` for their value."""

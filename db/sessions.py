@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from db.canonical import decimal_text
@@ -89,11 +90,17 @@ class Sessions:
     @asynccontextmanager
     async def begin(self, viewer_id: UUID | None) -> AsyncIterator[Session]:
         """One transaction on the viewer's behalf, committed at the end of the block."""
-        async with self._sessions.begin() as session:
-            await session.execute(
-                text("SELECT set_config('app.user_id', :viewer, true)"), {"viewer": str(viewer_id or "")}
-            )
+        async with self._sessions() as session:
+            try:
+                await _act_for(session, viewer_id)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # The server was restarted since this connection was used; nothing has been done on it yet.
+                await session.rollback()
+                await _act_for(session, viewer_id)
             yield session
+            await session.commit()
 
     async def is_ready(self) -> bool:
         """Whether the database answers."""
@@ -130,6 +137,12 @@ async def open_sessions(url: str, *, size: int = 10) -> AsyncIterator[Sessions]:
             yield Sessions(pool, engine)
         finally:
             await engine.dispose()
+
+
+async def _act_for(session: Session, viewer_id: UUID | None) -> None:
+    await session.execute(
+        text("SELECT set_config('app.user_id', :viewer, true)"), {"viewer": str(viewer_id or "")}
+    )
 
 
 def sqlalchemy_url(url: str) -> str:

@@ -46,6 +46,8 @@ class Guard(FieldExtension):
             for permission in self.permissions:
                 if not await _allows(permission, source, info, kwargs):
                     raise _not_found(permission)
+            # What the permissions have read is what the mutation is about to change.
+            info.context.forget()
             return await next_(source, info, **kwargs)
         except Refusal as refusal:
             return self.payload(user_errors=[user_error(refusal, _path(refusal))])

@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
-from db.pages import Key, Listing
+from db.pages import Key, Listing, sequence_number
 
 ALERTS = Listing(
     name="alerts",
     columns="""t.id, t.seq, t.kind, t.severity, t.title, t.message, t.metrics, t.rule_id, t.portfolio_id,
         i.symbol, t.created_at, t.acknowledged_at""",
     source="alerts t LEFT JOIN instruments i ON i.id = t.instrument_id",
-    order=(Key("seq", "t.seq", int),),
+    order=(Key("seq", "t.seq", sequence_number),),
     descending=True,
     parent="t.owner_id",
     filters={"severity": "t.severity = {}", "acknowledged": "(t.acknowledged_at IS NOT NULL) = {}"},

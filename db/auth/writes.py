@@ -92,6 +92,20 @@ async def revoke_all(session: AsyncSession, owner_id: UUID) -> int:
     return len(ended.all())
 
 
+async def set_password(session: AsyncSession, user_id: UUID, password_hash: str) -> None:
+    """Stores another password's hash, which also locks the user's row."""
+    await session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+async def lock_user(session: AsyncSession, user_id: UUID) -> None:
+    """Holds the user's row until the transaction ends; foreign keys to it pass.
+
+    Whoever gives a name that is unique among a user's things takes this first: of two who look at once
+    whether it is taken, both would find that it is not.
+    """
+    await session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+
+
 async def set_administrator(session: AsyncSession, user_id: UUID, value: bool) -> bool:
     """Whether that changed anything."""
     changed = update(User).where(User.id == user_id, User.is_admin != value).values(is_admin=value)
@@ -104,7 +118,7 @@ async def set_active(session: AsyncSession, user_id: UUID, value: bool) -> bool:
     The lock lets foreign keys pass: a refresh that holds its family's row, which `revoke_all` will want, must
     not wait for this one.
     """
-    await session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    await lock_user(session, user_id)
     changed = update(User).where(User.id == user_id, User.is_active != value).values(is_active=value)
     return await session.scalar(changed.returning(User.id)) is not None
 

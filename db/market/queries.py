@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
-from db.pages import Key, Listing
+from db.pages import Key, Listing, plain_text
 from db.sessions import Connection, Row
 
 INSTRUMENTS = Listing(
@@ -12,7 +12,7 @@ INSTRUMENTS = Listing(
     columns="""t.id, t.symbol, t.name, t.asset_class, t.currency, t.exchange, q.price AS last_price,
         q.as_of AS price_as_of""",
     source="instruments t LEFT JOIN quotes q ON q.instrument_id = t.id",
-    order=(Key("symbol", "t.symbol", str),),
+    order=(Key("symbol", "t.symbol", plain_text),),
     owner=None,
     # position() and not LIKE: a search for "%" finds the symbols that hold one.
     filters={"search": "position(lower({}::text) IN lower(t.symbol || ' ' || t.name)) > 0"},
@@ -45,3 +45,15 @@ async def fetch_instruments_by_symbol(connection: Connection, symbols: Sequence[
         f"SELECT {INSTRUMENTS.columns} FROM {INSTRUMENTS.source} WHERE t.symbol = ANY($1::text[])", symbols
     )
     return {row["symbol"]: row for row in rows}
+
+
+async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[Row]:
+    """Every `close` and `adjusted_close` of an instrument by `date`, and whether its closes are adjusted."""
+    return await connection.fetch(
+        """
+        SELECT b.date, b.close, b.adjusted_close, i.prices_adjusted
+        FROM instruments i JOIN price_bars b ON b.instrument_id = i.id
+        WHERE i.id = $1 ORDER BY b.date
+        """,
+        instrument_id,
+    )

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
-from db.pages import Key, Listing
+from db.pages import Key, Listing, plain_text
 from db.sessions import Connection, Row
 
 PORTFOLIOS = Listing(
@@ -31,7 +31,7 @@ POSITIONS = Listing(
             AS unrealized_pnl_percent""",
     source="""positions t JOIN instruments i ON i.id = t.instrument_id
         LEFT JOIN quotes q ON q.instrument_id = t.instrument_id""",
-    order=(Key("symbol", "i.symbol", str),),
+    order=(Key("symbol", "i.symbol", plain_text),),
     parent="t.portfolio_id",
     condition="t.quantity > 0",
 )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, insert, select, update
 
-from db.models import Portfolio
+from db.models import Account, Portfolio
 from db.sessions import Session
 
 
@@ -19,6 +19,18 @@ async def name_is_taken(
     if but is not None:
         statement = statement.where(Portfolio.id != but)
     return (await session.execute(statement)).first() is not None
+
+
+async def lock_its_account(session: Session, owner_id: UUID, id: UUID) -> None:
+    """Holds the portfolio's account until the transaction ends: names are unique within it.
+
+    An account is locked before its portfolios, and a portfolio never changes its account.
+    """
+    account_id = select(Portfolio.account_id).where(Portfolio.owner_id == owner_id, Portfolio.id == id)
+    statement = select(Account.id).where(
+        Account.owner_id == owner_id, Account.id == account_id.scalar_subquery()
+    )
+    await session.execute(statement.with_for_update(key_share=True))
 
 
 async def find_settings(session: Session, owner_id: UUID, id: UUID) -> RowMapping | None:

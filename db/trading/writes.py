@@ -26,7 +26,10 @@ async def lock_account(session: AsyncSession, owner_id: UUID, account_id: UUID) 
 
 
 async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
-    """The portfolio's row, held until the transaction ends."""
+    """The portfolio's row, held until the transaction ends, and whether its account is active."""
+    account = select(Account.is_active).where(
+        Account.owner_id == owner_id, Account.id == Portfolio.account_id
+    )
     statement = select(
         Portfolio.id,
         Portfolio.account_id,
@@ -35,6 +38,7 @@ async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UU
         Portfolio.cash_balance,
         Portfolio.reserved_cash,
         Portfolio.is_active,
+        account.scalar_subquery().label("account_is_active"),
     ).where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
     return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
 

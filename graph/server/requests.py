@@ -1,5 +1,6 @@
 """What a client asks for: the GraphQL request inside a body or a message, checked field by field."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,10 @@ import orjson
 from starlette.requests import Request
 
 from graph.server.errors import bad_request
+
+# PostgreSQL's text holds every character but this one, which a document may also write as an escape.
+NUL = "\x00"
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|\{0+\})")
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,12 @@ def request_from(payload: object) -> GraphQLRequest:
         raise bad_request("The query must be a string.")
     if not query.strip():
         raise bad_request("The query is empty.")
+    variables = _optional(payload, "variables", dict, "an object")
+    if NUL in query or _ESCAPED_NUL.search(query) or _holds_nul(variables):
+        raise bad_request("No text may hold the character U+0000.")
     return GraphQLRequest(
         query,
-        variables=_optional(payload, "variables", dict, "an object"),
+        variables=variables,
         operation_name=_optional(payload, "operationName", str, "a string"),
         extensions=_optional(payload, "extensions", dict, "an object"),
     )
@@ -59,6 +67,20 @@ def _optional(payload: dict[str, Any], name: str, kind: type, described: str) ->
     if value is not None and not isinstance(value, kind):
         raise bad_request(f"The {name} must be {described} or null.")
     return value
+
+
+def _holds_nul(values: object) -> bool:
+    """Whether any text in there, at whatever depth, holds the character U+0000."""
+    rest = [values]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest += [*value, *value.values()]
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, str) and NUL in value:
+            return True
+    return False
 
 
 def _check_content_type(header: str) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from db.account.writes import insert_account, name_is_taken, update_account
+from db.auth.writes import lock_user
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading.writes import lock_account, lock_portfolio
@@ -13,7 +14,7 @@ from db.vocabulary import AccountType, Broker, TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import entry_of
+from investing.rules.entries import check_notes, entry_of
 from investing.rules.names import checked_name
 from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.trading.posting import Place, post_entry
@@ -41,6 +42,7 @@ async def create_account(actor: Actor, new: NewAccount) -> UUID:
         raise InvalidInput("An account starts with no cash or some.", ("initialBalance",))
     id = uuid7()
     async with actor.sessions.begin(actor.id) as session:
+        await lock_user(session, actor.id)
         if await name_is_taken(session, actor.id, name):
             raise NameTaken(f"You have an account {name} already.", ("name",))
         values = {
@@ -64,6 +66,7 @@ async def rename_account(actor: Actor, id: UUID, name: str) -> None:
     """Gives an account another name. Raises InvalidInput, NameTaken and NotFound."""
     name = checked_name(name)
     async with actor.sessions.begin(actor.id) as session:
+        await lock_user(session, actor.id)
         if await name_is_taken(session, actor.id, name, but=id):
             raise NameTaken(f"You have an account {name} already.", ("name",))
         if not await update_account(session, actor.id, id, {"name": name}):
@@ -93,6 +96,7 @@ async def move_cash(
 
     Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
     """
+    check_notes(notes)
 
     async def effect(session: Session) -> UUID:
         id = await _move(session, actor.id, account_id, portfolio_id, type, amount, notes)
@@ -123,7 +127,7 @@ async def _move(
         if portfolio is None or portfolio["account_id"] != account_id:
             raise NotFound("The account has no such portfolio.", ("portfolioId",))
         if not portfolio["is_active"]:
-            raise PortfolioInactive()
+            raise PortfolioInactive
         place = Place.of_portfolio(owner_id, portfolio)
     now = dt.datetime.now(dt.UTC)
     entry = entry_of(uuid7(), type, now, now, has_symbol=False, amount=amount)

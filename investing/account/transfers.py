@@ -11,8 +11,8 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import entry_of
-from investing.rules.refusals import InvalidInput, NotFound, PortfolioInactive, Refusal
+from investing.rules.entries import check_notes, entry_of
+from investing.rules.refusals import Inactive, InvalidInput, NotFound, PortfolioInactive, Refusal
 from investing.trading.posting import Place, post_entry
 
 
@@ -52,15 +52,18 @@ async def transfer_cash(
 ) -> UUID:
     """Moves cash inside an account; None is the account's unallotted cash. The incoming transaction's id.
 
-    Raises InvalidInput, NotFound, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
+    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
     """
     if from_portfolio_id == to_portfolio_id:
         raise InvalidInput("Cash is moved from one place to another.", ("toPortfolioId",))
+    check_notes(notes)
 
     async def effect(session: Session) -> UUID:
         account = await lock_account(session, actor.id, account_id)
         if account is None:
             raise NotFound("There is no such account.", ("accountId",))
+        if not account["is_active"]:
+            raise Inactive("The account is archived: restore it first.", ("accountId",))
         places: dict[UUID | None, Place] = {None: Place.of_account(actor.id, account)}
         # By id, so that two transfers in opposite directions never wait for each other.
         for id in sorted(id for id in (from_portfolio_id, to_portfolio_id) if id is not None):

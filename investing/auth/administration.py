@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from db.auth import audit, queries, writes
-from db.sessions import Sessions
+from db.sessions import Session, Sessions
+from investing.auth.passwords import Passwords
 from investing.rules import registration
 
 _BY = {"by": "command"}
@@ -42,6 +43,41 @@ async def set_active(sessions: Sessions, identifier: str, value: bool) -> bool:
                 session, user_id, action, audit.Origin(), entity=("user", user_id), details=details
             )
     return changed
+
+
+async def set_password(sessions: Sessions, identifier: str, password: str) -> None:
+    """Gives a user another password and ends all their sessions.
+
+    Raises NoSuchUser, WeakPassword and InvalidInput.
+    """
+    registration.password(password)
+    user_id = await _find(sessions, identifier)
+    password_hash = await _hash(password)
+    async with sessions.begin(user_id) as session:
+        ended = await replace_password(session, user_id, password_hash)
+        details = {**_BY, "sessions_ended": ended}
+        await audit.record(
+            session,
+            user_id,
+            "user.password_set",
+            audit.Origin(),
+            entity=("user", user_id),
+            details=details,
+        )
+
+
+async def replace_password(session: Session, user_id: UUID, password_hash: str) -> int:
+    """Stores a password's hash and ends all sessions of before; how many that were."""
+    await writes.set_password(session, user_id, password_hash)
+    return await writes.revoke_all(session, user_id)
+
+
+async def _hash(password: str) -> str:
+    passwords = Passwords(at_once=1)
+    try:
+        return await passwords.hash(password)
+    finally:
+        passwords.close()
 
 
 async def _find(sessions: Sessions, identifier: str) -> UUID:

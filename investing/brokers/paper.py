@@ -124,7 +124,8 @@ def _accepted(
         return order, None
     fill = fill_of(_resting(order), quote["price"], terms)
     if fill is None and request.type is OrderType.MARKET:
-        reason = f"The price of {request.symbol} moved beyond what was reserved, to {quote['price'].normalize():f}."
+        at = quote["price"].normalize()
+        reason = f"The price of {request.symbol} moved beyond what was reserved, to {at:f}."
         return order | _rejected("PRICE_MOVED", reason), None
     return order | _after(order, fill), fill
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from db.auth.writes import lock_user
 from db.ids import uuid7
 from db.market import writes
 from db.sessions import Session
@@ -52,6 +53,7 @@ async def delete_watchlist(actor: Actor, id: UUID) -> None:
 
 
 async def _check_name(session: Session, owner_id: UUID, name: str, but: UUID | None) -> None:
+    await lock_user(session, owner_id)
     if await writes.watchlist_name_is_taken(session, owner_id, name, but=but):
         raise NameTaken(f"You have a watchlist {name} already.", ("name",))
 

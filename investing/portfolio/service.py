@@ -9,7 +9,13 @@ from uuid import UUID
 
 from db.ids import uuid7
 from db.market.writes import find_instrument_ids
-from db.portfolio.writes import find_settings, insert_portfolio, name_is_taken, update_portfolio
+from db.portfolio.writes import (
+    find_settings,
+    insert_portfolio,
+    lock_its_account,
+    name_is_taken,
+    update_portfolio,
+)
 from db.sessions import Session
 from db.trading.writes import lock_account, lock_portfolio
 from db.vocabulary import AccountType, RebalanceFrequency, Strategy
@@ -103,6 +109,8 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
         changes["name"] = checked_name(changes["name"])
     _check(changes)
     async with actor.sessions.begin(actor.id) as session:
+        if "name" in changes:
+            await lock_its_account(session, actor.id, id)
         before = await find_settings(session, actor.id, id)
         if before is None:
             raise NotFound("There is no such portfolio.", ("id",))
@@ -114,7 +122,8 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
         if "name" in changes:
             await _check_name(session, actor.id, before["account_id"], changes["name"], but=id)
         await _check_known(session, changes)
-        await update_portfolio(session, actor.id, id, changes)
+        if changes:
+            await update_portfolio(session, actor.id, id, changes)
         await note(session, actor.id, actor.client, "portfolio.changed", "Portfolio", id, **changes)
 
 

@@ -9,6 +9,8 @@ from investing.rules.ledger import SHARE_TYPES, ZERO, Entry, trade_amount
 from investing.rules.money import LIMIT
 from investing.rules.refusals import InvalidInput
 
+LONGEST_NOTES = 2000
+
 _TRADES = (TransactionType.BUY, TransactionType.SELL)
 _TRANSFERS = (TransactionType.TRANSFER_IN, TransactionType.TRANSFER_OUT)
 _NEED_SYMBOL = (*_TRADES, TransactionType.DIVIDEND, TransactionType.SPLIT)
@@ -68,6 +70,12 @@ def entry_of(
         split_for=split_for,
         of_shares=of_shares,
     )
+
+
+def check_notes(notes: str | None) -> None:
+    """The owner's own words. Raises InvalidInput for too many of them."""
+    if notes is not None and len(notes) > LONGEST_NOTES:
+        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
 
 
 def _require(name: str, value: Decimal | None) -> Decimal:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from db.vocabulary import TransactionType
-from investing.rules.money import product, share
+from investing.rules.money import fits, product, share
 from investing.rules.refusals import InsufficientShares, InvalidInput
 
 ZERO = Decimal(0)
@@ -82,12 +82,24 @@ def post_cash(entry: Entry) -> Posting:
     return Posting(cash_delta=amount - entry.commission)
 
 
+def check_fits(*amounts: Decimal) -> None:
+    """Raises InvalidInput where what an entry leads to is more than can be stored."""
+    if not fits(*amounts):
+        raise InvalidInput("This is more than the ledger can hold.", ("amount",))
+
+
 def post(holding: Holding, entry: Entry) -> Posting:
     """Posts an entry to its holding, which it changes.
 
     Raises InsufficientShares for more shares out than are held and InvalidInput for a split of nothing; the
-    holding is as it was then.
+    holding is as it was then. Raises InvalidInput for more than can be stored; the holding is spoilt then.
     """
+    posting = _post(holding, entry)
+    check_fits(holding.quantity, holding.cost, holding.realized_pnl, posting.realized_pnl or ZERO)
+    return posting
+
+
+def _post(holding: Holding, entry: Entry) -> Posting:
     match entry.type:
         case TransactionType.BUY:
             _open_lot(holding, entry, cost=entry.amount + entry.commission)
@@ -125,7 +137,9 @@ def _remove(holding: Holding, entry: Entry) -> Decimal:
     quantity = _quantity(entry)
     if quantity > holding.quantity:
         raise InsufficientShares(
-            f"{quantity} shares are needed on {entry.executed_at:%Y-%m-%d}, {holding.quantity} are held.",
+            f"{quantity.normalize():f} shares are needed on {entry.executed_at.date()}, "
+            f"{holding.quantity.normalize():f} are held.",
+            ("quantity",),
             required=quantity,
             available=holding.quantity,
             on_date=entry.executed_at.date(),
@@ -151,7 +165,7 @@ def _cost_of(cost: Decimal, part: Decimal, whole: Decimal) -> Decimal:
 def _split(holding: Holding, entry: Entry) -> Decimal:
     """Gives `quantity` new shares for every `split_for` old ones, lot by lot; cost does not change."""
     if not holding.quantity:
-        raise InvalidInput(f"Nothing was held on {entry.executed_at:%Y-%m-%d} that a split could change.")
+        raise InvalidInput(f"Nothing was held on {entry.executed_at.date()} that a split could change.")
     assert entry.split_for, "a split has a ratio"
     lots = [
         replace(lot, quantity=share(lot.quantity, _quantity(entry), entry.split_for)) for lot in holding.lots

@@ -49,7 +49,7 @@ class LoadedHolding:
         for later, realized in self._later:
             if later.type is TransactionType.SPLIT:
                 raise InvalidInput(
-                    f"There is a split on {later.executed_at:%Y-%m-%d}: entries before it cannot be added.",
+                    f"There is a split on {later.executed_at.date()}: entries before it cannot be added.",
                     ("executedAt",),
                 )
             again = post(self._holding, later)

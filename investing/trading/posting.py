@@ -13,7 +13,7 @@ from uuid import UUID
 
 from db.sessions import Session
 from db.trading import writes
-from investing.rules.ledger import Entry, Posting, post_cash
+from investing.rules.ledger import Entry, Posting, check_fits, post_cash
 from investing.rules.refusals import InsufficientCash
 from investing.trading.holdings import load_holding
 
@@ -80,10 +80,11 @@ async def post_entry(
         posting = holding.post(entry)
     else:
         posting = post_cash(entry)
+    check_fits(posting.cash_delta, place.cash + posting.cash_delta)
     checked = posting.cash_delta < 0 and not (place.margin and may_owe)
     if checked:
-        _check_cash(place.cash, posting.cash_delta)
-    row = _row(place, entry, posting, instrument_id, notes, transfer_id)
+        check_cash(place.cash, posting.cash_delta)
+    row = transaction_row(place, entry, posting, instrument_id, notes, transfer_id)
     if fills is not None:
         row |= {"order_id": fills.order_id, "execution_id": fills.execution_id}
     await writes.insert_transaction(session, row)
@@ -96,7 +97,7 @@ async def post_entry(
     return posting
 
 
-def _row(
+def transaction_row(
     place: Place,
     entry: Entry,
     posting: Posting,
@@ -104,6 +105,7 @@ def _row(
     notes: str | None,
     transfer_id: UUID | None,
 ) -> dict[str, Any]:
+    """The row of `transactions` that a posted entry becomes."""
     return {
         **dataclasses.asdict(posting),
         "owner_id": place.owner_id,
@@ -131,7 +133,8 @@ async def _move_cash(session: Session, place: Place, delta: Decimal) -> None:
         await writes.add_portfolio_cash(session, place.owner_id, place.portfolio_id, delta)
 
 
-def _check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = None) -> None:
+def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = None) -> None:
+    """Raises InsufficientCash where the delta would leave less than nothing."""
     if available + delta < 0:
         when = f" on {on_date}" if on_date else ""
         raise InsufficientCash(
@@ -149,4 +152,4 @@ async def _check_later_cash(session: Session, place: Place, entry: Entry, delta:
         session, place.owner_id, place.account_id, place.portfolio_id, entry.executed_at
     )
     if lowest is not None:
-        _check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())
+        check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())

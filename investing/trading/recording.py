@@ -14,17 +14,15 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import entry_of
+from investing.rules.entries import check_notes, entry_of
 from investing.rules.refusals import (
     CurrencyMismatch,
-    InvalidInput,
+    Inactive,
     NotFound,
     PortfolioInactive,
     UnknownInstrument,
 )
 from investing.trading.posting import Place, post_entry
-
-LONGEST_NOTES = 2000
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,7 @@ async def record_transaction(actor: Actor, record: Record, idempotency_key: str)
     Raises InvalidInput, NotFound, PortfolioInactive, UnknownInstrument, CurrencyMismatch, InsufficientCash,
     InsufficientShares and IdempotencyMismatch.
     """
-    if record.notes is not None and len(record.notes) > LONGEST_NOTES:
-        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
+    check_notes(record.notes)
 
     async def effect(session: Session) -> UUID:
         return await _record(session, actor, record)
@@ -63,7 +60,9 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
     if not portfolio["is_active"]:
-        raise PortfolioInactive()
+        raise PortfolioInactive
+    if not portfolio["account_is_active"]:
+        raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
     instrument_id = None
     if record.symbol is not None:
         instrument_id = await _instrument_id(session, record.symbol, portfolio["currency"])

@@ -69,8 +69,10 @@ TOUCHED = (
 )
 
 GRANTS = (
-    "GRANT SELECT, INSERT, UPDATE ON users, logins, refresh_tokens, accounts, portfolios, positions, orders, "
+    "GRANT SELECT, INSERT, UPDATE ON users, refresh_tokens, accounts, portfolios, positions, orders, "
     "rebalance_history, alert_rules, alerts, deliveries, jobs, quotes TO graphfolio_app",
+    # No policy guards a login name, which has no owner: once given it leads to nobody else.
+    "GRANT SELECT, INSERT ON logins TO graphfolio_app",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys, idempotency_keys, lots, performance_history, "
     "watchlists, watchlist_items TO graphfolio_app",
     "GRANT DELETE ON alert_rules, jobs, refresh_tokens TO graphfolio_app",

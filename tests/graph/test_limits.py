@@ -89,7 +89,7 @@ class AccountConnection:
 
 @strawberry.type
 class User:
-    username: str = "ada"
+    username: str = "viewer"
 
     @strawberry.field
     def friend(self) -> "User":

@@ -38,7 +38,7 @@ def test_a_data_folder_of_another_major_version(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
-    (tmp_path / "postgres" / "letter.txt").write_text("Dear Ada")
+    (tmp_path / "postgres" / "letter.txt").write_text("Dear Somebody")
     before = listing(tmp_path)
     assert refusal(tmp_path) == (
         f"{tmp_path}/postgres is not a data folder of PostgreSQL; move it away, "

@@ -75,6 +75,10 @@ async def portfolio_id(actor: Actor) -> UUID:
     return id
 
 
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
 async def record(
     actor: Actor,
     portfolio_id: UUID,
@@ -95,11 +99,11 @@ async def record(
             portfolio_id=portfolio_id,
             type=type,
             symbol=None if cash else "ABC",
-            quantity=quantity and Decimal(quantity),
-            price=price and Decimal(price),
-            amount=amount and Decimal(amount),
+            quantity=_decimal(quantity),
+            price=_decimal(price),
+            amount=_decimal(amount),
             commission=Decimal(commission),
-            split_for=split_for and Decimal(split_for),
+            split_for=_decimal(split_for),
             executed_at=DAY + dt.timedelta(days=day),
             notes=None,
         ),

@@ -10,9 +10,9 @@ def test_an_account_and_its_cash(register: Callable[[], Api]) -> None:
     api = register()
     created = api.data(
         """mutation { createAccount(input: {name: "Savings", initialBalance: "100.50"}) {
-             account { id name broker accountType currency cashBalance initialBalance unallottedCash isActive
-                       marketValue totalValue owner { username }
-                       transactions { nodes { type amount cashDelta } } }
+             account { id name broker accountType currency cashBalance initialBalance unallottedCash
+                       isActive marketValue totalValue owner { username }
+                      transactions { nodes { type amount cashDelta } } }
              userErrors { code } } }"""
     )["createAccount"]
     account_id = created["account"].pop("id")

@@ -39,7 +39,7 @@ class TinyContext:
             self.expires_at = datetime.now(UTC) + timedelta(seconds=0.4)
         elif not self.token.startswith("good"):
             raise Unauthenticated("The token is not good.")
-        return "ada"
+        return "viewer"
 
     async def close(self) -> None:
         await asyncio.sleep(0)
@@ -76,7 +76,7 @@ class User:
 
     @strawberry.field
     def friend(self) -> "User":
-        return User(username="grace")
+        return User(username="friend")
 
 
 @strawberry.enum
@@ -185,7 +185,7 @@ class Mutation:
 
     @strawberry.mutation
     def refresh_token(self, input: RefreshTokenInput) -> AuthPayload:
-        return _logged_in("ada", int(input.refresh_token.split("-")[1]) + 1)
+        return _logged_in("viewer", int(input.refresh_token.split("-")[1]) + 1)
 
     @strawberry.mutation
     def logout(self, input: LogoutInput) -> LogoutPayload:

@@ -87,13 +87,13 @@ def test_a_browser_logs_in_and_runs_operations_with_no_other_host(served: Served
     expect(query).to_contain_text("query Tree($positions: Int = 50, $transactions: Int = 20)")
     expect(page.locator(".graphiql-editor-tool .CodeMirror-code").first).to_contain_text('"positions": 50')
 
-    page.fill("#username", "ada")
+    page.fill("#username", "viewer")
     page.fill("#password", "wrong")
     page.click("#log-in-button")
     expect(page.locator("#message")).to_have_text("Wrong password.")
     page.fill("#password", "secret")
     page.click("#log-in-button")
-    expect(page.locator("#logged-in")).to_contain_text("Logged in as ada")
+    expect(page.locator("#logged-in")).to_contain_text("Logged in as viewer")
     expect(page.locator("#message")).to_have_text("")
     expect(page.locator("#password")).to_have_value("")
 
@@ -111,7 +111,7 @@ def test_a_browser_logs_in_and_runs_operations_with_no_other_host(served: Served
             break
         page.wait_for_timeout(100)
     page.reload()
-    expect(page.locator("#viewer")).to_have_text("ada")
+    expect(page.locator("#viewer")).to_have_text("viewer")
     expect(query).to_contain_text("subscription { count(to: 3) }")
     page.click("#log-out-button")
     expect(page.locator("#log-in")).to_be_visible()
@@ -130,10 +130,10 @@ def test_the_page_refreshes_its_login_before_it_ends(served: Served, browser: Br
     page.clock.install()
     page.goto(served.url + "/graphiql")
     expect(page.locator(".graphiql-query-editor .CodeMirror-code")).to_contain_text("query Tree")
-    page.fill("#username", "ada")
+    page.fill("#username", "viewer")
     page.fill("#password", "secret")
     page.click("#log-in-button")
-    expect(page.locator("#viewer")).to_have_text("ada")
+    expect(page.locator("#viewer")).to_have_text("viewer")
     kept = "JSON.parse(sessionStorage.getItem('graphfolio.login')).accessToken"
     assert page.evaluate(kept) == "good-1"
     page.clock.fast_forward("08:50")
@@ -145,4 +145,4 @@ def test_the_page_refreshes_its_login_before_it_ends(served: Served, browser: Br
             break
         page.wait_for_timeout(20)
     assert page.evaluate(kept) == "good-2"
-    expect(page.locator("#viewer")).to_have_text("ada")
+    expect(page.locator("#viewer")).to_have_text("viewer")

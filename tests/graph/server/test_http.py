@@ -315,10 +315,10 @@ def test_coded_errors_reach_the_client_as_they_are(tiny: Served, caplog: pytest.
 def test_a_token_reaches_the_context(tiny: Served) -> None:
     query = "{ me { username } }"
     assert post(tiny, query, headers={"authorization": "Bearer good"}).json()["data"]["me"] == {
-        "username": "ada"
+        "username": "viewer"
     }
     assert post(tiny, query, headers={"authorization": "bearer  good"}).json()["data"]["me"] == {
-        "username": "ada"
+        "username": "viewer"
     }
     assert post(tiny, query).json()["data"] == {"me": None}
     bad = post(tiny, query, headers={"authorization": "Bearer bad"}).json()

@@ -88,7 +88,7 @@ async def test_each_operation_has_a_context_of_its_own_with_the_sockets_token(ti
             for id_ in ("1", "2"):
                 await subscribe(socket, id_, "{ me { username } client }")
                 data = (await receive(socket))["payload"]["data"]
-                assert data["me"] == {"username": "ada"}
+                assert data["me"] == {"username": "viewer"}
                 assert data["client"][2].endswith(f".{id_}")
                 await receive(socket)
     opened = tiny.opened[before:]

@@ -52,4 +52,4 @@ def name() -> str:
 @pytest.fixture
 async def user(door: Door, name: str, client: Client) -> LoggedIn:
     """Registered as `name` with the password `correct horse battery`."""
-    return await door.register(name, f"{name}@example.org", "correct horse battery", "Ada L.", client)
+    return await door.register(name, f"{name}@example.org", "correct horse battery", "A full name", client)

@@ -1,0 +1,1 @@
+"""Writing a whole demo user at once."""

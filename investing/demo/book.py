@@ -1,0 +1,126 @@
+"""A place of cash and shares in memory: the ledger's rules, with rows kept for later instead of written."""
+
+import datetime as dt
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from db.ids import from_stamp, uuid7
+from db.vocabulary import TransactionType
+from investing.demo.prices import Market
+from investing.rules.entries import entry_of
+from investing.rules.ledger import ZERO, Holding, Posting, post, post_cash
+from investing.rules.performance import EXTERNAL
+from investing.trading.posting import Place, check_cash, transaction_row
+
+
+class Ids:
+    """Ids of transactions that sort as they happened, also those of one instant."""
+
+    def __init__(self) -> None:
+        self._used: Counter[int] = Counter()
+
+    def next(self, at: dt.datetime) -> UUID:
+        """The next id of this instant. It has room for 4096 of them."""
+        milliseconds = int(at.timestamp()) * 1000
+        place = self._used[milliseconds]
+        self._used[milliseconds] += 1
+        assert place < 4096, "an id has 12 bits below the millisecond"
+        return from_stamp(milliseconds << 12 | place)
+
+
+class Book:
+    """One place, empty to begin with; `transactions` are rows in the order of the ledger."""
+
+    def __init__(self, place: Place, market: Market, ids: Ids, now: dt.datetime) -> None:
+        self.place = place
+        self.cash = ZERO
+        self.holdings: dict[str, Holding] = {}
+        self.transactions: list[dict[str, Any]] = []
+        self._market, self._ids, self._now = market, ids, now
+        self._flow = ZERO
+        self._opened: dict[UUID, tuple[str, dt.datetime]] = {}
+
+    def record(
+        self,
+        type: TransactionType,
+        at: dt.datetime,
+        *,
+        symbol: str | None = None,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        amount: Decimal | None = None,
+        commission: Decimal = ZERO,
+        split_for: Decimal | None = None,
+        transfer_id: UUID | None = None,
+        notes: str | None = None,
+    ) -> Posting:
+        """Posts an entry as real trading would. Raises what that raises."""
+        entry = entry_of(
+            self._ids.next(at),
+            type,
+            at,
+            self._now,
+            has_symbol=symbol is not None,
+            quantity=quantity,
+            price=price,
+            amount=amount,
+            commission=commission,
+            split_for=split_for,
+        )
+        if entry.of_shares and symbol is not None:
+            posting = post(self.holdings.setdefault(symbol, Holding()), entry)
+            if posting.quantity_delta > 0 and type is not TransactionType.SPLIT:
+                self._opened[entry.id] = symbol, at
+        else:
+            posting = post_cash(entry)
+        if posting.cash_delta < 0:
+            check_cash(self.cash, posting.cash_delta, at.date())
+        self.cash += posting.cash_delta
+        self._flow += posting.cash_delta if type in EXTERNAL else ZERO
+        instrument_id = None if symbol is None else self._market.ids[symbol]
+        self.transactions.append(
+            transaction_row(self.place, entry, posting, instrument_id, notes, transfer_id)
+        )
+        return posting
+
+    def take_flow(self) -> Decimal:
+        """What came in from outside, less what left, since this was last asked."""
+        flow, self._flow = self._flow, ZERO
+        return flow
+
+    def positions(self) -> list[dict[str, Any]]:
+        """The rows of `positions`, closed ones too."""
+        return [
+            {
+                **self._key(symbol),
+                "id": uuid7(),
+                "quantity": holding.quantity,
+                "cost_basis": holding.cost,
+                "realized_pnl": holding.realized_pnl,
+            }
+            for symbol, holding in self.holdings.items()
+        ]
+
+    def lots(self) -> list[dict[str, Any]]:
+        """The rows of `lots`, one for each purchase; nothing is left of those that are used up."""
+        left = {lot.transaction_id: lot for holding in self.holdings.values() for lot in holding.lots}
+        return [
+            {
+                **self._key(symbol),
+                "id": uuid7(),
+                "transaction_id": id,
+                "opened_at": opened_at,
+                "remaining_quantity": left[id].quantity if id in left else ZERO,
+                "remaining_cost": left[id].cost if id in left else ZERO,
+            }
+            for id, (symbol, opened_at) in self._opened.items()
+        ]
+
+    def _key(self, symbol: str) -> dict[str, Any]:
+        return {
+            "owner_id": self.place.owner_id,
+            "portfolio_id": self.place.portfolio_id,
+            "instrument_id": self._market.ids[symbol],
+        }

@@ -1,0 +1,57 @@
+"""The stored closes that the demo trades at, and the splits and dividends that they reveal."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from db.market.queries import fetch_closes, fetch_instruments_by_symbol
+from db.sessions import Sessions
+from investing.rules.corporate_actions import Bar, Dividend, Split, derive
+from investing.rules.refusals import UnknownInstrument
+
+Action = Split | Dividend
+
+
+@dataclass(frozen=True)
+class Market:
+    """By symbol: the instrument's id, its close of each day, and what took effect on a day."""
+
+    ids: Mapping[str, UUID]
+    closes: Mapping[str, Mapping[dt.date, Decimal]]
+    actions: Mapping[str, Mapping[dt.date, Sequence[Action]]]
+
+    def days(self, symbols: Sequence[str], start: dt.date, end: dt.date) -> list[dt.date]:
+        """The days on which any of the symbols has a price, in order."""
+        every = {date for symbol in symbols for date in self.closes[symbol]}
+        return sorted(date for date in every if start <= date <= end)
+
+
+async def read_market(sessions: Sessions, symbols: Sequence[str]) -> Market:
+    """The market of these symbols. Raises UnknownInstrument for one that is not stored."""
+    ids, closes, actions = {}, {}, {}
+    async with sessions.reading(None) as connection:
+        known = await fetch_instruments_by_symbol(connection, symbols)
+        for symbol in symbols:
+            if symbol not in known:
+                raise UnknownInstrument(f"There is no instrument {symbol}.", symbol=symbol)
+            ids[symbol] = known[symbol]["id"]
+            rows = await fetch_closes(connection, ids[symbol])
+            closes[symbol] = {row["date"]: Decimal(row["close"]) for row in rows}
+            # Nothing is booked on top of adjusted prices: it is in them already.
+            actions[symbol] = _actions(
+                [
+                    Bar(row["date"], closes[symbol][row["date"]], Decimal(row["adjusted_close"]))
+                    for row in rows
+                    if not row["prices_adjusted"] and row["adjusted_close"] is not None
+                ]
+            )
+    return Market(ids, closes, actions)
+
+
+def _actions(bars: Sequence[Bar]) -> dict[dt.date, list[Action]]:
+    found: dict[dt.date, list[Action]] = {}
+    for action in derive(bars):
+        found.setdefault(action.date, []).append(action)
+    return found

@@ -1,0 +1,194 @@
+"""The replay of an account's years: from its plan and the prices of each day to entries of the ledger."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
+from uuid import UUID
+
+from db.ids import uuid7
+from db.vocabulary import AccountType, RebalanceFrequency, TransactionType
+from investing.demo.book import Book, Ids
+from investing.demo.plan import AccountPlan, PortfolioPlan
+from investing.demo.policy import Trader
+from investing.demo.prices import Market
+from investing.rules.corporate_actions import Split
+from investing.rules.ledger import ZERO, Holding, trade_amount
+from investing.rules.market_hours import closing_time
+from investing.rules.performance import Day
+from investing.trading.posting import Place
+
+_CENTS = Decimal("0.01")
+_MONTHS_BETWEEN = {RebalanceFrequency.QUARTERLY: 3, RebalanceFrequency.YEARLY: 12}
+
+
+@dataclass(frozen=True)
+class TradingDay:
+    """A day of the market: the how manieth of its month, counted from 1, and whether it is the last one."""
+
+    date: dt.date
+    number: int
+    ends_month: bool
+
+    @property
+    def at(self) -> dt.datetime:
+        """Its close, when everything in the demo happens."""
+        return closing_time(self.date)
+
+
+def trading_days(dates: Sequence[dt.date]) -> Iterator[TradingDay]:
+    """The days of a calendar. Of its very last one nobody knows whether the month goes on."""
+    number = 0
+    previous = None
+    for date, following in pairwise([*dates, None]):
+        assert date is not None, "only what follows the last day is None"
+        number = 1 if previous is None or previous.month != date.month else number + 1
+        yield TradingDay(date, number, following is not None and following.month != date.month)
+        previous = date
+
+
+class PortfolioReplay:
+    """A portfolio under way. `days` are its daily values so far, from the first on which it had cash."""
+
+    def __init__(self, plan: PortfolioPlan, book: Book, market: Market, withheld: Decimal) -> None:
+        self.plan, self.book = plan, book
+        self.days: list[Day] = []
+        self._market, self._withheld = market, withheld
+        self._prices: dict[str, Decimal] = {}
+
+    def is_open_on(self, date: dt.date) -> bool:
+        return self.plan.start <= date <= self.plan.end
+
+    def open_day(self, day: TradingDay) -> None:
+        """Books the splits and dividends that take effect, for what was held before."""
+        for symbol, holding in self.book.holdings.items():
+            for action in self._market.actions[symbol].get(day.date, ()) if holding.quantity else ():
+                if isinstance(action, Split):
+                    new, old = Decimal(action.numerator), Decimal(action.denominator)
+                    self.book.record(
+                        TransactionType.SPLIT, day.at, symbol=symbol, quantity=new, split_for=old
+                    )
+                else:
+                    self._pay_dividend(symbol, holding, action.amount, day.at)
+
+    def _pay_dividend(self, symbol: str, holding: Holding, per_share: Decimal, at: dt.datetime) -> None:
+        amount = _cents(trade_amount(holding.quantity, per_share))
+        tax = _cents(amount * self._withheld)
+        if amount:
+            self.book.record(TransactionType.DIVIDEND, at, symbol=symbol, amount=amount)
+        if tax:
+            self.book.record(TransactionType.TAX, at, symbol=symbol, amount=tax, notes="Withholding tax")
+
+    def trade(self, day: TradingDay) -> None:
+        """Does what the plan has for this day of the month."""
+        trader = self._trader(day)
+        if day.number == 2:
+            trader.invest()
+        elif day.number == 3:
+            for symbol, date in self.plan.exits.items():
+                if date <= day.date:
+                    trader.sell_all(symbol)
+            if (day.date.month - 1) % _MONTHS_BETWEEN[self.plan.rebalance] == 0:
+                trader.rebalance()
+
+    def payout(self, day: TradingDay) -> Decimal:
+        """Raises what the plan lets out in December; zero at other times and in the first year."""
+        is_due = day.number == 4 and day.date.month == 12 and day.date.year > self.plan.start.year
+        return self._trader(day).raise_cash(self.plan.withdrawal) if is_due else ZERO
+
+    def close_day(self, day: TradingDay) -> None:
+        """Notes what the portfolio is worth at the close."""
+        flow = self.book.take_flow()
+        if not flow and not self.days:
+            return
+        held = {symbol: holding for symbol, holding in self.book.holdings.items() if holding.quantity}
+        for symbol in held:
+            self._prices[symbol] = self._market.closes[symbol].get(day.date) or self._prices[symbol]
+        worth = sum((trade_amount(held[symbol].quantity, self._prices[symbol]) for symbol in held), ZERO)
+        self.days.append(Day(day.date, self.book.cash, worth, flow, len(held)))
+
+    def _trader(self, day: TradingDay) -> Trader:
+        closes = self._market.closes
+        prices = {s: closes[s][day.date] for s in self.plan.weights if day.date in closes[s]}
+        exits = self.plan.exits
+        weights = {s: w for s, w in self.plan.weights.items() if s not in exits or day.date < exits[s]}
+        return Trader(self.book, weights, prices, self.plan.commission, day.at)
+
+
+class AccountReplay:
+    """An account under way: its unallotted cash and its portfolios, each with an id."""
+
+    def __init__(self, owner_id: UUID, plan: AccountPlan, market: Market, ids: Ids, now: dt.datetime) -> None:
+        self.id, self.plan, self._market = uuid7(), plan, market
+        margin = plan.account_type is AccountType.MARGIN
+
+        def book(portfolio_id: UUID | None) -> Book:
+            place = Place(owner_id, self.id, portfolio_id, plan.currency, ZERO, margin)
+            return Book(place, market, ids, now)
+
+        self.book = book(None)
+        self.portfolios = [
+            PortfolioReplay(portfolio, book(uuid7()), market, plan.withheld) for portfolio in plan.portfolios
+        ]
+
+    def run(self, report: Callable[[], None]) -> None:
+        """Lives through every day; `report` is called at the end of each."""
+        for day in trading_days(self.dates()):
+            self._live(day)
+            report()
+
+    def dates(self) -> list[dt.date]:
+        """The days that the account lives through."""
+        plans = self.plan.portfolios
+        symbols = [symbol for plan in plans for symbol in plan.weights]
+        return self._market.days(symbols, min(plan.start for plan in plans), max(plan.end for plan in plans))
+
+    def _live(self, day: TradingDay) -> None:
+        portfolios = [portfolio for portfolio in self.portfolios if portfolio.is_open_on(day.date)]
+        for portfolio in portfolios:
+            portfolio.open_day(day)
+        if day.number == 1:
+            self._fund(portfolios, day.at)
+        for portfolio in portfolios:
+            if day.number in (2, 3):
+                portfolio.trade(day)
+            self._withdraw(portfolio, portfolio.payout(day), day.at)
+        if day.ends_month:
+            self._settle(day)
+        for portfolio in portfolios:
+            portfolio.close_day(day)
+
+    def _fund(self, portfolios: Sequence[PortfolioReplay], at: dt.datetime) -> None:
+        if not self.book.transactions:
+            amount = self.plan.initial_balance
+            self.book.record(TransactionType.DEPOSIT, at, amount=amount, notes="Initial balance")
+        if portfolios:
+            total = sum((portfolio.plan.monthly for portfolio in portfolios), ZERO)
+            self.book.record(TransactionType.DEPOSIT, at, amount=total, notes="Monthly savings")
+        for portfolio in portfolios:
+            _transfer(self.book, portfolio.book, portfolio.plan.monthly, at)
+
+    def _withdraw(self, portfolio: PortfolioReplay, amount: Decimal, at: dt.datetime) -> None:
+        if amount:
+            _transfer(portfolio.book, self.book, amount, at)
+            self.book.record(TransactionType.WITHDRAWAL, at, amount=amount, notes="Yearly payout")
+
+    def _settle(self, day: TradingDay) -> None:
+        """Interest at the end of a quarter and the fee at the end of a year."""
+        interest = _cents(self.book.cash * self.plan.interest / 4)
+        if day.date.month % 3 == 0 and interest:
+            self.book.record(TransactionType.INTEREST, day.at, amount=interest)
+        if day.date.month == 12:
+            fee = self.plan.yearly_fee
+            self.book.record(TransactionType.FEE, day.at, amount=fee, notes="Account fee")
+
+
+def _transfer(source: Book, target: Book, amount: Decimal, at: dt.datetime) -> None:
+    transfer_id = uuid7()
+    source.record(TransactionType.TRANSFER_OUT, at, amount=amount, transfer_id=transfer_id)
+    target.record(TransactionType.TRANSFER_IN, at, amount=amount, transfer_id=transfer_id)
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(_CENTS, ROUND_HALF_UP)

@@ -1,0 +1,149 @@
+"""Setting up the demo: prices, the two users, and all that they ever did; once, or not at all.
+
+Each user is registered with a password that nobody learns. Everything else of theirs is one transaction,
+which also gives them the password to log in with and notes in their audit log that they are complete. A
+process that dies on the way leaves at most a user whom nobody can log in as, and the next start goes on.
+"""
+
+import asyncio
+import datetime as dt
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from uuid import UUID
+
+from db.auth.queries import user_id_of
+from db.demo.queries import fetch_actions
+from db.demo.writes import Tree, add_tree, analyze, lock_user, was_done
+from db.sessions import Session, Sessions, open_sessions
+from investing.audit import note
+from investing.auth.administration import replace_password
+from investing.auth.keys import KeyRing
+from investing.auth.passwords import Passwords
+from investing.auth.service import Door
+from investing.auth.tokens import AccessTokens
+from investing.auth.types import Client
+from investing.demo.plan import UserPlan
+from investing.demo.prices import read_market
+from investing.demo.tree import grow_tree
+from investing.demo.users import DEMO, OTHER
+from investing.market.loading import Progress, load_market_data
+from investing.rules import registration
+from investing.rules.refusals import NameTaken
+
+_CLIENT = Client(user_agent="graphfolio demo")
+_BEGUN, _BUILT = "user.registered", "demo.built"
+
+# None that look alike: the password is read from a terminal and typed somewhere else.
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True)
+class DemoOutcome:
+    """What came of it. The password of `demo` is known this once; None where everything was there."""
+
+    password: str | None
+    created: bool
+
+
+def set_up_demo(url: str, owner_url: str, password: str | None, report: Progress) -> DemoOutcome:
+    """Loads the bundled prices and makes the users `demo` and `other`, unless that has been done.
+
+    `url` is the server's database, `owner_url` the same for the owner of the tables. Raises WeakPassword or
+    InvalidInput for a password that could not be registered, NameTaken where somebody else has one of the two
+    names, and BundledDataError where the price data are missing. Runs event loops of its own.
+    """
+    if asyncio.run(_is_complete(url)):
+        return DemoOutcome(None, False)
+    chosen = registration.password(password or new_password())
+    load_market_data(owner_url, report)
+    created = asyncio.run(_build(url, owner_url, chosen, report))
+    return DemoOutcome(chosen if created else None, created)
+
+
+def new_password() -> str:
+    """Four groups of five letters and digits: 99 random bits."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(4))
+
+
+async def _is_complete(url: str) -> bool:
+    async with open_sessions(url, size=1) as sessions:
+        user_id = await user_id_of(sessions, DEMO.username)
+        return user_id is not None and await _is_built(sessions, user_id, DEMO)
+
+
+async def _build(url: str, owner_url: str, password: str, report: Progress) -> bool:
+    """Whether this call made the user `demo`, who comes last: with them everything is complete."""
+    created = False
+    with closing(Passwords(at_once=1)) as passwords:
+        for plan, chosen in ((OTHER, new_password()), (DEMO, password)):
+            # A connection for each: one keeps the plans of its foreign key checks, and those that are good
+            # for the few rows of the first user are slow for the many of the second.
+            async with open_sessions(url, size=1) as sessions:
+                created = await _Workshop(sessions, passwords, report).make(plan, chosen)
+    await analyze(owner_url)
+    return created
+
+
+class _Workshop:
+    """Makes users."""
+
+    def __init__(self, sessions: Sessions, passwords: Passwords, report: Progress) -> None:
+        self._sessions, self._passwords, self._report = sessions, passwords, report
+
+    async def make(self, plan: UserPlan, password: str) -> bool:
+        """Makes a user with this password, or finishes making them. Whether that was left to do."""
+        user_id = await user_id_of(self._sessions, plan.username) or await self._register(plan)
+        if await _is_built(self._sessions, user_id, plan):
+            return False
+        market = await read_market(self._sessions, plan.symbols)
+        now = dt.datetime.now(dt.UTC)
+        tree = grow_tree(user_id, plan, market, now, self._step(f"Replaying {plan.username}'s trades"))
+        password_hash = await self._passwords.hash(password)
+        async with self._sessions.begin(user_id) as session:
+            await lock_user(session, user_id)
+            # Looked at again: another process may have been faster.
+            if await was_done(session, user_id, _BUILT):
+                return False
+            await add_tree(session, tree, self._step(f"Storing {plan.username}'s trades"))
+            await _note_all(session, user_id, tree)
+            await replace_password(session, user_id, password_hash)
+        return True
+
+    async def _register(self, plan: UserPlan) -> UUID:
+        # The tokens of this login are thrown away unseen.
+        tokens = AccessTokens(KeyRing.generate(), "graphfolio demo", "nobody")
+        door = Door(self._sessions, tokens, self._passwords)
+        registered = await door.register(plan.username, plan.email, new_password(), plan.full_name, _CLIENT)
+        return registered.user_id
+
+    def _step(self, name: str) -> Callable[[int, int], None]:
+        return lambda done, total: self._report(name, done, total)
+
+
+async def _is_built(sessions: Sessions, user_id: UUID, plan: UserPlan) -> bool:
+    """Whether the user is complete. Raises NameTaken where it was not the demo that registered them."""
+    agent = _CLIENT.user_agent or ""
+    actions = await fetch_actions(sessions, user_id, agent, [_BEGUN, _BUILT])
+    if _BEGUN not in actions:
+        raise NameTaken(
+            f"Somebody has registered as {plan.username}: the demo needs that name, or a database of its own."
+        )
+    return _BUILT in actions
+
+
+async def _note_all(session: Session, user_id: UUID, tree: Tree) -> None:
+    """What the services would have noted, and last that it is all there."""
+    noted: Sequence[tuple[str, str, list[dict[str, object]]]] = (
+        ("account.created", "Account", tree.accounts),
+        ("portfolio.created", "Portfolio", tree.portfolios),
+        ("watchlist.created", "Watchlist", tree.watchlists),
+    )
+    for action, entity_type, rows in noted:
+        for row in rows:
+            id = row["id"]
+            assert isinstance(id, UUID)
+            await note(session, user_id, _CLIENT, action, entity_type, id, name=row["name"])
+    count = len(tree.transactions)
+    await note(session, user_id, _CLIENT, _BUILT, "User", user_id, transactions=count)

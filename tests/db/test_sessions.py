@@ -1,0 +1,99 @@
+"""Connections: whose they are, that they come back after the server's restart, and that none leaks."""
+
+import asyncio
+import uuid
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from db.sessions import Sessions, open_sessions
+from tests.conftest import Postgres, execute
+
+VIEWER = "SELECT current_setting('app.user_id', true)"
+
+
+async def end_all(postgres: Postgres, database_name: str) -> None:
+    """Ends every connection of the server's role, as a restart would."""
+    await execute(
+        postgres.superuser_url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        f"WHERE datname = '{database_name}' AND application_name = 'graphfolio'",
+    )
+
+
+async def test_a_connection_acts_for_one_viewer_at_a_time(app_url: str) -> None:
+    one, other = uuid.uuid4(), uuid.uuid4()
+    async with open_sessions(app_url, size=1) as sessions:
+        for viewer in (one, other, None, one, one):
+            async with sessions.reading(viewer) as connection:
+                assert await connection.fetchval(VIEWER) == str(viewer or "")
+                assert await connection.fetchval("SELECT current_user") == "graphfolio_app"
+        async with sessions.begin(other) as session:
+            assert (await session.execute(text(VIEWER))).scalar_one() == str(other)
+        async with sessions.begin(None) as session:
+            assert (await session.execute(text(VIEWER))).scalar_one() == ""
+
+
+async def test_an_exception_undoes_the_transaction(sessions: Sessions) -> None:
+    user = uuid.uuid4()
+    insert = text("INSERT INTO users (id, username, email, password_hash) VALUES (:id, 'a', 'a', '')")
+
+    async def insert_and_fail() -> None:
+        async with sessions.begin(user) as session:
+            await session.execute(insert, {"id": user})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await insert_and_fail()
+    async with sessions.reading(user) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM users") == 0
+    async with sessions.begin(user) as session:
+        await session.execute(insert, {"id": user})
+    async with sessions.reading(user) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM users") == 1
+
+
+async def test_both_doors_work_after_a_restart_of_the_server(
+    sessions: Sessions, postgres: Postgres, database_name: str
+) -> None:
+    user = uuid.uuid4()
+    for _ in range(3):
+        async with sessions.reading(user) as connection:
+            assert await connection.fetchval(VIEWER) == str(user)
+        async with sessions.begin(user) as session:
+            assert (await session.execute(text(VIEWER))).scalar_one() == str(user)
+        await end_all(postgres, database_name)
+        await asyncio.sleep(0.1)
+
+
+async def test_a_cancelled_operation_leaves_no_viewer_and_no_transaction(
+    app_url: str, superuser_url: str
+) -> None:
+    one, other = uuid.uuid4(), uuid.uuid4()
+    async with open_sessions(app_url, size=2) as sessions:
+
+        async def read(viewer: uuid.UUID) -> None:
+            async with sessions.reading(viewer) as connection:
+                await connection.fetchval("SELECT pg_sleep(0.05)")
+
+        async def write(viewer: uuid.UUID) -> None:
+            async with sessions.begin(viewer) as session:
+                await session.execute(text("SELECT pg_sleep(0.05)"))
+
+        for delay in range(20):
+            tasks = [asyncio.create_task(work(one)) for work in (read, write) for _ in range(2)]
+            await asyncio.sleep(delay / 400)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            async with sessions.reading(other) as connection:
+                assert await connection.fetchval(VIEWER) == str(other)
+        await asyncio.sleep(0.3)
+        connection = await asyncpg.connect(superuser_url)
+        idle_in_transaction = await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'graphfolio' "
+            "AND state LIKE 'idle in transaction%' AND datname = current_database()"
+        )
+        await connection.close()
+        assert idle_in_transaction == 0

@@ -1,0 +1,150 @@
+"""Row-level security when the code forgets: every query with its ownership filter taken out."""
+
+import contextlib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+import db
+from db.account.queries import fetch_user_summary
+from db.auth.queries import lock_link
+from db.pages import Listing, Page, fetch_by_ids, fetch_counts, fetch_pages
+from db.sessions import Sessions
+from investing.auth.refresh_tokens import read_refresh_token
+from tests.graph.ownership.conftest import World
+
+MODULES = [
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(db.__path__, "db.")
+    if found.name.endswith((".queries", ".listings"))
+]
+LISTINGS = [
+    (f"{module.__name__}.{name}", listing)
+    for module in MODULES
+    for name, listing in sorted(vars(module).items())
+    if isinstance(listing, Listing)
+]
+OWNED_LISTINGS = [pytest.param(listing, id=name) for name, listing in LISTINGS if listing.owner is not None]
+WITHOUT_AN_OWNER = {"db.market.queries.INSTRUMENTS", "db.market.queries.PRICE_BARS", "db.auth.listings.USERS"}
+"""The market's, which everybody sees, and the users, whom the database alone tells apart."""
+
+FUNCTIONS = [
+    pytest.param(function, id=f"{m.__name__}.{name}")
+    for m in MODULES
+    for name, function in inspect.getmembers(m, inspect.iscoroutinefunction)
+    if function.__module__ == m.__name__ and "owner_id" in inspect.signature(function).parameters
+]
+AT_THE_DOOR = {"credentials", "fetch_actions", "user_id_of", "viewer"}
+"""They run before anybody is known, each on behalf of the one user whom it is asked about."""
+
+PAGE = Page(limit=100)
+
+
+def forgetful(listing: Listing) -> Listing:
+    """The listing without its filter: the owner is compared with itself.
+
+    So `$1` stays bound for the columns that name it, and names the holder there.
+    """
+    return replace(listing, owner="$1::uuid")
+
+
+def test_every_listing_has_an_owner() -> None:
+    """Or is one of the three that have none."""
+    assert {name for name, listing in LISTINGS if listing.owner is None} == WITHOUT_AN_OWNER
+
+
+def test_every_query_names_an_owner() -> None:
+    """Or is of the market, or runs at the door."""
+    functions = {
+        name
+        for m in MODULES
+        for name, function in inspect.getmembers(m, inspect.iscoroutinefunction)
+        if function.__module__ == m.__name__ and "owner_id" not in inspect.signature(function).parameters
+    }
+    assert functions == {"fetch_closes", "fetch_instruments_by_symbol", *AT_THE_DOOR}
+
+
+async def _keys(url: str, listing: Listing, owner_id: UUID) -> tuple[list[UUID], list[UUID]]:
+    """The ids of the owner's rows, and their parents, as the superuser sees them."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch(
+            f"SELECT {listing.id} AS id, {listing.parent} AS parent FROM {listing.source} "
+            f"WHERE {listing.owner} = $1",
+            owner_id,
+        )
+    finally:
+        await connection.close()
+    return [row["id"] for row in rows], list({row["parent"] for row in rows if row["parent"] is not None})
+
+
+@pytest.mark.parametrize("listing", OWNED_LISTINGS)
+async def test_a_listing_without_its_filter(
+    world: World, sessions: Sessions, superuser_url: str, listing: Listing
+) -> None:
+    """The database shows the stranger nothing of the holder's: no page, no row by its id, no count."""
+    holder, stranger = world.holder.owner_id, world.stranger.owner_id
+    ids, parents = await _keys(superuser_url, listing, holder)
+    _, strangers = await _keys(superuser_url, listing, stranger)
+    assert ids
+    assert parents
+    assert strangers
+    broken = [forgetful(listing)]
+    if "$1" not in listing.columns + listing.source:
+        broken.append(replace(listing, owner=None))
+    for without in broken:
+        async with sessions.reading(stranger) as connection:
+            found = await fetch_by_ids(connection, without, holder, ids)
+            counts = await fetch_counts(connection, without, holder, [*parents, *strangers], PAGE)
+            pages = await fetch_pages(connection, without, holder, [*parents, *strangers], PAGE)
+        assert found == {}
+        assert not any(counts[parent] for parent in parents)
+        assert not any(pages[parent].rows for parent in parents)
+        # The filter is really out: asked with the holder's id, each is shown their own rows.
+        assert all(pages[parent].rows for parent in strangers)
+        async with sessions.reading(holder) as connection:
+            assert set(await fetch_by_ids(connection, without, holder, ids)) == set(ids)
+
+
+ARGUMENTS: dict[str, str] = {"account_ids": "accounts", "portfolio_ids": "portfolios"}
+"""What else the queries take, by the table whose ids they are."""
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+async def test_a_query_for_another_owner(
+    world: World, sessions: Sessions, superuser_url: str, function: Callable[..., Any]
+) -> None:
+    """Called on the stranger's behalf with the holder's id as the owner's, a query finds nothing."""
+    if function is lock_link:
+        shown = read_refresh_token(world.holder.refresh_token)
+        assert shown is not None
+        async with sessions.begin(world.stranger.owner_id) as session:
+            assert await lock_link(session, shown.owner_id, shown.token_hash) is None
+        async with sessions.begin(world.holder.owner_id) as session:
+            assert await lock_link(session, shown.owner_id, shown.token_hash) is not None
+        return
+    arguments: dict[str, Any] = {"owner_id": world.holder.owner_id}
+    parameters = set(inspect.signature(function).parameters) - {"connection", "owner_id"}
+    admin = await asyncpg.connect(superuser_url)
+    try:
+        for name in parameters:
+            ids = await admin.fetch(
+                f"SELECT id FROM {ARGUMENTS[name]} WHERE owner_id = $1", world.holder.owner_id
+            )
+            arguments[name] = [row["id"] for row in ids]
+    finally:
+        await admin.close()
+    # A viewer without a row in users is not foreseen there, and the holder has none that the stranger sees.
+    surprise = pytest.raises(AssertionError, match="a viewer has a row in users")
+    async with sessions.reading(world.stranger.owner_id) as connection:
+        with surprise if function is fetch_user_summary else contextlib.nullcontext():
+            assert not await function(connection, **arguments)
+    async with sessions.reading(world.holder.owner_id) as connection:
+        assert await function(connection, **arguments)

@@ -1,0 +1,160 @@
+"""Portfolios over the API: opening, changing setting by setting, archiving."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.graph.conftest import Api
+from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, record, refused
+from tests.graph.stored import Stored
+
+SETTINGS = """portfolio { name strategy riskTolerance maxPositionSize autoRebalance rebalanceFrequency
+  driftBand symbols targetWeights isActive cashBalance currency }"""
+
+
+@pytest.fixture(scope="module")
+def api(register: Callable[[], Api], stored: Stored) -> Api:
+    stored.instrument("AAPL", "10")
+    stored.instrument("IBM", "20")
+    return register()
+
+
+@pytest.fixture(scope="module")
+def account_id(api: Api) -> str:
+    return open_account(api, initialBalance="100", currency="EUR")
+
+
+def change(api: Api, id: str, **input: Any) -> Any:
+    """The payload of updatePortfolio."""
+    return mutate(api, "updatePortfolio", SETTINGS, id=id, **input)
+
+
+def test_opening(api: Api, account_id: str) -> None:
+    given: dict[str, Any] = {
+        "accountId": account_id,
+        "name": " Growth ",
+        "strategy": "CUSTOM",
+        "initialCash": "60.5",
+    }
+    given |= {"symbols": ["IBM", "AAPL"], "targetWeights": {"AAPL": "0.6", "IBM": "0.4"}, "driftBand": "0.05"}
+    created = mutate(api, "createPortfolio", SETTINGS, **given)
+    assert created == {
+        "portfolio": {
+            "name": "Growth",
+            "strategy": "CUSTOM",
+            "riskTolerance": "0.5",
+            "maxPositionSize": "1",
+            "autoRebalance": False,
+            "rebalanceFrequency": "MONTHLY",
+            "driftBand": "0.05",
+            "symbols": ["IBM", "AAPL"],
+            "targetWeights": {"AAPL": "0.6", "IBM": "0.4"},
+            "isActive": True,
+            "cashBalance": "60.5",
+            "currency": "EUR",
+        },
+        "userErrors": [],
+    }
+    assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["code"] == "NAME_TAKEN"
+    query = "query($id: ID!) { node(id: $id) { ... on Account { unallottedCash cashBalance } } }"
+    assert api.data(query, id=account_id)["node"] == {"unallottedCash": "39.5", "cashBalance": "100"}
+    error = refused(mutate(api, "createPortfolio", SETTINGS, **given | {"name": "More"}))
+    assert (error["field"], error["shortfall"]) == (["input", "initialCash"], "21")
+    assert api.data(query, id=account_id)["node"] == {"unallottedCash": "39.5", "cashBalance": "100"}
+
+
+def test_changing_setting_by_setting(api: Api, account_id: str) -> None:
+    id = open_portfolio(api, account_id, "Changing", driftBand="0.1", symbols=["AAPL"])
+    before = change(api, id)["portfolio"]
+    assert change(api, id, driftBand=None)["portfolio"] == before | {"driftBand": None}
+    before = change(api, id, symbols=None, riskTolerance="0")["portfolio"]
+    assert (before["symbols"], before["riskTolerance"], before["name"]) == (None, "0", "Changing")
+    for name in (
+        "name",
+        "strategy",
+        "riskTolerance",
+        "maxPositionSize",
+        "autoRebalance",
+        "rebalanceFrequency",
+    ):
+        error = refused(change(api, id, **{name: None}))
+        assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", name])
+    assert refused(change(api, id, strategy="CUSTOM"))["field"] == ["input", "targetWeights"]
+    custom = change(api, id, strategy="CUSTOM", targetWeights={"AAPL": "1"})["portfolio"]
+    assert custom == before | {"strategy": "CUSTOM", "targetWeights": {"AAPL": "1"}}
+    # Nothing but CUSTOM in the row, and nothing to change: still an answer.
+    assert change(api, id) == {"portfolio": custom, "userErrors": []}
+    assert change(api, id, strategy="MIN_CVAR")["portfolio"] == before | {"strategy": "MIN_CVAR"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("riskTolerance", "1.1"),
+        ("riskTolerance", "-0.1"),
+        ("maxPositionSize", "0"),
+        ("driftBand", "0"),
+        ("driftBand", "1.0000000001"),
+        ("initialCash", "-1"),
+        ("symbols", ["AAPL", "AAPL"]),
+        ("symbols", ["AAPL", "NONE"]),
+        ("symbols", [f"S{n}" for n in range(501)]),
+        ("targetWeights", {"AAPL": "1"}),
+    ],
+)
+def test_settings_that_are_refused(api: Api, account_id: str, setting: str, value: Any) -> None:
+    given = {"accountId": account_id, "name": "Refused", "strategy": "EQUAL_WEIGHT", setting: value}
+    error = refused(mutate(api, "createPortfolio", SETTINGS, **given))
+    assert error["field"] == ["input", setting]
+    assert error["code"] in ("INVALID_INPUT", "UNKNOWN_INSTRUMENT")
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {},
+        [],
+        "AAPL",
+        1,
+        {"AAPL": 0.5},
+        {"AAPL": "-0.1"},
+        {"AAPL": "1.1"},
+        {"AAPL": "NaN"},
+        {"AAPL": "0.6", "IBM": "0.4000000001"},
+        {"NONE": "0.5"},
+        {"AAPL": {"IBM": "1"}},
+    ],
+    ids=repr,
+)
+def test_target_weights_that_are_refused(api: Api, account_id: str, weights: Any) -> None:
+    given = {"accountId": account_id, "name": "Custom", "strategy": "CUSTOM", "targetWeights": weights}
+    assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["field"] == ["input", "targetWeights"]
+
+
+def test_archiving(api: Api, account_id: str) -> None:
+    id = open_portfolio(api, account_id, "Archived")
+    one = "mutation($id: ID!) { %s(id: $id) { %s { isActive } userErrors { code } } }"
+    archived = api.data(one % ("archivePortfolio", "portfolio"), id=id)["archivePortfolio"]
+    assert archived == {"portfolio": {"isActive": False}, "userErrors": []}
+    assert writes(api, account_id, id) == ["INACTIVE"] * 3
+    api.data(one % ("restorePortfolio", "portfolio"), id=id)
+    assert writes(api, account_id, id) == [None] * 3
+    assert api.data(one % ("archiveAccount", "account"), id=account_id)["archiveAccount"]["userErrors"] == []
+    assert writes(api, account_id, id) == ["INACTIVE"] * 3
+    given = {"accountId": account_id, "name": "Late", "strategy": "EQUAL_WEIGHT"}
+    assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["code"] == "INACTIVE"
+    assert refused(cash(api, "withdraw", account_id, "1"))["code"] == "INACTIVE"
+    api.data(one % ("restoreAccount", "account"), id=account_id)
+    assert writes(api, account_id, id) == [None] * 3
+
+
+def writes(api: Api, account_id: str, id: str) -> list[str | None]:
+    """The codes that every kind of write to the portfolio is refused with."""
+    moved = {"accountId": account_id, "toPortfolioId": id, "amount": "1", "idempotencyKey": key()}
+    payloads = [
+        cash(api, "deposit", account_id, "1", portfolioId=id),
+        record(api, id, "INTEREST", "2024-05-01", amount="1"),
+        mutate(api, "transferCash", "transaction { id }", **moved),
+    ]
+    return [payload["userErrors"][0]["code"] if payload["userErrors"] else None for payload in payloads]

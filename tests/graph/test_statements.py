@@ -1,0 +1,155 @@
+"""How many statements a tree costs: as many as it is deep, however wide it is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from db import sessions
+from tests.graph.conftest import Api
+from tests.graph.stored import Stored, row_id
+
+TREE = (Path(__file__).parent.parent.parent / "graph" / "graphiql" / "tree.graphql").read_text()
+SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE", "FFF"]
+
+
+class Counter:
+    """What the server has really sent, but for what each connection asks once.
+
+    That is the viewer being set, and the driver's question what an array is.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def note(self, record: asyncpg.connection.LoggedQuery) -> None:
+        """Takes one statement down."""
+        if "set_config" not in record.query and "typeinfo_tree" not in record.query:
+            self.sent.append(record.query)
+
+    @contextmanager
+    def counting(self) -> Iterator[list[str]]:
+        """The statements of the block."""
+        self.sent.clear()
+        yield self.sent
+
+
+@pytest.fixture(scope="module", autouse=True)
+def counter() -> Iterator[Counter]:
+    """Hooked into asyncpg's own log of queries, on every connection that the server's pool opens."""
+    counter = Counter()
+
+    class Logged(sessions.ViewerConnection):
+        async def act_for(self, *viewer: str) -> None:
+            # Not before: a connection's own set-up is none of a tree's statements.
+            self.add_query_logger(counter.note)
+            await super().act_for(*viewer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "ViewerConnection", Logged)
+        yield counter
+
+
+@pytest.fixture(scope="module")
+def narrow(counter: Counter, stored: Stored, register: Callable[[], Api]) -> Api:
+    return _planted(stored, register(), 1, 1, SYMBOLS[:1], 1)
+
+
+@pytest.fixture(scope="module")
+def wide(counter: Counter, stored: Stored, register: Callable[[], Api]) -> Api:
+    return _planted(stored, register(), 5, 4, SYMBOLS, 30)
+
+
+def _planted(
+    stored: Stored, api: Api, accounts: int, portfolios: int, symbols: list[str], entries: int
+) -> Api:
+    for symbol in SYMBOLS:
+        stored.instrument(symbol, "12.5")
+    assert api.user_id is not None
+    stored.tree(row_id(api.user_id), accounts, portfolios, symbols, entries)
+    return api
+
+
+def _statements(counter: Counter, api: Api, query: str, **variables: Any) -> int:
+    with counter.counting() as sent:
+        api.data(query, **variables)
+    return len(sent)
+
+
+# Who asks, the summary; accounts and what they are worth; portfolios, theirs and their cash weight;
+# positions with their weights; transactions.
+OF_THE_TREE = 10
+
+
+def test_the_tree(counter: Counter, narrow: Api, wide: Api) -> None:
+    assert _statements(counter, narrow, TREE) == OF_THE_TREE
+    assert _statements(counter, wide, TREE) == OF_THE_TREE
+    portfolios = [
+        portfolio
+        for account in wide.data(TREE)["me"]["accounts"]["nodes"]
+        for portfolio in account["portfolios"]["nodes"]
+    ]
+    assert len(portfolios) == 20
+    assert {len(portfolio["positions"]["nodes"]) for portfolio in portfolios} == {6}
+    assert {len(portfolio["transactions"]["nodes"]) for portfolio in portfolios} == {20}
+
+
+EVERYTHING = """query {
+  me { accounts { totalCount edges { cursor node { id owner { id } } }
+    nodes { marketValue totalValue transactions(first: 3) { totalCount nodes { id account { name } } }
+      portfolios { totalCount pageInfo { endCursor } edges { node { id } }
+        nodes { cashWeight positionCount unpricedPositionCount costBasis account { name }
+          orders { totalCount nodes { id } } rebalances { totalCount nodes { id } }
+          performanceHistory { totalCount nodes { id } }
+          transactions(last: 5) { totalCount edges { node { id portfolio { name } account { name } } } }
+          positions { totalCount edges { cursor node { weight portfolio { name }
+            instrument { name lastPrice
+              priceHistory(last: 3) { totalCount nodes { close } } } } } } } } } } } }"""
+
+
+def test_everything_below_a_user(counter: Counter, narrow: Api, wide: Api) -> None:
+    of_the_narrow = _statements(counter, narrow, EVERYTHING)
+    assert _statements(counter, wide, EVERYTHING) == of_the_narrow == 26
+
+
+def test_aliases_with_other_arguments_cost_one_statement_each(
+    counter: Counter, narrow: Api, wide: Api
+) -> None:
+    with_arguments = "{ me { accounts { nodes { portfolios { nodes { %s } } } } } }"
+    one = with_arguments % "a: transactions(first: 3) { nodes { id } }"
+    same = (
+        with_arguments
+        % "a: transactions(first: 3) { nodes { id } } b: transactions(first: 3) { nodes { id } }"
+    )
+    two = (
+        with_arguments
+        % "a: transactions(first: 3) { nodes { id } } b: transactions(last: 2) { nodes { id } }"
+    )
+    for api in (narrow, wide):
+        assert [_statements(counter, api, query) for query in (one, same, two)] == [4, 4, 5]
+
+
+def test_nodes_by_id(counter: Counter, wide: Api) -> None:
+    found = wide.data(
+        "{ me { accounts { nodes { id portfolios { nodes { id positions { nodes { id } } } } } } } }"
+    )
+    accounts = found["me"]["accounts"]["nodes"]
+    ids = [account["id"] for account in accounts]
+    ids += [portfolio["id"] for account in accounts for portfolio in account["portfolios"]["nodes"]]
+    ids += [
+        position["id"]
+        for account in accounts
+        for portfolio in account["portfolios"]["nodes"]
+        for position in portfolio["positions"]["nodes"]
+    ]
+    assert len(ids) == 5 + 20 + 120
+    query = """query($ids: [ID!]!) { nodes(ids: $ids) {
+        id ... on Portfolio { totalValue } ... on Position { weight } } }"""
+    assert [node["id"] for node in wide.data(query, ids=ids)["nodes"]] == ids
+    # The viewer, three types, and two figures, whatever the number of ids.
+    assert _statements(counter, wide, query, ids=ids) == 6
+    assert _statements(counter, wide, query, ids=[ids[0], ids[5], ids[25]]) == 6
+    assert _statements(counter, wide, "query($id: ID!) { node(id: $id) { id } }", id=ids[0]) == 2
