@@ -46,19 +46,19 @@ ORDERS_OF_REBALANCE = replace(ORDERS_OF_PORTFOLIO, parent="t.rebalance_id")
 _VERSIONS = f"""
 SELECT id, version, {IS_OPEN} OR updated_at > clock_timestamp() - interval '2 minutes' AS is_live
 FROM orders
-WHERE owner_id = $1 AND ($2::uuid IS NULL OR portfolio_id = $2)
+WHERE owner_id = $1 AND ($2::uuid[] IS NULL OR portfolio_id = ANY($2))
       AND ({IS_OPEN} OR updated_at > clock_timestamp() - interval '2 minutes' OR id = ANY($3::uuid[]))
 ORDER BY id
 """
 
 
 async def fetch_order_versions(
-    connection: Connection, owner_id: UUID, portfolio_id: UUID | None, followed: Sequence[UUID]
+    connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID] | None, order_ids: Sequence[UUID]
 ) -> Sequence[Row]:
-    """`id` and `version` of the orders that are open, that changed lately, or that are followed.
+    """`id` and `version` of the orders that are open, that changed lately, or that are named.
 
-    Lately is two minutes, longer than any transaction lasts, so that one which commits late is still seen; an
-    order that is followed is seen however long nobody looked. `is_live` is false for one that needs to be
-    followed no more.
+    Of all portfolios where none are given. Lately is two minutes, longer than any transaction lasts, so that
+    one which commits late is still seen; who follows an order names it, and so sees it however long nobody
+    looked. `is_live` is false for one that needs to be followed no more.
     """
-    return await connection.fetch(_VERSIONS, owner_id, portfolio_id, followed)
+    return await connection.fetch(_VERSIONS, owner_id, portfolio_ids, order_ids)

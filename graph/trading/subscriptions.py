@@ -25,7 +25,8 @@ _PortfolioId = Annotated[
 
 async def _versions(info: Info, portfolio_id: UUID | None, known: Sequence[UUID]) -> Sequence[Row]:
     async with info.context.reading() as connection:
-        return await fetch_order_versions(connection, info.context.viewer_id, portfolio_id, known)
+        only = None if portfolio_id is None else [portfolio_id]
+        return await fetch_order_versions(connection, info.context.viewer_id, only, known)
 
 
 @strawberry.type

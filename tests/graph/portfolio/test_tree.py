@@ -76,7 +76,8 @@ def test_weights_and_cash_add_up_to_one(api: Api) -> None:
         "CCC": f"{round(Decimal('0.0008641969') / total, 10):f}",
     }
     query = """query($id: ID!) { node(id: $id) { ... on Portfolio {
-        cashWeight unpricedPositionCount positionCount costBasis positions(first: 2) { nodes { weight } } } } }"""
+        cashWeight unpricedPositionCount positionCount costBasis
+        positions(first: 2) { nodes { weight } } } } }"""
     node = api.data(query, id=found["id"])["node"]
     assert sum(map(Decimal, weights.values())) + Decimal(node["cashWeight"]) == 1
     assert (node["unpricedPositionCount"], node["positionCount"], node["costBasis"]) == (1, 4, "93")
