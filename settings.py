@@ -1,5 +1,6 @@
 """Every setting, each with a default that is safe. Set by environment variable or in a file `.env`."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -44,9 +45,37 @@ class Settings(BaseSettings):
     )
     operation_timeout_seconds: float = Field(30, gt=0, description="How long one operation may take.")
     passwords_at_once: int = Field(2, ge=1, le=64, description="Passwords hashed at once: 64 MiB each.")
+    paper_commission_per_order: Decimal = Field(
+        Decimal(0), ge=0, lt=10**6, description="What the paper broker takes for each order."
+    )
+    paper_commission_per_share: Decimal = Field(
+        Decimal(0), ge=0, lt=10**6, description="What the paper broker takes for each share."
+    )
+    paper_slippage: Decimal = Field(
+        Decimal(0),
+        ge=0,
+        lt=1,
+        description="By how much the paper broker's price is worse than the quote, as a fraction.",
+    )
+    paper_shares_per_tick: Decimal | None = Field(
+        None,
+        gt=0,
+        description="How many shares of an order one tick fills at the paper broker; all if empty.",
+    )
+    quote_max_age_hours: Decimal | None = Field(
+        None, gt=0, lt=10**6, description="How old a quote a MARKET order may trust; any age if empty."
+    )
+    broker_timeout_seconds: float = Field(
+        5, gt=0, le=60, description="How long a broker has for an answer; after that it is looked up."
+    )
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."
     )
+
+    @field_validator("paper_shares_per_tick", "quote_max_age_hours", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("allowed_origins", mode="before")
     @classmethod

@@ -7,7 +7,8 @@ from db.base import Base
 from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
 from db.portfolio.models import Lot, PerformanceSnapshot, Portfolio, Position
 from db.rebalancing.models import Job, Rebalance
-from db.trading.models import Order, Transaction
+from db.trading.models import Order, OrderWork, Transaction
+from db.trading.paper_models import PaperExecution, PaperOrder
 
 __all__ = [
     "Account",
@@ -23,6 +24,9 @@ __all__ = [
     "Login",
     "Lot",
     "Order",
+    "OrderWork",
+    "PaperExecution",
+    "PaperOrder",
     "PerformanceSnapshot",
     "Portfolio",
     "Position",

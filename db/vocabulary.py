@@ -116,6 +116,15 @@ class OrderStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class BrokerOrderStatus(StrEnum):
+    """Where an order stands with its broker; whether anything is filled, its executions tell."""
+
+    OPEN = "OPEN"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+
+
 class TimeInForce(StrEnum):
     """How long an order stays open."""
 

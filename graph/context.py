@@ -14,6 +14,7 @@ from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
 from investing.auth.service import Door
 from investing.auth.types import Client, NotLoggedIn, Viewer
+from investing.trading.desk import Desk
 
 if TYPE_CHECKING:
     from graph.loaders import Loader
@@ -27,6 +28,7 @@ class Services:
 
     sessions: Sessions
     door: Door
+    desk: Desk
 
 
 class Context:
@@ -35,6 +37,7 @@ class Context:
     def __init__(self, services: Services, token: str | None, client: http.Client) -> None:
         self.sessions = services.sessions
         self.door = services.door
+        self.desk = services.desk
         self.client = Client(client.ip_address, client.user_agent)
         self._token = token
         self._viewer: Viewer | None = None
@@ -55,6 +58,15 @@ class Context:
         """Goes on as the user who has just logged in."""
         self._token, self._viewer = token, None
         self.forget()
+
+    async def look_again(self) -> None:
+        """Before each event of a stream: who asks is checked anew, and nothing read before is remembered.
+
+        Raises Unauthenticated once the login has ended or its user is shut out.
+        """
+        self._viewer = None
+        self.forget()
+        await self.viewer()
 
     @property
     def viewer_id(self) -> UUID:

@@ -12,11 +12,12 @@ from strawberry.types import Info as AnyInfo
 
 from graph.account.loaders import AccountById
 from graph.context import Context
-from graph.errors import Forbidden
+from graph.errors import BadUserInput, Forbidden
 from graph.ids import id_of
 from graph.loaders import ById
 from graph.market.loaders import WatchlistById
 from graph.portfolio.loaders import PortfolioById
+from graph.trading.loaders import OrderById
 
 PUBLIC_FIELDS = frozenset({"Mutation.register", "Mutation.login", "Mutation.refreshToken", "Mutation.logout"})
 """Root fields that need no login: they are the door."""
@@ -71,6 +72,10 @@ class Owns(BasePermission):
         id = id_of(self.type_name, value)
         return id is not None and await info.context.loader(self.loader).load(id) is not None
 
+    def on_unauthorized(self) -> None:
+        """Where there is no payload for a NotFound: a field, or a stream, that answers with an error."""
+        raise BadUserInput(f"There is no such {self.type_name.lower()}.")
+
 
 class OwnsAccount(Owns):
     """An account of the viewer's."""
@@ -84,6 +89,13 @@ class OwnsPortfolio(Owns):
 
     type_name = "Portfolio"
     loader = PortfolioById
+
+
+class OwnsOrder(Owns):
+    """An order of the viewer's."""
+
+    type_name = "Order"
+    loader = OrderById
 
 
 class OwnsWatchlist(Owns):

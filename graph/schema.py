@@ -14,6 +14,8 @@ from graph.market.queries import MarketQuery
 from graph.portfolio.mutations import PortfolioMutation
 from graph.scalars import SCALARS
 from graph.trading.mutations import TradingMutation
+from graph.trading.orders import OrderMutation
+from graph.trading.subscriptions import TradingSubscription
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -22,7 +24,14 @@ class Query(AuthQuery, MarketQuery):
 
 
 @strawberry.type(description="Everything that can be done. Mutations of one document run one after another.")
-class Mutation(AuthMutation, AccountMutation, PortfolioMutation, TradingMutation, MarketMutation):
+class Mutation(
+    AuthMutation, AccountMutation, PortfolioMutation, TradingMutation, OrderMutation, MarketMutation
+):
+    pass
+
+
+@strawberry.type(description="Everything that can be followed as it happens.")
+class Subscription(TradingSubscription):
     pass
 
 
@@ -31,6 +40,7 @@ def build_schema() -> strawberry.Schema:
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[*user_errors.USER_ERRORS.values(), Alert, AlertRule, ApiKey, AuditEntry],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

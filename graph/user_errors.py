@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import strawberry
 
+from graph.vocabulary import Broker, OrderStatus
 from investing.rules import refusals
 from investing.rules.refusals import Refusal
 
@@ -51,8 +52,13 @@ class InvalidRefreshToken(UserError):
     pass
 
 
-@strawberry.type(description="The account or the portfolio is archived.")
+@strawberry.type(description="The account is archived.")
 class Inactive(UserError):
+    pass
+
+
+@strawberry.type(description="The portfolio is archived.")
+class PortfolioInactive(UserError):
     pass
 
 
@@ -90,6 +96,45 @@ class IdempotencyMismatch(UserError):
     pass
 
 
+@strawberry.type(description="The instrument has no price, which a MARKET order needs.")
+class NoPrice(UserError):
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+
+
+@strawberry.type(description="The price is older than a MARKET order may trust.")
+class StalePrice(UserError):
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+    price_as_of: dt.datetime | None = strawberry.field(description="When the price was made.")
+    oldest: dt.datetime | None = strawberry.field(description="From when on a price would have done.")
+
+
+@strawberry.type(description="The position would be larger than the portfolio's maxPositionSize.")
+class PositionTooLarge(UserError):
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+    weight: Decimal | None = strawberry.field(
+        description="The weight that it would have; null where the portfolio is worth nothing."
+    )
+    max_position_size: Decimal = strawberry.field(description="The largest weight that it may have.")
+    largest_value: Decimal = strawberry.field(
+        description="The most that the position may be worth, in the portfolio's currency."
+    )
+
+
+@strawberry.type(description="The order has ended already.")
+class OrderNotOpen(UserError):
+    status: OrderStatus = strawberry.field(description="How it ended.")
+
+
+@strawberry.type(description="The broker refused the order.")
+class OrderRejected(UserError):
+    broker_code: str = strawberry.field(description="The broker's own word for why.")
+
+
+@strawberry.type(description="The account's broker is not connected, or does not answer.")
+class BrokerUnavailable(UserError):
+    broker: Broker = strawberry.field(description="The account's broker.")
+
+
 USER_ERRORS: dict[type[Refusal], type[UserError]] = {
     refusals.InvalidInput: InvalidInput,
     refusals.NotFound: NotFound,
@@ -99,11 +144,18 @@ USER_ERRORS: dict[type[Refusal], type[UserError]] = {
     refusals.WrongCredentials: WrongCredentials,
     refusals.InvalidRefreshToken: InvalidRefreshToken,
     refusals.Inactive: Inactive,
+    refusals.PortfolioInactive: PortfolioInactive,
     refusals.UnknownInstrument: UnknownInstrument,
     refusals.CurrencyMismatch: CurrencyMismatch,
     refusals.InsufficientCash: InsufficientCash,
     refusals.InsufficientShares: InsufficientShares,
     refusals.IdempotencyMismatch: IdempotencyMismatch,
+    refusals.NoPrice: NoPrice,
+    refusals.StalePrice: StalePrice,
+    refusals.PositionTooLarge: PositionTooLarge,
+    refusals.OrderNotOpen: OrderNotOpen,
+    refusals.OrderRejected: OrderRejected,
+    refusals.BrokerUnavailable: BrokerUnavailable,
 }
 
 

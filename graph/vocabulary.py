@@ -17,6 +17,7 @@ from db.vocabulary import (
     RebalanceStatus,
     RebalanceTrigger,
     Strategy,
+    TimeInForce,
     TransactionType,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "RebalanceStatus",
     "RebalanceTrigger",
     "Strategy",
+    "TimeInForce",
     "TransactionType",
 ]
 
@@ -142,6 +144,12 @@ _publish(
     REJECTED="Ended by the broker or by a rule.",
     EXPIRED="Ended by its time in force.",
     UNKNOWN="The broker's answer is not known yet.",
+)
+_publish(
+    TimeInForce,
+    "How long an order stays open.",
+    DAY="Until the next close of the market.",
+    GTC="Until it is filled or cancelled.",
 )
 _publish(
     AlertSeverity,

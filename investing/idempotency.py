@@ -44,7 +44,7 @@ async def once(
                 id = await effect(session)
         except Refusal as refusal:
             refused = refusal
-            await idempotency.keep(session, owner_id, key_id, {"refused": _dump(refusal)})
+            await idempotency.keep(session, owner_id, key_id, {"refused": dump(refusal)})
         else:
             await idempotency.keep(session, owner_id, key_id, {"id": str(id)})
     # Raised outside the block, which would otherwise undo the note of the refusal.
@@ -67,15 +67,17 @@ def _again(kept: Mapping[Any, Any], field: str, digest: bytes) -> UUID:
             ("idempotencyKey",),
         )
     if (refused := kept["outcome"].get("refused")) is not None:
-        raise _load(refused)
+        raise load(refused)
     return UUID(kept["outcome"]["id"])
 
 
-def _dump(refusal: Refusal) -> dict[str, Any]:
+def dump(refusal: Refusal) -> dict[str, Any]:
+    """A refusal as JSON, with its kind and its facts."""
     kind = type(refusal)
     return {"kind": kind.__name__, "facts": TypeAdapter(kind).dump_python(refusal, mode="json")}
 
 
-def _load(kept: dict[str, Any]) -> Refusal:
+def load(kept: Mapping[str, Any]) -> Refusal:
+    """The refusal that `dump` made this JSON of."""
     kind: type[Refusal] = getattr(refusals, kept["kind"])
     return TypeAdapter(kind).validate_python(kept["facts"])

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Portfolio(Owned, Updated, Base):
-    """A part of an account that is invested by one strategy. `cash_balance` is the sum of its cash deltas."""
+    """A part of an account that is invested by one strategy. `cash_balance` is the sum of its cash deltas.
+
+    `reserved_cash` is what of it the open orders may still spend, so that no two can spend the same.
+    """
 
     __tablename__ = "portfolios"
     __table_args__ = (
@@ -30,6 +33,8 @@ class Portfolio(Owned, Updated, Base):
         one_of("rebalance_frequency", RebalanceFrequency),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint("margin OR cash_balance >= 0", name="cash_not_negative"),
+        CheckConstraint("reserved_cash >= 0", name="reserved_not_negative"),
+        CheckConstraint("margin OR cash_balance >= reserved_cash", name="reserved_is_there"),
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),
         CheckConstraint("risk_tolerance BETWEEN 0 AND 1", name="risk_tolerance"),
         CheckConstraint("max_position_size > 0 AND max_position_size <= 1", name="max_position_size"),
@@ -50,6 +55,7 @@ class Portfolio(Owned, Updated, Base):
     symbols: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     target_weights: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     cash_balance: Mapped[Money] = mapped_column(default=Decimal(0))
+    reserved_cash: Mapped[Money] = mapped_column(server_default=text("0"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
 
     account: Mapped[Account] = relationship(lazy="raise", viewonly=True, back_populates="portfolios")
@@ -57,13 +63,18 @@ class Portfolio(Owned, Updated, Base):
 
 
 class Position(Owned, Updated, Base):
-    """What a portfolio holds of one instrument, at average cost; kept when closed, with its realised gain."""
+    """What a portfolio holds of one instrument, at average cost; kept when closed, with its realised gain.
+
+    `reserved_quantity` is what of it the open sales may still take.
+    """
 
     __tablename__ = "positions"
     __table_args__ = (
         of_owner("portfolio_id", "portfolios"),
         UniqueConstraint("owner_id", "portfolio_id", "instrument_id"),
         CheckConstraint("quantity >= 0", name="quantity_not_negative"),
+        CheckConstraint("reserved_quantity >= 0", name="reserved_not_negative"),
+        CheckConstraint("quantity >= reserved_quantity", name="reserved_is_there"),
         CheckConstraint("cost_basis >= 0 AND (quantity > 0 OR cost_basis = 0)", name="cost_basis"),
     )
 
@@ -72,6 +83,7 @@ class Position(Owned, Updated, Base):
     quantity: Mapped[Money]
     cost_basis: Mapped[Money]
     realized_pnl: Mapped[Money] = mapped_column(default=Decimal(0))
+    reserved_quantity: Mapped[Money] = mapped_column(server_default=text("0"))
 
 
 class Lot(Owned, Updated, Base):

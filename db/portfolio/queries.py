@@ -11,6 +11,7 @@ PORTFOLIOS = Listing(
     name="portfolios",
     columns="""t.id, t.account_id, t.name, t.currency, t.strategy, t.risk_tolerance, t.max_position_size,
         t.auto_rebalance, t.rebalance_frequency, t.drift_band, t.symbols, t.target_weights, t.cash_balance,
+        t.reserved_cash, t.cash_balance - t.reserved_cash AS available_cash,
         t.is_active, t.created_at""",
     source="portfolios t",
     order=(Key("id", "t.id", UUID),),
@@ -22,7 +23,7 @@ PORTFOLIOS = Listing(
 POSITIONS = Listing(
     name="positions",
     columns="""t.id, t.portfolio_id, t.instrument_id, i.symbol, i.asset_class, i.currency, t.quantity,
-        t.cost_basis, t.realized_pnl, q.price AS current_price, q.as_of AS price_as_of,
+        t.reserved_quantity, t.cost_basis, t.realized_pnl, q.price AS current_price, q.as_of AS price_as_of,
         CASE WHEN t.quantity > 0 THEN round(t.cost_basis / t.quantity, 10) ELSE 0 END AS average_cost,
         round(t.quantity * q.price, 10) AS market_value,
         round(t.quantity * q.price, 10) - t.cost_basis AS unrealized_pnl,

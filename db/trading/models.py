@@ -2,17 +2,26 @@
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Created, Money, Owned, Updated, of_owner, one_of
-from db.vocabulary import OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
+from db.vocabulary import Broker, OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
+
+IS_OPEN = "status IN ('PENDING', 'ACCEPTED', 'PARTIALLY_FILLED', 'UNKNOWN')"
+"""Orders that may still trade, in SQL; `investing.rules.orders.OPEN` says the same."""
 
 
 class Order(Owned, Updated, Base):
-    """A wish to trade, and what became of it."""
+    """A wish to trade, and what became of it.
+
+    `version` grows by one with each change. `reserved_cash` is what it may still spend while it is open;
+    a sale holds its remaining quantity back. The rejection's facts are a refusal, as idempotency keeps them.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -21,12 +30,18 @@ class Order(Owned, Updated, Base):
         UniqueConstraint("owner_id", "client_order_id"),
         Index(None, "owner_id", "portfolio_id", "submitted_at", "id"),
         Index(None, "owner_id", "rebalance_id"),
+        Index(None, "owner_id", "updated_at"),
+        Index("ix_orders_open", "owner_id", "portfolio_id", postgresql_where=text(IS_OPEN)),
         one_of("side", OrderSide),
         one_of("type", OrderType),
         one_of("status", OrderStatus),
         one_of("time_in_force", TimeInForce),
         CheckConstraint("quantity > 0 AND filled_quantity BETWEEN 0 AND quantity", name="quantity"),
         CheckConstraint("(type = 'LIMIT') = (limit_price IS NOT NULL)", name="limit_price"),
+        CheckConstraint("notional > 0", name="notional"),
+        CheckConstraint("version > 0", name="version"),
+        CheckConstraint(f"reserved_cash >= 0 AND (reserved_cash = 0 OR {IS_OPEN})", name="reserved_cash"),
+        one_of("broker", Broker),
     )
 
     portfolio_id: Mapped[UUID]
@@ -41,8 +56,32 @@ class Order(Owned, Updated, Base):
     filled_quantity: Mapped[Money] = mapped_column(default=Decimal(0))
     limit_price: Mapped[Money | None]
     average_fill_price: Mapped[Money | None]
+    notional: Mapped[Money | None]
+    worst_price: Mapped[Money | None]
+    reserved_cash: Mapped[Money] = mapped_column(server_default=text("0"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     rejection_reason: Mapped[str | None]
+    rejection_code: Mapped[str | None]
+    rejection_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    broker: Mapped[str] = mapped_column(server_default=text("'PAPER'"))
+    broker_order_id: Mapped[str | None]
+    expires_at: Mapped[dt.datetime | None]
     submitted_at: Mapped[Created]
+
+
+class OrderWork(Base):
+    """An open order that somebody has to look after, whoever owns it: which one, and when.
+
+    Without an owner's policy on purpose: the desk looks for work before it knows whose it is, and then acts
+    as that owner. It says nothing but that there is an open order.
+    """
+
+    __tablename__ = "order_work"
+    __table_args__ = (of_owner("order_id", "orders"), Index(None, "due_at"), Index(None, "order_id"))
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    due_at: Mapped[dt.datetime]
 
 
 class Transaction(Owned, Base):
@@ -65,6 +104,7 @@ class Transaction(Owned, Base):
         of_owner("order_id", "orders"),
         of_owner("reverses_id", "transactions"),
         UniqueConstraint("owner_id", "reverses_id"),
+        UniqueConstraint("owner_id", "execution_id"),
         Index(None, "owner_id", "account_id", "executed_at", "id"),
         Index(None, "owner_id", "portfolio_id", "executed_at", "id"),
         Index(
@@ -83,6 +123,7 @@ class Transaction(Owned, Base):
     portfolio_id: Mapped[UUID | None]
     instrument_id: Mapped[UUID | None] = mapped_column(ForeignKey("instruments.id"))
     order_id: Mapped[UUID | None]
+    execution_id: Mapped[str | None]
     reverses_id: Mapped[UUID | None]
     transfer_id: Mapped[UUID | None]
     type: Mapped[str]

@@ -1,10 +1,13 @@
 """Reading orders and transactions."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from db.pages import Key, Listing
+from db.sessions import Connection, Row
+from db.trading.models import IS_OPEN
 
 TRANSACTIONS_OF_ACCOUNT = Listing(
     name="transactions",
@@ -26,7 +29,9 @@ TRANSACTIONS_OF_ORDER = replace(TRANSACTIONS_OF_ACCOUNT, parent="t.order_id")
 ORDERS_OF_PORTFOLIO = Listing(
     name="orders",
     columns="""t.id, t.portfolio_id, t.side, t.type, t.status, i.symbol, t.quantity, t.filled_quantity,
-        t.limit_price, t.average_fill_price, t.submitted_at, t.updated_at, t.rejection_reason""",
+        t.quantity - t.filled_quantity AS remaining_quantity, t.notional, t.time_in_force, t.expires_at,
+        t.limit_price, t.average_fill_price, t.reserved_cash, t.submitted_at, t.updated_at, t.version,
+        t.rejection_reason, t.rejection_code, t.rejection_facts""",
     source="orders t JOIN instruments i ON i.id = t.instrument_id",
     order=(
         Key("submitted_at", "t.submitted_at", dt.datetime.fromisoformat),
@@ -37,3 +42,23 @@ ORDERS_OF_PORTFOLIO = Listing(
     filters={"status": "t.status = {}"},
 )
 ORDERS_OF_REBALANCE = replace(ORDERS_OF_PORTFOLIO, parent="t.rebalance_id")
+
+_VERSIONS = f"""
+SELECT id, version, {IS_OPEN} OR updated_at > clock_timestamp() - interval '2 minutes' AS is_live
+FROM orders
+WHERE owner_id = $1 AND ($2::uuid[] IS NULL OR portfolio_id = ANY($2))
+      AND ({IS_OPEN} OR updated_at > clock_timestamp() - interval '2 minutes' OR id = ANY($3::uuid[]))
+ORDER BY id
+"""
+
+
+async def fetch_order_versions(
+    connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID] | None, order_ids: Sequence[UUID]
+) -> Sequence[Row]:
+    """`id` and `version` of the orders that are open, that changed lately, or that are named.
+
+    Of all portfolios where none are given. Lately is two minutes, longer than any transaction lasts, so that
+    one which commits late is still seen; who follows an order names it, and so sees it however long nobody
+    looked. `is_live` is false for one that needs to be followed no more.
+    """
+    return await connection.fetch(_VERSIONS, owner_id, portfolio_ids, order_ids)

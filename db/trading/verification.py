@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.sessions import Connection, Sessions
+from db.trading.models import IS_OPEN
 
 # Divisions are carried to 60 places, so that the rounding to ten is the only one.
 _REPLAY = """
@@ -148,6 +149,30 @@ _CHECKS = (
     FULL JOIN (SELECT transaction_id, gain FROM replay WHERE kind = 'sale') r ON r.transaction_id = t.id
     WHERE t.owner_id = $1 AND t.realized_pnl IS DISTINCT FROM r.gain
     """,
+    f"""
+    SELECT 'reserved cash of portfolio', p.id, p.reserved_cash, coalesce(sum(o.reserved_cash), 0)
+    FROM portfolios p
+    LEFT JOIN orders o ON o.owner_id = p.owner_id AND o.portfolio_id = p.id AND {IS_OPEN}
+    WHERE p.owner_id = $1
+    GROUP BY p.owner_id, p.id HAVING p.reserved_cash <> coalesce(sum(o.reserved_cash), 0)
+    """,
+    f"""
+    WITH wanted AS (
+        SELECT portfolio_id, instrument_id, sum(quantity - filled_quantity) AS quantity
+        FROM orders WHERE owner_id = $1 AND side = 'SELL' AND {IS_OPEN} GROUP BY 1, 2
+    ), stored AS (
+        SELECT id, portfolio_id, instrument_id, reserved_quantity FROM positions WHERE owner_id = $1
+    )
+    SELECT 'reserved quantity of position', coalesce(s.id, instrument_id), s.reserved_quantity, w.quantity
+    FROM stored s FULL JOIN wanted w USING (portfolio_id, instrument_id)
+    WHERE coalesce(s.reserved_quantity, 0) <> coalesce(w.quantity, 0)
+    """,
+    """
+    SELECT 'filled quantity of order', o.id, o.filled_quantity, coalesce(sum(t.quantity), 0)
+    FROM orders o LEFT JOIN transactions t ON t.owner_id = o.owner_id AND t.order_id = o.id
+    WHERE o.owner_id = $1
+    GROUP BY o.owner_id, o.id HAVING o.filled_quantity <> coalesce(sum(t.quantity), 0)
+    """,
 )
 
 
@@ -186,7 +211,7 @@ async def _verify(connection: Connection, owner_id: UUID, differences: list[str]
         for check in _CHECKS:
             for what, id, stored, recomputed in await connection.fetch(check, owner_id):
                 differences.append(
-                    f"user {owner_id}: {what} {id} is {stored or 0}, its transactions make it "
+                    f"user {owner_id}: {what} {id} is {stored or 0}, its transactions and orders make it "
                     f"{recomputed or 0}"
                 )
         count: int = await connection.fetchval(

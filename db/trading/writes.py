@@ -36,6 +36,7 @@ async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UU
         Portfolio.currency,
         Portfolio.margin,
         Portfolio.cash_balance,
+        Portfolio.reserved_cash,
         Portfolio.is_active,
         account.scalar_subquery().label("account_is_active"),
     ).where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
@@ -52,7 +53,13 @@ async def find_position(
     session: AsyncSession, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID
 ) -> RowMapping | None:
     """The position, whose portfolio the caller has locked."""
-    statement = select(Position.id, Position.quantity, Position.cost_basis, Position.realized_pnl)
+    statement = select(
+        Position.id,
+        Position.quantity,
+        Position.reserved_quantity,
+        Position.cost_basis,
+        Position.realized_pnl,
+    )
     found = await session.execute(
         statement.where(
             Position.owner_id == owner_id,

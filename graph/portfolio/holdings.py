@@ -29,6 +29,7 @@ class Position(Node):
     asset_class: AssetClass = strawberry.field(description="What kind of thing the instrument is.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
     quantity: Decimal = strawberry.field(description="How many shares are held.")
+    reserved_quantity: Decimal = strawberry.field(description="How many of them open sales hold back.")
     average_cost: Decimal = strawberry.field(description="The cost basis of one share, 0 once closed.")
     cost_basis: Decimal = strawberry.field(description="What the shares cost, buying fees included.")
     realized_pnl: Decimal = strawberry.field(description="What sales gained over their average cost.")
@@ -52,6 +53,7 @@ class Position(Node):
             asset_class=AssetClass(row["asset_class"]),
             currency=row["currency"],
             quantity=row["quantity"],
+            reserved_quantity=row["reserved_quantity"],
             average_cost=row["average_cost"],
             cost_basis=row["cost_basis"],
             realized_pnl=row["realized_pnl"],

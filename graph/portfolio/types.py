@@ -69,6 +69,8 @@ class Portfolio(Node):
     is_active: bool = strawberry.field(description="False once it is archived.")
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
     cash_balance: Decimal = strawberry.field(description="Its cash.")
+    reserved_cash: Decimal = strawberry.field(description="What of its cash open orders hold back.")
+    available_cash: Decimal = strawberry.field(description="Its cash less what open orders hold back.")
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -89,6 +91,8 @@ class Portfolio(Node):
             is_active=row["is_active"],
             created_at=row["created_at"],
             cash_balance=row["cash_balance"],
+            reserved_cash=row["reserved_cash"],
+            available_cash=row["available_cash"],
         )
 
     async def _summary(self, info: Info) -> Any:

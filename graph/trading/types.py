@@ -22,7 +22,7 @@ from graph.trading.loaders import (
     TransactionCountByOrder,
     TransactionsByOrder,
 )
-from graph.vocabulary import OrderSide, OrderStatus, OrderType, TransactionType
+from graph.vocabulary import OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
 
 if TYPE_CHECKING:
     from graph.account.types import Account
@@ -47,7 +47,20 @@ class Order(Node):
     )
     submitted_at: dt.datetime = strawberry.field(description="When it was placed.")
     updated_at: dt.datetime = strawberry.field(description="When it last changed.")
-    rejection_reason: str | None = strawberry.field(description="Why it was rejected.")
+    notional: Decimal | None = strawberry.field(
+        description="The cash that was to be traded, where that was given in place of a quantity."
+    )
+    remaining_quantity: Decimal = strawberry.field(
+        description="How many shares are not traded, and will not be once it has ended."
+    )
+    time_in_force: TimeInForce = strawberry.field(description="How long it stays open.")
+    expires_at: dt.datetime | None = strawberry.field(
+        description="When it ends by itself; null for a GTC order."
+    )
+    reserved_cash: Decimal = strawberry.field(description="The cash that it holds back while it is open.")
+    version: int = strawberry.field(description="Grows by one with each change, from 1.")
+    rejection_code: str | None = strawberry.field(description="Why it was rejected, for programs.")
+    rejection_reason: str | None = strawberry.field(description="Why it was rejected, for people.")
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -65,6 +78,13 @@ class Order(Node):
             average_fill_price=row["average_fill_price"],
             submitted_at=row["submitted_at"],
             updated_at=row["updated_at"],
+            notional=row["notional"],
+            remaining_quantity=row["remaining_quantity"],
+            time_in_force=TimeInForce(row["time_in_force"]),
+            expires_at=row["expires_at"],
+            reserved_cash=row["reserved_cash"],
+            version=row["version"],
+            rejection_code=row["rejection_code"],
             rejection_reason=row["rejection_reason"],
         )
 

@@ -16,7 +16,7 @@ from investing.audit import note
 from investing.idempotency import once
 from investing.rules.entries import check_notes, entry_of
 from investing.rules.names import checked_name
-from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound
+from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.trading.posting import Place, post_entry
 
 
@@ -94,7 +94,7 @@ async def move_cash(
 ) -> UUID:
     """DEPOSIT or WITHDRAWAL, to or from a portfolio or the account's unallotted cash. The transaction's id.
 
-    Raises InvalidInput, NotFound, Inactive, InsufficientCash and IdempotencyMismatch.
+    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
     """
     check_notes(notes)
 
@@ -127,7 +127,7 @@ async def _move(
         if portfolio is None or portfolio["account_id"] != account_id:
             raise NotFound("The account has no such portfolio.", ("portfolioId",))
         if not portfolio["is_active"]:
-            raise Inactive("The portfolio is archived: restore it first.", ("portfolioId",))
+            raise PortfolioInactive
         place = Place.of_portfolio(owner_id, portfolio)
     now = dt.datetime.now(dt.UTC)
     entry = entry_of(uuid7(), type, now, now, has_symbol=False, amount=amount)

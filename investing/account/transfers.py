@@ -12,7 +12,7 @@ from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
 from investing.rules.entries import check_notes, entry_of
-from investing.rules.refusals import Inactive, InvalidInput, NotFound, Refusal
+from investing.rules.refusals import Inactive, InvalidInput, NotFound, PortfolioInactive, Refusal
 from investing.trading.posting import Place, post_entry
 
 
@@ -52,7 +52,7 @@ async def transfer_cash(
 ) -> UUID:
     """Moves cash inside an account; None is the account's unallotted cash. The incoming transaction's id.
 
-    Raises InvalidInput, NotFound, Inactive, InsufficientCash and IdempotencyMismatch.
+    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
     """
     if from_portfolio_id == to_portfolio_id:
         raise InvalidInput("Cash is moved from one place to another.", ("toPortfolioId",))
@@ -97,5 +97,5 @@ async def _place(
     if portfolio is None or portfolio["account_id"] != account_id:
         raise NotFound("The account has no such portfolio.", field)
     if not portfolio["is_active"]:
-        raise Inactive("The portfolio is archived: restore it first.", field)
+        raise PortfolioInactive(field=field)
     return Place.of_portfolio(owner_id, portfolio)

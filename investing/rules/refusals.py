@@ -85,9 +85,18 @@ class InvalidRefreshToken(Refusal):
 
 @dataclass(eq=False)
 class Inactive(Refusal):
-    """The account or portfolio is archived."""
+    """The account is archived."""
 
     code = "INACTIVE"
+
+
+@dataclass(eq=False)
+class PortfolioInactive(Refusal):
+    """The portfolio is archived."""
+
+    code = "PORTFOLIO_INACTIVE"
+    message: str = "The portfolio is archived: restore it first."
+    field: tuple[str, ...] = ("portfolioId",)
 
 
 @dataclass(eq=False)
@@ -142,3 +151,60 @@ class IdempotencyMismatch(Refusal):
     """The key was used before, for something else."""
 
     code = "IDEMPOTENCY_MISMATCH"
+
+
+@dataclass(eq=False)
+class NoPrice(Refusal):
+    """The instrument has no quote, which a MARKET order needs."""
+
+    code = "NO_PRICE"
+    symbol: str = ""
+
+
+@dataclass(eq=False)
+class StalePrice(Refusal):
+    """The quote is older than a MARKET order may trust; `oldest` is what would do now."""
+
+    code = "STALE_PRICE"
+    symbol: str = ""
+    price_as_of: dt.datetime | None = None
+    oldest: dt.datetime | None = None
+
+
+@dataclass(eq=False)
+class PositionTooLarge(Refusal):
+    """A buy would make the position larger than the portfolio's maxPositionSize.
+
+    `weight` is what it would have, None where the portfolio is worth nothing; `largest_value` is the most
+    that the position may be worth.
+    """
+
+    code = "POSITION_TOO_LARGE"
+    symbol: str = ""
+    weight: Decimal | None = None
+    max_position_size: Decimal = Decimal(0)
+    largest_value: Decimal = Decimal(0)
+
+
+@dataclass(eq=False)
+class OrderNotOpen(Refusal):
+    """The order has ended, so that there is nothing to cancel; `status` says how."""
+
+    code = "ORDER_NOT_OPEN"
+    status: str = ""
+
+
+@dataclass(eq=False)
+class OrderRejected(Refusal):
+    """The broker said no; `broker_code` is its own word for why."""
+
+    code = "ORDER_REJECTED"
+    broker_code: str = ""
+
+
+@dataclass(eq=False)
+class BrokerUnavailable(Refusal):
+    """The account's broker is not connected, or does not answer."""
+
+    code = "BROKER_UNAVAILABLE"
+    broker: str = ""

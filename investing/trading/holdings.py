@@ -11,7 +11,9 @@ from db.sessions import Session
 from db.trading import writes
 from db.vocabulary import TransactionType
 from investing.rules.ledger import ZERO, Entry, Holding, Lot, Posting, post
-from investing.rules.refusals import InvalidInput
+from investing.rules.refusals import InsufficientShares, InvalidInput
+
+_OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
 
 HoldingKey = tuple[UUID, UUID, UUID]
 """Owner, portfolio and instrument."""
@@ -26,8 +28,10 @@ class LoadedHolding:
         holding: Holding,
         stored_lots: Mapping[UUID, Lot],
         later: list[tuple[Entry, Decimal | None]],
+        reserved: Decimal = ZERO,
     ) -> None:
         self._key = key
+        self._reserved = reserved
         self._holding = holding
         self._stored_lots = stored_lots
         self._later = later
@@ -36,8 +40,11 @@ class LoadedHolding:
     def post(self, entry: Entry) -> Posting:
         """Posts the entry, and again all that came after it.
 
-        Raises InsufficientShares, with the day, where that leaves too few shares for a later sale.
+        Raises InsufficientShares, with the day, where that leaves too few shares for a later sale, and where
+        it would take shares that open orders have reserved.
         """
+        if entry.type in _OUT and not self._later and self._reserved:
+            self._check_reserved(entry, entry.quantity or ZERO, self._holding.quantity)
         posting = post(self._holding, entry)
         for later, realized in self._later:
             if later.type is TransactionType.SPLIT:
@@ -48,7 +55,21 @@ class LoadedHolding:
             again = post(self._holding, later)
             if again.realized_pnl is not None and again.realized_pnl != realized:
                 self._gains[later.id] = again.realized_pnl
+        if posting.quantity_delta < 0:
+            held = self._holding.quantity - posting.quantity_delta
+            self._check_reserved(entry, -posting.quantity_delta, held)
         return posting
+
+    def _check_reserved(self, entry: Entry, out: Decimal, held: Decimal) -> None:
+        available = held - self._reserved
+        if self._reserved and out > available:
+            raise InsufficientShares(
+                f"{out.normalize():f} shares would go, {available.normalize():f} are there that no open "
+                "order has reserved: cancel one first.",
+                ("quantity",),
+                required=out,
+                available=available,
+            )
 
     async def save(self, session: Session) -> None:
         """Writes the position, and the lots and gains that changed."""
@@ -92,19 +113,21 @@ class LoadedHolding:
 async def load_holding(session: Session, key: HoldingKey, entry: Entry) -> LoadedHolding:
     """The holding that the entry finds. The caller has locked its portfolio."""
     latest = await writes.latest_share_change(session, *key)
-    if latest is not None and entry.executed_at < latest:
-        return await _load_as_of(session, key, entry)
     position = await writes.find_position(session, *key)
+    if latest is not None and entry.executed_at < latest:
+        reserved = ZERO if position is None else position["reserved_quantity"]
+        return await _load_as_of(session, key, entry, reserved)
     lots = [_lot(row) for row in await writes.find_lots(session, *key, open_only=True)]
     holding = Holding(lots=list(lots))
     if position is not None:
         holding.quantity = position["quantity"]
         holding.cost = position["cost_basis"]
         holding.realized_pnl = position["realized_pnl"]
-    return LoadedHolding(key, holding, {lot.transaction_id: lot for lot in lots}, [])
+    reserved = ZERO if position is None else position["reserved_quantity"]
+    return LoadedHolding(key, holding, {lot.transaction_id: lot for lot in lots}, [], reserved)
 
 
-async def _load_as_of(session: Session, key: HoldingKey, entry: Entry) -> LoadedHolding:
+async def _load_as_of(session: Session, key: HoldingKey, entry: Entry, reserved: Decimal) -> LoadedHolding:
     """The holding of the past, found by replaying what came before the entry."""
     holding = Holding()
     later: list[tuple[Entry, Decimal | None]] = []
@@ -114,7 +137,7 @@ async def _load_as_of(session: Session, key: HoldingKey, entry: Entry) -> Loaded
         else:
             later.append((_entry(row), row["realized_pnl"]))
     lots = [_lot(row) for row in await writes.find_lots(session, *key, open_only=False)]
-    return LoadedHolding(key, holding, {lot.transaction_id: lot for lot in lots}, later)
+    return LoadedHolding(key, holding, {lot.transaction_id: lot for lot in lots}, later, reserved)
 
 
 def _lot(row: Mapping[Any, Any]) -> Lot:

@@ -20,7 +20,10 @@ from investing.trading.holdings import load_holding
 
 @dataclass(frozen=True)
 class Place:
-    """Where an entry belongs: a portfolio, or the account's unallotted cash where `portfolio_id` is None."""
+    """Where an entry belongs: a portfolio, or the account's unallotted cash where `portfolio_id` is None.
+
+    `cash` is what may be spent there: what open orders have reserved is not part of it.
+    """
 
     owner_id: UUID
     account_id: UUID
@@ -32,15 +35,22 @@ class Place:
     @classmethod
     def of_portfolio(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "Place":
         """A locked portfolio."""
-        return cls(
-            owner_id, row["account_id"], row["id"], row["currency"], row["cash_balance"], row["margin"]
-        )
+        available = row["cash_balance"] - row["reserved_cash"]
+        return cls(owner_id, row["account_id"], row["id"], row["currency"], available, row["margin"])
 
     @classmethod
     def of_account(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "Place":
         """A locked account's unallotted cash."""
         margin = row["account_type"] == "MARGIN"
         return cls(owner_id, row["id"], None, row["currency"], row["unallotted_cash"], margin)
+
+
+@dataclass(frozen=True)
+class Fills:
+    """The order that a trade fills, and the broker's name for that fill: no fill is posted twice."""
+
+    order_id: UUID
+    execution_id: str
 
 
 async def post_entry(
@@ -51,13 +61,15 @@ async def post_entry(
     instrument_id: UUID | None = None,
     notes: str | None = None,
     transfer_id: UUID | None = None,
+    fills: Fills | None = None,
     now: bool = False,
     may_owe: bool = True,
 ) -> Posting:
     """Writes the transaction and all that follows from it.
 
-    `now` says that no other entry can be later, which saves looking; `may_owe` is False where cash may not
-    go below zero even on margin. Raises InsufficientCash, InsufficientShares and InvalidInput.
+    `fills` names the order and the execution that the entry comes from. `now` says that no other entry can
+    be later, which saves looking; `may_owe` is False where cash may not go below zero even on margin. Raises
+    InsufficientCash, InsufficientShares and InvalidInput.
     """
     holding = None
     if entry.of_shares:
@@ -72,9 +84,10 @@ async def post_entry(
     checked = posting.cash_delta < 0 and not (place.margin and may_owe)
     if checked:
         check_cash(place.cash, posting.cash_delta)
-    await writes.insert_transaction(
-        session, transaction_row(place, entry, posting, instrument_id, notes, transfer_id)
-    )
+    row = transaction_row(place, entry, posting, instrument_id, notes, transfer_id)
+    if fills is not None:
+        row |= {"order_id": fills.order_id, "execution_id": fills.execution_id}
+    await writes.insert_transaction(session, row)
     if holding is not None:
         await holding.save(session)
     if posting.cash_delta:

@@ -1,8 +1,10 @@
 """Recording what happened elsewhere: a transaction of today or of long ago."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
@@ -13,7 +15,13 @@ from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
 from investing.rules.entries import check_notes, entry_of
-from investing.rules.refusals import CurrencyMismatch, Inactive, NotFound, UnknownInstrument
+from investing.rules.refusals import (
+    CurrencyMismatch,
+    Inactive,
+    NotFound,
+    PortfolioInactive,
+    UnknownInstrument,
+)
 from investing.trading.posting import Place, post_entry
 
 
@@ -36,7 +44,7 @@ class Record:
 async def record_transaction(actor: Actor, record: Record, idempotency_key: str) -> UUID:
     """Puts the transaction on the ledger, wherever in time it belongs. Its id.
 
-    Raises InvalidInput, NotFound, Inactive, UnknownInstrument, CurrencyMismatch, InsufficientCash,
+    Raises InvalidInput, NotFound, PortfolioInactive, UnknownInstrument, CurrencyMismatch, InsufficientCash,
     InsufficientShares and IdempotencyMismatch.
     """
     check_notes(record.notes)
@@ -52,7 +60,7 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
     if not portfolio["is_active"]:
-        raise Inactive("The portfolio is archived: restore it first.", ("portfolioId",))
+        raise PortfolioInactive
     if not portfolio["account_is_active"]:
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
     instrument_id = None
@@ -86,7 +94,16 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
 
 
 async def _instrument_id(session: Session, symbol: str, currency: str) -> UUID:
-    instrument = await find_instrument(session, symbol)
+    instrument = checked_instrument(symbol, await find_instrument(session, symbol), currency)
+    found: UUID = instrument["id"]
+    return found
+
+
+def checked_instrument(symbol: str, instrument: Mapping[Any, Any] | None, currency: str) -> Mapping[Any, Any]:
+    """The instrument, if a portfolio in this currency may hold it.
+
+    Raises UnknownInstrument and CurrencyMismatch.
+    """
     if instrument is None:
         raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
     if instrument["currency"] != currency:
@@ -96,5 +113,4 @@ async def _instrument_id(session: Session, symbol: str, currency: str) -> UUID:
             expected=currency,
             actual=instrument["currency"],
         )
-    found: UUID = instrument["id"]
-    return found
+    return instrument

@@ -140,6 +140,14 @@ async def test_the_ledger_agrees_with_its_transactions(
             "DELETE FROM lots WHERE opened_at = (SELECT max(opened_at) FROM lots)",
             ["cost of the lot of transaction", "quantity of the lot of transaction"],
         ),
+        ("UPDATE portfolios SET reserved_cash = 0.0000000001", ["reserved cash of portfolio"]),
+        ("UPDATE positions SET reserved_quantity = 0.0000000001", ["reserved quantity of position"]),
+        (
+            "INSERT INTO orders (owner_id, id, portfolio_id, instrument_id, client_order_id, side, type, "
+            "status, quantity, filled_quantity) SELECT owner_id, portfolio_id, portfolio_id, instrument_id, "
+            "portfolio_id, 'SELL', 'MARKET', 'CANCELLED', 1, 0.5 FROM positions",
+            ["filled quantity of order"],
+        ),
         (
             "UPDATE transactions SET realized_pnl = 0 WHERE type = 'SELL' AND quantity = 2",
             ["realized gain of transaction"],
@@ -155,7 +163,7 @@ async def test_every_change_behind_its_back_is_found(
     lines: list[str],
 ) -> None:
     connection = await asyncpg.connect(superuser_url)
-    table = change.split()[2 if change.startswith("DELETE") else 1]
+    table = change.split()[1 if change.startswith("UPDATE") else 2]
     await connection.execute(f"CREATE TABLE kept AS TABLE {table}")
     try:
         await connection.execute(change)

@@ -50,8 +50,10 @@ rebalance AS (
 placed AS (
     INSERT INTO orders (owner_id, id, portfolio_id, instrument_id, rebalance_id, client_order_id, side, type,
         status, quantity, filled_quantity, limit_price, average_fill_price, rejection_reason)
-    SELECT $1, $5, p.id, i.id, $4, gen_random_uuid(), 'BUY', 'LIMIT', 'FILLED', 5, 5, $3::text::numeric,
-        $3::text::numeric, $2 FROM p, i),
+    SELECT $1, $5, p.id, i.id, $4, gen_random_uuid(), 'BUY', 'LIMIT', 'PARTIALLY_FILLED', 6, 5,
+        $3::text::numeric, $3::text::numeric, $2 FROM p, i),
+work AS (
+    INSERT INTO order_work (owner_id, order_id, due_at) VALUES ($1, $5, now() + interval '1 day')),
 rule AS (
     INSERT INTO alert_rules (owner_id, id, name, kind, severity, threshold, instrument_id, portfolio_id,
         channels)

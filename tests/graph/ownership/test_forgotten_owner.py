@@ -113,7 +113,11 @@ async def test_a_listing_without_its_filter(
             assert set(await fetch_by_ids(connection, without, holder, ids)) == set(ids)
 
 
-ARGUMENTS: dict[str, str] = {"account_ids": "accounts", "portfolio_ids": "portfolios"}
+ARGUMENTS: dict[str, str] = {
+    "account_ids": "accounts",
+    "order_ids": "orders",
+    "portfolio_ids": "portfolios",
+}
 """What else the queries take, by the table whose ids they are."""
 
 

@@ -23,7 +23,7 @@ LISTS = [way for way in WAYS if CURSORS & set(way.last.args)]
 
 def _is_known(type_: GraphQLObjectType) -> bool:
     name = type_.name
-    if name in ("Query", "Mutation", "PageInfo") or name in OWNED | MARKET | set(PARTS):
+    if name in ("Query", "Mutation", "Subscription", "PageInfo") or name in OWNED | MARKET | set(PARTS):
         return True
     if SCHEMA.type_map["UserError"] in type_.interfaces:
         return True
@@ -36,7 +36,8 @@ def test_every_type_is_known() -> None:
     assert {type_.name for type_ in shape.node_types()} == set(REFETCH) == OWNED | MARKET
     types = [t for t in SCHEMA.type_map.values() if isinstance(t, GraphQLObjectType) and t.name[:2] != "__"]
     assert [type_.name for type_ in types if not _is_known(type_)] == []
-    assert SCHEMA.subscription_type is None, "teach the walker to subscribe"
+    streams = set(fields_of("Subscription"))
+    assert streams == {"orderUpdates"}, "a stream has tests like those of trading/test_order_updates.py"
 
 
 def test_every_argument_is_known() -> None:
@@ -46,7 +47,7 @@ def test_every_argument_is_known() -> None:
         if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and type_.name[:2] != "__":
             for name, field in type_.fields.items():
                 ids = {n for n, a in field.args.items() if is_id(n, a)} | KEYS
-                assert type_.name in ("Query", "Mutation") or not ids & set(field.args), (
+                assert type_.name in ("Query", "Mutation", "Subscription") or not ids & set(field.args), (
                     f"{type_.name}.{name}"
                 )
                 if type_.name == "Mutation":

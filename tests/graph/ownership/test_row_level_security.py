@@ -16,11 +16,14 @@ WITHOUT_AN_OWNER = {
     "instruments": {"SELECT"},
     "jobs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},
+    "order_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "paper_executions": {"SELECT", "INSERT", "UPDATE"},
+    "paper_orders": {"SELECT", "INSERT", "UPDATE"},
     "price_bars": {"SELECT"},
     "quotes": {"SELECT", "INSERT", "UPDATE"},
     "users": {"SELECT", "INSERT", "UPDATE"},
 }
-"""The tables whose rows have no owner_id, with all that the server may do to them; users own themselves."""
+"""The tables without an owner's policy, with all that the server may do to them; users own themselves."""
 
 APPEND_ONLY = ("audit_log", "transactions")
 
@@ -142,7 +145,7 @@ async def test_a_row_points_at_nothing_of_anothers(world: World, admin: Connecti
     assert len(pointers) > 10
     for source, pointer, target in pointers:
         theirs = f"(SELECT id FROM {target} WHERE owner_id = '{world.holder.owner_id}' ORDER BY id LIMIT 1)"
-        key = "watchlist_id" if source == "watchlist_items" else "id"
+        key = {"watchlist_items": "watchlist_id", "order_work": "order_id"}.get(source, "id")
         stranger = world.stranger.owner_id
         ours = f"(SELECT {key} FROM {source} WHERE owner_id = '{stranger}' ORDER BY {key} LIMIT 1)"
         update = f"UPDATE {source} SET {pointer} = {theirs} WHERE {key} = {ours}"

@@ -137,7 +137,7 @@ def test_archiving(api: Api, account_id: str) -> None:
     one = "mutation($id: ID!) { %s(id: $id) { %s { isActive } userErrors { code } } }"
     archived = api.data(one % ("archivePortfolio", "portfolio"), id=id)["archivePortfolio"]
     assert archived == {"portfolio": {"isActive": False}, "userErrors": []}
-    assert writes(api, account_id, id) == ["INACTIVE"] * 3
+    assert writes(api, account_id, id) == ["PORTFOLIO_INACTIVE"] * 3
     api.data(one % ("restorePortfolio", "portfolio"), id=id)
     assert writes(api, account_id, id) == [None] * 3
     assert api.data(one % ("archiveAccount", "account"), id=account_id)["archiveAccount"]["userErrors"] == []

@@ -1,0 +1,65 @@
+"""Following one's orders as they change."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from db.sessions import Row
+from db.trading.queries import fetch_order_versions
+from graph.context import Info
+from graph.mutating import own_id
+from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
+from graph.portfolio.loaders import PortfolioById
+from graph.trading.loaders import OrderById
+from graph.trading.types import Order
+from investing.trading.bell import rung
+
+POLL_SECONDS = 1.0
+
+_PortfolioId = Annotated[
+    strawberry.ID | None, strawberry.argument(description="Only this portfolio's; all of yours if left out.")
+]
+
+
+async def _versions(info: Info, portfolio_id: UUID | None, known: Sequence[UUID]) -> Sequence[Row]:
+    async with info.context.reading() as connection:
+        only = None if portfolio_id is None else [portfolio_id]
+        return await fetch_order_versions(connection, info.context.viewer_id, only, known)
+
+
+@strawberry.type
+class TradingSubscription:
+    @strawberry.subscription(
+        description="Each of your orders whenever it changes from now on, as it is then: changes that follow "
+        "one another at once may come as one, and `version` tells how many there were.",
+        extensions=[guarded(IsAuthenticated(), OwnsPortfolio("portfolio_id"))],
+    )
+    async def order_updates(
+        self, info: Info, portfolio_id: _PortfolioId = None
+    ) -> AsyncGenerator[Order, None]:
+        context = info.context
+        only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
+        with context.desk.bell.listening(context.viewer_id) as bell:
+            known = {row["id"]: row["version"] for row in await _versions(info, only, [])}
+            while True:
+                # Changes of other processes do not ring here, and so it looks every second as well.
+                await rung(bell, POLL_SECONDS)
+                await context.look_again()
+                if only is not None and await context.loader(PortfolioById).load(only) is None:
+                    return
+                found = await _versions(info, only, list(known))
+                changed = [row["id"] for row in found if row["version"] > known.get(row["id"], 0)]
+                known = {
+                    row["id"]: known.get(row["id"], 0)
+                    for row in found
+                    if row["is_live"] or row["id"] in changed
+                }
+                for id in changed:
+                    # Somebody slow may have taken minutes over the last event.
+                    await context.look_again()
+                    row = await context.loader(OrderById).load(id)
+                    if row is not None:
+                        known[id] = row["version"]
+                        yield Order.from_row(row)

@@ -1,0 +1,1 @@
+"""Brokers: one protocol, and whoever speaks it."""

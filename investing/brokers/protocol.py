@@ -1,0 +1,93 @@
+"""What a broker is: four questions and a queue of fills. Nothing else knows which broker it talks to.
+
+A broker keeps one order for a client order id, however often that is submitted. Its answers may be lost:
+whoever gets none looks the order up by its client order id.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType, TimeInForce
+from investing.rules.orders import Terms
+
+
+class Ambiguous(Exception):
+    """The broker did not answer, so that nobody knows whether it did what it was asked."""
+
+
+@dataclass(frozen=True)
+class OrderRequest:
+    """An order for a broker. Quantity in shares, prices for one share.
+
+    `worst_price` protects a MARKET order: the broker never fills it beyond.
+    """
+
+    client_order_id: UUID
+    symbol: str
+    side: OrderSide
+    type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal
+    limit_price: Decimal | None = None
+    worst_price: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One fill; `id` is the broker's own, and the same whenever it tells of the fill."""
+
+    id: str
+    client_order_id: UUID
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    executed_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a broker refused: a word for programs and a sentence for people."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BrokerOrder:
+    """An order as its broker has it, with every fill so far."""
+
+    client_order_id: UUID
+    broker_order_id: str
+    status: BrokerOrderStatus
+    executions: Sequence[Execution] = ()
+    rejection: Rejection | None = None
+
+
+class Broker(Protocol):
+    """Somebody who trades. Every method raises Ambiguous where the answer was lost."""
+
+    @property
+    def terms(self) -> Terms:
+        """What it takes, from which follows what an order has to reserve."""
+
+    async def submit(self, request: OrderRequest) -> BrokerOrder:
+        """Places an order. The same client order id again gives the order that is there already."""
+
+    async def cancel(self, client_order_id: UUID) -> BrokerOrder:
+        """Ends an order, and tells how it ended: it may have been filled first.
+
+        After this the client order id never trades again, also where the broker had never heard of it.
+        """
+
+    async def find(self, client_order_id: UUID) -> BrokerOrder | None:
+        """The order, or None where the broker does not have it."""
+
+    async def executions(self, most: int = 500) -> Sequence[Execution]:
+        """Fills that are not acknowledged yet, of any order; told again until they are."""
+
+    async def acknowledge(self, executions: Sequence[Execution]) -> None:
+        """Says that these fills have arrived."""

@@ -1,0 +1,61 @@
+"""How the paper broker matches an order with a tick."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from db.vocabulary import OrderSide, OrderType
+from investing.rules.money import share
+from investing.rules.orders import ZERO, Terms
+
+
+@dataclass(frozen=True)
+class Resting:
+    """What of an order a tick is held against; `commission` is what it has paid so far."""
+
+    side: OrderSide
+    type: OrderType
+    quantity: Decimal
+    filled: Decimal
+    limit_price: Decimal | None
+    worst_price: Decimal | None
+    commission: Decimal
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What a tick does for an order: shares, at a price, for a commission."""
+
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+
+
+def fill_of(order: Resting, quote: Decimal, terms: Terms) -> Fill | None:
+    """The fill that a tick at this price brings, or None where it does not reach the order's limit.
+
+    The commission for the order is charged in parts, with the shares, so that a small first fill does not
+    have to pay for all of it.
+    """
+    price = _price(order, quote, terms)
+    if price is None:
+        return None
+    remaining = order.quantity - order.filled
+    quantity = remaining if terms.shares_per_tick is None else min(remaining, terms.shares_per_tick)
+    filled = order.filled + quantity
+    whole = terms.commission(order.quantity)
+    due = whole if filled == order.quantity else share(whole, filled, order.quantity)
+    return Fill(quantity, price, max(due - order.commission, ZERO))
+
+
+def _price(order: Resting, quote: Decimal, terms: Terms) -> Decimal | None:
+    slipped = terms.slipped(order.side, quote)
+    is_buy = order.side is OrderSide.BUY
+    if order.type is OrderType.LIMIT:
+        assert order.limit_price is not None, "a LIMIT order has a limit"
+        crosses = quote <= order.limit_price if is_buy else quote >= order.limit_price
+        within = min(slipped, order.limit_price) if is_buy else max(slipped, order.limit_price)
+        return within if crosses else None
+    if order.worst_price is None:
+        return slipped
+    is_better = slipped <= order.worst_price if is_buy else slipped >= order.worst_price
+    return slipped if is_better else None

@@ -1,0 +1,219 @@
+"""The desk: takes orders, talks to brokers outside any transaction, and looks after what is open."""
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import TypeVar
+from uuid import UUID
+
+from db.sessions import Session, Sessions
+from db.trading import orders as rows
+from db.vocabulary import OrderStatus
+from investing.actor import Actor
+from investing.auth.types import Client
+from investing.brokers.protocol import Ambiguous, Broker, BrokerOrder, Execution
+from investing.idempotency import once
+from investing.rules.orders import OPEN, check_wish
+from investing.rules.refusals import BrokerUnavailable, NotFound, OrderNotOpen
+from investing.trading import orders
+from investing.trading.bell import Doorbell, rung
+from investing.trading.orders import House, NewOrder
+
+logger = logging.getLogger("graphfolio.trading")
+ResultT = TypeVar("ResultT")
+NOBODY = Client()
+LEASE_SECONDS = 30.0
+AT_ONCE = 100
+ABREAST = 4
+"""So many orders are looked up at a time, so that clients still find a connection."""
+
+
+class Desk:
+    """Everything between an order and its broker. One for each server process; any number may run."""
+
+    def __init__(self, sessions: Sessions, house: House) -> None:
+        self._sessions = sessions
+        self._house = house
+        self.bell = Doorbell()
+
+    async def place(self, actor: Actor, new: NewOrder, idempotency_key: str) -> UUID:
+        """Places an order, once for the key; a MARKET order is normally filled when this returns. Its id.
+
+        Raises InvalidInput, IdempotencyMismatch and what `investing.trading.orders.place` raises.
+        """
+        check_wish(new.wish)
+        placed: list[UUID] = []
+
+        async def effect(session: Session) -> UUID:
+            now = dt.datetime.now(dt.UTC)
+            id = await orders.place(session, actor.id, actor.client, new, self._house, now)
+            placed.append(id)
+            return id
+
+        arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **asdict(new.wish)}
+        id = await once(actor.sessions, actor.id, idempotency_key, "placeOrder", arguments, effect)
+        self.bell.ring(actor.id)
+        if placed:
+            await self._submit(actor.id, actor.client, id)
+        else:
+            await self._wait_while_pending(actor.id, id)
+        return id
+
+    async def cancel(self, actor: Actor, id: UUID) -> None:
+        """Ends an open order, and releases what it had reserved.
+
+        Raises NotFound, OrderNotOpen for one that has ended, also just now, and BrokerUnavailable where the
+        broker does not answer: the order is then as open as before.
+        """
+        order = await self._find(actor.id, id)
+        if order is None:
+            raise NotFound("There is no such order.", ("orderId",))
+        if order["status"] not in OPEN:
+            raise _not_open(order["status"])
+        try:
+            state = await self._answer(self._house.brokers.named(order["broker"]).cancel(id))
+        except Ambiguous:
+            message = "The broker does not answer: the order may still trade. Try again."
+            raise BrokerUnavailable(message, ("orderId",), broker=order["broker"]) from None
+        status = await self._follow(actor.id, actor.client, state)
+        if status is not OrderStatus.CANCELLED:
+            raise _not_open(status or OrderStatus.CANCELLED)
+
+    async def attend(self) -> None:
+        """One round: fills that were told, then open orders that are due. Any process may do it, or all."""
+        for broker in self._house.brokers.all():
+            await self._guarded(self._take_fills(broker), "the fills of a broker")
+        while work := await rows.claim_work(self._sessions, LEASE_SECONDS, AT_ONCE):
+            for some in range(0, len(work), ABREAST):
+                await asyncio.gather(
+                    *(
+                        self._guarded(self._look_up(owner_id, id), f"order {id}")
+                        for owner_id, id in work[some : some + ABREAST]
+                    )
+                )
+            if len(work) < AT_ONCE:
+                return
+
+    async def run(self, every_seconds: float = 1.0) -> None:
+        """Attends for ever. A fault is logged, and the next round tries again."""
+        while True:
+            await self._guarded(self.attend(), "the open orders")
+            await asyncio.sleep(every_seconds)
+
+    async def _submit(self, owner_id: UUID, client: Client, id: UUID) -> None:
+        order = await self._find(owner_id, id)
+        assert order is not None, "it was just placed"
+        broker = self._house.brokers.named(order["broker"])
+        try:
+            state = await self._answer(broker.submit(orders.request_of(order)))
+        except Ambiguous:
+            await self._write(owner_id, lambda s: orders.set_unknown(s, owner_id, client, id))
+        else:
+            await self._follow(owner_id, client, state)
+
+    async def _look_up(self, owner_id: UUID, id: UUID) -> None:
+        """Compares an open order with its broker's, and ends it where its time is up."""
+        order = await self._find(owner_id, id)
+        if order is None or order["status"] not in OPEN:
+            await self._write(owner_id, lambda s: rows.set_work(s, owner_id, id, None))
+            return
+        broker = self._house.brokers.named(order["broker"])
+        is_over = order["expires_at"] is not None and order["expires_at"] <= dt.datetime.now(dt.UTC)
+        state: BrokerOrder | None
+        try:
+            if is_over:
+                state = await self._answer(broker.cancel(id))
+            else:
+                state = await self._answer(broker.find(id))
+                if state is None and order["status"] in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
+                    # Looked up first, and the broker keeps one order for an id: this cannot buy twice.
+                    state = await self._answer(broker.submit(orders.request_of(order)))
+        except Ambiguous:
+            soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
+            await self._write(owner_id, lambda s: orders.set_unknown(s, owner_id, NOBODY, id))
+            await self._write(owner_id, lambda s: rows.set_work(s, owner_id, id, soon))
+            return
+        if state is None:
+            logger.error("The broker %s does not know the order %s any more.", order["broker"], id)
+            return
+        await self._follow(owner_id, NOBODY, state)
+
+    async def _take_fills(self, broker: Broker) -> None:
+        while executions := await self._answer(broker.executions()):
+            owners = await rows.owners_of(self._sessions, [e.client_order_id for e in executions])
+            arrived = []
+            for execution in executions:
+                # An order that is not open any more has all its fills.
+                owner_id = owners.get(execution.client_order_id)
+                if owner_id is None or await self._guarded(
+                    self._fill(owner_id, NOBODY, execution), f"execution {execution.id}"
+                ):
+                    arrived.append(execution)
+            await self._answer(broker.acknowledge(arrived))
+            if len(arrived) < len(executions):
+                return
+
+    async def _fill(
+        self, owner_id: UUID, client: Client, execution: Execution, broker_order_id: str | None = None
+    ) -> OrderStatus | None:
+        return await self._write(
+            owner_id, lambda session: orders.fill(session, owner_id, client, execution, broker_order_id)
+        )
+
+    async def _follow(self, owner_id: UUID, client: Client, state: BrokerOrder) -> OrderStatus | None:
+        """Writes what the broker says: each fill, then where the order stands."""
+        status: OrderStatus | None = None
+        for execution in state.executions:
+            status = await self._fill(owner_id, client, execution, state.broker_order_id)
+        if status is OrderStatus.FILLED:
+            return status
+        return await self._write(owner_id, lambda s: orders.settle(s, owner_id, client, state))
+
+    async def _write(self, owner_id: UUID, act: Callable[[Session], Awaitable[ResultT]]) -> ResultT:
+        async with self._sessions.begin(owner_id) as session:
+            result = await act(session)
+        self.bell.ring(owner_id)
+        return result
+
+    async def _find(self, owner_id: UUID, id: UUID) -> orders.OrderRow | None:
+        async with self._sessions.begin(owner_id) as session:
+            return await rows.find_order(session, owner_id, id)
+
+    async def _answer(self, asked: Awaitable[ResultT]) -> ResultT:
+        """The broker's answer. Whatever goes wrong on the way, all that is known is that there is none."""
+        try:
+            async with asyncio.timeout(self._house.patience.total_seconds()):
+                return await asked
+        except Ambiguous:
+            raise
+        except Exception as error:
+            logger.warning("A broker did not answer.", exc_info=error)
+            raise Ambiguous from error
+
+    async def _guarded(self, work: Awaitable[object], what: str) -> bool:
+        """Whether the work was done; a fault is logged, because one order must not hold up the others."""
+        try:
+            await work
+        except Ambiguous:
+            # Logged where it happened; what is still to do is due again by itself.
+            return False
+        except Exception as error:
+            logger.error("Something went wrong with %s.", what, exc_info=error)
+            return False
+        return True
+
+    async def _wait_while_pending(self, owner_id: UUID, id: UUID) -> None:
+        """A retry that comes while the first attempt is under way waits for its answer."""
+        deadline = asyncio.get_running_loop().time() + self._house.patience.total_seconds()
+        with self.bell.listening(owner_id) as event:
+            while asyncio.get_running_loop().time() < deadline:
+                order = await self._find(owner_id, id)
+                if order is None or order["status"] != OrderStatus.PENDING:
+                    return
+                await rung(event, 0.2)
+
+
+def _not_open(status: str) -> OrderNotOpen:
+    return OrderNotOpen(f"The order has ended: it is {status}.", ("orderId",), status=status)

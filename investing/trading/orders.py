@@ -1,0 +1,361 @@
+"""What an order does to the database, each in one transaction: placed, filled, ended.
+
+Nothing here talks to a broker. The portfolio is locked before anything of it is read or changed.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from db.ids import uuid7
+from db.sessions import Session
+from db.trading import orders as rows
+from db.trading.writes import find_position
+from db.vocabulary import BrokerOrderStatus, OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
+from investing.audit import note
+from investing.auth.types import Client
+from investing.brokers.protocol import BrokerOrder, Execution, OrderRequest, Rejection
+from investing.brokers.registry import Brokers
+from investing.idempotency import dump
+from investing.rules import orders as rules
+from investing.rules.ledger import Entry, trade_amount
+from investing.rules.money import quotient
+from investing.rules.orders import OPEN, ZERO, Ticket, Wish
+from investing.rules.refusals import (
+    Inactive,
+    InsufficientCash,
+    InsufficientShares,
+    NoPrice,
+    NotFound,
+    OrderRejected,
+    PortfolioInactive,
+    Refusal,
+)
+from investing.trading.posting import Fills, Place, post_entry
+from investing.trading.recording import checked_instrument
+
+OrderRow = Mapping[Any, Any]
+"""An order's row with its symbol."""
+
+LOOK_AFTER = dt.timedelta(minutes=15)
+"""How often a resting order is compared with its broker's, whatever the broker tells by itself."""
+
+
+@dataclass(frozen=True)
+class NewOrder:
+    """An order as its owner places it."""
+
+    portfolio_id: UUID
+    symbol: str
+    wish: Wish
+
+
+@dataclass(frozen=True)
+class House:
+    """What the server's settings say about placing orders."""
+
+    brokers: Brokers
+    quote_max_age: dt.timedelta | None = None
+    patience: dt.timedelta = dt.timedelta(seconds=5)
+
+
+async def place(
+    session: Session, owner_id: UUID, client: Client, new: NewOrder, house: House, now: dt.datetime
+) -> UUID:
+    """Takes an order: reserved, PENDING, not with the broker yet. Its id.
+
+    Raises NotFound, PortfolioInactive, Inactive, BrokerUnavailable, UnknownInstrument, CurrencyMismatch,
+    NoPrice, StalePrice, InvalidInput, PositionTooLarge, InsufficientCash and InsufficientShares.
+    """
+    trader = await _trader(session, owner_id, new.portfolio_id)
+    terms = house.brokers.named(trader["broker"]).terms
+    found = await rows.find_quoted(session, new.symbol)
+    instrument = checked_instrument(new.symbol, found, trader["currency"])
+    price = _price(new, instrument, house, now)
+    ticket = rules.ticket_of(new.wish, price, terms)
+    await _check_size(session, owner_id, trader, instrument, new, ticket, price)
+    await _check_there(session, owner_id, trader, instrument, ticket)
+    await rows.reserve(
+        session, owner_id, new.portfolio_id, instrument["id"], ticket.reserved_cash, ticket.reserved_quantity
+    )
+    id = uuid7()
+    values = _row(owner_id, id, new, ticket, instrument["id"], trader["broker"], now)
+    # By then whoever places it has its answer, or is gone.
+    await rows.insert_order(session, values, now + house.patience * 2)
+    await _note(session, owner_id, client, "placed", values, symbol=new.symbol)
+    return id
+
+
+async def _trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> Mapping[Any, Any]:
+    trader = await rows.lock_trader(session, owner_id, portfolio_id)
+    if trader is None:
+        raise NotFound("There is no such portfolio.", ("portfolioId",))
+    if not trader["is_active"]:
+        raise PortfolioInactive
+    if not trader["account_is_active"]:
+        raise Inactive("The account is archived: restore it first.", ("portfolioId",))
+    return trader
+
+
+def _price(new: NewOrder, instrument: Mapping[Any, Any], house: House, now: dt.datetime) -> Decimal:
+    if new.wish.type is OrderType.LIMIT:
+        assert new.wish.limit_price is not None, "checked before"
+        return new.wish.limit_price
+    price: Decimal | None = instrument["price"]
+    if price is None:
+        message = f"There is no price of {new.symbol}, which a MARKET order needs: give a limit price."
+        raise NoPrice(message, ("symbol",), symbol=new.symbol)
+    rules.check_fresh(new.symbol, instrument["as_of"], now, house.quote_max_age)
+    return price
+
+
+async def _check_size(
+    session: Session,
+    owner_id: UUID,
+    trader: Mapping[Any, Any],
+    instrument: Mapping[Any, Any],
+    new: NewOrder,
+    ticket: Ticket,
+    price: Decimal,
+) -> None:
+    if new.wish.side is OrderSide.SELL or trader["max_position_size"] >= 1:
+        return
+    exposure = await rows.find_exposure(session, owner_id, trader["id"], instrument["id"])
+    rules.check_size(
+        new.symbol,
+        (exposure["quantity"] + ticket.quantity) * price,
+        exposure["total_value"],
+        trader["max_position_size"],
+        field="quantity" if new.wish.notional is None else "notional",
+    )
+
+
+async def _check_there(
+    session: Session,
+    owner_id: UUID,
+    trader: Mapping[Any, Any],
+    instrument: Mapping[Any, Any],
+    ticket: Ticket,
+) -> None:
+    cash = trader["cash_balance"] - trader["reserved_cash"]
+    if ticket.reserved_cash > cash and not trader["margin"]:
+        raise InsufficientCash(
+            f"{ticket.reserved_cash.normalize():f} is needed, {cash.normalize():f} is there that no open "
+            "order has reserved.",
+            ("quantity",),
+            required=ticket.reserved_cash,
+            available=cash,
+        )
+    if not ticket.reserved_quantity:
+        return
+    position = await find_position(session, owner_id, trader["id"], instrument["id"])
+    held = ZERO if position is None else position["quantity"] - position["reserved_quantity"]
+    if ticket.reserved_quantity > held:
+        raise InsufficientShares(
+            f"{ticket.quantity.normalize():f} shares are to be sold, {held.normalize():f} are there that no "
+            "open order has reserved.",
+            ("quantity",),
+            required=ticket.quantity,
+            available=held,
+        )
+
+
+def _row(
+    owner_id: UUID,
+    id: UUID,
+    new: NewOrder,
+    ticket: Ticket,
+    instrument_id: UUID,
+    broker: str,
+    now: dt.datetime,
+) -> dict[str, Any]:
+    return {
+        "owner_id": owner_id,
+        "id": id,
+        "client_order_id": id,
+        "portfolio_id": new.portfolio_id,
+        "instrument_id": instrument_id,
+        "broker": broker,
+        "side": new.wish.side.value,
+        "type": new.wish.type.value,
+        "status": OrderStatus.PENDING.value,
+        "time_in_force": new.wish.time_in_force.value,
+        "quantity": ticket.quantity,
+        "notional": new.wish.notional,
+        "limit_price": new.wish.limit_price,
+        "worst_price": ticket.worst_price,
+        "reserved_cash": ticket.reserved_cash,
+        "expires_at": rules.expires_at(new.wish.time_in_force, now),
+        "submitted_at": now,
+    }
+
+
+async def fill(
+    session: Session,
+    owner_id: UUID,
+    client: Client,
+    execution: Execution,
+    broker_order_id: str | None = None,
+) -> OrderStatus | None:
+    """Puts a fill on the ledger, once however often it is told. Where the order stands now.
+
+    None where there is no such order any more. Raises the ledger's refusals, which only a broker can cause
+    that fills beyond what it was given.
+    """
+    order = await _locked(session, owner_id, execution.client_order_id)
+    if order is None:
+        return None
+    if order["status"] not in OPEN or await rows.is_executed(session, owner_id, execution.id):
+        return OrderStatus(order["status"])
+    remaining = order["quantity"] - order["filled_quantity"]
+    reserved = rules.still_reserved(order["reserved_cash"], remaining, execution.quantity)
+    await _release(session, owner_id, order, order["reserved_cash"] - reserved, execution.quantity)
+    await _post(session, owner_id, order, execution)
+    filled = order["filled_quantity"] + execution.quantity
+    status = rules.status_of(BrokerOrderStatus.OPEN, filled, order["quantity"], is_due=False)
+    average = execution.price
+    if order["filled_quantity"]:
+        average = quotient(await rows.filled_value(session, owner_id, order["id"]), filled)
+    values = {
+        "filled_quantity": filled,
+        "average_fill_price": average,
+        "reserved_cash": reserved,
+        "broker_order_id": broker_order_id or order["broker_order_id"],
+    }
+    await _change(session, owner_id, client, order, status, values, execution=execution.id)
+    return status
+
+
+async def _post(session: Session, owner_id: UUID, order: OrderRow, execution: Execution) -> None:
+    # Again, since what the order had reserved is free for it now.
+    trader = await rows.lock_trader(session, owner_id, order["portfolio_id"])
+    assert trader is not None, "it is locked"
+    entry = Entry(
+        id=uuid7(),
+        type=TransactionType.BUY if order["side"] == OrderSide.BUY else TransactionType.SELL,
+        executed_at=execution.executed_at,
+        amount=trade_amount(execution.quantity, execution.price),
+        commission=execution.commission,
+        quantity=execution.quantity,
+        price=execution.price,
+        of_shares=True,
+    )
+    await post_entry(
+        session,
+        Place.of_portfolio(owner_id, trader),
+        entry,
+        instrument_id=order["instrument_id"],
+        fills=Fills(order["id"], execution.id),
+        now=True,
+    )
+
+
+async def settle(session: Session, owner_id: UUID, client: Client, state: BrokerOrder) -> OrderStatus | None:
+    """Brings the order to where its broker has it. Every fill of that state is on the ledger already.
+
+    Where it stands now, None where there is no such order any more.
+    """
+    order = await _locked(session, owner_id, state.client_order_id)
+    if order is None:
+        return None
+    now = dt.datetime.now(dt.UTC)
+    is_due = order["expires_at"] is not None and order["expires_at"] <= now
+    stands = OrderStatus(order["status"])
+    status = rules.status_of(state.status, order["filled_quantity"], order["quantity"], is_due=is_due)
+    if stands in OPEN and status in OPEN:
+        due_at = now + LOOK_AFTER
+        await rows.set_work(session, owner_id, order["id"], min(due_at, order["expires_at"] or due_at))
+    if status is stands or not rules.may_become(stands, status):
+        return stands
+    values: dict[str, Any] = {"broker_order_id": state.broker_order_id}
+    if status not in OPEN:
+        remaining = order["quantity"] - order["filled_quantity"]
+        await _release(session, owner_id, order, order["reserved_cash"], remaining)
+        values["reserved_cash"] = ZERO
+    if status is OrderStatus.REJECTED:
+        values |= _rejection(order["symbol"], state.rejection)
+    await _change(session, owner_id, client, order, status, values)
+    return status
+
+
+async def set_unknown(session: Session, owner_id: UUID, client: Client, id: UUID) -> None:
+    """Notes that nobody knows whether the broker has the order: it is looked up in a second."""
+    order = await _locked(session, owner_id, id)
+    if order is not None and order["status"] == OrderStatus.PENDING:
+        due_at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
+        await rows.set_work(session, owner_id, id, due_at)
+        await _change(session, owner_id, client, order, OrderStatus.UNKNOWN, {})
+
+
+def request_of(order: OrderRow) -> OrderRequest:
+    """The order as its broker is asked for it, the same each time."""
+    return OrderRequest(
+        client_order_id=order["client_order_id"],
+        symbol=order["symbol"],
+        side=OrderSide(order["side"]),
+        type=OrderType(order["type"]),
+        time_in_force=TimeInForce(order["time_in_force"]),
+        quantity=order["quantity"],
+        limit_price=order["limit_price"],
+        worst_price=order["worst_price"],
+    )
+
+
+async def _locked(session: Session, owner_id: UUID, id: UUID) -> OrderRow | None:
+    """The order, locked after its portfolio: the order of locks that everybody keeps."""
+    order = await rows.find_order(session, owner_id, id)
+    if order is None:
+        return None
+    await rows.lock_trader(session, owner_id, order["portfolio_id"])
+    return await rows.find_order(session, owner_id, id, lock=True)
+
+
+async def _release(
+    session: Session, owner_id: UUID, order: OrderRow, cash: Decimal, quantity: Decimal
+) -> None:
+    shares = quantity if order["side"] == OrderSide.SELL else ZERO
+    await rows.reserve(session, owner_id, order["portfolio_id"], order["instrument_id"], -cash, -shares)
+
+
+async def _change(
+    session: Session,
+    owner_id: UUID,
+    client: Client,
+    order: OrderRow,
+    status: OrderStatus,
+    values: Mapping[str, Any],
+    **details: object,
+) -> None:
+    await rows.update_order(session, owner_id, order["id"], {"status": status.value, **values})
+    if status not in OPEN:
+        await rows.set_work(session, owner_id, order["id"], None)
+    word = status.lower()
+    await _note(session, owner_id, client, word, order, symbol=order["symbol"], **details)
+
+
+async def _note(
+    session: Session,
+    owner_id: UUID,
+    client: Client,
+    word: str,
+    order: OrderRow,
+    **details: object,
+) -> None:
+    facts = {"side": order["side"], "quantity": order["quantity"], **details}
+    await note(session, owner_id, client, f"order.{word}", "Order", order["id"], **facts)
+
+
+def _rejection(symbol: str, rejection: Rejection | None) -> dict[str, Any]:
+    """Why the broker refused, as columns: its refusal is told again to whoever asks."""
+    assert rejection is not None, "a broker says why"
+    refusal: Refusal = OrderRejected(rejection.reason, (), broker_code=rejection.code)
+    if rejection.code == NoPrice.code:
+        refusal = NoPrice(rejection.reason, ("symbol",), symbol=symbol)
+    return {
+        "rejection_code": rejection.code,
+        "rejection_reason": rejection.reason,
+        "rejection_facts": dump(refusal),
+    }

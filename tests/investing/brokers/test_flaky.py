@@ -1,0 +1,15 @@
+"""The same protocol over a line on which every third answer is lost."""
+
+import pytest
+
+from db.sessions import Sessions
+from investing.brokers.paper import PaperBroker
+from investing.brokers.protocol import Broker
+from investing.rules.orders import Terms
+from tests.investing.brokers.flaky import FlakyBroker
+from tests.investing.brokers.protocol_suite import *  # noqa: F403
+
+
+@pytest.fixture(scope="module")
+def broker(sessions: Sessions) -> Broker:
+    return FlakyBroker(PaperBroker(sessions, Terms(), tell_again_seconds=0.5), rate=1 / 3)

@@ -1,0 +1,73 @@
+"""The paper broker speaks the protocol, and does what its settings say."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from db.sessions import Sessions
+from db.vocabulary import BrokerOrderStatus, OrderSide
+from investing.brokers.paper import PaperBroker
+from investing.brokers.protocol import Broker
+from investing.rules.orders import Terms
+from tests.investing.brokers.protocol_suite import *  # noqa: F403
+from tests.investing.brokers.protocol_suite import fills_of, limit_order, market_order, placed
+from tests.investing.exchange import Exchange
+
+D = Decimal
+
+
+@pytest.fixture(scope="module")
+def broker(sessions: Sessions) -> Broker:
+    return PaperBroker(sessions, Terms(), tell_again_seconds=0.5)
+
+
+async def test_commission_slippage_and_size(sessions: Sessions, exchange: Exchange) -> None:
+    terms = Terms(D("1.5"), D("0.01"), D("0.002"), D(40))
+    paper = PaperBroker(sessions, terms)
+    symbol = await exchange.listed("10")
+    buy, sell = market_order(symbol, "100"), market_order(symbol, "40", OrderSide.SELL)
+    for request in (buy, sell):
+        await placed(paper, request)
+    # 1.50 for the order and 0.01 for each share are 2.50, charged as the shares come.
+    assert await fills_of(paper, buy) == [(D(40), D("10.02"), D(1))]
+    assert await fills_of(paper, sell) == [(D(40), D("9.98"), D("1.9"))]
+    for price in ("11", "12", "13"):
+        await exchange.quote(symbol, price)
+        await fills_of(paper, buy)
+    assert await fills_of(paper, buy) == [
+        (D(40), D("10.02"), D(1)),
+        (D(40), D("11.022"), D(1)),
+        (D(20), D("12.024"), D("0.5")),
+    ]
+
+
+async def test_a_limit_holds_against_slippage(sessions: Sessions, exchange: Exchange) -> None:
+    paper = PaperBroker(sessions, Terms(slippage=D("0.01")))
+    symbol = await exchange.listed("10")
+    request = limit_order(symbol, "1", "10.05")
+    await placed(paper, request)
+    assert await fills_of(paper, request) == [(D(1), D("10.05"), D(0))]
+
+
+async def test_a_market_order_is_never_filled_beyond_its_protection(
+    broker: Broker, exchange: Exchange
+) -> None:
+    request = replace(market_order(await exchange.listed("10.01"), "1"), worst_price=D(10))
+    order = await placed(broker, request)
+    assert order.status is BrokerOrderStatus.REJECTED
+    assert order.rejection is not None
+    assert order.rejection.code == "PRICE_MOVED"
+
+
+async def test_one_tick_fills_once_however_many_brokers_look(sessions: Sessions, exchange: Exchange) -> None:
+    brokers = [PaperBroker(sessions, Terms(shares_per_tick=D(1))) for _ in range(6)]
+    symbol = await exchange.listed("10")
+    requests = [limit_order(symbol, "5", "9") for _ in range(10)]
+    for request in requests:
+        await placed(brokers[0], request)
+    await exchange.quote(symbol, "9")
+    await asyncio.gather(*(one.executions() for one in brokers for _ in range(3)))
+    for request in requests:
+        assert await fills_of(brokers[0], request) == [(D(1), D(9), D(0))]
