@@ -7,7 +7,7 @@ from db.base import Base
 from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
 from db.portfolio.models import Lot, PerformanceSnapshot, Portfolio, Position
 from db.rebalancing.models import Job, Rebalance
-from db.trading.models import Order, Transaction
+from db.trading.models import Import, Order, Transaction
 
 __all__ = [
     "Account",
@@ -18,6 +18,7 @@ __all__ = [
     "Base",
     "Delivery",
     "IdempotencyKey",
+    "Import",
     "Instrument",
     "Job",
     "Login",

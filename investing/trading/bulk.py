@@ -1,0 +1,180 @@
+"""Many entries of one portfolio at once: load what they touch, merge by the ledger's rules, write.
+
+The rules are those of `posting`; what differs is that a holding is loaded and saved once, not for each entry.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from db.ids import uuid7
+from db.sessions import Session
+from db.trading import imports, writes
+from db.vocabulary import TransactionType
+from investing.rules.ledger import ZERO, Entry, Holding, Lot, Posting
+from investing.rules.merging import Merged, NewEntry, Past, PastCash, PastEntry, merge
+from investing.trading.posting import Place
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry to post, with what is stored beside it."""
+
+    entry: Entry
+    instrument_id: UUID | None
+    notes: str | None
+    fingerprint: bytes
+
+
+class Batch:
+    """Entries in the order of time, for one portfolio that the caller has locked."""
+
+    def __init__(self, session: Session, place: Place, lines: Sequence[Line]) -> None:
+        assert place.portfolio_id is not None, "entries are imported into a portfolio"
+        self._session = session
+        self._place = place
+        self._lines = lines
+        self._key = (place.owner_id, place.portfolio_id)
+        self._stored_lots: dict[UUID, dict[UUID, Lot]] = {}
+
+    async def merge(self) -> Merged:
+        """What the ledger says to each line, by its place; nothing is written."""
+        if not self._lines:
+            return Merged()
+        past = await self._load(self._lines[0].entry.executed_at)
+        return merge(past, [NewEntry(line.entry, line.instrument_id) for line in self._lines])
+
+    async def _load(self, first: dt.datetime) -> Past:
+        moves = await imports.cash_moves_after(self._session, *self._key, first)
+        since: dict[UUID, dt.datetime] = {}
+        for line in self._lines:
+            if line.entry.of_shares and line.instrument_id is not None:
+                since.setdefault(line.instrument_id, line.entry.executed_at)
+        holdings, entries = await self._load_holdings(since)
+        return Past(
+            cash=self._place.cash - sum((delta for _, delta in moves), ZERO),
+            may_owe=self._place.margin,
+            holdings=holdings,
+            entries=entries,
+            moves=[PastCash(*move) for move in moves],
+        )
+
+    async def _load_holdings(
+        self, since: Mapping[UUID, dt.datetime]
+    ) -> tuple[dict[UUID, Holding], list[PastEntry]]:
+        """The holdings as they are, or where entries come before others their history from the beginning."""
+        latest = await imports.latest_share_changes(self._session, *self._key, list(since))
+        positions = await imports.find_positions(self._session, *self._key, list(since))
+        holdings: dict[UUID, Holding] = {}
+        for id, row in positions.items():
+            if id not in latest or latest[id] <= since[id]:
+                holdings[id] = Holding(row["quantity"], row["cost_basis"], row["realized_pnl"])
+        for row in await imports.find_lots(self._session, *self._key, list(since)):
+            lot = Lot(
+                row["transaction_id"], row["opened_at"], row["remaining_quantity"], row["remaining_cost"]
+            )
+            self._stored_lots.setdefault(row["instrument_id"], {})[lot.transaction_id] = lot
+            if lot.quantity and row["instrument_id"] in holdings:
+                holdings[row["instrument_id"]].lots.append(lot)
+        history: list[PastEntry] = []
+        for id in latest.keys() - holdings.keys():
+            rows = await writes.share_history(self._session, *self._key, id)
+            history += [PastEntry(_entry(row), id, row["realized_pnl"]) for row in rows]
+        return holdings, history
+
+    async def save(self, merged: Merged, progress: Progress) -> None:
+        """Writes the entries that were not refused, and all that follows from them."""
+        rows = [
+            self._transaction(self._lines[place], merged.postings[place]) for place in sorted(merged.postings)
+        ]
+        for start in range(0, len(rows), imports.CHUNK):
+            progress("Writing transactions", start, len(rows))
+            await imports.insert_transactions(self._session, rows[start : start + imports.CHUNK])
+        progress("Writing transactions", len(rows), len(rows))
+        touched = {
+            line.instrument_id
+            for place, line in enumerate(self._lines)
+            if place in merged.postings and line.entry.of_shares and line.instrument_id is not None
+        }
+        if touched:
+            positions = [self._position(id, merged.holdings[id]) for id in sorted(touched)]
+            await imports.save_positions(self._session, positions)
+            lots = [row for id in touched for row in self._changed_lots(id, merged)]
+            await imports.save_lots(self._session, lots)
+        await writes.save_realized(self._session, self._key[0], merged.gains)
+        cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
+        await writes.add_portfolio_cash(self._session, *self._key, cash)
+
+    def _transaction(self, line: Line, posting: Posting) -> dict[str, Any]:
+        entry = line.entry
+        return {
+            **dataclasses.asdict(posting),
+            "owner_id": self._place.owner_id,
+            "id": entry.id,
+            "account_id": self._place.account_id,
+            "portfolio_id": self._place.portfolio_id,
+            "instrument_id": line.instrument_id,
+            "type": entry.type.value,
+            "quantity": entry.quantity,
+            "price": entry.price,
+            "amount": entry.amount,
+            "commission": entry.commission,
+            "split_for": entry.split_for,
+            "currency": self._place.currency,
+            "executed_at": entry.executed_at,
+            "notes": line.notes,
+            "fingerprint": line.fingerprint,
+        }
+
+    def _position(self, instrument_id: UUID, holding: Holding) -> dict[str, Any]:
+        owner_id, portfolio_id = self._key
+        return {
+            "owner_id": owner_id,
+            "id": uuid7(),
+            "portfolio_id": portfolio_id,
+            "instrument_id": instrument_id,
+            "quantity": holding.quantity,
+            "cost_basis": holding.cost,
+            "realized_pnl": holding.realized_pnl,
+        }
+
+    def _changed_lots(self, instrument_id: UUID, merged: Merged) -> list[dict[str, Any]]:
+        """The lots that are not as they are stored; those that are used up stay, empty."""
+        owner_id, portfolio_id = self._key
+        stored = self._stored_lots.get(instrument_id, {})
+        known = [*stored.values(), *merged.opened.get(instrument_id, [])]
+        lots = {lot.transaction_id: dataclasses.replace(lot, quantity=ZERO, cost=ZERO) for lot in known}
+        lots.update((lot.transaction_id, lot) for lot in merged.holdings[instrument_id].lots)
+        return [
+            {
+                "owner_id": owner_id,
+                "id": uuid7(),
+                "portfolio_id": portfolio_id,
+                "instrument_id": instrument_id,
+                "transaction_id": lot.transaction_id,
+                "opened_at": lot.opened_at,
+                "remaining_quantity": lot.quantity,
+                "remaining_cost": lot.cost,
+            }
+            for id, lot in lots.items()
+            if stored.get(id) != lot
+        ]
+
+
+def _entry(row: Mapping[Any, Any]) -> Entry:
+    return Entry(
+        id=row["id"],
+        type=TransactionType(row["type"]),
+        executed_at=row["executed_at"],
+        amount=row["amount"],
+        commission=row["commission"],
+        quantity=row["quantity"],
+        price=row["price"],
+        split_for=row["split_for"],
+        of_shares=True,
+    )
