@@ -5,6 +5,7 @@ The rules are those of `posting`; what differs is that a holding is loaded and s
 
 import dataclasses
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from db.ids import uuid7
 from db.sessions import Session
 from db.trading import imports, writes
 from db.vocabulary import TransactionType
+from investing.rules.import_rows import Content, fingerprint
 from investing.rules.ledger import ZERO, Entry, Holding, Lot, Posting
 from investing.rules.merging import Merged, NewEntry, Past, PastCash, PastEntry, merge
 from investing.trading.posting import Place
@@ -28,7 +30,9 @@ class Line:
     entry: Entry
     instrument_id: UUID | None
     notes: str | None
-    fingerprint: bytes
+    content: Content
+    recorded: int
+    """How many transactions of this content the ledger has already."""
 
 
 class Batch:
@@ -110,7 +114,7 @@ class Batch:
         cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
         await writes.add_portfolio_cash(self._session, *self._key, cash)
 
-    def _transaction(self, line: Line, posting: Posting) -> dict[str, Any]:
+    def _transaction(self, line: Line, posting: Posting, mark: bytes) -> dict[str, Any]:
         entry = line.entry
         return {
             **dataclasses.asdict(posting),
@@ -128,7 +132,7 @@ class Batch:
             "currency": self._place.currency,
             "executed_at": entry.executed_at,
             "notes": line.notes,
-            "fingerprint": line.fingerprint,
+            "fingerprint": mark,
         }
 
     def _position(self, instrument_id: UUID, holding: Holding) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from investing.rules.import_rows import (
     Parsed,
     content_of,
     entry_of_row,
-    fingerprint,
 )
 from investing.rules.refusals import CurrencyMismatch, Inactive, InvalidInput, NotFound, Refusal
 from investing.rules.refusals import UnknownInstrument as Unknown
@@ -172,7 +171,6 @@ class _Sheet:
         recorded: Mapping[Content, int],
         seen: Counter[Content],
     ) -> None:
-        assert self.place.portfolio_id is not None
         # Made in the order of time, so that ids keep the order of rows of the same instant.
         entry = entry_of_row(row, uuid7(), now, self.place.currency)
         instrument_id = self._instrument_id(row.symbol, instruments)
@@ -190,8 +188,7 @@ class _Sheet:
         if seen[content] <= recorded.get(content, 0):
             self.outcomes[place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
             return
-        mark = fingerprint(self.place.portfolio_id, content, seen[content])
-        self.lines[place] = Line(entry, instrument_id, row.notes, mark)
+        self.lines[place] = Line(entry, instrument_id, row.notes, content, recorded.get(content, 0))
         self.order.append(place)
 
     def _instrument_id(self, symbol: str | None, instruments: Mapping[str, Mapping[Any, Any]]) -> UUID | None:
