@@ -93,9 +93,13 @@ class Batch:
 
     async def save(self, merged: Merged, progress: Progress) -> None:
         """Writes the entries that were not refused, and all that follows from them."""
-        rows = [
-            self._transaction(self._lines[place], merged.postings[place]) for place in sorted(merged.postings)
-        ]
+        written: Counter[Content] = Counter()
+        rows: list[dict[str, Any]] = []
+        for place in sorted(merged.postings):
+            line = self._lines[place]
+            written[line.content] += 1
+            mark = fingerprint(self._key[1], line.content, line.recorded + written[line.content])
+            rows.append(self._transaction(line, merged.postings[place], mark))
         for start in range(0, len(rows), imports.CHUNK):
             progress("Writing transactions", start, len(rows))
             await imports.insert_transactions(self._session, rows[start : start + imports.CHUNK])
