@@ -1,8 +1,8 @@
 """Merging many new entries into a ledger at once, by the same rules as posting them one by one.
 
 The whole timeline is played once, old and new entries in the order of time, instead of once for each new
-entry. An old entry that no longer fits is never touched: the newest new entries before it that took what it
-needs are refused instead, and the timeline is played again without them.
+entry. An old entry that no longer fits is never touched: new entries before it that took what it needs are
+refused instead, and the timeline is played again without them.
 """
 
 import datetime as dt
@@ -199,13 +199,21 @@ class _Timeline:
             return
         blamed: dict[int, Refusal] = {}
         balance = self._cash
-        for place in reversed(self._paid):
+        for place in self._payers(-balance):
             if balance >= 0:
                 break
             required = -self.merged.postings[place].cash_delta
             balance += required
             blamed[place] = _short_of_cash(required, balance, event.executed_at)
         raise _NoLongerFits(blamed)
+
+    def _payers(self, missing: Decimal) -> list[int]:
+        """Who is to blame for missing cash: the smallest that alone makes up for it, else the newest ones."""
+        newest_first = self._paid[::-1]
+        enough = [place for place in newest_first if -self.merged.postings[place].cash_delta >= missing]
+        if not enough:
+            return newest_first
+        return [min(enough, key=lambda place: -self.merged.postings[place].cash_delta)]
 
 
 def cash_delta_of(entry: Entry) -> Decimal:
