@@ -1,7 +1,7 @@
 """What came of an import, row by row, and how that is kept for whoever asks again."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -44,6 +44,37 @@ class ImportReport:
     def count(self, status: RowStatus) -> int:
         """How many rows ended like this."""
         return Counter(outcome.status for outcome in self.outcomes)[status]
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether any row is refused."""
+        return any(outcome.refusal is not None for outcome in self.outcomes)
+
+    def summary(self) -> str:
+        """How many rows ended how, in a few words."""
+        words = {
+            RowStatus.OK: "new" if self.written else "good",
+            RowStatus.DUPLICATE: "there already",
+            RowStatus.REFUSED: "refused",
+            RowStatus.IGNORED: "without effect",
+        }
+        total = len(self.outcomes)
+        counts = ", ".join(f"{self.count(status)} {word}" for status, word in words.items())
+        return f"{total} row{'s' * (total != 1)}: {counts}"
+
+
+def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
+    """A line for each row that nothing was written for, or for every one, with its reason."""
+    for row in report.outcomes:
+        where = f"{file}:{row.line}: " + (f"{row.source}: " if row.source else "")
+        match row.status:
+            case RowStatus.REFUSED:
+                assert row.refusal is not None, "what is refused has a reason"
+                yield f"{where}{row.refusal}"
+            case RowStatus.IGNORED:
+                yield f"{where}{row.reason}"
+            case status if every:
+                yield f"{where}{'there already' if status is RowStatus.DUPLICATE else 'ok'}"
 
 
 def dump_report(report: ImportReport) -> dict[str, Any]:
