@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from ibflex.enums import AssetClass, BuySell, CashAction, InOut, Reorg
-
 from db.vocabulary import TransactionType
 from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
 from investing.rules.ledger import ZERO
@@ -21,6 +19,7 @@ from investing.rules.market_hours import NEW_YORK
 from investing.rules.refusals import InvalidInput
 from investing.trading.formats.files import TransactionFileError
 from investing.trading.formats.flex_elements import FlexElement, read_elements
+from investing.trading.formats.flex_types import AssetClass, BuySell, CashAction, InOut, Reorg
 from investing.trading.formats.statements import Where, unsupported
 
 _SHARES: Final = (AssetClass.STOCK, AssetClass.MUTUALFUND, AssetClass.CRYPTOCURRENCY, None)
@@ -75,6 +74,8 @@ def _row(element: FlexElement, source: str) -> Parsed:
         return _READERS[element.tag](element, source)
     except InvalidInput as refusal:
         return BadRow(element.line, refusal, source)
+    except ArithmeticError:
+        return unsupported(element.line, source, "It has a number that is none.")
 
 
 def _where(element: FlexElement, source: str) -> Where:

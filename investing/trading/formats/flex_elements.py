@@ -12,10 +12,8 @@ from typing import Any
 from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
-from ibflex import Types
-from ibflex.parser import FlexParserError, parse_data_element
-
 from investing.trading.formats.files import TransactionFileError
+from investing.trading.formats.flex_types import FlexParserError, Types, parse_data_element
 
 SECTIONS = frozenset({"Trade", "Order", "CashTransaction", "CorporateAction", "Transfer", "SalesTax"})
 """The elements that say what moved. All others report or sum up what these say."""

@@ -20,8 +20,8 @@ from investing.trading.formats.files import TransactionFileError, decode, shown
 from investing.trading.formats.statements import Where, unsupported
 
 _UNSUPPORTED = {
-    "ITEM": "an item of one's own that has no prices",
-    "LIABILITY": "a liability",
+    "ITEM": "The ledger cannot hold an item of one's own, which has no prices.",
+    "LIABILITY": "The ledger cannot hold a liability.",
 }
 _ONE = Decimal(1)
 
@@ -76,7 +76,7 @@ def _row(line: int, source: str, activity: Any) -> Parsed:
         raise InvalidInput("This is no activity.")
     type = str(activity.get("type")).upper()
     if type in _UNSUPPORTED:
-        return unsupported(line, source, f"{type} is {_UNSUPPORTED[type]}, which the ledger cannot hold.")
+        return unsupported(line, source, _UNSUPPORTED[type])
     comment = activity.get("comment")
     where = Where(
         line,

@@ -21,7 +21,7 @@ from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
 from investing.rules.ledger import ZERO
 from investing.rules.refusals import InvalidInput
 from investing.trading.formats.files import TransactionFileError
-from investing.trading.formats.statements import Where
+from investing.trading.formats.statements import Where, unsupported
 
 _COSTS: Final = ("commission", "fees", "taxes", "load", "withholding", "statewithholding", "penalty")
 _BANK: Final = {
@@ -111,12 +111,14 @@ class _Reading:
             yield from read(self, self._convert())
         except InvalidInput as refusal:
             yield BadRow(self._line, refusal, self._source)
+        except ArithmeticError:
+            yield unsupported(self._line, self._source, "It has a number that is none.")
 
     def _convert(self) -> Any:
         try:
             return Aggregate.from_etree(self._element)
         # Its models raise errors of several kinds, all of them about this one element.
-        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError, RecursionError) as error:
             reason = str(error).partition("\n")[0][:200]
             raise InvalidInput(f"It cannot be read: {reason}.") from None
 
