@@ -7,7 +7,7 @@ from db.base import Base
 from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
 from db.portfolio.models import Lot, PerformanceSnapshot, Portfolio, Position
 from db.rebalancing.models import Job, Rebalance
-from db.trading.models import Order, OrderWork, Transaction
+from db.trading.models import Import, Order, OrderWork, Transaction
 from db.trading.paper_models import PaperExecution, PaperOrder
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Base",
     "Delivery",
     "IdempotencyKey",
+    "Import",
     "Instrument",
     "Job",
     "Login",

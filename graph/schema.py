@@ -13,19 +13,27 @@ from graph.market.mutations import MarketMutation
 from graph.market.queries import MarketQuery
 from graph.portfolio.mutations import PortfolioMutation
 from graph.scalars import SCALARS
+from graph.trading.importing import ImportMutation
 from graph.trading.mutations import TradingMutation
 from graph.trading.orders import OrderMutation
+from graph.trading.queries import TradingQuery
 from graph.trading.subscriptions import TradingSubscription
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(AuthQuery, MarketQuery):
+class Query(AuthQuery, MarketQuery, TradingQuery):
     pass
 
 
 @strawberry.type(description="Everything that can be done. Mutations of one document run one after another.")
 class Mutation(
-    AuthMutation, AccountMutation, PortfolioMutation, TradingMutation, OrderMutation, MarketMutation
+    AuthMutation,
+    AccountMutation,
+    PortfolioMutation,
+    TradingMutation,
+    OrderMutation,
+    ImportMutation,
+    MarketMutation,
 ):
     pass
 

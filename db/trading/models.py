@@ -111,6 +111,14 @@ class Transaction(Owned, Base):
             "ix_transactions_of_position", "owner_id", "portfolio_id", "instrument_id", "executed_at", "id"
         ),
         Index(None, "owner_id", "order_id", "executed_at", "id"),
+        # Partial, so that what is not imported does not pay for it.
+        Index(
+            "ix_transactions_fingerprint",
+            "owner_id",
+            "fingerprint",
+            unique=True,
+            postgresql_where=text("fingerprint IS NOT NULL"),
+        ),
         one_of("type", TransactionType),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint("quantity_delta = 0 OR instrument_id IS NOT NULL", name="shares_of_something"),
@@ -138,3 +146,15 @@ class Transaction(Owned, Base):
     realized_pnl: Mapped[Money | None]
     executed_at: Mapped[dt.datetime]
     notes: Mapped[str | None]
+    # Of an imported one, so that importing it again does nothing: see investing.rules.import_rows.
+    fingerprint: Mapped[bytes | None]
+
+
+class Import(Owned, Base):
+    """What came of an import over the API, row by row, for whoever asks again with the same key."""
+
+    __tablename__ = "imports"
+    __table_args__ = (of_owner("portfolio_id", "portfolios"),)
+
+    portfolio_id: Mapped[UUID]
+    report: Mapped[dict[str, Any]]

@@ -31,12 +31,15 @@ class Place:
     currency: str
     cash: Decimal
     margin: bool
+    reserved: Decimal = Decimal(0)
 
     @classmethod
     def of_portfolio(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "Place":
         """A locked portfolio."""
-        available = row["cash_balance"] - row["reserved_cash"]
-        return cls(owner_id, row["account_id"], row["id"], row["currency"], available, row["margin"])
+        reserved = row["reserved_cash"]
+        available = row["cash_balance"] - reserved
+        account_id, currency = row["account_id"], row["currency"]
+        return cls(owner_id, account_id, row["id"], currency, available, row["margin"], reserved)
 
     @classmethod
     def of_account(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "Place":

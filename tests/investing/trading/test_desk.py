@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import json
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from uuid import UUID
 
@@ -22,6 +23,13 @@ from investing.trading.orders import NewOrder
 from tests.investing.brokers.flaky import FlakyBroker
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import attended, buy, desk_of, facts, house, key, order, status
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def nothing_differs(exchange: Exchange) -> AsyncIterator[None]:
+    """After all of it everything stored follows from the transactions and the open orders."""
+    yield
+    assert await exchange.differences() == []
 
 
 @pytest.fixture

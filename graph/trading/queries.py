@@ -1,0 +1,28 @@
+"""A portfolio's whole ledger as CSV."""
+
+from typing import Annotated
+
+import strawberry
+
+from graph.context import Info
+from graph.ids import id_of
+from graph.permissions import IsAuthenticated, guarded
+from graph.portfolio.loaders import PortfolioById
+from investing.trading.exporting import export_csv
+
+_PortfolioId = Annotated[strawberry.ID, strawberry.argument(description="The portfolio's id.")]
+
+
+@strawberry.type
+class TradingQuery:
+    @strawberry.field(
+        description="All transactions of a portfolio as CSV, which importing into an empty portfolio makes "
+        "the same ledger again; null where you have no such portfolio.",
+        extensions=[guarded(IsAuthenticated())],
+    )
+    async def export_transactions(self, info: Info, portfolio_id: _PortfolioId) -> str | None:
+        id = id_of("Portfolio", portfolio_id)
+        if id is None or await info.context.loader(PortfolioById).load(id) is None:
+            return None
+        pieces = export_csv(info.context.sessions, info.context.viewer_id, id)
+        return "".join([piece async for piece in pieces])

@@ -1,0 +1,180 @@
+"""A row of an import: what a file or a client says of one transaction, and the entry that it makes."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from uuid import UUID
+
+from db.canonical import decimal, instant
+from db.vocabulary import TransactionType
+from investing.rules.entries import entry_of
+from investing.rules.ledger import ZERO, Entry
+from investing.rules.money import LIMIT, quotient
+from investing.rules.refusals import CurrencyMismatch, InvalidInput, Refusal
+
+LONGEST_NOTES = 2000
+_CENT = Decimal("0.01")
+_HALF_A_CENT = Decimal("0.005")
+_TRADES = (TransactionType.BUY, TransactionType.SELL)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """One transaction as it was given. `line` is where it stands, `source` what the file calls it.
+
+    `currency` is None where it is the portfolio's. Rows of the same instant are posted by `rank`, and then in
+    the order of the file: a statement that only knows days need not list a deposit before what it paid for.
+    """
+
+    line: int
+    type: TransactionType
+    executed_at: dt.datetime
+    symbol: str | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    amount: Decimal | None = None
+    commission: Decimal = ZERO
+    split_for: Decimal | None = None
+    notes: str | None = None
+    currency: str | None = None
+    source: str = ""
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be read, or that the ledger has no words for."""
+
+    line: int
+    refusal: Refusal
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredRow:
+    """A row that moves neither cash nor shares, or says again what another row says; `reason` tells."""
+
+    line: int
+    reason: str
+    source: str = ""
+
+
+Parsed = ImportRow | BadRow | IgnoredRow
+
+
+def entry_of_row(row: ImportRow, id: UUID, now: dt.datetime, currency: str) -> Entry:
+    """The entry that the row makes in a portfolio of this currency.
+
+    The rules of recordTransaction, but a trade may give its amount as a statement rounds it: see `agrees`.
+    Raises InvalidInput that names the field, and CurrencyMismatch.
+    """
+    if row.currency not in (None, currency):
+        raise CurrencyMismatch(
+            f"This is in {row.currency}, the portfolio is in {currency}.",
+            ("currency",),
+            expected=currency,
+            actual=row.currency or "",
+        )
+    for name in ("quantity", "price", "amount", "commission", "split_for"):
+        _check_number(name, getattr(row, name))
+    check_notes(row.notes)
+    price, amount = row.price, row.amount
+    trade = row.type in _TRADES
+    if trade and price is None and amount is not None and row.quantity:
+        price = quotient(amount, row.quantity)
+    entry = entry_of(
+        id,
+        row.type,
+        row.executed_at,
+        now,
+        has_symbol=row.symbol is not None,
+        quantity=row.quantity,
+        price=price,
+        amount=None if trade else amount,
+        commission=row.commission,
+        split_for=row.split_for,
+    )
+    return _with_amount(entry, amount) if trade and amount is not None else entry
+
+
+def _with_amount(entry: Entry, amount: Decimal) -> Entry:
+    assert entry.quantity is not None, "a trade has a quantity"
+    assert entry.price is not None, "a trade has a price"
+    if amount < 0:
+        raise InvalidInput("An amount is not negative.", ("amount",))
+    if not agrees(entry.quantity, entry.price, entry.amount, amount):
+        raise InvalidInput(
+            f"The amount is not quantity x price, which is {decimal(entry.amount)}.", ("amount",)
+        )
+    return replace(entry, amount=amount)
+
+
+def agrees(quantity: Decimal, price: Decimal, product: Decimal, amount: Decimal) -> bool:
+    """Whether the amount is quantity x price but for rounding.
+
+    To a cent, or to what half a unit of the price's last digit makes of the quantity: statements round both.
+    A price of whole units counts as exact to the cent.
+    """
+    exponent = price.as_tuple().exponent
+    assert isinstance(exponent, int), "the price is finite"
+    half_a_unit = min(_HALF_A_CENT, Decimal(5).scaleb(exponent - 1))
+    return abs(amount - product) <= max(_CENT, quantity * half_a_unit)
+
+
+def _check_number(name: str, value: Decimal | None) -> None:
+    if value is None:
+        return
+    words = name.split("_")
+    field = (words[0] + "".join(word.title() for word in words[1:]),)
+    if not value.is_finite() or abs(value) >= LIMIT:
+        raise InvalidInput(f"The {words[0]} has more than 18 digits before the point.", field)
+    if value != round(value, 10):
+        raise InvalidInput(f"The {words[0]} has more than 10 decimals.", field)
+
+
+def check_notes(notes: str | None) -> None:
+    """Raises InvalidInput for notes that are too long, or that no database can hold."""
+    if notes is None:
+        return
+    if len(notes) > LONGEST_NOTES:
+        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
+    if "\0" in notes or any("\ud800" <= character <= "\udfff" for character in notes):
+        raise InvalidInput("There is a character in the notes that is no text.", ("notes",))
+
+
+Content = tuple[Hashable, ...]
+"""What tells one transaction of a portfolio from another: everything but its notes."""
+
+
+def content_of(
+    type: str,
+    instrument_id: UUID | None,
+    quantity: Decimal | None,
+    price: Decimal | None,
+    amount: Decimal,
+    commission: Decimal,
+    split_for: Decimal | None,
+    executed_at: dt.datetime,
+) -> Content:
+    """The content, the same for the same figures however they are written: 1.50 is 1.5."""
+    return (type, instrument_id, quantity, price, amount, commission, split_for, executed_at)
+
+
+def fingerprint(portfolio_id: UUID, content: Content, occurrence: int) -> bytes:
+    """32 bytes that stand for the `occurrence`th transaction of this content, counted from 1."""
+    texts = [str(portfolio_id), *map(_text, content), str(occurrence)]
+    return hashlib.sha256("\x1f".join(texts).encode()).digest()
+
+
+def _text(value: Hashable) -> str:
+    match value:
+        case None:
+            return ""
+        case Decimal():
+            return decimal(value)
+        case dt.datetime():
+            return instant(value)
+        case _:
+            return str(value)

@@ -1,0 +1,239 @@
+"""Merging many new entries into a ledger at once, by the same rules as posting them one by one.
+
+The whole timeline is played once, old and new entries in the order of time, instead of once for each new
+entry. An old entry that no longer fits is never touched: new entries before it that took what it needs are
+refused instead, and the timeline is played again without them.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from uuid import UUID
+
+from db.vocabulary import TransactionType
+from investing.rules.ledger import ZERO, Entry, Holding, Lot, Posting, post, post_cash
+from investing.rules.refusals import InsufficientCash, InsufficientShares, InvalidInput, Refusal
+
+_TAKERS = (TransactionType.SELL, TransactionType.TRANSFER_OUT, TransactionType.SPLIT)
+_OPENERS = (TransactionType.BUY, TransactionType.TRANSFER_IN)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry to merge, and the instrument that it is about, where it is about one."""
+
+    entry: Entry
+    instrument_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastEntry:
+    """An entry of shares that is on the ledger, with the gain that is stored with it."""
+
+    entry: Entry
+    instrument_id: UUID
+    realized_pnl: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastCash:
+    """Cash that moved on the ledger."""
+
+    executed_at: dt.datetime
+    delta: Decimal
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the new entries meet: how things stood before the timeline starts, and what it already has.
+
+    `holdings` are those before `entries`, `cash` is that before `moves`. Both are in the ledger's order.
+    """
+
+    cash: Decimal
+    may_owe: bool
+    holdings: Mapping[UUID, Holding]
+    entries: Sequence[PastEntry] = ()
+    moves: Sequence[PastCash] = ()
+
+
+@dataclass
+class Merged:
+    """What came of it, the new entries by their place in the sequence."""
+
+    postings: dict[int, Posting] = field(default_factory=dict)
+    refusals: dict[int, Refusal] = field(default_factory=dict)
+    holdings: dict[UUID, Holding] = field(default_factory=dict)
+    opened: dict[UUID, list[Lot]] = field(default_factory=dict)
+    """The lots that new entries opened, as they were then."""
+    gains: dict[UUID, Decimal] = field(default_factory=dict)
+    """Old sales that now realise another gain."""
+
+
+class _NoLongerFits(Exception):
+    """New entries that leave too little for an old one."""
+
+    def __init__(self, refusals: dict[int, Refusal]) -> None:
+        self.refusals = refusals
+
+
+def merge(past: Past, new: Sequence[NewEntry]) -> Merged:
+    """Posts the new entries, which are in the order of time, among the old ones.
+
+    Every balance of the merged timeline is at least zero, unless cash `may_owe`, and so is every holding.
+    """
+    events = _timeline(past, new)
+    blamed: dict[int, Refusal] = {}
+    while True:
+        timeline = _Timeline(past, new, blamed)
+        try:
+            timeline.play(events)
+        except _NoLongerFits as misfit:
+            blamed |= misfit.refusals
+        else:
+            return timeline.merged
+
+
+_Event = PastEntry | PastCash | int
+"""An event of the timeline; a number is a new entry's place."""
+
+
+def _timeline(past: Past, new: Sequence[NewEntry]) -> list[_Event]:
+    # What is there comes before what is new at the same instant, as its id is the smaller one.
+    old: list[tuple[dt.datetime, _Event]] = [(event.entry.executed_at, event) for event in past.entries]
+    old += [(event.executed_at, event) for event in past.moves]
+    added: list[tuple[dt.datetime, _Event]] = [
+        (event.entry.executed_at, place) for place, event in enumerate(new)
+    ]
+    return [event for _, event in sorted(old + added, key=lambda dated: dated[0])]
+
+
+class _Timeline:
+    """One play of the timeline."""
+
+    def __init__(self, past: Past, new: Sequence[NewEntry], blamed: Mapping[int, Refusal]) -> None:
+        self._may_owe = past.may_owe
+        self._new = new
+        self._cash = past.cash
+        self._paid: list[int] = []
+        self._took: dict[UUID, list[int]] = {}
+        self._last_split = {
+            event.instrument_id: event.entry.executed_at
+            for event in past.entries
+            if event.entry.type is TransactionType.SPLIT
+        }
+        self.merged = Merged(refusals=dict(blamed))
+        self.merged.holdings = {
+            id: replace(holding, lots=list(holding.lots)) for id, holding in past.holdings.items()
+        }
+
+    def play(self, events: Sequence[_Event]) -> None:
+        """Plays all events. Raises _NoLongerFits at the first old one that fails."""
+        for event in events:
+            match event:
+                case PastEntry():
+                    self._repost(event)
+                case PastCash():
+                    self._move(event)
+                case _ if event not in self.merged.refusals:
+                    try:
+                        self._post(event)
+                    except Refusal as refusal:
+                        self.merged.refusals[event] = refusal
+
+    def _post(self, place: int) -> None:
+        entry, instrument_id = self._new[place].entry, self._new[place].instrument_id
+        expected = cash_delta_of(entry)
+        if expected < 0 and not self._may_owe and self._cash + expected < 0:
+            raise _short_of_cash(-expected, self._cash, entry.executed_at)
+        if entry.of_shares:
+            assert instrument_id is not None, "shares are shares of something"
+            posting = self._post_shares(place, entry, instrument_id)
+        else:
+            posting = post_cash(entry)
+        assert posting.cash_delta == expected, "cash never depends on what is held"
+        self._cash += posting.cash_delta
+        if posting.cash_delta < 0:
+            self._paid.append(place)
+        self.merged.postings[place] = posting
+
+    def _post_shares(self, place: int, entry: Entry, instrument_id: UUID) -> Posting:
+        split = self._last_split.get(instrument_id)
+        if split is not None and split > entry.executed_at:
+            raise InvalidInput(
+                f"There is a split on {split:%Y-%m-%d}: entries before it cannot be added.", ("executedAt",)
+            )
+        holding = self.merged.holdings.setdefault(instrument_id, Holding())
+        posting = post(holding, entry)
+        if entry.type in _OPENERS:
+            self.merged.opened.setdefault(instrument_id, []).append(holding.lots[-1])
+        if entry.type in _TAKERS:
+            self._took.setdefault(instrument_id, []).append(place)
+        return posting
+
+    def _repost(self, event: PastEntry) -> None:
+        holding = self.merged.holdings.setdefault(event.instrument_id, Holding())
+        try:
+            posting = post(holding, event.entry)
+        except InsufficientShares as refusal:
+            raise _NoLongerFits(self._blame_takers(event.instrument_id, refusal)) from None
+        if posting.realized_pnl is not None and posting.realized_pnl != event.realized_pnl:
+            self.merged.gains[event.entry.id] = posting.realized_pnl
+
+    def _blame_takers(self, instrument_id: UUID, refusal: InsufficientShares) -> dict[int, Refusal]:
+        blamed: dict[int, Refusal] = {}
+        missing = refusal.shortfall
+        for place in reversed(self._took.get(instrument_id, [])):
+            if missing <= 0:
+                break
+            blamed[place] = replace(refusal)
+            missing -= self._new[place].entry.quantity or ZERO
+        if not blamed:
+            raise refusal
+        return blamed
+
+    def _move(self, event: PastCash) -> None:
+        self._cash += event.delta
+        if self._cash >= 0 or self._may_owe or not self._paid:
+            return
+        blamed: dict[int, Refusal] = {}
+        balance = self._cash
+        for place in self._payers(-balance):
+            if balance >= 0:
+                break
+            required = -self.merged.postings[place].cash_delta
+            balance += required
+            blamed[place] = _short_of_cash(required, balance, event.executed_at)
+        raise _NoLongerFits(blamed)
+
+    def _payers(self, missing: Decimal) -> list[int]:
+        """Who is to blame for missing cash: the smallest that alone makes up for it, else the newest ones."""
+        newest_first = self._paid[::-1]
+        enough = [place for place in newest_first if -self.merged.postings[place].cash_delta >= missing]
+        if not enough:
+            return newest_first
+        return [min(enough, key=lambda place: -self.merged.postings[place].cash_delta)]
+
+
+def cash_delta_of(entry: Entry) -> Decimal:
+    """By how much an entry changes cash, which never depends on what is held."""
+    match entry.type:
+        case TransactionType.BUY:
+            return -entry.amount - entry.commission
+        case TransactionType.SELL:
+            return entry.amount - entry.commission
+        case _ if entry.of_shares:
+            return -entry.commission
+        case _:
+            return post_cash(entry).cash_delta
+
+
+def _short_of_cash(required: Decimal, available: Decimal, when: dt.datetime) -> InsufficientCash:
+    return InsufficientCash(
+        f"{required.normalize():f} is needed on {when:%Y-%m-%d}, {available.normalize():f} is there.",
+        ("amount",),
+        required=required,
+        available=available,
+        on_date=when.date(),
+    )

@@ -1,0 +1,158 @@
+"""Graphfolio's own CSV, which `exporting` writes: docs/transactions-csv.md describes it."""
+
+import csv
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Final
+
+from db.vocabulary import TransactionType
+from investing.rules.import_rows import BadRow, ImportRow, Parsed
+from investing.rules.ledger import ZERO
+from investing.rules.refusals import InvalidInput
+from investing.trading.formats.files import TransactionFileError, decode, shown
+
+COLUMNS: Final = (
+    "type",
+    "symbol",
+    "quantity",
+    "price",
+    "amount",
+    "commission",
+    "split_for",
+    "executed_at",
+    "notes",
+)
+REQUIRED: Final = ("type", "executed_at")
+_KNOWN: Final = {name.replace("_", ""): name for name in COLUMNS}
+
+LONGEST_RECORD = 64 * 1024
+"""Characters. Whatever is longer is no transaction, but a quotation mark that nobody closed."""
+
+_NUMBER = re.compile(r"[+-]?(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_FIELDS: Final = {"split_for": "splitFor", "executed_at": "executedAt"}
+
+
+def read_csv(data: bytes) -> Iterator[Parsed]:
+    """The rows of the file. Raises TransactionFileError for a file that is no CSV of transactions."""
+    records = _records(decode(data))
+    first = next(records, None)
+    columns = _header("" if first is None else first[1])
+    empty = True
+    for line, record in records:
+        if record.strip():
+            empty = False
+            try:
+                yield _row(line, columns, record)
+            except InvalidInput as refusal:
+                yield BadRow(line, refusal)
+    if empty:
+        raise TransactionFileError("The file has headers, but no transactions.")
+
+
+def _records(text: str) -> Iterator[tuple[int, str]]:
+    """Each record with the number of its first line; one goes on while a quotation mark is open."""
+    record, start = "", 1
+    for number, line in enumerate(text.split("\n"), 1):
+        if not record:
+            start = number
+        record += line
+        # Given up on by its length: an unclosed quotation mark must not swallow the whole file.
+        if record.count('"') % 2 and len(record) <= LONGEST_RECORD:
+            record += "\n"
+            continue
+        yield start, record.removesuffix("\r")
+        record = ""
+    if record:
+        yield start, record
+
+
+def _header(record: str) -> list[str]:
+    try:
+        headers = _fields(record)
+    except InvalidInput as refusal:
+        raise TransactionFileError(f"The first line does not name the columns: {refusal}") from None
+    columns = [_KNOWN.get(re.sub(r"[\s_]", "", header).lower(), "") for header in headers]
+    wrong = [f"unknown {shown(header)}" for header, name in zip(headers, columns, strict=True) if not name]
+    wrong += [f"{_words(name)} twice" for name in dict.fromkeys(columns) if name and columns.count(name) > 1]
+    wrong += [f"no {_words(name)}" for name in REQUIRED if name not in columns]
+    if wrong:
+        raise TransactionFileError(
+            f"The headers do not fit: {', '.join(wrong)}. The columns are {', '.join(map(_words, COLUMNS))}, "
+            "with commas between them; type and executed at must be there."
+        )
+    return columns
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _fields(record: str) -> list[str]:
+    if "\0" in record:
+        raise InvalidInput("There is a NUL character in it.")
+    if len(record) > LONGEST_RECORD:
+        raise InvalidInput("It is too long: is a quotation mark not closed?")
+    try:
+        found = list(csv.reader((record,), strict=True))
+    except csv.Error as error:
+        raise InvalidInput(f"The quotation marks or line ends are wrong ({error}).") from None
+    return found[0] if found else []
+
+
+def _row(line: int, columns: Sequence[str], record: str) -> ImportRow:
+    fields = _fields(record)
+    if len(fields) != len(columns):
+        few = "few" if len(fields) < len(columns) else "many"
+        raise InvalidInput(f"There are too {few} fields: {len(fields)} instead of {len(columns)}.")
+    values = dict(zip(columns, fields, strict=True))
+    # Notes are kept as they are, everything else is a word or a number.
+    notes = values.pop("notes", "") or None
+    values = {name: value.strip() for name, value in values.items()}
+    return ImportRow(
+        line,
+        _type(values["type"]),
+        _instant(values["executed_at"]),
+        symbol=_symbol(values.get("symbol", "")),
+        quantity=_number("quantity", values),
+        price=_number("price", values),
+        amount=_number("amount", values),
+        commission=_number("commission", values) or ZERO,
+        split_for=_number("split_for", values),
+        notes=notes,
+    )
+
+
+def _type(text: str) -> TransactionType:
+    try:
+        return TransactionType("_".join(text.upper().split()))
+    except ValueError:
+        raise InvalidInput(f"{shown(text)} is no type of transaction.", ("type",)) from None
+
+
+def _symbol(text: str) -> str | None:
+    # ASCII first: the upper case of some letters elsewhere is ASCII too.
+    return (text.upper() if text.isascii() else text) or None
+
+
+def _number(name: str, values: dict[str, str]) -> Decimal | None:
+    text = values.get(name, "")
+    if not text:
+        return None
+    if not _NUMBER.fullmatch(text):
+        field = (_FIELDS.get(name, name),)
+        raise InvalidInput(f"The {_words(name)} {shown(text)} is no plain decimal number.", field)
+    return Decimal(text)
+
+
+def _instant(text: str) -> dt.datetime:
+    try:
+        if _INSTANT.fullmatch(text):
+            return dt.datetime.fromisoformat(text.upper()).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidInput(
+        f"{shown(text)} is no instant with an offset, such as 2024-05-01T12:00:00Z.", ("executedAt",)
+    )

@@ -1,0 +1,23 @@
+"""What is used of `ibflex`: the types of a Flex statement's elements, and the parser of their attributes."""
+
+import sys
+from types import ModuleType
+
+# ibflex imports its downloader whatever one wants of it, and that needs `requests`, which it only declares as
+# an extra. Nothing is downloaded here, so an empty module stands in.
+sys.modules.setdefault("ibflex.client", ModuleType("ibflex.client"))
+
+from ibflex import Types  # noqa: E402
+from ibflex.enums import AssetClass, BuySell, CashAction, InOut, Reorg  # noqa: E402
+from ibflex.parser import FlexParserError, parse_data_element  # noqa: E402
+
+__all__ = [
+    "AssetClass",
+    "BuySell",
+    "CashAction",
+    "FlexParserError",
+    "InOut",
+    "Reorg",
+    "Types",
+    "parse_data_element",
+]

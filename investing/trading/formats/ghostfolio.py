@@ -1,0 +1,132 @@
+"""Ghostfolio's export (JSON): its list of activities.
+
+An activity is worth quantity x unitPrice, and fee comes on top; both are in `currency`. A FEE is its fee
+alone. Source: https://github.com/ghostfolio/ghostfolio, README, "Import Activities".
+"""
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from db.vocabulary import TransactionType
+from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
+from investing.rules.ledger import ZERO
+from investing.rules.money import LIMIT, product
+from investing.rules.refusals import InvalidInput
+from investing.trading.formats.files import TransactionFileError, decode, shown
+from investing.trading.formats.statements import Where, unsupported
+
+_UNSUPPORTED = {
+    "ITEM": "The ledger cannot hold an item of one's own, which has no prices.",
+    "LIABILITY": "The ledger cannot hold a liability.",
+}
+_ONE = Decimal(1)
+
+
+def read_ghostfolio(data: bytes) -> Iterator[Parsed]:
+    """The activities in the order of the file. Raises TransactionFileError where it is no such export."""
+    text = decode(data)
+    try:
+        export = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise TransactionFileError(f"The file is not JSON: {error}.") from None
+    activities = export.get("activities") if isinstance(export, dict) else None
+    if not isinstance(activities, list):
+        raise TransactionFileError("The file is no export of Ghostfolio: it has no list of activities.")
+    if not activities:
+        raise TransactionFileError("The export has no activities.")
+    for number, (line, activity) in enumerate(zip(_lines(text, len(activities)), activities, strict=True), 1):
+        source = f"activity {number}"
+        try:
+            yield _row(line, source, activity)
+        except InvalidInput as refusal:
+            yield BadRow(line, refusal, source)
+
+
+def _refuse_constant(name: str) -> Decimal:
+    raise ValueError(f"{name} is no number")
+
+
+def _lines(text: str, count: int) -> list[int]:
+    """The line on which each activity starts; where the text is laid out otherwise, its number."""
+    start = text.find('"activities"')
+    decoder, found = json.JSONDecoder(), []
+    position = text.find("[", start) + 1
+    line = text.count("\n", 0, position) + 1
+    for _ in range(count):
+        opening = text.find("{", position)
+        if opening < 0:
+            break
+        line += text.count("\n", position, opening)
+        found.append(line)
+        try:
+            _, end = decoder.raw_decode(text, opening)
+        except ValueError:
+            break
+        line += text.count("\n", opening, end)
+        position = end
+    return found if len(found) == count else list(range(1, count + 1))
+
+
+def _row(line: int, source: str, activity: Any) -> Parsed:
+    if not isinstance(activity, dict):
+        raise InvalidInput("This is no activity.")
+    type = str(activity.get("type")).upper()
+    if type in _UNSUPPORTED:
+        return unsupported(line, source, _UNSUPPORTED[type])
+    comment = activity.get("comment")
+    where = Where(
+        line,
+        source,
+        _date(activity.get("date")),
+        _text(activity, "currency"),
+        comment if isinstance(comment, str) else None,
+    )
+    quantity, price, fee = (_number(activity, name) for name in ("quantity", "unitPrice", "fee"))
+    # Prices come from sources that compute in binary: they are rounded as the ledger rounds.
+    value = product(quantity, price)
+    if not value and not fee and type != "SELL":
+        return IgnoredRow(line, f"The {type} is worth nothing.", source)
+    match type:
+        case "BUY" | "SELL":
+            net = -value - fee if type == "BUY" else value - fee
+            price = product(price, _ONE)
+            return where.trade(_text(activity, "symbol"), quantity, price, net, fee, buys=type == "BUY")
+        case "DIVIDEND":
+            symbol = _text(activity, "symbol")
+            return where.row(TransactionType.DIVIDEND, symbol=symbol, amount=value, commission=fee)
+        case "INTEREST":
+            return where.row(TransactionType.INTEREST, amount=value, commission=fee)
+        case "FEE":
+            return where.row(TransactionType.FEE, amount=value + fee)
+    raise InvalidInput(f"{shown(type)} is no type of activity.", ("type",))
+
+
+def _text(activity: Mapping[str, Any], name: str) -> str:
+    value = activity.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidInput(f"The activity has no {name}.", (name,))
+    return value
+
+
+def _number(activity: Mapping[str, Any], name: str) -> Decimal:
+    value = activity.get(name)
+    if value is None:
+        return ZERO
+    if not isinstance(value, Decimal) or not 0 <= value < LIMIT:
+        raise InvalidInput(f"The {name} is no number from zero up.", (name,))
+    return value
+
+
+def _date(value: Any) -> dt.datetime:
+    """An instant, or a day, which starts at midnight UTC. JavaScript writes three digits of the second."""
+    try:
+        if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+            instant = dt.datetime.fromisoformat(value)
+            return (instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidInput("The date is none of ISO 8601.", ("date",))

@@ -1,0 +1,108 @@
+"""What came of an import, row by row, and how that is kept for whoever asks again."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from investing.rules import refusals
+from investing.rules.refusals import Refusal
+
+
+class RowStatus(StrEnum):
+    """What an import makes of a row."""
+
+    OK = "OK"
+    DUPLICATE = "DUPLICATE"
+    REFUSED = "REFUSED"
+    IGNORED = "IGNORED"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one row. `transaction_id` is None where nothing was written for it."""
+
+    line: int
+    status: RowStatus
+    transaction_id: UUID | None = None
+    refusal: Refusal | None = None
+    source: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import found and did. Where `written` is false it changed nothing."""
+
+    written: bool
+    outcomes: Sequence[Outcome]
+
+    def count(self, status: RowStatus) -> int:
+        """How many rows ended like this."""
+        return Counter(outcome.status for outcome in self.outcomes)[status]
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether any row is refused."""
+        return any(outcome.refusal is not None for outcome in self.outcomes)
+
+    def summary(self) -> str:
+        """How many rows ended how, in a few words."""
+        words = {
+            RowStatus.OK: "new" if self.written else "good",
+            RowStatus.DUPLICATE: "there already",
+            RowStatus.REFUSED: "refused",
+            RowStatus.IGNORED: "without effect",
+        }
+        total = len(self.outcomes)
+        counts = ", ".join(f"{self.count(status)} {word}" for status, word in words.items())
+        return f"{total} row{'s' * (total != 1)}: {counts}"
+
+
+def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
+    """A line for each row that nothing was written for, or for every one, with its reason."""
+    for row in report.outcomes:
+        where = f"{file}:{row.line}: " + (f"{row.source}: " if row.source else "")
+        match row.status:
+            case RowStatus.REFUSED:
+                assert row.refusal is not None, "what is refused has a reason"
+                yield f"{where}{row.refusal}"
+            case RowStatus.IGNORED:
+                yield f"{where}{row.reason}"
+            case status if every:
+                yield f"{where}{'there already' if status is RowStatus.DUPLICATE else 'ok'}"
+
+
+def dump_report(report: ImportReport) -> dict[str, Any]:
+    """The report as JSON."""
+    return {"written": report.written, "rows": [_dump(outcome) for outcome in report.outcomes]}
+
+
+def load_report(kept: Mapping[str, Any]) -> ImportReport:
+    """The report that was kept."""
+    return ImportReport(kept["written"], [_load(row) for row in kept["rows"]])
+
+
+def _dump(outcome: Outcome) -> dict[str, Any]:
+    kept: dict[str, Any] = {"line": outcome.line, "status": outcome.status.value}
+    if outcome.transaction_id is not None:
+        kept["id"] = str(outcome.transaction_id)
+    if (refusal := outcome.refusal) is not None:
+        kind = type(refusal)
+        kept["refused"] = {
+            "kind": kind.__name__,
+            "facts": TypeAdapter(kind).dump_python(refusal, mode="json"),
+        }
+    return kept
+
+
+def _load(kept: Mapping[str, Any]) -> Outcome:
+    id, refused = kept.get("id"), kept.get("refused")
+    refusal = None
+    if refused is not None:
+        refusal = TypeAdapter(getattr(refusals, refused["kind"])).validate_python(refused["facts"])
+    return Outcome(kept["line"], RowStatus(kept["status"]), id and UUID(id), refusal)

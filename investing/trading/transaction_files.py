@@ -1,0 +1,103 @@
+"""Imports from files and exports to them, for a user and a portfolio that a person names."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+from uuid import UUID
+
+from db.auth import queries
+from db.sessions import Sessions
+from db.trading import imports
+from investing.actor import Actor
+from investing.auth.administration import NoSuchUser
+from investing.auth.types import Client
+from investing.rules import registration
+from investing.rules.import_rows import Parsed
+from investing.rules.refusals import NotFound
+from investing.trading.bulk import Progress
+from investing.trading.exporting import export_csv
+from investing.trading.formats.files import TransactionFileError, load
+from investing.trading.formats.guessing import Format, guess, reader_of
+from investing.trading.importing import import_rows
+from investing.trading.reports import ImportReport
+
+
+async def import_file(
+    sessions: Sessions,
+    path: Path,
+    *,
+    user: str,
+    portfolio: str,
+    format: Format | None,
+    dry_run: bool,
+    skip_bad: bool,
+    progress: Progress,
+) -> ImportReport:
+    """Imports a file; its format is guessed from its content where it is not given.
+
+    Raises NoSuchUser, NotFound, Inactive, and TransactionFileError for a file that has nothing to import.
+    """
+    data = load(path)
+    actor, portfolio_id = await _find(sessions, user, portfolio)
+    rows: list[Parsed] = []
+    try:
+        for row in reader_of(format or guess(data))(data):
+            rows.append(row)
+            if len(rows) % 1000 == 0:
+                progress("Reading rows", len(rows), len(rows))
+    except TransactionFileError as error:
+        raise TransactionFileError(f"{path.name}: {error}") from None
+    progress("Reading rows", len(rows), len(rows))
+    return await import_rows(actor, portfolio_id, rows, dry_run=dry_run, skip_bad=skip_bad, progress=progress)
+
+
+async def export_file(
+    sessions: Sessions, path: Path | None, *, user: str, portfolio: str, progress: Progress
+) -> None:
+    """Writes a portfolio's ledger to a file, or to standard output where there is none.
+
+    A file appears when it is complete. Raises NoSuchUser, NotFound and TransactionFileError.
+    """
+    actor, portfolio_id = await _find(sessions, user, portfolio)
+    if path is None:
+        await _write(sys.stdout, actor, portfolio_id, progress)
+        return
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            await _write(file, actor, portfolio_id, progress)
+        os.replace(part, path)
+    except OSError as error:
+        raise TransactionFileError(f"{path} cannot be written: {error.strerror or error}.") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _write(file: TextIO, actor: Actor, portfolio_id: UUID, progress: Progress) -> None:
+    async for piece in export_csv(actor.sessions, actor.id, portfolio_id, progress):
+        file.write(piece)
+
+
+async def _find(sessions: Sessions, user: str, portfolio: str) -> tuple[Actor, UUID]:
+    user_id = await queries.user_id_of(sessions, registration.as_login(user))
+    if user_id is None:
+        raise NoSuchUser(f"There is no user {user}.")
+    async with sessions.begin(user_id) as session:
+        found = list(await imports.find_portfolios(session, user_id, portfolio))
+        id = _uuid(portfolio)
+        if not found and id is not None and await imports.has_portfolio(session, user_id, id):
+            found.append(id)
+    if not found:
+        raise NotFound(f"{user} has no portfolio {portfolio}.")
+    if len(found) > 1:
+        ids = ", ".join(map(str, found))
+        raise NotFound(f"{user} has several portfolios {portfolio}: give the id of one of them ({ids}).")
+    return Actor(user_id, sessions, Client()), found[0]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

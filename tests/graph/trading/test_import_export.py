@@ -1,0 +1,183 @@
+"""Imports and exports over the API."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from graph.ids import global_id
+from investing.trading.importing import MOST_ROWS
+from tests.graph.conftest import Api
+from tests.investing.trading.ledgers import HEADER, make_instruments
+
+IMPORT = """mutation($input: ImportTransactionsInput!) { importTransactions(input: $input) {
+  written okCount duplicateCount refusedCount
+  outcomes { line status transaction { type cashDelta portfolio { id } }
+    userError { __typename code field message ... on InsufficientCash { shortfall } } }
+  userErrors { __typename field message } } }"""
+EXPORT = "query($id: ID!) { exportTransactions(portfolioId: $id) }"
+TREE = "query($id: ID!) { node(id: $id) { ... on Portfolio { cashBalance transactions { totalCount } } } }"
+
+DEPOSIT = {"type": "DEPOSIT", "amount": "100.50", "executedAt": "2024-01-01T10:00:00+01:00"}
+BUY = {
+    "type": "BUY",
+    "symbol": "ABC",
+    "quantity": "2",
+    "price": "10",
+    "commission": "1",
+    "executedAt": "2024-01-02T00:00:00Z",
+    "notes": "first, and best",
+}
+CSV = (
+    HEADER
+    + "DEPOSIT,,,,100.5,0,,2024-01-01T09:00:00.000000Z,\n"
+    + 'BUY,ABC,2,10,20,1,,2024-01-02T00:00:00.000000Z,"first, and best"\n'
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def instruments(superuser_url: str) -> None:
+    asyncio.run(make_instruments(superuser_url, "USD", "ABC"))
+
+
+def open_portfolio(api: Api) -> str:
+    """An empty portfolio's id."""
+    name = uuid.uuid4().hex
+    account = api.data(
+        "mutation($name: String!) { createAccount(input: {name: $name}) { account { id } } }", name=name
+    )["createAccount"]["account"]["id"]
+    made = api.data(
+        'mutation($account: ID!) { createPortfolio(input: {accountId: $account, name: "P", '
+        "strategy: EQUAL_WEIGHT}) { portfolio { id } userErrors { message } } }",
+        account=account,
+    )["createPortfolio"]
+    assert made["userErrors"] == []
+    id: str = made["portfolio"]["id"]
+    return id
+
+
+def importing(api: Api, id: str, *rows: dict[str, Any], **options: Any) -> Any:
+    """The payload of an import."""
+    given = {"portfolioId": id, "rows": rows, "idempotencyKey": str(uuid.uuid4()), **options}
+    return api.data(IMPORT, input=given)["importTransactions"]
+
+
+def test_in_and_out(register: Callable[[], Api]) -> None:
+    api = register()
+    id = open_portfolio(api)
+    assert api.data(EXPORT, id=id) == {"exportTransactions": HEADER}
+    key = str(uuid.uuid4())
+    # The later row first: they are posted in the order of time.
+    first = importing(api, id, BUY, DEPOSIT, idempotencyKey=key)
+    assert first == {
+        "written": True,
+        "okCount": 2,
+        "duplicateCount": 0,
+        "refusedCount": 0,
+        "outcomes": [
+            {
+                "line": 1,
+                "status": "OK",
+                "transaction": {"type": "BUY", "cashDelta": "-21", "portfolio": {"id": id}},
+                "userError": None,
+            },
+            {
+                "line": 2,
+                "status": "OK",
+                "transaction": {"type": "DEPOSIT", "cashDelta": "100.5", "portfolio": {"id": id}},
+                "userError": None,
+            },
+        ],
+        "userErrors": [],
+    }
+    assert importing(api, id, BUY, DEPOSIT, idempotencyKey=key) == first
+    again = importing(api, id, BUY, DEPOSIT)
+    assert (again["written"], again["duplicateCount"], again["userErrors"]) == (False, 2, [])
+    assert api.data(TREE, id=id)["node"] == {"cashBalance": "79.5", "transactions": {"totalCount": 2}}
+    assert api.data(EXPORT, id=id) == {"exportTransactions": CSV}
+
+
+def test_all_or_nothing_and_the_facts(register: Callable[[], Api]) -> None:
+    api = register()
+    id = open_portfolio(api)
+    rows = (DEPOSIT, {**BUY, "quantity": "20"}, {**BUY, "symbol": "NOPE"})
+    key = str(uuid.uuid4())
+    payload = importing(api, id, *rows, idempotencyKey=key)
+    assert payload["outcomes"] == [
+        {"line": 1, "status": "OK", "transaction": None, "userError": None},
+        {
+            "line": 2,
+            "status": "REFUSED",
+            "transaction": None,
+            "userError": {
+                "__typename": "InsufficientCash",
+                "code": "INSUFFICIENT_CASH",
+                "field": ["input", "rows", "1", "amount"],
+                "message": "201 is needed on 2024-01-02, 100.5 is there.",
+                "shortfall": "100.5",
+            },
+        },
+        {
+            "line": 3,
+            "status": "REFUSED",
+            "transaction": None,
+            "userError": {
+                "__typename": "UnknownInstrument",
+                "code": "UNKNOWN_INSTRUMENT",
+                "field": ["input", "rows", "2", "symbol"],
+                "message": "There is no instrument NOPE.",
+            },
+        },
+    ]
+    assert payload["userErrors"] == [
+        {
+            "__typename": "InvalidInput",
+            "field": ["input", "rows"],
+            "message": "2 of 3 rows are refused: nothing was written.",
+        }
+    ]
+    assert importing(api, id, *rows, idempotencyKey=key) == payload
+    assert api.data(EXPORT, id=id) == {"exportTransactions": HEADER}
+    dry = importing(api, id, *rows, dryRun=True, idempotencyKey=key)
+    assert (dry["outcomes"], dry["userErrors"]) == (payload["outcomes"], [])
+    skipped = importing(api, id, *rows, skipBad=True)
+    assert (skipped["written"], skipped["refusedCount"], skipped["userErrors"]) == (True, 2, [])
+    assert api.data(TREE, id=id)["node"]["cashBalance"] == "100.5"
+    other = importing(api, id, DEPOSIT, idempotencyKey=key)
+    assert [error["__typename"] for error in other["userErrors"]] == ["IdempotencyMismatch"]
+
+
+def test_too_many_rows(register: Callable[[], Api]) -> None:
+    api = register()
+    id = open_portfolio(api)
+    payload = importing(api, id, *[DEPOSIT] * (MOST_ROWS + 1))
+    assert payload["userErrors"][0]["message"].startswith(f"One import has at most {MOST_ROWS} rows")
+    assert importing(api, id, *[{**BUY, "notes": "n" * 40}, *[DEPOSIT] * (MOST_ROWS - 1)])["written"]
+
+
+def test_somebody_elses_portfolio_sounds_like_none(register: Callable[[], Api], nobody: Api) -> None:
+    owner, stranger = register(), register()
+    id = open_portfolio(owner)
+    importing(owner, id, DEPOSIT)
+    gone = global_id("Portfolio", uuid.uuid4())
+    assert stranger.data(EXPORT, id=id) == {"exportTransactions": None}
+    for foreign in (id, gone):
+        payload = importing(stranger, foreign, DEPOSIT, DEPOSIT)
+        assert [error["__typename"] for error in payload["userErrors"]] == ["NotFound"]
+        assert (payload["outcomes"], payload["written"]) == ([], False)
+    assert owner.data(TREE, id=id)["node"]["transactions"] == {"totalCount": 1}
+    assert nobody.codes(EXPORT, id=id) == ["UNAUTHENTICATED"]
+    given = {"portfolioId": id, "rows": [DEPOSIT], "idempotencyKey": str(uuid.uuid4())}
+    assert nobody.codes(IMPORT, input=given) == ["UNAUTHENTICATED"]
+
+
+def test_an_archived_portfolio_takes_nothing_and_gives_everything(register: Callable[[], Api]) -> None:
+    api = register()
+    id = open_portfolio(api)
+    importing(api, id, DEPOSIT, BUY)
+    api.data("mutation($id: ID!) { archivePortfolio(id: $id) { userErrors { code } } }", id=id)
+    payload = importing(api, id, {**DEPOSIT, "amount": "1"})
+    assert [error["__typename"] for error in payload["userErrors"]] == ["Inactive"]
+    assert api.data(EXPORT, id=id) == {"exportTransactions": CSV}
