@@ -77,7 +77,8 @@ async def place(
     price = _price(new, instrument, house, now)
     ticket = rules.ticket_of(new.wish, price, terms)
     await _check_size(session, owner_id, trader, instrument, new, ticket, price)
-    await _check_there(session, owner_id, trader, instrument, ticket)
+    field = "quantity" if new.wish.notional is None else "notional"
+    await _check_there(session, owner_id, trader, instrument, ticket, field)
     await rows.reserve(
         session, owner_id, new.portfolio_id, instrument["id"], ticket.reserved_cash, ticket.reserved_quantity
     )
@@ -139,13 +140,14 @@ async def _check_there(
     trader: Mapping[Any, Any],
     instrument: Mapping[Any, Any],
     ticket: Ticket,
+    field: str,
 ) -> None:
     cash = trader["cash_balance"] - trader["reserved_cash"]
     if ticket.reserved_cash > cash and not trader["margin"]:
         raise InsufficientCash(
             f"{ticket.reserved_cash.normalize():f} is needed, {cash.normalize():f} is there that no open "
             "order has reserved.",
-            ("quantity",),
+            (field,),
             required=ticket.reserved_cash,
             available=cash,
         )
@@ -157,7 +159,7 @@ async def _check_there(
         raise InsufficientShares(
             f"{ticket.quantity.normalize():f} shares are to be sold, {held.normalize():f} are there that no "
             "open order has reserved.",
-            ("quantity",),
+            (field,),
             required=ticket.quantity,
             available=held,
         )
