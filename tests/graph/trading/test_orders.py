@@ -21,7 +21,7 @@ from investing.brokers.protocol import BrokerOrder, OrderRequest
 from investing.brokers.registry import Brokers
 from investing.rules.orders import Terms, Wish
 from investing.trading.desk import Desk
-from investing.trading.orders import House, NewOrder
+from investing.trading.placing import House, NewOrder
 from tests.graph.conftest import Api
 from tests.graph.trading.conftest import Market, Trader
 
