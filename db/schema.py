@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 _ROOT = Path(__file__).resolve().parent.parent
+INI = _ROOT / "alembic.ini"
 
 
 class SchemaMismatch(Exception):
@@ -83,6 +84,6 @@ async def _revision(url: str) -> str | None:
 def _config(url: str) -> Config:
     from alembic.config import Config
 
-    config = Config(str(_ROOT / "alembic.ini"))
+    config = Config(str(INI))
     config.attributes["url"] = url
     return config
