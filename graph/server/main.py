@@ -22,7 +22,7 @@ from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
 from investing.rules.orders import Terms
 from investing.trading.desk import Desk
-from investing.trading.orders import House
+from investing.trading.placing import House
 from settings import Settings
 
 

@@ -15,7 +15,7 @@ from graph.user_errors import user_error
 from graph.vocabulary import OrderSide, OrderType, TimeInForce
 from investing.idempotency import load
 from investing.rules.orders import Wish
-from investing.trading.orders import NewOrder
+from investing.trading.placing import NewOrder
 
 
 @strawberry.input(description="An order to place: so many shares, or shares for so much cash.")

@@ -17,9 +17,9 @@ from investing.brokers.protocol import Ambiguous, Broker, BrokerOrder, Execution
 from investing.idempotency import once
 from investing.rules.orders import OPEN, check_wish
 from investing.rules.refusals import BrokerUnavailable, NotFound, OrderNotOpen
-from investing.trading import orders
+from investing.trading import orders, placing
 from investing.trading.bell import Doorbell, rung
-from investing.trading.orders import House, NewOrder
+from investing.trading.placing import House, NewOrder
 
 logger = logging.getLogger("graphfolio.trading")
 ResultT = TypeVar("ResultT")
@@ -41,14 +41,14 @@ class Desk:
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str) -> UUID:
         """Places an order, once for the key; a MARKET order is normally filled when this returns. Its id.
 
-        Raises InvalidInput, IdempotencyMismatch and what `investing.trading.orders.place` raises.
+        Raises InvalidInput, IdempotencyMismatch and what `investing.trading.placing.place` raises.
         """
         check_wish(new.wish)
         placed: list[UUID] = []
 
         async def effect(session: Session) -> UUID:
             now = dt.datetime.now(dt.UTC)
-            id = await orders.place(session, actor.id, actor.client, new, self._house, now)
+            id = await placing.place(session, actor.id, actor.client, new, self._house, now)
             placed.append(id)
             return id
 

@@ -21,7 +21,7 @@ from investing.brokers.protocol import BrokerOrder, OrderRequest
 from investing.brokers.registry import Brokers
 from investing.rules.orders import Terms, Wish
 from investing.trading.desk import Desk
-from investing.trading.orders import House, NewOrder
+from investing.trading.placing import House, NewOrder
 from tests.graph.conftest import Api
 from tests.graph.trading.conftest import Market, Trader
 
@@ -80,6 +80,8 @@ def test_a_notional_buys_what_it_pays_for(trader: Make, market: Market) -> None:
     order = someone.placed(abc, notional="1000")
     assert (order["quantity"], order["notional"]) == ("333.3333333333", "1000")
     assert order["portfolio"]["cashBalance"] == "0.0000000001"
+    refused = someone.refused(abc, notional="1")
+    assert (refused["__typename"], refused["field"]) == ("InsufficientCash", ["input", "notional"])
 
 
 def test_a_limit_order_rests_until_a_tick_crosses_it(trader: Make, market: Market) -> None:
@@ -302,12 +304,16 @@ def test_a_retry_gets_other_fields_of_the_same_order(trader: Make, market: Marke
     assert someone.refused(abc, quantity="2", key=key)["__typename"] == "IdempotencyMismatch"
 
 
-def test_fifty_at_once_with_one_key_are_one_order(trader: Make, market: Market) -> None:
-    someone, abc, key = trader(), market.list("ABC", "10"), str(uuid.uuid4())
+@pytest.mark.parametrize("keys", [1, pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(0)])])
+def test_fifty_at_once_with_one_key_are_one_order(trader: Make, market: Market, keys: int) -> None:
+    someone, abc = trader("10000"), market.list("ABC", "10")
     with ThreadPoolExecutor(50) as pool:
-        orders = list(pool.map(lambda _: someone.placed(abc, quantity="1", key=key), range(50)))
-    assert {(order["id"], order["status"]) for order in orders} == {(orders[0]["id"], "FILLED")}
-    assert orders[0]["portfolio"]["cashBalance"] == "990"
+        for done in range(1, keys + 1):
+            key = str(uuid.uuid4())
+            places = [pool.submit(someone.placed, abc, quantity="1", key=key) for _ in range(50)]
+            orders = [place.result() for place in places]
+            assert {(order["id"], order["status"]) for order in orders} == {(orders[0]["id"], "FILLED")}
+            assert orders[0]["portfolio"]["cashBalance"] == str(10_000 - 10 * done)
 
 
 def test_another_users_order_and_portfolio_are_not_there(trader: Make, market: Market) -> None:

@@ -15,7 +15,7 @@ from investing.brokers.protocol import Broker
 from investing.brokers.registry import Brokers
 from investing.rules.orders import Wish
 from investing.trading.desk import Desk
-from investing.trading.orders import House, NewOrder
+from investing.trading.placing import House, NewOrder
 from tests.investing.exchange import Exchange
 
 OPEN = ("PENDING", "ACCEPTED", "PARTIALLY_FILLED", "UNKNOWN")

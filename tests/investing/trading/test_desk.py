@@ -17,9 +17,9 @@ from investing.brokers.protocol import BrokerOrder, OrderRequest
 from investing.market.ticks import apply_tick
 from investing.rules.orders import Terms, ticket_of
 from investing.rules.refusals import BrokerUnavailable, InsufficientCash, OrderNotOpen, StalePrice
-from investing.trading import orders
+from investing.trading import orders, placing
 from investing.trading.desk import Desk
-from investing.trading.orders import NewOrder
+from investing.trading.placing import NewOrder
 from tests.investing.brokers.flaky import FlakyBroker
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import attended, buy, desk_of, facts, house, key, order, status
@@ -42,7 +42,7 @@ async def crashed_before_the_broker(sessions: Sessions, actor: Actor, new: NewOr
     now = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
     async with sessions.begin(actor.id) as session:
         paper = PaperBroker(sessions, Terms())
-        return await orders.place(session, actor.id, actor.client, new, house(paper), now)
+        return await placing.place(session, actor.id, actor.client, new, house(paper), now)
 
 
 async def test_a_crash_before_the_broker(sessions: Sessions, exchange: Exchange, paper: PaperBroker) -> None:
