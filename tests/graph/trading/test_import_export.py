@@ -179,5 +179,5 @@ def test_an_archived_portfolio_takes_nothing_and_gives_everything(register: Call
     importing(api, id, DEPOSIT, BUY)
     api.data("mutation($id: ID!) { archivePortfolio(id: $id) { userErrors { code } } }", id=id)
     payload = importing(api, id, {**DEPOSIT, "amount": "1"})
-    assert [error["__typename"] for error in payload["userErrors"]] == ["Inactive"]
+    assert [error["__typename"] for error in payload["userErrors"]] == ["PortfolioInactive"]
     assert api.data(EXPORT, id=id) == {"exportTransactions": CSV}
