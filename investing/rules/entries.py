@@ -1,7 +1,9 @@
 """What a recorded transaction must say, by its type, before the ledger sees it."""
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from db.vocabulary import TransactionType
@@ -68,6 +70,11 @@ def entry_of(
         split_for=split_for,
         of_shares=of_shares,
     )
+
+
+def changes_shares(row: Mapping[Any, Any]) -> bool:
+    """Whether a stored transaction is one that changes a holding."""
+    return row["instrument_id"] is not None and row["type"] in SHARE_TYPES
 
 
 def _require(name: str, value: Decimal | None) -> Decimal:

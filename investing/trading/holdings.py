@@ -1,128 +1,133 @@
-"""A holding as the database has it: loaded as of an entry, posted to, and written back where it changed."""
+"""Holdings of an instrument as the database has them: rolled back to an entry, and posted again from there.
+
+What came after the entry is taken back by its stored deltas and lot uses, newest history alone; then the
+entry and all that is later are posted, also in portfolios that shares were transferred to since.
+"""
 
 import dataclasses
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from db.ids import uuid7
 from db.sessions import Session
-from db.trading import writes
+from db.trading import history
+from db.trading.writes import lock_portfolio
 from db.vocabulary import TransactionType
-from investing.rules.ledger import ZERO, Entry, Holding, Lot, Posting, post
-from investing.rules.refusals import InvalidInput
+from investing.rules.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
+from investing.rules.lots import Lot, LotKey, LotUse
+from investing.trading.derived import Derived
 
 HoldingKey = tuple[UUID, UUID, UUID]
 """Owner, portfolio and instrument."""
 
+_OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
+_LOTS_AT_ONCE = 200
 
-class LoadedHolding:
-    """A holding just before an entry, the lots as they are stored, and what came after the entry."""
 
-    def __init__(
-        self,
-        key: HoldingKey,
-        holding: Holding,
-        stored_lots: Mapping[UUID, Lot],
-        later: list[tuple[Entry, Decimal | None]],
-    ) -> None:
-        self._key = key
-        self._holding = holding
-        self._stored_lots = stored_lots
-        self._later = later
-        self._gains: dict[UUID, Decimal] = {}
+@dataclass(frozen=True)
+class Change:
+    """An entry of a portfolio's holding; `transfer_id` where shares move between one's own portfolios.
+    `stored` is how it was posted last, None for a new one.
+    """
 
-    def post(self, entry: Entry) -> Posting:
-        """Posts the entry, and again all that came after it.
+    portfolio_id: UUID
+    entry: Entry
+    transfer_id: UUID | None = None
+    stored: Posting | None = None
 
-        Raises InsufficientShares, with the day, where that leaves too few shares for a later sale.
+
+@dataclass
+class Holdings:
+    """The holdings of one instrument just before the given entries, and what came after those."""
+
+    owner_id: UUID
+    instrument_id: UUID
+    by_portfolio: dict[UUID, Holding]
+    later: Sequence[Change]
+    moved: Mapping[UUID, Moved]
+    derived: Derived
+    _moving: dict[UUID, Moved] = field(default_factory=dict)
+
+    def post(self, new: Iterable[Change] = (), without: Collection[UUID] = ()) -> dict[UUID, Posting]:
+        """Posts the new entries, and again all that came after them but those `without`. The new postings.
+
+        Raises InsufficientShares and InvalidInput, with the day, where an entry cannot stand any more.
         """
-        posting = post(self._holding, entry)
-        for later, realized in self._later:
-            if later.type is TransactionType.SPLIT:
-                raise InvalidInput(
-                    f"There is a split on {later.executed_at:%Y-%m-%d}: entries before it cannot be added.",
-                    ("executedAt",),
-                )
-            again = post(self._holding, later)
-            if again.realized_pnl is not None and again.realized_pnl != realized:
-                self._gains[later.id] = again.realized_pnl
+        postings = {}
+        standing = (change for change in self.later if change.entry.id not in without)
+        for change in sorted((*standing, *new), key=lambda change: change.entry.place):
+            posting = self._post(change)
+            self.derived.note(change.portfolio_id, change.entry.id, posting)
+            if change.stored is None:
+                postings[change.entry.id] = posting
+        return postings
+
+    def _post(self, change: Change) -> Posting:
+        moved = None
+        if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_IN:
+            moved = self._moving.get(change.transfer_id) or self.moved[change.transfer_id]
+        posting = post(self.by_portfolio[change.portfolio_id], change.entry, moved)
+        if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_OUT:
+            self._moving[change.transfer_id] = Moved.by(posting)
         return posting
 
     async def save(self, session: Session) -> None:
-        """Writes the position, and the lots and gains that changed."""
-        owner_id, portfolio_id, instrument_id = self._key
-        await writes.save_position(
-            session,
-            owner_id,
-            portfolio_id,
-            instrument_id,
-            uuid7(),
-            quantity=self._holding.quantity,
-            cost_basis=self._holding.cost,
-            realized_pnl=self._holding.realized_pnl,
-        )
-        await writes.save_lots(session, [self._lot_row(lot) for lot in self._changed_lots()])
-        await writes.save_realized(session, owner_id, self._gains)
-
-    def _changed_lots(self) -> list[Lot]:
-        now = {lot.transaction_id: lot for lot in self._holding.lots}
-        used_up = [
-            dataclasses.replace(lot, quantity=ZERO, cost=ZERO)
-            for id, lot in self._stored_lots.items()
-            if id not in now and lot.quantity
-        ]
-        return used_up + [lot for id, lot in now.items() if self._stored_lots.get(id) != lot]
-
-    def _lot_row(self, lot: Lot) -> dict[str, Any]:
-        owner_id, portfolio_id, instrument_id = self._key
-        return {
-            "owner_id": owner_id,
-            "id": uuid7(),
-            "portfolio_id": portfolio_id,
-            "instrument_id": instrument_id,
-            "transaction_id": lot.transaction_id,
-            "opened_at": lot.opened_at,
-            "remaining_quantity": lot.quantity,
-            "remaining_cost": lot.cost,
-        }
+        """Writes positions, lots, uses and gains, where they changed; new transactions must be there."""
+        await self.derived.save(session, self.owner_id, self.instrument_id, self.by_portfolio)
 
 
-async def load_holding(session: Session, key: HoldingKey, entry: Entry) -> LoadedHolding:
-    """The holding that the entry finds. The caller has locked its portfolio."""
-    latest = await writes.latest_share_change(session, *key)
-    if latest is not None and entry.executed_at < latest:
-        return await _load_as_of(session, key, entry)
-    position = await writes.find_position(session, *key)
-    lots = [_lot(row) for row in await writes.find_lots(session, *key, open_only=True)]
-    holding = Holding(lots=list(lots))
-    if position is not None:
-        holding.quantity = position["quantity"]
-        holding.cost = position["cost_basis"]
-        holding.realized_pnl = position["realized_pnl"]
-    return LoadedHolding(key, holding, {lot.transaction_id: lot for lot in lots}, [])
+async def load_holdings(
+    session: Session,
+    owner_id: UUID,
+    instrument_id: UUID,
+    starts: history.Starts,
+    new: Collection[Change] = (),
+) -> Holdings:
+    """The holdings as they were at `starts`, for posting these entries. The caller has locked the portfolios.
+
+    Portfolios that shares were transferred to later are locked here, unless the caller has done it.
+    """
+    rows = await history.share_changes(session, owner_id, instrument_id, starts)
+    if any(row["transfer_id"] is not None and row["type"] == TransactionType.TRANSFER_OUT for row in rows):
+        starts = await history.reached(session, owner_id, instrument_id, starts)
+        for id in sorted(starts):
+            await lock_portfolio(session, owner_id, id)
+        rows = await history.share_changes(session, owner_id, instrument_id, starts)
+    uses = await _uses(session, owner_id, [row["id"] for row in rows])
+    later = [_change(row, uses) for row in rows]
+    stored = await _stored_holdings(session, owner_id, instrument_id, list(starts))
+    lots = await _lots(session, owner_id, instrument_id, list(starts), later, new)
+    before = {id: dataclasses.replace(holding) for id, holding in stored.items()}
+    derived = Derived(before, dict(lots), {change.entry.id: change.stored for change in later})
+    holdings = {id: stored.get(id) or Holding() for id in starts}
+    for id, holding in holdings.items():
+        holding.lots = [lot for portfolio_id, lot in lots.values() if portfolio_id == id]
+        take_back(holding, [(c.entry.id, _posting(c)) for c in later if c.portfolio_id == id])
+    moved = await _moved_before(session, owner_id, later)
+    return Holdings(owner_id, instrument_id, holdings, later, moved, derived)
 
 
-async def _load_as_of(session: Session, key: HoldingKey, entry: Entry) -> LoadedHolding:
-    """The holding of the past, found by replaying what came before the entry."""
-    holding = Holding()
-    later: list[tuple[Entry, Decimal | None]] = []
-    for row in await writes.share_history(session, *key):
-        if row["executed_at"] <= entry.executed_at:
-            post(holding, _entry(row))
-        else:
-            later.append((_entry(row), row["realized_pnl"]))
-    lots = [_lot(row) for row in await writes.find_lots(session, *key, open_only=False)]
-    return LoadedHolding(key, holding, {lot.transaction_id: lot for lot in lots}, later)
+def _posting(change: Change) -> Posting:
+    assert change.stored is not None, "what came later is stored"
+    return change.stored
 
 
-def _lot(row: Mapping[Any, Any]) -> Lot:
-    return Lot(row["transaction_id"], row["opened_at"], row["remaining_quantity"], row["remaining_cost"])
+async def _uses(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[LotUse]]:
+    found: dict[UUID, list[LotUse]] = defaultdict(list)
+    if ids:
+        for row in await history.find_uses(session, owner_id, ids):
+            key = LotKey(row["lot_transaction_id"], row["lot_number"])
+            found[row["transaction_id"]].append(
+                LotUse(key, row["opened_at"], row["quantity_delta"], row["cost_delta"], row["gain"])
+            )
+    return found
 
 
-def _entry(row: Mapping[Any, Any]) -> Entry:
-    return Entry(
+def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotUse]]) -> Change:
+    entry = Entry(
         id=row["id"],
         type=TransactionType(row["type"]),
         executed_at=row["executed_at"],
@@ -133,3 +138,99 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
         split_for=row["split_for"],
         of_shares=True,
     )
+    stored = Posting(
+        cash_delta=row["cash_delta"],
+        quantity_delta=row["quantity_delta"],
+        realized_pnl=row["realized_pnl"],
+        cost_delta=row["cost_delta"],
+        realized_pnl_fifo=row["realized_pnl_fifo"],
+        uses=tuple(uses.get(row["id"], ())),
+    )
+    return Change(row["portfolio_id"], entry, row["transfer_id"], stored)
+
+
+async def _stored_holdings(
+    session: Session, owner_id: UUID, instrument_id: UUID, portfolio_ids: Sequence[UUID]
+) -> dict[UUID, Holding]:
+    rows = await history.find_positions(session, owner_id, instrument_id, portfolio_ids)
+    return {
+        row["portfolio_id"]: Holding(
+            row["quantity"], row["cost_basis"], row["realized_pnl"], row["realized_pnl_fifo"]
+        )
+        for row in rows
+    }
+
+
+StoredLots = dict[LotKey, tuple[UUID, Lot]]
+
+
+async def _lots(
+    session: Session,
+    owner_id: UUID,
+    instrument_id: UUID,
+    portfolio_ids: Sequence[UUID],
+    later: Sequence[Change],
+    new: Collection[Change],
+) -> StoredLots:
+    """The stored lots that posting can touch: what later entries opened or used, and the oldest open ones."""
+    lots: StoredLots = {}
+    touched = {use.lot.transaction_id for change in later for use in _posting(change).uses}
+    touched |= {change.entry.id for change in later}
+    if touched:
+        for row in await history.find_lots_of(session, owner_id, list(touched)):
+            lots[LotKey(row["transaction_id"], row["number"])] = (row["portfolio_id"], _lot(row))
+    for id in portfolio_ids:
+        wanted = _wanted([c.entry for c in (*later, *new) if c.portfolio_id == id])
+        await _add_oldest(session, (owner_id, id, instrument_id), wanted, lots)
+    return lots
+
+
+def _wanted(entries: Iterable[Entry]) -> Decimal | None:
+    """How many shares these entries take at the most; None where a split changes every lot."""
+    wanted = ZERO
+    for entry in entries:
+        if entry.type is TransactionType.SPLIT:
+            return None
+        if entry.type in _OUT:
+            wanted += entry.quantity or ZERO
+    return wanted
+
+
+async def _add_oldest(session: Session, key: HoldingKey, wanted: Decimal | None, lots: StoredLots) -> None:
+    """Adds the oldest open lots that no later entry has touched, until they hold as much as is wanted."""
+    after = None
+    while wanted is None or wanted > 0:
+        rows = await history.find_open_lots(session, *key, after=after, limit=_LOTS_AT_ONCE)
+        for row in rows:
+            lot = _lot(row)
+            after = lot.age
+            if lot.key in lots:
+                continue
+            lots[lot.key] = (key[1], lot)
+            if wanted is not None:
+                wanted -= lot.quantity
+        if len(rows) < _LOTS_AT_ONCE:
+            return
+
+
+def _lot(row: Mapping[Any, Any]) -> Lot:
+    return Lot(
+        row["transaction_id"],
+        row["opened_at"],
+        row["remaining_quantity"],
+        row["remaining_cost"],
+        row["number"],
+    )
+
+
+async def _moved_before(session: Session, owner_id: UUID, later: Iterable[Change]) -> dict[UUID, Moved]:
+    """What transfers brought in whose outgoing sides are not posted again."""
+    later = list(later)
+    out = {c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_OUT}
+    into = [c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_IN and c.transfer_id]
+    wanted = [id for id in into if id not in out]
+    if not wanted:
+        return {}
+    rows = await history.find_outs(session, owner_id, wanted)
+    uses = await _uses(session, owner_id, [row["id"] for row in rows])
+    return {row["transfer_id"]: Moved(-row["cost_delta"], tuple(uses[row["id"]])) for row in rows}

@@ -13,7 +13,9 @@ from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
 from investing.rules.entries import entry_of
+from investing.rules.ledger import SHARE_TYPES
 from investing.rules.refusals import CurrencyMismatch, Inactive, InvalidInput, NotFound, UnknownInstrument
+from investing.trading.locking import lock_reached
 from investing.trading.posting import Place, post_entry
 
 LONGEST_NOTES = 2000
@@ -41,8 +43,7 @@ async def record_transaction(actor: Actor, record: Record, idempotency_key: str)
     Raises InvalidInput, NotFound, Inactive, UnknownInstrument, CurrencyMismatch, InsufficientCash,
     InsufficientShares and IdempotencyMismatch.
     """
-    if record.notes is not None and len(record.notes) > LONGEST_NOTES:
-        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
+    check_notes(record.notes)
 
     async def effect(session: Session) -> UUID:
         return await _record(session, actor, record)
@@ -50,7 +51,14 @@ async def record_transaction(actor: Actor, record: Record, idempotency_key: str)
     return await once(actor.sessions, actor.id, idempotency_key, "recordTransaction", asdict(record), effect)
 
 
+def check_notes(notes: str | None) -> None:
+    """Raises InvalidInput for notes that are too long."""
+    if notes is not None and len(notes) > LONGEST_NOTES:
+        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
+
+
 async def _record(session: Session, actor: Actor, record: Record) -> UUID:
+    await _lock_reached(session, actor.id, record)
     portfolio = await lock_portfolio(session, actor.id, record.portfolio_id)
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
@@ -84,6 +92,15 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
         symbol=record.symbol,
     )
     return entry.id
+
+
+async def _lock_reached(session: Session, owner_id: UUID, record: Record) -> None:
+    """Locks, by id, what an entry of the past changes: also where its shares were transferred to since."""
+    if record.symbol is not None and record.type in SHARE_TYPES:
+        instrument = await find_instrument(session, record.symbol)
+        if instrument is not None:
+            starts = {record.portfolio_id: (record.executed_at, uuid7())}
+            await lock_reached(session, owner_id, instrument["id"], starts)
 
 
 async def _instrument_id(session: Session, symbol: str, currency: str) -> UUID:
