@@ -52,7 +52,8 @@ _HOLDINGS = (
         ('quantity of the lot of transaction', transaction_id, s.remaining_quantity, r.quantity),
         ('cost of the lot of transaction', transaction_id, s.remaining_cost, r.cost),
         ('age in seconds of the lot of transaction', transaction_id,
-         extract(epoch FROM s.opened_at), extract(epoch FROM coalesce(r.opened_at, s.opened_at)))
+         extract(epoch FROM coalesce(s.opened_at, r.opened_at)),
+         extract(epoch FROM coalesce(r.opened_at, s.opened_at)))
     ) AS difference(what, id, stored, recomputed)
     WHERE coalesce(difference.stored, 0) <> coalesce(difference.recomputed, 0)
     """,

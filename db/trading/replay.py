@@ -155,7 +155,8 @@ BEGIN
             moved := t.quantity;
         END IF;
         RETURN QUERY SELECT 'entry', t.portfolio_id, at_instrument, t.id, NULL::uuid, NULL::int,
-                            t.executed_at, CASE WHEN t.type IN ('BUY', 'TRANSFER_IN') THEN moved ELSE -moved END, -removed,
+                            t.executed_at,
+                            CASE WHEN t.type IN ('BUY', 'TRANSFER_IN') THEN moved ELSE -moved END, -removed,
                             CASE WHEN t.type = 'SELL' THEN t.amount - t.commission - removed END,
                             CASE WHEN t.type = 'SELL' THEN fifo END;
     END LOOP;
