@@ -77,7 +77,7 @@ async def fetch_portfolio_summaries(
 async def fetch_fifo_gains(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
 ) -> dict[UUID, str]:
-    """What the sales of each portfolio gained, first in first out; missing for one that never held anything."""
+    """What the sales of each portfolio gained, first in first out; missing without positions."""
     rows = await connection.fetch(
         "SELECT portfolio_id, sum(realized_pnl_fifo) AS gain FROM positions "
         "WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[]) GROUP BY portfolio_id",

@@ -96,8 +96,8 @@ class TradingMutation:
         return await TransactionPayload.load(info, id)
 
     @strawberry.mutation(
-        description="Takes a transaction back, from its own day on, by one with the other sign; both sides of "
-        "a transfer between your own places together. Answers with the one that reverses it.",
+        description="Takes a transaction back, from its own day on, by one with the other sign; both sides "
+        "of a transfer between your own places together. Answers with the one that reverses it.",
         extensions=[Guard(IsAuthenticated(), OwnsTransaction("input", "transaction_id"))],
     )
     async def reverse_transaction(

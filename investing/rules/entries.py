@@ -17,6 +17,15 @@ _NEED_SYMBOL = (*_TRADES, TransactionType.DIVIDEND, TransactionType.SPLIT)
 _MAY_HAVE_SYMBOL = (*_NEED_SYMBOL, *_TRANSFERS, TransactionType.FEE, TransactionType.TAX)
 
 
+LONGEST_NOTES = 2000
+
+
+def check_notes(notes: str | None) -> None:
+    """The owner's own words. Raises InvalidInput for too many of them."""
+    if notes is not None and len(notes) > LONGEST_NOTES:
+        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
+
+
 def entry_of(
     id: UUID,
     type: TransactionType,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from db.vocabulary import TransactionType
 from investing.rules.lots import Lot, LotUse, add, part_of, split, take, with_gains, without
-from investing.rules.money import product
+from investing.rules.money import fits, product
 from investing.rules.refusals import InsufficientShares, InvalidInput
 
 ZERO = Decimal(0)
@@ -96,6 +96,12 @@ class Moved:
         return cls(-out.cost_delta, out.uses)
 
 
+def check_fits(*amounts: Decimal) -> None:
+    """Raises InvalidInput where what an entry leads to is more than can be stored."""
+    if not fits(*amounts):
+        raise InvalidInput("This is more than the ledger can hold.", ("amount",))
+
+
 def post_cash(entry: Entry) -> Posting:
     """Posts an entry that changes no holding: cash in or out, less the commission."""
     amount = entry.amount if entry.type in _CASH_IN else -entry.amount
@@ -107,8 +113,14 @@ def post(holding: Holding, entry: Entry, moved: Moved | None = None) -> Posting:
     portfolios brings in.
 
     Raises InsufficientShares for more shares out than are held and InvalidInput for a split of nothing; the
-    holding is as it was then.
+    holding is as it was then. Raises InvalidInput for more than can be stored; the holding is spoilt then.
     """
+    posting = _post(holding, entry, moved)
+    check_fits(holding.quantity, holding.cost, holding.realized_pnl, posting.realized_pnl or ZERO)
+    return posting
+
+
+def _post(holding: Holding, entry: Entry, moved: Moved | None) -> Posting:
     match entry.type:
         case TransactionType.BUY:
             return _open(holding, entry, -entry.amount - entry.commission, entry.amount + entry.commission)
@@ -184,7 +196,9 @@ def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotUse]]:
     quantity = _quantity(entry)
     if quantity > holding.quantity:
         raise InsufficientShares(
-            f"{quantity} shares are needed on {entry.executed_at:%Y-%m-%d}, {holding.quantity} are held.",
+            f"{quantity.normalize():f} shares are needed on {entry.executed_at.date()}, "
+            f"{holding.quantity.normalize():f} are held.",
+            ("quantity",),
             required=quantity,
             available=holding.quantity,
             on_date=entry.executed_at.date(),
@@ -198,7 +212,7 @@ def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotUse]]:
 def _split(holding: Holding, entry: Entry) -> Posting:
     """Gives `quantity` new shares for every `split_for` old ones, lot by lot; cost does not change."""
     if not holding.quantity:
-        raise InvalidInput(f"Nothing was held on {entry.executed_at:%Y-%m-%d} that a split could change.")
+        raise InvalidInput(f"Nothing was held on {entry.executed_at.date()} that a split could change.")
     assert entry.split_for, "a split has a ratio"
     uses = split(holding.lots, _quantity(entry), entry.split_for)
     if uses is None:

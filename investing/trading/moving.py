@@ -14,13 +14,12 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import entry_of
+from investing.rules.entries import check_notes, entry_of
 from investing.rules.ledger import ZERO, Entry
 from investing.rules.refusals import CurrencyMismatch, InvalidInput, UnknownInstrument
 from investing.trading.holdings import Change, load_holdings
 from investing.trading.locking import check_active, lock_reached
 from investing.trading.posting import Place, transaction_row
-from investing.trading.recording import check_notes
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,11 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import entry_of
+from investing.rules.entries import check_notes, entry_of
 from investing.rules.ledger import SHARE_TYPES
-from investing.rules.refusals import CurrencyMismatch, Inactive, InvalidInput, NotFound, UnknownInstrument
+from investing.rules.refusals import CurrencyMismatch, Inactive, NotFound, UnknownInstrument
 from investing.trading.locking import lock_reached
 from investing.trading.posting import Place, post_entry
-
-LONGEST_NOTES = 2000
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,6 @@ async def record_transaction(actor: Actor, record: Record, idempotency_key: str)
         return await _record(session, actor, record)
 
     return await once(actor.sessions, actor.id, idempotency_key, "recordTransaction", asdict(record), effect)
-
-
-def check_notes(notes: str | None) -> None:
-    """Raises InvalidInput for notes that are too long."""
-    if notes is not None and len(notes) > LONGEST_NOTES:
-        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
 
 
 async def _record(session: Session, actor: Actor, record: Record) -> UUID:

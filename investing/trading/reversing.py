@@ -10,12 +10,17 @@ from db.trading.writes import find_transaction, find_transfer, insert_transactio
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import changes_shares
-from investing.rules.refusals import AlreadyReversed, InvalidInput, NotFound
+from investing.rules.entries import changes_shares, check_notes
+from investing.rules.refusals import (
+    AlreadyReversed,
+    InsufficientCash,
+    InsufficientShares,
+    InvalidInput,
+    NotFound,
+)
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.locking import PlaceKey, lock_places, lock_reached
 from investing.trading.posting import Place, check_cash, check_later_cash, move_cash
-from investing.trading.recording import check_notes
 
 _DELTAS = ("cash_delta", "quantity_delta", "cost_delta", "realized_pnl", "realized_pnl_fifo")
 _SAME = (
@@ -51,7 +56,12 @@ async def reverse_transaction(
     check_notes(notes)
 
     async def effect(session: Session) -> UUID:
-        return await _reverse(session, actor, transaction_id, notes)
+        try:
+            return await _reverse(session, actor, transaction_id, notes)
+        except (InsufficientCash, InsufficientShares) as refusal:
+            # Of some later entry, whose figures are no part of what was asked for.
+            refusal.field = _FIELD
+            raise
 
     arguments = {"transaction": transaction_id, "notes": notes}
     return await once(actor.sessions, actor.id, idempotency_key, "reverseTransaction", arguments, effect)

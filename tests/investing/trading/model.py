@@ -26,14 +26,23 @@ class Given:
 
 
 @dataclass
+class Held:
+    """What is left of a lot; `age` is the day it was bought, and the order in which lots came in."""
+
+    age: tuple[int, int, int]
+    quantity: Decimal
+    cost: Decimal
+
+
+@dataclass
 class State:
-    """A portfolio after a replay. Lots: when bought, the order they came in, quantity, cost."""
+    """A portfolio after a replay."""
 
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
     average: Decimal = ZERO
     fifo: Decimal = ZERO
-    lots: list[list[object]] = field(default_factory=list)
+    lots: list[Held] = field(default_factory=list)
 
 
 def ratio(whole: Decimal, part: Decimal, of: Decimal) -> Decimal:
@@ -82,18 +91,18 @@ def _open(
     state.quantity += quantity
     state.cost += cost
     for number, (day, part, part_cost) in enumerate(parts):
-        state.lots.append([(day, place, number), part, part_cost])
-    state.lots.sort(key=lambda lot: lot[0])  # type: ignore[arg-type,return-value]
+        state.lots.append(Held((day, place, number), part, part_cost))
+    state.lots.sort(key=lambda lot: lot.age)
 
 
 def _split(state: State, entry: Given) -> None:
     if not state.quantity:
         raise Impossible
-    after = [ratio(lot[1], entry.quantity, entry.old) for lot in state.lots]  # type: ignore[arg-type]
+    after = [ratio(lot.quantity, entry.quantity, entry.old) for lot in state.lots]
     if not all(after):
         raise Impossible
     for lot, quantity in zip(state.lots, after, strict=True):
-        lot[1] = quantity
+        lot.quantity = quantity
     state.quantity = sum(after, ZERO)
 
 
@@ -105,13 +114,13 @@ def _take(state: State, quantity: Decimal) -> tuple[Decimal, list[tuple[int, Dec
     state.cost -= cost
     parts = []
     while quantity:
-        (day, _, _), held, lot_cost = state.lots[0]  # type: ignore[misc]
-        taken = min(quantity, held)  # type: ignore[has-type]
-        part = lot_cost if taken == held else ratio(lot_cost, taken, held)  # type: ignore[has-type]
-        parts.append((day, taken, part))  # type: ignore[has-type]
+        oldest = state.lots[0]
+        taken = min(quantity, oldest.quantity)
+        part = oldest.cost if taken == oldest.quantity else ratio(oldest.cost, taken, oldest.quantity)
+        parts.append((oldest.age[0], taken, part))
         quantity -= taken
-        if taken == held:  # type: ignore[has-type]
+        oldest.quantity -= taken
+        oldest.cost -= part
+        if not oldest.quantity:
             state.lots.pop(0)
-        else:
-            state.lots[0][1:] = [held - taken, lot_cost - part]  # type: ignore[has-type]
     return cost, parts

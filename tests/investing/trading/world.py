@@ -98,7 +98,7 @@ class World:
     async def rows(self, sql: str, *arguments: object) -> Sequence[Mapping[str, Any]]:
         """Rows of the user's; `$1` is the user."""
         async with self.actor.sessions.reading(self.actor.id) as connection:
-            return await connection.fetch(sql, self.actor.id, *arguments)
+            return [dict(row) for row in await connection.fetch(sql, self.actor.id, *arguments)]
 
     async def position(self, at: int = 0) -> tuple[Decimal, ...]:
         """Quantity, cost basis, and the gains on average cost and first in first out."""
@@ -130,7 +130,9 @@ class World:
             "ORDER BY l.opened_at, l.transaction_id, l.number",
             id,
         )
-        return [(Decimal(q), Decimal(c), decimal(gain)) for q, c, gain in rows]
+        return [
+            (Decimal(row["quantity_delta"]), Decimal(row["cost_delta"]), decimal(row["gain"])) for row in rows
+        ]
 
     async def differences(self) -> Sequence[str]:
         """What `verify` finds."""
@@ -159,14 +161,15 @@ async def make_world(sessions: Sessions, superuser_url: str, *, portfolios: int 
         actor, NewAccount("A", Broker.PAPER, AccountType.CASH, "USD", Decimal(0), True)
     )
     world = World(
-        actor, [await _portfolio(actor, account_id, f"P{i}") for i in range(portfolios)], account_id
+        actor, [await open_portfolio(actor, account_id, f"P{i}") for i in range(portfolios)], account_id
     )
     for at in range(portfolios):
         await world.record(TransactionType.DEPOSIT, -1000, amount="1000000", at=at, symbol=None)
     return world
 
 
-async def _portfolio(actor: Actor, account_id: UUID, name: str) -> UUID:
+async def open_portfolio(actor: Actor, account_id: UUID, name: str) -> UUID:
+    """A portfolio of an account."""
     return await create_portfolio(
         actor,
         NewPortfolio(
