@@ -19,13 +19,17 @@ async def lock_reached(
 ) -> dict[UUID, Mapping[Any, Any]]:
     """Locks the portfolios of `starts` and those that shares went to later. The rows of those that exist.
 
-    Looked up before anything is locked, so that all are locked by id. A transfer of that very moment may
-    add one, which is then locked out of turn: PostgreSQL ends a deadlock that comes of it, and nothing is
-    written.
+    All are locked by id, so that two who do this never wait for each other. Where a transfer that ends
+    meanwhile adds one, the locks are given up with their savepoint, and all are locked again.
     """
-    reached = await history.reached(session, owner_id, instrument_id, starts)
-    rows = [await lock_portfolio(session, owner_id, id) for id in sorted({*reached, *starts})]
-    return {row["id"]: row for row in rows if row is not None}
+    while True:
+        wanted = {*await history.reached(session, owner_id, instrument_id, starts), *starts}
+        savepoint = await session.begin_nested()
+        rows = [await lock_portfolio(session, owner_id, id) for id in sorted(wanted)]
+        if wanted.issuperset(await history.reached(session, owner_id, instrument_id, starts)):
+            await savepoint.commit()
+            return {row["id"]: row for row in rows if row is not None}
+        await savepoint.rollback()
 
 
 async def lock_places(session: Session, owner_id: UUID, keys: Sequence[PlaceKey]) -> dict[PlaceKey, Place]:

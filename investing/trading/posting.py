@@ -62,6 +62,7 @@ async def post_entry(
     if entry.of_shares:
         assert instrument_id is not None
         assert place.portfolio_id is not None
+        assert transfer_id is None, "shares between one's own portfolios are moved by transfer_shares"
         new = [Change(place.portfolio_id, entry)]
         starts = {place.portfolio_id: entry.place}
         holdings = await load_holdings(session, place.owner_id, instrument_id, starts, new)

@@ -1,9 +1,12 @@
 """Entries of the past, reversals and transfers with exact figures, on a real PostgreSQL."""
 
+import asyncio
 import datetime as dt
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from decimal import Decimal as D
+from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -240,3 +243,26 @@ async def test_only_a_split_may_change_how_many_shares_it_made(world: World, app
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.execute("UPDATE transactions SET amount = 4 WHERE id = $1", bought)
     await connection.close()
+
+
+async def test_changes_side_by_side_never_wait_for_each_other(sessions: Sessions, superuser_url: str) -> None:
+    world = await make_world(sessions, superuser_url, portfolios=3)
+    for at in range(3):
+        await world.buy(1, "1000", "10", at=at)
+    steps = []
+    for turn in range(3):
+        for source, target in ((0, 1), (1, 0), (1, 2), (2, 0)):
+            steps.append(world.move(10 + turn, "1.5", source, target))
+            steps.append(world.buy(2 + turn, "0.25", "3", at=source))
+            steps.append(world.sell(3 + turn, "0.5", "11", at=target))
+    one_of_eight = asyncio.Semaphore(8)
+
+    async def done(step: Coroutine[Any, Any, UUID]) -> None:
+        async with one_of_eight:
+            await step
+
+    await asyncio.gather(*(done(step) for step in steps))
+    held = [(await world.position(at))[0] for at in range(3)]
+    assert sum(held) == D(3000) + 12 * D("0.25") - 12 * D("0.5")
+    assert await world.differences() == []
+    await forget(world, superuser_url)
