@@ -8,7 +8,6 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -16,15 +15,10 @@ from db.sessions import Session
 from db.trading import history
 from db.trading.writes import lock_portfolio
 from db.vocabulary import TransactionType
-from investing.rules.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
-from investing.rules.lots import Lot, LotKey, LotUse
+from investing.rules.ledger import Entry, Holding, Moved, Posting, post, take_back
+from investing.rules.lots import LotKey, LotUse
 from investing.trading.derived import Derived
-
-HoldingKey = tuple[UUID, UUID, UUID]
-"""Owner, portfolio and instrument."""
-
-_OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
-_LOTS_AT_ONCE = 200
+from investing.trading.stored_lots import load_lots
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,13 @@ async def load_holdings(
     uses = await _uses(session, owner_id, [row["id"] for row in rows])
     later = [_change(row, uses) for row in rows]
     stored = await _stored_holdings(session, owner_id, instrument_id, list(starts))
-    lots = await _lots(session, owner_id, instrument_id, list(starts), later, new)
+    lots = await load_lots(
+        session,
+        owner_id,
+        instrument_id,
+        {id: [c.entry for c in (*later, *new) if c.portfolio_id == id] for id in starts},
+        {c.entry.id for c in later} | {use.lot.transaction_id for c in later for use in _posting(c).uses},
+    )
     before = {id: dataclasses.replace(holding) for id, holding in stored.items()}
     derived = Derived(before, dict(lots), {change.entry.id: change.stored for change in later})
     holdings = {id: stored.get(id) or Holding() for id in starts}
@@ -159,68 +159,6 @@ async def _stored_holdings(
         )
         for row in rows
     }
-
-
-StoredLots = dict[LotKey, tuple[UUID, Lot]]
-
-
-async def _lots(
-    session: Session,
-    owner_id: UUID,
-    instrument_id: UUID,
-    portfolio_ids: Sequence[UUID],
-    later: Sequence[Change],
-    new: Collection[Change],
-) -> StoredLots:
-    """The stored lots that posting can touch: what later entries opened or used, and the oldest open ones."""
-    lots: StoredLots = {}
-    touched = {use.lot.transaction_id for change in later for use in _posting(change).uses}
-    touched |= {change.entry.id for change in later}
-    if touched:
-        for row in await history.find_lots_of(session, owner_id, list(touched)):
-            lots[LotKey(row["transaction_id"], row["number"])] = (row["portfolio_id"], _lot(row))
-    for id in portfolio_ids:
-        wanted = _wanted([c.entry for c in (*later, *new) if c.portfolio_id == id])
-        await _add_oldest(session, (owner_id, id, instrument_id), wanted, lots)
-    return lots
-
-
-def _wanted(entries: Iterable[Entry]) -> Decimal | None:
-    """How many shares these entries take at the most; None where a split changes every lot."""
-    wanted = ZERO
-    for entry in entries:
-        if entry.type is TransactionType.SPLIT:
-            return None
-        if entry.type in _OUT:
-            wanted += entry.quantity or ZERO
-    return wanted
-
-
-async def _add_oldest(session: Session, key: HoldingKey, wanted: Decimal | None, lots: StoredLots) -> None:
-    """Adds the oldest open lots that no later entry has touched, until they hold as much as is wanted."""
-    after = None
-    while wanted is None or wanted > 0:
-        rows = await history.find_open_lots(session, *key, after=after, limit=_LOTS_AT_ONCE)
-        for row in rows:
-            lot = _lot(row)
-            after = lot.age
-            if lot.key in lots:
-                continue
-            lots[lot.key] = (key[1], lot)
-            if wanted is not None:
-                wanted -= lot.quantity
-        if len(rows) < _LOTS_AT_ONCE:
-            return
-
-
-def _lot(row: Mapping[Any, Any]) -> Lot:
-    return Lot(
-        row["transaction_id"],
-        row["opened_at"],
-        row["remaining_quantity"],
-        row["remaining_cost"],
-        row["number"],
-    )
 
 
 async def _moved_before(session: Session, owner_id: UUID, later: Iterable[Change]) -> dict[UUID, Moved]:
