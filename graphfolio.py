@@ -255,6 +255,20 @@ def _portfolio_id(text: str) -> str:
         return text
 
 
+@app.command("rename-symbol")
+def rename_symbol(
+    old: Annotated[str, typer.Argument(help="The symbol that it has.")],
+    new: Annotated[str, typer.Argument(help="The symbol that it gets; no other instrument may have it.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Give an instrument another symbol; positions, history and prices stay with it."""
+    from investing.market.renaming import rename_symbol as rename
+
+    with opened(data_dir) as (_, found):
+        rename(found.owner_url, old, new)
+    typer.echo(f"{old} is {new} now.")
+
+
 Who = Annotated[str, typer.Argument(help="A username or an e-mail address.")]
 
 

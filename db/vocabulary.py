@@ -89,6 +89,13 @@ class TransactionType(StrEnum):
     SPLIT = "SPLIT"
 
 
+class CostMethod(StrEnum):
+    """Which cost a sale's gain is counted against."""
+
+    AVERAGE_COST = "AVERAGE_COST"
+    FIFO = "FIFO"
+
+
 class OrderSide(StrEnum):
     """Which way an order trades."""
 

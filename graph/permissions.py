@@ -17,7 +17,7 @@ from graph.ids import id_of
 from graph.loaders import ById
 from graph.market.loaders import WatchlistById
 from graph.portfolio.loaders import PortfolioById
-from graph.trading.loaders import OrderById
+from graph.trading.loaders import OrderById, TransactionById
 
 PUBLIC_FIELDS = frozenset({"Mutation.register", "Mutation.login", "Mutation.refreshToken", "Mutation.logout"})
 """Root fields that need no login: they are the door."""
@@ -96,6 +96,13 @@ class OwnsOrder(Owns):
 
     type_name = "Order"
     loader = OrderById
+
+
+class OwnsTransaction(Owns):
+    """A transaction of the viewer's."""
+
+    type_name = "Transaction"
+    loader = TransactionById
 
 
 class OwnsWatchlist(Owns):

@@ -91,6 +91,11 @@ class InsufficientShares(UserError, Shortage):
     pass
 
 
+@strawberry.type(description="The transaction has been reversed before; `reversedBy` of it says by what.")
+class AlreadyReversed(UserError):
+    pass
+
+
 @strawberry.type(description="The idempotency key was used before, for something else.")
 class IdempotencyMismatch(UserError):
     pass
@@ -149,6 +154,7 @@ USER_ERRORS: dict[type[Refusal], type[UserError]] = {
     refusals.CurrencyMismatch: CurrencyMismatch,
     refusals.InsufficientCash: InsufficientCash,
     refusals.InsufficientShares: InsufficientShares,
+    refusals.AlreadyReversed: AlreadyReversed,
     refusals.IdempotencyMismatch: IdempotencyMismatch,
     refusals.NoPrice: NoPrice,
     refusals.StalePrice: StalePrice,

@@ -1,6 +1,7 @@
 """The enums of the contract: the domain's vocabularies as clients see them."""
 
 from enum import Enum
+from typing import Annotated
 
 import strawberry
 
@@ -10,6 +11,7 @@ from db.vocabulary import (
     AlertSeverity,
     AssetClass,
     Broker,
+    CostMethod,
     OrderSide,
     OrderStatus,
     OrderType,
@@ -27,6 +29,8 @@ __all__ = [
     "AlertSeverity",
     "AssetClass",
     "Broker",
+    "CostMethod",
+    "Method",
     "OrderSide",
     "OrderStatus",
     "OrderType",
@@ -122,6 +126,12 @@ _publish(
     SPLIT="New shares for old ones.",
 )
 _publish(
+    CostMethod,
+    "Which cost the gain of a sale is counted against.",
+    AVERAGE_COST="The average cost of all shares that were held.",
+    FIFO="The cost of the very shares, the oldest ones sold first.",
+)
+_publish(
     OrderSide,
     "Which way an order trades.",
     BUY="Shares in, cash out.",
@@ -173,3 +183,6 @@ _publish(
     REBALANCE_FAILED="A rebalance that failed.",
     ORDER_REJECTED="An order that was rejected.",
 )
+
+Method = Annotated[CostMethod, strawberry.argument(description="The cost that gains are counted against.")]
+"""How every realised gain takes its method."""

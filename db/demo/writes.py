@@ -19,6 +19,7 @@ from db.models import (
     Account,
     Base,
     Lot,
+    LotUse,
     PerformanceSnapshot,
     Portfolio,
     Position,
@@ -45,6 +46,7 @@ class Tree:
     transactions: Rows = field(default_factory=list)
     positions: Rows = field(default_factory=list)
     lots: Rows = field(default_factory=list)
+    lot_uses: Rows = field(default_factory=list)
     snapshots: Rows = field(default_factory=list)
     watchlists: Rows = field(default_factory=list)
     watchlist_items: Rows = field(default_factory=list)
@@ -57,6 +59,7 @@ class Tree:
             (Transaction, self.transactions),
             (Position, self.positions),
             (Lot, self.lots),
+            (LotUse, self.lot_uses),
             (PerformanceSnapshot, self.snapshots),
             (Watchlist, self.watchlists),
             (WatchlistItem, self.watchlist_items),
@@ -103,7 +106,7 @@ async def analyze(owner_url: str) -> None:
     connection = await asyncpg.connect(owner_url)
     try:
         await connection.execute(
-            "ANALYZE accounts, portfolios, transactions, positions, lots, performance_history"
+            "ANALYZE accounts, portfolios, transactions, positions, lots, lot_uses, performance_history"
         )
     finally:
         await connection.close()

@@ -84,10 +84,15 @@ class Position(Owned, Updated, Base):
     cost_basis: Mapped[Money]
     realized_pnl: Mapped[Money] = mapped_column(default=Decimal(0))
     reserved_quantity: Mapped[Money] = mapped_column(server_default=text("0"))
+    realized_pnl_fifo: Mapped[Money] = mapped_column(default=Decimal(0))
 
 
 class Lot(Owned, Updated, Base):
-    """What is left of one purchase, first in first out; `transaction_id` is the purchase."""
+    """What is left of one purchase, first in first out; `transaction_id` is the purchase.
+
+    Shares that came from another portfolio of one's own are as many lots as left it, counted by `number`,
+    each with the time of its purchase.
+    """
 
     __tablename__ = "lots"
     __table_args__ = (
@@ -97,8 +102,18 @@ class Lot(Owned, Updated, Base):
             ondelete="CASCADE",
         ),
         of_owner("transaction_id", "transactions"),
-        UniqueConstraint("owner_id", "transaction_id"),
-        Index(None, "owner_id", "portfolio_id", "instrument_id", "opened_at"),
+        UniqueConstraint("owner_id", "transaction_id", "number"),
+        # Open ones alone: a sale finds the oldest without passing all that were ever used up.
+        Index(
+            "ix_lots_open",
+            "owner_id",
+            "portfolio_id",
+            "instrument_id",
+            "opened_at",
+            "transaction_id",
+            "number",
+            postgresql_where=text("remaining_quantity > 0"),
+        ),
         CheckConstraint("remaining_quantity >= 0", name="quantity_not_negative"),
         CheckConstraint(
             "remaining_cost >= 0 AND (remaining_quantity > 0 OR remaining_cost = 0)", name="cost"
@@ -108,9 +123,37 @@ class Lot(Owned, Updated, Base):
     portfolio_id: Mapped[UUID]
     instrument_id: Mapped[UUID]
     transaction_id: Mapped[UUID]
+    number: Mapped[int] = mapped_column(default=0)
     opened_at: Mapped[dt.datetime]
     remaining_quantity: Mapped[Money]
     remaining_cost: Mapped[Money]
+
+
+class LotUse(Base):
+    """What one transaction did to one lot: a sale or a transfer out took from it, a split changed it.
+
+    With these deltas a transaction can be taken back exactly. `gain` is a sale's part of the net proceeds
+    less the cost it took from the lot.
+    """
+
+    __tablename__ = "lot_uses"
+    __table_args__ = (
+        of_owner("transaction_id", "transactions"),
+        ForeignKeyConstraint(
+            ["owner_id", "lot_transaction_id", "lot_number"],
+            ["lots.owner_id", "lots.transaction_id", "lots.number"],
+            ondelete="CASCADE",
+        ),
+        Index(None, "owner_id", "lot_transaction_id", "lot_number"),
+    )
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    lot_transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    lot_number: Mapped[int] = mapped_column(primary_key=True)
+    quantity_delta: Mapped[Money]
+    cost_delta: Mapped[Money]
+    gain: Mapped[Money | None]
 
 
 class PerformanceSnapshot(Owned, Base):

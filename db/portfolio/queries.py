@@ -23,7 +23,8 @@ PORTFOLIOS = Listing(
 POSITIONS = Listing(
     name="positions",
     columns="""t.id, t.portfolio_id, t.instrument_id, i.symbol, i.asset_class, i.currency, t.quantity,
-        t.reserved_quantity, t.cost_basis, t.realized_pnl, q.price AS current_price, q.as_of AS price_as_of,
+        t.reserved_quantity, t.cost_basis, t.realized_pnl, t.realized_pnl_fifo, q.price AS current_price,
+        q.as_of AS price_as_of,
         CASE WHEN t.quantity > 0 THEN round(t.cost_basis / t.quantity, 10) ELSE 0 END AS average_cost,
         round(t.quantity * q.price, 10) AS market_value,
         round(t.quantity * q.price, 10) - t.cost_basis AS unrealized_pnl,
@@ -34,6 +35,21 @@ POSITIONS = Listing(
     order=(Key("symbol", "i.symbol", plain_text),),
     parent="t.portfolio_id",
     condition="t.quantity > 0",
+)
+
+LOTS = Listing(
+    name="lots",
+    columns="""t.id, t.transaction_id, t.number, t.opened_at, t.remaining_quantity AS quantity,
+        t.remaining_cost AS cost""",
+    source="""lots t JOIN positions p ON p.owner_id = $1 AND p.portfolio_id = t.portfolio_id
+        AND p.instrument_id = t.instrument_id""",
+    order=(
+        Key("opened_at", "t.opened_at", dt.datetime.fromisoformat),
+        Key("transaction_id", "t.transaction_id", UUID),
+        Key("number", "t.number", int),
+    ),
+    parent="p.id",
+    condition="t.remaining_quantity > 0",
 )
 
 SNAPSHOTS = Listing(
@@ -58,6 +74,19 @@ async def fetch_portfolio_summaries(
         portfolio_ids,
     )
     return {row["portfolio_id"]: row for row in rows}
+
+
+async def fetch_fifo_gains(
+    connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
+) -> dict[UUID, str]:
+    """What the sales of each portfolio gained, first in first out; missing without positions."""
+    rows = await connection.fetch(
+        "SELECT portfolio_id, sum(realized_pnl_fifo) AS gain FROM positions "
+        "WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[]) GROUP BY portfolio_id",
+        owner_id,
+        portfolio_ids,
+    )
+    return {row["portfolio_id"]: row["gain"] for row in rows}
 
 
 async def fetch_weights(

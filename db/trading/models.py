@@ -85,10 +85,12 @@ class OrderWork(Base):
 
 
 class Transaction(Owned, Base):
-    """One entry of the ledger: two deltas and the facts they came from.
+    """One entry of the ledger: its deltas and the facts they came from.
 
-    Append-only: the application may insert, and may refresh `realized_pnl`, which follows from the
-    transactions before it; nothing else is ever changed (the migration grants no more).
+    Append-only: the application may insert, and may refresh what follows from the transactions before it
+    (the gains, `cost_delta`, and a split's `quantity_delta`); nothing else is ever changed (the migration
+    grants no more). `cost_delta` is of the average cost. A reversal has the figures of what it reverses and
+    its deltas with the other sign; neither counts when a holding is replayed.
     `portfolio_id` is null for cash of the account that no portfolio has been given.
     """
 
@@ -119,6 +121,7 @@ class Transaction(Owned, Base):
             unique=True,
             postgresql_where=text("fingerprint IS NOT NULL"),
         ),
+        Index(None, "owner_id", "transfer_id", postgresql_where=text("transfer_id IS NOT NULL")),
         one_of("type", TransactionType),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint("quantity_delta = 0 OR instrument_id IS NOT NULL", name="shares_of_something"),
@@ -143,7 +146,9 @@ class Transaction(Owned, Base):
     currency: Mapped[str]
     cash_delta: Mapped[Money]
     quantity_delta: Mapped[Money]
+    cost_delta: Mapped[Money] = mapped_column(default=Decimal(0))
     realized_pnl: Mapped[Money | None]
+    realized_pnl_fifo: Mapped[Money | None]
     executed_at: Mapped[dt.datetime]
     notes: Mapped[str | None]
     # Of an imported one, so that importing it again does nothing: see investing.rules.import_rows.

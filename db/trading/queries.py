@@ -13,7 +13,7 @@ TRANSACTIONS_OF_ACCOUNT = Listing(
     name="transactions",
     columns="""t.id, t.account_id, t.portfolio_id, t.instrument_id, t.order_id, t.type, i.symbol, t.quantity,
         t.price, t.amount, t.commission, t.currency, t.cash_delta, t.quantity_delta, t.realized_pnl,
-        t.executed_at, t.notes""",
+        t.executed_at, t.notes, t.cost_delta, t.realized_pnl_fifo, t.reverses_id""",
     source="transactions t LEFT JOIN instruments i ON i.id = t.instrument_id",
     order=(
         Key("executed_at", "t.executed_at", dt.datetime.fromisoformat),
@@ -62,3 +62,31 @@ async def fetch_order_versions(
     looked. `is_live` is false for one that needs to be followed no more.
     """
     return await connection.fetch(_VERSIONS, owner_id, portfolio_ids, order_ids)
+
+
+LOT_USES = Listing(
+    name="lotUses",
+    columns="""t.lot_transaction_id, t.lot_number, l.opened_at, -t.quantity_delta AS quantity,
+        -t.cost_delta AS cost, t.gain""",
+    source="""lot_uses t JOIN lots l ON l.owner_id = $1 AND l.transaction_id = t.lot_transaction_id
+        AND l.number = t.lot_number""",
+    order=(
+        Key("opened_at", "l.opened_at", dt.datetime.fromisoformat),
+        Key("lot_transaction_id", "t.lot_transaction_id", UUID),
+        Key("lot_number", "t.lot_number", int),
+    ),
+    parent="t.transaction_id",
+)
+
+
+async def fetch_reversals(
+    connection: Connection, owner_id: UUID, transaction_ids: Sequence[UUID]
+) -> dict[UUID, Row]:
+    """The transactions that reverse these, by the one that is reversed."""
+    rows = await connection.fetch(
+        f"SELECT {TRANSACTIONS_OF_ACCOUNT.columns} FROM {TRANSACTIONS_OF_ACCOUNT.source} "
+        "WHERE t.owner_id = $1 AND t.reverses_id = ANY($2::uuid[])",
+        owner_id,
+        transaction_ids,
+    )
+    return {row["reverses_id"]: row for row in rows}

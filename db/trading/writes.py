@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import RowMapping, bindparam, insert, select, text, update
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Account, Instrument, Lot, Portfolio, Position, Transaction
+from db.models import Account, Instrument, Portfolio, Position, Transaction
 
 
 async def lock_account(session: AsyncSession, owner_id: UUID, account_id: UUID) -> RowMapping | None:
@@ -70,106 +70,9 @@ async def find_position(
     return found.mappings().one_or_none()
 
 
-async def find_lots(
-    session: AsyncSession, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID, *, open_only: bool
-) -> Sequence[RowMapping]:
-    """The position's lots, oldest first."""
-    statement = select(Lot.transaction_id, Lot.opened_at, Lot.remaining_quantity, Lot.remaining_cost).where(
-        Lot.owner_id == owner_id, Lot.portfolio_id == portfolio_id, Lot.instrument_id == instrument_id
-    )
-    if open_only:
-        statement = statement.where(Lot.remaining_quantity > 0)
-    return (await session.execute(statement.order_by(Lot.opened_at, Lot.transaction_id))).mappings().all()
-
-
-async def share_history(
-    session: AsyncSession, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID
-) -> Sequence[RowMapping]:
-    """Every transaction that changed the holding, in the ledger's order."""
-    statement = (
-        select(
-            Transaction.id,
-            Transaction.type,
-            Transaction.executed_at,
-            Transaction.amount,
-            Transaction.commission,
-            Transaction.quantity,
-            Transaction.price,
-            Transaction.split_for,
-            Transaction.realized_pnl,
-        )
-        .where(
-            Transaction.owner_id == owner_id,
-            Transaction.portfolio_id == portfolio_id,
-            Transaction.instrument_id == instrument_id,
-            Transaction.quantity_delta != 0,
-        )
-        .order_by(Transaction.executed_at, Transaction.id)
-    )
-    return (await session.execute(statement)).mappings().all()
-
-
-async def latest_share_change(
-    session: AsyncSession, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID
-) -> dt.datetime | None:
-    """When the holding last changed."""
-    statement = select(func.max(Transaction.executed_at)).where(
-        Transaction.owner_id == owner_id,
-        Transaction.portfolio_id == portfolio_id,
-        Transaction.instrument_id == instrument_id,
-        Transaction.quantity_delta != 0,
-    )
-    return (await session.execute(statement)).scalar_one()
-
-
 async def insert_transaction(session: AsyncSession, values: Mapping[str, Any]) -> None:
     """Adds one transaction. The ledger only ever grows."""
     await session.execute(insert(Transaction).values(**values))
-
-
-async def save_position(
-    session: AsyncSession,
-    owner_id: UUID,
-    portfolio_id: UUID,
-    instrument_id: UUID,
-    new_id: UUID,
-    *,
-    quantity: Decimal,
-    cost_basis: Decimal,
-    realized_pnl: Decimal,
-) -> None:
-    """Writes what the portfolio now holds; `new_id` is used for the first holding of an instrument."""
-    figures = {"quantity": quantity, "cost_basis": cost_basis, "realized_pnl": realized_pnl}
-    statement = upsert(Position).values(
-        owner_id=owner_id, id=new_id, portfolio_id=portfolio_id, instrument_id=instrument_id, **figures
-    )
-    key = ["owner_id", "portfolio_id", "instrument_id"]
-    await session.execute(statement.on_conflict_do_update(index_elements=key, set_=figures))
-
-
-async def save_lots(session: AsyncSession, lots: Sequence[Mapping[str, Any]]) -> None:
-    """Writes lots as they now are, each found by the transaction that opened it."""
-    if not lots:
-        return
-    statement = upsert(Lot)
-    changed = {
-        "remaining_quantity": statement.excluded.remaining_quantity,
-        "remaining_cost": statement.excluded.remaining_cost,
-    }
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=["owner_id", "transaction_id"], set_=changed),
-        [dict(lot) for lot in lots],
-    )
-
-
-async def save_realized(session: AsyncSession, owner_id: UUID, gains: Mapping[UUID, Decimal]) -> None:
-    """Refreshes what sales have realised, after an entry before them."""
-    for transaction_id, gain in gains.items():
-        await session.execute(
-            update(Transaction)
-            .where(Transaction.owner_id == owner_id, Transaction.id == transaction_id)
-            .values(realized_pnl=gain)
-        )
 
 
 async def add_portfolio_cash(
@@ -192,28 +95,58 @@ async def add_account_cash(session: AsyncSession, owner_id: UUID, account_id: UU
     )
 
 
+# Counted back from the balance of today, so that only what is later is read. A reversed entry and its
+# reversal are left out: they have no day on which only one of them counts.
 _LOWEST_CASH = """
-WITH ledger AS (
-    SELECT executed_at, id, sum(cash_delta) OVER (ORDER BY executed_at, id) AS balance
-    FROM transactions
-    WHERE owner_id = :owner AND account_id = :account AND portfolio_id {portfolio}
-), from_then AS (
-    (SELECT executed_at, balance FROM ledger WHERE executed_at <= :since
-     ORDER BY executed_at DESC, id DESC LIMIT 1)
+WITH later AS (
+    SELECT executed_at, id, cash_delta, sum(cash_delta) OVER (ORDER BY executed_at DESC, id DESC) AS since
+    FROM transactions t
+    WHERE owner_id = :owner AND account_id = :account AND portfolio_id {portfolio} AND executed_at > :since
+        AND reverses_id IS NULL
+        AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = :owner AND r.reverses_id = t.id)
+), balances AS (
+    SELECT executed_at, ({now}) - since + cash_delta AS balance FROM later
     UNION ALL
-    SELECT executed_at, balance FROM ledger WHERE executed_at > :since
+    SELECT :since, ({now}) - coalesce((SELECT sum(cash_delta) FROM later), 0)
 )
-SELECT executed_at, balance FROM from_then ORDER BY balance, executed_at LIMIT 1
+SELECT executed_at, balance FROM balances ORDER BY balance, executed_at LIMIT 1
 """
 
 
 async def lowest_cash_since(
     session: AsyncSession, owner_id: UUID, account_id: UUID, portfolio_id: UUID | None, since: dt.datetime
-) -> RowMapping | None:
-    """The lowest cash balance from then on and when that was; None where nothing is on the ledger yet."""
-    portfolio = "IS NULL" if portfolio_id is None else "= :portfolio"
+) -> RowMapping:
+    """The lowest cash balance from then on and when that was; today's balance is written already."""
     parameters = {"owner": owner_id, "account": account_id, "since": since}
-    if portfolio_id is not None:
+    if portfolio_id is None:
+        now = "SELECT unallotted_cash FROM accounts WHERE owner_id = :owner AND id = :account"
+        sql = _LOWEST_CASH.format(portfolio="IS NULL", now=now)
+    else:
+        now = "SELECT cash_balance FROM portfolios WHERE owner_id = :owner AND id = :portfolio"
+        sql = _LOWEST_CASH.format(portfolio="= :portfolio", now=now)
         parameters["portfolio"] = portfolio_id
-    found = await session.execute(text(_LOWEST_CASH.format(portfolio=portfolio)), parameters)
+    statement = text(sql).bindparams(bindparam("since", type_=TIMESTAMP(timezone=True)))
+    return (await session.execute(statement, parameters)).mappings().one()
+
+
+async def find_transaction(session: AsyncSession, owner_id: UUID, id: UUID) -> RowMapping | None:
+    """All of a transaction, which never changes but for what follows from others."""
+    statement = select(Transaction.__table__)
+    found = await session.execute(statement.where(Transaction.owner_id == owner_id, Transaction.id == id))
     return found.mappings().one_or_none()
+
+
+async def find_transfer(session: AsyncSession, owner_id: UUID, transfer_id: UUID) -> Sequence[RowMapping]:
+    """Both sides of a transfer between one's own places, the outgoing one first."""
+    statement = select(Transaction.__table__).where(
+        Transaction.owner_id == owner_id,
+        Transaction.transfer_id == transfer_id,
+        Transaction.reverses_id.is_(None),
+    )
+    return (await session.execute(statement.order_by(Transaction.id))).mappings().all()
+
+
+async def is_reversed(session: AsyncSession, owner_id: UUID, id: UUID) -> bool:
+    """Whether a transaction has been reversed."""
+    statement = select(Transaction.id).where(Transaction.owner_id == owner_id, Transaction.reverses_id == id)
+    return (await session.execute(statement)).first() is not None

@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import strawberry
 
 from db.sessions import Row
+from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
 from graph.market.loaders import InstrumentById
 from graph.market.types import Instrument
 from graph.node import Node, refetched_by
-from graph.portfolio.loaders import PortfolioById, PositionById, SnapshotById, WeightsByPortfolio
+from graph.portfolio.loaders import (
+    LotCountByPosition,
+    LotsByPosition,
+    PortfolioById,
+    PositionById,
+    SnapshotById,
+    WeightsByPortfolio,
+)
+from graph.portfolio.lots import Lot
 from graph.scalars import CurrencyCode
-from graph.vocabulary import AssetClass
+from graph.vocabulary import AssetClass, CostMethod, Method
 
 if TYPE_CHECKING:
     from graph.portfolio.types import Portfolio
@@ -32,7 +41,6 @@ class Position(Node):
     reserved_quantity: Decimal = strawberry.field(description="How many of them open sales hold back.")
     average_cost: Decimal = strawberry.field(description="The cost basis of one share, 0 once closed.")
     cost_basis: Decimal = strawberry.field(description="What the shares cost, buying fees included.")
-    realized_pnl: Decimal = strawberry.field(description="What sales gained over their average cost.")
     current_price: Decimal | None = strawberry.field(description="The latest price, null without one.")
     price_as_of: dt.datetime | None = strawberry.field(description="When the latest price was.")
     market_value: Decimal | None = strawberry.field(description="Quantity x price, null without a price.")
@@ -56,13 +64,28 @@ class Position(Node):
             reserved_quantity=row["reserved_quantity"],
             average_cost=row["average_cost"],
             cost_basis=row["cost_basis"],
-            realized_pnl=row["realized_pnl"],
             current_price=row["current_price"],
             price_as_of=row["price_as_of"],
             market_value=row["market_value"],
             unrealized_pnl=row["unrealized_pnl"],
             unrealized_pnl_percent=row["unrealized_pnl_percent"],
         )
+
+    @strawberry.field(description="What sales gained over their cost, after commissions.")
+    def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal:
+        return self.row["realized_pnl_fifo" if method is CostMethod.FIFO else "realized_pnl"]
+
+    @strawberry.field(description="What is left of its purchases, oldest first.")
+    async def lots(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Lot]:
+        page = (first, after, last, before)
+        return await connect(info, LotsByPosition, LotCountByPosition, Lot.from_row, self.row["id"], page)
 
     @strawberry.field(
         description="Market value as a fraction of the portfolio's total value, cash included. Null without "

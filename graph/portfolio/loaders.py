@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from db.portfolio.queries import (
+    LOTS,
     PORTFOLIOS,
     POSITIONS,
     SNAPSHOTS,
     fetch_cash_weights,
+    fetch_fifo_gains,
     fetch_portfolio_summaries,
     fetch_weights,
 )
@@ -34,6 +36,15 @@ class SummaryByPortfolio(Loader[UUID, Row]):
         async with self.context.reading() as connection:
             rows = await fetch_portfolio_summaries(connection, self.context.viewer_id, keys)
         return [rows[key] for key in keys]
+
+
+class FifoGainByPortfolio(Loader[UUID, str]):
+    """What each portfolio's sales gained, first in first out."""
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[str]:
+        async with self.context.reading() as connection:
+            gains = await fetch_fifo_gains(connection, self.context.viewer_id, keys)
+        return [gains.get(key, "0") for key in keys]
 
 
 class WeightsByPortfolio(Loader[UUID, Mapping[UUID, str]]):
@@ -64,6 +75,18 @@ class PositionsByPortfolio(PagesOf):
 
 class PositionCountByPortfolio(CountsOf):
     listing = POSITIONS
+
+
+class LotById(ById):
+    listing = LOTS
+
+
+class LotsByPosition(PagesOf):
+    listing = LOTS
+
+
+class LotCountByPosition(CountsOf):
+    listing = LOTS
 
 
 class SnapshotById(ById):

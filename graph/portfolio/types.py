@@ -17,6 +17,7 @@ from graph.node import Node, refetched_by
 from graph.portfolio.holdings import PerformanceSnapshot, Position
 from graph.portfolio.loaders import (
     CashWeightByPortfolio,
+    FifoGainByPortfolio,
     PortfolioById,
     PositionCountByPortfolio,
     PositionsByPortfolio,
@@ -34,7 +35,7 @@ from graph.trading.loaders import (
     TransactionsByPortfolio,
 )
 from graph.trading.types import Order, Transaction
-from graph.vocabulary import OrderStatus, RebalanceFrequency, Strategy, TransactionType
+from graph.vocabulary import CostMethod, Method, OrderStatus, RebalanceFrequency, Strategy, TransactionType
 
 if TYPE_CHECKING:
     from graph.account.types import Account
@@ -114,8 +115,11 @@ class Portfolio(Node):
     async def unrealized_pnl(self, info: Info) -> Decimal:
         return (await self._summary(info))["unrealized_pnl"]
 
-    @strawberry.field(description="What its sales gained over their average cost, after commissions.")
-    async def realized_pnl(self, info: Info) -> Decimal:
+    @strawberry.field(description="What its sales gained over their cost, after commissions.")
+    async def realized_pnl(self, info: Info, method: Method = CostMethod.AVERAGE_COST) -> Decimal:
+        if method is CostMethod.FIFO:
+            gain: Any = await info.context.loader(FifoGainByPortfolio).load(self.row["id"])
+            return gain
         return (await self._summary(info))["realized_pnl"]
 
     @strawberry.field(description="How many positions are open.")

@@ -1,17 +1,39 @@
 """Loaders of orders and transactions."""
 
+from uuid import UUID
+
+from db.sessions import Row
 from db.trading.queries import (
+    LOT_USES,
     ORDERS_OF_PORTFOLIO,
     ORDERS_OF_REBALANCE,
     TRANSACTIONS_OF_ACCOUNT,
     TRANSACTIONS_OF_ORDER,
     TRANSACTIONS_OF_PORTFOLIO,
+    fetch_reversals,
 )
-from graph.loaders import ById, CountsOf, PagesOf
+from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
 class TransactionById(ById):
     listing = TRANSACTIONS_OF_ACCOUNT
+
+
+class ReversalByTransaction(Loader[UUID, "Row | None"]):
+    """What reverses each transaction, if anything does."""
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[Row | None]:
+        async with self.context.reading() as connection:
+            rows = await fetch_reversals(connection, self.context.viewer_id, keys)
+        return [rows.get(key) for key in keys]
+
+
+class LotUsesByTransaction(PagesOf):
+    listing = LOT_USES
+
+
+class LotUseCountByTransaction(CountsOf):
+    listing = LOT_USES
 
 
 class TransactionsByAccount(PagesOf):

@@ -1,4 +1,4 @@
-"""Recording what happened elsewhere."""
+"""Recording what happened elsewhere, taking it back, and moving shares about."""
 
 import datetime as dt
 from decimal import Decimal
@@ -9,9 +9,11 @@ import strawberry
 from graph.account.mutations import TransactionPayload
 from graph.context import Info
 from graph.mutating import INPUT, Guard, actor_of, own_id
-from graph.permissions import IsAuthenticated, OwnsPortfolio
+from graph.permissions import IsAuthenticated, OwnsPortfolio, OwnsTransaction
 from graph.vocabulary import TransactionType
+from investing.trading.moving import ShareTransfer, transfer_shares
 from investing.trading.recording import Record, record_transaction
+from investing.trading.reversing import reverse_transaction
 
 
 @strawberry.input(
@@ -45,6 +47,30 @@ class RecordTransactionInput:
     )
 
 
+@strawberry.input(description="A transaction to take back.")
+class ReverseTransactionInput:
+    transaction_id: strawberry.ID = strawberry.field(description="The transaction.")
+    notes: str | None = strawberry.field(description="Your own words.", default=None)
+    idempotency_key: strawberry.ID = strawberry.field(
+        description="A UUID of your own: a retry with the same one does nothing more."
+    )
+
+
+@strawberry.input(description="Shares to move from one of your portfolios to another.")
+class TransferSharesInput:
+    from_portfolio_id: strawberry.ID = strawberry.field(description="Where they come from.")
+    to_portfolio_id: strawberry.ID = strawberry.field(description="Where they go.")
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+    quantity: Decimal = strawberry.field(description="How many shares, above zero.")
+    executed_at: dt.datetime | None = strawberry.field(
+        description="When it happened, not in the future; now if left out.", default=None
+    )
+    notes: str | None = strawberry.field(description="Your own words.", default=None)
+    idempotency_key: strawberry.ID = strawberry.field(
+        description="A UUID of your own: a retry with the same one does nothing more."
+    )
+
+
 @strawberry.type
 class TradingMutation:
     @strawberry.mutation(
@@ -67,4 +93,42 @@ class TradingMutation:
             notes=input.notes,
         )
         id = await record_transaction(actor_of(info.context), record, input.idempotency_key)
+        return await TransactionPayload.load(info, id)
+
+    @strawberry.mutation(
+        description="Takes a transaction back, from its own day on, by one with the other sign; both sides "
+        "of a transfer between your own places together. Answers with the one that reverses it.",
+        extensions=[Guard(IsAuthenticated(), OwnsTransaction("input", "transaction_id"))],
+    )
+    async def reverse_transaction(
+        self, info: Info, input: Annotated[ReverseTransactionInput, INPUT]
+    ) -> TransactionPayload:
+        transaction_id = own_id("Transaction", input.transaction_id)
+        actor = actor_of(info.context)
+        id = await reverse_transaction(actor, transaction_id, input.notes, input.idempotency_key)
+        return await TransactionPayload.load(info, id)
+
+    @strawberry.mutation(
+        description="Moves shares between two of your portfolios with their lots and their cost, the oldest "
+        "lots first. Answers with the one coming in.",
+        extensions=[
+            Guard(
+                IsAuthenticated(),
+                OwnsPortfolio("input", "from_portfolio_id"),
+                OwnsPortfolio("input", "to_portfolio_id"),
+            )
+        ],
+    )
+    async def transfer_shares(
+        self, info: Info, input: Annotated[TransferSharesInput, INPUT]
+    ) -> TransactionPayload:
+        transfer = ShareTransfer(
+            from_portfolio_id=own_id("Portfolio", input.from_portfolio_id),
+            to_portfolio_id=own_id("Portfolio", input.to_portfolio_id),
+            symbol=input.symbol,
+            quantity=input.quantity,
+            executed_at=input.executed_at,
+            notes=input.notes,
+        )
+        id = await transfer_shares(actor_of(info.context), transfer, input.idempotency_key)
         return await TransactionPayload.load(info, id)

@@ -15,14 +15,26 @@ from graph.market.loaders import InstrumentById
 from graph.market.types import Instrument
 from graph.node import Node, refetched_by
 from graph.portfolio.loaders import PortfolioById
+from graph.portfolio.lots import LotUse
 from graph.scalars import CurrencyCode
 from graph.trading.loaders import (
+    LotUseCountByTransaction,
+    LotUsesByTransaction,
     OrderById,
+    ReversalByTransaction,
     TransactionById,
     TransactionCountByOrder,
     TransactionsByOrder,
 )
-from graph.vocabulary import OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
+from graph.vocabulary import (
+    CostMethod,
+    Method,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    TimeInForce,
+    TransactionType,
+)
 
 if TYPE_CHECKING:
     from graph.account.types import Account
@@ -113,7 +125,9 @@ class Order(Node):
         )
 
 
-@strawberry.type(description="One entry of the ledger. It never changes. Amounts in its currency.")
+@strawberry.type(
+    description="One entry of the ledger. It never changes: mistakes are reversed. Amounts in its currency."
+)
 class Transaction(Node):
     row: strawberry.Private[Any]
     type: TransactionType = strawberry.field(description="What it did.")
@@ -127,8 +141,8 @@ class Transaction(Node):
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
     cash_delta: Decimal = strawberry.field(description="By how much cash changed.")
     quantity_delta: Decimal = strawberry.field(description="By how much the number of shares changed.")
-    realized_pnl: Decimal | None = strawberry.field(
-        description="What a sale gained over its average cost, after commission. Null for anything else."
+    cost_delta: Decimal = strawberry.field(
+        description="By how much the position's cost basis changed, on average cost."
     )
     executed_at: dt.datetime = strawberry.field(description="When it happened.")
     notes: str | None = strawberry.field(description="The owner's own words.")
@@ -148,10 +162,40 @@ class Transaction(Node):
             currency=row["currency"],
             cash_delta=row["cash_delta"],
             quantity_delta=row["quantity_delta"],
-            realized_pnl=row["realized_pnl"],
+            cost_delta=row["cost_delta"],
             executed_at=row["executed_at"],
             notes=row["notes"],
         )
+
+    @strawberry.field(
+        description="What a sale gained over its cost, after commission. Null for anything else."
+    )
+    def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal | None:
+        return self.row["realized_pnl_fifo" if method is CostMethod.FIFO else "realized_pnl"]
+
+    @strawberry.field(description="What it did to lots, the oldest first; nothing once it is reversed.")
+    async def lot_uses(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[LotUse]:
+        page = (first, after, last, before)
+        loaders = LotUsesByTransaction, LotUseCountByTransaction
+        return await connect(info, *loaders, LotUse.from_row, self.row["id"], page)
+
+    @strawberry.field(description="The transaction that this one takes back, if it is a reversal.")
+    async def reverses(self, info: Info) -> "Transaction | None":
+        if self.row["reverses_id"] is None:
+            return None
+        return Transaction.from_row(await info.context.loader(TransactionById).load(self.row["reverses_id"]))
+
+    @strawberry.field(description="The transaction that takes this one back, if there is one.")
+    async def reversed_by(self, info: Info) -> "Transaction | None":
+        row = await info.context.loader(ReversalByTransaction).load(self.row["id"])
+        return None if row is None else Transaction.from_row(row)
 
     @strawberry.field(description="The instrument, null for cash alone.")
     async def instrument(self, info: Info) -> Instrument | None:

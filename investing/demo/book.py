@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,9 @@ from db.vocabulary import TransactionType
 from investing.demo.prices import Market
 from investing.rules.entries import entry_of
 from investing.rules.ledger import ZERO, Holding, Posting, post, post_cash
+from investing.rules.lots import Lot
 from investing.rules.performance import EXTERNAL
+from investing.trading.derived import lot_row, use_row
 from investing.trading.posting import Place, check_cash, transaction_row
 
 
@@ -40,7 +43,8 @@ class Book:
         self.transactions: list[dict[str, Any]] = []
         self._market, self._ids, self._now = market, ids, now
         self._flow = ZERO
-        self._opened: dict[UUID, tuple[str, dt.datetime]] = {}
+        self._lots: dict[UUID, tuple[str, Lot]] = {}
+        self.lot_uses: list[dict[str, Any]] = []
 
     def record(
         self,
@@ -71,8 +75,8 @@ class Book:
         )
         if entry.of_shares and symbol is not None:
             posting = post(self.holdings.setdefault(symbol, Holding()), entry)
-            if posting.quantity_delta > 0 and type is not TransactionType.SPLIT:
-                self._opened[entry.id] = symbol, at
+            self._lots.update((lot.transaction_id, (symbol, lot)) for lot in posting.opened)
+            self._keep(entry.id, posting)
         else:
             posting = post_cash(entry)
         if posting.cash_delta < 0:
@@ -99,6 +103,7 @@ class Book:
                 "quantity": holding.quantity,
                 "cost_basis": holding.cost,
                 "realized_pnl": holding.realized_pnl,
+                "realized_pnl_fifo": holding.realized_pnl_fifo,
             }
             for symbol, holding in self.holdings.items()
         ]
@@ -107,16 +112,13 @@ class Book:
         """The rows of `lots`, one for each purchase; nothing is left of those that are used up."""
         left = {lot.transaction_id: lot for holding in self.holdings.values() for lot in holding.lots}
         return [
-            {
-                **self._key(symbol),
-                "id": uuid7(),
-                "transaction_id": id,
-                "opened_at": opened_at,
-                "remaining_quantity": left[id].quantity if id in left else ZERO,
-                "remaining_cost": left[id].cost if id in left else ZERO,
-            }
-            for id, (symbol, opened_at) in self._opened.items()
+            {**self._key(symbol), **lot_row(left.get(id) or replace(lot, quantity=ZERO, cost=ZERO))}
+            for id, (symbol, lot) in self._lots.items()
         ]
+
+    def _keep(self, id: UUID, posting: Posting) -> None:
+        key = {"owner_id": self.place.owner_id, "transaction_id": id}
+        self.lot_uses += [{**key, **use_row(use)} for use in posting.uses]
 
     def _key(self, symbol: str) -> dict[str, Any]:
         return {

@@ -45,6 +45,7 @@ def grow_tree(
             tree.transactions += portfolio.book.transactions
             tree.positions += portfolio.book.positions()
             tree.lots += portfolio.book.lots()
+            tree.lot_uses += portfolio.book.lot_uses
             tree.snapshots += snapshot_rows(owner_id, _id(portfolio), portfolio.days)
     tree.watchlists, tree.watchlist_items = _watchlist_rows(owner_id, plan, market)
     return tree

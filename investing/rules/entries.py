@@ -1,7 +1,9 @@
 """What a recorded transaction must say, by its type, before the ledger sees it."""
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from db.vocabulary import TransactionType
@@ -9,12 +11,19 @@ from investing.rules.ledger import SHARE_TYPES, ZERO, Entry, trade_amount
 from investing.rules.money import LIMIT
 from investing.rules.refusals import InvalidInput
 
-LONGEST_NOTES = 2000
-
 _TRADES = (TransactionType.BUY, TransactionType.SELL)
 _TRANSFERS = (TransactionType.TRANSFER_IN, TransactionType.TRANSFER_OUT)
 _NEED_SYMBOL = (*_TRADES, TransactionType.DIVIDEND, TransactionType.SPLIT)
 _MAY_HAVE_SYMBOL = (*_NEED_SYMBOL, *_TRANSFERS, TransactionType.FEE, TransactionType.TAX)
+
+
+LONGEST_NOTES = 2000
+
+
+def check_notes(notes: str | None) -> None:
+    """The owner's own words. Raises InvalidInput for too many of them."""
+    if notes is not None and len(notes) > LONGEST_NOTES:
+        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
 
 
 def entry_of(
@@ -72,10 +81,9 @@ def entry_of(
     )
 
 
-def check_notes(notes: str | None) -> None:
-    """The owner's own words. Raises InvalidInput for too many of them."""
-    if notes is not None and len(notes) > LONGEST_NOTES:
-        raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
+def changes_shares(row: Mapping[Any, Any]) -> bool:
+    """Whether a stored transaction is one that changes a holding."""
+    return row["instrument_id"] is not None and row["type"] in SHARE_TYPES
 
 
 def _require(name: str, value: Decimal | None) -> Decimal:

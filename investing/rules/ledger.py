@@ -6,12 +6,14 @@ lot, first in first out. Amounts are in the portfolio's currency, quantities in 
 """
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
 from db.vocabulary import TransactionType
-from investing.rules.money import fits, product, share
+from investing.rules.lots import Lot, LotUse, add, part_of, split, take, with_gains, without
+from investing.rules.money import fits, product
 from investing.rules.refusals import InsufficientShares, InvalidInput
 
 ZERO = Decimal(0)
@@ -46,40 +48,52 @@ class Entry:
     split_for: Decimal | None = None
     of_shares: bool = False
 
-
-@dataclass(frozen=True)
-class Lot:
-    """What is left of one purchase."""
-
-    transaction_id: UUID
-    opened_at: dt.datetime
-    quantity: Decimal
-    cost: Decimal
+    @property
+    def place(self) -> tuple[dt.datetime, UUID]:
+        """Where it stands on the ledger: by time, and then by id."""
+        return (self.executed_at, self.id)
 
 
 @dataclass
 class Holding:
-    """What a portfolio holds of one instrument; empty to begin with. Lots are oldest first."""
+    """What a portfolio holds of one instrument; empty to begin with. Lots are oldest first.
+
+    It may know its oldest lots alone, where those hold as many shares as will be taken.
+    """
 
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
     realized_pnl: Decimal = ZERO
+    realized_pnl_fifo: Decimal = ZERO
     lots: list[Lot] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Posting:
-    """The two deltas of a transaction, and the gain that a sale realised on average cost."""
+    """The deltas of a transaction, of cash, of shares and of their average cost; what a sale gained on
+    average cost and first in first out; the lots that it used, and those that it opened.
+    """
 
     cash_delta: Decimal
     quantity_delta: Decimal = ZERO
     realized_pnl: Decimal | None = None
+    cost_delta: Decimal = ZERO
+    realized_pnl_fifo: Decimal | None = None
+    uses: tuple[LotUse, ...] = ()
+    opened: tuple[Lot, ...] = ()
 
 
-def post_cash(entry: Entry) -> Posting:
-    """Posts an entry that changes no holding: cash in or out, less the commission."""
-    amount = entry.amount if entry.type in _CASH_IN else -entry.amount
-    return Posting(cash_delta=amount - entry.commission)
+@dataclass(frozen=True)
+class Moved:
+    """What left one portfolio for another: its average cost, and the parts of lots."""
+
+    cost: Decimal
+    parts: tuple[LotUse, ...]
+
+    @classmethod
+    def by(cls, out: Posting) -> "Moved":
+        """What this transfer out moves."""
+        return cls(-out.cost_delta, out.uses)
 
 
 def check_fits(*amounts: Decimal) -> None:
@@ -88,37 +102,55 @@ def check_fits(*amounts: Decimal) -> None:
         raise InvalidInput("This is more than the ledger can hold.", ("amount",))
 
 
-def post(holding: Holding, entry: Entry) -> Posting:
-    """Posts an entry to its holding, which it changes.
+def post_cash(entry: Entry) -> Posting:
+    """Posts an entry that changes no holding: cash in or out, less the commission."""
+    amount = entry.amount if entry.type in _CASH_IN else -entry.amount
+    return Posting(cash_delta=amount - entry.commission)
+
+
+def post(holding: Holding, entry: Entry, moved: Moved | None = None) -> Posting:
+    """Posts an entry to its holding, which it changes; `moved` is what a transfer between one's own
+    portfolios brings in.
 
     Raises InsufficientShares for more shares out than are held and InvalidInput for a split of nothing; the
     holding is as it was then. Raises InvalidInput for more than can be stored; the holding is spoilt then.
     """
-    posting = _post(holding, entry)
+    posting = _post(holding, entry, moved)
     check_fits(holding.quantity, holding.cost, holding.realized_pnl, posting.realized_pnl or ZERO)
     return posting
 
 
-def _post(holding: Holding, entry: Entry) -> Posting:
+def _post(holding: Holding, entry: Entry, moved: Moved | None) -> Posting:
     match entry.type:
         case TransactionType.BUY:
-            _open_lot(holding, entry, cost=entry.amount + entry.commission)
-            return Posting(-entry.amount - entry.commission, _quantity(entry))
+            return _open(holding, entry, -entry.amount - entry.commission, entry.amount + entry.commission)
+        case TransactionType.TRANSFER_IN if moved is not None:
+            return _bring_in(holding, entry, moved)
         case TransactionType.TRANSFER_IN:
-            _open_lot(holding, entry, cost=entry.amount)
-            return Posting(-entry.commission, _quantity(entry))
+            return _open(holding, entry, -entry.commission, entry.amount)
         case TransactionType.SELL:
-            proceeds = entry.amount - entry.commission
-            gain = proceeds - _remove(holding, entry)
-            holding.realized_pnl += gain
-            return Posting(proceeds, -_quantity(entry), gain)
+            return _sell(holding, entry)
         case TransactionType.TRANSFER_OUT:
-            _remove(holding, entry)
-            return Posting(-entry.commission, -_quantity(entry))
+            cost, uses = _remove(holding, entry)
+            return Posting(-entry.commission, -_quantity(entry), cost_delta=-cost, uses=tuple(uses))
         case TransactionType.SPLIT:
-            return Posting(-entry.commission, _split(holding, entry))
+            return _split(holding, entry)
         case _:
             return post_cash(entry)
+
+
+def take_back(holding: Holding, posted: Collection[tuple[UUID, Posting]]) -> None:
+    """Makes the holding what it was before these, its latest entries, by their ids and postings.
+
+    Its lots must hold all that those entries used, closed ones with a quantity of zero.
+    """
+    for _, posting in posted:
+        holding.quantity -= posting.quantity_delta
+        holding.cost -= posting.cost_delta
+        holding.realized_pnl -= posting.realized_pnl or ZERO
+        holding.realized_pnl_fifo -= posting.realized_pnl_fifo or ZERO
+    uses = (use for _, posting in posted for use in posting.uses)
+    holding.lots = without(holding.lots, uses, {id for id, _ in posted})
 
 
 def _quantity(entry: Entry) -> Decimal:
@@ -126,14 +158,41 @@ def _quantity(entry: Entry) -> Decimal:
     return entry.quantity
 
 
-def _open_lot(holding: Holding, entry: Entry, cost: Decimal) -> None:
+def _open(holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal) -> Posting:
+    lot = Lot(entry.id, entry.executed_at, _quantity(entry), cost)
+    return _add(holding, entry, cash_delta, cost, (lot,))
+
+
+def _bring_in(holding: Holding, entry: Entry, moved: Moved) -> Posting:
+    lots = tuple(
+        Lot(entry.id, part.opened_at, -part.quantity_delta, -part.cost_delta, number)
+        for number, part in enumerate(moved.parts)
+    )
+    return _add(holding, entry, -entry.commission, moved.cost, lots)
+
+
+def _add(
+    holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal, lots: tuple[Lot, ...]
+) -> Posting:
     holding.quantity += _quantity(entry)
     holding.cost += cost
-    holding.lots.append(Lot(entry.id, entry.executed_at, _quantity(entry), cost))
+    for lot in lots:
+        add(holding.lots, lot)
+    return Posting(cash_delta, _quantity(entry), cost_delta=cost, opened=lots)
 
 
-def _remove(holding: Holding, entry: Entry) -> Decimal:
-    """Takes shares out at average cost and from the oldest lots. The average cost of what was taken."""
+def _sell(holding: Holding, entry: Entry) -> Posting:
+    cost, uses = _remove(holding, entry)
+    proceeds = entry.amount - entry.commission
+    uses = with_gains(uses, proceeds)
+    fifo = sum((use.gain for use in uses if use.gain is not None), ZERO)
+    holding.realized_pnl += proceeds - cost
+    holding.realized_pnl_fifo += fifo
+    return Posting(proceeds, -_quantity(entry), proceeds - cost, -cost, fifo, tuple(uses))
+
+
+def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotUse]]:
+    """Takes shares out at average cost and from the oldest lots. The average cost and the lots used."""
     quantity = _quantity(entry)
     if quantity > holding.quantity:
         raise InsufficientShares(
@@ -144,37 +203,23 @@ def _remove(holding: Holding, entry: Entry) -> Decimal:
             available=holding.quantity,
             on_date=entry.executed_at.date(),
         )
-    cost = _cost_of(holding.cost, quantity, holding.quantity)
+    cost = part_of(holding.cost, quantity, holding.quantity)
     holding.quantity -= quantity
     holding.cost -= cost
-    while quantity:
-        lot = holding.lots.pop(0)
-        taken = min(quantity, lot.quantity)
-        quantity -= taken
-        if taken < lot.quantity:
-            left = lot.cost - _cost_of(lot.cost, taken, lot.quantity)
-            holding.lots.insert(0, replace(lot, quantity=lot.quantity - taken, cost=left))
-    return cost
+    return cost, take(holding.lots, quantity)
 
 
-def _cost_of(cost: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    # All of it for the last share, so that a closed position has cost zero to the last digit.
-    return cost if part == whole else share(cost, part, whole)
-
-
-def _split(holding: Holding, entry: Entry) -> Decimal:
+def _split(holding: Holding, entry: Entry) -> Posting:
     """Gives `quantity` new shares for every `split_for` old ones, lot by lot; cost does not change."""
     if not holding.quantity:
         raise InvalidInput(f"Nothing was held on {entry.executed_at.date()} that a split could change.")
     assert entry.split_for, "a split has a ratio"
-    lots = [
-        replace(lot, quantity=share(lot.quantity, _quantity(entry), entry.split_for)) for lot in holding.lots
-    ]
-    if not all(lot.quantity for lot in lots):
+    uses = split(holding.lots, _quantity(entry), entry.split_for)
+    if uses is None:
         raise InvalidInput("The split would leave nothing of a lot: give its ratio the other way round?")
-    before, holding.lots = holding.quantity, lots
-    holding.quantity = sum((lot.quantity for lot in lots), ZERO)
-    return holding.quantity - before
+    more = sum((use.quantity_delta for use in uses), ZERO)
+    holding.quantity += more
+    return Posting(-entry.commission, more, uses=tuple(uses))
 
 
 def trade_amount(quantity: Decimal, price: Decimal) -> Decimal:

@@ -20,6 +20,11 @@ def fits(*amounts: Decimal) -> bool:
 _WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
 
 
+def fits(*amounts: Decimal) -> bool:
+    """Whether all of them can be stored."""
+    return all(abs(amount) < LIMIT for amount in amounts)
+
+
 def product(a: Decimal, b: Decimal) -> Decimal:
     """a x b, rounded to ten places."""
     return _WIDE.quantize(_WIDE.multiply(a, b), PLACES)

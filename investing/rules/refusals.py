@@ -147,6 +147,13 @@ class InsufficientShares(Refusal):
 
 
 @dataclass(eq=False)
+class AlreadyReversed(Refusal):
+    """The transaction has been taken back before; it can be once."""
+
+    code = "ALREADY_REVERSED"
+
+
+@dataclass(eq=False)
 class IdempotencyMismatch(Refusal):
     """The key was used before, for something else."""
 

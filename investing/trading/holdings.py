@@ -1,63 +1,107 @@
-"""A holding as the database has it: loaded as of an entry, posted to, and written back where it changed."""
+"""Holdings of an instrument as the database has them: rolled back to an entry, and posted again from there.
+
+What came after the entry is taken back by its stored deltas and lot uses, newest history alone; then the
+entry and all that is later are posted, also in portfolios that shares were transferred to since.
+"""
 
 import dataclasses
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from db.ids import uuid7
 from db.sessions import Session
-from db.trading import writes
+from db.trading import history
+from db.trading.writes import lock_portfolio
 from db.vocabulary import TransactionType
-from investing.rules.ledger import ZERO, Entry, Holding, Lot, Posting, post
-from investing.rules.refusals import InsufficientShares, InvalidInput
+from investing.rules.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
+from investing.rules.lots import LotKey, LotUse
+from investing.rules.refusals import InsufficientShares
+from investing.trading.derived import Derived
+from investing.trading.stored_lots import load_lots
 
 _OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
 
-HoldingKey = tuple[UUID, UUID, UUID]
-"""Owner, portfolio and instrument."""
+
+@dataclass(frozen=True)
+class Change:
+    """An entry of a portfolio's holding; `transfer_id` where shares move between one's own portfolios.
+    `stored` is how it was posted last, None for a new one.
+    """
+
+    portfolio_id: UUID
+    entry: Entry
+    transfer_id: UUID | None = None
+    stored: Posting | None = None
 
 
-class LoadedHolding:
-    """A holding just before an entry, the lots as they are stored, and what came after the entry."""
+@dataclass
+class Holdings:
+    """The holdings of one instrument just before the given entries, and what came after those."""
 
-    def __init__(
-        self,
-        key: HoldingKey,
-        holding: Holding,
-        stored_lots: Mapping[UUID, Lot],
-        later: list[tuple[Entry, Decimal | None]],
-        reserved: Decimal = ZERO,
-    ) -> None:
-        self._key = key
-        self._reserved = reserved
-        self._holding = holding
-        self._stored_lots = stored_lots
-        self._later = later
-        self._gains: dict[UUID, Decimal] = {}
+    owner_id: UUID
+    instrument_id: UUID
+    by_portfolio: dict[UUID, Holding]
+    later: Sequence[Change]
+    moved: Mapping[UUID, Moved]
+    derived: Derived
+    reserved: Mapping[UUID, Decimal]
+    """What open orders have reserved, by portfolio."""
+    _moving: dict[UUID, Moved] = field(default_factory=dict)
 
-    def post(self, entry: Entry) -> Posting:
-        """Posts the entry, and again all that came after it.
+    def post(self, new: Iterable[Change] = (), without: Collection[UUID] = ()) -> dict[UUID, Posting]:
+        """Posts the new entries, and again all that came after them but those `without`. The new postings.
 
-        Raises InsufficientShares, with the day, where that leaves too few shares for a later sale, and where
-        it would take shares that open orders have reserved.
+        Raises InsufficientShares and InvalidInput, with the day, where an entry cannot stand any more, and
+        InsufficientShares where it would take shares that open orders have reserved.
         """
-        if entry.type in _OUT and not self._later and self._reserved:
-            self._check_reserved(entry, entry.quantity or ZERO, self._holding.quantity)
-        posting = post(self._holding, entry)
-        for later, realized in self._later:
-            if later.type is TransactionType.SPLIT:
-                raise InvalidInput(
-                    f"There is a split on {later.executed_at.date()}: entries before it cannot be added.",
-                    ("executedAt",),
-                )
-            again = post(self._holding, later)
-            if again.realized_pnl is not None and again.realized_pnl != realized:
-                self._gains[later.id] = again.realized_pnl
-        if posting.quantity_delta < 0:
-            held = self._holding.quantity - posting.quantity_delta
-            self._check_reserved(entry, -posting.quantity_delta, held)
+        new = list(new)
+        self._check_newest(new)
+        postings = {}
+        standing = (change for change in self.later if change.entry.id not in without)
+        for change in sorted((*standing, *new), key=lambda change: change.entry.place):
+            posting = self._post(change)
+            self.derived.note(change.portfolio_id, change.entry.id, posting)
+            if change.stored is None:
+                postings[change.entry.id] = posting
+        for portfolio_id, holding in self.by_portfolio.items():
+            before = self._stored_quantity(portfolio_id)
+            self._check_reserved(portfolio_id, before - holding.quantity, before)
+        return postings
+
+    def _check_newest(self, new: Iterable[Change]) -> None:
+        """Checks first what only today's shares can give, as a refusal that tells of the open orders."""
+        busy = {change.portfolio_id for change in self.later}
+        for change in new:
+            if change.entry.type in _OUT and change.portfolio_id not in busy:
+                held = self.by_portfolio[change.portfolio_id].quantity
+                self._check_reserved(change.portfolio_id, change.entry.quantity or ZERO, held)
+
+    def _stored_quantity(self, portfolio_id: UUID) -> Decimal:
+        stored = self.derived.positions.get(portfolio_id)
+        return ZERO if stored is None else stored.quantity
+
+    def _check_reserved(self, portfolio_id: UUID, out: Decimal, held: Decimal) -> None:
+        reserved = self.reserved.get(portfolio_id, ZERO)
+        available = held - reserved
+        if reserved and out > 0 and out > available:
+            raise InsufficientShares(
+                f"{out.normalize():f} shares would go, {available.normalize():f} are there that no open "
+                "order has reserved: cancel one first.",
+                ("quantity",),
+                required=out,
+                available=available,
+            )
+
+    def _post(self, change: Change) -> Posting:
+        moved = None
+        if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_IN:
+            moved = self._moving.get(change.transfer_id) or self.moved[change.transfer_id]
+        posting = post(self.by_portfolio[change.portfolio_id], change.entry, moved)
+        if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_OUT:
+            self._moving[change.transfer_id] = Moved.by(posting)
         return posting
 
     def _check_reserved(self, entry: Entry, out: Decimal, held: Decimal) -> None:
@@ -72,80 +116,67 @@ class LoadedHolding:
             )
 
     async def save(self, session: Session) -> None:
-        """Writes the position, and the lots and gains that changed."""
-        owner_id, portfolio_id, instrument_id = self._key
-        await writes.save_position(
-            session,
-            owner_id,
-            portfolio_id,
-            instrument_id,
-            uuid7(),
-            quantity=self._holding.quantity,
-            cost_basis=self._holding.cost,
-            realized_pnl=self._holding.realized_pnl,
-        )
-        await writes.save_lots(session, [self._lot_row(lot) for lot in self._changed_lots()])
-        await writes.save_realized(session, owner_id, self._gains)
-
-    def _changed_lots(self) -> list[Lot]:
-        now = {lot.transaction_id: lot for lot in self._holding.lots}
-        used_up = [
-            dataclasses.replace(lot, quantity=ZERO, cost=ZERO)
-            for id, lot in self._stored_lots.items()
-            if id not in now and lot.quantity
-        ]
-        return used_up + [lot for id, lot in now.items() if self._stored_lots.get(id) != lot]
-
-    def _lot_row(self, lot: Lot) -> dict[str, Any]:
-        owner_id, portfolio_id, instrument_id = self._key
-        return {
-            "owner_id": owner_id,
-            "id": uuid7(),
-            "portfolio_id": portfolio_id,
-            "instrument_id": instrument_id,
-            "transaction_id": lot.transaction_id,
-            "opened_at": lot.opened_at,
-            "remaining_quantity": lot.quantity,
-            "remaining_cost": lot.cost,
-        }
+        """Writes positions, lots, uses and gains, where they changed; new transactions must be there."""
+        await self.derived.save(session, self.owner_id, self.instrument_id, self.by_portfolio)
 
 
-async def load_holding(session: Session, key: HoldingKey, entry: Entry) -> LoadedHolding:
-    """The holding that the entry finds. The caller has locked its portfolio."""
-    latest = await writes.latest_share_change(session, *key)
-    position = await writes.find_position(session, *key)
-    if latest is not None and entry.executed_at < latest:
-        reserved = ZERO if position is None else position["reserved_quantity"]
-        return await _load_as_of(session, key, entry, reserved)
-    lots = [_lot(row) for row in await writes.find_lots(session, *key, open_only=True)]
-    holding = Holding(lots=list(lots))
-    if position is not None:
-        holding.quantity = position["quantity"]
-        holding.cost = position["cost_basis"]
-        holding.realized_pnl = position["realized_pnl"]
-    reserved = ZERO if position is None else position["reserved_quantity"]
-    return LoadedHolding(key, holding, {lot.transaction_id: lot for lot in lots}, [], reserved)
+async def load_holdings(
+    session: Session,
+    owner_id: UUID,
+    instrument_id: UUID,
+    starts: history.Starts,
+    new: Collection[Change] = (),
+) -> Holdings:
+    """The holdings as they were at `starts`, for posting these entries. The caller has locked the portfolios.
+
+    Portfolios that shares were transferred to later are locked here, unless the caller has done it.
+    """
+    rows = await history.share_changes(session, owner_id, instrument_id, starts)
+    if any(row["transfer_id"] is not None and row["type"] == TransactionType.TRANSFER_OUT for row in rows):
+        starts = await history.reached(session, owner_id, instrument_id, starts)
+        for id in sorted(starts):
+            await lock_portfolio(session, owner_id, id)
+        rows = await history.share_changes(session, owner_id, instrument_id, starts)
+    uses = await _uses(session, owner_id, [row["id"] for row in rows])
+    later = [_change(row, uses) for row in rows]
+    positions = await history.find_positions(session, owner_id, instrument_id, list(starts))
+    stored = {row["portfolio_id"]: _holding(row) for row in positions}
+    lots = await load_lots(
+        session,
+        owner_id,
+        instrument_id,
+        {id: [c.entry for c in (*later, *new) if c.portfolio_id == id] for id in starts},
+        {c.entry.id for c in later} | {use.lot.transaction_id for c in later for use in _posting(c).uses},
+    )
+    before = {id: dataclasses.replace(holding) for id, holding in stored.items()}
+    derived = Derived(before, dict(lots), {change.entry.id: change.stored for change in later})
+    holdings = {id: stored.get(id) or Holding() for id in starts}
+    for id, holding in holdings.items():
+        holding.lots = [lot for portfolio_id, lot in lots.values() if portfolio_id == id]
+        take_back(holding, [(c.entry.id, _posting(c)) for c in later if c.portfolio_id == id])
+    moved = await _moved_before(session, owner_id, later)
+    reserved = {row["portfolio_id"]: row["reserved_quantity"] for row in positions}
+    return Holdings(owner_id, instrument_id, holdings, later, moved, derived, reserved)
 
 
-async def _load_as_of(session: Session, key: HoldingKey, entry: Entry, reserved: Decimal) -> LoadedHolding:
-    """The holding of the past, found by replaying what came before the entry."""
-    holding = Holding()
-    later: list[tuple[Entry, Decimal | None]] = []
-    for row in await writes.share_history(session, *key):
-        if row["executed_at"] <= entry.executed_at:
-            post(holding, _entry(row))
-        else:
-            later.append((_entry(row), row["realized_pnl"]))
-    lots = [_lot(row) for row in await writes.find_lots(session, *key, open_only=False)]
-    return LoadedHolding(key, holding, {lot.transaction_id: lot for lot in lots}, later, reserved)
+def _posting(change: Change) -> Posting:
+    assert change.stored is not None, "what came later is stored"
+    return change.stored
 
 
-def _lot(row: Mapping[Any, Any]) -> Lot:
-    return Lot(row["transaction_id"], row["opened_at"], row["remaining_quantity"], row["remaining_cost"])
+async def _uses(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[LotUse]]:
+    found: dict[UUID, list[LotUse]] = defaultdict(list)
+    if ids:
+        for row in await history.find_uses(session, owner_id, ids):
+            key = LotKey(row["lot_transaction_id"], row["lot_number"])
+            found[row["transaction_id"]].append(
+                LotUse(key, row["opened_at"], row["quantity_delta"], row["cost_delta"], row["gain"])
+            )
+    return found
 
 
-def _entry(row: Mapping[Any, Any]) -> Entry:
-    return Entry(
+def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotUse]]) -> Change:
+    entry = Entry(
         id=row["id"],
         type=TransactionType(row["type"]),
         executed_at=row["executed_at"],
@@ -156,3 +187,29 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
         split_for=row["split_for"],
         of_shares=True,
     )
+    stored = Posting(
+        cash_delta=row["cash_delta"],
+        quantity_delta=row["quantity_delta"],
+        realized_pnl=row["realized_pnl"],
+        cost_delta=row["cost_delta"],
+        realized_pnl_fifo=row["realized_pnl_fifo"],
+        uses=tuple(uses.get(row["id"], ())),
+    )
+    return Change(row["portfolio_id"], entry, row["transfer_id"], stored)
+
+
+def _holding(row: Mapping[Any, Any]) -> Holding:
+    return Holding(row["quantity"], row["cost_basis"], row["realized_pnl"], row["realized_pnl_fifo"])
+
+
+async def _moved_before(session: Session, owner_id: UUID, later: Iterable[Change]) -> dict[UUID, Moved]:
+    """What transfers brought in whose outgoing sides are not posted again."""
+    later = list(later)
+    out = {c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_OUT}
+    into = [c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_IN and c.transfer_id]
+    wanted = [id for id in into if id not in out]
+    if not wanted:
+        return {}
+    rows = await history.find_outs(session, owner_id, wanted)
+    uses = await _uses(session, owner_id, [row["id"] for row in rows])
+    return {row["transfer_id"]: Moved(-row["cost_delta"], tuple(uses[row["id"]])) for row in rows}

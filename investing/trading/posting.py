@@ -3,7 +3,6 @@
 The one way that cash and shares ever move. The caller has locked the account or the portfolio.
 """
 
-import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from db.sessions import Session
 from db.trading import writes
 from investing.rules.ledger import Entry, Posting, check_fits, post_cash
 from investing.rules.refusals import InsufficientCash
-from investing.trading.holdings import load_holding
+from investing.trading.holdings import Change, load_holdings
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,15 @@ async def post_entry(
     be later, which saves looking; `may_owe` is False where cash may not go below zero even on margin. Raises
     InsufficientCash, InsufficientShares and InvalidInput.
     """
-    holding = None
+    holdings = None
     if entry.of_shares:
         assert instrument_id is not None
         assert place.portfolio_id is not None
-        key = (place.owner_id, place.portfolio_id, instrument_id)
-        holding = await load_holding(session, key, entry)
-        posting = holding.post(entry)
+        assert transfer_id is None, "shares between one's own portfolios are moved by transfer_shares"
+        new = [Change(place.portfolio_id, entry)]
+        starts = {place.portfolio_id: entry.place}
+        holdings = await load_holdings(session, place.owner_id, instrument_id, starts, new)
+        posting = holdings.post(new)[entry.id]
     else:
         posting = post_cash(entry)
     check_fits(posting.cash_delta, place.cash + posting.cash_delta)
@@ -91,12 +92,12 @@ async def post_entry(
     if fills is not None:
         row |= {"order_id": fills.order_id, "execution_id": fills.execution_id}
     await writes.insert_transaction(session, row)
-    if holding is not None:
-        await holding.save(session)
+    if holdings is not None:
+        await holdings.save(session)
     if posting.cash_delta:
-        await _move_cash(session, place, posting.cash_delta)
+        await move_cash(session, place, posting.cash_delta)
     if checked and not now:
-        await _check_later_cash(session, place, entry, posting.cash_delta)
+        await check_later_cash(session, place, entry.executed_at, posting.cash_delta)
     return posting
 
 
@@ -110,7 +111,11 @@ def transaction_row(
 ) -> dict[str, Any]:
     """The row of `transactions` that a posted entry becomes."""
     return {
-        **dataclasses.asdict(posting),
+        "cash_delta": posting.cash_delta,
+        "quantity_delta": posting.quantity_delta,
+        "cost_delta": posting.cost_delta,
+        "realized_pnl": posting.realized_pnl,
+        "realized_pnl_fifo": posting.realized_pnl_fifo,
         "owner_id": place.owner_id,
         "id": entry.id,
         "account_id": place.account_id,
@@ -129,7 +134,8 @@ def transaction_row(
     }
 
 
-async def _move_cash(session: Session, place: Place, delta: Decimal) -> None:
+async def move_cash(session: Session, place: Place, delta: Decimal) -> None:
+    """Writes that cash came or went; the rule has agreed."""
     if place.portfolio_id is None:
         await writes.add_account_cash(session, place.owner_id, place.account_id, delta)
     else:
@@ -149,10 +155,9 @@ def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = Non
         )
 
 
-async def _check_later_cash(session: Session, place: Place, entry: Entry, delta: Decimal) -> None:
-    """An entry of the past must leave cash on every later day, not just today."""
+async def check_later_cash(session: Session, place: Place, since: dt.datetime, delta: Decimal) -> None:
+    """Raises InsufficientCash, with the day, where a delta that is written leaves too little."""
     lowest = await writes.lowest_cash_since(
-        session, place.owner_id, place.account_id, place.portfolio_id, entry.executed_at
+        session, place.owner_id, place.account_id, place.portfolio_id, since
     )
-    if lowest is not None:
-        check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())
+    check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())

@@ -15,6 +15,7 @@ from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
 from investing.rules.entries import check_notes, entry_of
+from investing.rules.ledger import SHARE_TYPES
 from investing.rules.refusals import (
     CurrencyMismatch,
     Inactive,
@@ -22,6 +23,7 @@ from investing.rules.refusals import (
     PortfolioInactive,
     UnknownInstrument,
 )
+from investing.trading.locking import lock_reached
 from investing.trading.posting import Place, post_entry
 
 
@@ -56,6 +58,7 @@ async def record_transaction(actor: Actor, record: Record, idempotency_key: str)
 
 
 async def _record(session: Session, actor: Actor, record: Record) -> UUID:
+    await _lock_reached(session, actor.id, record)
     portfolio = await lock_portfolio(session, actor.id, record.portfolio_id)
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
@@ -91,6 +94,15 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
         symbol=record.symbol,
     )
     return entry.id
+
+
+async def _lock_reached(session: Session, owner_id: UUID, record: Record) -> None:
+    """Locks, by id, what an entry of the past changes: also where its shares were transferred to since."""
+    if record.symbol is not None and record.type in SHARE_TYPES:
+        instrument = await find_instrument(session, record.symbol)
+        if instrument is not None:
+            starts = {record.portfolio_id: (record.executed_at, uuid7())}
+            await lock_reached(session, owner_id, instrument["id"], starts)
 
 
 async def _instrument_id(session: Session, symbol: str, currency: str) -> UUID:

@@ -1,0 +1,164 @@
+"""The replay of a user's transactions inside the database, from the first one on.
+
+Instrument by instrument over all portfolios at once, because shares may go from one to another with their
+lots; what a transfer moves waits in `moving` from its outgoing side to its incoming one. Arrays hold the
+open lots of all portfolios, oldest first. Reversed entries and their reversals are left out.
+"""
+
+# Divisions are carried to 60 places, so that the rounding to ten is the only one.
+REPLAY = """
+CREATE OR REPLACE FUNCTION pg_temp.part_of(whole numeric, part numeric, of_all numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$ SELECT round((whole * part)::numeric(200, 60) / of_all, 10) $$;
+
+CREATE OR REPLACE FUNCTION pg_temp.replayed(owner uuid)
+RETURNS TABLE (kind text, portfolio_id uuid, instrument_id uuid, transaction_id uuid, lot_id uuid, number int,
+               opened_at timestamptz, quantity numeric, cost numeric, gain numeric, gain_fifo numeric)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    t record;
+    piece jsonb;
+    moving jsonb := '{}';
+    at_instrument uuid;
+    portfolios uuid[] := '{}';
+    held numeric[] := '{}';
+    basis numeric[] := '{}';
+    gained numeric[] := '{}';
+    gained_fifo numeric[] := '{}';
+    p int;
+    lot_of uuid[] := '{}';
+    source uuid[] := '{}';
+    numbers int[] := '{}';
+    opened timestamptz[] := '{}';
+    quantities numeric[] := '{}';
+    costs numeric[] := '{}';
+    l int;
+    amount numeric;
+    taken numeric;
+    removed numeric;
+    moved numeric;
+    proceeds numeric;
+    part numeric;
+    fifo numeric;
+BEGIN
+    FOR t IN
+        SELECT * FROM (
+            SELECT x.portfolio_id, x.instrument_id, x.executed_at, x.id, x.type, x.quantity, x.amount,
+                   x.commission, x.split_for, x.transfer_id
+            FROM transactions x
+            WHERE x.owner_id = owner AND x.instrument_id IS NOT NULL AND x.reverses_id IS NULL
+                AND x.type IN ('BUY', 'SELL', 'TRANSFER_IN', 'TRANSFER_OUT', 'SPLIT')
+                AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = owner AND r.reverses_id = x.id)
+            UNION ALL
+            SELECT NULL, NULL, NULL, NULL, 'END', NULL, NULL, NULL, NULL, NULL
+        ) ledger
+        ORDER BY ledger.instrument_id NULLS LAST, ledger.executed_at, ledger.id
+    LOOP
+        IF t.instrument_id IS DISTINCT FROM at_instrument THEN
+            IF at_instrument IS NOT NULL THEN
+                RETURN QUERY SELECT 'position', f.id, at_instrument, NULL::uuid, NULL::uuid, NULL::int,
+                                    NULL::timestamptz, f.held, f.basis, f.gained, f.gained_fifo
+                             FROM unnest(portfolios, held, basis, gained, gained_fifo)
+                                 AS f(id, held, basis, gained, gained_fifo);
+                RETURN QUERY SELECT 'lot', f.id, at_instrument, f.source, f.source, f.number, f.opened,
+                                    f.quantity, f.cost, NULL::numeric, NULL::numeric
+                             FROM unnest(lot_of, source, numbers, opened, quantities, costs)
+                                 AS f(id, source, number, opened, quantity, cost);
+            END IF;
+            at_instrument := t.instrument_id;
+            portfolios := '{}'; held := '{}'; basis := '{}'; gained := '{}'; gained_fifo := '{}';
+            lot_of := '{}'; source := '{}'; numbers := '{}';
+            opened := '{}'; quantities := '{}'; costs := '{}';
+        END IF;
+        EXIT WHEN t.type = 'END';
+        p := array_position(portfolios, t.portfolio_id);
+        IF p IS NULL THEN
+            portfolios := portfolios || t.portfolio_id;
+            p := cardinality(portfolios);
+            held[p] := 0; basis[p] := 0; gained[p] := 0; gained_fifo[p] := 0;
+        END IF;
+        removed := 0; moved := t.quantity; fifo := NULL;
+        IF t.type IN ('BUY', 'TRANSFER_IN') THEN
+            piece := CASE WHEN t.type = 'TRANSFER_IN' THEN moving -> t.transfer_id::text END;
+            amount := coalesce((piece ->> 'cost')::numeric,
+                               t.amount + CASE WHEN t.type = 'BUY' THEN t.commission ELSE 0 END);
+            piece := coalesce(piece -> 'lots', jsonb_build_array(jsonb_build_object(
+                'opened', t.executed_at, 'quantity', t.quantity, 'cost', amount)));
+            FOR i IN 0 .. jsonb_array_length(piece) - 1 LOOP
+                -- Behind every lot that is as old or older; newer ones are at the end.
+                l := cardinality(source);
+                WHILE l > 0 AND (opened[l], source[l], numbers[l])
+                    > ((piece -> i ->> 'opened')::timestamptz, t.id, i) LOOP l := l - 1; END LOOP;
+                lot_of := lot_of[:l] || t.portfolio_id || lot_of[l + 1:];
+                source := source[:l] || t.id || source[l + 1:];
+                numbers := numbers[:l] || i || numbers[l + 1:];
+                opened := opened[:l] || (piece -> i ->> 'opened')::timestamptz || opened[l + 1:];
+                quantities := quantities[:l] || (piece -> i ->> 'quantity')::numeric || quantities[l + 1:];
+                costs := costs[:l] || (piece -> i ->> 'cost')::numeric || costs[l + 1:];
+            END LOOP;
+            held[p] := held[p] + t.quantity;
+            basis[p] := basis[p] + amount;
+            removed := -amount;
+        ELSIF t.type = 'SPLIT' THEN
+            moved := 0;
+            FOR i IN 1 .. cardinality(source) LOOP
+                CONTINUE WHEN lot_of[i] <> t.portfolio_id;
+                part := pg_temp.part_of(quantities[i], t.quantity, t.split_for) - quantities[i];
+                quantities[i] := quantities[i] + part;
+                moved := moved - part;
+                RETURN QUERY SELECT 'use', t.portfolio_id, at_instrument, t.id, source[i], numbers[i],
+                                    opened[i], part, 0::numeric, NULL::numeric, NULL::numeric;
+            END LOOP;
+            held[p] := held[p] - moved;
+        ELSE
+            removed := CASE WHEN t.quantity = held[p] THEN basis[p]
+                            ELSE pg_temp.part_of(basis[p], t.quantity, held[p]) END;
+            held[p] := held[p] - t.quantity;
+            basis[p] := basis[p] - removed;
+            piece := '[]';
+            proceeds := t.amount - t.commission;
+            fifo := 0;
+            WHILE moved > 0 LOOP
+                l := array_position(lot_of, t.portfolio_id);
+                EXIT WHEN l IS NULL;
+                taken := least(moved, quantities[l]);
+                moved := moved - taken;
+                amount := CASE WHEN taken = quantities[l] THEN costs[l]
+                               ELSE pg_temp.part_of(costs[l], taken, quantities[l]) END;
+                part := CASE WHEN moved = 0 THEN proceeds
+                             ELSE pg_temp.part_of(t.amount - t.commission, taken, t.quantity) END;
+                proceeds := proceeds - part;
+                fifo := fifo + part - amount;
+                piece := piece || jsonb_build_object('opened', opened[l], 'quantity', taken, 'cost', amount);
+                RETURN QUERY SELECT 'use', t.portfolio_id, at_instrument, t.id, source[l], numbers[l],
+                                    opened[l], -taken, -amount,
+                                    CASE WHEN t.type = 'SELL' THEN part - amount END, NULL::numeric;
+                quantities[l] := quantities[l] - taken;
+                costs[l] := costs[l] - amount;
+                IF quantities[l] = 0 THEN
+                    lot_of := lot_of[:l - 1] || lot_of[l + 1:];
+                    source := source[:l - 1] || source[l + 1:];
+                    numbers := numbers[:l - 1] || numbers[l + 1:];
+                    opened := opened[:l - 1] || opened[l + 1:];
+                    quantities := quantities[:l - 1] || quantities[l + 1:];
+                    costs := costs[:l - 1] || costs[l + 1:];
+                END IF;
+            END LOOP;
+            IF t.transfer_id IS NOT NULL THEN
+                moving := moving || jsonb_build_object(t.transfer_id::text,
+                                                       jsonb_build_object('cost', removed, 'lots', piece));
+            END IF;
+            IF t.type = 'SELL' THEN
+                gained[p] := gained[p] + t.amount - t.commission - removed;
+                gained_fifo[p] := gained_fifo[p] + fifo;
+            END IF;
+            moved := t.quantity;
+        END IF;
+        RETURN QUERY SELECT 'entry', t.portfolio_id, at_instrument, t.id, NULL::uuid, NULL::int,
+                            t.executed_at,
+                            CASE WHEN t.type IN ('BUY', 'TRANSFER_IN') THEN moved ELSE -moved END, -removed,
+                            CASE WHEN t.type = 'SELL' THEN t.amount - t.commission - removed END,
+                            CASE WHEN t.type = 'SELL' THEN fifo END;
+    END LOOP;
+END $$
+"""

@@ -1,0 +1,104 @@
+"""What an entry of the past costs: as much as what comes after it, however long the history before is."""
+
+import datetime as dt
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal as D
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from db.sessions import Sessions
+from tests.investing.trading.world import World, make_world, on
+
+SHORT, LONG = 50, 5000
+
+_HISTORY = """
+INSERT INTO transactions (owner_id, id, account_id, portfolio_id, instrument_id, type, quantity, price,
+                          amount, commission, currency, cash_delta, quantity_delta, cost_delta, executed_at)
+SELECT $1, given.id, $2, $3, i.id, 'BUY', 1, 1, 1, 0, 'USD', -1, 1, 1,
+       $5::timestamptz - n * interval '1 minute'
+FROM unnest($4::uuid[]) WITH ORDINALITY AS given(id, n), instruments i WHERE i.symbol = 'ABC'
+"""
+_LOTS = """
+INSERT INTO lots (owner_id, id, portfolio_id, instrument_id, transaction_id, number, opened_at,
+                  remaining_quantity, remaining_cost)
+SELECT owner_id, id, portfolio_id, instrument_id, id, 0, executed_at, 1, 1 FROM transactions
+WHERE owner_id = $1 AND type = 'BUY'
+"""
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Statements, rows read and rows written of what runs inside."""
+    figures: Counter[str] = Counter()
+
+    def executed(_: Any, cursor: Any, sql: str, parameters: Any, context: Any, many: bool) -> None:
+        figures["statements"] += 1
+        kind = "read" if sql.lstrip().startswith(("SELECT", "WITH")) else "written"
+        figures[kind] += len(parameters) if many else max(cursor.rowcount, 0)
+
+    event.listen(Engine, "after_cursor_execute", executed)
+    try:
+        yield figures
+    finally:
+        event.remove(Engine, "after_cursor_execute", executed)
+
+
+async def _world(sessions: Sessions, superuser_url: str, length: int) -> World:
+    """So many purchases of long ago, all of whose lots are open, and ten entries after them."""
+    world = await make_world(sessions, superuser_url)
+    connection = await asyncpg.connect(superuser_url)
+    ids = [uuid.uuid4() for _ in range(length)]
+    history = (world.actor.id, world.account_id, world.portfolios[0], ids, on(0))
+    await connection.execute(_HISTORY, *history)
+    await connection.execute(
+        "INSERT INTO positions (owner_id, id, portfolio_id, instrument_id, quantity, cost_basis, "
+        "realized_pnl, realized_pnl_fifo) SELECT $1, $2, $3, id, $4, $4, 0, 0 "
+        "FROM instruments WHERE symbol = 'ABC'",
+        world.actor.id,
+        uuid.uuid4(),
+        world.portfolios[0],
+        D(length),
+    )
+    await connection.execute(_LOTS, world.actor.id)
+    await connection.execute(
+        "UPDATE portfolios SET cash_balance = cash_balance - $2 WHERE owner_id = $1",
+        world.actor.id,
+        D(length),
+    )
+    await connection.close()
+    for day in range(10, 20, 2):
+        await world.buy(day, "3", "2")
+        await world.sell(day + 1, "2", "3")
+    return world
+
+
+@pytest.mark.parametrize("kind", ["buy", "sell"])
+async def test_the_history_before_costs_nothing(sessions: Sessions, superuser_url: str, kind: str) -> None:
+    figures = {}
+    for length in (SHORT, LONG):
+        world = await _world(sessions, superuser_url, length)
+        with counted() as figures[length]:
+            if kind == "buy":
+                await world.buy(9, "1", "4")
+            else:
+                await world.sell(9, "1", "4")
+    assert figures[SHORT]["statements"] == figures[LONG]["statements"] <= 30
+    assert figures[SHORT]["written"] == figures[LONG]["written"] <= 30
+    # The oldest lots are looked at in pages of 200, of which the short history fills one in part.
+    assert figures[LONG]["read"] <= figures[SHORT]["read"] + 200
+
+
+async def test_the_last_entry_reads_next_to_nothing(sessions: Sessions, superuser_url: str) -> None:
+    world = await _world(sessions, superuser_url, LONG)
+    with counted() as figures:
+        await world.buy(30, "1", "4")
+    assert figures["read"] <= 10
+    assert await world.differences() == []
+    assert dt.datetime.now(dt.UTC) > on(30)
