@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import RowMapping, and_, case, insert, select
+from sqlalchemy.orm import aliased
 
-from db.models import Import, Instrument, Lot, Portfolio, Position, Transaction
+from db.models import Import, Instrument, Portfolio, Transaction
 from db.sessions import Connection, Row, Session
-from db.trading import writes
+from db.vocabulary import TransactionType
 
 CHUNK = 5000
 
@@ -26,7 +26,16 @@ async def find_instruments(session: Session, symbols: Sequence[str]) -> dict[str
 async def recorded_at(
     session: Session, owner_id: UUID, portfolio_id: UUID, instants: Sequence[dt.datetime]
 ) -> list[RowMapping]:
-    """What the portfolio has on its ledger at exactly these instants."""
+    """What the portfolio has on its ledger at exactly these instants, also what was reversed since: to import
+    it again does not bring it back. The amount of shares from another portfolio is what they cost, as it is
+    in an export.
+    """
+    moved = and_(
+        Transaction.type == TransactionType.TRANSFER_IN.value,
+        Transaction.transfer_id.is_not(None),
+        Transaction.instrument_id.is_not(None),
+    )
+    amount = case((moved, Transaction.cost_delta), else_=Transaction.amount).label("amount")
     rows: list[RowMapping] = []
     for start in range(0, len(instants), CHUNK):
         statement = select(
@@ -34,13 +43,14 @@ async def recorded_at(
             Transaction.instrument_id,
             Transaction.quantity,
             Transaction.price,
-            Transaction.amount,
+            amount,
             Transaction.commission,
             Transaction.split_for,
             Transaction.executed_at,
         ).where(
             Transaction.owner_id == owner_id,
             Transaction.portfolio_id == portfolio_id,
+            Transaction.reverses_id.is_(None),
             Transaction.executed_at.in_(instants[start : start + CHUNK]),
         )
         rows += (await session.execute(statement)).mappings().all()
@@ -50,91 +60,28 @@ async def recorded_at(
 async def cash_moves_after(
     session: Session, owner_id: UUID, portfolio_id: UUID, since: dt.datetime
 ) -> Sequence[tuple[dt.datetime, Decimal]]:
-    """The portfolio's cash deltas later than that, in the ledger's order."""
+    """The portfolio's cash deltas later than that, in the ledger's order, without what was reversed."""
+    reversal = aliased(Transaction)
+    reversals = select(reversal.id).where(
+        reversal.owner_id == owner_id, reversal.reverses_id == Transaction.id
+    )
     statement = (
         select(Transaction.executed_at, Transaction.cash_delta)
         .where(
             Transaction.owner_id == owner_id,
             Transaction.portfolio_id == portfolio_id,
             Transaction.executed_at > since,
+            Transaction.reverses_id.is_(None),
+            ~reversals.exists(),
         )
         .order_by(Transaction.executed_at, Transaction.id)
     )
     return [(row.executed_at, row.cash_delta) for row in await session.execute(statement)]
 
 
-async def latest_share_changes(
-    session: Session, owner_id: UUID, portfolio_id: UUID, instrument_ids: Sequence[UUID]
-) -> dict[UUID, dt.datetime]:
-    """When each of these holdings last changed; those that never did are not among them."""
-    statement = (
-        select(Transaction.instrument_id, func.max(Transaction.executed_at).label("latest"))
-        .where(
-            Transaction.owner_id == owner_id,
-            Transaction.portfolio_id == portfolio_id,
-            Transaction.instrument_id.in_(instrument_ids),
-            Transaction.quantity_delta != 0,
-        )
-        .group_by(Transaction.instrument_id)
-    )
-    return {row.instrument_id: row.latest for row in await session.execute(statement)}
-
-
-async def find_positions(
-    session: Session, owner_id: UUID, portfolio_id: UUID, instrument_ids: Sequence[UUID]
-) -> dict[UUID, RowMapping]:
-    """What the portfolio holds of these instruments; the caller has locked it."""
-    statement = select(
-        Position.instrument_id,
-        Position.quantity,
-        Position.reserved_quantity,
-        Position.cost_basis,
-        Position.realized_pnl,
-    ).where(
-        Position.owner_id == owner_id,
-        Position.portfolio_id == portfolio_id,
-        Position.instrument_id.in_(instrument_ids),
-    )
-    return {row["instrument_id"]: row for row in (await session.execute(statement)).mappings()}
-
-
-async def find_lots(
-    session: Session, owner_id: UUID, portfolio_id: UUID, instrument_ids: Sequence[UUID]
-) -> Sequence[RowMapping]:
-    """All lots of these holdings, used up or not, oldest first."""
-    statement = (
-        select(
-            Lot.instrument_id, Lot.transaction_id, Lot.opened_at, Lot.remaining_quantity, Lot.remaining_cost
-        )
-        .where(
-            Lot.owner_id == owner_id,
-            Lot.portfolio_id == portfolio_id,
-            Lot.instrument_id.in_(instrument_ids),
-        )
-        .order_by(Lot.opened_at, Lot.transaction_id)
-    )
-    return (await session.execute(statement)).mappings().all()
-
-
 async def insert_transactions(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Adds transactions, all with the same columns."""
     await session.execute(insert(Transaction), [dict(row) for row in rows])
-
-
-async def save_positions(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes what the portfolio now holds of each instrument."""
-    statement = upsert(Position)
-    figures = {name: statement.excluded[name] for name in ("quantity", "cost_basis", "realized_pnl")}
-    key = ["owner_id", "portfolio_id", "instrument_id"]
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=key, set_=figures), [dict(row) for row in rows]
-    )
-
-
-async def save_lots(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes lots as they now are, a bounded number at a time."""
-    for start in range(0, len(rows), CHUNK):
-        await writes.save_lots(session, rows[start : start + CHUNK])
 
 
 async def insert_import(session: Session, values: Mapping[str, Any]) -> None:
@@ -166,7 +113,9 @@ t.owner_id = $1 AND t.portfolio_id = $2 AND t.reverses_id IS NULL
 AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)
 """
 _PAGE = f"""
-SELECT t.id, t.type, i.symbol, t.quantity, t.price, t.amount, t.commission, t.split_for, t.executed_at,
+SELECT t.id, t.type, i.symbol, t.quantity, t.price,
+       CASE WHEN t.type = 'TRANSFER_IN' AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL
+            THEN t.cost_delta ELSE t.amount END AS amount, t.commission, t.split_for, t.executed_at,
        t.notes
 FROM transactions t LEFT JOIN instruments i ON i.id = t.instrument_id
 WHERE {_NOT_REVERSED} AND (t.executed_at, t.id) > ($3, $4)

@@ -1,8 +1,8 @@
 """Merging many new entries into a ledger at once, by the same rules as posting them one by one.
 
-The whole timeline is played once, old and new entries in the order of time, instead of once for each new
-entry. An old entry that no longer fits is never touched: new entries before it that took what it needs are
-refused instead, and the timeline is played again without them.
+The whole timeline from the first new entry on is played once, old and new entries in the order of time,
+instead of once for each new entry. An old entry that no longer fits is never touched: new entries before it
+that took what it needs are refused instead, and the timeline is played again without them.
 """
 
 import datetime as dt
@@ -12,11 +12,13 @@ from decimal import Decimal
 from uuid import UUID
 
 from db.vocabulary import TransactionType
-from investing.rules.ledger import ZERO, Entry, Holding, Lot, Posting, post, post_cash
-from investing.rules.refusals import InsufficientCash, InsufficientShares, InvalidInput, Refusal
+from investing.rules.ledger import ZERO, Entry, Holding, Moved, Posting, post, post_cash
+from investing.rules.refusals import InsufficientCash, InsufficientShares, Refusal
 
 _TAKERS = (TransactionType.SELL, TransactionType.TRANSFER_OUT, TransactionType.SPLIT)
-_OPENERS = (TransactionType.BUY, TransactionType.TRANSFER_IN)
+
+HoldingKey = tuple[UUID, UUID]
+"""Portfolio and instrument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,14 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class PastEntry:
-    """An entry of shares that is on the ledger, with the gain that is stored with it."""
+    """An entry of shares that is on the ledger, also in a portfolio that shares were transferred to since;
+    `transfer_id` where it is a side of such a transfer.
+    """
 
     entry: Entry
+    portfolio_id: UUID
     instrument_id: UUID
-    realized_pnl: Decimal | None
+    transfer_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +53,18 @@ class PastCash:
 class Past:
     """What the new entries meet: how things stood before the timeline starts, and what it already has.
 
-    `holdings` are those before `entries`, `cash` is that before `moves`. Both are in the ledger's order.
+    `portfolio_id` is where the new entries go. `holdings` are those before `entries`, `cash` is that before
+    `moves`. Both are in the ledger's order. `moved` is what transfers bring in, by their ids, that left
+    another portfolio before the timeline starts.
     """
 
+    portfolio_id: UUID
     cash: Decimal
     may_owe: bool
-    holdings: Mapping[UUID, Holding]
+    holdings: Mapping[HoldingKey, Holding]
     entries: Sequence[PastEntry] = ()
     moves: Sequence[PastCash] = ()
+    moved: Mapping[UUID, Moved] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,11 +73,9 @@ class Merged:
 
     postings: dict[int, Posting] = field(default_factory=dict)
     refusals: dict[int, Refusal] = field(default_factory=dict)
-    holdings: dict[UUID, Holding] = field(default_factory=dict)
-    opened: dict[UUID, list[Lot]] = field(default_factory=dict)
-    """The lots that new entries opened, as they were then."""
-    gains: dict[UUID, Decimal] = field(default_factory=dict)
-    """Old sales that now realise another gain."""
+    holdings: dict[HoldingKey, Holding] = field(default_factory=dict)
+    again: dict[UUID, Posting] = field(default_factory=dict)
+    """How the old entries of the timeline are posted now, by their ids."""
 
 
 class _NoLongerFits(Exception):
@@ -117,15 +124,12 @@ class _Timeline:
         self._new = new
         self._cash = past.cash
         self._paid: list[int] = []
-        self._took: dict[UUID, list[int]] = {}
-        self._last_split = {
-            event.instrument_id: event.entry.executed_at
-            for event in past.entries
-            if event.entry.type is TransactionType.SPLIT
-        }
+        self._portfolio_id = past.portfolio_id
+        self._of_shares: dict[UUID, list[int]] = {}
+        self._moved = dict(past.moved)
         self.merged = Merged(refusals=dict(blamed))
         self.merged.holdings = {
-            id: replace(holding, lots=list(holding.lots)) for id, holding in past.holdings.items()
+            key: replace(holding, lots=list(holding.lots)) for key, holding in past.holdings.items()
         }
 
     def play(self, events: Sequence[_Event]) -> None:
@@ -159,36 +163,41 @@ class _Timeline:
         self.merged.postings[place] = posting
 
     def _post_shares(self, place: int, entry: Entry, instrument_id: UUID) -> Posting:
-        split = self._last_split.get(instrument_id)
-        if split is not None and split > entry.executed_at:
-            raise InvalidInput(
-                f"There is a split on {split:%Y-%m-%d}: entries before it cannot be added.", ("executedAt",)
-            )
-        holding = self.merged.holdings.setdefault(instrument_id, Holding())
-        posting = post(holding, entry)
-        if entry.type in _OPENERS:
-            self.merged.opened.setdefault(instrument_id, []).append(holding.lots[-1])
-        if entry.type in _TAKERS:
-            self._took.setdefault(instrument_id, []).append(place)
+        key = (self._portfolio_id, instrument_id)
+        posting = post(self.merged.holdings.setdefault(key, Holding()), entry)
+        self._of_shares.setdefault(instrument_id, []).append(place)
         return posting
 
     def _repost(self, event: PastEntry) -> None:
-        holding = self.merged.holdings.setdefault(event.instrument_id, Holding())
+        entry, transfer_id = event.entry, event.transfer_id
+        moved = None
+        if transfer_id is not None and entry.type is TransactionType.TRANSFER_IN:
+            moved = self._moved[transfer_id]
+        holding = self.merged.holdings.setdefault((event.portfolio_id, event.instrument_id), Holding())
         try:
-            posting = post(holding, event.entry)
-        except InsufficientShares as refusal:
-            raise _NoLongerFits(self._blame_takers(event.instrument_id, refusal)) from None
-        if posting.realized_pnl is not None and posting.realized_pnl != event.realized_pnl:
-            self.merged.gains[event.entry.id] = posting.realized_pnl
+            posting = post(holding, entry, moved)
+        except Refusal as refusal:
+            raise _NoLongerFits(self._blame(event.instrument_id, refusal)) from None
+        if transfer_id is not None and entry.type is TransactionType.TRANSFER_OUT:
+            self._moved[transfer_id] = Moved.by(posting)
+        self.merged.again[entry.id] = posting
 
-    def _blame_takers(self, instrument_id: UUID, refusal: InsufficientShares) -> dict[int, Refusal]:
+    def _blame(self, instrument_id: UUID, refusal: Refusal) -> dict[int, Refusal]:
+        """Who is to blame that an old entry fails: the newest that took what is missing.
+
+        Where no shares are missing, as for a split that leaves nothing of a lot, the newest of all.
+        """
         blamed: dict[int, Refusal] = {}
-        missing = refusal.shortfall
-        for place in reversed(self._took.get(instrument_id, [])):
+        newest_first = self._of_shares.get(instrument_id, [])[::-1]
+        missing = refusal.shortfall if isinstance(refusal, InsufficientShares) else ZERO
+        for place in newest_first:
             if missing <= 0:
                 break
-            blamed[place] = replace(refusal)
-            missing -= self._new[place].entry.quantity or ZERO
+            if self._new[place].entry.type in _TAKERS:
+                blamed[place] = replace(refusal)
+                missing -= self._new[place].entry.quantity or ZERO
+        if not blamed:
+            blamed = {place: replace(refusal) for place in newest_first[:1]}
         if not blamed:
             raise refusal
         return blamed

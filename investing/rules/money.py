@@ -11,11 +11,6 @@ LIMIT = Decimal(10) ** 18
 """Every stored amount is smaller than this: 18 digits before the point."""
 
 
-def fits(*amounts: Decimal) -> bool:
-    """Whether all of them can be stored."""
-    return all(abs(amount) < LIMIT for amount in amounts)
-
-
 # Wide enough that a product or a quotient of two stored values is rounded once, at the tenth place.
 _WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
 

@@ -104,17 +104,6 @@ class Holdings:
             self._moving[change.transfer_id] = Moved.by(posting)
         return posting
 
-    def _check_reserved(self, entry: Entry, out: Decimal, held: Decimal) -> None:
-        available = held - self._reserved
-        if self._reserved and out > available:
-            raise InsufficientShares(
-                f"{out.normalize():f} shares would go, {available.normalize():f} are there that no open "
-                "order has reserved: cancel one first.",
-                ("quantity",),
-                required=out,
-                available=available,
-            )
-
     async def save(self, session: Session) -> None:
         """Writes positions, lots, uses and gains, where they changed; new transactions must be there."""
         await self.derived.save(session, self.owner_id, self.instrument_id, self.by_portfolio)
