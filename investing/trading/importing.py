@@ -23,6 +23,7 @@ from investing.rules.import_rows import (
     content_of,
     entry_of_row,
 )
+from investing.rules.ledger import SHARE_TYPES
 from investing.rules.refusals import (
     CurrencyMismatch,
     Inactive,
@@ -33,8 +34,11 @@ from investing.rules.refusals import (
 )
 from investing.rules.refusals import UnknownInstrument as Unknown
 from investing.trading.bulk import Batch, Line, Progress
+from investing.trading.locking import lock_all_reached
 from investing.trading.posting import Place
 from investing.trading.reports import ImportReport, Outcome, RowStatus, dump_report, load_report
+
+_FIRST = UUID(int=0)
 
 MOST_ROWS = 1000
 """In one mutation, whose body may have 256 KiB; a file on the command line has no such limit."""
@@ -111,6 +115,7 @@ async def _import(
     skip_bad: bool,
     progress: Progress,
 ) -> ImportReport:
+    await _lock_reached(session, actor.id, portfolio_id, rows)
     portfolio = await lock_portfolio(session, actor.id, portfolio_id)
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
@@ -139,6 +144,21 @@ async def _import(
             transactions=len(merged.postings),
         )
     return ImportReport(writing, sheet.report(writing))
+
+
+async def _lock_reached(session: Session, owner_id: UUID, portfolio_id: UUID, rows: Sequence[Parsed]) -> None:
+    """Locks, by id, what the rows change: also where shares of the portfolio were transferred to since."""
+    first: dict[str, dt.datetime] = {}
+    for row in rows:
+        if isinstance(row, ImportRow) and row.symbol is not None and row.type in SHARE_TYPES:
+            first[row.symbol] = min(row.executed_at, first.get(row.symbol, row.executed_at))
+    if first:
+        instruments = await imports.find_instruments(session, sorted(first))
+        starts = {
+            instrument["id"]: {portfolio_id: (first[symbol], _FIRST)}
+            for symbol, instrument in instruments.items()
+        }
+        await lock_all_reached(session, owner_id, starts)
 
 
 class _Sheet:

@@ -17,19 +17,33 @@ PlaceKey = tuple[UUID, UUID | None]
 async def lock_reached(
     session: Session, owner_id: UUID, instrument_id: UUID, starts: history.Starts
 ) -> dict[UUID, Mapping[Any, Any]]:
-    """Locks the portfolios of `starts` and those that shares went to later. The rows of those that exist.
+    """Locks the portfolios of `starts` and those that shares went to later. The rows of those that exist."""
+    return await lock_all_reached(session, owner_id, {instrument_id: starts})
+
+
+async def lock_all_reached(
+    session: Session, owner_id: UUID, starts: Mapping[UUID, history.Starts]
+) -> dict[UUID, Mapping[Any, Any]]:
+    """The same for several instruments.
 
     All are locked by id, so that two who do this never wait for each other. Where a transfer that ends
     meanwhile adds one, the locks are given up with their savepoint, and all are locked again.
     """
     while True:
-        wanted = {*await history.reached(session, owner_id, instrument_id, starts), *starts}
+        wanted = await _reached(session, owner_id, starts)
         savepoint = await session.begin_nested()
         rows = [await lock_portfolio(session, owner_id, id) for id in sorted(wanted)]
-        if wanted.issuperset(await history.reached(session, owner_id, instrument_id, starts)):
+        if wanted.issuperset(await _reached(session, owner_id, starts)):
             await savepoint.commit()
             return {row["id"]: row for row in rows if row is not None}
         await savepoint.rollback()
+
+
+async def _reached(session: Session, owner_id: UUID, starts: Mapping[UUID, history.Starts]) -> set[UUID]:
+    found: set[UUID] = set()
+    for instrument_id, its_starts in starts.items():
+        found.update(its_starts, await history.reached(session, owner_id, instrument_id, its_starts))
+    return found
 
 
 async def lock_places(session: Session, owner_id: UUID, keys: Sequence[PlaceKey]) -> dict[PlaceKey, Place]:
