@@ -88,12 +88,18 @@ USED = "WHERE gain IS NOT NULL AND transaction_id = (SELECT id FROM transactions
             f"DELETE FROM lots WHERE {OPEN}",
             ["cost of the lot of transaction", "quantity of the lot of transaction"],
         ),
-        ("UPDATE portfolios SET reserved_cash = 0.0000000001", ["reserved cash of portfolio"]),
-        ("UPDATE positions SET reserved_quantity = 0.0000000001", ["reserved quantity of position"]),
+        (
+            f"UPDATE portfolios SET reserved_cash = 0.0000000001 WHERE id = {FIRST}",
+            ["reserved cash of portfolio"],
+        ),
+        (
+            f"UPDATE positions SET reserved_quantity = 0.0000000001 WHERE portfolio_id = {FIRST}",
+            ["reserved quantity of position"],
+        ),
         (
             "INSERT INTO orders (owner_id, id, portfolio_id, instrument_id, client_order_id, side, type, "
             "status, quantity, filled_quantity) SELECT owner_id, portfolio_id, portfolio_id, instrument_id, "
-            "portfolio_id, 'SELL', 'MARKET', 'CANCELLED', 1, 0.5 FROM positions",
+            f"portfolio_id, 'SELL', 'MARKET', 'CANCELLED', 1, 0.5 FROM positions WHERE portfolio_id = {FIRST}",
             ["filled quantity of order"],
         ),
         (

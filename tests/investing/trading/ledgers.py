@@ -99,12 +99,18 @@ async def state(actor: Actor, portfolio_id: UUID) -> dict[str, Any]:
     async with actor.sessions.reading(actor.id) as connection:
         queries = {
             "cash": "SELECT cash_balance FROM portfolios WHERE owner_id = $1 AND id = $2",
-            "positions": "SELECT i.symbol, p.quantity, p.cost_basis, p.realized_pnl FROM positions p JOIN "
+            "positions": "SELECT i.symbol, p.quantity, p.cost_basis, p.realized_pnl, p.realized_pnl_fifo FROM positions p JOIN "
             "instruments i ON i.id = p.instrument_id WHERE owner_id = $1 AND portfolio_id = $2 ORDER BY 1",
             "lots": "SELECT i.symbol, l.opened_at, l.remaining_quantity, l.remaining_cost FROM lots l JOIN "
             "instruments i ON i.id = l.instrument_id WHERE owner_id = $1 AND portfolio_id = $2 "
             "ORDER BY 1, 2, l.transaction_id",
-            "transactions": "SELECT type, cash_delta, quantity_delta, realized_pnl, executed_at "
+            "uses": "SELECT i.symbol, t.executed_at, l.opened_at, u.quantity_delta, u.cost_delta, u.gain "
+            "FROM lot_uses u JOIN transactions t ON t.owner_id = u.owner_id AND t.id = u.transaction_id "
+            "JOIN lots l ON l.owner_id = u.owner_id AND l.transaction_id = u.lot_transaction_id "
+            "AND l.number = u.lot_number JOIN instruments i ON i.id = t.instrument_id "
+            "WHERE u.owner_id = $1 AND t.portfolio_id = $2 ORDER BY 1, 2, t.id, 3, l.transaction_id",
+            "transactions": "SELECT type, cash_delta, quantity_delta, cost_delta, realized_pnl, "
+            "realized_pnl_fifo, executed_at "
             "FROM transactions WHERE owner_id = $1 AND portfolio_id = $2 ORDER BY executed_at, id",
         }
         return {

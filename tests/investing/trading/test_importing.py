@@ -243,12 +243,14 @@ async def test_earlier_rows_change_later_gains_and_lots(actor: Actor, portfolio_
     assert await state(actor, portfolio_id) == await state(actor, other) == await state(actor, one_by_one)
 
 
-async def test_nothing_is_added_before_a_split(actor: Actor, portfolio_id: UUID) -> None:
+async def test_what_is_added_before_a_split_is_split(actor: Actor, portfolio_id: UUID) -> None:
     await import_csv(actor, portfolio_id, LEDGER)
     row = "BUY,ABC,1,10,,,,2024-01-03T00:00:00Z,\n"
-    refusal = only(await import_csv(actor, portfolio_id, row)).refusal
-    assert refusal is not None
-    assert refusal.message == "There is a split on 2024-01-05: entries before it cannot be added."
+    report = await import_csv(actor, portfolio_id, row)
+    assert statuses(report) == ["OK"]
+    other = await make_portfolio(actor)
+    await import_csv(actor, other, LEDGER + row)
+    assert await state(actor, portfolio_id) == await state(actor, other)
 
 
 async def test_a_margin_account_may_owe(actor: Actor) -> None:
