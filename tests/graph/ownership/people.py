@@ -52,6 +52,9 @@ placed AS (
         status, quantity, filled_quantity, limit_price, average_fill_price, rejection_reason)
     SELECT $1, $5, p.id, i.id, $4, gen_random_uuid(), 'BUY', 'LIMIT', 'PARTIALLY_FILLED', 6, 5,
         $3::text::numeric, $3::text::numeric, $2 FROM p, i),
+import AS (
+    INSERT INTO imports (owner_id, id, portfolio_id, report)
+    SELECT $1, gen_random_uuid(), p.id, jsonb_build_object('note', $2::text) FROM p),
 work AS (
     INSERT INTO order_work (owner_id, order_id, due_at) VALUES ($1, $5, now() + interval '1 day')),
 rule AS (

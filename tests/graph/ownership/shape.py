@@ -77,6 +77,12 @@ SAMPLES: dict[str, Any] = {
     "symbols": ["AAPL"],
     "RecordTransactionInput.type": "BUY",
     "RecordTransactionInput.amount": LEFT_OUT,
+    "ImportRowInput.type": "DEPOSIT",
+    "ImportRowInput.symbol": LEFT_OUT,
+    "ImportRowInput.quantity": LEFT_OUT,
+    "ImportRowInput.price": LEFT_OUT,
+    "dryRun": False,
+    "skipBad": False,
     # It rests: nothing is that cheap.
     "PlaceOrderInput.type": "LIMIT",
     "side": "BUY",
