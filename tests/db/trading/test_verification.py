@@ -99,7 +99,8 @@ USED = "WHERE gain IS NOT NULL AND transaction_id = (SELECT id FROM transactions
         (
             "INSERT INTO orders (owner_id, id, portfolio_id, instrument_id, client_order_id, side, type, "
             "status, quantity, filled_quantity) SELECT owner_id, portfolio_id, portfolio_id, instrument_id, "
-            f"portfolio_id, 'SELL', 'MARKET', 'CANCELLED', 1, 0.5 FROM positions WHERE portfolio_id = {FIRST}",
+            "portfolio_id, 'SELL', 'MARKET', 'CANCELLED', 1, 0.5 FROM positions "
+            f"WHERE portfolio_id = {FIRST}",
             ["filled quantity of order"],
         ),
         (

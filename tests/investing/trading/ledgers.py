@@ -99,7 +99,8 @@ async def state(actor: Actor, portfolio_id: UUID) -> dict[str, Any]:
     async with actor.sessions.reading(actor.id) as connection:
         queries = {
             "cash": "SELECT cash_balance FROM portfolios WHERE owner_id = $1 AND id = $2",
-            "positions": "SELECT i.symbol, p.quantity, p.cost_basis, p.realized_pnl, p.realized_pnl_fifo FROM positions p JOIN "
+            "positions": "SELECT i.symbol, p.quantity, p.cost_basis, p.realized_pnl, p.realized_pnl_fifo "
+            "FROM positions p JOIN "
             "instruments i ON i.id = p.instrument_id WHERE owner_id = $1 AND portfolio_id = $2 ORDER BY 1",
             "lots": "SELECT i.symbol, l.opened_at, l.remaining_quantity, l.remaining_cost FROM lots l JOIN "
             "instruments i ON i.id = l.instrument_id WHERE owner_id = $1 AND portfolio_id = $2 "

@@ -47,12 +47,7 @@ def _rows(seed: int) -> list[tuple[TransactionType, float, str, str]]:
 
 
 async def _states(world: World) -> Sequence[object]:
-    found = []
-    for at in range(3):
-        one = await state(world.actor, world.portfolios[at])
-        # Reversed pairs stand where they were recorded; the ids of both worlds differ.
-        found.append(one)
-    return found
+    return [await state(world.actor, portfolio_id) for portfolio_id in world.portfolios]
 
 
 @pytest.mark.parametrize("seed", range(8))
