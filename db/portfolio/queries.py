@@ -41,7 +41,7 @@ LOTS = Listing(
     name="lots",
     columns="""t.id, t.transaction_id, t.number, t.opened_at, t.remaining_quantity AS quantity,
         t.remaining_cost AS cost""",
-    source="""lots t JOIN positions p ON p.owner_id = $1 AND p.portfolio_id = t.portfolio_id
+    source="""lots t JOIN positions p ON p.owner_id = t.owner_id AND p.portfolio_id = t.portfolio_id
         AND p.instrument_id = t.instrument_id""",
     order=(
         Key("opened_at", "t.opened_at", dt.datetime.fromisoformat),

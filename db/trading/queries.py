@@ -68,7 +68,7 @@ LOT_USES = Listing(
     name="lotUses",
     columns="""t.lot_transaction_id, t.lot_number, l.opened_at, -t.quantity_delta AS quantity,
         -t.cost_delta AS cost, t.gain""",
-    source="""lot_uses t JOIN lots l ON l.owner_id = $1 AND l.transaction_id = t.lot_transaction_id
+    source="""lot_uses t JOIN lots l ON l.owner_id = t.owner_id AND l.transaction_id = t.lot_transaction_id
         AND l.number = t.lot_number""",
     order=(
         Key("opened_at", "l.opened_at", dt.datetime.fromisoformat),

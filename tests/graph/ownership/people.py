@@ -24,6 +24,7 @@ TABLES = {
     "AlertRule": "alert_rules",
     "ApiKey": "api_keys",
     "AuditEntry": "audit_log",
+    "Lot": "lots",
     "Order": "orders",
     "PerformanceSnapshot": "performance_history",
     "Portfolio": "portfolios",
@@ -165,14 +166,19 @@ def _act(person: Person) -> None:
     ):
         # The cash came today, so what it buys is bought today.
         common = {"portfolioId": full, "executedAt": now(), "notes": person.canary}
-        _make(person, "recordTransaction", **what, **common, idempotencyKey=str(uuid.uuid4()))
+        made = _make(person, "recordTransaction", **what, **common, idempotencyKey=str(uuid.uuid4()))
+    # The fee, which can be reversed still: what an order bought cannot.
+    person.spare["Transaction"] = made
     for name, places in (
         ("deposit", {"portfolioId": full}),
         ("withdraw", {}),
         ("transferCash", {"fromPortfolioId": full, "toPortfolioId": spare}),
     ):
         move = {"accountId": account, "amount": "10", "notes": person.canary, **places}
-        _make(person, name, **move, idempotencyKey=str(uuid.uuid4()))
+        moved = _make(person, name, **move, idempotencyKey=str(uuid.uuid4()))
+        if name == "withdraw":
+            back = {"transactionId": moved, "notes": person.canary}
+            _make(person, "reverseTransaction", **back, idempotencyKey=str(uuid.uuid4()))
     _make(person, "createWatchlist", name=person.canary, symbols=["AAPL"])
 
 
@@ -183,6 +189,7 @@ def _make(person: Person, name: str, /, **given: Any) -> str:
         "createPortfolio": ("CreatePortfolioInput", "portfolio"),
         "createWatchlist": ("CreateWatchlistInput", "watchlist"),
         "recordTransaction": ("RecordTransactionInput", "transaction"),
+        "reverseTransaction": ("ReverseTransactionInput", "transaction"),
         "deposit": ("CashInput", "transaction"),
         "withdraw": ("CashInput", "transaction"),
         "transferCash": ("TransferCashInput", "transaction"),

@@ -35,7 +35,7 @@ OWNED = frozenset({*TABLES, "User"})
 MARKET = frozenset({"Instrument"})
 """Types with an id that whoever is logged in may read."""
 
-PARTS = {"UserSummary": "User", "PriceBar": "Instrument"}
+PARTS = {"UserSummary": "User", "PriceBar": "Instrument", "LotUse": "Transaction"}
 """Types without an id, by what they are a part of."""
 
 KEYS = frozenset({"idempotencyKey"})
@@ -58,6 +58,7 @@ SAMPLES: dict[str, Any] = {
     "to": "2100-01-01",
     "search": "A",
     "Portfolio.transactions.type": "BUY",
+    "method": "FIFO",
     # Input fields, some by the input that they are in.
     "name": lambda: f"new {uuid.uuid4()}",
     "broker": "PAPER",
