@@ -5,7 +5,7 @@ What is in none of them fails the tests: a new field joins them by being named h
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,7 +35,12 @@ OWNED = frozenset({*TABLES, "User"})
 MARKET = frozenset({"Instrument"})
 """Types with an id that whoever is logged in may read."""
 
-PARTS = {"UserSummary": "User", "PriceBar": "Instrument", "LotUse": "Transaction"}
+PARTS = {
+    "UserSummary": "User",
+    "PriceBar": "Instrument",
+    "LotUse": "Transaction",
+    "ImportOutcome": "Transaction",
+}
 """Types without an id, by what they are a part of."""
 
 KEYS = frozenset({"idempotencyKey"})
@@ -173,6 +178,14 @@ def _leaves(
             yield from _leaves(inner.fields, (*path, name))
         else:
             yield (*path, name), field
+
+
+def inputs_of(arguments: Iterable[GraphQLArgument | GraphQLInputField]) -> set[str]:
+    """The inputs that these take, and those within them."""
+    inner = [get_named_type(argument.type) for argument in arguments]
+    inputs = [type_ for type_ in inner if isinstance(type_, GraphQLInputObjectType)]
+    deeper = [inputs_of(type_.fields.values()) for type_ in inputs]
+    return {type_.name for type_ in inputs}.union(*deeper)
 
 
 def _is_list(argument: GraphQLArgument | GraphQLInputField) -> bool:
