@@ -28,7 +28,7 @@ Row = asyncpg.Record
 
 _SET_VIEWER = "SELECT set_config('app.user_id', $1, false), set_config('app.administrator', $2, false)"
 
-# serialization_failure and deadlock_detected: nothing of the transaction is left, and nothing was wrong with it.
+# serialization_failure and deadlock_detected: the transaction was not at fault, and nothing of it is left.
 _TRY_ANEW = frozenset({"40001", "40P01"})
 
 # Short statements gain nothing from the compiler, and a stuck lock or statement must end by itself.
