@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +18,8 @@ from db.canonical import decimal_text
 
 APP_ROLE = "graphfolio_app"
 
+ResultT = TypeVar("ResultT")
+
 Session = AsyncSession
 """One database transaction that writes."""
 
@@ -25,6 +27,9 @@ Row = asyncpg.Record
 """One row of a read: `row["name"]`. Decimals come as canonical text, see `db.canonical`."""
 
 _SET_VIEWER = "SELECT set_config('app.user_id', $1, false), set_config('app.administrator', $2, false)"
+
+# serialization_failure and deadlock_detected: the transaction was not at fault, and nothing of it is left.
+_TRY_ANEW = frozenset({"40001", "40P01"})
 
 # Short statements gain nothing from the compiler, and a stuck lock or statement must end by itself.
 _SERVER_SETTINGS = {
@@ -101,6 +106,22 @@ class Sessions:
                 await _act_for(session, viewer_id)
             yield session
             await session.commit()
+
+    async def transact(
+        self, viewer_id: UUID | None, work: Callable[[Session], Awaitable[ResultT]]
+    ) -> ResultT:
+        """The work in one transaction, tried anew where PostgreSQL ended it so that others could go on.
+
+        Three times at the most; a deadlock or a conflict that comes a third time is raised.
+        """
+        for is_last in (False, False, True):
+            try:
+                async with self.begin(viewer_id) as session:
+                    return await work(session)
+            except DBAPIError as error:
+                if is_last or getattr(error.orig, "sqlstate", None) not in _TRY_ANEW:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     async def is_ready(self) -> bool:
         """Whether the database answers."""

@@ -35,22 +35,24 @@ async def once(
     """
     key_id = _parse(key)
     digest = hashlib.sha256(json.dumps([field, arguments], default=str, sort_keys=True).encode()).digest()
-    refused: Refusal | None = None
-    async with sessions.begin(owner_id) as session:
+
+    async def claim_and_act(session: Session) -> UUID | Refusal:
         if not await idempotency.claim(session, owner_id, key_id, field, digest):
             return _again(await idempotency.find(session, owner_id, key_id), field, digest)
         try:
             async with session.begin_nested():
                 id = await effect(session)
         except Refusal as refusal:
-            refused = refusal
             await idempotency.keep(session, owner_id, key_id, {"refused": dump(refusal)})
-        else:
-            await idempotency.keep(session, owner_id, key_id, {"id": str(id)})
-    # Raised outside the block, which would otherwise undo the note of the refusal.
-    if refused is not None:
-        raise refused
-    return id
+            return refusal
+        await idempotency.keep(session, owner_id, key_id, {"id": str(id)})
+        return id
+
+    # A refusal is raised outside the transaction, which would otherwise undo the note of it.
+    outcome = await sessions.transact(owner_id, claim_and_act)
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
 
 
 def _parse(key: str) -> UUID:

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from db.sessions import Sessions, open_sessions
+from db.sessions import Session, Sessions, open_sessions
 from tests.conftest import Postgres, execute
 
 VIEWER = "SELECT current_setting('app.user_id', true)"
@@ -97,3 +97,39 @@ async def test_a_cancelled_operation_leaves_no_viewer_and_no_transaction(
         )
         await connection.close()
         assert idle_in_transaction == 0
+
+
+async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(
+    sessions: Sessions, superuser_url: str
+) -> None:
+    users = [uuid.uuid4(), uuid.uuid4()]
+    for user in users:
+        await execute(
+            superuser_url,
+            f"INSERT INTO users (id, username, email, password_hash, alert_seq) "
+            f"VALUES ('{user}', '{user}', '{user}', '', 0)",
+        )
+    await execute(superuser_url, "ALTER TABLE users DISABLE ROW LEVEL SECURITY")
+    tries: list[uuid.UUID] = []
+    both_hold_one = asyncio.Barrier(2)
+
+    async def add(first: uuid.UUID, second: uuid.UUID) -> None:
+        async def work(session: Session) -> None:
+            tries.append(first)
+            update = text("UPDATE users SET alert_seq = alert_seq + 1 WHERE id = :id")
+            await session.execute(update, {"id": first})
+            if len(tries) <= 2:
+                await both_hold_one.wait()
+            await session.execute(update, {"id": second})
+
+        await sessions.transact(first, work)
+
+    try:
+        await asyncio.gather(add(*users), add(*users[::-1]))
+    finally:
+        await execute(superuser_url, "ALTER TABLE users ENABLE ROW LEVEL SECURITY")
+    assert len(tries) == 3
+    connection = await asyncpg.connect(superuser_url)
+    counted = await connection.fetch("SELECT alert_seq FROM users WHERE id = ANY($1)", users)
+    await connection.close()
+    assert [row["alert_seq"] for row in counted] == [2, 2]
