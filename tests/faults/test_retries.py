@@ -113,7 +113,9 @@ async def test_no_overdraft_and_no_oversell(
         place = await world.person(str(enough * 10), portfolios=1)
         if side == "SELL":
             bought = _order(place, symbol, "BUY", enough, rng)
-            await insist(world, Wire(), bought, rng)
+            wire = Wire()
+            await insist(world, wire, bought, rng)
+            wire.close()
             assert bought.answers[0]["userErrors"] == []
         orders = [_order(place, symbol, side, 1, rng) for _ in range(attempts)]
         wires = [Wire() for _ in range(60)]
