@@ -48,6 +48,9 @@ class Pulse:
         try:
             connection = await task
         except asyncio.CancelledError:
+            if task.done() and not task.cancelled() and task.exception() is None:
+                # Connected in the very turn of the loop in which nobody wanted it any more.
+                task.result().terminate()
             mine = asyncio.current_task()
             if self.is_beating or (mine is not None and mine.cancelling()):
                 raise

@@ -126,17 +126,18 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
     database that does not answer is told so within two seconds or three.
     """
 
-    async def connect(*args: Any, **options: Any) -> Connection:
+    async def connect(**options: Any) -> Connection:
         given = {"server_settings": _SERVER_SETTINGS, "timeout": CONNECT_SECONDS, **options}
-        return await asyncpg.connect(url, *args, **given)
+        return await asyncpg.connect(url, **given)
 
     pulse = Pulse(connect)
     pool = asyncpg.create_pool(
+        url,
         min_size=1,
         max_size=size,
         init=_prepare,
         reset=_keep,
-        connect=lambda *args, **options: pulse.connected(connect(*args, **options)),
+        connect=lambda url, **options: pulse.connected(connect(**options)),
         connection_class=ViewerConnection,
         max_inactive_connection_lifetime=300,
     )

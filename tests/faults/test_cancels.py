@@ -75,9 +75,7 @@ async def _write_at_once(
 ) -> None:
     deposits = [_deposit(place, rng) for _ in wires[:POOL]]
     async with holder.transaction():
-        await holder.execute(
-            "SELECT FROM accounts WHERE owner_id = $1 FOR UPDATE", place.user_id
-        )
+        await holder.execute("SELECT FROM accounts WHERE owner_id = $1 FOR UPDATE", place.user_id)
         asked = [
             asyncio.ensure_future(attempt(wire, port, deposit, rng))
             for wire, deposit in zip(wires, deposits, strict=False)
@@ -108,7 +106,9 @@ async def test_what_is_broken_off_leaks_nothing(world: World, rng: random.Random
                 continue
             for body in some:
                 wire = Wire()
-                sent = wire.post(world.fleet.any_port(chance), body, place.token, drop_after=chance.random() * 0.02)
+                sent = wire.post(
+                    world.fleet.any_port(chance), body, place.token, drop_after=chance.random() * 0.02
+                )
                 await asyncio.gather(sent, return_exceptions=True)
 
     await asyncio.gather(*(break_off(random.Random(rng.random())) for _ in range(6)))

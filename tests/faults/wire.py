@@ -19,7 +19,13 @@ class Wire:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(
-        self, port: int, body: Answer, token: str | None, *, drop_after: float | None = None, timeout: float = 40
+        self,
+        port: int,
+        body: Answer,
+        token: str | None,
+        *,
+        drop_after: float | None = None,
+        timeout: float = 40,
     ) -> Answer:
         """The answer to one operation. With `drop_after` the line is cut so many seconds after asking.
 

@@ -55,7 +55,12 @@ class World:
         account_id = account["createAccount"]["account"]["id"]
         ids = []
         for n in range(portfolios):
-            given = {"accountId": account_id, "name": f"P{n}", "strategy": "EQUAL_WEIGHT", "initialCash": cash}
+            given = {
+                "accountId": account_id,
+                "name": f"P{n}",
+                "strategy": "EQUAL_WEIGHT",
+                "initialCash": cash,
+            }
             made_portfolio = await self.ask(_PORTFOLIO, token, input=given)
             ids.append(made_portfolio["createPortfolio"]["portfolio"]["id"])
         return Place(token, parse_global_id(made["user"]["id"])[1], account_id, ids)
