@@ -131,13 +131,17 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
         return await asyncpg.connect(url, **given)
 
     pulse = Pulse(connect)
+
+    async def connect_reader(*_: Any, **options: Any) -> Any:
+        return await pulse.connected(connect(**options))
+
     pool = asyncpg.create_pool(
         url,
         min_size=1,
         max_size=size,
         init=_prepare,
         reset=_keep,
-        connect=lambda url, **options: pulse.connected(connect(**options)),
+        connect=connect_reader,
         connection_class=ViewerConnection,
         max_inactive_connection_lifetime=300,
     )

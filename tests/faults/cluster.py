@@ -1,6 +1,5 @@
-"""A PostgreSQL of the harness's own on TCP loopback, with durability on, that can be killed and comes back."""
+"""A PostgreSQL of the harness's own on TCP loopback, durable, that can be killed and comes back."""
 
-import asyncio
 import os
 import pwd
 import random
@@ -21,6 +20,7 @@ from db.schema import upgrade
 from db.server.binaries import find_binaries
 from db.server.cluster import make_cluster
 from db.server.process import RunsAs, postmaster_status, spawn
+from tests.faults.waiting import until
 
 _ACCESS = "host all all 127.0.0.1/32 trust\n"
 
@@ -84,9 +84,11 @@ class Cluster:
     async def started(self, seconds: float = 60) -> None:
         """Starts it and waits, while everything else goes on."""
         self.spawn()
-        async with asyncio.timeout(seconds):
-            while not self.is_ready:
-                await asyncio.sleep(0.01)
+
+        async def ready() -> bool:
+            return self.is_ready
+
+        await until(ready, seconds, 0.01)
 
     def kill(self, rng: random.Random | None = None) -> None:
         """SIGKILL, and it is gone with all its processes.

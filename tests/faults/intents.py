@@ -19,7 +19,8 @@ _DOCUMENTS = {
     f"{_TRANSACTION} {ERRORS} }} }}",
     "recordTransaction": "mutation($input: RecordTransactionInput!) { recordTransaction(input: $input) { "
     f"{_TRANSACTION} {ERRORS} }} }}",
-    "placeOrder": f"mutation($input: PlaceOrderInput!) {{ placeOrder(input: $input) {{ {_ORDER} {ERRORS} }} }}",
+    "placeOrder": "mutation($input: PlaceOrderInput!) { placeOrder(input: $input) { "
+    f"{_ORDER} {ERRORS} }} }}",
     "cancelOrder": "mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { "
     f"{_ORDER} {ERRORS} }} }}",
 }

@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.faults.intents import Intent, Place, Wishes
 from tests.faults.proof import differences, prove_nothing_hangs
-from tests.faults.sizes import sizes
+from tests.faults.waiting import sizes, until
 from tests.faults.wire import Answer, Wire
 from tests.faults.world import World, attempt
 
@@ -57,9 +57,7 @@ async def _come_at_once(world: World, place: Place, port: int, rng: random.Rando
         await holder.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
         reads = [wire.post(port, TREE, place.token) for wire in wires]
         asked = [asyncio.ensure_future(read) for read in reads]
-        async with asyncio.timeout(10):
-            while (await world.cluster.rows(_WAITING))[0]["number"] < POOL:
-                await asyncio.sleep(0.02)
+        await until(lambda: _pool_waits(world), 10)
         await holding.rollback()
         for answer in await asyncio.gather(*asked):
             assert "errors" not in answer
@@ -80,10 +78,13 @@ async def _write_at_once(
             asyncio.ensure_future(attempt(wire, port, deposit, rng))
             for wire, deposit in zip(wires, deposits, strict=False)
         ]
-        async with asyncio.timeout(4):
-            while (await world.cluster.rows(_WAITING))[0]["number"] < POOL:
-                await asyncio.sleep(0.02)
+        await until(lambda: _pool_waits(world), 4)
     assert all(await asyncio.gather(*asked))
+
+
+async def _pool_waits(world: World) -> bool:
+    (found,) = await world.cluster.rows(_WAITING)
+    return bool(found["number"] >= POOL)
 
 
 def _deposit(place: Place, rng: random.Random) -> Intent:

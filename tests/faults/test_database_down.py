@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,7 +11,7 @@ from tests.faults.intents import Intent, Place, Wishes
 from tests.faults.proof import differences, prove_nothing_hangs
 from tests.faults.proxy import Mode
 from tests.faults.servers import Fleet
-from tests.faults.sizes import sizes
+from tests.faults.waiting import sizes
 from tests.faults.wire import Wire
 from tests.faults.world import FAULTS, World
 
@@ -22,9 +21,9 @@ RETURN_SECONDS = 5.0
 
 
 @pytest.fixture
-async def alone(world: World) -> AsyncIterator[World]:
+def alone(world: World) -> World:
     """The world with the one server that a test of the database's absence is about: behind the proxy."""
-    yield World(world.cluster, Fleet(world.fleet.servers[-1:]), world.proxy)
+    return World(world.cluster, Fleet(world.fleet.servers[-1:]), world.proxy)
 
 
 class Clients:

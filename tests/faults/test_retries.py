@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.intents import Intent, Place, Wishes, cancel
 from tests.faults.proof import all_cash, prove
-from tests.faults.sizes import sizes
+from tests.faults.waiting import sizes
 from tests.faults.wire import Wire
 from tests.faults.world import World, attempt, insist
 

@@ -1,6 +1,5 @@
 """One database, its servers, a market and people: what every test of faults happens in."""
 
-import asyncio
 import random
 import uuid
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from tests.faults.cluster import Cluster
 from tests.faults.intents import Intent, Place
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Fleet
+from tests.faults.waiting import until
 from tests.faults.wire import Lost, Wire
 
 PASSWORD = "correct horse battery"
@@ -21,6 +21,7 @@ FAULTS = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT"})
 
 _REGISTER = """mutation($input: RegisterInput!) { register(input: $input) {
   accessToken user { id } userErrors { message } } }"""
+_UNDECIDED = "SELECT FROM orders WHERE owner_id = ANY($1) AND status IN ('PENDING', 'UNKNOWN') LIMIT 1"
 _ACCOUNT = """mutation($input: CreateAccountInput!) { createAccount(input: $input) {
   account { id } userErrors { message } } }"""
 _PORTFOLIO = """mutation($input: CreatePortfolioInput!) { createPortfolio(input: $input) {
@@ -95,12 +96,11 @@ class World:
         """
         owners = list(users)
         await self.cluster.rows("UPDATE order_work SET due_at = now() WHERE owner_id = ANY($1)", owners)
-        async with asyncio.timeout(seconds):
-            while await self.cluster.rows(
-                "SELECT FROM orders WHERE owner_id = ANY($1) AND status IN ('PENDING', 'UNKNOWN') LIMIT 1",
-                owners,
-            ):
-                await asyncio.sleep(0.1)
+
+        async def known() -> bool:
+            return await self.cluster.rows(_UNDECIDED, owners) == []
+
+        await until(known, seconds, 0.1)
 
 
 async def attempt(
@@ -126,6 +126,8 @@ async def insist(
     world: World, wire: Wire, intent: Intent, rng: random.Random, *, drop: float = 0, patience: float = 60
 ) -> None:
     """Sends it, each time to another server by chance, until an answer comes."""
-    async with asyncio.timeout(patience):
-        while not await attempt(wire, world.fleet.any_port(rng), intent, rng, drop):
-            await asyncio.sleep(rng.random() * 0.05)
+
+    async def sent() -> bool:
+        return await attempt(wire, world.fleet.any_port(rng), intent, rng, drop)
+
+    await until(sent, patience, rng.random() * 0.05)
