@@ -192,28 +192,39 @@ async def add_account_cash(session: AsyncSession, owner_id: UUID, account_id: UU
     )
 
 
+# Backwards from the balance of now, so that only what came later is read: nothing, for an entry of today.
 _LOWEST_CASH = """
-WITH ledger AS (
-    SELECT executed_at, id, sum(cash_delta) OVER (ORDER BY executed_at, id) AS balance
+WITH later AS (
+    SELECT executed_at, cash_delta, sum(cash_delta) OVER (ORDER BY executed_at DESC, id DESC) AS since_then
     FROM transactions
-    WHERE owner_id = :owner AND account_id = :account AND portfolio_id {portfolio}
-), from_then AS (
-    (SELECT executed_at, balance FROM ledger WHERE executed_at <= :since
-     ORDER BY executed_at DESC, id DESC LIMIT 1)
+    WHERE owner_id = :owner AND account_id = :account AND portfolio_id {portfolio} AND executed_at > :since
+), final AS (
+    SELECT {balance} AS balance
+), ledger AS (
+    SELECT CAST(:since AS timestamptz) AS executed_at,
+           final.balance - (SELECT coalesce(sum(cash_delta), 0) FROM later) AS balance
+    FROM final
     UNION ALL
-    SELECT executed_at, balance FROM ledger WHERE executed_at > :since
+    SELECT later.executed_at, final.balance - later.since_then + later.cash_delta FROM later, final
 )
-SELECT executed_at, balance FROM from_then ORDER BY balance, executed_at LIMIT 1
+SELECT executed_at, balance FROM ledger ORDER BY balance, executed_at LIMIT 1
 """
+_OF_ACCOUNT = {
+    "portfolio": "IS NULL",
+    "balance": "(SELECT unallotted_cash FROM accounts WHERE owner_id = :owner AND id = :account)",
+}
+_OF_PORTFOLIO = {
+    "portfolio": "= :portfolio",
+    "balance": "(SELECT cash_balance FROM portfolios WHERE owner_id = :owner AND id = :portfolio)",
+}
 
 
 async def lowest_cash_since(
     session: AsyncSession, owner_id: UUID, account_id: UUID, portfolio_id: UUID | None, since: dt.datetime
-) -> RowMapping | None:
-    """The lowest cash balance from then on and when that was; None where nothing is on the ledger yet."""
-    portfolio = "IS NULL" if portfolio_id is None else "= :portfolio"
+) -> RowMapping:
+    """The lowest cash balance from an entry of then on, which is written already, and when that was."""
     parameters = {"owner": owner_id, "account": account_id, "since": since}
     if portfolio_id is not None:
         parameters["portfolio"] = portfolio_id
-    found = await session.execute(text(_LOWEST_CASH.format(portfolio=portfolio)), parameters)
-    return found.mappings().one_or_none()
+    statement = _LOWEST_CASH.format(**(_OF_ACCOUNT if portfolio_id is None else _OF_PORTFOLIO))
+    return (await session.execute(text(statement), parameters)).mappings().one()

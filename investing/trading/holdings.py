@@ -13,6 +13,7 @@ from db.vocabulary import TransactionType
 from investing.rules.ledger import ZERO, Entry, Holding, Lot, Posting, post
 from investing.rules.refusals import InsufficientShares, InvalidInput
 
+_IN = (TransactionType.BUY, TransactionType.TRANSFER_IN)
 _OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
 
 HoldingKey = tuple[UUID, UUID, UUID]
@@ -117,7 +118,9 @@ async def load_holding(session: Session, key: HoldingKey, entry: Entry) -> Loade
     if latest is not None and entry.executed_at < latest:
         reserved = ZERO if position is None else position["reserved_quantity"]
         return await _load_as_of(session, key, entry, reserved)
-    lots = [_lot(row) for row in await writes.find_lots(session, *key, open_only=True)]
+    # What comes in opens a lot and touches no other one, of which there may be thousands.
+    needed = entry.type not in _IN
+    lots = [_lot(row) for row in await writes.find_lots(session, *key, open_only=True)] if needed else []
     holding = Holding(lots=list(lots))
     if position is not None:
         holding.quantity = position["quantity"]

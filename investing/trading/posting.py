@@ -151,5 +151,4 @@ async def _check_later_cash(session: Session, place: Place, entry: Entry, delta:
     lowest = await writes.lowest_cash_since(
         session, place.owner_id, place.account_id, place.portfolio_id, entry.executed_at
     )
-    if lowest is not None:
-        check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())
+    check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())

@@ -23,7 +23,7 @@ RESOLVED_SECONDS = 30.0
 DESKS = 3
 
 
-@sizes(100, 5_000)
+@sizes(60, 5_000)
 async def test_an_ambiguous_answer_buys_once(
     cluster: Cluster, rng: random.Random, size: int, caplog: pytest.LogCaptureFixture
 ) -> None:

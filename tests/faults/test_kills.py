@@ -63,7 +63,7 @@ async def _prove_and_ask_again(world: World, rng: random.Random, sent: list[Inte
     await prove(world, sent)
 
 
-@sizes(5, 1_000)
+@sizes(3, 1_000)
 async def test_a_killed_server_loses_nothing_answered(world: World, rng: random.Random, size: int) -> None:
     async def shoot() -> None:
         server = rng.choice(world.fleet.servers)
@@ -91,7 +91,7 @@ async def test_a_killed_database_loses_nothing_answered(world: World, rng: rando
         await _prove_and_ask_again(world, rng, await _under_fire(world, rng, min(20, size - part), shoot))
 
 
-@pytest.mark.parametrize("cuts", [pytest.param(15, id="short")])
+@pytest.mark.parametrize("cuts", [pytest.param(8, id="short")])
 async def test_cut_connections_lose_nothing_answered(world: World, rng: random.Random, cuts: int) -> None:
     async def shoot() -> None:
         await asyncio.sleep(rng.random() * 0.1)

@@ -19,7 +19,7 @@ from tests.faults.world import World, insist
 
 FOLLOW = {"query": "subscription { orderUpdates { id version } }"}
 ORDERS = 40
-ABREAST = 20
+ABREAST = 30
 _CHANGE = "UPDATE orders SET version = version + 1 WHERE owner_id = $1 AND id = $2"
 
 
@@ -84,7 +84,7 @@ async def _resting(world: World, place: Place, rng: random.Random) -> list[UUID]
     return ids
 
 
-@sizes(100, 10_000)
+@sizes(60, 10_000)
 async def test_no_late_commit_is_skipped(world: World, rng: random.Random, size: int) -> None:
     place = await world.person()
     ids = await _resting(world, place, rng)
