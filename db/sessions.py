@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from db.canonical import decimal_text
+from db.pulse import Pulse
 
 APP_ROLE = "graphfolio_app"
 
@@ -25,6 +27,8 @@ Session = AsyncSession
 
 Row = asyncpg.Record
 """One row of a read: `row["name"]`. Decimals come as canonical text, see `db.canonical`."""
+
+CONNECT_SECONDS = 10.0
 
 _SET_VIEWER = "SELECT set_config('app.user_id', $1, false), set_config('app.administrator', $2, false)"
 
@@ -73,9 +77,10 @@ class ViewerConnection(Connection):
 class Sessions:
     """Connections to the database. Every one is checked out for one viewer, or for nobody."""
 
-    def __init__(self, pool: Pool, engine: AsyncEngine) -> None:
+    def __init__(self, pool: Pool, engine: AsyncEngine, pulse: Pulse) -> None:
         self._pool = pool
         self._engine = engine
+        self._pulse = pulse
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -125,6 +130,8 @@ class Sessions:
 
     async def is_ready(self) -> bool:
         """Whether the database answers."""
+        if not self._pulse.is_beating:
+            return False
         try:
             async with self._pool.acquire(timeout=2) as connection:
                 return bool(await connection.fetchval("SELECT true", timeout=2))
@@ -133,16 +140,30 @@ class Sessions:
 
 
 @asynccontextmanager
-async def open_sessions(url: str, *, size: int = 10) -> AsyncIterator[Sessions]:
-    """Opens pools for reading and for writing, `size` connections each at the most, and closes them."""
+async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> AsyncIterator[Sessions]:
+    """Opens pools for reading and for writing, `size` connections each at the most, and closes them.
+
+    `watched` is for a server: one more connection feels the database's pulse, and whoever waits for a
+    database that does not answer is told so within two seconds or three.
+    """
+
+    async def connect(**options: Any) -> Connection:
+        given = {"server_settings": _SERVER_SETTINGS, "timeout": CONNECT_SECONDS, **options}
+        return await asyncpg.connect(url, **given)
+
+    pulse = Pulse(connect)
+
+    async def connect_reader(*_: Any, **options: Any) -> Any:
+        return await pulse.connected(connect(**options))
+
     pool = asyncpg.create_pool(
         url,
         min_size=1,
         max_size=size,
         init=_prepare,
         reset=_keep,
+        connect=connect_reader,
         connection_class=ViewerConnection,
-        server_settings=_SERVER_SETTINGS,
         max_inactive_connection_lifetime=300,
     )
     engine = create_async_engine(
@@ -151,12 +172,16 @@ async def open_sessions(url: str, *, size: int = 10) -> AsyncIterator[Sessions]:
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,
-        connect_args={"server_settings": _SERVER_SETTINGS},
+        async_creator=lambda: pulse.connected(connect()),
     )
     async with pool:
+        watching = asyncio.create_task(pulse.watch()) if watched else None
         try:
-            yield Sessions(pool, engine)
+            yield Sessions(pool, engine, pulse)
         finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
             await engine.dispose()
 
 

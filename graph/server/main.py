@@ -45,7 +45,7 @@ def build_server(
             dt.timedelta(minutes=settings.access_token_minutes),
         )
         try:
-            async with open_sessions(url, size=settings.pool_size) as sessions:
+            async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
                 desk = Desk(sessions, house_of(settings, sessions))
                 opened.append(Services(sessions, door, desk))

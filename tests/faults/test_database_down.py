@@ -1,0 +1,97 @@
+"""Promise 15: without its database a server says so at once, and goes on by itself once it is back."""
+
+import asyncio
+import random
+import time
+
+import pytest
+
+from tests.faults.cluster import Cluster
+from tests.faults.intents import Intent, Place, Wishes
+from tests.faults.proof import differences, prove_nothing_hangs
+from tests.faults.proxy import Mode
+from tests.faults.servers import Fleet
+from tests.faults.waiting import sizes
+from tests.faults.wire import Wire
+from tests.faults.world import FAULTS, World
+
+ME = {"query": "{ me { accounts { nodes { cashBalance } } } }"}
+ERROR_SECONDS = 3.0
+RETURN_SECONDS = 5.0
+
+
+@pytest.fixture
+def alone(world: World) -> World:
+    """The world with the one server that a test of the database's absence is about: behind the proxy."""
+    return World(world.cluster, Fleet(world.fleet.servers[-1:]), world.proxy)
+
+
+class Clients:
+    """Readers and writers of one server, each asking again and again, and how long each answer took."""
+
+    def __init__(self, world: World, place: Place, wishes: Wishes) -> None:
+        self.slowest = 0.0
+        self.codes: set[str] = set()
+        self.successes = 0
+        self._server = world.fleet.servers[0]
+        self._place = place
+        self._wishes = wishes
+
+    async def ask(self, until: asyncio.Event, writes: bool) -> None:
+        """Asks until the event; everything that is asked is answered, whatever the database does."""
+        wire = Wire()
+        while not until.is_set():
+            begun = time.monotonic()
+            intent: Intent = self._wishes.next()
+            body = intent.body if writes else ME
+            answer = await wire.post(self._server.port, body, self._place.token)
+            self.slowest = max(self.slowest, time.monotonic() - begun)
+            if "errors" in answer:
+                self.codes |= {error["extensions"]["code"] for error in answer["errors"]}
+                await asyncio.sleep(0.05)
+            else:
+                self.successes += 1
+        wire.close()
+
+
+async def _absence(world: World, clients: Clients, cluster: Cluster, rng: random.Random, hole: bool) -> None:
+    """One absence under load: coded errors meanwhile, 503 at /ready, and a success soon after the return."""
+    over = asyncio.Event()
+    asking = [asyncio.create_task(clients.ask(over, writes)) for writes in (True, True, False, False)]
+    await asyncio.sleep(rng.random() * 0.3)
+    if hole:
+        world.proxy.set(Mode.BLACK_HOLE)
+    else:
+        cluster.stop()
+    await asyncio.sleep(ERROR_SECONDS)
+    assert await Wire().get(world.fleet.servers[0].port, "/ready", timeout=1) == 503
+    await asyncio.sleep(rng.random() * 0.5)
+    before = clients.successes
+    if hole:
+        world.proxy.set(Mode.PASS)
+    else:
+        await cluster.started()
+    begun = time.monotonic()
+    while clients.successes == before:
+        assert time.monotonic() - begun < RETURN_SECONDS, "no success after the return"
+        await asyncio.sleep(0.01)
+    over.set()
+    await asyncio.gather(*asking)
+
+
+@sizes(1, 50)
+@pytest.mark.parametrize("hole", [False, True], ids=["stop", "black hole"])
+async def test_without_the_database(alone: World, rng: random.Random, hole: bool, size: int) -> None:
+    place = await alone.person()
+    clients = Clients(alone, place, Wishes(rng, [place], await alone.listed(1)))
+    pid = alone.fleet.servers[0].pid
+    for _ in range(size):
+        await _absence(alone, clients, alone.cluster, rng, hole)
+    assert clients.codes
+    assert clients.codes <= FAULTS
+    print(f"the slowest answer took {clients.slowest:.2f} s")
+    assert clients.slowest < ERROR_SECONDS
+    assert (alone.fleet.servers[0].pid, alone.fleet.servers[0].is_alive) == (pid, True)
+    await alone.settled([place.user_id])
+    await prove_nothing_hangs(alone)
+    assert await differences(alone) == []
