@@ -84,7 +84,7 @@ class Position(Owned, Updated, Base):
     cost_basis: Mapped[Money]
     realized_pnl: Mapped[Money] = mapped_column(default=Decimal(0))
     reserved_quantity: Mapped[Money] = mapped_column(server_default=text("0"))
-    realized_pnl_fifo: Mapped[Money] = mapped_column(default=Decimal(0))
+    realized_pnl_fifo: Mapped[Money] = mapped_column(server_default=text("0"))
 
 
 class Lot(Owned, Updated, Base):
@@ -123,7 +123,7 @@ class Lot(Owned, Updated, Base):
     portfolio_id: Mapped[UUID]
     instrument_id: Mapped[UUID]
     transaction_id: Mapped[UUID]
-    number: Mapped[int] = mapped_column(default=0)
+    number: Mapped[int] = mapped_column(server_default=text("0"))
     opened_at: Mapped[dt.datetime]
     remaining_quantity: Mapped[Money]
     remaining_cost: Mapped[Money]

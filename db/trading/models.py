@@ -146,7 +146,7 @@ class Transaction(Owned, Base):
     currency: Mapped[str]
     cash_delta: Mapped[Money]
     quantity_delta: Mapped[Money]
-    cost_delta: Mapped[Money] = mapped_column(default=Decimal(0))
+    cost_delta: Mapped[Money] = mapped_column(server_default=text("0"))
     realized_pnl: Mapped[Money | None]
     realized_pnl_fifo: Mapped[Money | None]
     executed_at: Mapped[dt.datetime]

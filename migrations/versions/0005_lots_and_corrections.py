@@ -115,11 +115,9 @@ def upgrade() -> None:
         ("transactions", "cost_delta"),
         ("positions", "realized_pnl_fifo"),
     ):
-        op.add_column(table, sa.Column(column, money, server_default="0", nullable=False))
-        op.alter_column(table, column, server_default=None)
+        op.add_column(table, sa.Column(column, money, server_default=sa.text("0"), nullable=False))
     op.add_column("transactions", sa.Column("realized_pnl_fifo", money, nullable=True))
-    op.add_column("lots", sa.Column("number", sa.Integer(), server_default="0", nullable=False))
-    op.alter_column("lots", "number", server_default=None)
+    op.add_column("lots", sa.Column("number", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.drop_constraint("uq_lots_owner_id_transaction_id", "lots", type_="unique")
     op.create_unique_constraint(
         op.f("uq_lots_owner_id_transaction_id_number"), "lots", ["owner_id", "transaction_id", "number"]
