@@ -34,8 +34,10 @@ WITH claimed AS (
               round($7::numeric * $8::numeric, 10) AS amount
 ), t AS (
     INSERT INTO transactions (owner_id, id, account_id, portfolio_id, instrument_id, type, quantity, price,
-                              amount, commission, currency, cash_delta, quantity_delta, executed_at)
-    SELECT $1, $4, account_id, $5, instrument_id, 'BUY', $7, $8, amount, 0, currency, -amount, $7, now()
+                              amount, commission, currency, cash_delta, quantity_delta, cost_delta,
+                              executed_at)
+    SELECT $1, $4, account_id, $5, instrument_id, 'BUY', $7, $8, amount, 0, currency, -amount, $7, amount,
+           now()
     FROM p
     RETURNING id, executed_at
 ), held AS (

@@ -157,7 +157,8 @@ async def main(cluster: Cluster, trades: int, rounds: int) -> None:
                         await load(cluster, target, portfolios, trades)
                 for target in targets:
                     report(target, targets[0], len(portfolios))
-        assert await differences(world) == []
+        found_wrong = await differences(world)
+        assert found_wrong == [], found_wrong[:3]
 
 
 def report(target: Target, limit: Target, portfolios: int) -> None:
