@@ -23,6 +23,13 @@ FROM instruments i
 WHERE symbol = ANY($1)
 """
 
+_PRESENT = """
+SELECT DISTINCT ON (former) former, symbol
+FROM instruments, unnest(former_symbols) former
+WHERE former = ANY($1) AND NOT EXISTS (SELECT FROM instruments taken WHERE taken.symbol = former)
+ORDER BY former, id DESC
+"""
+
 _NEWEST = """
 SELECT i.id AS instrument_id, newest.close, newest.date
 FROM instruments i
@@ -71,6 +78,11 @@ async def known_instruments(load: BarLoad, symbols: Sequence[str]) -> dict[str, 
     """Those of the symbols that are stored already."""
     rows = await load.connection.fetch(_KNOWN, symbols)
     return {row["symbol"]: KnownInstrument(row["prices_adjusted"], frozenset(row["dates"])) for row in rows}
+
+
+async def present_symbols(load: BarLoad, former: Sequence[str]) -> dict[str, str]:
+    """What those are called now that have been renamed, unless another instrument has the former symbol."""
+    return {row["former"]: row["symbol"] for row in await load.connection.fetch(_PRESENT, former)}
 
 
 async def adjusted_symbols(load: BarLoad) -> frozenset[str]:

@@ -3,7 +3,8 @@
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Created, Money, Owned, Updated, of_owner, of_user, one_of
@@ -15,7 +16,7 @@ class Instrument(Updated, Base):
     """Something that can be held.
 
     `prices_adjusted` says that its closes are adjusted for splits and dividends already, so that neither
-    may be booked on top of them.
+    may be booked on top of them. `former_symbols` is what it was called before, oldest first.
     """
 
     __tablename__ = "instruments"
@@ -32,6 +33,7 @@ class Instrument(Updated, Base):
     currency: Mapped[str]
     exchange: Mapped[str | None]
     prices_adjusted: Mapped[bool] = mapped_column(server_default=text("false"))
+    former_symbols: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     created_at: Mapped[Created] = mapped_column(sort_order=98)
 
 

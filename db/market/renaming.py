@@ -2,6 +2,12 @@
 
 import asyncpg
 
+_RENAME = """
+UPDATE instruments
+SET symbol = $2, former_symbols = array_append(array_remove(array_remove(former_symbols, $1), $2), $1)
+WHERE symbol = $1
+"""
+
 _WISHES = """
 UPDATE portfolios
 SET symbols = array_replace(symbols, $2, $3),
@@ -28,7 +34,7 @@ async def rename(owner_url: str, old: str, new: str) -> bool | None:
                 return False
             if new in symbols:
                 return None
-            await connection.execute("UPDATE instruments SET symbol = $2 WHERE symbol = $1", old, new)
+            await connection.execute(_RENAME, old, new)
             await _rename_wishes(connection, old, new)
             return True
     finally:

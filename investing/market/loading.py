@@ -12,6 +12,7 @@ from db.market.instruments import (
     add_instruments,
     known_instruments,
     newest_bars,
+    present_symbols,
     update_quotes,
 )
 from investing.market.bundled import Series, read_bundled
@@ -51,6 +52,7 @@ async def _load(owner_url: str, bundled: list[Series], progress: Progress) -> Lo
     progress("Loading price bars", 0, total)
     async with bar_load(owner_url) as load:
         await load.lock()
+        bundled = await _renamed(load, bundled)
         known = await known_instruments(load, [series.instrument.symbol for series in bundled])
         alien = tuple(series.instrument.symbol for series in bundled if _is_alien(series, known))
         wanted = [series for series in bundled if series.instrument.symbol not in alien]
@@ -66,6 +68,19 @@ async def _load(owner_url: str, bundled: list[Series], progress: Progress) -> Lo
         quotes = await quote_newest(load, [series.instrument.symbol for series in wanted])
     present = sum(len(series.bars) for series in wanted) - added
     return LoadReport(len(new), added, present, _without_range(bundled), quotes, alien)
+
+
+async def _renamed(load: BarLoad, bundled: list[Series]) -> list[Series]:
+    """The series under the symbols that their instruments have now: a renamed one is not there twice."""
+    present = await present_symbols(load, [series.instrument.symbol for series in bundled])
+    return [
+        Series(
+            series.instrument._replace(symbol=symbol), [bar._replace(symbol=symbol) for bar in series.bars]
+        )
+        if (symbol := present.get(series.instrument.symbol))
+        else series
+        for series in bundled
+    ]
 
 
 async def quote_newest(load: BarLoad, symbols: Sequence[str]) -> int:

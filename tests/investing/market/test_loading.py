@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from investing.market.loading import LoadReport, load_market_data
+from investing.market.renaming import rename_symbol
 from tests.market_rows import count, rows
 
 BARS = 18 * 8313 + 3 * 3270 + 2148 + 196
@@ -80,6 +81,22 @@ def test_a_second_load_changes_nothing(loaded_url: str) -> None:
     assert load_market_data(loaded_url, lambda *step: None) == LoadReport(0, 0, BARS, 0, 0, ())
     assert time.monotonic() - started < 5
     assert [rows(loaded_url, query + table) for table in ("instruments", "price_bars", "quotes")] == before
+
+
+def test_what_was_renamed_is_not_loaded_under_its_former_symbol(loaded_url: str) -> None:
+    ids = rows(loaded_url, "SELECT id FROM instruments WHERE symbol = 'FB'")
+    rename_symbol(loaded_url, "FB", "TEMP")
+    rename_symbol(loaded_url, "TEMP", "META")
+    assert load_market_data(loaded_url, lambda *step: None) == LoadReport(0, 0, BARS, 0, 0, ())
+    called = rows(
+        loaded_url, "SELECT id, symbol, former_symbols FROM instruments WHERE former_symbols <> '{}'"
+    )
+    assert called == [(*ids[0], "META", ["FB", "TEMP"])]
+    assert count(loaded_url, "instruments") == 23
+    rename_symbol(loaded_url, "META", "FB")
+    assert rows(loaded_url, "SELECT former_symbols FROM instruments WHERE symbol = 'FB'") == [
+        (["TEMP", "META"],)
+    ]
 
 
 def test_a_load_fills_gaps_and_leaves_the_rest_to_its_owner(loaded_url: str) -> None:

@@ -1,0 +1,27 @@
+"""What an instrument was called before, so that prices under the former symbol still find it.
+
+Revision: 0010
+Revises: 0005
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0010"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column(
+        "instruments",
+        sa.Column(
+            "former_symbols", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
+    )
+
+
+def downgrade() -> None:
+    op.drop_column("instruments", "former_symbols")
