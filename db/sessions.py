@@ -35,6 +35,9 @@ _SET_VIEWER = "SELECT set_config('app.user_id', $1, false), set_config('app.admi
 # serialization_failure and deadlock_detected: the transaction was not at fault, and nothing of it is left.
 _TRY_ANEW = frozenset({"40001", "40P01"})
 
+# lock_not_available and query_canceled: the limits below were reached.
+_TOO_LONG = frozenset({"55P03", "57014"})
+
 # Short statements gain nothing from the compiler, and a stuck lock or statement must end by itself.
 _SERVER_SETTINGS = {
     "application_name": "graphfolio",
@@ -183,6 +186,11 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
             await engine.dispose()
+
+
+def took_too_long(error: BaseException) -> bool:
+    """Whether PostgreSQL gave up a statement that waited for a lock, or ran, for too long."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in _TOO_LONG
 
 
 async def _act_for(session: Session, viewer_id: UUID | None) -> None:

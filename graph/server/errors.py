@@ -8,7 +8,8 @@ from graphql import GraphQLError, GraphQLSyntaxError
 from graphql.execution import values as coercion
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from graph.errors import BadUserInput, CodedError, QueryTooComplex
+from db.sessions import took_too_long
+from graph.errors import BadUserInput, CodedError, QueryTooComplex, TimedOut
 
 INTERNAL = "INTERNAL_SERVER_ERROR"
 LONGEST_MESSAGE = 500
@@ -58,6 +59,9 @@ def _present(error: GraphQLError, request_id: str) -> dict[str, Any]:
         # Suggestions would tell the names of a schema to those who may only guess; a wrong value may be huge.
         shown["message"] = error.message.split(" Did you mean ")[0][:LONGEST_MESSAGE]
         shown["extensions"] = {"code": BadUserInput.code}
+    elif took_too_long(list(_causes(error))[-1]):
+        shown["message"] = "Something else holds what this needs, or there is too much of it: try again."
+        shown["extensions"] = {"code": TimedOut.code}
     else:
         where = ".".join(str(step) for step in error.path or ())
         logger.error("Request %s failed at %r.", request_id, where, exc_info=error.original_error or error)
