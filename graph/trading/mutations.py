@@ -75,7 +75,7 @@ class TransferSharesInput:
 class TradingMutation:
     @strawberry.mutation(
         description="Puts a transaction on the ledger, wherever in time it belongs.",
-        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id", locked=True))],
     )
     async def record_transaction(
         self, info: Info, input: Annotated[RecordTransactionInput, INPUT]
