@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from db.canonical import decimal_text
 from db.pulse import Pulse
+from db.trading.locks import PREPARE
 from db.writing import Lock, Plain, Writers
 
 APP_ROLE = "graphfolio_app"
@@ -48,6 +49,12 @@ _SERVER_SETTINGS = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",
 }
+
+# Their statements are few and go by keys: one plan for each is enough, and planning costs as much as reading.
+_WRITING = {**_SERVER_SETTINGS, "plan_cache_mode": "force_generic_plan"}
+# The books need not be on disk before an answer: whatever came of it is committed by the desk, which waits
+# for the disk, and the log is written in order. What is lost without that was told to nobody.
+_BOOKS = {**_WRITING, "synchronous_commit": "off"}
 
 
 if TYPE_CHECKING:
@@ -182,8 +189,8 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
         )
 
     pool = open_pool(size, min_size=1, init=_prepare, connection_class=ViewerConnection)
-    writers = open_pool(size, min_size=0, init=_read_json)
-    books = open_pool((size + 1) // 2, min_size=0)
+    writers = open_pool(size, min_size=0, init=_prepare_writer, server_settings=_WRITING)
+    books = open_pool((size + 1) // 2, min_size=0, server_settings=_BOOKS)
     engine = create_async_engine(
         sqlalchemy_url(url),
         pool_size=size,
@@ -223,6 +230,11 @@ async def _prepare(connection: Connection) -> None:
         "numeric", schema="pg_catalog", encoder=_encode_decimal, decoder=decimal_text, format="text"
     )
     await _read_json(connection)
+
+
+async def _prepare_writer(connection: Connection) -> None:
+    await _read_json(connection)
+    await connection.execute(PREPARE)
 
 
 async def _read_json(connection: Connection) -> None:

@@ -27,19 +27,16 @@ else:
 _TRY_ANEW = frozenset({"40001", "40P01", "23505"})
 
 
-class Lock(str):
-    """SQL that locks what a transaction is about. Made of UUIDs alone, which hold no SQL of a client's."""
+class Lock:
+    """SQL that locks what a transaction is about: a prepared statement, and UUIDs, which can hold no SQL."""
 
-    __slots__ = ()
-
-    @classmethod
-    def of(cls, sql: str, **ids: UUID) -> Lock:
-        """The SQL with these ids in the places of their names."""
-        assert all(isinstance(id, UUID) for id in ids.values()), "only a UUID is safe to write into SQL"
-        return cls(sql.format(**{name: f"'{UUID(int=id.int)}'" for name, id in ids.items()}))
+    def __init__(self, name: str, *ids: UUID) -> None:
+        self.sql = f"EXECUTE {name} ({', '.join(_quoted(id) for id in ids)})"
 
 
-NOTHING = Lock("")
+def _quoted(id: UUID) -> str:
+    # By its number, so that it is a UUID and nothing else, whatever its class says that its text is.
+    return f"'{UUID(int=id.int)}'"
 
 
 class Writers:
@@ -49,14 +46,15 @@ class Writers:
         self._pool = pool
 
     @asynccontextmanager
-    async def begin(self, viewer_id: UUID | None, lock: Lock = NOTHING) -> AsyncIterator[Plain]:
+    async def begin(self, viewer_id: UUID | None, lock: Lock | None = None) -> AsyncIterator[Plain]:
         """One transaction on the viewer's behalf, which begins by taking the lock; committed at the end.
 
         What is locked is read by a statement of its own: one that had to wait for the lock would see the rest
         as it was before that.
         """
-        viewer = "" if viewer_id is None else str(UUID(int=viewer_id.int))
-        connection = await self._begun(f"BEGIN; SET LOCAL app.user_id = '{viewer}'; {lock}")
+        viewer = "''" if viewer_id is None else _quoted(viewer_id)
+        first = "" if lock is None else lock.sql
+        connection = await self._begun(f"BEGIN; SET LOCAL app.user_id = {viewer}; {first}")
         try:
             try:
                 yield connection

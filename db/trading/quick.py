@@ -13,11 +13,11 @@ from uuid import UUID
 
 from db.trading.orders import EXPOSURE
 from db.trading.writes import LOWEST_CASH
-from db.writing import Lock, Plain
+from db.writing import Plain
 
 Row = Mapping[str, Any]
 
-_LOCK_PORTFOLIO = "SELECT FROM portfolios WHERE owner_id = {owner} AND id = {portfolio} FOR NO KEY UPDATE"
+_PORTFOLIO = "SELECT FROM portfolios WHERE owner_id = {owner} AND id = {portfolio} FOR NO KEY UPDATE"
 # The portfolio of an order never changes; whoever changes an order has locked its portfolio.
 _LOCK_OF_ORDER = """SELECT FROM portfolios WHERE owner_id = {owner} AND id =
     (SELECT portfolio_id FROM orders WHERE owner_id = {owner} AND id = {order}) FOR NO KEY UPDATE"""
@@ -110,16 +110,6 @@ _LOWEST = _positional(
     "since",
 )
 _EXPOSURE = _positional(EXPOSURE, "owner", "portfolio", "instrument")
-
-
-def lock_portfolio(owner_id: UUID, portfolio_id: UUID) -> Lock:
-    """Holds the portfolio until the transaction ends."""
-    return Lock.of(_LOCK_PORTFOLIO, owner=owner_id, portfolio=portfolio_id)
-
-
-def lock_of_order(owner_id: UUID, order_id: UUID) -> Lock:
-    """Holds the portfolio of an order until the transaction ends."""
-    return Lock.of(_LOCK_OF_ORDER, owner=owner_id, order=order_id)
 
 
 async def for_entry(

@@ -4,7 +4,6 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import TypeVar
 from uuid import UUID
 
@@ -45,7 +44,7 @@ class Desk:
         Raises InvalidInput, IdempotencyMismatch and what `investing.trading.placing.place` raises.
         """
         check_wish(new.wish)
-        arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **asdict(new.wish)}
+        arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **vars(new.wish)}
         intent = Intent.of(actor.id, idempotency_key, "placeOrder", arguments)
         id, placed = await placing.place_once(actor, intent, new, self._house)
         self.bell.ring(actor.id)

@@ -6,6 +6,7 @@ from db.parts import Parts
 from db.sessions import Sessions
 from db.trading import parts as writes
 from db.trading import quick
+from db.trading.locks import lock_portfolio_of_order
 from db.vocabulary import OrderStatus, TransactionType
 from db.writing import Plain
 from investing.audit import add_note
@@ -50,7 +51,7 @@ async def fill_quickly(
         await parts.write(connection)
         return status
 
-    return await sessions.write(owner_id, quick.lock_of_order(owner_id, order_id), work)
+    return await sessions.write(owner_id, lock_portfolio_of_order(owner_id, order_id), work)
 
 
 async def _add_fill(

@@ -13,6 +13,7 @@ from db.sessions import Session
 from db.trading import orders as rows
 from db.trading import parts as writes
 from db.trading import quick
+from db.trading.locks import lock_portfolio
 from db.trading.writes import find_position
 from db.vocabulary import OrderSide, OrderStatus, OrderType
 from db.writing import Plain
@@ -100,7 +101,7 @@ async def place_once(
         id: UUID = placed[0]["id"]
         return id
 
-    lock = quick.lock_portfolio(actor.id, new.portfolio_id)
+    lock = lock_portfolio(actor.id, new.portfolio_id)
     id = await once_quickly(actor.sessions, intent, lock, read, decide)
     return id, placed[0] if placed and placed[0]["id"] == id else None
 

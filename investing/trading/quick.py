@@ -46,10 +46,11 @@ async def post_quickly(
     fills: Fills | None = None,
     released: Released = NOTHING,
     now: bool = False,
-) -> Posting:
+) -> dict[str, Any]:
     """Adds the writes of an entry in a locked portfolio, whose `row` is of `db.trading.quick`.
 
-    `released` is reserved no more, as `place` has it already. Raises NotQuick, and what `post_entry` raises.
+    `released` is reserved no more, as `place` has it already. The transaction's row. Raises NotQuick, and
+    what `post_entry` raises.
     """
     assert place.portfolio_id is not None, "the quick way is for portfolios"
     holdings = None
@@ -65,7 +66,7 @@ async def post_quickly(
     if holdings is not None:
         _save(parts, holdings, released.quantity)
     writes.move_cash(parts, place.owner_id, place.portfolio_id, posting.cash_delta, -released.cash)
-    return posting
+    return transaction
 
 
 async def _holdings(connection: Plain, place: Place, entry: Entry, row: Row, released: Released) -> Holdings:

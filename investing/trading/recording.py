@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from db.ids import uuid7
 from db.parts import Parts
 from db.sessions import Session
-from db.trading import quick
+from db.trading import locks, quick
 from db.trading.writes import find_instrument, lock_portfolio
 from db.vocabulary import TransactionType
 from db.writing import Plain
@@ -47,22 +47,37 @@ class Record:
     notes: str | None
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded transaction's id and, if it is known already, its row with its symbol."""
+
+    id: UUID
+    row: Mapping[str, Any] | None = None
+
+
 async def record_transaction(actor: Actor, record: Record, idempotency_key: str) -> UUID:
-    """Puts the transaction on the ledger, wherever in time it belongs. Its id.
+    """Puts the transaction on the ledger, wherever in time it belongs. Its id. Raises as `recorded` does."""
+    return (await recorded(actor, record, idempotency_key)).id
+
+
+async def recorded(actor: Actor, record: Record, idempotency_key: str) -> Recorded:
+    """The same, and the row as it was written where that was just now and the quick way.
 
     Raises InvalidInput, NotFound, PortfolioInactive, UnknownInstrument, CurrencyMismatch, InsufficientCash,
     InsufficientShares and IdempotencyMismatch.
     """
     check_notes(record.notes)
 
-    intent = Intent.of(actor.id, idempotency_key, "recordTransaction", asdict(record))
+    intent = Intent.of(actor.id, idempotency_key, "recordTransaction", vars(record))
     try:
         return await _quickly(actor, record, intent)
     except NotQuick:
-        return await once_generally(actor.sessions, intent, lambda s: _record(s, actor, record))
+        return Recorded(await once_generally(actor.sessions, intent, lambda s: _record(s, actor, record)))
 
 
-async def _quickly(actor: Actor, record: Record, intent: Intent) -> UUID:
+async def _quickly(actor: Actor, record: Record, intent: Intent) -> Recorded:
+    written: dict[UUID, Mapping[str, Any]] = {}
+
     async def read(connection: Plain) -> Mapping[Any, Any]:
         row = await quick.for_entry(
             connection,
@@ -84,12 +99,14 @@ async def _quickly(actor: Actor, record: Record, intent: Intent) -> UUID:
             instrument_id = row["instrument_id"]
         entry = _entry(record, has_symbol=instrument_id is not None)
         place = Place.of_portfolio(actor.id, row)
-        await post_quickly(connection, parts, place, entry, row, notes=record.notes)
+        posted = await post_quickly(connection, parts, place, entry, row, notes=record.notes)
+        written[entry.id] = {**posted, "symbol": row["symbol"], "order_id": None, "reverses_id": None}
         add_note(parts, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
         return entry.id
 
-    lock = quick.lock_portfolio(actor.id, record.portfolio_id)
-    return await once_quickly(actor.sessions, intent, lock, read, decide)
+    lock = locks.lock_portfolio(actor.id, record.portfolio_id)
+    id = await once_quickly(actor.sessions, intent, lock, read, decide)
+    return Recorded(id, written.get(id))
 
 
 async def _record(session: Session, actor: Actor, record: Record) -> UUID:

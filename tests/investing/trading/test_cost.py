@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from db.sessions import Sessions
+from db.sessions import Sessions, open_sessions
 from tests.investing.trading.world import World, make_world, on
+from tests.round_trips import watched
 
 SHORT, LONG = 50, 5000
 
@@ -95,10 +96,17 @@ async def test_the_history_before_costs_nothing(sessions: Sessions, superuser_ur
     assert figures[LONG]["read"] <= figures[SHORT]["read"] + 200
 
 
-async def test_the_last_entry_reads_next_to_nothing(sessions: Sessions, superuser_url: str) -> None:
-    world = await _world(sessions, superuser_url, LONG)
-    with counted() as figures:
-        await world.buy(30, "1", "4")
-    assert figures["read"] <= 10
-    assert await world.differences() == []
+@pytest.mark.parametrize(("kind", "trips"), [("buy", 4), ("sell", 5)])
+async def test_the_last_entry_costs_the_same_after_any_history(
+    app_url: str, superuser_url: str, kind: str, trips: int
+) -> None:
+    with watched() as noted:
+        async with open_sessions(app_url, size=1) as sessions:
+            for length in (SHORT, LONG):
+                world = await _world(sessions, superuser_url, length)
+                with noted.counting() as sent, counted() as figures:
+                    await (world.buy if kind == "buy" else world.sell)(30, "1", "4")
+                assert len(sent) == trips
+                assert figures["statements"] == 0
+                assert await world.differences() == []
     assert dt.datetime.now(dt.UTC) > on(30)
