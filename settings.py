@@ -41,7 +41,10 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(10, ge=1, le=60, description="How long an access token is good.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="How long an unused refresh token is good.")
     pool_size: int = Field(
-        10, ge=1, le=1000, description="Database connections for reading, and as many again for writing."
+        10,
+        ge=1,
+        le=1000,
+        description="Database connections for reading; twice as many to write, half as many for the paper broker.",
     )
     operation_timeout_seconds: float = Field(30, gt=0, description="How long one operation may take.")
     passwords_at_once: int = Field(2, ge=1, le=64, description="Passwords hashed at once: 64 MiB each.")

@@ -138,6 +138,8 @@ async def main(cluster: Cluster, trades: int, rounds: int) -> None:
         (symbol,) = await world.listed(1)
         found = await cluster.rows(_PORTFOLIOS, place.user_id, 1001)
         one, *many = [row["id"] for row in found]
+        # As PostgreSQL does by itself within a minute; until then every plan is a guess.
+        await cluster.rows("ANALYZE")
         with Bare(cluster, place) as (process, port):
             await until_there(port)
             print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {trades} trades x {rounds}")

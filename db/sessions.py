@@ -1,4 +1,6 @@
-"""The two ways to the database, both on a viewer's behalf: `reading` for rows, `begin` for a transaction."""
+"""The ways to the database, on a viewer's behalf: `reading` for rows, `begin` for a transaction, and `write`
+for the few transactions that are made all day.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from db.canonical import decimal_text
 from db.pulse import Pulse
+from db.trading.locks import PREPARE
+from db.writing import Lock, Plain, Writers
 
 APP_ROLE = "graphfolio_app"
 
@@ -49,6 +53,12 @@ _SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
 }
 
+# Their statements are few and go by keys: one plan for each is enough, and planning costs as much as reading.
+_WRITING = {**_SERVER_SETTINGS, "plan_cache_mode": "force_generic_plan"}
+# The books need not be on disk before an answer: whatever came of it is committed by the desk, which waits
+# for the disk, and the log is written in order. What is lost without that was told to nobody.
+_BOOKS = {**_WRITING, "synchronous_commit": "off"}
+
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Row]
@@ -80,10 +90,15 @@ class ViewerConnection(Connection):
 class Sessions:
     """Connections to the database. Every one is checked out for one viewer, or for nobody."""
 
-    def __init__(self, pool: Pool, engine: AsyncEngine, pulse: Pulse) -> None:
+    def __init__(
+        self, pool: Pool, engine: AsyncEngine, writers: Writers, books: Writers, pulse: Pulse
+    ) -> None:
         self._pool = pool
         self._engine = engine
+        self._writers = writers
         self._pulse = pulse
+        self.books = books
+        """The paper broker's own connections: it must answer also while clients wait for all the others."""
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -131,6 +146,12 @@ class Sessions:
                     raise
         raise AssertionError("the last try returns or raises")
 
+    async def write(
+        self, viewer_id: UUID, lock: Lock, work: Callable[[Plain], Awaitable[ResultT]]
+    ) -> ResultT:
+        """The same over a plain connection, and with the first lock taken: see `db.writing`."""
+        return await self._writers.transact(viewer_id, lock, work)
+
     async def is_ready(self) -> bool:
         """Whether the database answers."""
         if not self._pulse.is_beating:
@@ -144,8 +165,9 @@ class Sessions:
 
 @asynccontextmanager
 async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> AsyncIterator[Sessions]:
-    """Opens pools for reading and for writing, `size` connections each at the most, and closes them.
+    """Opens pools for reading and two for writing, `size` connections each at the most, and closes them.
 
+    The paper broker has a pool of its own, half as large.
     `watched` is for a server: one more connection feels the database's pulse, and whoever waits for a
     database that does not answer is told so within two seconds or three.
     """
@@ -156,19 +178,22 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
 
     pulse = Pulse(connect)
 
-    async def connect_reader(*_: Any, **options: Any) -> Any:
+    async def connect_pooled(*_: Any, **options: Any) -> Any:
         return await pulse.connected(connect(**options))
 
-    pool = asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=size,
-        init=_prepare,
-        reset=_keep,
-        connect=connect_reader,
-        connection_class=ViewerConnection,
-        max_inactive_connection_lifetime=300,
-    )
+    def open_pool(most: int, **options: Any) -> Pool:
+        return asyncpg.create_pool(
+            url,
+            max_size=most,
+            reset=_keep,
+            connect=connect_pooled,
+            max_inactive_connection_lifetime=300,
+            **options,
+        )
+
+    pool = open_pool(size, min_size=1, init=_prepare, connection_class=ViewerConnection)
+    writers = open_pool(size, min_size=0, init=_prepare_writer, server_settings=_WRITING)
+    books = open_pool((size + 1) // 2, min_size=0, server_settings=_BOOKS)
     engine = create_async_engine(
         sqlalchemy_url(url),
         pool_size=size,
@@ -177,10 +202,10 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
         pool_pre_ping=False,
         async_creator=lambda: pulse.connected(connect()),
     )
-    async with pool:
+    async with pool, writers, books:
         watching = asyncio.create_task(pulse.watch()) if watched else None
         try:
-            yield Sessions(pool, engine, pulse)
+            yield Sessions(pool, engine, Writers(writers), Writers(books), pulse)
         finally:
             if watching is not None:
                 watching.cancel()
@@ -212,6 +237,15 @@ async def _prepare(connection: Connection) -> None:
     await connection.set_type_codec(
         "numeric", schema="pg_catalog", encoder=_encode_decimal, decoder=decimal_text, format="text"
     )
+    await _read_json(connection)
+
+
+async def _prepare_writer(connection: Connection) -> None:
+    await _read_json(connection)
+    await connection.execute(PREPARE)
+
+
+async def _read_json(connection: Connection) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",

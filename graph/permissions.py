@@ -53,14 +53,17 @@ class IsSelf(BasePermission):
 class Owns(BasePermission):
     """An id in the arguments that names something of the viewer's, or is not given.
 
-    Where it does not, the guard answers with a NotFound, for another owner's thing just as for none.
+    Where it does not, the guard answers with a NotFound, for another owner's thing just as for none. With
+    `locked`, the mutation itself answers so, from the row that it locks as the viewer's: here is only seen
+    that it is an id of this type, and the row is not read twice.
     """
 
     type_name: ClassVar[str]
     loader: ClassVar[type[ById]]
 
-    def __init__(self, *path: str) -> None:
+    def __init__(self, *path: str, locked: bool = False) -> None:
         self.path = path
+        self.locked = locked
 
     async def has_permission(self, source: Any, info: AnyInfo[Context, Any], **kwargs: Any) -> bool:
         value: Any = kwargs
@@ -70,7 +73,9 @@ class Owns(BasePermission):
             return True
         await info.context.viewer()
         id = id_of(self.type_name, value)
-        return id is not None and await info.context.loader(self.loader).load(id) is not None
+        if id is None or self.locked:
+            return id is not None
+        return await info.context.loader(self.loader).load(id) is not None
 
     def on_unauthorized(self) -> None:
         """Where there is no payload for a NotFound: a field, or a stream, that answers with an error."""

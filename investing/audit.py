@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from db.auth.audit import Origin, record
+from db.auth.audit import Origin, entry_row, record
+from db.parts import Parts
 from db.sessions import Session
 from investing.auth.types import Client
 from investing.rules.registration import is_printable
@@ -20,14 +21,27 @@ async def note(
     **details: object,
 ) -> None:
     """Adds an entry. Details hold names and figures, never a secret."""
-    await record(
-        session,
-        owner_id,
-        action,
-        origin_of(client),
-        entity=(entity_type, entity_id),
-        details={name: value if value is None else str(value) for name, value in details.items()},
-    )
+    entity = (entity_type, entity_id)
+    await record(session, owner_id, action, origin_of(client), entity=entity, details=_told(details))
+
+
+def add_note(
+    parts: Parts,
+    owner_id: UUID,
+    client: Client,
+    action: str,
+    entity_type: str,
+    entity_id: UUID,
+    **details: object,
+) -> None:
+    """The same as one of the writes of a statement."""
+    entity = (entity_type, entity_id)
+    row = entry_row(owner_id, action, origin_of(client), entity=entity, details=_told(details))
+    parts.insert("audit_log", row)
+
+
+def _told(details: dict[str, object]) -> dict[str, str | None]:
+    return {name: value if value is None else str(value) for name, value in details.items()}
 
 
 def origin_of(client: Client) -> Origin:

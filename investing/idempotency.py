@@ -7,17 +7,64 @@ other. A refusal is kept as well, a fault is not: after a fault the same key tri
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from db.auth import idempotency
+from db.parts import Parts
 from db.sessions import Session, Sessions
+from db.writing import Lock, Plain
 from investing.rules import refusals
 from investing.rules.refusals import IdempotencyMismatch, InvalidInput, Refusal
 
 Effect = Callable[[Session], Awaitable[UUID]]
+Row = Mapping[Any, Any]
+Read = Callable[[Plain], Awaitable[Row]]
+Decide = Callable[[Plain, Row, Parts], Awaitable[UUID]]
+
+
+class NotQuick(Exception):
+    """What is asked for takes more than the quick way can do: nothing was done, the general way does it."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a client wants once: the key, and a hash of what it stands for."""
+
+    owner_id: UUID
+    key: UUID
+    field: str
+    digest: bytes
+
+    @classmethod
+    def of(cls, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]) -> "Intent":
+        """The intent. Raises InvalidInput for a key that is not a UUID."""
+        told = json.dumps([field, arguments], default=str, sort_keys=True).encode()
+        return cls(owner_id, _parse(key), field, hashlib.sha256(told).digest())
+
+    def again(self, field: str, digest: bytes, outcome: Mapping[str, Any]) -> UUID:
+        """What came of it the first time. Raises that refusal, or IdempotencyMismatch."""
+        if field != self.field or digest != self.digest:
+            raise IdempotencyMismatch(
+                "This idempotency key was used for something else: take a new one for a new intent.",
+                ("idempotencyKey",),
+            )
+        if (refused := outcome.get("refused")) is not None:
+            raise load(refused)
+        return UUID(outcome["id"])
+
+    def row(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
+        """The key's row once something has come of it."""
+        return {
+            "owner_id": self.owner_id,
+            "key": self.key,
+            "field": self.field,
+            "arguments_hash": self.digest,
+            "outcome": outcome,
+        }
 
 
 async def once(
@@ -33,23 +80,59 @@ async def once(
     Raises InvalidInput for a key that is not a UUID, IdempotencyMismatch where the key stands for another
     field or other arguments, and the effect's own Refusal, now or again.
     """
-    key_id = _parse(key)
-    digest = hashlib.sha256(json.dumps([field, arguments], default=str, sort_keys=True).encode()).digest()
+    return await once_generally(sessions, Intent.of(owner_id, key, field, arguments), effect)
+
+
+async def once_generally(sessions: Sessions, intent: Intent, effect: Effect) -> UUID:
+    """The same for an intent: whatever the effect does and reads, in a savepoint that a refusal undoes."""
+    owner_id, key = intent.owner_id, intent.key
 
     async def claim_and_act(session: Session) -> UUID | Refusal:
-        if not await idempotency.claim(session, owner_id, key_id, field, digest):
-            return _again(await idempotency.find(session, owner_id, key_id), field, digest)
+        if not await idempotency.claim(session, owner_id, key, intent.field, intent.digest):
+            kept = await idempotency.find(session, owner_id, key)
+            return intent.again(kept["field"], kept["arguments_hash"], kept["outcome"])
         try:
             async with session.begin_nested():
                 id = await effect(session)
         except Refusal as refusal:
-            await idempotency.keep(session, owner_id, key_id, {"refused": dump(refusal)})
+            await idempotency.keep(session, owner_id, key, {"refused": dump(refusal)})
             return refusal
-        await idempotency.keep(session, owner_id, key_id, {"id": str(id)})
+        await idempotency.keep(session, owner_id, key, {"id": str(id)})
         return id
 
+    return _result(await sessions.transact(owner_id, claim_and_act))
+
+
+async def once_quickly(sessions: Sessions, intent: Intent, lock: Lock, read: Read, decide: Decide) -> UUID:
+    """The same where all is read before anything is written, and all is written in one statement.
+
+    `read` brings what there is to know, with the key's row as `key_field`, `key_hash` and `key_outcome`;
+    what it refuses is not kept. `decide` adds the writes. Raises NotQuick as they do, with nothing done.
+
+    The key is written last and not claimed first: two attempts of one intent wait for the same lock, and
+    another intent under its key fails on the key's own uniqueness and is tried anew.
+    """
+
+    async def read_and_act(connection: Plain) -> UUID | Refusal:
+        row = await read(connection)
+        if row["key_field"] is not None:
+            return intent.again(row["key_field"], row["key_hash"], row["key_outcome"])
+        parts = Parts()
+        result: UUID | Refusal
+        try:
+            result = await decide(connection, row, parts)
+            outcome: dict[str, Any] = {"id": str(result)}
+        except Refusal as refusal:
+            parts, result, outcome = Parts(), refusal, {"refused": dump(refusal)}
+        parts.insert("idempotency_keys", intent.row(outcome))
+        await parts.write(connection)
+        return result
+
+    return _result(await sessions.write(intent.owner_id, lock, read_and_act))
+
+
+def _result(outcome: UUID | Refusal) -> UUID:
     # A refusal is raised outside the transaction, which would otherwise undo the note of it.
-    outcome = await sessions.transact(owner_id, claim_and_act)
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
@@ -60,17 +143,6 @@ def _parse(key: str) -> UUID:
         return UUID(key)
     except ValueError:
         raise InvalidInput("An idempotency key is a UUID.", ("idempotencyKey",)) from None
-
-
-def _again(kept: Mapping[Any, Any], field: str, digest: bytes) -> UUID:
-    if kept["field"] != field or kept["arguments_hash"] != digest:
-        raise IdempotencyMismatch(
-            "This idempotency key was used for something else: take a new one for a new intent.",
-            ("idempotencyKey",),
-        )
-    if (refused := kept["outcome"].get("refused")) is not None:
-        raise load(refused)
-    return UUID(kept["outcome"]["id"])
 
 
 def dump(refusal: Refusal) -> dict[str, Any]:

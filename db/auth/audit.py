@@ -31,19 +31,30 @@ async def record(
 
     `entity` is the kind and the id of what it was done to; `details` never hold a secret.
     """
+    row = entry_row(owner_id, action, origin, entity=entity, details=details)
+    await session.execute(insert(AuditEntry).values(**row))
+
+
+def entry_row(
+    owner_id: UUID,
+    action: str,
+    origin: Origin,
+    *,
+    entity: tuple[str, UUID] | None = None,
+    details: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The row that `record` adds."""
     entity_type, entity_id = entity or (None, None)
-    await session.execute(
-        insert(AuditEntry).values(
-            owner_id=owner_id,
-            id=uuid7(),
-            action=action,
-            entity_type=entity_type,
-            entity_id=entity_id,
-            details=details or {},
-            ip_address=origin.ip_address,
-            user_agent=origin.user_agent,
-        )
-    )
+    return {
+        "owner_id": owner_id,
+        "id": uuid7(),
+        "action": action,
+        "entity_type": entity_type,
+        "entity_id": entity_id,
+        "details": details or {},
+        "ip_address": origin.ip_address,
+        "user_agent": origin.user_agent,
+    }
 
 
 async def record_if_known(

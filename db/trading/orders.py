@@ -48,7 +48,7 @@ async def find_quoted(session: Session, symbol: str) -> RowMapping | None:
     return (await session.execute(statement)).mappings().one_or_none()
 
 
-_EXPOSURE = f"""
+EXPOSURE = f"""
 SELECT s.total_value,
        coalesce((SELECT quantity FROM positions
                  WHERE owner_id = :owner AND portfolio_id = :portfolio AND instrument_id = :instrument), 0)
@@ -64,7 +64,7 @@ async def find_exposure(
 ) -> RowMapping:
     """`quantity`, held and still to be bought by open orders, and the portfolio's `total_value`."""
     parameters = {"owner": owner_id, "portfolio": portfolio_id, "instrument": instrument_id}
-    return (await session.execute(text(_EXPOSURE), parameters)).mappings().one()
+    return (await session.execute(text(EXPOSURE), parameters)).mappings().one()
 
 
 async def reserve(

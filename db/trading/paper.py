@@ -1,110 +1,112 @@
-"""The paper broker's books. Nobody's viewer is set here: they belong to the broker."""
+"""The paper broker's books. Nobody's viewer is set here: they belong to the broker.
+
+They are written over connections of the broker's own (`Sessions.books`), each statement by itself unless the
+caller has begun a transaction.
+"""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from db.parts import Parts
+from db.writing import Plain
 
-from db.models import Instrument, PaperExecution, PaperOrder, Quote
-from db.sessions import Session
+Row = Mapping[str, Any]
 
 
-async def find_quote(session: Session, symbol: str) -> RowMapping | None:
+async def find_quote(connection: Plain, symbol: str) -> Row | None:
     """The instrument's id with its quote, where it has one."""
-    statement = (
-        select(Instrument.id, Quote.price, Quote.as_of)
-        .outerjoin(Quote, Quote.instrument_id == Instrument.id)
-        .where(Instrument.symbol == symbol)
-    )
-    return (await session.execute(statement)).mappings().one_or_none()
-
-
-async def add_order(session: Session, values: Mapping[str, Any]) -> bool:
-    """Adds an order, unless the client order id is used: whether it is new."""
-    statement = upsert(PaperOrder).values(**values).on_conflict_do_nothing(index_elements=["client_order_id"])
-    return (await session.execute(statement.returning(PaperOrder.client_order_id))).first() is not None
-
-
-async def find_order(session: Session, client_order_id: UUID, *, lock: bool = False) -> RowMapping | None:
-    """The order, locked until the transaction ends if asked."""
-    statement = select(*PaperOrder.__table__.columns).where(PaperOrder.client_order_id == client_order_id)
-    if lock:
-        statement = statement.with_for_update()
-    return (await session.execute(statement)).mappings().one_or_none()
-
-
-async def update_order(session: Session, client_order_id: UUID, values: Mapping[str, Any]) -> None:
-    """Changes a locked order."""
-    await session.execute(
-        update(PaperOrder).where(PaperOrder.client_order_id == client_order_id).values(**values)
+    return await _fetch(
+        connection,
+        "SELECT i.id, q.price, q.as_of FROM instruments i LEFT JOIN quotes q ON q.instrument_id = i.id "
+        "WHERE i.symbol = $1",
+        symbol,
     )
 
 
-async def add_execution(
-    session: Session,
-    id: UUID,
-    client_order_id: UUID,
-    quantity: Decimal,
-    price: Decimal,
-    commission: Decimal,
-    executed_at: dt.datetime,
-    due_at: dt.datetime,
-) -> None:
-    """Adds a fill, to be told from `due_at` on."""
-    await session.execute(
-        insert(PaperExecution).values(
-            id=id,
-            client_order_id=client_order_id,
-            quantity=quantity,
-            price=price,
-            commission=commission,
-            executed_at=executed_at,
-            due_at=due_at,
+async def add_order(connection: Plain, order: Row, execution: Row | None = None) -> bool:
+    """Adds an order with its first fill, unless the client order id is used: whether it is new."""
+    parts = Parts()
+    places = ", ".join(["{}"] * len(order))
+    parts.add(
+        f"INSERT INTO paper_orders ({', '.join(order)}) VALUES ({places}) "
+        "ON CONFLICT (client_order_id) DO NOTHING RETURNING client_order_id",
+        *order.values(),
+    )
+    if execution is not None:
+        parts.add(
+            "INSERT INTO paper_executions (client_order_id, id, quantity, price, commission, executed_at, "
+            "due_at) SELECT client_order_id, {}::uuid, {}::numeric, {}::numeric, {}::numeric, "
+            "{}::timestamptz, {}::timestamptz FROM part_0",
+            *(execution[name] for name in ("id", "quantity", "price", "commission", "executed_at", "due_at")),
         )
+    return await parts.count_first(connection) > 0
+
+
+async def find_order(connection: Plain, client_order_id: UUID, *, lock: bool = False) -> Row | None:
+    """The order, locked until the transaction ends if asked."""
+    sql = "SELECT * FROM paper_orders WHERE client_order_id = $1"
+    return await _fetch(connection, f"{sql} FOR UPDATE" if lock else sql, client_order_id)
+
+
+async def change_order(connection: Plain, client_order_id: UUID, values: Row, fill: Row | None) -> None:
+    """Changes a locked order, and adds a fill of it."""
+    parts = Parts()
+    changed = ", ".join(f"{name} = {{}}" for name in values)
+    parts.add(
+        f"UPDATE paper_orders SET {changed} WHERE client_order_id = {{}}", *values.values(), client_order_id
     )
+    if fill is not None:
+        parts.insert("paper_executions", {"client_order_id": client_order_id, **fill})
+    await parts.write(connection)
 
 
-async def executions_of(session: Session, client_order_id: UUID) -> Sequence[RowMapping]:
+async def executions_of(connection: Plain, client_order_id: UUID) -> Sequence[Row]:
     """All fills of an order, oldest first."""
-    statement = select(*PaperExecution.__table__.columns).where(
-        PaperExecution.client_order_id == client_order_id
+    return await _fetch_all(
+        connection, "SELECT * FROM paper_executions WHERE client_order_id = $1 ORDER BY id", client_order_id
     )
-    return (await session.execute(statement.order_by(PaperExecution.id))).mappings().all()
 
 
 _TICKED = """
 SELECT o.*, q.price, q.as_of FROM paper_orders o JOIN quotes q ON q.instrument_id = o.instrument_id
 WHERE o.status = 'OPEN' AND (o.matched_as_of IS NULL OR o.matched_as_of < q.as_of)
-ORDER BY o.client_order_id LIMIT :most FOR UPDATE OF o SKIP LOCKED
+ORDER BY o.client_order_id LIMIT $1 FOR UPDATE OF o SKIP LOCKED
 """
 
 
-async def lock_ticked(session: Session, most: int) -> Sequence[RowMapping]:
+async def lock_ticked(connection: Plain, most: int) -> Sequence[Row]:
     """Open orders whose instrument has ticked since they were last matched, with the quote.
 
     What another process is matching just now is left to it.
     """
-    return (await session.execute(text(_TICKED), {"most": most})).mappings().all()
+    return await _fetch_all(connection, _TICKED, most)
 
 
 _TELL = """
-UPDATE paper_executions e SET due_at = clock_timestamp() + make_interval(secs => :again)
+UPDATE paper_executions e SET due_at = clock_timestamp() + $1::interval
 FROM (SELECT id FROM paper_executions WHERE due_at <= clock_timestamp()
-      ORDER BY due_at, id LIMIT :most FOR UPDATE SKIP LOCKED) due
+      ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED) due
 WHERE e.id = due.id
 RETURNING e.*
 """
 
 
-async def claim_executions(session: Session, again_seconds: float, most: int) -> Sequence[RowMapping]:
-    """Fills that are due to be told; each is due again after so many seconds, unless acknowledged."""
-    return (await session.execute(text(_TELL), {"again": again_seconds, "most": most})).mappings().all()
+async def claim_executions(connection: Plain, again: dt.timedelta, most: int) -> Sequence[Row]:
+    """Fills that are due to be told; each is due again after that time, unless acknowledged."""
+    return await _fetch_all(connection, _TELL, again, most)
 
 
-async def acknowledge(session: Session, ids: Sequence[UUID]) -> None:
+async def acknowledge(connection: Plain, ids: Sequence[UUID]) -> None:
     """These have arrived and are not told again."""
-    await session.execute(update(PaperExecution).where(PaperExecution.id.in_(ids)).values(due_at=None))
+    await connection.execute("UPDATE paper_executions SET due_at = NULL WHERE id = ANY($1::uuid[])", ids)
+
+
+async def _fetch(connection: Plain, sql: str, *values: object) -> Row | None:
+    row = await connection.fetchrow(sql, *values)
+    return None if row is None else dict(row)
+
+
+async def _fetch_all(connection: Plain, sql: str, *values: object) -> Sequence[Row]:
+    return [dict(row) for row in await connection.fetch(sql, *values)]

@@ -97,7 +97,7 @@ async def add_account_cash(session: AsyncSession, owner_id: UUID, account_id: UU
 
 # Counted back from the balance of today, so that only what is later is read. A reversed entry and its
 # reversal are left out: they have no day on which only one of them counts.
-_LOWEST_CASH = """
+LOWEST_CASH = """
 WITH later AS (
     SELECT executed_at, id, cash_delta, sum(cash_delta) OVER (ORDER BY executed_at DESC, id DESC) AS since
     FROM transactions t
@@ -120,10 +120,10 @@ async def lowest_cash_since(
     parameters = {"owner": owner_id, "account": account_id, "since": since}
     if portfolio_id is None:
         now = "SELECT unallotted_cash FROM accounts WHERE owner_id = :owner AND id = :account"
-        sql = _LOWEST_CASH.format(portfolio="IS NULL", now=now)
+        sql = LOWEST_CASH.format(portfolio="IS NULL", now=now)
     else:
         now = "SELECT cash_balance FROM portfolios WHERE owner_id = :owner AND id = :portfolio"
-        sql = _LOWEST_CASH.format(portfolio="= :portfolio", now=now)
+        sql = LOWEST_CASH.format(portfolio="= :portfolio", now=now)
         parameters["portfolio"] = portfolio_id
     statement = text(sql).bindparams(bindparam("since", type_=TIMESTAMP(timezone=True)))
     return (await session.execute(statement, parameters)).mappings().one()

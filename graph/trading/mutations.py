@@ -10,9 +10,10 @@ from graph.account.mutations import TransactionPayload
 from graph.context import Info
 from graph.mutating import INPUT, Guard, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio, OwnsTransaction
+from graph.trading.types import Transaction
 from graph.vocabulary import TransactionType
 from investing.trading.moving import ShareTransfer, transfer_shares
-from investing.trading.recording import Record, record_transaction
+from investing.trading.recording import Record, recorded
 from investing.trading.reversing import reverse_transaction
 
 
@@ -75,7 +76,7 @@ class TransferSharesInput:
 class TradingMutation:
     @strawberry.mutation(
         description="Puts a transaction on the ledger, wherever in time it belongs.",
-        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id", locked=True))],
     )
     async def record_transaction(
         self, info: Info, input: Annotated[RecordTransactionInput, INPUT]
@@ -92,8 +93,10 @@ class TradingMutation:
             executed_at=input.executed_at,
             notes=input.notes,
         )
-        id = await record_transaction(actor_of(info.context), record, input.idempotency_key)
-        return await TransactionPayload.load(info, id)
+        done = await recorded(actor_of(info.context), record, input.idempotency_key)
+        if done.row is None:
+            return await TransactionPayload.load(info, done.id)
+        return TransactionPayload(transaction=Transaction.from_row(done.row))
 
     @strawberry.mutation(
         description="Takes a transaction back, from its own day on, by one with the other sign; both sides "

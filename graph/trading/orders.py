@@ -68,7 +68,7 @@ class OrderMutation:
     @strawberry.mutation(
         description="Places an order. Cash or shares that it needs are held back until it ends, so that no "
         "two orders spend the same.",
-        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id", locked=True))],
     )
     async def place_order(self, info: Info, input: Annotated[PlaceOrderInput, INPUT]) -> OrderPayload:
         wish = Wish(

@@ -1,6 +1,7 @@
 """Orders and transactions."""
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -148,7 +149,7 @@ class Transaction(Node):
     notes: str | None = strawberry.field(description="The owner's own words.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: Row | Mapping[str, Any]) -> Self:
         """The transaction of a row of the list of transactions."""
         return cls(
             row=row,

@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session, Sessions
+from db.sessions import Sessions
 from db.trading import paper as books
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType
+from db.writing import Plain
 from investing.brokers.protocol import BrokerOrder, Execution, OrderRequest, Rejection
 from investing.rules.matching import Fill, Resting, fill_of
 from investing.rules.orders import ZERO, Terms
@@ -26,7 +27,7 @@ class PaperBroker:
         """`tell_again_seconds` is how long a fill may stay unacknowledged before it is told again."""
         self._sessions = sessions
         self._terms = terms
-        self._tell_again_seconds = tell_again_seconds
+        self._tell_again = dt.timedelta(seconds=tell_again_seconds)
 
     @property
     def terms(self) -> Terms:
@@ -35,66 +36,64 @@ class PaperBroker:
 
     async def submit(self, request: OrderRequest) -> BrokerOrder:
         """Fills at once what the quote and the size of a tick allow; the rest waits for further ticks."""
-        async with self._sessions.begin(None) as session:
-            quote = await books.find_quote(session, request.symbol)
+        async with self._sessions.books.plain() as connection:
+            quote = await books.find_quote(connection, request.symbol)
             order, fill = _accepted(request, quote, self._terms)
-            if not await books.add_order(session, order):
-                return await _found(session, request.client_order_id)
-            executions: list[Execution] = []
-            if fill is not None:
-                # Told in the answer, and a little later once more, in case that is lost.
-                executions.append(
-                    await _execute(session, request.client_order_id, fill, self._tell_again_seconds)
-                )
+            # Told in the answer, and a little later once more, in case that is lost.
+            execution = None if fill is None else _executed(fill, self._tell_again)
+            if not await books.add_order(connection, order, execution):
+                return await _found(connection, request.client_order_id)
+        executions = [] if execution is None else [_execution({**order, **execution})]
         return _order(order, executions)
 
     async def cancel(self, client_order_id: UUID) -> BrokerOrder:
         """Ends what rests; a client order id that never came is burnt, so that it cannot come later."""
-        async with self._sessions.begin(None) as session:
-            burnt = {
-                "client_order_id": client_order_id,
-                "id": uuid7(),
-                "status": BrokerOrderStatus.CANCELLED.value,
-            }
-            if not await books.add_order(session, burnt):
-                row = await books.find_order(session, client_order_id, lock=True)
+        burnt = {
+            "client_order_id": client_order_id,
+            "id": uuid7(),
+            "quantity": ZERO,
+            "filled_quantity": ZERO,
+            "commission": ZERO,
+            "status": BrokerOrderStatus.CANCELLED.value,
+        }
+        async with self._sessions.books.begin(None) as connection:
+            if not await books.add_order(connection, burnt):
+                row = await books.find_order(connection, client_order_id, lock=True)
                 assert row is not None, "its key was taken"
                 if row["status"] == BrokerOrderStatus.OPEN:
-                    await books.update_order(
-                        session, client_order_id, {"status": BrokerOrderStatus.CANCELLED.value}
-                    )
-            return await _found(session, client_order_id)
+                    ended = {"status": BrokerOrderStatus.CANCELLED.value}
+                    await books.change_order(connection, client_order_id, ended, None)
+            return await _found(connection, client_order_id)
 
     async def find(self, client_order_id: UUID) -> BrokerOrder | None:
         """The order with all its fills."""
-        async with self._sessions.begin(None) as session:
-            row = await books.find_order(session, client_order_id)
-            return None if row is None else await _with_executions(session, row)
+        async with self._sessions.books.plain() as connection:
+            row = await books.find_order(connection, client_order_id)
+            return None if row is None else await _with_executions(connection, row)
 
     async def executions(self, most: int = 500) -> Sequence[Execution]:
         """Matches what has ticked, and tells of the fills."""
         await self._match(most)
-        async with self._sessions.begin(None) as session:
-            rows = await books.claim_executions(session, self._tell_again_seconds, most)
+        async with self._sessions.books.plain() as connection:
+            rows = await books.claim_executions(connection, self._tell_again, most)
         return [_execution(row) for row in sorted(rows, key=lambda row: row["id"])]
 
     async def acknowledge(self, executions: Sequence[Execution]) -> None:
         """Tells of these no more."""
         if executions:
-            async with self._sessions.begin(None) as session:
-                await books.acknowledge(session, [UUID(execution.id) for execution in executions])
+            async with self._sessions.books.plain() as connection:
+                await books.acknowledge(connection, [UUID(execution.id) for execution in executions])
 
     async def _match(self, most: int) -> None:
         """Holds every resting order against the quote, once for each tick."""
         while True:
-            async with self._sessions.begin(None) as session:
-                rows = await books.lock_ticked(session, most)
+            async with self._sessions.books.begin(None) as connection:
+                rows = await books.lock_ticked(connection, most)
                 for row in rows:
                     fill = fill_of(_resting(row), row["price"], self._terms)
                     changed = {"matched_as_of": row["as_of"], **_after(row, fill)}
-                    await books.update_order(session, row["client_order_id"], changed)
-                    if fill is not None:
-                        await _execute(session, row["client_order_id"], fill, 0)
+                    executed = None if fill is None else _executed(fill, dt.timedelta())
+                    await books.change_order(connection, row["client_order_id"], changed, executed)
             if len(rows) < most:
                 return
 
@@ -150,24 +149,27 @@ def _after(order: Mapping[Any, Any], fill: Fill | None) -> dict[str, Any]:
     }
 
 
-async def _execute(session: Session, client_order_id: UUID, fill: Fill, due_seconds: float) -> Execution:
+def _executed(fill: Fill, due_in: dt.timedelta) -> dict[str, Any]:
+    """A fill as it goes into the books, to be told from then on."""
     now = dt.datetime.now(dt.UTC)
-    id = uuid7()
-    due_at = now + dt.timedelta(seconds=due_seconds)
-    await books.add_execution(
-        session, id, client_order_id, fill.quantity, fill.price, fill.commission, now, due_at
-    )
-    return Execution(str(id), client_order_id, fill.quantity, fill.price, fill.commission, now)
+    return {
+        "id": uuid7(),
+        "quantity": fill.quantity,
+        "price": fill.price,
+        "commission": fill.commission,
+        "executed_at": now,
+        "due_at": now + due_in,
+    }
 
 
-async def _found(session: Session, client_order_id: UUID) -> BrokerOrder:
-    row = await books.find_order(session, client_order_id)
+async def _found(connection: Plain, client_order_id: UUID) -> BrokerOrder:
+    row = await books.find_order(connection, client_order_id)
     assert row is not None, "it was just there"
-    return await _with_executions(session, row)
+    return await _with_executions(connection, row)
 
 
-async def _with_executions(session: Session, row: Mapping[Any, Any]) -> BrokerOrder:
-    found = await books.executions_of(session, row["client_order_id"])
+async def _with_executions(connection: Plain, row: Mapping[Any, Any]) -> BrokerOrder:
+    found = await books.executions_of(connection, row["client_order_id"])
     return _order(row, [_execution(execution) for execution in found])
 
 

@@ -34,6 +34,17 @@ _CASH_IN = frozenset(
 )
 
 
+_IN = frozenset({TransactionType.BUY, TransactionType.TRANSFER_IN})
+
+
+def overtaking(type: TransactionType) -> frozenset[TransactionType]:
+    """The types of a holding's later entries that an entry of this type may not be posted after.
+
+    What only comes in changes nothing of what comes in later, and may be posted as if it were the last.
+    """
+    return SHARE_TYPES - _IN if type in _IN else SHARE_TYPES
+
+
 @dataclass(frozen=True)
 class Entry:
     """One transaction as it was given. `of_shares` tells a transfer of shares from one of cash."""

@@ -33,3 +33,8 @@ def share(whole: Decimal, part: Decimal, of: Decimal) -> Decimal:
 def quotient(a: Decimal, b: Decimal) -> Decimal:
     """a / b, rounded to ten places."""
     return _WIDE.quantize(_WIDE.divide(a, b), PLACES)
+
+
+def average(value: Decimal, quantity: Decimal, price: Decimal, of: Decimal) -> Decimal:
+    """(value + quantity x price) / of, rounded to ten places once: the average price of `of` shares."""
+    return _WIDE.quantize(_WIDE.divide(_WIDE.add(value, _WIDE.multiply(quantity, price)), of), PLACES)

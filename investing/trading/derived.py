@@ -1,6 +1,6 @@
 """What follows from a holding's entries: as it is stored, as it has become, and writing the difference."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,18 @@ from investing.rules.ledger import ZERO, Holding, Posting
 from investing.rules.lots import Lot, LotKey, LotUse
 
 _UseKey = tuple[UUID, UUID, int]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows to write, figures of later transactions to refresh, and uses and lots that are none any more."""
+
+    positions: Sequence[Mapping[str, Any]]
+    figures: Sequence[Mapping[str, Any]]
+    lots: Sequence[Mapping[str, Any]]
+    gone_uses: Sequence[tuple[UUID, UUID, int]]
+    uses: Sequence[Mapping[str, Any]]
+    gone_lots: Sequence[LotKey]
 
 
 @dataclass
@@ -29,22 +41,35 @@ class Derived:
         self._now[id] = posting
         self._opened.update((lot.key, (portfolio_id, lot)) for lot in posting.opened)
 
+    def changes(self, owner_id: UUID, instrument_id: UUID, holdings: Mapping[UUID, Holding]) -> "Changes":
+        """What is to be written: what has become other than it is stored."""
+        key = {"owner_id": owner_id, "instrument_id": instrument_id}
+        lots = self._lots(holdings)
+        before, after = _uses(self.postings), _uses(self._now)
+        return Changes(
+            positions=[{**key, **row} for row in self._positions(holdings)],
+            figures=list(self._figures()),
+            lots=[{**key, **row} for row in _changed_lots(lots, self.lots)],
+            gone_uses=[use for use in before if use not in after],
+            uses=[
+                {"owner_id": owner_id, **_use_row(id, use)}
+                for id, use in after.items()
+                if before.get(id) != use
+            ],
+            gone_lots=[lot for lot in self.lots if lot not in lots],
+        )
+
     async def save(
         self, session: Session, owner_id: UUID, instrument_id: UUID, holdings: Mapping[UUID, Holding]
     ) -> None:
         """Writes what changed, in an order in which every row finds those that it points at."""
-        key = {"owner_id": owner_id, "instrument_id": instrument_id}
-        await revisions.save_positions(session, [{**key, **row} for row in self._positions(holdings)])
-        await revisions.save_derived(session, owner_id, list(self._figures()))
-        lots = self._lots(holdings)
-        await revisions.save_lots(session, [{**key, **row} for row in _changed_lots(lots, self.lots)])
-        before, after = _uses(self.postings), _uses(self._now)
-        await revisions.delete_uses(session, owner_id, [use for use in before if use not in after])
-        changed = [
-            {"owner_id": owner_id, **_use_row(id, use)} for id, use in after.items() if before.get(id) != use
-        ]
-        await revisions.save_uses(session, changed)
-        await revisions.delete_lots(session, owner_id, [lot for lot in self.lots if lot not in lots])
+        changes = self.changes(owner_id, instrument_id, holdings)
+        await revisions.save_positions(session, changes.positions)
+        await revisions.save_derived(session, owner_id, changes.figures)
+        await revisions.save_lots(session, changes.lots)
+        await revisions.delete_uses(session, owner_id, changes.gone_uses)
+        await revisions.save_uses(session, changes.uses)
+        await revisions.delete_lots(session, owner_id, changes.gone_lots)
 
     def _positions(self, holdings: Mapping[UUID, Holding]) -> Iterator[dict[str, Any]]:
         for portfolio_id, holding in holdings.items():

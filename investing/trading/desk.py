@@ -4,7 +4,6 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import TypeVar
 from uuid import UUID
 
@@ -14,11 +13,12 @@ from db.vocabulary import OrderStatus
 from investing.actor import Actor
 from investing.auth.types import Client
 from investing.brokers.protocol import Ambiguous, Broker, BrokerOrder, Execution
-from investing.idempotency import once
+from investing.idempotency import Intent, NotQuick
 from investing.rules.orders import OPEN, check_wish
 from investing.rules.refusals import BrokerUnavailable, NotFound, OrderNotOpen
 from investing.trading import orders, placing
 from investing.trading.bell import Doorbell, rung
+from investing.trading.filling import fill_quickly
 from investing.trading.placing import House, NewOrder
 
 logger = logging.getLogger("graphfolio.trading")
@@ -44,19 +44,12 @@ class Desk:
         Raises InvalidInput, IdempotencyMismatch and what `investing.trading.placing.place` raises.
         """
         check_wish(new.wish)
-        placed: list[UUID] = []
-
-        async def effect(session: Session) -> UUID:
-            now = dt.datetime.now(dt.UTC)
-            id = await placing.place(session, actor.id, actor.client, new, self._house, now)
-            placed.append(id)
-            return id
-
-        arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **asdict(new.wish)}
-        id = await once(actor.sessions, actor.id, idempotency_key, "placeOrder", arguments, effect)
+        arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **vars(new.wish)}
+        intent = Intent.of(actor.id, idempotency_key, "placeOrder", arguments)
+        id, placed = await placing.place_once(actor, intent, new, self._house)
         self.bell.ring(actor.id)
-        if placed:
-            await self._submit(actor.id, actor.client, id)
+        if placed is not None:
+            await self._submit(actor.id, actor.client, placed)
         else:
             await self._wait_while_pending(actor.id, id)
         return id
@@ -102,14 +95,12 @@ class Desk:
             await self._guarded(self.attend(), "the open orders")
             await asyncio.sleep(every_seconds)
 
-    async def _submit(self, owner_id: UUID, client: Client, id: UUID) -> None:
-        order = await self._find(owner_id, id)
-        assert order is not None, "it was just placed"
+    async def _submit(self, owner_id: UUID, client: Client, order: orders.OrderRow) -> None:
         broker = self._house.brokers.named(order["broker"])
         try:
             state = await self._answer(broker.submit(orders.request_of(order)))
         except Ambiguous:
-            await self._write(owner_id, lambda s: orders.set_unknown(s, owner_id, client, id))
+            await self._write(owner_id, lambda s: orders.set_unknown(s, owner_id, client, order["id"]))
         else:
             await self._follow(owner_id, client, state)
 
@@ -158,9 +149,14 @@ class Desk:
     async def _fill(
         self, owner_id: UUID, client: Client, execution: Execution, broker_order_id: str | None = None
     ) -> OrderStatus | None:
-        return await self._write(
-            owner_id, lambda session: orders.fill(session, owner_id, client, execution, broker_order_id)
-        )
+        try:
+            status = await fill_quickly(self._sessions, owner_id, client, execution, broker_order_id)
+        except NotQuick:
+            return await self._write(
+                owner_id, lambda session: orders.fill(session, owner_id, client, execution, broker_order_id)
+            )
+        self.bell.ring(owner_id)
+        return status
 
     async def _follow(self, owner_id: UUID, client: Client, state: BrokerOrder) -> OrderStatus | None:
         """Writes what the broker says: each fill, then where the order stands."""

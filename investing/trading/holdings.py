@@ -17,12 +17,12 @@ from db.trading import history
 from db.trading.writes import lock_portfolio
 from db.vocabulary import TransactionType
 from investing.rules.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
-from investing.rules.lots import LotKey, LotUse
+from investing.rules.lots import Lot, LotKey, LotUse
 from investing.rules.refusals import InsufficientShares
-from investing.trading.derived import Derived
+from investing.trading.derived import Changes, Derived
 from investing.trading.stored_lots import load_lots
 
-_OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
+OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Holdings:
         """Checks first what only today's shares can give, as a refusal that tells of the open orders."""
         busy = {change.portfolio_id for change in self.later}
         for change in new:
-            if change.entry.type in _OUT and change.portfolio_id not in busy:
+            if change.entry.type in OUT and change.portfolio_id not in busy:
                 held = self.by_portfolio[change.portfolio_id].quantity
                 self._check_reserved(change.portfolio_id, change.entry.quantity or ZERO, held)
 
@@ -103,6 +103,28 @@ class Holdings:
         if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_OUT:
             self._moving[change.transfer_id] = Moved.by(posting)
         return posting
+
+    @classmethod
+    def now(
+        cls,
+        owner_id: UUID,
+        instrument_id: UUID,
+        portfolio_id: UUID,
+        stored: Holding | None,
+        lots: Sequence[Lot],
+        reserved: Decimal,
+    ) -> "Holdings":
+        """One portfolio's holding as it is stored, None for none, with its oldest lots; nothing is later."""
+        before = {} if stored is None else {portfolio_id: stored}
+        derived = Derived(before, {lot.key: (portfolio_id, lot) for lot in lots}, {})
+        holding = Holding() if stored is None else dataclasses.replace(stored, lots=list(lots))
+        return cls(
+            owner_id, instrument_id, {portfolio_id: holding}, (), {}, derived, {portfolio_id: reserved}
+        )
+
+    def changes(self) -> Changes:
+        """What of positions, lots, uses and gains has changed."""
+        return self.derived.changes(self.owner_id, self.instrument_id, self.by_portfolio)
 
     async def save(self, session: Session) -> None:
         """Writes positions, lots, uses and gains, where they changed; new transactions must be there."""

@@ -12,14 +12,14 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading import orders as rows
-from db.vocabulary import BrokerOrderStatus, OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
+from db.vocabulary import OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
 from investing.audit import note
 from investing.auth.types import Client
 from investing.brokers.protocol import BrokerOrder, Execution, OrderRequest, Rejection
 from investing.idempotency import dump
 from investing.rules import orders as rules
+from investing.rules.filling import Filled, Standing, after_fill
 from investing.rules.ledger import Entry, trade_amount
-from investing.rules.money import quotient
 from investing.rules.orders import OPEN, ZERO
 from investing.rules.refusals import (
     NoPrice,
@@ -52,30 +52,43 @@ async def fill(
         return None
     if order["status"] not in OPEN or await rows.is_executed(session, owner_id, execution.id):
         return OrderStatus(order["status"])
-    remaining = order["quantity"] - order["filled_quantity"]
-    reserved = rules.still_reserved(order["reserved_cash"], remaining, execution.quantity)
-    await _release(session, owner_id, order, order["reserved_cash"] - reserved, execution.quantity)
+    value = await rows.filled_value(session, owner_id, order["id"]) if order["filled_quantity"] else ZERO
+    filled = after_fill(standing_of(order, value), execution.quantity, execution.price)
+    await _release(session, owner_id, order, filled.released_cash, execution.quantity)
     await _post(session, owner_id, order, execution)
-    filled = order["filled_quantity"] + execution.quantity
-    status = rules.status_of(BrokerOrderStatus.OPEN, filled, order["quantity"], is_due=False)
-    average = execution.price
-    if order["filled_quantity"]:
-        average = quotient(await rows.filled_value(session, owner_id, order["id"]), filled)
-    values = {
-        "filled_quantity": filled,
-        "average_fill_price": average,
-        "reserved_cash": reserved,
-        "broker_order_id": broker_order_id or order["broker_order_id"],
-    }
-    await _change(session, owner_id, client, order, status, values, execution=execution.id)
-    return status
+    changed = changed_by(order, filled, broker_order_id)
+    await _change(session, owner_id, client, order, filled.status, changed, execution=execution.id)
+    return filled.status
 
 
 async def _post(session: Session, owner_id: UUID, order: OrderRow, execution: Execution) -> None:
     # Again, since what the order had reserved is free for it now.
     trader = await rows.lock_trader(session, owner_id, order["portfolio_id"])
     assert trader is not None, "it is locked"
-    entry = Entry(
+    await post_entry(
+        session,
+        Place.of_portfolio(owner_id, trader),
+        entry_of(order, execution),
+        instrument_id=order["instrument_id"],
+        fills=Fills(order["id"], execution.id),
+        now=True,
+    )
+
+
+def standing_of(order: OrderRow, value: Decimal) -> Standing:
+    """The order for the rule; `value` is quantity x price over all that it traded."""
+    return Standing(
+        side=OrderSide(order["side"]),
+        quantity=order["quantity"],
+        filled=order["filled_quantity"],
+        reserved_cash=order["reserved_cash"],
+        value=value,
+    )
+
+
+def entry_of(order: OrderRow, execution: Execution) -> Entry:
+    """The fill of an order as an entry of the ledger."""
+    return Entry(
         id=uuid7(),
         type=TransactionType.BUY if order["side"] == OrderSide.BUY else TransactionType.SELL,
         executed_at=execution.executed_at,
@@ -85,14 +98,17 @@ async def _post(session: Session, owner_id: UUID, order: OrderRow, execution: Ex
         price=execution.price,
         of_shares=True,
     )
-    await post_entry(
-        session,
-        Place.of_portfolio(owner_id, trader),
-        entry,
-        instrument_id=order["instrument_id"],
-        fills=Fills(order["id"], execution.id),
-        now=True,
-    )
+
+
+def changed_by(order: OrderRow, filled: Filled, broker_order_id: str | None) -> dict[str, Any]:
+    """The columns of an order that a fill changes."""
+    return {
+        "status": filled.status.value,
+        "filled_quantity": filled.filled,
+        "average_fill_price": filled.average_price,
+        "reserved_cash": filled.reserved_cash,
+        "broker_order_id": broker_order_id or order["broker_order_id"],
+    }
 
 
 async def settle(session: Session, owner_id: UUID, client: Client, state: BrokerOrder) -> OrderStatus | None:
@@ -171,7 +187,7 @@ async def _change(
     values: Mapping[str, Any],
     **details: object,
 ) -> None:
-    await rows.update_order(session, owner_id, order["id"], {"status": status.value, **values})
+    await rows.update_order(session, owner_id, order["id"], {**values, "status": status.value})
     if status not in OPEN:
         await rows.set_work(session, owner_id, order["id"], None)
     word = status.lower()
@@ -187,8 +203,13 @@ async def note_order(
     **details: object,
 ) -> None:
     """Writes what became of an order into the audit log."""
-    facts = {"side": order["side"], "quantity": order["quantity"], **details}
+    facts = noted(order, **details)
     await note(session, owner_id, client, f"order.{word}", "Order", order["id"], **facts)
+
+
+def noted(order: OrderRow, **details: object) -> dict[str, object]:
+    """What the audit log is told of an order."""
+    return {"side": order["side"], "quantity": order["quantity"], **details}
 
 
 def _rejection(symbol: str, rejection: Rejection | None) -> dict[str, Any]:

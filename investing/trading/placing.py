@@ -8,12 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
+from db.parts import Parts
 from db.sessions import Session
 from db.trading import orders as rows
+from db.trading import parts as writes
+from db.trading import quick
+from db.trading.locks import lock_portfolio
 from db.trading.writes import find_position
 from db.vocabulary import OrderSide, OrderStatus, OrderType
+from db.writing import Plain
+from investing.actor import Actor
+from investing.audit import add_note
 from investing.auth.types import Client
 from investing.brokers.registry import Brokers
+from investing.idempotency import Intent, once_quickly
 from investing.rules import orders as rules
 from investing.rules.orders import ZERO, Ticket, Wish
 from investing.rules.refusals import (
@@ -24,8 +32,10 @@ from investing.rules.refusals import (
     NotFound,
     PortfolioInactive,
 )
-from investing.trading.orders import note_order
+from investing.trading.orders import note_order, noted
 from investing.trading.recording import checked_instrument
+
+Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -54,35 +64,120 @@ async def place(
     Raises NotFound, PortfolioInactive, Inactive, BrokerUnavailable, UnknownInstrument, CurrencyMismatch,
     NoPrice, StalePrice, InvalidInput, PositionTooLarge, InsufficientCash and InsufficientShares.
     """
-    trader = await _trader(session, owner_id, new.portfolio_id)
-    terms = house.brokers.named(trader["broker"]).terms
+    trader = _there(await rows.lock_trader(session, owner_id, new.portfolio_id))
     found = await rows.find_quoted(session, new.symbol)
-    instrument = checked_instrument(new.symbol, found, trader["currency"])
-    price = _price(new, instrument, house, now)
-    ticket = rules.ticket_of(new.wish, price, terms)
-    await _check_size(session, owner_id, trader, instrument, new, ticket, price)
-    field = "quantity" if new.wish.notional is None else "notional"
-    await _check_there(session, owner_id, trader, instrument, ticket, field)
+    exposure, free = None, ZERO
+    if found is not None and _is_limited(new, trader):
+        exposure = await rows.find_exposure(session, owner_id, new.portfolio_id, found["id"])
+    if found is not None and new.wish.side is OrderSide.SELL:
+        position = await find_position(session, owner_id, new.portfolio_id, found["id"])
+        free = ZERO if position is None else position["quantity"] - position["reserved_quantity"]
+    facts = Facts(trader, found, exposure, free)
+    ticket, instrument = _ticket(new, facts, house, now)
     await rows.reserve(
         session, owner_id, new.portfolio_id, instrument["id"], ticket.reserved_cash, ticket.reserved_quantity
     )
-    id = uuid7()
-    values = _row(owner_id, id, new, ticket, instrument["id"], trader["broker"], now)
-    # By then whoever places it has its answer, or is gone.
-    await rows.insert_order(session, values, now + house.patience * 2)
-    await note_order(session, owner_id, client, "placed", values, symbol=new.symbol)
+    order = _row(owner_id, uuid7(), new, ticket, instrument["id"], trader["broker"], now)
+    await rows.insert_order(session, order, _due_at(house, now))
+    await note_order(session, owner_id, client, "placed", order, symbol=new.symbol)
+    id: UUID = order["id"]
     return id
 
 
-async def _trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> Mapping[Any, Any]:
-    trader = await rows.lock_trader(session, owner_id, portfolio_id)
+async def place_once(
+    actor: Actor, intent: Intent, new: NewOrder, house: House
+) -> tuple[UUID, dict[str, Any] | None]:
+    """The same in a transaction of its own, once for the intent, by one statement that reads and one that
+    writes. The order's id, and its row where it was placed just now.
+    """
+    placed: list[dict[str, Any]] = []
+
+    async def read(connection: Plain) -> Row:
+        return _there(await quick.for_order(connection, actor.id, new.portfolio_id, intent.key, new.symbol))
+
+    async def decide(connection: Plain, row: Row, parts: Parts) -> UUID:
+        now = dt.datetime.now(dt.UTC)
+        placed[:] = [await _add_order(connection, parts, actor, new, house, row, now)]
+        id: UUID = placed[0]["id"]
+        return id
+
+    lock = lock_portfolio(actor.id, new.portfolio_id)
+    id = await once_quickly(actor.sessions, intent, lock, read, decide)
+    return id, placed[0] if placed and placed[0]["id"] == id else None
+
+
+async def _add_order(
+    connection: Plain, parts: Parts, actor: Actor, new: NewOrder, house: House, row: Row, now: dt.datetime
+) -> dict[str, Any]:
+    found = None
+    if row["instrument_id"] is not None:
+        found = {
+            "id": row["instrument_id"],
+            "currency": row["instrument_currency"],
+            "price": row["price"],
+            "as_of": row["as_of"],
+        }
+    exposure = None
+    if found is not None and _is_limited(new, row):
+        exposure = await quick.exposure(connection, actor.id, new.portfolio_id, found["id"])
+    ticket, instrument = _ticket(new, Facts(row, found, exposure, row["free_quantity"]), house, now)
+    key = (actor.id, new.portfolio_id)
+    if ticket.reserved_cash:
+        writes.move_cash(parts, *key, ZERO, ticket.reserved_cash)
+    if ticket.reserved_quantity:
+        writes.reserve_shares(parts, *key, instrument["id"], ticket.reserved_quantity)
+    order = _row(actor.id, uuid7(), new, ticket, instrument["id"], row["broker"], now)
+    writes.add_order(parts, order, _due_at(house, now))
+    told = noted(order, symbol=new.symbol)
+    add_note(parts, actor.id, actor.client, "order.placed", "Order", order["id"], **told)
+    return {**order, "symbol": new.symbol}
+
+
+def _due_at(house: House, now: dt.datetime) -> dt.datetime:
+    # By then whoever places it has its answer, or is gone.
+    return now + house.patience * 2
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an order is decided by: the portfolio, the instrument with its quote, where there is one, what of
+    it is held or wanted already (only where that is limited), and the shares that no open order has reserved.
+    """
+
+    trader: Row
+    instrument: Row | None
+    exposure: Row | None
+    free: Decimal
+
+
+def _there(trader: Row | None) -> Row:
     if trader is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
+    return trader
+
+
+def _is_limited(new: NewOrder, trader: Row) -> bool:
+    return new.wish.side is OrderSide.BUY and trader["max_position_size"] < 1
+
+
+def _ticket(new: NewOrder, facts: Facts, house: House, now: dt.datetime) -> tuple[Ticket, Row]:
+    """The order made definite, and its instrument. Raises every refusal that there is."""
+    trader = facts.trader
     if not trader["is_active"]:
         raise PortfolioInactive
     if not trader["account_is_active"]:
         raise Inactive("The account is archived: restore it first.", ("portfolioId",))
-    return trader
+    terms = house.brokers.named(trader["broker"]).terms
+    instrument = checked_instrument(new.symbol, facts.instrument, trader["currency"])
+    price = _price(new, instrument, house, now)
+    ticket = rules.ticket_of(new.wish, price, terms)
+    field = "quantity" if new.wish.notional is None else "notional"
+    if facts.exposure is not None:
+        value_after = (facts.exposure["quantity"] + ticket.quantity) * price
+        total, largest = facts.exposure["total_value"], trader["max_position_size"]
+        rules.check_size(new.symbol, value_after, total, largest, field=field)
+    _check_there(facts, ticket, field)
+    return ticket, instrument
 
 
 def _price(new: NewOrder, instrument: Mapping[Any, Any], house: House, now: dt.datetime) -> Decimal:
@@ -97,35 +192,8 @@ def _price(new: NewOrder, instrument: Mapping[Any, Any], house: House, now: dt.d
     return price
 
 
-async def _check_size(
-    session: Session,
-    owner_id: UUID,
-    trader: Mapping[Any, Any],
-    instrument: Mapping[Any, Any],
-    new: NewOrder,
-    ticket: Ticket,
-    price: Decimal,
-) -> None:
-    if new.wish.side is OrderSide.SELL or trader["max_position_size"] >= 1:
-        return
-    exposure = await rows.find_exposure(session, owner_id, trader["id"], instrument["id"])
-    rules.check_size(
-        new.symbol,
-        (exposure["quantity"] + ticket.quantity) * price,
-        exposure["total_value"],
-        trader["max_position_size"],
-        field="quantity" if new.wish.notional is None else "notional",
-    )
-
-
-async def _check_there(
-    session: Session,
-    owner_id: UUID,
-    trader: Mapping[Any, Any],
-    instrument: Mapping[Any, Any],
-    ticket: Ticket,
-    field: str,
-) -> None:
+def _check_there(facts: Facts, ticket: Ticket, field: str) -> None:
+    trader = facts.trader
     cash = trader["cash_balance"] - trader["reserved_cash"]
     if ticket.reserved_cash > cash and not trader["margin"]:
         raise InsufficientCash(
@@ -135,17 +203,13 @@ async def _check_there(
             required=ticket.reserved_cash,
             available=cash,
         )
-    if not ticket.reserved_quantity:
-        return
-    position = await find_position(session, owner_id, trader["id"], instrument["id"])
-    held = ZERO if position is None else position["quantity"] - position["reserved_quantity"]
-    if ticket.reserved_quantity > held:
+    if ticket.reserved_quantity > facts.free:
         raise InsufficientShares(
-            f"{ticket.quantity.normalize():f} shares are to be sold, {held.normalize():f} are there that no "
-            "open order has reserved.",
+            f"{ticket.quantity.normalize():f} shares are to be sold, {facts.free.normalize():f} are there "
+            "that no open order has reserved.",
             (field,),
             required=ticket.quantity,
-            available=held,
+            available=facts.free,
         )
 
 
@@ -170,6 +234,7 @@ def _row(
         "status": OrderStatus.PENDING.value,
         "time_in_force": new.wish.time_in_force.value,
         "quantity": ticket.quantity,
+        "filled_quantity": ZERO,
         "notional": new.wish.notional,
         "limit_price": new.wish.limit_price,
         "worst_price": ticket.worst_price,

@@ -84,13 +84,8 @@ async def post_entry(
         posting = holdings.post(new)[entry.id]
     else:
         posting = post_cash(entry)
-    check_fits(posting.cash_delta, place.cash + posting.cash_delta)
-    checked = posting.cash_delta < 0 and not (place.margin and may_owe)
-    if checked:
-        check_cash(place.cash, posting.cash_delta)
-    row = transaction_row(place, entry, posting, instrument_id, notes, transfer_id)
-    if fills is not None:
-        row |= {"order_id": fills.order_id, "execution_id": fills.execution_id}
+    checked = check_posting(place, posting, may_owe=may_owe)
+    row = transaction_row(place, entry, posting, instrument_id, notes, transfer_id, fills)
     await writes.insert_transaction(session, row)
     if holdings is not None:
         await holdings.save(session)
@@ -101,16 +96,29 @@ async def post_entry(
     return posting
 
 
+def check_posting(place: Place, posting: Posting, *, may_owe: bool = True) -> bool:
+    """Raises InvalidInput and InsufficientCash where the place's cash cannot bear the posting today.
+
+    Whether cash may not go below zero, so that what comes later has to bear it too.
+    """
+    check_fits(posting.cash_delta, place.cash + posting.cash_delta)
+    checked = posting.cash_delta < 0 and not (place.margin and may_owe)
+    if checked:
+        check_cash(place.cash, posting.cash_delta)
+    return checked
+
+
 def transaction_row(
     place: Place,
     entry: Entry,
     posting: Posting,
     instrument_id: UUID | None,
     notes: str | None,
-    transfer_id: UUID | None,
+    transfer_id: UUID | None = None,
+    fills: Fills | None = None,
 ) -> dict[str, Any]:
     """The row of `transactions` that a posted entry becomes."""
-    return {
+    row = {
         "cash_delta": posting.cash_delta,
         "quantity_delta": posting.quantity_delta,
         "cost_delta": posting.cost_delta,
@@ -132,6 +140,9 @@ def transaction_row(
         "executed_at": entry.executed_at,
         "notes": notes,
     }
+    if fills is not None:
+        row |= {"order_id": fills.order_id, "execution_id": fills.execution_id}
+    return row
 
 
 async def move_cash(session: Session, place: Place, delta: Decimal) -> None:

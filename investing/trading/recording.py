@@ -2,20 +2,23 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
+from db.parts import Parts
 from db.sessions import Session
+from db.trading import locks, quick
 from db.trading.writes import find_instrument, lock_portfolio
 from db.vocabulary import TransactionType
+from db.writing import Plain
 from investing.actor import Actor
-from investing.audit import note
-from investing.idempotency import once
+from investing.audit import add_note, note
+from investing.idempotency import Intent, NotQuick, once_generally, once_quickly
 from investing.rules.entries import check_notes, entry_of
-from investing.rules.ledger import SHARE_TYPES
+from investing.rules.ledger import SHARE_TYPES, Entry, overtaking
 from investing.rules.refusals import (
     CurrencyMismatch,
     Inactive,
@@ -25,6 +28,7 @@ from investing.rules.refusals import (
 )
 from investing.trading.locking import lock_reached
 from investing.trading.posting import Place, post_entry
+from investing.trading.quick import post_quickly
 
 
 @dataclass(frozen=True)
@@ -43,57 +47,112 @@ class Record:
     notes: str | None
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded transaction's id and, if it is known already, its row with its symbol."""
+
+    id: UUID
+    row: Mapping[str, Any] | None = None
+
+
 async def record_transaction(actor: Actor, record: Record, idempotency_key: str) -> UUID:
-    """Puts the transaction on the ledger, wherever in time it belongs. Its id.
+    """Puts the transaction on the ledger, wherever in time it belongs. Its id. Raises as `recorded` does."""
+    return (await recorded(actor, record, idempotency_key)).id
+
+
+async def recorded(actor: Actor, record: Record, idempotency_key: str) -> Recorded:
+    """The same, and the row as it was written where that was just now and the quick way.
 
     Raises InvalidInput, NotFound, PortfolioInactive, UnknownInstrument, CurrencyMismatch, InsufficientCash,
     InsufficientShares and IdempotencyMismatch.
     """
     check_notes(record.notes)
 
-    async def effect(session: Session) -> UUID:
-        return await _record(session, actor, record)
+    intent = Intent.of(actor.id, idempotency_key, "recordTransaction", vars(record))
+    try:
+        return await _quickly(actor, record, intent)
+    except NotQuick:
+        return Recorded(await once_generally(actor.sessions, intent, lambda s: _record(s, actor, record)))
 
-    return await once(actor.sessions, actor.id, idempotency_key, "recordTransaction", asdict(record), effect)
+
+async def _quickly(actor: Actor, record: Record, intent: Intent) -> Recorded:
+    written: dict[UUID, Mapping[str, Any]] = {}
+
+    async def read(connection: Plain) -> Mapping[Any, Any]:
+        row = await quick.for_entry(
+            connection,
+            actor.id,
+            record.portfolio_id,
+            intent.key,
+            record.symbol,
+            record.executed_at,
+            overtaking(record.type),
+        )
+        return _checked_portfolio(row)
+
+    async def decide(connection: Plain, row: Mapping[Any, Any], parts: Parts) -> UUID:
+        _check_active(row)
+        instrument_id = None
+        if record.symbol is not None:
+            found = None if row["instrument_id"] is None else {"currency": row["instrument_currency"]}
+            checked_instrument(record.symbol, found, row["currency"])
+            instrument_id = row["instrument_id"]
+        entry = _entry(record, has_symbol=instrument_id is not None)
+        place = Place.of_portfolio(actor.id, row)
+        posted = await post_quickly(connection, parts, place, entry, row, notes=record.notes)
+        written[entry.id] = {**posted, "symbol": row["symbol"], "order_id": None, "reverses_id": None}
+        add_note(parts, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
+        return entry.id
+
+    lock = locks.lock_portfolio(actor.id, record.portfolio_id)
+    id = await once_quickly(actor.sessions, intent, lock, read, decide)
+    return Recorded(id, written.get(id))
 
 
 async def _record(session: Session, actor: Actor, record: Record) -> UUID:
     await _lock_reached(session, actor.id, record)
-    portfolio = await lock_portfolio(session, actor.id, record.portfolio_id)
+    portfolio = _checked_portfolio(await lock_portfolio(session, actor.id, record.portfolio_id))
+    _check_active(portfolio)
+    instrument_id = None
+    if record.symbol is not None:
+        instrument_id = await _instrument_id(session, record.symbol, portfolio["currency"])
+    entry = _entry(record, has_symbol=instrument_id is not None)
+    place = Place.of_portfolio(actor.id, portfolio)
+    await post_entry(session, place, entry, instrument_id=instrument_id, notes=record.notes)
+    await note(session, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
+    return entry.id
+
+
+def _checked_portfolio(portfolio: Mapping[Any, Any] | None) -> Mapping[Any, Any]:
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
+    return portfolio
+
+
+def _check_active(portfolio: Mapping[Any, Any]) -> None:
     if not portfolio["is_active"]:
         raise PortfolioInactive
     if not portfolio["account_is_active"]:
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
-    instrument_id = None
-    if record.symbol is not None:
-        instrument_id = await _instrument_id(session, record.symbol, portfolio["currency"])
-    entry = entry_of(
+
+
+def _entry(record: Record, *, has_symbol: bool) -> Entry:
+    return entry_of(
         uuid7(),
         record.type,
         record.executed_at,
         dt.datetime.now(dt.UTC),
-        has_symbol=instrument_id is not None,
+        has_symbol=has_symbol,
         quantity=record.quantity,
         price=record.price,
         amount=record.amount,
         commission=record.commission,
         split_for=record.split_for,
     )
-    place = Place.of_portfolio(actor.id, portfolio)
-    await post_entry(session, place, entry, instrument_id=instrument_id, notes=record.notes)
-    await note(
-        session,
-        actor.id,
-        actor.client,
-        "transaction.recorded",
-        "Transaction",
-        entry.id,
-        type=record.type,
-        symbol=record.symbol,
-    )
-    return entry.id
+
+
+def _noted(entry: Entry) -> tuple[str, str, UUID]:
+    return "transaction.recorded", "Transaction", entry.id
 
 
 async def _lock_reached(session: Session, owner_id: UUID, record: Record) -> None:

@@ -31,7 +31,7 @@ async def load_lots(
     lots: StoredLots = {}
     if touched:
         for row in await history.find_lots_of(session, owner_id, list(touched)):
-            lots[LotKey(row["transaction_id"], row["number"])] = (row["portfolio_id"], _lot(row))
+            lots[LotKey(row["transaction_id"], row["number"])] = (row["portfolio_id"], lot_of(row))
     for id, its_entries in entries.items():
         await _add_oldest(session, (owner_id, id, instrument_id), _wanted(its_entries), lots)
     return lots
@@ -56,7 +56,7 @@ async def _add_oldest(
     while wanted is None or wanted > 0:
         rows = await history.find_open_lots(session, *key, after=after, limit=_LOTS_AT_ONCE)
         for row in rows:
-            lot = _lot(row)
+            lot = lot_of(row)
             after = lot.age
             if lot.key in lots:
                 continue
@@ -67,7 +67,8 @@ async def _add_oldest(
             return
 
 
-def _lot(row: Mapping[Any, Any]) -> Lot:
+def lot_of(row: Mapping[Any, Any]) -> Lot:
+    """The lot of a stored row."""
     return Lot(
         row["transaction_id"],
         row["opened_at"],

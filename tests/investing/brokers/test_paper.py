@@ -3,11 +3,14 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
-from db.sessions import Sessions
+from db.sessions import Sessions, open_sessions
+from db.trading.locks import lock_portfolio
 from db.vocabulary import BrokerOrderStatus, OrderSide
+from db.writing import Plain
 from investing.brokers.paper import PaperBroker
 from investing.brokers.protocol import Broker
 from investing.rules.orders import Terms
@@ -71,3 +74,23 @@ async def test_one_tick_fills_once_however_many_brokers_look(sessions: Sessions,
     await asyncio.gather(*(one.executions() for one in brokers for _ in range(3)))
     for request in requests:
         assert await fills_of(brokers[0], request) == [(D(1), D(9), D(0))]
+
+
+async def test_it_answers_while_clients_wait_for_every_other_connection(
+    app_url: str, exchange: Exchange
+) -> None:
+    symbol = await exchange.listed("10")
+    nowhere = lock_portfolio(UUID(int=1), UUID(int=2))
+    async with open_sessions(app_url, size=1) as busy:
+
+        async def hold(_: Plain) -> None:
+            paper = PaperBroker(busy, Terms())
+            async with asyncio.timeout(10):
+                request = market_order(symbol, "1")
+                assert (await paper.submit(request)).status is BrokerOrderStatus.FILLED
+                assert await paper.find(request.client_order_id) is not None
+                await paper.acknowledge(await paper.executions())
+                assert (await paper.cancel(request.client_order_id)).status is BrokerOrderStatus.FILLED
+
+        async with busy.reading(None), busy.begin(None):
+            await busy.write(UUID(int=1), nowhere, hold)

@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from db.sessions import Sessions
+from db.sessions import Sessions, open_sessions
 from tests.investing.trading.world import World, make_world, on
+from tests.round_trips import watched
 
 SHORT, LONG = 50, 5000
 
@@ -95,10 +96,13 @@ async def test_the_history_before_costs_nothing(sessions: Sessions, superuser_ur
     assert figures[LONG]["read"] <= figures[SHORT]["read"] + 200
 
 
-async def test_the_last_entry_reads_next_to_nothing(sessions: Sessions, superuser_url: str) -> None:
-    world = await _world(sessions, superuser_url, LONG)
-    with counted() as figures:
-        await world.buy(30, "1", "4")
-    assert figures["read"] <= 10
-    assert await world.differences() == []
-    assert dt.datetime.now(dt.UTC) > on(30)
+async def test_the_last_entries_cost_the_same_after_any_history(app_url: str, superuser_url: str) -> None:
+    with watched() as noted:
+        async with open_sessions(app_url, size=1) as sessions:
+            world = await _world(sessions, superuser_url, LONG)
+            for trade, day, trips in ((world.buy, 30, 4), (world.sell, 31, 5)):
+                with noted.counting() as sent, counted() as figures:
+                    await trade(day, "1", "4")
+                assert (len(sent), figures["statements"]) == (trips, 0)
+            assert await world.differences() == []
+    assert dt.datetime.now(dt.UTC) > on(31)

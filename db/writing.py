@@ -1,0 +1,107 @@
+"""Transactions that write over a plain connection: for the few that are made all day, no round trip too many.
+
+BEGIN, the viewer and the lock that comes first travel together, and a transaction's writes in one statement,
+`db.parts`. Everything else writes through `Sessions.begin`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+ResultT = TypeVar("ResultT")
+
+if TYPE_CHECKING:
+    Plain = asyncpg.Connection[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:
+    Plain = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+# serialization_failure and deadlock_detected: the transaction was not at fault, and nothing of it is left.
+# unique_violation: another has just written the same key, which the next try sees.
+_TRY_ANEW = frozenset({"40001", "40P01", "23505"})
+
+
+class Lock:
+    """SQL that locks what a transaction is about: a prepared statement, and UUIDs, which can hold no SQL."""
+
+    def __init__(self, name: str, *ids: UUID) -> None:
+        self.sql = f"EXECUTE {name} ({', '.join(_quoted(id) for id in ids)})"
+
+
+def _quoted(id: UUID) -> str:
+    # By its number, so that it is a UUID and nothing else, whatever its class says that its text is.
+    return f"'{UUID(int=id.int)}'"
+
+
+class Writers:
+    """A pool of connections for such transactions; decimals are Decimal there."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def begin(self, viewer_id: UUID | None, lock: Lock | None = None) -> AsyncIterator[Plain]:
+        """One transaction on the viewer's behalf, which begins by taking the lock; committed at the end.
+
+        What is locked is read by a statement of its own: one that had to wait for the lock would see the rest
+        as it was before that.
+        """
+        viewer = "''" if viewer_id is None else _quoted(viewer_id)
+        first = "" if lock is None else lock.sql
+        connection = await self._begun(f"BEGIN; SET LOCAL app.user_id = {viewer}; {first}")
+        try:
+            try:
+                yield connection
+                await connection.execute("COMMIT")
+            except BaseException:
+                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await connection.execute("ROLLBACK")
+                raise
+        finally:
+            await self._pool.release(connection)
+
+    async def transact(
+        self, viewer_id: UUID | None, lock: Lock, work: Callable[[Plain], Awaitable[ResultT]]
+    ) -> ResultT:
+        """The work in one transaction, tried anew where PostgreSQL ended it so that others could go on.
+
+        Three times at the most, as `Sessions.transact`.
+        """
+        for is_last in (False, False, True):
+            try:
+                async with self.begin(viewer_id, lock) as connection:
+                    return await work(connection)
+            except asyncpg.PostgresError as error:
+                if is_last or error.sqlstate not in _TRY_ANEW:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    @asynccontextmanager
+    async def plain(self) -> AsyncIterator[Plain]:
+        """A connection on nobody's behalf, each statement a transaction of its own."""
+        connection: Any
+        async with self._pool.acquire() as connection:
+            yield connection
+
+    async def _begun(self, sql: str) -> Any:
+        for is_last in (False, True):
+            connection: Any = await self._pool.acquire()
+            try:
+                await connection.execute(sql)
+                return connection
+            except BaseException as error:
+                was_gone = connection.is_closed()
+                if not was_gone:
+                    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                        await connection.execute("ROLLBACK")
+                await self._pool.release(connection)
+                # The server was restarted since this connection was used; nothing has been done on it yet.
+                if is_last or not was_gone or not isinstance(error, Exception):
+                    raise
+        raise AssertionError("the last try returns or raises")

@@ -1,0 +1,86 @@
+"""The quick way to put a fill on the ledger: as `investing.trading.orders.fill`, with two statements."""
+
+from uuid import UUID
+
+from db.parts import Parts
+from db.sessions import Sessions
+from db.trading import parts as writes
+from db.trading import quick
+from db.trading.locks import lock_portfolio_of_order
+from db.vocabulary import OrderStatus, TransactionType
+from db.writing import Plain
+from investing.audit import add_note
+from investing.auth.types import Client
+from investing.brokers.protocol import Execution
+from investing.rules.filling import after_fill
+from investing.rules.ledger import overtaking
+from investing.rules.orders import OPEN
+from investing.trading.orders import OrderRow, changed_by, entry_of, noted, standing_of
+from investing.trading.posting import Fills, Place
+from investing.trading.quick import Released, post_quickly
+
+_OVERTAKING = (overtaking(TransactionType.BUY), overtaking(TransactionType.SELL))
+
+
+async def fill_quickly(
+    sessions: Sessions,
+    owner_id: UUID,
+    client: Client,
+    execution: Execution,
+    broker_order_id: str | None = None,
+) -> OrderStatus | None:
+    """Puts a fill on the ledger, once however often it is told. Where the order stands now.
+
+    None where there is no such order any more. Raises NotQuick with nothing done, and the ledger's refusals.
+    """
+    order_id = execution.client_order_id
+
+    async def work(connection: Plain) -> OrderStatus | None:
+        row = await quick.for_fill(
+            connection, owner_id, order_id, execution.id, execution.executed_at, _OVERTAKING
+        )
+        if row is None:
+            return None
+        if row["status"] not in OPEN or row["is_executed"]:
+            return OrderStatus(row["status"])
+        order = {**row, "id": order_id, "reserved_cash": row["order_reserved_cash"]}
+        parts = Parts()
+        status = await _add_fill(
+            connection, parts, owner_id, client, (row, order), execution, broker_order_id
+        )
+        await parts.write(connection)
+        return status
+
+    return await sessions.write(owner_id, lock_portfolio_of_order(owner_id, order_id), work)
+
+
+async def _add_fill(
+    connection: Plain,
+    parts: Parts,
+    owner_id: UUID,
+    client: Client,
+    found: tuple[quick.Row, OrderRow],
+    execution: Execution,
+    broker_order_id: str | None,
+) -> OrderStatus:
+    row, order = found
+    filled = after_fill(standing_of(order, row["filled_value"]), execution.quantity, execution.price)
+    # What the order had reserved is free for it now.
+    free = {**row, "reserved_cash": row["reserved_cash"] - filled.released_cash}
+    await post_quickly(
+        connection,
+        parts,
+        Place.of_portfolio(owner_id, free),
+        entry_of(order, execution),
+        row,
+        fills=Fills(order["id"], execution.id),
+        released=Released(filled.released_cash, filled.released_quantity),
+        now=True,
+    )
+    writes.change_order(parts, owner_id, order["id"], changed_by(order, filled, broker_order_id))
+    if filled.status not in OPEN:
+        writes.end_work(parts, owner_id, order["id"])
+    word = filled.status.lower()
+    told = noted(order, symbol=order["symbol"], execution=execution.id)
+    add_note(parts, owner_id, client, f"order.{word}", "Order", order["id"], **told)
+    return filled.status

@@ -1,0 +1,41 @@
+"""Counting round trips: what is really sent over every connection that is opened meanwhile."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+
+class Trips:
+    """The statements that went over asyncpg's plain connections; SQLAlchemy's are not among them."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def note(self, record: asyncpg.connection.LoggedQuery) -> None:
+        """Takes one down, but for the driver's question what an array is, once for each connection."""
+        if "typeinfo" not in record.query:
+            self.sent.append(" ".join(record.query.split()))
+
+    @contextmanager
+    def counting(self) -> Iterator[list[str]]:
+        """The statements of the block."""
+        self.sent.clear()
+        yield self.sent
+
+
+@contextmanager
+def watched() -> Iterator[Trips]:
+    """Notes what goes over the connections that are opened inside."""
+    trips, connect = Trips(), asyncpg.connect
+
+    async def connect_and_watch(*arguments: Any, **options: Any) -> Any:
+        connection = await connect(*arguments, **options)
+        connection.add_query_logger(trips.note)
+        return connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncpg, "connect", connect_and_watch)
+        yield trips
