@@ -1,6 +1,6 @@
 """What follows from a holding's entries: as it is stored, as it has become, and writing the difference."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading import revisions
+from db.trading.writes import mark_splits
 from investing.rules.ledger import ZERO, Holding, Posting
 from investing.rules.lots import Lot, LotKey, LotUse
 
@@ -35,7 +36,9 @@ class Derived:
         """Writes what changed, in an order in which every row finds those that it points at."""
         key = {"owner_id": owner_id, "instrument_id": instrument_id}
         await revisions.save_positions(session, [{**key, **row} for row in self._positions(holdings)])
-        await revisions.save_derived(session, owner_id, list(self._figures()))
+        figures = list(self._figures())
+        await revisions.save_derived(session, owner_id, figures)
+        await mark_splits(session, owner_id, self._restated(figures))
         lots = self._lots(holdings)
         await revisions.save_lots(session, [{**key, **row} for row in _changed_lots(lots, self.lots)])
         before, after = _uses(self.postings), _uses(self._now)
@@ -60,6 +63,12 @@ class Derived:
             # One that is reversed keeps its figures, which its reversal has with the other sign.
             if stored is not None and now is not None and _derived(stored) != _derived(now):
                 yield {"transaction_id": id, **_derived(now)}
+
+    def _restated(self, figures: Sequence[Mapping[str, Any]]) -> list[UUID]:
+        """The splits among them that make another number of shares now."""
+        stored = {id: posting.quantity_delta for id, posting in self.postings.items() if posting is not None}
+        now = [(row["transaction_id"], row["quantity_delta"]) for row in figures]
+        return [id for id, quantity_delta in now if quantity_delta != stored[id]]
 
     def _lots(self, holdings: Mapping[UUID, Holding]) -> dict[LotKey, tuple[UUID, Lot]]:
         """Every lot that there is now, used up or not."""
