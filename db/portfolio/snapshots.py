@@ -50,16 +50,19 @@ WITH moves AS MATERIALIZED (
     FROM candidates CROSS JOIN instruments_held h
     LEFT JOIN moves m USING (day, instrument_id)
 ), priced AS (
-    SELECT c.day, bool_or(b.date = c.day AND c.quantity <> 0) AS has_price,
-           coalesce(sum(round(c.quantity * b.close, 10)), 0) AS positions_value,
-           coalesce(sum(round(c.moved * b.close, 10)), 0) AS flow,
+    SELECT c.day, bool_or(b.close IS NOT NULL AND c.quantity <> 0) AS has_price,
+           coalesce(sum(round(c.quantity * coalesce(b.close, e.close), 10)), 0) AS positions_value,
+           coalesce(sum(round(c.moved * coalesce(b.close, e.close), 10)), 0) AS flow,
            count(*) FILTER (WHERE c.quantity <> 0) AS num_positions,
-           count(*) FILTER (WHERE b.close IS NULL) AS unpriced_positions
+           count(*) FILTER (WHERE coalesce(b.close, e.close) IS NULL) AS unpriced_positions
     FROM cells c
+    LEFT JOIN price_bars b ON b.instrument_id = c.instrument_id AND b.date = c.day
     LEFT JOIN LATERAL (
-        SELECT date, close FROM price_bars WHERE instrument_id = c.instrument_id AND date <= c.day
+        -- Only where the day has no bar, which is rare and so not worth a window over all of them.
+        SELECT close FROM price_bars
+        WHERE b.close IS NULL AND instrument_id = c.instrument_id AND date < c.day
         ORDER BY date DESC LIMIT 1
-    ) b ON true
+    ) e ON true
     WHERE c.day >= :since AND (c.quantity <> 0 OR c.moved <> 0)
     GROUP BY 1
 )
