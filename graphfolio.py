@@ -120,6 +120,21 @@ def verify(data_dir: DataDir = None) -> None:
         raise typer.Exit(1)
 
 
+@app.command("refresh-performance")
+def refresh_performance(data_dir: DataDir = None) -> None:
+    """Compute the daily snapshots anew that trades or prices have changed since."""
+    from db.portfolio.snapshots import count_work
+    from investing.portfolio.snapshots import refresh_due
+
+    async def refresh(sessions: Sessions) -> int:
+        total = await count_work(sessions)
+        return await refresh_due(sessions, total, lambda done: report("Refreshing portfolios", done, total))
+
+    with opened(data_dir) as (_, found), progress() as report:
+        done = with_sessions(found.url, refresh)
+    typer.echo(f"{done} portfolios refreshed." if done else "All snapshots were current.")
+
+
 @app.command("export-schema")
 def export_schema(
     file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("schema.graphql"),

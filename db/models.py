@@ -5,7 +5,7 @@ from db.alerts.models import Alert, AlertRule, Delivery
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
 from db.base import Base
 from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
-from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, Portfolio, Position
+from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, PerformanceWork, Portfolio, Position
 from db.rebalancing.models import Job, Rebalance
 from db.trading.models import Import, Order, OrderWork, Transaction
 from db.trading.paper_models import PaperExecution, PaperOrder
@@ -30,6 +30,7 @@ __all__ = [
     "PaperExecution",
     "PaperOrder",
     "PerformanceSnapshot",
+    "PerformanceWork",
     "Portfolio",
     "Position",
     "PriceBar",

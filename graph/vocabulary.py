@@ -15,12 +15,15 @@ from db.vocabulary import (
     OrderSide,
     OrderStatus,
     OrderType,
+    PerformanceFigure,
+    Period,
     RebalanceFrequency,
     RebalanceStatus,
     RebalanceTrigger,
     Strategy,
     TimeInForce,
     TransactionType,
+    UnavailableReason,
 )
 
 __all__ = [
@@ -34,12 +37,15 @@ __all__ = [
     "OrderSide",
     "OrderStatus",
     "OrderType",
+    "PerformanceFigure",
+    "Period",
     "RebalanceFrequency",
     "RebalanceStatus",
     "RebalanceTrigger",
     "Strategy",
     "TimeInForce",
     "TransactionType",
+    "UnavailableReason",
 ]
 
 
@@ -182,6 +188,48 @@ _publish(
     REBALANCE_COMPLETED="A rebalance that completed.",
     REBALANCE_FAILED="A rebalance that failed.",
     ORDER_REJECTED="An order that was rejected.",
+)
+_publish(
+    PerformanceFigure,
+    "What is said of a performance.",
+    VALUES="Values at the beginning and at the end, and the net flow.",
+    TIME_WEIGHTED_RETURN="The time-weighted return.",
+    ANNUALIZED_RETURN="The time-weighted return per year.",
+    MONEY_WEIGHTED_RETURN="The money-weighted return.",
+    VOLATILITY="The volatility.",
+    SHARPE_RATIO="The Sharpe ratio.",
+    SORTINO_RATIO="The Sortino ratio.",
+    MAX_DRAWDOWN="The deepest fall.",
+    BEST_AND_WORST_DAY="The best and the worst day.",
+    CONTRIBUTIONS="Contributions by position and by period.",
+    BENCHMARK_RETURN="The benchmark's return.",
+    EXCESS_RETURN="The return less the benchmark's.",
+    BETA="Beta to the benchmark.",
+    CORRELATION="Correlation with the benchmark.",
+    TRACKING_ERROR="The tracking error.",
+)
+_publish(
+    UnavailableReason,
+    "Why a figure cannot be told.",
+    NO_HISTORY="There is no day to look at.",
+    STALE="The days to look at are waiting to be computed anew.",
+    TOO_SHORT="There are too few days with a return.",
+    UNDER_ONE_YEAR="A yearly figure takes 365 days.",
+    NO_PRICES="Something that was held had no price.",
+    NO_CASH_FLOWS="Nothing was put in, or nothing came of it.",
+    NO_ROOT="No rate fits what was put in and what came of it.",
+    SEVERAL_ROOTS="More than one rate fits.",
+    NO_VARIANCE="There is no variation to divide by.",
+    TOTAL_LOSS="More than everything was lost on a day.",
+    OUT_OF_RANGE="The figure is larger than can be told.",
+    SEVERAL_CURRENCIES="There are several currencies and no exchange rates.",
+    NO_BENCHMARK_PRICES="The benchmark has no prices for these days.",
+)
+_publish(
+    Period,
+    "By what a span of time is divided.",
+    MONTH="Calendar months.",
+    YEAR="Calendar years.",
 )
 
 Method = Annotated[CostMethod, strawberry.argument(description="The cost that gains are counted against.")]

@@ -20,7 +20,6 @@ from db.models import (
     Base,
     Lot,
     LotUse,
-    PerformanceSnapshot,
     Portfolio,
     Position,
     Transaction,
@@ -33,7 +32,7 @@ BATCH = 1000
 
 Rows = list[dict[str, Any]]
 
-_ARRAYS = (Transaction, Lot, PerformanceSnapshot)
+_ARRAYS = (Transaction, Lot)
 """The tables of many rows, none of whose columns is an array itself."""
 
 
@@ -47,7 +46,6 @@ class Tree:
     positions: Rows = field(default_factory=list)
     lots: Rows = field(default_factory=list)
     lot_uses: Rows = field(default_factory=list)
-    snapshots: Rows = field(default_factory=list)
     watchlists: Rows = field(default_factory=list)
     watchlist_items: Rows = field(default_factory=list)
 
@@ -60,7 +58,6 @@ class Tree:
             (Position, self.positions),
             (Lot, self.lots),
             (LotUse, self.lot_uses),
-            (PerformanceSnapshot, self.snapshots),
             (Watchlist, self.watchlists),
             (WatchlistItem, self.watchlist_items),
         )

@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
+from db.market.staleness import mark_stale
 from db.sessions import Connection
 
 _STAGING = """
@@ -45,6 +47,7 @@ UPDATE price_bars b SET {", ".join(f"{column} = {merged}" for column, merged in 
 FROM staged_bars s JOIN instruments i ON i.symbol = s.symbol
 WHERE b.instrument_id = i.id AND b.date = s.date
   AND ({", ".join(f"b.{column}" for column in _MERGED)}) IS DISTINCT FROM ({", ".join(_MERGED.values())})
+RETURNING b.instrument_id, b.date
 """
 
 _INSERT = """
@@ -53,7 +56,13 @@ SELECT i.id, s.date, s.open, s.high, s.low, s.close, s.adjusted_close, s.volume
 FROM staged_bars s JOIN instruments i ON i.symbol = s.symbol
 WHERE NOT EXISTS (SELECT FROM price_bars b WHERE b.instrument_id = i.id AND b.date = s.date)
 ORDER BY i.id, s.date
+RETURNING instrument_id, date
 """
+
+# The rows that a statement wrote, by instrument: how many, and the first day of them.
+_WRITTEN = (
+    "WITH written AS ({}) SELECT instrument_id, count(*) AS count, min(date) AS first FROM written GROUP BY 1"
+)
 
 _REPEATED = """
 SELECT line, first FROM (
@@ -97,6 +106,7 @@ class BarLoad:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.discarded = False
+        self.first_changed: dict[UUID, dt.date] = {}
         self._staged = 0
 
     def discard(self) -> None:
@@ -124,12 +134,20 @@ class BarLoad:
 
     async def store(self) -> Stored:
         """Writes the staged bars of known instruments where they differ, and empties the staging table."""
-        changed = _count(await self.connection.execute(_CHANGE))
-        inserted = _count(await self.connection.execute(_INSERT))
+        changed = await self._write(_CHANGE)
+        inserted = await self._write(_INSERT)
         stored = Stored(inserted, changed, self._staged - inserted - changed)
         await self.connection.execute("TRUNCATE staged_bars")
         self._staged = 0
         return stored
+
+    async def _write(self, statement: str) -> int:
+        count = 0
+        for row in await self.connection.fetch(_WRITTEN.format(statement)):
+            id, first = row["instrument_id"], row["first"]
+            self.first_changed[id] = min(first, self.first_changed.get(id, first))
+            count += row["count"]
+        return count
 
     async def analyze(self) -> None:
         """Tells the planner what came in; its own daemon would only see it a minute after the commit."""
@@ -138,7 +156,10 @@ class BarLoad:
 
 @asynccontextmanager
 async def bar_load(owner_url: str) -> AsyncIterator[BarLoad]:
-    """A load in one transaction, committed at the end of the block unless it was discarded."""
+    """A load in one transaction, committed at the end of the block unless it was discarded.
+
+    Portfolios that held what it changed are marked: their snapshots are stale from the first changed day on.
+    """
     connection: Connection = await asyncpg.connect(
         owner_url, server_settings={"jit": "off", "timezone": "UTC"}
     )
@@ -150,6 +171,7 @@ async def bar_load(owner_url: str) -> AsyncIterator[BarLoad]:
         yield load
         # Without this line a failed or discarded load is undone by closing the connection.
         if not load.discarded:
+            await mark_stale(connection, load.first_changed)
             await transaction.commit()
     finally:
         await connection.close()

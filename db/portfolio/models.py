@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from db.base import Base, Money, Owned, Updated, of_owner, one_of
+from db.base import Base, Created, Money, Owned, Updated, of_owner, one_of
 from db.vocabulary import RebalanceFrequency, Strategy
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ class Portfolio(Owned, Updated, Base):
     """A part of an account that is invested by one strategy. `cash_balance` is the sum of its cash deltas.
 
     `reserved_cash` is what of it the open orders may still spend, so that no two can spend the same.
+    `snapshots_stale_from` is the first day whose snapshot does not hold any more, and nor does any later one;
+    null while all of them do. Whatever changes the portfolio's past or present lowers it.
     """
 
     __tablename__ = "portfolios"
@@ -57,6 +59,7 @@ class Portfolio(Owned, Updated, Base):
     cash_balance: Mapped[Money] = mapped_column(default=Decimal(0))
     reserved_cash: Mapped[Money] = mapped_column(server_default=text("0"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    snapshots_stale_from: Mapped[dt.date | None]
 
     account: Mapped[Account] = relationship(lazy="raise", viewonly=True, back_populates="portfolios")
     positions: Mapped[list[Position]] = relationship(lazy="raise", viewonly=True)
@@ -157,13 +160,17 @@ class LotUse(Base):
 
 
 class PerformanceSnapshot(Owned, Base):
-    """A portfolio at the end of one day, and its figures since the beginning."""
+    """A portfolio at the end of one day, and its figures since the beginning.
+
+    `unpriced_positions` had no price on that day: they count as nothing, and no return is known.
+    """
 
     __tablename__ = "performance_history"
     __table_args__ = (
         of_owner("portfolio_id", "portfolios"),
         UniqueConstraint("owner_id", "portfolio_id", "date"),
         CheckConstraint("num_positions >= 0", name="num_positions"),
+        CheckConstraint("unpriced_positions >= 0", name="unpriced_positions"),
     )
 
     portfolio_id: Mapped[UUID]
@@ -179,3 +186,19 @@ class PerformanceSnapshot(Owned, Base):
     volatility: Mapped[Money | None]
     max_drawdown: Mapped[Money | None]
     num_positions: Mapped[int]
+    unpriced_positions: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class PerformanceWork(Base):
+    """A portfolio whose snapshots somebody has to compute anew, whoever owns it; a trigger keeps the list.
+
+    Without an owner's policy on purpose: whoever looks for work does not know yet whose it is. It says
+    nothing but that there is a portfolio.
+    """
+
+    __tablename__ = "performance_work"
+    __table_args__ = (of_owner("portfolio_id", "portfolios"), Index(None, "due_at"))
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[UUID] = mapped_column(primary_key=True)
+    due_at: Mapped[Created]

@@ -16,14 +16,23 @@ Row = Mapping[str, Any]
 
 
 def move_cash(
-    parts: Parts, owner_id: UUID, portfolio_id: UUID, cash: Decimal, reserved: Decimal = Decimal(0)
+    parts: Parts,
+    owner_id: UUID,
+    portfolio_id: UUID,
+    cash: Decimal,
+    reserved: Decimal,
+    since: dt.date | None,
 ) -> None:
-    """Adds to the portfolio's cash and to what is reserved of it: the one write of the portfolio's row."""
+    """Adds to the portfolio's cash and to what is reserved of it: the one write of the portfolio's row.
+
+    Its snapshots are stale from `since` on; None where nothing is posted.
+    """
     parts.add(
-        "UPDATE portfolios SET cash_balance = cash_balance + {}, reserved_cash = reserved_cash + {} "
-        "WHERE owner_id = {} AND id = {}",
+        "UPDATE portfolios SET cash_balance = cash_balance + {}, reserved_cash = reserved_cash + {}, "
+        "snapshots_stale_from = least(snapshots_stale_from, {}::date) WHERE owner_id = {} AND id = {}",
         cash,
         reserved,
+        since,
         owner_id,
         portfolio_id,
     )

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, bindparam, insert, select, text, update
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import RowMapping, bindparam, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Account, Instrument, Portfolio, Position, Transaction
@@ -76,14 +77,35 @@ async def insert_transaction(session: AsyncSession, values: Mapping[str, Any]) -
 
 
 async def add_portfolio_cash(
-    session: AsyncSession, owner_id: UUID, portfolio_id: UUID, delta: Decimal
+    session: AsyncSession, owner_id: UUID, portfolio_id: UUID, delta: Decimal, since: dt.date
 ) -> None:
-    """Moves the portfolio's cash; the row is locked and the rule has agreed."""
+    """Moves the portfolio's cash, and marks its snapshots as stale from that day on; the row is locked and
+    the rule has agreed.
+    """
     await session.execute(
         update(Portfolio)
         .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
-        .values(cash_balance=Portfolio.cash_balance + delta)
+        .values(
+            cash_balance=Portfolio.cash_balance + delta,
+            # The lesser of both, or the one that there is.
+            snapshots_stale_from=func.least(Portfolio.snapshots_stale_from, since),
+        )
     )
+
+
+_MARK_SPLITS = """
+UPDATE portfolios p SET snapshots_stale_from = least(p.snapshots_stale_from, t.first)
+FROM (SELECT portfolio_id, min((executed_at AT TIME ZONE 'America/New_York')::date) AS first
+      FROM transactions WHERE owner_id = :owner AND id = ANY(:ids) GROUP BY 1) t
+WHERE p.owner_id = :owner AND p.id = t.portfolio_id
+"""
+
+
+async def mark_splits(session: AsyncSession, owner_id: UUID, split_ids: Sequence[UUID]) -> None:
+    """Marks snapshots as stale from splits on that make another number of shares now, in any portfolio."""
+    if split_ids:
+        statement = text(_MARK_SPLITS).bindparams(bindparam("ids", type_=ARRAY(PgUUID(as_uuid=True))))
+        await session.execute(statement, {"owner": owner_id, "ids": list(split_ids)})
 
 
 async def add_account_cash(session: AsyncSession, owner_id: UUID, account_id: UUID, delta: Decimal) -> None:

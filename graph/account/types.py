@@ -13,6 +13,15 @@ from graph.context import Info
 from graph.ids import global_id
 from graph.node import Node, refetched_by
 from graph.portfolio.loaders import PortfolioCountByAccount, PortfoliosByAccount
+from graph.portfolio.performance import (
+    BenchmarkSymbol,
+    Performance,
+    PerformanceFrom,
+    PerformanceTo,
+    RiskFree,
+    performance,
+)
+from graph.portfolio.performance_loaders import PerformanceByAccount
 from graph.portfolio.types import Portfolio
 from graph.scalars import CurrencyCode
 from graph.trading.loaders import TransactionCountByAccount, TransactionsByAccount
@@ -67,6 +76,19 @@ class Account(Node):
     @strawberry.field(description="Market value and cash together.")
     async def total_value(self, info: Info) -> Decimal:
         return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["total_value"]
+
+    @strawberry.field(description="How it did between two days, by its daily snapshots.")
+    async def performance(
+        self,
+        info: Info,
+        from_: PerformanceFrom = None,
+        to: PerformanceTo = None,
+        benchmark: BenchmarkSymbol = None,
+        risk_free: RiskFree = Decimal(0),
+    ) -> Performance:
+        return await performance(
+            info, PerformanceByAccount, self.row["id"], (from_, to), benchmark, risk_free
+        )
 
     @strawberry.field(description="The user whose account it is.")
     async def owner(self, info: Info) -> _User:

@@ -27,6 +27,15 @@ from graph.market.loaders import WatchlistCountByUser, WatchlistsByUser
 from graph.market.types import Watchlist
 from graph.node import Node, refetched_by
 from graph.permissions import IsSelf, guarded
+from graph.portfolio.performance import (
+    BenchmarkSymbol,
+    Performance,
+    PerformanceFrom,
+    PerformanceTo,
+    RiskFree,
+    performance,
+)
+from graph.portfolio.performance_loaders import PerformanceByUser
 from graph.scalars import CurrencyCode
 from graph.vocabulary import AlertSeverity
 from investing.auth.types import Viewer
@@ -114,6 +123,19 @@ class User(Node):
             (first, after, last, before),
             is_active=is_active,
         )
+
+    @strawberry.field(
+        description="How it did between two days, by its daily snapshots.", extensions=[guarded(IsSelf())]
+    )
+    async def performance(
+        self,
+        info: Info,
+        from_: PerformanceFrom = None,
+        to: PerformanceTo = None,
+        benchmark: BenchmarkSymbol = None,
+        risk_free: RiskFree = Decimal(0),
+    ) -> Performance:
+        return await performance(info, PerformanceByUser, self.row["id"], (from_, to), benchmark, risk_free)
 
     @strawberry.field(description="The watchlists, oldest first.", extensions=[guarded(IsSelf())])
     async def watchlists(

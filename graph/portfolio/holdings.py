@@ -129,6 +129,9 @@ class PerformanceSnapshot(Node):
         description="The deepest fall of the time-weighted index from a peak, as a positive fraction."
     )
     num_positions: int = strawberry.field(description="How many positions were open.")
+    unpriced_positions: int = strawberry.field(
+        description="How many had no price yet, and so count as nothing: no return is known then."
+    )
 
     @classmethod
     def from_row(cls, row: Row) -> Self:

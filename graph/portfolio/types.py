@@ -25,6 +25,15 @@ from graph.portfolio.loaders import (
     SnapshotsByPortfolio,
     SummaryByPortfolio,
 )
+from graph.portfolio.performance import (
+    BenchmarkSymbol,
+    Performance,
+    PerformanceFrom,
+    PerformanceTo,
+    RiskFree,
+    performance,
+)
+from graph.portfolio.performance_loaders import PerformanceByPortfolio
 from graph.rebalancing.loaders import RebalanceCountByPortfolio, RebalancesByPortfolio
 from graph.rebalancing.types import Rebalance
 from graph.scalars import CurrencyCode
@@ -72,6 +81,9 @@ class Portfolio(Node):
     cash_balance: Decimal = strawberry.field(description="Its cash.")
     reserved_cash: Decimal = strawberry.field(description="What of its cash open orders hold back.")
     available_cash: Decimal = strawberry.field(description="Its cash less what open orders hold back.")
+    performance_stale_from: dt.date | None = strawberry.field(
+        description="The first day whose snapshot waits to be computed anew; null while all of them hold."
+    )
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -94,6 +106,7 @@ class Portfolio(Node):
             cash_balance=row["cash_balance"],
             reserved_cash=row["reserved_cash"],
             available_cash=row["available_cash"],
+            performance_stale_from=row["snapshots_stale_from"],
         )
 
     async def _summary(self, info: Info) -> Any:
@@ -219,6 +232,19 @@ class Portfolio(Node):
             self.row["id"],
             (first, after, last, before),
             **{"from": from_, "to": to},
+        )
+
+    @strawberry.field(description="How it did between two days, by its daily snapshots.")
+    async def performance(
+        self,
+        info: Info,
+        from_: PerformanceFrom = None,
+        to: PerformanceTo = None,
+        benchmark: BenchmarkSymbol = None,
+        risk_free: RiskFree = Decimal(0),
+    ) -> Performance:
+        return await performance(
+            info, PerformanceByPortfolio, self.row["id"], (from_, to), benchmark, risk_free
         )
 
     @strawberry.field(description="The history of its rebalances, newest first.")

@@ -13,7 +13,6 @@ from investing.demo.prices import Market
 from investing.rules.entries import entry_of
 from investing.rules.ledger import ZERO, Holding, Posting, post, post_cash
 from investing.rules.lots import Lot
-from investing.rules.performance import EXTERNAL
 from investing.trading.derived import lot_row, use_row
 from investing.trading.posting import Place, check_cash, transaction_row
 
@@ -42,7 +41,6 @@ class Book:
         self.holdings: dict[str, Holding] = {}
         self.transactions: list[dict[str, Any]] = []
         self._market, self._ids, self._now = market, ids, now
-        self._flow = ZERO
         self._lots: dict[UUID, tuple[str, Lot]] = {}
         self.lot_uses: list[dict[str, Any]] = []
 
@@ -82,17 +80,11 @@ class Book:
         if posting.cash_delta < 0:
             check_cash(self.cash, posting.cash_delta, at.date())
         self.cash += posting.cash_delta
-        self._flow += posting.cash_delta if type in EXTERNAL else ZERO
         instrument_id = None if symbol is None else self._market.ids[symbol]
         self.transactions.append(
             transaction_row(self.place, entry, posting, instrument_id, notes, transfer_id)
         )
         return posting
-
-    def take_flow(self) -> Decimal:
-        """What came in from outside, less what left, since this was last asked."""
-        flow, self._flow = self._flow, ZERO
-        return flow
 
     def positions(self) -> list[dict[str, Any]]:
         """The rows of `positions`, closed ones too."""

@@ -16,7 +16,6 @@ from investing.demo.prices import Market
 from investing.rules.corporate_actions import Split
 from investing.rules.ledger import ZERO, Holding, trade_amount
 from investing.rules.market_hours import closing_time
-from investing.rules.performance import Day
 from investing.trading.posting import Place
 
 _CENTS = Decimal("0.01")
@@ -49,13 +48,11 @@ def trading_days(dates: Sequence[dt.date]) -> Iterator[TradingDay]:
 
 
 class PortfolioReplay:
-    """A portfolio under way. `days` are its daily values so far, from the first on which it had cash."""
+    """A portfolio under way."""
 
     def __init__(self, plan: PortfolioPlan, book: Book, market: Market, withheld: Decimal) -> None:
         self.plan, self.book = plan, book
-        self.days: list[Day] = []
         self._market, self._withheld = market, withheld
-        self._prices: dict[str, Decimal] = {}
 
     def is_open_on(self, date: dt.date) -> bool:
         return self.plan.start <= date <= self.plan.end
@@ -96,17 +93,6 @@ class PortfolioReplay:
         """Raises what the plan lets out in December; zero at other times and in the first year."""
         is_due = day.number == 4 and day.date.month == 12 and day.date.year > self.plan.start.year
         return self._trader(day).raise_cash(self.plan.withdrawal) if is_due else ZERO
-
-    def close_day(self, day: TradingDay) -> None:
-        """Notes what the portfolio is worth at the close."""
-        flow = self.book.take_flow()
-        if not flow and not self.days:
-            return
-        held = {symbol: holding for symbol, holding in self.book.holdings.items() if holding.quantity}
-        for symbol in held:
-            self._prices[symbol] = self._market.closes[symbol].get(day.date) or self._prices[symbol]
-        worth = sum((trade_amount(held[symbol].quantity, self._prices[symbol]) for symbol in held), ZERO)
-        self.days.append(Day(day.date, self.book.cash, worth, flow, len(held)))
 
     def _trader(self, day: TradingDay) -> Trader:
         closes = self._market.closes
@@ -156,8 +142,6 @@ class AccountReplay:
             self._withdraw(portfolio, portfolio.payout(day), day.at)
         if day.ends_month:
             self._settle(day)
-        for portfolio in portfolios:
-            portfolio.close_day(day)
 
     def _fund(self, portfolios: Sequence[PortfolioReplay], at: dt.datetime) -> None:
         if not self.book.transactions:

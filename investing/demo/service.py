@@ -29,6 +29,7 @@ from investing.demo.prices import read_market
 from investing.demo.tree import grow_tree
 from investing.demo.users import DEMO, OTHER
 from investing.market.loading import Progress, load_market_data
+from investing.portfolio.snapshots import refresh_within
 from investing.rules import registration
 from investing.rules.refusals import NameTaken
 
@@ -107,6 +108,7 @@ class _Workshop:
             if await was_done(session, user_id, _BUILT):
                 return False
             await add_tree(session, tree, self._step(f"Storing {plan.username}'s trades"))
+            await _compute_snapshots(session, user_id, tree, self._step(f"Valuing {plan.username}'s days"))
             await _note_all(session, user_id, tree)
             await replace_password(session, user_id, password_hash)
         return True
@@ -131,6 +133,15 @@ async def _is_built(sessions: Sessions, user_id: UUID, plan: UserPlan) -> bool:
             f"Somebody has registered as {plan.username}: the demo needs that name, or a database of its own."
         )
     return _BUILT in actions
+
+
+async def _compute_snapshots(
+    session: Session, user_id: UUID, tree: Tree, report: Callable[[int, int], None]
+) -> None:
+    for done, row in enumerate(tree.portfolios):
+        report(done, len(tree.portfolios))
+        await refresh_within(session, user_id, row["id"])
+    report(len(tree.portfolios), len(tree.portfolios))
 
 
 async def _note_all(session: Session, user_id: UUID, tree: Tree) -> None:

@@ -9,7 +9,6 @@ from db.demo.writes import Rows, Tree
 from db.ids import uuid7
 from db.vocabulary import AccountType
 from investing.demo.book import Ids
-from investing.demo.history import snapshot_rows
 from investing.demo.plan import UserPlan
 from investing.demo.prices import Market
 from investing.demo.replay import AccountReplay, PortfolioReplay
@@ -46,7 +45,6 @@ def grow_tree(
             tree.positions += portfolio.book.positions()
             tree.lots += portfolio.book.lots()
             tree.lot_uses += portfolio.book.lot_uses
-            tree.snapshots += snapshot_rows(owner_id, _id(portfolio), portfolio.days)
     tree.watchlists, tree.watchlist_items = _watchlist_rows(owner_id, plan, market)
     return tree
 
@@ -88,6 +86,8 @@ def _portfolio_row(replay: AccountReplay, portfolio: PortfolioReplay) -> dict[st
         "symbols": list(plan.weights),
         "target_weights": plan.target_weights,
         "cash_balance": portfolio.book.cash,
+        # Its snapshots are computed once all of it is stored.
+        "snapshots_stale_from": plan.start,
     }
 
 

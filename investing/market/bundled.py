@@ -1,6 +1,8 @@
-"""The prices that come with Graphfolio's dependencies: 23 US shares, daily, read from the data files alone.
+"""The prices that come with Graphfolio's dependencies: 23 US shares and an index, read from the data files.
 
 - skfolio's `sp500_dataset`: 20 shares, 1990-01-02 to 2022-12-28, closes adjusted for splits and dividends.
+- skfolio's `sp500_index`: the S&P 500 on the same days, as `SPX`. It is the price index: what its shares
+  paid out is not in it, and nobody can buy it. It is there to compare with.
 - bokeh_sampledata's `stocks`: AAPL, FB, GOOG, IBM and MSFT, 2000-03-01 to 2013-03-01, raw open, high, low,
   close and volume, and adjusted closes.
 
@@ -22,7 +24,7 @@ from typing import NamedTuple
 from db.market.bars import DailyBar
 from db.market.instruments import NewInstrument
 from db.vocabulary import AssetClass
-from investing.market.listings import LISTINGS
+from investing.market.listings import INDEX, LISTINGS
 
 RAW_HEADER = ["Ticker", "Date", "Open", "High", "Low", "Close", "Volume", "Adj Close"]
 
@@ -41,10 +43,11 @@ class Series(NamedTuple):
 
 
 def read_bundled() -> list[Series]:
-    """All 23 instruments by symbol. Raises BundledDataError."""
+    """All 23 shares and the index, by symbol. Raises BundledDataError."""
     adjusted = read_adjusted(data_file("skfolio", "datasets/data/sp500_dataset.csv.gz"))
     raw = read_raw(data_file("bokeh_sampledata", "_data/stocks.csv.gz"))
-    series = {one.instrument.symbol: one for one in (*adjusted, *raw)}
+    index = read_index(data_file("skfolio", "datasets/data/sp500_index.csv.gz"))
+    series = {one.instrument.symbol: one for one in (*adjusted, *raw, index)}
     return [series[symbol] for symbol in sorted(series)]
 
 
@@ -76,6 +79,17 @@ def read_adjusted(path: Path) -> list[Series]:
         )
         for column, symbol in enumerate(symbols, 1)
     ]
+
+
+def read_index(path: Path) -> Series:
+    """A table of one column of closes, in points that are taken for US dollars. Raises BundledDataError."""
+    _, *rows = _rows(path, ["Date", "SP500"].__eq__)
+    bars = [
+        DailyBar(INDEX, dt.date.fromisoformat(date), None, None, None, Decimal(close), None, None)
+        for date, close in rows
+    ]
+    name = LISTINGS[INDEX].name
+    return Series(NewInstrument(INDEX, name, AssetClass.OTHER, "USD", None, prices_adjusted=False), bars)
 
 
 def read_raw(path: Path) -> list[Series]:

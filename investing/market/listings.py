@@ -1,7 +1,7 @@
 """Who the bundled instruments are: the company's name and the exchange that listed its shares.
 
 Both as they stood on the last day of the series, so Facebook was not Meta yet. Source: the companies' annual
-reports (Form 10-K) of those years. All are shares in US dollars.
+reports (Form 10-K) of those years. All are shares in US dollars, but for the index of 500 of them.
 """
 
 from typing import NamedTuple
@@ -11,8 +11,11 @@ class Listing(NamedTuple):
     """A company's name and the exchange of its primary listing."""
 
     name: str
-    exchange: str
+    exchange: str | None
 
+
+INDEX = "SPX"
+"""The S&P 500."""
 
 LISTINGS = {
     "AAPL": Listing("Apple Inc.", "NASDAQ"),
@@ -35,6 +38,7 @@ LISTINGS = {
     "PFE": Listing("Pfizer Inc.", "NYSE"),
     "PG": Listing("The Procter & Gamble Company", "NYSE"),
     "RRC": Listing("Range Resources Corporation", "NYSE"),
+    INDEX: Listing("S&P 500 Index", None),
     "UNH": Listing("UnitedHealth Group Incorporated", "NYSE"),
     "WMT": Listing("Walmart Inc.", "NYSE"),
     "XOM": Listing("Exxon Mobil Corporation", "NYSE"),

@@ -15,6 +15,7 @@ from db.market.instruments import (
     present_symbols,
     update_quotes,
 )
+from db.vocabulary import AssetClass
 from investing.market.bundled import Series, read_bundled
 from investing.rules.market_hours import closing_time
 
@@ -65,7 +66,9 @@ async def _load(owner_url: str, bundled: list[Series], progress: Progress) -> Lo
             progress("Loading price bars", done, total)
         if added:
             await load.analyze()
-        quotes = await quote_newest(load, [series.instrument.symbol for series in wanted])
+        # An index is there to compare with: without a quote no order for it finds a price.
+        tradable = [s.instrument.symbol for s in wanted if s.instrument.asset_class is not AssetClass.OTHER]
+        quotes = await quote_newest(load, tradable)
     present = sum(len(series.bars) for series in wanted) - added
     return LoadReport(len(new), added, present, _without_range(bundled), quotes, alien)
 

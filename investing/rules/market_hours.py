@@ -1,4 +1,4 @@
-"""When a day's closing price is known."""
+"""When a day of the market ends, and when its closing price is known."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -12,3 +12,12 @@ def closing_time(date: dt.date) -> dt.datetime:
     Half days, which end at 13:00, are not told apart. Source: New York Stock Exchange, core trading session.
     """
     return dt.datetime.combine(date, dt.time(16), NEW_YORK).astimezone(dt.UTC)
+
+
+def market_day(instant: dt.datetime) -> dt.date:
+    """The day that an instant belongs to: the calendar's in New York, from midnight to midnight there.
+
+    What happens after the close still counts into that day, and a weekend has days of its own. In SQL it is
+    `(executed_at AT TIME ZONE 'America/New_York')::date`.
+    """
+    return instant.astimezone(NEW_YORK).date()

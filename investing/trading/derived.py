@@ -8,6 +8,7 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading import revisions
+from db.trading.writes import mark_splits
 from investing.rules.ledger import ZERO, Holding, Posting
 from investing.rules.lots import Lot, LotKey, LotUse
 
@@ -66,6 +67,7 @@ class Derived:
         changes = self.changes(owner_id, instrument_id, holdings)
         await revisions.save_positions(session, changes.positions)
         await revisions.save_derived(session, owner_id, changes.figures)
+        await mark_splits(session, owner_id, self._restated(changes.figures))
         await revisions.save_lots(session, changes.lots)
         await revisions.delete_uses(session, owner_id, changes.gone_uses)
         await revisions.save_uses(session, changes.uses)
@@ -85,6 +87,12 @@ class Derived:
             # One that is reversed keeps its figures, which its reversal has with the other sign.
             if stored is not None and now is not None and _derived(stored) != _derived(now):
                 yield {"transaction_id": id, **_derived(now)}
+
+    def _restated(self, figures: Sequence[Mapping[str, Any]]) -> list[UUID]:
+        """The splits among them that make another number of shares now."""
+        stored = {id: posting.quantity_delta for id, posting in self.postings.items() if posting is not None}
+        now = [(row["transaction_id"], row["quantity_delta"]) for row in figures]
+        return [id for id, quantity_delta in now if quantity_delta != stored[id]]
 
     def _lots(self, holdings: Mapping[UUID, Holding]) -> dict[LotKey, tuple[UUID, Lot]]:
         """Every lot that there is now, used up or not."""

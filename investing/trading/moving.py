@@ -19,7 +19,7 @@ from investing.rules.ledger import ZERO, Entry
 from investing.rules.refusals import CurrencyMismatch, InvalidInput, UnknownInstrument
 from investing.trading.holdings import Change, load_holdings
 from investing.trading.locking import check_active, lock_reached
-from investing.trading.posting import Place, transaction_row
+from investing.trading.posting import Place, move_cash, transaction_row
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ async def _transfer(session: Session, actor: Actor, transfer: ShareTransfer) -> 
             transfer_id,
         )
         await insert_transaction(session, row)
+        await move_cash(session, places[change.portfolio_id], ZERO, change.entry.executed_at)
     await holdings.save(session)
     figures = {"symbol": transfer.symbol, "quantity": transfer.quantity}
     await note(session, actor.id, actor.client, "shares.transfer", "Transaction", into.id, **figures)

@@ -13,6 +13,7 @@ from uuid import UUID
 from db.sessions import Session
 from db.trading import writes
 from investing.rules.ledger import Entry, Posting, check_fits, post_cash
+from investing.rules.market_hours import market_day
 from investing.rules.refusals import InsufficientCash
 from investing.trading.holdings import Change, load_holdings
 
@@ -89,8 +90,8 @@ async def post_entry(
     await writes.insert_transaction(session, row)
     if holdings is not None:
         await holdings.save(session)
-    if posting.cash_delta:
-        await move_cash(session, place, posting.cash_delta)
+    if posting.cash_delta or entry.of_shares:
+        await move_cash(session, place, posting.cash_delta, entry.executed_at)
     if checked and not now:
         await check_later_cash(session, place, entry.executed_at, posting.cash_delta)
     return posting
@@ -145,12 +146,13 @@ def transaction_row(
     return row
 
 
-async def move_cash(session: Session, place: Place, delta: Decimal) -> None:
-    """Writes that cash came or went; the rule has agreed."""
+async def move_cash(session: Session, place: Place, delta: Decimal, at: dt.datetime) -> None:
+    """Writes that cash came or went at that instant, or shares of a portfolio; the rule has agreed."""
     if place.portfolio_id is None:
         await writes.add_account_cash(session, place.owner_id, place.account_id, delta)
     else:
-        await writes.add_portfolio_cash(session, place.owner_id, place.portfolio_id, delta)
+        since = market_day(at)
+        await writes.add_portfolio_cash(session, place.owner_id, place.portfolio_id, delta, since)
 
 
 def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = None) -> None:

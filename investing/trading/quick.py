@@ -17,6 +17,7 @@ from db.writing import Plain
 from investing.idempotency import NotQuick
 from investing.rules.ledger import ZERO, Entry, Holding, Posting, post_cash
 from investing.rules.lots import Lot
+from investing.rules.market_hours import market_day
 from investing.trading.holdings import OUT, Change, Holdings
 from investing.trading.posting import Fills, Place, check_cash, check_posting, transaction_row
 from investing.trading.stored_lots import lot_of
@@ -65,7 +66,8 @@ async def post_quickly(
     parts.insert("transactions", transaction)
     if holdings is not None:
         _save(parts, holdings, released.quantity)
-    writes.move_cash(parts, place.owner_id, place.portfolio_id, posting.cash_delta, -released.cash)
+    since = market_day(entry.executed_at)
+    writes.move_cash(parts, place.owner_id, place.portfolio_id, posting.cash_delta, -released.cash, since)
     return transaction
 
 

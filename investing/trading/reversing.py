@@ -130,7 +130,7 @@ async def _return_cash(session: Session, place: Place, row: Row) -> None:
     checked = delta < 0 and not place.margin
     if checked:
         check_cash(place.cash, delta)
-    if delta:
-        await move_cash(session, place, delta)
+    if delta or row["quantity_delta"]:
+        await move_cash(session, place, delta, row["executed_at"])
     if checked:
         await check_later_cash(session, place, row["executed_at"], delta)

@@ -1,5 +1,6 @@
 """How many statements a tree costs: as many as it is deep, however wide it is."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import asyncpg
 import pytest
 
 from db import sessions
+from investing.portfolio.snapshots import refresh_due
 from tests.graph.conftest import Api
 from tests.graph.stored import Stored, row_id
 
@@ -113,6 +115,37 @@ EVERYTHING = """query {
 def test_everything_below_a_user(counter: Counter, narrow: Api, wide: Api) -> None:
     of_the_narrow = _statements(counter, narrow, EVERYTHING)
     assert _statements(counter, wide, EVERYTHING) == of_the_narrow == 26
+
+
+PERFORMANCE = """query { me { performance { ...P } accounts { nodes { performance { ...P }
+    portfolios { nodes { performance { ...P }
+      other: performance(from: "2024-05-31", benchmark: "AAA") { ...P } } } } } } }
+  fragment P on Performance { timeWeightedReturn contributions { gain instrument { symbol } }
+    periods { firstDay } benchmark { beta } }"""
+
+
+def test_performance_at_every_level(
+    counter: Counter, wide: Api, stored: Stored, app_url: str, register: Callable[[], Api]
+) -> None:
+    one = _planted(stored, register(), 1, 1, SYMBOLS[:1], 30)
+
+    async def refresh() -> None:
+        async with sessions.open_sessions(app_url, size=2) as opened:
+            await refresh_due(opened)
+
+    # Their ledgers were written past the services, which would have marked them.
+    stored.run("UPDATE portfolios SET snapshots_stale_from = '2024-05-01'")
+    asyncio.run(refresh())
+    # Who asks, accounts and portfolios; at each of the three levels a transaction's begin and end, what there
+    # is and its days, and what each position gained; the days of the portfolios' other span, and the
+    # benchmark, which has no price.
+    assert [_statements(counter, api, PERFORMANCE) for api in (one, wide)] == [20, 20]
+    answers = wide.data(PERFORMANCE)["me"]["accounts"]["nodes"]
+    gains = [p["performance"]["contributions"] for a in answers for p in a["portfolios"]["nodes"]]
+    # Interest: 30 entries, of which the first day's are where it begins.
+    assert len(gains) == 20
+    assert all(gain["instrument"] is None for its in gains for gain in its)
+    assert gains[0]
 
 
 def test_aliases_with_other_arguments_cost_one_statement_each(

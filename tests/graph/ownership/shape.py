@@ -40,6 +40,13 @@ PARTS = {
     "PriceBar": "Instrument",
     "LotUse": "Transaction",
     "ImportOutcome": "Transaction",
+    "Performance": "Portfolio",
+    "UnavailableFigure": "Portfolio",
+    "MaxDrawdown": "Portfolio",
+    "DayReturn": "Portfolio",
+    "BenchmarkComparison": "Portfolio",
+    "Contribution": "Portfolio",
+    "PeriodPerformance": "Portfolio",
 }
 """Types without an id, by what they are a part of."""
 
@@ -64,6 +71,9 @@ SAMPLES: dict[str, Any] = {
     "search": "A",
     "Portfolio.transactions.type": "BUY",
     "method": "FIFO",
+    "benchmark": "AAPL",
+    "riskFree": "0.01",
+    "by": "YEAR",
     # Input fields, some by the input that they are in.
     "name": lambda: f"new {uuid.uuid4()}",
     "broker": "PAPER",

@@ -17,6 +17,7 @@ WITHOUT_AN_OWNER = {
     "jobs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},
     "order_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "performance_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "paper_executions": {"SELECT", "INSERT", "UPDATE"},
     "paper_orders": {"SELECT", "INSERT", "UPDATE"},
     "price_bars": {"SELECT"},
@@ -143,7 +144,12 @@ WHERE c.contype = 'f' AND array_length(c.conkey, 1) > 1
 """Every foreign key that begins with the owner, by its second column."""
 
 
-KEY_OF = {"watchlist_items": "watchlist_id", "order_work": "order_id", "lot_uses": "transaction_id"}
+KEY_OF = {
+    "watchlist_items": "watchlist_id",
+    "order_work": "order_id",
+    "performance_work": "portfolio_id",
+    "lot_uses": "transaction_id",
+}
 """What names a row of a table without an id."""
 
 

@@ -18,11 +18,12 @@ from investing.market.listings import LISTINGS
 BUNDLED = {series.instrument.symbol: series for series in read_bundled()}
 
 
-def test_23_instruments_of_which_five_are_raw() -> None:
+def test_23_shares_of_which_five_are_raw_and_an_index() -> None:
     assert list(BUNDLED) == list(LISTINGS)
-    assert len(BUNDLED) == 23
+    assert len(BUNDLED) == 24
     raw = {symbol for symbol, series in BUNDLED.items() if not series.instrument.prices_adjusted}
-    assert raw == {"AAPL", "FB", "GOOG", "IBM", "MSFT"}
+    assert raw == {"AAPL", "FB", "GOOG", "IBM", "MSFT", "SPX"}
+    raw.remove("SPX")
     assert {symbol: len(BUNDLED[symbol].bars) for symbol in raw} == {
         "AAPL": 3270,
         "FB": 196,

@@ -10,7 +10,7 @@ from investing.market.loading import LoadReport, load_market_data
 from investing.market.renaming import rename_symbol
 from tests.market_rows import count, rows
 
-BARS = 18 * 8313 + 3 * 3270 + 2148 + 196
+BARS = 19 * 8313 + 3 * 3270 + 2148 + 196
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +20,15 @@ def loaded_url(owner_url: str) -> str:
     started = time.monotonic()
     report = load_market_data(owner_url, lambda *step: seen.append(step))
     assert time.monotonic() - started < 20
-    assert report == LoadReport(23, BARS, 0, 0, 23, ())
-    assert len(seen) == 24
-    assert seen[0] == ("Loading price bars", 0, 161_788)
-    assert seen[-1] == ("Loading price bars", 161_788, 161_788)
+    assert report == LoadReport(24, BARS, 0, 0, 23, ())
+    assert len(seen) == 25
+    assert seen[0] == ("Loading price bars", 0, 170_101)
+    assert seen[-1] == ("Loading price bars", 170_101, 170_101)
     return owner_url
 
 
 def test_what_is_stored(loaded_url: str) -> None:
-    assert BARS == 161_788
+    assert BARS == 170_101
     assert count(loaded_url, "price_bars") == BARS
     assert rows(
         loaded_url,
@@ -38,7 +38,9 @@ def test_what_is_stored(loaded_url: str) -> None:
         ("AAPL", "Apple Inc.", "EQUITY", "USD", "NASDAQ", False),
         ("XOM", "Exxon Mobil Corporation", "EQUITY", "USD", "NYSE", True),
     ]
-    assert count(loaded_url, "instruments") == 23
+    assert count(loaded_url, "instruments") == 24
+    index = "SELECT i.name, q.price FROM instruments i LEFT JOIN quotes q ON q.instrument_id = i.id "
+    assert rows(loaded_url, index + "WHERE i.symbol = 'SPX'") == [("S&P 500 Index", None)]
 
 
 def test_bars_to_the_last_digit(loaded_url: str) -> None:

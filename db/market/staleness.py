@@ -1,0 +1,43 @@
+"""Marking the snapshots that new or changed prices make stale, within a load of price bars."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from uuid import UUID
+
+from db.sessions import Connection
+
+# From the changed price on, but not before the portfolio had anything of the instrument; and not at all where
+# it had sold everything by then.
+_MARK = """
+UPDATE portfolios p SET snapshots_stale_from = least(p.snapshots_stale_from, s.first)
+FROM (
+    SELECT h.portfolio_id, min(greatest(c.first, t.first)) AS first
+    FROM unnest($2::uuid[], $3::date[]) AS c(instrument_id, first)
+    JOIN positions h ON h.owner_id = $1 AND h.instrument_id = c.instrument_id
+    CROSS JOIN LATERAL (
+        SELECT min((executed_at AT TIME ZONE 'America/New_York')::date) AS first,
+               max((executed_at AT TIME ZONE 'America/New_York')::date) AS last
+        FROM transactions
+        WHERE owner_id = $1 AND portfolio_id = h.portfolio_id AND instrument_id = c.instrument_id
+    ) t
+    WHERE h.quantity > 0 OR t.last >= c.first
+    GROUP BY 1
+    ORDER BY 1
+) s
+WHERE p.owner_id = $1 AND p.id = s.portfolio_id
+"""
+
+
+async def mark_stale(connection: Connection, changed: Mapping[UUID, dt.date]) -> None:
+    """Marks every portfolio that held these instruments as stale from the first day that changed.
+
+    User by user, because row-level security holds for the owner of the tables as well.
+    """
+    if not changed:
+        return
+    for user in await connection.fetch("SELECT DISTINCT user_id FROM logins ORDER BY 1"):
+        id = user["user_id"]
+        await connection.execute("SELECT set_config('app.user_id', $1, true)", str(id))
+        await connection.execute(_MARK, id, list(changed), list(changed.values()))

@@ -1,0 +1,55 @@
+"""Loaders of performance: whatever the number of portfolios, so many statements as there are questions."""
+
+import datetime as dt
+from typing import Any, ClassVar
+from uuid import UUID
+
+from graph.loaders import Loader
+from investing.portfolio.performance import (
+    Asked,
+    Gain,
+    Performance,
+    ScopeKind,
+    read_benchmarks,
+    read_gains,
+    read_performances,
+)
+
+PerformanceKey = tuple[UUID, Asked]
+
+
+class _Performances(Loader[PerformanceKey, Performance]):
+    kind: ClassVar[ScopeKind]
+
+    async def batch_load_fn(self, keys: list[PerformanceKey]) -> list[Performance]:
+        async with self.context.reading() as connection:
+            return await read_performances(connection, self.context.viewer_id, self.kind, keys)
+
+
+class PerformanceByPortfolio(_Performances):
+    kind = ScopeKind.PORTFOLIO
+
+
+class PerformanceByAccount(_Performances):
+    kind = ScopeKind.ACCOUNT
+
+
+class PerformanceByUser(_Performances):
+    kind = ScopeKind.USER
+
+
+class GainsByPerformance(Loader[Performance, "list[Gain] | None"]):
+    """What each position of a performance gained."""
+
+    async def batch_load_fn(self, keys: list[Performance]) -> list[list[Gain] | None]:
+        async with self.context.reading() as connection:
+            return await read_gains(connection, self.context.viewer_id, keys)
+
+
+class BenchmarkBySymbol(Loader[tuple[str, dt.date, dt.date], Any]):
+    """An instrument's prices between two days; None for a symbol without any."""
+
+    async def batch_load_fn(self, keys: list[tuple[str, dt.date, dt.date]]) -> list[Any]:
+        async with self.context.reading() as connection:
+            found = await read_benchmarks(connection, keys)
+        return [found.get(symbol) for symbol, _, _ in keys]

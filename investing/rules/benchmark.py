@@ -1,0 +1,134 @@
+"""A performance beside a benchmark: how far ahead, how close, and how strongly it moves with it.
+
+Compared are the days of the portfolio that have a return, each with the benchmark's over the same days: from
+its last price on or before the one to its last price on or before the other. Prices are those adjusted for
+splits and dividends where all are known, so that what a benchmark paid out is no loss.
+"""
+
+import datetime as dt
+import itertools
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from db.vocabulary import PerformanceFigure as Figure
+from db.vocabulary import UnavailableReason as Reason
+from investing.rules.figures import Figures, Unavailable
+from investing.rules.money import PLACES
+from investing.rules.returns import DAYS_PER_YEAR, ONE, WIDE, ZERO, stored
+from investing.rules.series import Point, daily_returns
+
+_FIGURES = (
+    Figure.BENCHMARK_RETURN,
+    Figure.EXCESS_RETURN,
+    Figure.BETA,
+    Figure.CORRELATION,
+    Figure.TRACKING_ERROR,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One instrument at one day's close; `adjusted` as if all later splits and dividends had been before."""
+
+    date: dt.date
+    close: Decimal
+    adjusted: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All are fractions, rounded to ten places, but beta and correlation, which are numbers.
+
+    `excess_return` is the time-weighted return less the benchmark's. `tracking_error` is the sample standard
+    deviation of the daily differences x sqrt(252). `beta` is the covariance with the benchmark over the
+    benchmark's variance. Source: W. F. Sharpe, Capital Asset Prices, Journal of Finance, 1964, for beta;
+    R. C. Grinold and R. N. Kahn, Active Portfolio Management, 2nd edition, 2000, for the tracking error.
+    """
+
+    benchmark_return: Decimal | None = None
+    excess_return: Decimal | None = None
+    beta: Decimal | None = None
+    correlation: Decimal | None = None
+    tracking_error: Decimal | None = None
+    unavailable: Sequence[Unavailable] = field(default=())
+
+
+def incomparable(reason: Reason) -> Comparison:
+    """Nothing to compare, for one reason."""
+    return Comparison(unavailable=[Unavailable.because(figure, reason) for figure in _FIGURES])
+
+
+def compare(points: Sequence[Point], figures: Figures, prices: Sequence[Price]) -> Comparison:
+    """The comparison over the points, whose figures are given; prices are in order of their days.
+
+    None of it where the first point comes before the first price.
+    """
+    total_return = figures.time_weighted_return
+    if not points or not prices or points[0].date < prices[0].date:
+        return incomparable(Reason.NO_BENCHMARK_PRICES)
+    values = _values([point.date for point in points], prices)
+    its_return = stored(WIDE.subtract(WIDE.divide(values[points[-1].date], values[points[0].date]), ONE))
+    if total_return is None or its_return is None:
+        of_return = Figure.TIME_WEIGHTED_RETURN
+        reasons = [one.reason for one in figures.unavailable if one.figure is of_return]
+        reason = reasons[0] if reasons else Reason.OUT_OF_RANGE
+        without = [Unavailable.because(figure, reason) for figure in _FIGURES[1:]]
+        return Comparison(its_return, unavailable=without)
+    previous = {after.date: before.date for before, after in itertools.pairwise(points)}
+    pairs = [
+        (day.daily, _rounded(WIDE.divide(values[day.date], values[previous[day.date]])))
+        for day in daily_returns(points)
+    ]
+    return _compared(total_return, its_return, pairs)
+
+
+def _rounded(grown: Decimal) -> Decimal:
+    """A day's return at ten places, as the portfolio's are."""
+    return WIDE.quantize(WIDE.subtract(grown, ONE), PLACES)
+
+
+def _values(dates: Sequence[dt.date], prices: Sequence[Price]) -> dict[dt.date, Decimal]:
+    """The benchmark's last price on or before each of the dates, all by closes of one kind."""
+    days = [price.date for price in prices]
+    by_adjusted = [price.adjusted for price in prices if price.adjusted is not None]
+    closes = by_adjusted if len(by_adjusted) == len(prices) else [price.close for price in prices]
+    return {date: closes[bisect_right(days, date) - 1] for date in dates}
+
+
+def _compared(
+    total_return: Decimal, its_return: Decimal, pairs: Sequence[tuple[Decimal, Decimal]]
+) -> Comparison:
+    unavailable: list[Unavailable] = []
+    excess = stored(WIDE.subtract(total_return, its_return))
+    if len(pairs) < 2:
+        late = (Figure.BETA, Figure.CORRELATION, Figure.TRACKING_ERROR)
+        unavailable += [Unavailable.because(figure, Reason.TOO_SHORT) for figure in late]
+        return Comparison(its_return, excess, unavailable=unavailable)
+    ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
+    variance, own = _covariance(theirs, theirs), _covariance(ours, ours)
+    covariance = _covariance(ours, theirs)
+    differences = [WIDE.subtract(a, b) for a, b in pairs]
+    beta = correlation = None
+    if variance:
+        beta = stored(WIDE.divide(covariance, variance))
+    else:
+        unavailable.append(Unavailable.because(Figure.BETA, Reason.NO_VARIANCE))
+    if variance and own:
+        correlation = stored(WIDE.divide(covariance, WIDE.sqrt(WIDE.multiply(variance, own))))
+    else:
+        unavailable.append(Unavailable.because(Figure.CORRELATION, Reason.NO_VARIANCE))
+    yearly = WIDE.multiply(_covariance(differences, differences), Decimal(DAYS_PER_YEAR))
+    return Comparison(its_return, excess, beta, correlation, stored(WIDE.sqrt(yearly)), unavailable)
+
+
+def _covariance(a: Sequence[Decimal], b: Sequence[Decimal]) -> Decimal:
+    """The sample covariance (n - 1); exact until its one division, so that what is equal has none."""
+    n = Decimal(len(a))
+    sum_a = sum_b = products = ZERO
+    for x, y in zip(a, b, strict=True):
+        sum_a, sum_b = WIDE.add(sum_a, x), WIDE.add(sum_b, y)
+        products = WIDE.fma(x, y, products)
+    spread = WIDE.subtract(WIDE.multiply(n, products), WIDE.multiply(sum_a, sum_b))
+    return WIDE.divide(spread, n * (n - 1))

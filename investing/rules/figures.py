@@ -1,0 +1,177 @@
+"""All that is said of a performance, and for each figure that cannot be had, why.
+
+Inputs of each figure, for whoever explains them: the points (value and net flow of each day) for values,
+returns and drawdown; the daily returns, rounded to ten places, for volatility, Sharpe, Sortino, best and
+worst; the points' flows with the first and the last value for the money-weighted return.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from db.vocabulary import PerformanceFigure as Figure
+from db.vocabulary import UnavailableReason as Reason
+from investing.rules.drawdowns import Drawdown, deepest
+from investing.rules.money_weighted import money_weighted
+from investing.rules.returns import ONE, WIDE, ZERO, Statistics, annualized, daily_rate, is_a_year, stored
+from investing.rules.series import DayReturn, Point, daily_returns
+
+RETURNS = (
+    Figure.TIME_WEIGHTED_RETURN,
+    Figure.ANNUALIZED_RETURN,
+    Figure.MONEY_WEIGHTED_RETURN,
+    Figure.VOLATILITY,
+    Figure.SHARPE_RATIO,
+    Figure.SORTINO_RATIO,
+    Figure.MAX_DRAWDOWN,
+    Figure.BEST_AND_WORST_DAY,
+    Figure.CONTRIBUTIONS,
+)
+"""What takes at least one day's return."""
+
+_MESSAGES = {
+    Reason.NO_HISTORY: "There is no day to look at yet.",
+    Reason.STALE: "The days to look at are waiting to be computed anew: ask again in a moment.",
+    Reason.TOO_SHORT: "There are too few days with a return.",
+    Reason.UNDER_ONE_YEAR: "A yearly figure takes 365 days at least.",
+    Reason.NO_PRICES: "Something that was held had no price, so that its value is not known.",
+    Reason.NO_CASH_FLOWS: "Nothing was put in, or nothing came of it.",
+    Reason.NO_ROOT: "No rate makes of what was put in what came of it.",
+    Reason.SEVERAL_ROOTS: "More than one rate makes of what was put in what came of it.",
+    Reason.NO_VARIANCE: "The returns do not vary, or none falls short: there is nothing to divide by.",
+    Reason.TOTAL_LOSS: "More than everything was lost on a day, and nothing links through that.",
+    Reason.OUT_OF_RANGE: "The figure is larger than can be told.",
+    Reason.SEVERAL_CURRENCIES: "There are several currencies, and no exchange rates.",
+    Reason.NO_BENCHMARK_PRICES: "The benchmark has no prices for these days.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A figure that cannot be had, and why."""
+
+    figure: Figure
+    reason: Reason
+    message: str
+
+    @classmethod
+    def because(cls, figure: Figure, reason: Reason) -> "Unavailable":
+        """With the reason's own message."""
+        return cls(figure, reason, _MESSAGES[reason])
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Over the days from `start` to `end`; returns are fractions, None where `unavailable` says why."""
+
+    start: dt.date | None = None
+    end: dt.date | None = None
+    start_value: Decimal | None = None
+    end_value: Decimal | None = None
+    net_flow: Decimal | None = None
+    time_weighted_return: Decimal | None = None
+    annualized_return: Decimal | None = None
+    money_weighted_return: Decimal | None = None
+    volatility: Decimal | None = None
+    sharpe_ratio: Decimal | None = None
+    sortino_ratio: Decimal | None = None
+    max_drawdown: Drawdown | None = None
+    best_day: DayReturn | None = None
+    worst_day: DayReturn | None = None
+    unavailable: Sequence[Unavailable] = field(default=())
+
+
+def nothing(reason: Reason) -> Figures:
+    """No figure at all."""
+    every = (Figure.VALUES, *RETURNS)
+    return Figures(unavailable=[Unavailable.because(figure, reason) for figure in every])
+
+
+def measure(points: Sequence[Point], risk_free: Decimal = ZERO) -> Figures:
+    """The figures of these days, the first of which is where they begin: its value is the start value.
+
+    `risk_free` is a rate per year, as a fraction above -1.
+    """
+    if not points:
+        return nothing(Reason.NO_HISTORY)
+    return _Measuring(points, risk_free).figures()
+
+
+class _Measuring:
+    """Figures under way, and why some of them cannot be had."""
+
+    def __init__(self, points: Sequence[Point], risk_free: Decimal) -> None:
+        self._points, self._risk_free = points, risk_free
+        self._first, self._last = points[0], points[-1]
+        self._unavailable: list[Unavailable] = []
+
+    def figures(self) -> Figures:
+        first, last = self._first, self._last
+        if any(point.unpriced_positions for point in self._points):
+            self._refuse(Reason.NO_PRICES, Figure.VALUES, *RETURNS)
+            start = None if first.unpriced_positions else first.total_value
+            end = None if last.unpriced_positions else last.total_value
+            return Figures(first.date, last.date, start, end, unavailable=self._unavailable)
+        flow = sum((point.net_flow for point in self._points[1:]), ZERO)
+        values = (first.date, last.date, first.total_value, last.total_value, flow)
+        days = list(daily_returns(self._points))
+        if not days:
+            self._refuse(Reason.TOO_SHORT, *RETURNS)
+            return Figures(*values, unavailable=self._unavailable)
+        total = stored(WIDE.subtract(days[-1].index, ONE))
+        if total is None:
+            self._refuse(Reason.OUT_OF_RANGE, Figure.TIME_WEIGHTED_RETURN, Figure.CONTRIBUTIONS)
+        statistics = Statistics(daily_rate(self._risk_free))
+        for day in days:
+            statistics.add(day.daily)
+        if any(day.daily < -1 for day in days):
+            self._refuse(Reason.TOTAL_LOSS, Figure.CONTRIBUTIONS)
+        fall = deepest([(first.date, ONE), *((day.date, day.index) for day in days)])
+        return Figures(
+            *values,
+            time_weighted_return=total,
+            annualized_return=self._annualized(WIDE.subtract(days[-1].index, ONE)),
+            money_weighted_return=self._money_weighted(),
+            volatility=self._of_two(len(days), Figure.VOLATILITY, statistics.volatility),
+            sharpe_ratio=self._of_two(len(days), Figure.SHARPE_RATIO, statistics.sharpe_ratio),
+            sortino_ratio=self._of_two(len(days), Figure.SORTINO_RATIO, statistics.sortino_ratio),
+            max_drawdown=fall,
+            best_day=max(days, key=lambda day: day.daily),
+            worst_day=min(days, key=lambda day: day.daily),
+            unavailable=self._unavailable,
+        )
+
+    def _refuse(self, reason: Reason, *figures: Figure) -> None:
+        self._unavailable += [Unavailable.because(figure, reason) for figure in figures]
+
+    def _annualized(self, total: Decimal) -> Decimal | None:
+        if not is_a_year(self._first.date, self._last.date):
+            self._refuse(Reason.UNDER_ONE_YEAR, Figure.ANNUALIZED_RETURN)
+            return None
+        found = annualized(total, self._first.date, self._last.date)
+        if found is None:
+            self._refuse(Reason.OUT_OF_RANGE, Figure.ANNUALIZED_RETURN)
+        return found
+
+    def _money_weighted(self) -> Decimal | None:
+        if not is_a_year(self._first.date, self._last.date):
+            self._refuse(Reason.UNDER_ONE_YEAR, Figure.MONEY_WEIGHTED_RETURN)
+            return None
+        payments = [(self._first.date, -self._first.total_value)]
+        payments += [(point.date, -point.net_flow) for point in self._points[1:] if point.net_flow]
+        payments.append((self._last.date, self._last.total_value))
+        found = money_weighted(payments)
+        if isinstance(found, Reason):
+            self._refuse(found, Figure.MONEY_WEIGHTED_RETURN)
+            return None
+        return found
+
+    def _of_two(self, days: int, figure: Figure, compute: Callable[[], Decimal | None]) -> Decimal | None:
+        """A figure that takes the returns of two days, and often that they vary."""
+        found = compute() if days > 1 else None
+        if days < 2:
+            self._refuse(Reason.TOO_SHORT, figure)
+        elif found is None:
+            self._refuse(Reason.NO_VARIANCE, figure)
+        return found

@@ -1,0 +1,111 @@
+"""Returns: of a day, linked over days, per year, and how bumpy the way was.
+
+A day's return is r = (V_end + out) / (V_start + in) - 1: what came in from outside worked from the day's
+beginning, what went out did so until its end. Linked from day to day that is the time-weighted return (GIPS,
+"time-weighted rate of return"), which deposits and withdrawals do not move.
+
+All figures are Decimals with ten places, halves away from zero; what cannot be had is None.
+"""
+
+import datetime as dt
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+from investing.rules.money import LIMIT, PLACES
+
+DAYS_PER_YEAR = 252
+"""Trading days, by which deviations and means of daily returns are made yearly ones."""
+
+# Wide enough that sums of squares of stored returns are exact.
+WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
+ZERO, ONE = Decimal(0), Decimal(1)
+_ROOT_OF_YEAR = WIDE.sqrt(Decimal(DAYS_PER_YEAR))
+_CALENDAR_YEAR = 365
+
+
+def growth(start: Decimal, end: Decimal, net_flow: Decimal) -> Decimal | None:
+    """1 + r of a day, None where nothing was there to grow. `net_flow` is what came in less what left."""
+    base = start + max(net_flow, ZERO)
+    return WIDE.divide(end + max(-net_flow, ZERO), base) if base > 0 else None
+
+
+def stored(value: Decimal) -> Decimal | None:
+    """Rounded to ten places; None for what no column could hold."""
+    return WIDE.quantize(value, PLACES) if abs(value) < LIMIT else None
+
+
+def is_a_year(start: dt.date, end: dt.date) -> bool:
+    """Whether there are 365 days between the two, from which on a figure may be a yearly one (GIPS)."""
+    return (end - start).days >= _CALENDAR_YEAR
+
+
+def annualized(total_return: Decimal, start: dt.date, end: dt.date) -> Decimal | None:
+    """(1 + R) ^ (365 / days) - 1; None under a year.
+
+    Source: Global Investment Performance Standards (GIPS) for Firms, 2020: returns for periods of less than
+    one year must not be annualised.
+    """
+    if not is_a_year(start, end):
+        return None
+    years = WIDE.divide(Decimal((end - start).days), Decimal(_CALENDAR_YEAR))
+    if total_return <= -1:
+        return stored(-ONE)
+    return stored(WIDE.subtract(WIDE.power(ONE + total_return, WIDE.divide(ONE, years)), ONE))
+
+
+def daily_rate(yearly: Decimal) -> Decimal:
+    """The rate of a trading day that makes this one in 252 of them: (1 + y) ^ (1 / 252) - 1, not rounded."""
+    return WIDE.subtract(WIDE.power(ONE + yearly, WIDE.divide(ONE, Decimal(DAYS_PER_YEAR))), ONE)
+
+
+class Statistics:
+    """Sums over daily returns. `risk_free` is a rate per day."""
+
+    def __init__(self, risk_free: Decimal = ZERO) -> None:
+        self._risk_free = risk_free
+        self._count = 0
+        self._sum = self._squares = self._downside = ZERO
+
+    def add(self, daily: Decimal) -> None:
+        """One more day."""
+        below = min(WIDE.subtract(daily, self._risk_free), ZERO)
+        self._count += 1
+        self._sum = WIDE.add(self._sum, daily)
+        self._squares = WIDE.fma(daily, daily, self._squares)
+        self._downside = WIDE.fma(below, below, self._downside)
+
+    def volatility(self) -> Decimal | None:
+        """The sample standard deviation (n - 1) of daily returns x sqrt(252)."""
+        deviation = self._deviation()
+        return None if deviation is None else stored(WIDE.multiply(deviation, _ROOT_OF_YEAR))
+
+    def sharpe_ratio(self) -> Decimal | None:
+        """Mean excess return over its standard deviation x sqrt(252).
+
+        Source: W. F. Sharpe, The Sharpe Ratio, Journal of Portfolio Management, 1994.
+        """
+        return self._per_unit_of(self._deviation())
+
+    def sortino_ratio(self) -> Decimal | None:
+        """Mean excess return over the downside deviation x sqrt(252).
+
+        The downside deviation is the root of the mean over all n returns, not only the poor ones, of the
+        square of what each falls short of the risk-free rate. Source: F. A. Sortino and L. N. Price,
+        Performance Measurement in a Downside Risk Framework, Journal of Investing, 1994.
+        """
+        if self._count < 2:
+            return None
+        return self._per_unit_of(WIDE.sqrt(WIDE.divide(self._downside, Decimal(self._count))))
+
+    def _deviation(self) -> Decimal | None:
+        if self._count < 2:
+            return None
+        n = Decimal(self._count)
+        # n x sum of squares - square of the sum: exact, so that equal returns have exactly none.
+        spread = WIDE.subtract(WIDE.multiply(n, self._squares), WIDE.multiply(self._sum, self._sum))
+        return WIDE.sqrt(WIDE.divide(spread, n * (n - 1)))
+
+    def _per_unit_of(self, risk: Decimal | None) -> Decimal | None:
+        if not risk:
+            return None
+        excess = WIDE.subtract(WIDE.divide(self._sum, Decimal(self._count)), self._risk_free)
+        return stored(WIDE.multiply(WIDE.divide(excess, risk), _ROOT_OF_YEAR))
