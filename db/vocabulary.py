@@ -53,6 +53,17 @@ class RebalanceStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class LegStatus(StrEnum):
+    """Where one trade of a rebalance stands."""
+
+    PLANNED = "PLANNED"
+    SUBMITTED = "SUBMITTED"
+    FILLED = "FILLED"
+    PARTIAL = "PARTIAL"
+    SKIPPED = "SKIPPED"
+    REJECTED = "REJECTED"
+
+
 class RebalanceTrigger(StrEnum):
     """What started a rebalance."""
 
@@ -170,12 +181,3 @@ class DeliveryStatus(StrEnum):
     SENT = "SENT"
     FAILED = "FAILED"
     DEAD = "DEAD"
-
-
-class JobStatus(StrEnum):
-    """Where a background job stands."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    DONE = "DONE"
-    FAILED = "FAILED"

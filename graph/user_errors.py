@@ -140,6 +140,17 @@ class BrokerUnavailable(UserError):
     broker: Broker = strawberry.field(description="The account's broker.")
 
 
+@strawberry.type(description="Prices or holdings have moved the plan since you have seen it.")
+class PlanChanged(UserError):
+    planned: str = strawberry.field(description="The hash of the plan that you have seen.")
+    current: str = strawberry.field(description="The hash of the plan of now, which `rebalancePlan` shows.")
+
+
+@strawberry.type(description="A rebalance of this portfolio has not ended yet.")
+class RebalanceRunning(UserError):
+    pass
+
+
 USER_ERRORS: dict[type[Refusal], type[UserError]] = {
     refusals.InvalidInput: InvalidInput,
     refusals.NotFound: NotFound,
@@ -162,6 +173,8 @@ USER_ERRORS: dict[type[Refusal], type[UserError]] = {
     refusals.OrderNotOpen: OrderNotOpen,
     refusals.OrderRejected: OrderRejected,
     refusals.BrokerUnavailable: BrokerUnavailable,
+    refusals.PlanChanged: PlanChanged,
+    refusals.RebalanceRunning: RebalanceRunning,
 }
 
 

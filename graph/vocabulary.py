@@ -12,6 +12,7 @@ from db.vocabulary import (
     AssetClass,
     Broker,
     CostMethod,
+    LegStatus,
     OrderSide,
     OrderStatus,
     OrderType,
@@ -30,6 +31,7 @@ __all__ = [
     "AssetClass",
     "Broker",
     "CostMethod",
+    "LegStatus",
     "Method",
     "OrderSide",
     "OrderStatus",
@@ -91,6 +93,16 @@ _publish(
     COMPLETED="Every trade was made.",
     PARTIAL="Some trades were made.",
     FAILED="No trade was made.",
+)
+_publish(
+    LegStatus,
+    "Where one trade of a rebalance stands.",
+    PLANNED="Not with the broker yet.",
+    SUBMITTED="An order is placed and has not ended.",
+    FILLED="All of it is traded.",
+    PARTIAL="It has ended, and part of it is traded.",
+    SKIPPED="It has ended, and nothing was traded.",
+    REJECTED="The broker has refused it.",
 )
 _publish(
     RebalanceTrigger,

@@ -34,7 +34,7 @@ async def once(
     field or other arguments, and the effect's own Refusal, now or again.
     """
     key_id = _parse(key)
-    digest = hashlib.sha256(json.dumps([field, arguments], default=str, sort_keys=True).encode()).digest()
+    digest = _digest(field, arguments)
 
     async def claim_and_act(session: Session) -> UUID | Refusal:
         if not await idempotency.claim(session, owner_id, key_id, field, digest):
@@ -53,6 +53,25 @@ async def once(
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
+
+
+async def find_kept(
+    sessions: Sessions, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]
+) -> UUID | None:
+    """What came of the key before, without doing anything; None for a new one, and one under way.
+
+    For work that has to prepare outside the transaction, which a retry need not. Raises as `once` does.
+    """
+    key_id = _parse(key)
+    async with sessions.begin(owner_id) as session:
+        kept = await idempotency.find_if_there(session, owner_id, key_id)
+    if kept is None or kept["outcome"] is None:
+        return None
+    return _again(kept, field, _digest(field, arguments))
+
+
+def _digest(field: str, arguments: Mapping[str, object]) -> bytes:
+    return hashlib.sha256(json.dumps([field, arguments], default=str, sort_keys=True).encode()).digest()
 
 
 def _parse(key: str) -> UUID:

@@ -23,6 +23,7 @@ from db.models import (
     PerformanceSnapshot,
     Portfolio,
     Position,
+    RebalanceDue,
     Transaction,
     Watchlist,
     WatchlistItem,
@@ -43,6 +44,7 @@ class Tree:
 
     accounts: Rows = field(default_factory=list)
     portfolios: Rows = field(default_factory=list)
+    dues: Rows = field(default_factory=list)
     transactions: Rows = field(default_factory=list)
     positions: Rows = field(default_factory=list)
     lots: Rows = field(default_factory=list)
@@ -56,6 +58,7 @@ class Tree:
         return (
             (Account, self.accounts),
             (Portfolio, self.portfolios),
+            (RebalanceDue, self.dues),
             (Transaction, self.transactions),
             (Position, self.positions),
             (Lot, self.lots),

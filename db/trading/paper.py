@@ -52,9 +52,9 @@ async def add_execution(
     price: Decimal,
     commission: Decimal,
     executed_at: dt.datetime,
-    due_at: dt.datetime,
+    due_at: dt.datetime | None,
 ) -> None:
-    """Adds a fill, to be told from `due_at` on."""
+    """Adds a fill, to be told from `due_at` on, or never."""
     await session.execute(
         insert(PaperExecution).values(
             id=id,

@@ -6,6 +6,7 @@ processes are one broker: rows are locked, and a tick is matched once.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -84,6 +85,21 @@ class PaperBroker:
             async with self._sessions.begin(None) as session:
                 await books.acknowledge(session, [UUID(execution.id) for execution in executions])
 
+    async def fill_all(self, session: Session, requests: Sequence[OrderRequest]) -> Sequence[BrokerOrder]:
+        """Fills each at the quote, however much one tick would fill of it, within the caller's transaction."""
+        terms = replace(self._terms, shares_per_tick=None)
+        filled = []
+        for request in requests:
+            quote = await books.find_quote(session, request.symbol)
+            order, fill = _accepted(request, quote, terms)
+            if not await books.add_order(session, order):
+                raise ValueError(f"The client order id {request.client_order_id} is used already.")
+            executions = []
+            if fill is not None:
+                executions.append(await _execute(session, request.client_order_id, fill, None))
+            filled.append(_order(order, executions))
+        return filled
+
     async def _match(self, most: int) -> None:
         """Holds every resting order against the quote, once for each tick."""
         while True:
@@ -150,10 +166,13 @@ def _after(order: Mapping[Any, Any], fill: Fill | None) -> dict[str, Any]:
     }
 
 
-async def _execute(session: Session, client_order_id: UUID, fill: Fill, due_seconds: float) -> Execution:
+async def _execute(
+    session: Session, client_order_id: UUID, fill: Fill, due_seconds: float | None
+) -> Execution:
+    """The fill in the books, to be told after so many seconds, or by nobody else."""
     now = dt.datetime.now(dt.UTC)
     id = uuid7()
-    due_at = now + dt.timedelta(seconds=due_seconds)
+    due_at = None if due_seconds is None else now + dt.timedelta(seconds=due_seconds)
     await books.add_execution(
         session, id, client_order_id, fill.quantity, fill.price, fill.commission, now, due_at
     )

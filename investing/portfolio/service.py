@@ -22,6 +22,7 @@ from db.vocabulary import AccountType, RebalanceFrequency, Strategy
 from investing.account.transfers import transfer
 from investing.actor import Actor
 from investing.audit import note
+from investing.rebalancing.due import keep_due
 from investing.rules.names import checked_name
 from investing.rules.portfolio_settings import check_fraction, check_symbols, check_targets
 from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
@@ -87,6 +88,7 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
                 **settings,
             },
         )
+        await keep_due(session, actor.id, id, settings)
         if new.initial_cash:
             portfolio = await lock_portfolio(session, actor.id, id)
             assert portfolio is not None, "it was just made"
@@ -124,6 +126,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
         await _check_known(session, changes)
         if changes:
             await update_portfolio(session, actor.id, id, changes)
+            await keep_due(session, actor.id, id, changes)
         await note(session, actor.id, actor.client, "portfolio.changed", "Portfolio", id, **changes)
 
 

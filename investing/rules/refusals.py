@@ -215,3 +215,21 @@ class BrokerUnavailable(Refusal):
 
     code = "BROKER_UNAVAILABLE"
     broker: str = ""
+
+
+@dataclass(eq=False)
+class PlanChanged(Refusal):
+    """Prices or holdings have moved the plan since it was looked at: both are hashes of plans."""
+
+    code = "PLAN_CHANGED"
+    planned: str = ""
+    current: str = ""
+
+
+@dataclass(eq=False)
+class RebalanceRunning(Refusal):
+    """A rebalance of this portfolio has not ended yet."""
+
+    code = "REBALANCE_RUNNING"
+    message: str = "A rebalance of this portfolio runs already: wait until it has ended."
+    field: tuple[str, ...] = ("portfolioId",)

@@ -56,10 +56,22 @@ class Desk:
         id = await once(actor.sessions, actor.id, idempotency_key, "placeOrder", arguments, effect)
         self.bell.ring(actor.id)
         if placed:
-            await self._submit(actor.id, actor.client, id)
+            await self.submit(actor.id, actor.client, id)
         else:
             await self._wait_while_pending(actor.id, id)
         return id
+
+    async def submit(self, owner_id: UUID, client: Client, id: UUID) -> None:
+        """Asks the broker for an order that is placed, and writes what it says."""
+        order = await self._find(owner_id, id)
+        assert order is not None, "it was just placed"
+        broker = self._house.brokers.named(order["broker"])
+        try:
+            state = await self._answer(broker.submit(orders.request_of(order)))
+        except Ambiguous:
+            await self._write(owner_id, lambda s: orders.set_unknown(s, owner_id, client, id))
+        else:
+            await self._follow(owner_id, client, state)
 
     async def cancel(self, actor: Actor, id: UUID) -> None:
         """Ends an open order, and releases what it had reserved.
@@ -101,17 +113,6 @@ class Desk:
         while True:
             await self._guarded(self.attend(), "the open orders")
             await asyncio.sleep(every_seconds)
-
-    async def _submit(self, owner_id: UUID, client: Client, id: UUID) -> None:
-        order = await self._find(owner_id, id)
-        assert order is not None, "it was just placed"
-        broker = self._house.brokers.named(order["broker"])
-        try:
-            state = await self._answer(broker.submit(orders.request_of(order)))
-        except Ambiguous:
-            await self._write(owner_id, lambda s: orders.set_unknown(s, owner_id, client, id))
-        else:
-            await self._follow(owner_id, client, state)
 
     async def _look_up(self, owner_id: UUID, id: UUID) -> None:
         """Compares an open order with its broker's, and ends it where its time is up."""

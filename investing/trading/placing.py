@@ -38,6 +38,17 @@ class NewOrder:
 
 
 @dataclass(frozen=True)
+class PartOf:
+    """The rebalance that an order is a leg of, and the id that the order therefore has.
+
+    Its plan has kept to maxPositionSize, which is not asked for again at the price of the moment.
+    """
+
+    rebalance_id: UUID
+    order_id: UUID
+
+
+@dataclass(frozen=True)
 class House:
     """What the server's settings say about placing orders."""
 
@@ -47,7 +58,13 @@ class House:
 
 
 async def place(
-    session: Session, owner_id: UUID, client: Client, new: NewOrder, house: House, now: dt.datetime
+    session: Session,
+    owner_id: UUID,
+    client: Client,
+    new: NewOrder,
+    house: House,
+    now: dt.datetime,
+    part_of: PartOf | None = None,
 ) -> UUID:
     """Takes an order: reserved, PENDING, not with the broker yet. Its id.
 
@@ -60,14 +77,17 @@ async def place(
     instrument = checked_instrument(new.symbol, found, trader["currency"])
     price = _price(new, instrument, house, now)
     ticket = rules.ticket_of(new.wish, price, terms)
-    await _check_size(session, owner_id, trader, instrument, new, ticket, price)
+    if part_of is None:
+        await _check_size(session, owner_id, trader, instrument, new, ticket, price)
     field = "quantity" if new.wish.notional is None else "notional"
     await _check_there(session, owner_id, trader, instrument, ticket, field)
     await rows.reserve(
         session, owner_id, new.portfolio_id, instrument["id"], ticket.reserved_cash, ticket.reserved_quantity
     )
-    id = uuid7()
+    id = uuid7() if part_of is None else part_of.order_id
     values = _row(owner_id, id, new, ticket, instrument["id"], trader["broker"], now)
+    if part_of is not None:
+        values["rebalance_id"] = part_of.rebalance_id
     # By then whoever places it has its answer, or is gone.
     await rows.insert_order(session, values, now + house.patience * 2)
     await note_order(session, owner_id, client, "placed", values, symbol=new.symbol)
