@@ -68,9 +68,7 @@ class Settings(BaseSettings):
     broker_timeout_seconds: float = Field(
         5, gt=0, le=60, description="How long a broker has for an answer; after that it is looked up."
     )
-    worker: bool = Field(
-        True, description="Whether `serve` runs the jobs too, such as scheduled rebalances."
-    )
+    worker: bool = Field(True, description="Whether `serve` runs the jobs too, such as scheduled rebalances.")
     drift_check_minutes: Decimal = Field(
         Decimal(15), gt=0, lt=10**6, description="How often portfolios with a driftBand are held against it."
     )

@@ -72,6 +72,19 @@ class RebalanceTrigger(StrEnum):
     DRIFT = "DRIFT"
 
 
+class SkipReason(StrEnum):
+    """Why a plan leaves a position as it is, or trades less of it than its target asks for."""
+
+    IN_BAND = "IN_BAND"
+    BUY_ONLY = "BUY_ONLY"
+    OPEN_ORDERS = "OPEN_ORDERS"
+    NO_CASH = "NO_CASH"
+    LESS_THAN_A_SHARE = "LESS_THAN_A_SHARE"
+    BELOW_MINIMUM = "BELOW_MINIMUM"
+    COSTS_TOO_MUCH = "COSTS_TOO_MUCH"
+    TURNOVER_LIMIT = "TURNOVER_LIMIT"
+
+
 class AssetClass(StrEnum):
     """What kind of thing an instrument is."""
 

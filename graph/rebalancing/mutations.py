@@ -19,8 +19,8 @@ class RebalancePortfolioInput:
         description="How the target weights are found; the portfolio's own way if left out.", default=None
     )
     plan_hash: str | None = strawberry.field(
-        description="The `planHash` of the plan that you have seen: if prices or holdings have moved it since, "
-        "nothing is done. Without it the plan of this moment is followed.",
+        description="The `planHash` of the plan that you have seen: if prices or holdings have moved it "
+        "since, nothing is done. Without it the plan of this moment is followed.",
         default=None,
     )
     idempotency_key: strawberry.ID = strawberry.field(

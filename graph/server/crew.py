@@ -21,7 +21,7 @@ from investing.trading.placing import House
 from settings import Settings
 
 DRAIN_SECONDS = 10.0
-"""So long a job that runs has to finish when the process is told to end; then it is cut off, and taken over."""
+"""So long a job has to finish when the process is told to end; then it is cut off, and taken over."""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class PaperBroker:
                 await books.acknowledge(session, [UUID(execution.id) for execution in executions])
 
     async def fill_all(self, session: Session, requests: Sequence[OrderRequest]) -> Sequence[BrokerOrder]:
-        """Fills each at the quote, however much one tick would fill of it, within the caller's transaction."""
+        """Fills each at the quote, in the caller's transaction, however much of it one tick would fill."""
         terms = replace(self._terms, shares_per_tick=None)
         filled = []
         for request in requests:

@@ -14,7 +14,7 @@ from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.starting import LEASE, Run, start
 from investing.rebalancing.stepping import step
 from investing.rebalancing.targets import Targets, find_targets
-from investing.rules.refusals import OptimizerBusy, OptimizerFailed, Refusal
+from investing.rules.refusals import OptimiserBusy, OptimiserFailed, Refusal
 from investing.trading.desk import NOBODY, Desk
 from investing.trading.placing import House
 
@@ -65,11 +65,16 @@ class Rebalancer:
         await self.carry_on(actor.id, actor.client, id)
         return id
 
-    async def targets(self, owner_id: UUID, portfolio_id: UUID, strategy: Strategy | None) -> Targets | Refusal:
-        """The target weights, or why there are none. Raises OptimizerBusy and OptimizerFailed, which another try may end."""
+    async def targets(
+        self, owner_id: UUID, portfolio_id: UUID, strategy: Strategy | None
+    ) -> Targets | Refusal:
+        """The target weights, or why there are none.
+
+        Raises OptimiserBusy and OptimiserFailed, which another try may end.
+        """
         try:
             return await find_targets(self._sessions, self._optimiser, owner_id, portfolio_id, strategy)
-        except (OptimizerBusy, OptimizerFailed):
+        except (OptimiserBusy, OptimiserFailed):
             raise
         except Refusal as refusal:
             return refusal

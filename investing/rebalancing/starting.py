@@ -138,9 +138,7 @@ def reason_of(refusal: Refusal) -> str:
     return f"{refusal.code}: {refusal.message}"
 
 
-def legs_of(
-    owner_id: UUID, id: UUID, plan: Plan, quotes: Mapping[UUID, Decimal]
-) -> Sequence[dict[str, Any]]:
+def legs_of(owner_id: UUID, id: UUID, plan: Plan, quotes: Mapping[UUID, Decimal]) -> Sequence[dict[str, Any]]:
     """The rows of the legs of a plan, whose trades have sells before buys."""
     return [
         {

@@ -1,7 +1,7 @@
 """Rebalances as they run: legs, what is due and when, and the tables of the job library.
 
 Revision: 0008
-Revises: 0005
+Revises: 0007
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -99,7 +99,8 @@ def _create_legs() -> None:
             name=op.f("ck_rebalance_legs_status"),
         ),
         sa.CheckConstraint(
-            "status IN ('PLANNED', 'SKIPPED') OR order_id IS NOT NULL", name=op.f("ck_rebalance_legs_order_id")
+            "status IN ('PLANNED', 'SKIPPED') OR order_id IS NOT NULL",
+            name=op.f("ck_rebalance_legs_order_id"),
         ),
         sa.ForeignKeyConstraint(
             ["owner_id", "rebalance_id"],
