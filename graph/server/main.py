@@ -20,6 +20,7 @@ from investing.auth.service import Door
 from investing.auth.tokens import AccessTokens
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
+from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rules.orders import Terms
 from investing.trading.desk import Desk
 from investing.trading.placing import House
@@ -47,14 +48,18 @@ def build_server(
         try:
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
-                desk = Desk(sessions, house_of(settings, sessions))
-                opened.append(Services(sessions, door, desk))
+                house = house_of(settings, sessions)
+                desk = Desk(sessions, house)
+                optimiser = Optimiser(
+                    workers=settings.optimiser_workers, seconds=settings.optimiser_timeout_seconds
+                )
+                opened.append(Services(sessions, door, desk, house, optimiser))
                 attending = asyncio.create_task(desk.run())
                 try:
                     yield
                 finally:
                     attending.cancel()
-                    await asyncio.gather(attending, return_exceptions=True)
+                    await asyncio.gather(attending, optimiser.close(), return_exceptions=True)
                 opened.clear()
         finally:
             passwords.close()
