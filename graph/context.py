@@ -14,8 +14,10 @@ from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
 from investing.auth.service import Door
 from investing.auth.types import Client, NotLoggedIn, Viewer
+from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.trading.desk import Desk
+from investing.trading.placing import House
 
 if TYPE_CHECKING:
     from graph.loaders import Loader
@@ -31,6 +33,8 @@ class Services:
     door: Door
     desk: Desk
     rebalancer: Rebalancer
+    house: House
+    optimiser: Optimiser
 
 
 class Context:
@@ -41,6 +45,8 @@ class Context:
         self.door = services.door
         self.desk = services.desk
         self.rebalancer = services.rebalancer
+        self.house = services.house
+        self.optimiser = services.optimiser
         self.client = Client(client.ip_address, client.user_agent)
         self._token = token
         self._viewer: Viewer | None = None

@@ -19,6 +19,7 @@ from db.vocabulary import (
     RebalanceFrequency,
     RebalanceStatus,
     RebalanceTrigger,
+    SkipReason,
     Strategy,
     TimeInForce,
     TransactionType,
@@ -39,6 +40,7 @@ __all__ = [
     "RebalanceFrequency",
     "RebalanceStatus",
     "RebalanceTrigger",
+    "SkipReason",
     "Strategy",
     "TimeInForce",
     "TransactionType",
@@ -142,6 +144,18 @@ _publish(
     "Which cost the gain of a sale is counted against.",
     AVERAGE_COST="The average cost of all shares that were held.",
     FIFO="The cost of the very shares, the oldest ones sold first.",
+)
+_publish(
+    SkipReason,
+    "Why a plan leaves a position off its target.",
+    IN_BAND="Its drift is within the drift bands.",
+    BUY_ONLY="It would have to be sold, and the plan only buys.",
+    OPEN_ORDERS="Open orders trade as much of it already.",
+    NO_CASH="There is not enough cash for it.",
+    LESS_THAN_A_SHARE="It is less than the smallest part of a share that is traded.",
+    BELOW_MINIMUM="It is less than the smallest trade of the portfolio.",
+    COSTS_TOO_MUCH="The commission would take it all.",
+    TURNOVER_LIMIT="The limit on the turnover leaves nothing, or too little, for it.",
 )
 _publish(
     OrderSide,

@@ -38,7 +38,8 @@ class Crew:
 async def at_work(settings: Settings, sessions: Sessions, *, jobs: bool) -> AsyncIterator[Crew]:
     """The crew at work: open orders are attended, and with `jobs` so are those. In the end it drains."""
     house = house_of(settings, sessions)
-    desk, optimiser = Desk(sessions, house), Optimiser()
+    desk = Desk(sessions, house)
+    optimiser = Optimiser(workers=settings.optimiser_workers, seconds=settings.optimiser_timeout_seconds)
     crew = Crew(house, desk, optimiser, Rebalancer(sessions, house, desk, optimiser))
     stop = asyncio.Event()
     attending = asyncio.create_task(desk.run())

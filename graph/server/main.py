@@ -42,7 +42,9 @@ def build_server(
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
                 async with at_work(settings, sessions, jobs=settings.worker) as crew:
-                    opened.append(Services(sessions, door, crew.desk, crew.rebalancer))
+                    opened.append(
+                        Services(sessions, door, crew.desk, crew.rebalancer, crew.house, crew.optimiser)
+                    )
                     yield
                 opened.clear()
         finally:

@@ -235,6 +235,7 @@ class RebalanceRunning(Refusal):
     field: tuple[str, ...] = ("portfolioId",)
 
 
+@dataclass(eq=False)
 class WorthNothing(Refusal):
     """The portfolio's total value is not above zero: it has no weights, and nothing to trade with."""
 

@@ -4,6 +4,8 @@ Revision: 0007
 Revises: 0005
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -24,7 +26,7 @@ CHECKS = {
 
 def upgrade() -> None:
     money = sa.Numeric(precision=28, scale=10)
-    kept: dict[str, tuple[sa.types.TypeEngine[object], str | None]] = {
+    columns: dict[str, tuple[Any, str | None]] = {
         "fractional_shares": (sa.Boolean(), "true"),
         "minimum_trade": (money, "0"),
         "relative_drift_band": (money, None),
@@ -34,7 +36,7 @@ def upgrade() -> None:
         "look_back_days": (sa.Integer(), "756"),
         "tax_aware": (sa.Boolean(), "false"),
     }
-    for column, (type_, default) in kept.items():
+    for column, (type_, default) in columns.items():
         server_default = None if default is None else sa.text(default)
         op.add_column(
             "portfolios", sa.Column(column, type_, server_default=server_default, nullable=default is None)

@@ -131,7 +131,8 @@ def fitted(model: Any, returns: Array) -> Array:
     weights: Array = np.asarray(model.fit(returns).weights_, dtype=float)
     if not np.isfinite(weights).all() or abs(weights.sum() - 1) > 1e-4 or weights.min() < -1e-4:
         raise Refused("FAILED", why=f"no portfolio: {weights}")
-    return np.clip(weights, 0, None) / np.clip(weights, 0, None).sum()
+    weights = np.clip(weights, 0, None)
+    return np.asarray(weights / weights.sum(), dtype=float)
 
 
 def rounded(weights: Array) -> list[str]:

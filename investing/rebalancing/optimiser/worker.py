@@ -48,7 +48,8 @@ class Worker:
         body = json.dumps(question).encode()
         if self.pid is None:
             await self._within(self._start_seconds, self._start)
-        return await self._within(self._seconds, self._exchange, body)
+        answer: Mapping[str, Any] = await self._within(self._seconds, self._exchange, body)
+        return answer
 
     async def stop(self) -> None:
         """Ends the process, whatever it is doing."""

@@ -40,6 +40,7 @@ PARTS = {
     "PriceBar": "Instrument",
     "LotUse": "Transaction",
     "ImportOutcome": "Transaction",
+    "RebalanceLeg": "Rebalance",
 }
 """Types without an id, by what they are a part of."""
 
@@ -79,6 +80,7 @@ SAMPLES: dict[str, Any] = {
     "driftBand": "0.1",
     "initialCash": "0",
     "targetWeights": LEFT_OUT,
+    "planHash": LEFT_OUT,
     "symbol": "AAPL",
     "symbols": ["AAPL"],
     "RecordTransactionInput.type": "BUY",

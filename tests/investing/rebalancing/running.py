@@ -119,7 +119,7 @@ async def holdings(exchange: Exchange, portfolio_id: UUID) -> dict[str, str]:
            UNION ALL SELECT 'cash', trim_scale(cash_balance)::text FROM portfolios WHERE id = $1""",
         portfolio_id,
     )
-    return dict(found)  # type: ignore[arg-type]
+    return dict(found)
 
 
 async def rows(exchange: Exchange, query: str, *arguments: object) -> list[tuple[Any, ...]]:

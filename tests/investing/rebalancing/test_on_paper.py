@@ -35,7 +35,7 @@ def paper(exchange: Exchange) -> Firm:
 async def test_weights_become_what_they_are_to_be(exchange: Exchange, paper: Firm) -> None:
     actor, id = await exchange.trader("1000")
     a, b = sorted([await exchange.listed("10"), await exchange.listed("40")])
-    prices = {s: await exchange.value(PRICE, s) for s in (a, b)}
+    prices = {s: Decimal(str(await exchange.value(PRICE, s))) for s in (a, b)}
     await aim(actor, id, {a: "0.5", b: "0.3"})
     first = await paper.rebalance(actor, id)
     shares = {a: Decimal(500) / prices[a], b: Decimal(300) / prices[b]}
