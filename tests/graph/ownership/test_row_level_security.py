@@ -146,7 +146,14 @@ WHERE c.contype = 'f' AND array_length(c.conkey, 1) > 1
 """Every foreign key that begins with the owner, by its second column."""
 
 
-KEY_OF = {"watchlist_items": "watchlist_id", "order_work": "order_id", "lot_uses": "transaction_id"}
+KEY_OF = {
+    "watchlist_items": "watchlist_id",
+    "order_work": "order_id",
+    "lot_uses": "transaction_id",
+    "rebalance_legs": "rebalance_id",
+    "rebalance_work": "rebalance_id",
+    "rebalance_due": "portfolio_id",
+}
 """What names a row of a table without an id."""
 
 
