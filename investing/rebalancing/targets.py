@@ -28,7 +28,7 @@ from investing.rules.refusals import (
 )
 
 WEIGHT_PLACES = Decimal("0.000001")
-"""Weights that are found have six places, rounded down: what is left over is cash."""
+"""Equal weights have six places, rounded down: what is left over is cash."""
 
 STALE_DAYS = dt.timedelta(days=10)
 """By so much the returns of a universe may end before the newest prices in it."""

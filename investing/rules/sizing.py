@@ -143,10 +143,11 @@ class Sizing:
         found = {}
         for symbol, amount in amounts.items():
             price = self.held[symbol].price
-            quantity = amount / price
+            quantity = self._rounded(_DOWN, amount / price)
             if most is not None:
-                quantity = min(quantity, (most - PLACES) / self.rules.terms.slipped(OrderSide.BUY, price))
-            found[symbol] = self._rounded(_DOWN, quantity)
+                slipped = self.rules.terms.slipped(OrderSide.BUY, price)
+                quantity = min(quantity, self._rounded(_DOWN, most / slipped))
+            found[symbol] = quantity
         return self._worthwhile(OrderSide.BUY, found, skipped)
 
     def _within_size(self, sells: Quantities, wanted: Quantities) -> Quantities:
@@ -261,7 +262,7 @@ class Sizing:
     def _affordable(self, symbol: str, budget: Decimal) -> Decimal:
         terms = self.rules.terms
         each = terms.slipped(OrderSide.BUY, self.held[symbol].price) + terms.commission_per_share
-        quantity = self._rounded(_DOWN, max(ZERO, budget - terms.commission_per_order - 2 * PLACES) / each)
+        quantity = self._rounded(_DOWN, max(ZERO, budget - terms.commission_per_order) / each)
         while quantity > 0 and self._need(symbol, quantity) > budget:
             quantity -= self._step
         return quantity

@@ -65,10 +65,11 @@ class Optimiser:
         self._most_of_one = most_of_one
         self._queues: OrderedDict[UUID, deque[_Job]] = OrderedDict()
         self._idle: list[Worker] = []
+        self._busy: list[Worker] = []
         self._serving: set[asyncio.Task[None]] = set()
 
     async def weights(self, user_id: UUID, problem: Problem) -> dict[str, Decimal]:
-        """The weights by symbol, with six places, rounded down: the little that is left of 1 is cash.
+        """The weights by symbol, with six places; they add up to 1, or a millionth less at a tight cap.
 
         Raises OptimiserBusy where too many questions wait, OptimiserFailed where there was no answer or none
         in time, SingularCovariance and NoExcessReturn.
@@ -82,6 +83,11 @@ class Optimiser:
         if len(self._serving) < self._most_workers:
             self._serving.add(asyncio.create_task(self._serve()))
         return await job.answer
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the processes that run."""
+        return [worker.pid for worker in (*self._busy, *self._idle) if worker.pid is not None]
 
     async def close(self) -> None:
         """Ends the workers; questions that wait are refused."""
@@ -112,6 +118,7 @@ class Optimiser:
     async def _serve(self) -> None:
         """Answers what waits, and leaves its worker warm."""
         worker = self._idle.pop() if self._idle else Worker(self._seconds, self._start_seconds)
+        self._busy.append(worker)
         try:
             while (job := self._next()) is not None:
                 try:
@@ -129,6 +136,7 @@ class Optimiser:
             current = asyncio.current_task()
             assert current is not None, "this is one"
             self._serving.discard(current)
+            self._busy.remove(worker)
         self._idle.append(worker)
 
     async def _answer(self, worker: Worker, job: _Job) -> None:

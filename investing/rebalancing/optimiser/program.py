@@ -21,7 +21,7 @@ Risk tolerance t leads from the minimum-variance portfolio (0) to the strategy's
   quadratic function of t, at its least at t = 0 because no permitted portfolio has less, and a convex
   function never falls after its minimum: volatility rises with t there too.
 
-Weights have six places, rounded down, so that they never add up to more than 1.
+Weights have six places and add up to 1.
 """
 
 import json
@@ -40,6 +40,10 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 SINGULAR = 1e-9
 """Correlations are singular when their smallest eigenvalue is this part of the largest, or less."""
 
+MILLION = 1_000_000
+PRECISELY = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
+"""Near its best a portfolio's risk is flat: the solver's own tolerances leave weights off by a thousandth."""
+
 
 class Refused(Exception):
     """Why there are no weights: a code, and facts."""
@@ -55,7 +59,7 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     symbols = question["symbols"]
     check_covariance(returns, symbols)
     weights = mixed(question["strategy"], returns, question["cap"], question["risk_tolerance"])
-    return {"weights": dict(zip(symbols, rounded(weights), strict=True))}
+    return {"weights": dict(zip(symbols, rounded(weights, question["cap"]), strict=True))}
 
 
 def check_covariance(returns: Array, symbols: list[str]) -> None:
@@ -102,6 +106,7 @@ def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
             objective_function=ObjectiveFunction.MAXIMIZE_RATIO,
             risk_measure=RiskMeasure.VARIANCE,
             max_weights=cap,
+            solver_params=PRECISELY,
         ),
         returns,
     )
@@ -109,20 +114,28 @@ def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
         return own
     safe = least_variance(returns, cap)
     wanted = (1 - tolerance) * float(means @ safe) + tolerance * float(means @ own)
-    return fitted(MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap, min_return=wanted), returns)
+    frontier = MeanRisk(
+        risk_measure=RiskMeasure.VARIANCE, max_weights=cap, min_return=wanted, solver_params=PRECISELY
+    )
+    return fitted(frontier, returns)
 
 
 def least_variance(returns: Array, cap: float) -> Array:
     """The portfolio of the least variance."""
-    return fitted(MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap), returns)
+    model = MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap, solver_params=PRECISELY)
+    return fitted(model, returns)
 
 
 OWN = {
-    "RISK_PARITY": lambda cap: RiskBudgeting(risk_measure=RiskMeasure.VARIANCE, max_weights=cap),
+    "RISK_PARITY": lambda cap: RiskBudgeting(
+        risk_measure=RiskMeasure.VARIANCE, max_weights=cap, solver_params=PRECISELY
+    ),
     "HIERARCHICAL_RISK_PARITY": lambda cap: HierarchicalRiskParity(
         risk_measure=RiskMeasure.VARIANCE, max_weights=cap
     ),
-    "MIN_CVAR": lambda cap: MeanRisk(risk_measure=RiskMeasure.CVAR, cvar_beta=0.95, max_weights=cap),
+    "MIN_CVAR": lambda cap: MeanRisk(
+        risk_measure=RiskMeasure.CVAR, cvar_beta=0.95, max_weights=cap, solver_params=PRECISELY
+    ),
 }
 
 
@@ -135,9 +148,18 @@ def fitted(model: Any, returns: Array) -> Array:
     return np.asarray(weights / weights.sum(), dtype=float)
 
 
-def rounded(weights: Array) -> list[str]:
-    """Six places, down: but for a hair, so that what ought to be 0.25 is not 0.249999."""
-    return [f"{int(np.floor(weight * 1e6 + 1e-3)) / 1e6:.6f}" for weight in weights]
+def rounded(weights: Array, cap: float) -> list[str]:
+    """Six places that add up to 1: down, and what is missing then goes to the largest remainders.
+
+    Nothing is lifted above the cap for it: should every weight stand there, a millionth or two are cash.
+    """
+    millionths = np.floor(weights * MILLION).astype(int)
+    missing = MILLION - int(millionths.sum())
+    for place in np.argsort(millionths - weights * MILLION, kind="stable"):
+        if missing > 0 and (millionths[place] + 1) / MILLION <= cap:
+            millionths[place] += 1
+            missing -= 1
+    return [f"{part // MILLION}.{part % MILLION:06d}" for part in map(int, millionths)]
 
 
 def listen(source: BinaryIO, questions: "queue.SimpleQueue[dict[str, Any]]") -> None:
