@@ -57,7 +57,10 @@ class Portfolio(Node):
     strategy: Strategy = strawberry.field(description="How its target weights are found.")
     risk_tolerance: Decimal = strawberry.field(description="0 for the least risk, 1 for the strategy's own.")
     max_position_size: Decimal = strawberry.field(description="The largest weight of a position, up to 1.")
-    auto_rebalance: bool = strawberry.field(description="Whether it rebalances by itself.")
+    auto_rebalance: bool = strawberry.field(
+        description="Whether it rebalances by itself: at 10:00 in New York on the first market day of each "
+        "day, week, month, quarter or year, and when a weight has drifted beyond the driftBand."
+    )
     rebalance_frequency: RebalanceFrequency = strawberry.field(description="How often it does so.")
     drift_band: Decimal | None = strawberry.field(
         description="How far a weight may drift from its target before it is rebalanced, as a fraction."

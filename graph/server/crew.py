@@ -14,7 +14,6 @@ from investing.brokers.registry import Brokers
 from investing.jobs.work import jobs_of
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.rebalancer import Rebalancer
-from investing.rebalancing.scheduling import Schedule
 from investing.rules.orders import Terms
 from investing.trading.desk import Desk
 from investing.trading.placing import House
@@ -67,8 +66,7 @@ async def work(settings: Settings, url: str, stop: asyncio.Event) -> None:
 
 async def _rounds(settings: Settings, sessions: Sessions, crew: Crew, stop: asyncio.Event) -> None:
     every = dt.timedelta(minutes=float(settings.drift_check_minutes))
-    schedule = Schedule(sessions, crew.house, crew.rebalancer, every)
-    await run_rounds(sessions, jobs_of(crew.rebalancer, schedule), stop)
+    await run_rounds(sessions, jobs_of(sessions, crew.house, crew.rebalancer, every), stop)
 
 
 def house_of(settings: Settings, sessions: Sessions) -> House:
