@@ -10,6 +10,7 @@ gc.disable()
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -101,6 +102,21 @@ def migrate(
             typer.echo("The database's schema is new.")
         else:
             typer.echo("The database's schema was current.")
+
+
+@app.command()
+def worker(data_dir: DataDir = None) -> None:
+    """Run the jobs, such as scheduled rebalances, beside those who serve: each job runs in one process."""
+    from graph.server.crew import work
+
+    async def run(settings: Settings, url: str) -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await work(settings, url, stop)
+
+    with opened(data_dir) as (settings, found):
+        asyncio.run(run(settings, found.url))
 
 
 @app.command()

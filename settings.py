@@ -71,6 +71,16 @@ class Settings(BaseSettings):
     broker_timeout_seconds: float = Field(
         5, gt=0, le=60, description="How long a broker has for an answer; after that it is looked up."
     )
+    worker: bool = Field(True, description="Whether `serve` runs the jobs too, such as scheduled rebalances.")
+    drift_check_minutes: Decimal = Field(
+        Decimal(15), gt=0, lt=10**6, description="How often portfolios with a driftBand are held against it."
+    )
+    optimiser_workers: int = Field(
+        1, ge=1, le=64, description="Processes that find target weights, 200 MB each, started when needed."
+    )
+    optimiser_timeout_seconds: float = Field(
+        10, gt=0, le=300, description="How long the optimiser has for an answer; then its process is ended."
+    )
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."
     )

@@ -6,7 +6,7 @@ from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshTok
 from db.base import Base
 from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
 from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, PerformanceWork, Portfolio, Position
-from db.rebalancing.models import Job, Rebalance
+from db.rebalancing.models import Rebalance, RebalanceDue, RebalanceLeg, RebalanceWork
 from db.trading.models import Import, Order, OrderWork, Transaction
 from db.trading.paper_models import PaperExecution, PaperOrder
 
@@ -21,7 +21,6 @@ __all__ = [
     "IdempotencyKey",
     "Import",
     "Instrument",
-    "Job",
     "Login",
     "Lot",
     "LotUse",
@@ -36,6 +35,9 @@ __all__ = [
     "PriceBar",
     "Quote",
     "Rebalance",
+    "RebalanceDue",
+    "RebalanceLeg",
+    "RebalanceWork",
     "RefreshToken",
     "Transaction",
     "User",

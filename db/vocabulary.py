@@ -53,12 +53,36 @@ class RebalanceStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class LegStatus(StrEnum):
+    """Where one trade of a rebalance stands."""
+
+    PLANNED = "PLANNED"
+    SUBMITTED = "SUBMITTED"
+    FILLED = "FILLED"
+    PARTIAL = "PARTIAL"
+    SKIPPED = "SKIPPED"
+    REJECTED = "REJECTED"
+
+
 class RebalanceTrigger(StrEnum):
     """What started a rebalance."""
 
     MANUAL = "MANUAL"
     SCHEDULE = "SCHEDULE"
     DRIFT = "DRIFT"
+
+
+class SkipReason(StrEnum):
+    """Why a plan leaves a position as it is, or trades less of it than its target asks for."""
+
+    IN_BAND = "IN_BAND"
+    BUY_ONLY = "BUY_ONLY"
+    OPEN_ORDERS = "OPEN_ORDERS"
+    NO_CASH = "NO_CASH"
+    LESS_THAN_A_SHARE = "LESS_THAN_A_SHARE"
+    BELOW_MINIMUM = "BELOW_MINIMUM"
+    COSTS_TOO_MUCH = "COSTS_TOO_MUCH"
+    TURNOVER_LIMIT = "TURNOVER_LIMIT"
 
 
 class AssetClass(StrEnum):
@@ -170,15 +194,6 @@ class DeliveryStatus(StrEnum):
     SENT = "SENT"
     FAILED = "FAILED"
     DEAD = "DEAD"
-
-
-class JobStatus(StrEnum):
-    """Where a background job stands."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    DONE = "DONE"
-    FAILED = "FAILED"
 
 
 class PerformanceFigure(StrEnum):

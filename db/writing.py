@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
 
 ResultT = TypeVar("ResultT")
 
@@ -32,6 +33,13 @@ class Lock:
 
     def __init__(self, name: str, *ids: UUID) -> None:
         self.sql = f"EXECUTE {name} ({', '.join(_quoted(id) for id in ids)})"
+
+
+async def plain_of(session: AsyncSession) -> Plain:
+    """The connection under a session, for statements that belong to its transaction, which has begun."""
+    raw = await (await session.connection()).get_raw_connection()
+    connection: Plain = raw.driver_connection
+    return connection
 
 
 def _quoted(id: UUID) -> str:

@@ -14,7 +14,10 @@ from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
 from investing.auth.service import Door
 from investing.auth.types import Client, NotLoggedIn, Viewer
+from investing.rebalancing.optimiser.pool import Optimiser
+from investing.rebalancing.rebalancer import Rebalancer
 from investing.trading.desk import Desk
+from investing.trading.placing import House
 
 if TYPE_CHECKING:
     from graph.loaders import Loader
@@ -29,6 +32,9 @@ class Services:
     sessions: Sessions
     door: Door
     desk: Desk
+    rebalancer: Rebalancer
+    house: House
+    optimiser: Optimiser
 
 
 class Context:
@@ -38,6 +44,9 @@ class Context:
         self.sessions = services.sessions
         self.door = services.door
         self.desk = services.desk
+        self.rebalancer = services.rebalancer
+        self.house = services.house
+        self.optimiser = services.optimiser
         self.client = Client(client.ip_address, client.user_agent)
         self._token = token
         self._viewer: Viewer | None = None

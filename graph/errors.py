@@ -38,6 +38,13 @@ class BadUserInput(CodedError):
     code = "BAD_USER_INPUT"
 
 
+class Refused(CodedError):
+    """What cannot be had as things are: the code and the facts of the rule's refusal."""
+
+    def __init__(self, message: str, code: str, **facts: object) -> None:
+        super(CodedError, self).__init__(message, extensions={"code": code, **facts})
+
+
 class QueryTooComplex(CodedError):
     """A document that costs more than one operation may."""
 

@@ -34,6 +34,8 @@ LARGEST_PAGE = 500
 LIST_ITEMS = 10
 SCHEMA_TYPES = 100
 MOST_NESTED = 100
+HEAVY = {("Portfolio", "rebalancePlan"): 10_000}
+"""Fields that cost more than reading them: a plan takes the optimiser a tenth of a second and more."""
 # Figures stop here: a fragment bomb doubles them at each step, and nobody needs their thousand digits.
 CEILING = 10**12
 _INTROSPECTION = ("__schema", "__type")
@@ -172,7 +174,7 @@ class Walk:
             return measure
         measure.depth = below.depth + 1
         measure.fields = min(CEILING, below.fields + 1)
-        each = below.cost + 1
+        each = below.cost + HEAVY.get((parent.name if parent else "", name), 1)
         if named is not None and is_connection(named):
             measure.cost = 1 + below.cost + self._page(node) * below.paged
         elif parent is not None and is_connection(parent) and name in ("edges", "nodes"):

@@ -17,6 +17,7 @@ from graph.ids import id_of
 from graph.loaders import ById
 from graph.market.loaders import WatchlistById
 from graph.portfolio.loaders import PortfolioById
+from graph.rebalancing.loaders import RebalanceById
 from graph.trading.loaders import OrderById, TransactionById
 
 PUBLIC_FIELDS = frozenset({"Mutation.register", "Mutation.login", "Mutation.refreshToken", "Mutation.logout"})
@@ -108,6 +109,13 @@ class OwnsTransaction(Owns):
 
     type_name = "Transaction"
     loader = TransactionById
+
+
+class OwnsRebalance(Owns):
+    """A rebalance of the viewer's."""
+
+    type_name = "Rebalance"
+    loader = RebalanceById
 
 
 class OwnsWatchlist(Owns):

@@ -12,6 +12,8 @@ from graph.auth.records import ApiKey, AuditEntry
 from graph.market.mutations import MarketMutation
 from graph.market.queries import MarketQuery
 from graph.portfolio.mutations import PortfolioMutation
+from graph.rebalancing.mutations import RebalancingMutation
+from graph.rebalancing.subscriptions import RebalancingSubscription
 from graph.scalars import SCALARS
 from graph.trading.importing import ImportMutation
 from graph.trading.mutations import TradingMutation
@@ -33,13 +35,14 @@ class Mutation(
     TradingMutation,
     OrderMutation,
     ImportMutation,
+    RebalancingMutation,
     MarketMutation,
 ):
     pass
 
 
 @strawberry.type(description="Everything that can be followed as it happens.")
-class Subscription(TradingSubscription):
+class Subscription(TradingSubscription, RebalancingSubscription):
     pass
 
 

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import strawberry
 
+from db.canonical import decimal, instant
+from graph.errors import Refused
 from graph.vocabulary import Broker, OrderStatus
 from investing.rules import refusals
 from investing.rules.refusals import Refusal
@@ -140,6 +142,62 @@ class BrokerUnavailable(UserError):
     broker: Broker = strawberry.field(description="The account's broker.")
 
 
+@strawberry.type(description="Prices or holdings have moved the plan since you have seen it.")
+class PlanChanged(UserError):
+    planned: str = strawberry.field(description="The hash of the plan that you have seen.")
+    current: str = strawberry.field(description="The hash of the plan of now, which `rebalancePlan` shows.")
+
+
+@strawberry.type(description="A rebalance of this portfolio has not ended yet.")
+class RebalanceRunning(UserError):
+    pass
+
+
+@strawberry.type(description="The portfolio is worth nothing: there is nothing to plan with.")
+class WorthNothing(UserError):
+    total_value: Decimal = strawberry.field(description="The portfolio's total value.")
+
+
+@strawberry.type(description="The portfolio has no symbols to choose from, and holds nothing.")
+class EmptyUniverse(UserError):
+    pass
+
+
+@strawberry.type(description="There are fewer daily prices than the portfolio looks back on.")
+class InsufficientHistory(UserError):
+    symbol: str = strawberry.field(description="The instrument that has the fewest.")
+    available_days: int = strawberry.field(description="How many daily returns all of them have in common.")
+    required_days: int = strawberry.field(description="How many are needed: the portfolio's lookBackDays.")
+    last_date: dt.date | None = strawberry.field(description="The latest day that all of them have.")
+
+
+@strawberry.type(description="Positions of the portfolio's maxPositionSize cannot add up to the whole.")
+class InfeasibleCap(UserError):
+    positions: int = strawberry.field(description="How many positions there are to choose from.")
+    max_position_size: Decimal = strawberry.field(description="The largest weight that each may have.")
+    least_size: Decimal = strawberry.field(description="The least that it would have to be.")
+
+
+@strawberry.type(description="Some instruments move exactly like others, or not at all.")
+class SingularCovariance(UserError):
+    symbols: list[str] = strawberry.field(description="The instruments that it is about.")
+
+
+@strawberry.type(description="Nothing has gained anything on average: there is no largest Sharpe ratio.")
+class NoExcessReturn(UserError):
+    pass
+
+
+@strawberry.type(description="Too many plans are being made at once.")
+class OptimiserBusy(UserError):
+    pass
+
+
+@strawberry.type(description="The optimiser found no answer, or none in time.")
+class OptimiserFailed(UserError):
+    pass
+
+
 USER_ERRORS: dict[type[Refusal], type[UserError]] = {
     refusals.InvalidInput: InvalidInput,
     refusals.NotFound: NotFound,
@@ -162,6 +220,16 @@ USER_ERRORS: dict[type[Refusal], type[UserError]] = {
     refusals.OrderNotOpen: OrderNotOpen,
     refusals.OrderRejected: OrderRejected,
     refusals.BrokerUnavailable: BrokerUnavailable,
+    refusals.PlanChanged: PlanChanged,
+    refusals.RebalanceRunning: RebalanceRunning,
+    refusals.WorthNothing: WorthNothing,
+    refusals.EmptyUniverse: EmptyUniverse,
+    refusals.InsufficientHistory: InsufficientHistory,
+    refusals.InfeasibleCap: InfeasibleCap,
+    refusals.SingularCovariance: SingularCovariance,
+    refusals.NoExcessReturn: NoExcessReturn,
+    refusals.OptimiserBusy: OptimiserBusy,
+    refusals.OptimiserFailed: OptimiserFailed,
 }
 
 
@@ -175,3 +243,22 @@ def user_error(refusal: Refusal, inside: tuple[str, ...] = ()) -> UserError:
     }
     path = [*inside, *refusal.field] if refusal.field else None
     return kind(code=refusal.code, message=refusal.message, field=path, **facts)
+
+
+def field_error(refusal: Refusal) -> Refused:
+    """The refusal as the error of a field that is no mutation: its code, and its facts beside it."""
+    told = user_error(refusal)
+    facts = {
+        words[0] + "".join(word.title() for word in words[1:]): _fact(getattr(told, name))
+        for name in type(told).__dataclass_fields__
+        if name not in ("code", "message", "field") and (words := name.split("_"))
+    }
+    return Refused(told.message, refusal.code, **facts)
+
+
+def _fact(value: object) -> object:
+    if isinstance(value, Decimal):
+        return decimal(value)
+    if isinstance(value, dt.datetime):
+        return instant(value)
+    return value.isoformat() if isinstance(value, dt.date) else value

@@ -12,6 +12,7 @@ from db.vocabulary import (
     AssetClass,
     Broker,
     CostMethod,
+    LegStatus,
     OrderSide,
     OrderStatus,
     OrderType,
@@ -20,6 +21,7 @@ from db.vocabulary import (
     RebalanceFrequency,
     RebalanceStatus,
     RebalanceTrigger,
+    SkipReason,
     Strategy,
     TimeInForce,
     TransactionType,
@@ -33,6 +35,7 @@ __all__ = [
     "AssetClass",
     "Broker",
     "CostMethod",
+    "LegStatus",
     "Method",
     "OrderSide",
     "OrderStatus",
@@ -42,6 +45,7 @@ __all__ = [
     "RebalanceFrequency",
     "RebalanceStatus",
     "RebalanceTrigger",
+    "SkipReason",
     "Strategy",
     "TimeInForce",
     "TransactionType",
@@ -99,6 +103,16 @@ _publish(
     FAILED="No trade was made.",
 )
 _publish(
+    LegStatus,
+    "Where one trade of a rebalance stands.",
+    PLANNED="Not with the broker yet.",
+    SUBMITTED="An order is placed and has not ended.",
+    FILLED="All of it is traded.",
+    PARTIAL="It has ended, and part of it is traded.",
+    SKIPPED="It has ended, and nothing was traded.",
+    REJECTED="The broker has refused it.",
+)
+_publish(
     RebalanceTrigger,
     "What started a rebalance.",
     MANUAL="Its owner.",
@@ -136,6 +150,18 @@ _publish(
     "Which cost the gain of a sale is counted against.",
     AVERAGE_COST="The average cost of all shares that were held.",
     FIFO="The cost of the very shares, the oldest ones sold first.",
+)
+_publish(
+    SkipReason,
+    "Why a plan leaves a position off its target.",
+    IN_BAND="Its drift is within the drift bands.",
+    BUY_ONLY="It would have to be sold, and the plan only buys.",
+    OPEN_ORDERS="Open orders trade as much of it already.",
+    NO_CASH="There is not enough cash for it.",
+    LESS_THAN_A_SHARE="It is less than the smallest part of a share that is traded.",
+    BELOW_MINIMUM="It is less than the smallest trade of the portfolio.",
+    COSTS_TOO_MUCH="The commission would take it all.",
+    TURNOVER_LIMIT="The limit on the turnover leaves nothing, or too little, for it.",
 )
 _publish(
     OrderSide,

@@ -138,6 +138,21 @@ def _result(outcome: UUID | Refusal) -> UUID:
     return outcome
 
 
+async def find_kept(
+    sessions: Sessions, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]
+) -> UUID | None:
+    """What came of the key before, without doing anything; None for a new one, and one under way.
+
+    For work that has to prepare outside the transaction, which a retry need not. Raises as `once` does.
+    """
+    intent = Intent.of(owner_id, key, field, arguments)
+    async with sessions.begin(owner_id) as session:
+        kept = await idempotency.find_if_there(session, owner_id, intent.key)
+    if kept is None or kept["outcome"] is None:
+        return None
+    return intent.again(kept["field"], kept["arguments_hash"], kept["outcome"])
+
+
 def _parse(key: str) -> UUID:
     try:
         return UUID(key)

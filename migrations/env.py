@@ -14,8 +14,13 @@ from db.sessions import sqlalchemy_url
 config = context.config
 
 
+def _is_ours(name: str | None, type_: str, *_: object) -> bool:
+    """The job library's tables are made by a migration and known to the library alone."""
+    return type_ != "table" or not (name or "").startswith("pgqueuer")
+
+
 def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata)
+    context.configure(connection=connection, target_metadata=Base.metadata, include_name=_is_ours)
     with context.begin_transaction():
         context.run_migrations()
 

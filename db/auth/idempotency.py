@@ -29,6 +29,14 @@ async def find(session: AsyncSession, owner_id: UUID, key: UUID) -> RowMapping:
     return (await session.execute(statement)).mappings().one()
 
 
+async def find_if_there(session: AsyncSession, owner_id: UUID, key: UUID) -> RowMapping | None:
+    """What was done under the key, if anything was."""
+    statement = select(IdempotencyKey.field, IdempotencyKey.arguments_hash, IdempotencyKey.outcome).where(
+        IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key
+    )
+    return (await session.execute(statement)).mappings().one_or_none()
+
+
 async def keep(session: AsyncSession, owner_id: UUID, key: UUID, outcome: dict[str, Any]) -> None:
     """Notes what came of it: ids, or the refusal."""
     await session.execute(

@@ -22,6 +22,7 @@ from db.models import (
     LotUse,
     Portfolio,
     Position,
+    RebalanceDue,
     Transaction,
     Watchlist,
     WatchlistItem,
@@ -42,6 +43,7 @@ class Tree:
 
     accounts: Rows = field(default_factory=list)
     portfolios: Rows = field(default_factory=list)
+    dues: Rows = field(default_factory=list)
     transactions: Rows = field(default_factory=list)
     positions: Rows = field(default_factory=list)
     lots: Rows = field(default_factory=list)
@@ -54,6 +56,7 @@ class Tree:
         return (
             (Account, self.accounts),
             (Portfolio, self.portfolios),
+            (RebalanceDue, self.dues),
             (Transaction, self.transactions),
             (Position, self.positions),
             (Lot, self.lots),

@@ -41,6 +41,12 @@ class Portfolio(Owned, Updated, Base):
         CheckConstraint("risk_tolerance BETWEEN 0 AND 1", name="risk_tolerance"),
         CheckConstraint("max_position_size > 0 AND max_position_size <= 1", name="max_position_size"),
         CheckConstraint("drift_band > 0 AND drift_band <= 1", name="drift_band"),
+        CheckConstraint("relative_drift_band > 0 AND relative_drift_band <= 1", name="relative_drift_band"),
+        CheckConstraint("minimum_trade >= 0", name="minimum_trade"),
+        CheckConstraint("cash_reserve >= 0 AND cash_reserve < 1", name="cash_reserve"),
+        CheckConstraint("max_trade > 0 AND max_trade <= 1", name="max_trade"),
+        CheckConstraint("max_turnover > 0 AND max_turnover <= 2", name="max_turnover"),
+        CheckConstraint("look_back_days BETWEEN 30 AND 7560", name="look_back_days"),
     )
 
     account_id: Mapped[UUID]
@@ -60,6 +66,15 @@ class Portfolio(Owned, Updated, Base):
     reserved_cash: Mapped[Money] = mapped_column(server_default=text("0"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     snapshots_stale_from: Mapped[dt.date | None]
+    # How a plan makes trades of weights: investing.rules.rebalancing.PlanRules says what each means.
+    fractional_shares: Mapped[bool] = mapped_column(server_default=text("true"))
+    minimum_trade: Mapped[Money] = mapped_column(server_default=text("0"))
+    relative_drift_band: Mapped[Money | None]
+    cash_reserve: Mapped[Money] = mapped_column(server_default=text("0"))
+    max_trade: Mapped[Money | None]
+    max_turnover: Mapped[Money | None]
+    look_back_days: Mapped[int] = mapped_column(server_default=text("756"))
+    tax_aware: Mapped[bool] = mapped_column(server_default=text("false"))
 
     account: Mapped[Account] = relationship(lazy="raise", viewonly=True, back_populates="portfolios")
     positions: Mapped[list[Position]] = relationship(lazy="raise", viewonly=True)

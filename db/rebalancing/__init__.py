@@ -1,1 +1,1 @@
-"""Rebalance history and jobs."""
+"""Rebalances: their history, their legs, and what is due."""

@@ -1,21 +1,23 @@
-"""Tables of rebalancing: its history, and the jobs that run it."""
+"""Tables of rebalancing: its history, the trades of each run, and what is due when."""
 
 import datetime as dt
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Created, Money, Owned, Updated, of_owner, one_of
-from db.ids import uuid7
-from db.vocabulary import JobStatus, RebalanceStatus, RebalanceTrigger, Strategy
+from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, RebalanceTrigger, Strategy
 
 
 class Rebalance(Owned, Updated, Base):
-    """One run of a rebalance, with the weights before and after."""
+    """One run of a rebalance, with the weights before and after, and those that it was to reach.
+
+    `value_before` is the portfolio's total value when it was planned, which turnover is a fraction of.
+    """
 
     __tablename__ = "rebalance_history"
     __table_args__ = (
@@ -25,6 +27,13 @@ class Rebalance(Owned, Updated, Base):
         one_of("status", RebalanceStatus),
         one_of("trigger", RebalanceTrigger),
         CheckConstraint("trades_executed >= 0", name="trades_executed"),
+        Index(
+            "ix_rebalance_history_running",
+            "owner_id",
+            "portfolio_id",
+            unique=True,
+            postgresql_where=text("status = 'RUNNING'"),
+        ),
     )
 
     portfolio_id: Mapped[UUID]
@@ -39,20 +48,71 @@ class Rebalance(Owned, Updated, Base):
     started_at: Mapped[Created]
     completed_at: Mapped[dt.datetime | None]
     failure_reason: Mapped[str | None]
+    target_weights: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    value_before: Mapped[Money | None]
+    plan_hash: Mapped[str | None]
 
 
-class Job(Updated, Base):
-    """Work for later. It belongs to the server, not to a user: its payload holds ids and nothing else."""
+class RebalanceLeg(Updated, Base):
+    """One trade of a rebalance: as it was planned, at which quote, and what became of it.
 
-    __tablename__ = "jobs"
-    __table_args__ = (one_of("status", JobStatus), Index(None, "status", "run_at"))
+    Sells have the lower numbers. `order_id` follows from the rebalance and the number, so that a repeat
+    meets the order that is there already.
+    """
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    kind: Mapped[str]
-    payload: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
-    status: Mapped[str] = mapped_column(server_default=text("'QUEUED'"))
-    run_at: Mapped[dt.datetime]
+    __tablename__ = "rebalance_legs"
+    __table_args__ = (
+        of_owner("rebalance_id", "rebalance_history"),
+        of_owner("order_id", "orders"),
+        Index(None, "owner_id", "order_id"),
+        one_of("side", OrderSide),
+        one_of("status", LegStatus),
+        CheckConstraint("number > 0", name="number"),
+        CheckConstraint("quantity > 0 AND filled_quantity BETWEEN 0 AND quantity", name="quantity"),
+        CheckConstraint("status IN ('PLANNED', 'SKIPPED') OR order_id IS NOT NULL", name="order_id"),
+    )
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    rebalance_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    instrument_id: Mapped[UUID] = mapped_column(ForeignKey("instruments.id"))
+    side: Mapped[str]
+    quantity: Mapped[Money]
+    filled_quantity: Mapped[Money] = mapped_column(server_default=text("0"))
+    quote_price: Mapped[Money]
+    status: Mapped[str] = mapped_column(server_default=text("'PLANNED'"))
+    order_id: Mapped[UUID | None]
+    reason: Mapped[str | None]
+
+
+class RebalanceWork(Base):
+    """A rebalance that runs at a broker and that somebody has to go on with: which one, and when.
+
+    Without an owner's policy, as `order_work`: it says nothing but that there is one.
+    """
+
+    __tablename__ = "rebalance_work"
+    __table_args__ = (of_owner("rebalance_id", "rebalance_history"), Index(None, "due_at"))
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    rebalance_id: Mapped[UUID] = mapped_column(primary_key=True)
+    due_at: Mapped[dt.datetime]
+
+
+class RebalanceDue(Base):
+    """A portfolio that rebalances by itself, and when it is looked at next; without an owner's policy.
+
+    `due_at` is the earlier of the two times below, or the end of the lease of whoever looks at it now. The
+    schedule is due at `scheduled_at`, null before anybody has worked it out; drift is looked at again at
+    `drift_at`, null without a drift band. `attempts` counts faults in a row.
+    """
+
+    __tablename__ = "rebalance_due"
+    __table_args__ = (of_owner("portfolio_id", "portfolios"), Index(None, "due_at"))
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[UUID] = mapped_column(primary_key=True)
+    due_at: Mapped[dt.datetime]
+    scheduled_at: Mapped[dt.datetime | None]
+    drift_at: Mapped[dt.datetime | None]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    locked_until: Mapped[dt.datetime | None]
-    last_error: Mapped[str | None]
-    created_at: Mapped[Created] = mapped_column(sort_order=98)

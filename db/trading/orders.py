@@ -102,6 +102,11 @@ async def insert_order(session: Session, values: Mapping[str, Any], due_at: dt.d
     )
 
 
+async def insert_filled_order(session: Session, values: Mapping[str, Any]) -> None:
+    """Adds an order that has ended already, so that nobody has to look after it."""
+    await session.execute(insert(Order).values(**values))
+
+
 async def find_order(session: Session, owner_id: UUID, id: UUID, *, lock: bool = False) -> RowMapping | None:
     """The order with its symbol; locked until the transaction ends if asked, after its portfolio."""
     columns = [column for column in Order.__table__.columns if column.name != "created_at"]

@@ -46,6 +46,33 @@ class CreatePortfolioInput:
         description='The weights of the strategy CUSTOM, such as {"AAPL": "0.6"}; cash is the rest of 1.',
         default=None,
     )
+    fractional_shares: bool = strawberry.field(
+        description="Whether rebalancing trades parts of shares.", default=True
+    )
+    minimum_trade: Decimal = strawberry.field(
+        description="The smallest amount that rebalancing trades.", default=Decimal(0)
+    )
+    relative_drift_band: Decimal | None = strawberry.field(
+        description="A drift band as a part of each target, above 0 and at most 1; the narrower band counts.",
+        default=None,
+    )
+    cash_reserve: Decimal = strawberry.field(
+        description="What of the total value stays cash, from 0 and below 1.", default=Decimal(0)
+    )
+    max_trade: Decimal | None = strawberry.field(
+        description="The largest trade of a rebalance, as a fraction of the total value.", default=None
+    )
+    max_turnover: Decimal | None = strawberry.field(
+        description="The most that a rebalance buys and sells together, as a fraction of the total value, at "
+        "most 2.",
+        default=None,
+    )
+    look_back_days: int = strawberry.field(
+        description="How many daily returns a strategy looks back on, 30 to 7560.", default=756
+    )
+    tax_aware: bool = strawberry.field(
+        description="Whether rebalancing sells losses first where not everything can be sold.", default=False
+    )
 
 
 @strawberry.input(description="A portfolio to change; what is left out stays.")
@@ -73,9 +100,33 @@ class UpdatePortfolioInput:
     target_weights: JSON | None = strawberry.field(
         description="The weights of the strategy CUSTOM.", default=strawberry.UNSET
     )
+    fractional_shares: bool | None = strawberry.field(
+        description="Whether rebalancing trades parts of shares.", default=strawberry.UNSET
+    )
+    minimum_trade: Decimal | None = strawberry.field(
+        description="The smallest amount that rebalancing trades.", default=strawberry.UNSET
+    )
+    relative_drift_band: Decimal | None = strawberry.field(
+        description="Above 0 and at most 1; null for none.", default=strawberry.UNSET
+    )
+    cash_reserve: Decimal | None = strawberry.field(
+        description="From 0 and below 1.", default=strawberry.UNSET
+    )
+    max_trade: Decimal | None = strawberry.field(
+        description="Above 0 and at most 1; null for any.", default=strawberry.UNSET
+    )
+    max_turnover: Decimal | None = strawberry.field(
+        description="Above 0 and at most 2; null for any.", default=strawberry.UNSET
+    )
+    look_back_days: int | None = strawberry.field(description="30 to 7560.", default=strawberry.UNSET)
+    tax_aware: bool | None = strawberry.field(
+        description="Whether rebalancing sells losses first.", default=strawberry.UNSET
+    )
 
 
-_NULLABLE = frozenset({"drift_band", "symbols", "target_weights"})
+_NULLABLE = frozenset(
+    {"drift_band", "symbols", "target_weights", "relative_drift_band", "max_trade", "max_turnover"}
+)
 
 
 @strawberry.type(description="The portfolio as it is now, or why nothing was done.")

@@ -35,6 +35,7 @@ from graph.portfolio.performance import (
 )
 from graph.portfolio.performance_loaders import PerformanceByPortfolio
 from graph.rebalancing.loaders import RebalanceCountByPortfolio, RebalancesByPortfolio
+from graph.rebalancing.plans import BuyOnly, PlanStrategy, RebalancePlan, dry_run
 from graph.rebalancing.types import Rebalance
 from graph.scalars import CurrencyCode
 from graph.trading.loaders import (
@@ -65,7 +66,10 @@ class Portfolio(Node):
     strategy: Strategy = strawberry.field(description="How its target weights are found.")
     risk_tolerance: Decimal = strawberry.field(description="0 for the least risk, 1 for the strategy's own.")
     max_position_size: Decimal = strawberry.field(description="The largest weight of a position, up to 1.")
-    auto_rebalance: bool = strawberry.field(description="Whether it rebalances by itself.")
+    auto_rebalance: bool = strawberry.field(
+        description="Whether it rebalances by itself: at 10:00 in New York on the first market day of each "
+        "day, week, month, quarter or year, and when a weight has drifted beyond the driftBand."
+    )
     rebalance_frequency: RebalanceFrequency = strawberry.field(description="How often it does so.")
     drift_band: Decimal | None = strawberry.field(
         description="How far a weight may drift from its target before it is rebalanced, as a fraction."
@@ -75,6 +79,24 @@ class Portfolio(Node):
     )
     target_weights: JSON | None = strawberry.field(
         description="The weights of the strategy CUSTOM: symbols with decimal strings."
+    )
+    fractional_shares: bool = strawberry.field(description="Whether rebalancing trades parts of shares.")
+    minimum_trade: Decimal = strawberry.field(description="The smallest amount that rebalancing trades.")
+    relative_drift_band: Decimal | None = strawberry.field(
+        description="How far a weight may drift as a part of its target; of two bands the narrower counts."
+    )
+    cash_reserve: Decimal = strawberry.field(
+        description="What stays cash when it is rebalanced, as a fraction of the total value."
+    )
+    max_trade: Decimal | None = strawberry.field(
+        description="The largest trade of a rebalance, as a fraction of the total value."
+    )
+    max_turnover: Decimal | None = strawberry.field(
+        description="The most that a rebalance buys and sells together, as a fraction of the total value."
+    )
+    look_back_days: int = strawberry.field(description="How many daily returns its strategy looks back on.")
+    tax_aware: bool = strawberry.field(
+        description="Whether rebalancing sells losses first where not everything can be sold."
     )
     is_active: bool = strawberry.field(description="False once it is archived.")
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
@@ -101,6 +123,14 @@ class Portfolio(Node):
             drift_band=row["drift_band"],
             symbols=row["symbols"],
             target_weights=row["target_weights"],
+            fractional_shares=row["fractional_shares"],
+            minimum_trade=row["minimum_trade"],
+            relative_drift_band=row["relative_drift_band"],
+            cash_reserve=row["cash_reserve"],
+            max_trade=row["max_trade"],
+            max_turnover=row["max_turnover"],
+            look_back_days=row["look_back_days"],
+            tax_aware=row["tax_aware"],
             is_active=row["is_active"],
             created_at=row["created_at"],
             cash_balance=row["cash_balance"],
@@ -260,6 +290,15 @@ class Portfolio(Node):
         return await connect(
             info, RebalancesByPortfolio, RebalanceCountByPortfolio, Rebalance.from_row, self.row["id"], page
         )
+
+    @strawberry.field(
+        description="A dry run: what rebalancePortfolio would do now. Null with a coded error where no plan "
+        "can be made."
+    )
+    async def rebalance_plan(
+        self, info: Info, strategy: PlanStrategy = None, buy_only: BuyOnly = False
+    ) -> RebalancePlan | None:
+        return await dry_run(info, self.row, strategy, buy_only)
 
 
 refetched_by("Portfolio", PortfolioById, Portfolio.from_row)

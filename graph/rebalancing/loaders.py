@@ -1,6 +1,6 @@
 """Loaders of the history of rebalances."""
 
-from db.rebalancing.queries import REBALANCES
+from db.rebalancing.queries import LEGS, REBALANCES
 from graph.loaders import ById, CountsOf, PagesOf
 
 
@@ -14,3 +14,11 @@ class RebalancesByPortfolio(PagesOf):
 
 class RebalanceCountByPortfolio(CountsOf):
     listing = REBALANCES
+
+
+class LegsByRebalance(PagesOf):
+    listing = LEGS
+
+
+class LegCountByRebalance(CountsOf):
+    listing = LEGS

@@ -1,6 +1,5 @@
 """The server put together: services opened at its start, closed at its end."""
 
-import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,21 +7,16 @@ from contextlib import asynccontextmanager
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
-from db.sessions import Sessions, open_sessions
-from db.vocabulary import Broker
+from db.sessions import open_sessions
 from graph.context import Context, Services
 from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import Client
+from graph.server.crew import at_work
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import Door
 from investing.auth.tokens import AccessTokens
-from investing.brokers.paper import PaperBroker
-from investing.brokers.registry import Brokers
-from investing.rules.orders import Terms
-from investing.trading.desk import Desk
-from investing.trading.placing import House
 from settings import Settings
 
 
@@ -47,14 +41,11 @@ def build_server(
         try:
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
-                desk = Desk(sessions, house_of(settings, sessions))
-                opened.append(Services(sessions, door, desk))
-                attending = asyncio.create_task(desk.run())
-                try:
+                async with at_work(settings, sessions, jobs=settings.worker) as crew:
+                    opened.append(
+                        Services(sessions, door, crew.desk, crew.rebalancer, crew.house, crew.optimiser)
+                    )
                     yield
-                finally:
-                    attending.cancel()
-                    await asyncio.gather(attending, return_exceptions=True)
                 opened.clear()
         finally:
             passwords.close()
@@ -72,20 +63,4 @@ def build_server(
         lifespan=lifespan,
         allowed_origins=settings.allowed_origins,
         operation_timeout_seconds=settings.operation_timeout_seconds,
-    )
-
-
-def house_of(settings: Settings, sessions: Sessions) -> House:
-    """How orders are placed here, by the settings. The one broker that is connected is the paper broker."""
-    terms = Terms(
-        commission_per_order=settings.paper_commission_per_order,
-        commission_per_share=settings.paper_commission_per_share,
-        slippage=settings.paper_slippage,
-        shares_per_tick=settings.paper_shares_per_tick,
-    )
-    hours = settings.quote_max_age_hours
-    return House(
-        brokers=Brokers({Broker.PAPER: PaperBroker(sessions, terms)}),
-        quote_max_age=None if hours is None else dt.timedelta(hours=float(hours)),
-        patience=dt.timedelta(seconds=settings.broker_timeout_seconds),
     )

@@ -6,15 +6,16 @@ processes are one broker: rows are locked, and a tick is matched once.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Sessions
+from db.sessions import Session, Sessions
 from db.trading import paper as books
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType
-from db.writing import Plain
+from db.writing import Plain, plain_of
 from investing.brokers.protocol import BrokerOrder, Execution, OrderRequest, Rejection
 from investing.rules.matching import Fill, Resting, fill_of
 from investing.rules.orders import ZERO, Terms
@@ -84,6 +85,20 @@ class PaperBroker:
             async with self._sessions.books.plain() as connection:
                 await books.acknowledge(connection, [UUID(execution.id) for execution in executions])
 
+    async def fill_all(self, session: Session, requests: Sequence[OrderRequest]) -> Sequence[BrokerOrder]:
+        """Fills each at the quote, in the caller's transaction, however much of it one tick would fill."""
+        terms = replace(self._terms, shares_per_tick=None)
+        connection = await plain_of(session)
+        filled = []
+        for request in requests:
+            quote = await books.find_quote(connection, request.symbol)
+            order, fill = _accepted(request, quote, terms)
+            execution = None if fill is None else _executed(fill, None)
+            if not await books.add_order(connection, order, execution):
+                raise ValueError(f"The client order id {request.client_order_id} is used already.")
+            filled.append(_order(order, [] if execution is None else [_execution({**order, **execution})]))
+        return filled
+
     async def _match(self, most: int) -> None:
         """Holds every resting order against the quote, once for each tick."""
         while True:
@@ -149,8 +164,8 @@ def _after(order: Mapping[Any, Any], fill: Fill | None) -> dict[str, Any]:
     }
 
 
-def _executed(fill: Fill, due_in: dt.timedelta) -> dict[str, Any]:
-    """A fill as it goes into the books, to be told from then on."""
+def _executed(fill: Fill, due_in: dt.timedelta | None) -> dict[str, Any]:
+    """A fill as it goes into the books, to be told from then on, or by nobody else."""
     now = dt.datetime.now(dt.UTC)
     return {
         "id": uuid7(),
@@ -158,7 +173,7 @@ def _executed(fill: Fill, due_in: dt.timedelta) -> dict[str, Any]:
         "price": fill.price,
         "commission": fill.commission,
         "executed_at": now,
-        "due_at": now + due_in,
+        "due_at": None if due_in is None else now + due_in,
     }
 
 

@@ -8,9 +8,10 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
+from db.sessions import Session
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType, TimeInForce
 from investing.rules.orders import Terms
 
@@ -91,3 +92,17 @@ class Broker(Protocol):
 
     async def acknowledge(self, executions: Sequence[Execution]) -> None:
         """Says that these fills have arrived."""
+
+
+@runtime_checkable
+class AllAtOnce(Protocol):
+    """What a broker may be able to do beside: trade in its client's own database transaction.
+
+    A client that finds it need not go order by order: what that transaction does happens whole or not at all.
+    """
+
+    async def fill_all(self, session: Session, requests: Sequence[OrderRequest]) -> Sequence[BrokerOrder]:
+        """Fills MARKET orders whole, in this order, and tells what came of each: filled, or rejected.
+
+        The fills are not told again by `executions`: whoever commits the transaction has them.
+        """

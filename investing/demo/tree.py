@@ -40,7 +40,12 @@ def grow_tree(
         tree.accounts.append(_account_row(owner_id, replay))
         tree.transactions += replay.book.transactions
         for portfolio in replay.portfolios:
-            tree.portfolios.append(_portfolio_row(replay, portfolio))
+            row = _portfolio_row(replay, portfolio)
+            tree.portfolios.append(row)
+            if row["auto_rebalance"]:
+                # Without a time yet: the job that looks at it first works that out.
+                due = {"owner_id": owner_id, "portfolio_id": row["id"], "due_at": dt.datetime.now(dt.UTC)}
+                tree.dues.append(due)
             tree.transactions += portfolio.book.transactions
             tree.positions += portfolio.book.positions()
             tree.lots += portfolio.book.lots()

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,9 @@ from db.vocabulary import AccountType, RebalanceFrequency, Strategy
 from investing.account.transfers import transfer
 from investing.actor import Actor
 from investing.audit import note
+from investing.rebalancing.due import keep_due
 from investing.rules.names import checked_name
-from investing.rules.portfolio_settings import check_fraction, check_symbols, check_targets
+from investing.rules.portfolio_settings import check_fraction, check_planning, check_symbols, check_targets
 from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
 from investing.trading.posting import Place
 
@@ -43,6 +45,14 @@ class NewPortfolio:
     initial_cash: Decimal
     symbols: Sequence[str] | None
     target_weights: object
+    fractional_shares: bool = True
+    minimum_trade: Decimal = Decimal(0)
+    relative_drift_band: Decimal | None = None
+    cash_reserve: Decimal = Decimal(0)
+    max_trade: Decimal | None = None
+    max_turnover: Decimal | None = None
+    look_back_days: int = 756
+    tax_aware: bool = False
 
 
 async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
@@ -54,14 +64,9 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
     if new.initial_cash < 0:
         raise InvalidInput("A portfolio starts with no cash or some.", ("initialCash",))
     settings = {
-        "strategy": new.strategy.value,
-        "risk_tolerance": new.risk_tolerance,
-        "max_position_size": new.max_position_size,
-        "auto_rebalance": new.auto_rebalance,
-        "rebalance_frequency": new.rebalance_frequency.value,
-        "drift_band": new.drift_band,
-        "symbols": new.symbols,
-        "target_weights": new.target_weights,
+        name: value.value if isinstance(value, StrEnum) else value
+        for name, value in vars(new).items()
+        if name not in ("account_id", "name", "initial_cash")
     }
     _check(settings)
     check_targets(new.strategy, new.target_weights)
@@ -87,6 +92,7 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
                 **settings,
             },
         )
+        await keep_due(session, actor.id, id, settings)
         if new.initial_cash:
             portfolio = await lock_portfolio(session, actor.id, id)
             assert portfolio is not None, "it was just made"
@@ -124,6 +130,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
         await _check_known(session, changes)
         if changes:
             await update_portfolio(session, actor.id, id, changes)
+            await keep_due(session, actor.id, id, changes)
         await note(session, actor.id, actor.client, "portfolio.changed", "Portfolio", id, **changes)
 
 
@@ -141,6 +148,7 @@ def _check(settings: Mapping[str, Any]) -> None:
     check_fraction(settings.get("max_position_size"), "maxPositionSize", zero=False)
     check_fraction(settings.get("drift_band"), "driftBand", zero=False)
     check_symbols(settings.get("symbols"))
+    check_planning(settings)
 
 
 async def _check_name(

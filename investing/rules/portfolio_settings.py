@@ -3,11 +3,15 @@
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from db.vocabulary import Strategy
+from investing.rules.money import LIMIT
 from investing.rules.refusals import InvalidInput
 
 MOST_SYMBOLS = 500
+LOOK_BACK_DAYS = range(30, 7561)
+"""How many daily returns a strategy may look back on: six weeks to thirty years."""
 
 _WEIGHT = re.compile(r"[01](\.\d{1,10})?", re.ASCII)
 
@@ -19,6 +23,26 @@ def check_fraction(value: Decimal | None, field: str, *, zero: bool) -> None:
             f"This is a fraction {'from' if zero else 'above'} 0 {'to' if zero else 'and at most'} 1.",
             (field,),
         )
+
+
+def check_planning(settings: Mapping[str, Any]) -> None:
+    """What decides how weights become trades, by column; what is not there is not checked."""
+    check_fraction(settings.get("relative_drift_band"), "relativeDriftBand", zero=False)
+    check_fraction(settings.get("max_trade"), "maxTrade", zero=False)
+    reserve = settings.get("cash_reserve")
+    check_fraction(reserve, "cashReserve", zero=True)
+    if reserve == 1:
+        raise InvalidInput("A reserve of 1 leaves nothing to invest.", ("cashReserve",))
+    smallest = settings.get("minimum_trade")
+    if smallest is not None and not 0 <= smallest < LIMIT:
+        raise InvalidInput("The smallest trade is an amount, 0 for none.", ("minimumTrade",))
+    turnover = settings.get("max_turnover")
+    if turnover is not None and not 0 < turnover <= 2:
+        raise InvalidInput("Turnover is above 0 and at most 2: all sold, and all bought.", ("maxTurnover",))
+    days = settings.get("look_back_days")
+    if days is not None and days not in LOOK_BACK_DAYS:
+        first, last = LOOK_BACK_DAYS[0], LOOK_BACK_DAYS[-1]
+        raise InvalidInput(f"A look-back has {first} to {last} daily returns.", ("lookBackDays",))
 
 
 def check_symbols(symbols: Sequence[str] | None) -> None:

@@ -215,3 +215,102 @@ class BrokerUnavailable(Refusal):
 
     code = "BROKER_UNAVAILABLE"
     broker: str = ""
+
+
+@dataclass(eq=False)
+class PlanChanged(Refusal):
+    """Prices or holdings have moved the plan since it was looked at: both are hashes of plans."""
+
+    code = "PLAN_CHANGED"
+    planned: str = ""
+    current: str = ""
+
+
+@dataclass(eq=False)
+class RebalanceRunning(Refusal):
+    """A rebalance of this portfolio has not ended yet."""
+
+    code = "REBALANCE_RUNNING"
+    message: str = "A rebalance of this portfolio runs already: wait until it has ended."
+    field: tuple[str, ...] = ("portfolioId",)
+
+
+@dataclass(eq=False)
+class WorthNothing(Refusal):
+    """The portfolio's total value is not above zero: it has no weights, and nothing to trade with."""
+
+    code = "WORTH_NOTHING"
+    message: str = "The portfolio is worth nothing: deposit cash first."
+    total_value: Decimal = Decimal(0)
+
+
+@dataclass(eq=False)
+class EmptyUniverse(Refusal):
+    """There is nothing that a strategy could choose from: no symbols, and nothing held."""
+
+    code = "EMPTY_UNIVERSE"
+    message: str = "Give the portfolio symbols to choose from, or let it hold something."
+
+
+@dataclass(eq=False)
+class InsufficientHistory(Refusal):
+    """An instrument, or all of them together, has fewer daily returns than the portfolio looks back on.
+
+    `symbol` is the one that has the fewest, `available_days` how many the universe has in common, and
+    `last_date` the latest day of them.
+    """
+
+    code = "INSUFFICIENT_HISTORY"
+    symbol: str = ""
+    available_days: int = 0
+    required_days: int = 0
+    last_date: dt.date | None = None
+
+
+@dataclass(eq=False)
+class InfeasibleCap(Refusal):
+    """So many positions cannot be the whole if none may be larger; `least_size` is the smallest cap."""
+
+    code = "INFEASIBLE_CAP"
+    positions: int = 0
+    max_position_size: Decimal = Decimal(0)
+    least_size: Decimal = Decimal(0)
+
+
+@dataclass(eq=False)
+class SingularCovariance(Refusal):
+    """The returns of these instruments say the same, or nothing, so that no best mix of them exists."""
+
+    code = "SINGULAR_COVARIANCE"
+    message: str = (
+        "Some of the instruments have moved exactly like others, or not at all, so that no best mix of them "
+        "exists: leave one of them out, or look back further."
+    )
+    symbols: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class NoExcessReturn(Refusal):
+    """Nothing in the universe has gained anything on average, so that no Sharpe ratio is positive."""
+
+    code = "NO_EXCESS_RETURN"
+    message: str = (
+        "None of the instruments has gained anything on average over the look-back, so that there is no "
+        "largest Sharpe ratio: look back further, or choose another strategy."
+    )
+
+
+@dataclass(eq=False)
+class OptimiserBusy(Refusal):
+    """Too many plans wait for the optimiser already."""
+
+    code = "OPTIMISER_BUSY"
+    message: str = "Many plans are being made: try again in a few seconds."
+
+
+@dataclass(eq=False)
+class OptimiserFailed(Refusal):
+    """The optimiser found no answer, or none in time."""
+
+    code = "OPTIMISER_FAILED"
+    message: str = "The optimiser found no answer: try again, or choose fewer symbols or another strategy."

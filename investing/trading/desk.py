@@ -49,10 +49,16 @@ class Desk:
         id, placed = await placing.place_once(actor, intent, new, self._house)
         self.bell.ring(actor.id)
         if placed is not None:
-            await self._submit(actor.id, actor.client, placed)
+            await self._ask(actor.id, actor.client, placed)
         else:
             await self._wait_while_pending(actor.id, id)
         return id
+
+    async def submit(self, owner_id: UUID, client: Client, id: UUID) -> None:
+        """Asks the broker for an order that is placed, and writes what it says."""
+        order = await self._find(owner_id, id)
+        assert order is not None, "it was just placed"
+        await self._ask(owner_id, client, order)
 
     async def cancel(self, actor: Actor, id: UUID) -> None:
         """Ends an open order, and releases what it had reserved.
@@ -95,7 +101,7 @@ class Desk:
             await self._guarded(self.attend(), "the open orders")
             await asyncio.sleep(every_seconds)
 
-    async def _submit(self, owner_id: UUID, client: Client, order: orders.OrderRow) -> None:
+    async def _ask(self, owner_id: UUID, client: Client, order: orders.OrderRow) -> None:
         broker = self._house.brokers.named(order["broker"])
         try:
             state = await self._answer(broker.submit(orders.request_of(order)))

@@ -48,6 +48,17 @@ class NewOrder:
 
 
 @dataclass(frozen=True)
+class PartOf:
+    """The rebalance that an order is a leg of, and the id that the order therefore has.
+
+    Its plan has kept to maxPositionSize, which is not asked for again at the price of the moment.
+    """
+
+    rebalance_id: UUID
+    order_id: UUID
+
+
+@dataclass(frozen=True)
 class House:
     """What the server's settings say about placing orders."""
 
@@ -57,7 +68,13 @@ class House:
 
 
 async def place(
-    session: Session, owner_id: UUID, client: Client, new: NewOrder, house: House, now: dt.datetime
+    session: Session,
+    owner_id: UUID,
+    client: Client,
+    new: NewOrder,
+    house: House,
+    now: dt.datetime,
+    part_of: PartOf | None = None,
 ) -> UUID:
     """Takes an order: reserved, PENDING, not with the broker yet. Its id.
 
@@ -67,7 +84,7 @@ async def place(
     trader = _there(await rows.lock_trader(session, owner_id, new.portfolio_id))
     found = await rows.find_quoted(session, new.symbol)
     exposure, free = None, ZERO
-    if found is not None and _is_limited(new, trader):
+    if part_of is None and found is not None and _is_limited(new, trader):
         exposure = await rows.find_exposure(session, owner_id, new.portfolio_id, found["id"])
     if found is not None and new.wish.side is OrderSide.SELL:
         position = await find_position(session, owner_id, new.portfolio_id, found["id"])
@@ -77,10 +94,12 @@ async def place(
     await rows.reserve(
         session, owner_id, new.portfolio_id, instrument["id"], ticket.reserved_cash, ticket.reserved_quantity
     )
-    order = _row(owner_id, uuid7(), new, ticket, instrument["id"], trader["broker"], now)
+    id = uuid7() if part_of is None else part_of.order_id
+    order = _row(owner_id, id, new, ticket, instrument["id"], trader["broker"], now)
+    if part_of is not None:
+        order["rebalance_id"] = part_of.rebalance_id
     await rows.insert_order(session, order, _due_at(house, now))
     await note_order(session, owner_id, client, "placed", order, symbol=new.symbol)
-    id: UUID = order["id"]
     return id
 
 

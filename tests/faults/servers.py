@@ -40,6 +40,11 @@ class Server:
             )
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What its processes are started with."""
+        return dict(self._environment)
+
+    @property
     def pid(self) -> int:
         """The living process's id."""
         assert self._process is not None

@@ -66,7 +66,7 @@ def ring() -> KeyRing:
 def server_url(app_url: str, ring: KeyRing) -> Iterator[str]:
     """A server with cheap password hashing, in a thread with a loop of its own."""
     app = build_server(
-        Settings(_env_file=None),
+        Settings(_env_file=None, worker=False),
         app_url,
         ring,
         hasher=PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1),

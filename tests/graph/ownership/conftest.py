@@ -22,7 +22,8 @@ _MARKET = (
     "VALUES (gen_random_uuid(), 'AAPL', 'Apple', 'EQUITY', 'USD')",
     "INSERT INTO quotes SELECT id, 110, now() FROM instruments",
     "INSERT INTO price_bars (instrument_id, date, close) SELECT id, '2024-03-01', 110 FROM instruments",
-    "INSERT INTO jobs (id, kind, run_at) VALUES (gen_random_uuid(), 'any', now())",
+    "INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('* * * * *', 'any')",
+    "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'failed', 1, 'any')",
 )
 
 

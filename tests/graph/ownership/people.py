@@ -53,6 +53,15 @@ placed AS (
         status, quantity, filled_quantity, limit_price, average_fill_price, rejection_reason)
     SELECT $1, $5, p.id, i.id, $4, gen_random_uuid(), 'BUY', 'LIMIT', 'PARTIALLY_FILLED', 6, 5,
         $3::text::numeric, $3::text::numeric, $2 FROM p, i),
+leg AS (
+    INSERT INTO rebalance_legs (owner_id, rebalance_id, number, instrument_id, side, quantity,
+        filled_quantity, quote_price, status, order_id, reason)
+    SELECT $1, $4, 1, i.id, 'BUY', 6, 5, $3::text::numeric, 'PARTIAL', $5, $2 FROM i),
+going_on AS (
+    INSERT INTO rebalance_work (owner_id, rebalance_id, due_at) VALUES ($1, $4, now() + interval '1 day')),
+due AS (
+    INSERT INTO rebalance_due (owner_id, portfolio_id, due_at) SELECT $1, p.id, now() + interval '1 day'
+    FROM p),
 import AS (
     INSERT INTO imports (owner_id, id, portfolio_id, report)
     SELECT $1, gen_random_uuid(), p.id, jsonb_build_object('note', $2::text) FROM p),

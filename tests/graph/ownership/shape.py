@@ -47,6 +47,7 @@ PARTS = {
     "BenchmarkComparison": "Portfolio",
     "Contribution": "Portfolio",
     "PeriodPerformance": "Portfolio",
+    "RebalanceLeg": "Rebalance",
 }
 """Types without an id, by what they are a part of."""
 
@@ -89,6 +90,7 @@ SAMPLES: dict[str, Any] = {
     "driftBand": "0.1",
     "initialCash": "0",
     "targetWeights": LEFT_OUT,
+    "planHash": LEFT_OUT,
     "symbol": "AAPL",
     "symbols": ["AAPL"],
     "RecordTransactionInput.type": "BUY",

@@ -14,14 +14,17 @@ Connection = Any
 WITHOUT_AN_OWNER = {
     "alembic_version": {"SELECT"},
     "instruments": {"SELECT"},
-    "jobs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},
     "order_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "performance_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "paper_executions": {"SELECT", "INSERT", "UPDATE"},
     "paper_orders": {"SELECT", "INSERT", "UPDATE"},
+    "pgqueuer_log": {"SELECT"},
+    "pgqueuer_schedules": {"SELECT", "INSERT", "UPDATE"},
     "price_bars": {"SELECT"},
     "quotes": {"SELECT", "INSERT", "UPDATE"},
+    "rebalance_due": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "rebalance_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "users": {"SELECT", "INSERT", "UPDATE"},
 }
 """The tables without an owner's policy, with all that the server may do to them; users own themselves."""
@@ -149,6 +152,9 @@ KEY_OF = {
     "order_work": "order_id",
     "performance_work": "portfolio_id",
     "lot_uses": "transaction_id",
+    "rebalance_legs": "rebalance_id",
+    "rebalance_work": "rebalance_id",
+    "rebalance_due": "portfolio_id",
 }
 """What names a row of a table without an id."""
 

@@ -14,7 +14,7 @@ import pytest
 
 from db.sessions import open_sessions
 from db.trading.verification import verify_all
-from graph.server.main import house_of
+from graph.server.crew import house_of
 from investing.market.ticks import apply_tick
 from investing.trading.desk import Desk
 from settings import Settings

@@ -1,0 +1,126 @@
+"""Which portfolios rebalance by themselves, and when each is looked at next."""
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import RowMapping, delete, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from db.models import Account, Portfolio, Rebalance, RebalanceDue, User
+from db.sessions import Session, Sessions
+
+
+class Due(NamedTuple):
+    """A portfolio to look at: its schedule's next time (null if not worked out yet), its next look at drift
+    (null without a band), and how many faults there were in a row.
+    """
+
+    owner_id: UUID
+    portfolio_id: UUID
+    scheduled_at: dt.datetime | None
+    drift_at: dt.datetime | None
+    attempts: int
+
+
+async def set_due(
+    session: Session,
+    owner_id: UUID,
+    portfolio_id: UUID,
+    scheduled_at: dt.datetime,
+    drift_at: dt.datetime | None,
+) -> None:
+    """When the portfolio is looked at next; whatever was there before is forgotten."""
+    values: dict[str, Any] = {
+        "due_at": scheduled_at if drift_at is None else min(scheduled_at, drift_at),
+        "scheduled_at": scheduled_at,
+        "drift_at": drift_at,
+        "attempts": 0,
+    }
+    statement = insert(RebalanceDue).values(owner_id=owner_id, portfolio_id=portfolio_id, **values)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["owner_id", "portfolio_id"], set_=values)
+    )
+
+
+async def delete_due(session: Session, owner_id: UUID, portfolio_id: UUID) -> None:
+    """The portfolio does not rebalance by itself any more."""
+    await session.execute(
+        delete(RebalanceDue).where(
+            RebalanceDue.owner_id == owner_id, RebalanceDue.portfolio_id == portfolio_id
+        )
+    )
+
+
+_CLAIM = """
+UPDATE rebalance_due d
+SET due_at = clock_timestamp() + make_interval(secs => :lease), attempts = d.attempts + 1
+FROM (SELECT owner_id, portfolio_id FROM rebalance_due WHERE due_at <= clock_timestamp()
+      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
+WHERE d.owner_id = due.owner_id AND d.portfolio_id = due.portfolio_id
+RETURNING d.owner_id, d.portfolio_id, d.scheduled_at, d.drift_at, d.attempts
+"""
+
+
+async def claim_due(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[Due]:
+    """Portfolios that are due, claimed so that no other process takes them meanwhile.
+
+    Each claim counts as an attempt until `set_due` says that it went well.
+    """
+    async with sessions.begin(None) as session:
+        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
+        return [Due(*row) for row in found]
+
+
+async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
+    """What decides when a portfolio rebalances by itself; `is_live` while it, its account and its owner are
+    active.
+    """
+    statement = (
+        select(
+            Portfolio.auto_rebalance,
+            Portfolio.rebalance_frequency,
+            Portfolio.drift_band,
+            Portfolio.strategy,
+            Portfolio.target_weights,
+            (Portfolio.is_active & Account.is_active & User.is_active).label("is_live"),
+        )
+        .join(Account, (Account.owner_id == owner_id) & (Account.id == Portfolio.account_id))
+        .join(User, User.id == Portfolio.owner_id)
+        .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
+    )
+    return (await session.execute(statement)).mappings().one_or_none()
+
+
+async def find_last_targets(
+    session: Session, owner_id: UUID, portfolio_id: UUID, strategy: str
+) -> dict[str, Decimal] | None:
+    """The weights that the last rebalance by this strategy was to reach; None before there is one."""
+    statement = (
+        select(Rebalance.target_weights)
+        .where(
+            Rebalance.owner_id == owner_id,
+            Rebalance.portfolio_id == portfolio_id,
+            Rebalance.strategy == strategy,
+            Rebalance.target_weights.is_not(None),
+        )
+        .order_by(Rebalance.id.desc())
+        .limit(1)
+    )
+    found = (await session.execute(statement)).scalar_one_or_none()
+    return None if found is None else {symbol: Decimal(weight) for symbol, weight in found.items()}
+
+
+async def find_times(
+    session: Session, owner_id: UUID, portfolio_id: UUID
+) -> tuple[dt.datetime | None, dt.datetime | None] | None:
+    """When the schedule and drift are due, held until the transaction ends; None if neither is."""
+    statement = (
+        select(RebalanceDue.scheduled_at, RebalanceDue.drift_at)
+        .where(RebalanceDue.owner_id == owner_id, RebalanceDue.portfolio_id == portfolio_id)
+        .with_for_update()
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return None if row is None else (row.scheduled_at, row.drift_at)

@@ -1,0 +1,125 @@
+"""Reading what a plan rests on: a portfolio's settings, what it holds, and the prices of its universe."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import RowMapping, select, text
+
+from db.models import Account, Lot, Portfolio
+from db.sessions import Connection, Session
+from db.trading.models import IS_OPEN
+
+
+async def find_rebalanced(
+    session: Session, owner_id: UUID, portfolio_id: UUID, *, lock: bool = False
+) -> RowMapping | None:
+    """The portfolio with all that decides its plans, and the broker and state of its account.
+
+    Locked until the transaction ends if asked.
+    """
+    columns = [
+        column for column in Portfolio.__table__.columns if column.name not in ("created_at", "updated_at")
+    ]
+    statement = (
+        select(*columns, Account.broker, Account.is_active.label("account_is_active"))
+        .join(Account, (Account.owner_id == Portfolio.owner_id) & (Account.id == Portfolio.account_id))
+        .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
+    )
+    if lock:
+        statement = statement.with_for_update(key_share=True, of=Portfolio)
+    return (await session.execute(statement)).mappings().one_or_none()
+
+
+_HELD = f"""
+SELECT i.id AS instrument_id, i.symbol, i.currency, q.price, q.as_of,
+       coalesce(p.quantity, 0) AS quantity, coalesce(p.reserved_quantity, 0) AS reserved_quantity,
+       coalesce(p.cost_basis, 0) AS cost_basis,
+       coalesce((SELECT sum(o.quantity - o.filled_quantity) FROM orders o
+                 WHERE o.owner_id = :owner AND o.portfolio_id = :portfolio AND o.instrument_id = i.id
+                       AND o.side = 'BUY' AND o.{IS_OPEN}), 0) AS incoming_quantity
+FROM instruments i
+LEFT JOIN positions p ON p.owner_id = :owner AND p.portfolio_id = :portfolio AND p.instrument_id = i.id
+LEFT JOIN quotes q ON q.instrument_id = i.id
+WHERE i.id IN (SELECT instrument_id FROM positions
+               WHERE owner_id = :owner AND portfolio_id = :portfolio AND quantity > 0
+               UNION SELECT id FROM instruments WHERE symbol = ANY(:symbols))
+ORDER BY i.symbol
+"""
+
+
+async def find_held(
+    session: Session, owner_id: UUID, portfolio_id: UUID, symbols: Sequence[str]
+) -> Sequence[RowMapping]:
+    """What the portfolio holds and these instruments, each with its quote where it has one, by symbol."""
+    parameters = {"owner": owner_id, "portfolio": portfolio_id, "symbols": list(symbols)}
+    return (await session.execute(text(_HELD), parameters)).mappings().all()
+
+
+async def find_all_lots(session: Session, owner_id: UUID, portfolio_id: UUID) -> Sequence[RowMapping]:
+    """Every open lot of the portfolio, oldest first."""
+    statement = (
+        select(
+            Lot.instrument_id,
+            Lot.transaction_id,
+            Lot.number,
+            Lot.opened_at,
+            Lot.remaining_quantity,
+            Lot.remaining_cost,
+        )
+        .where(Lot.owner_id == owner_id, Lot.portfolio_id == portfolio_id, Lot.remaining_quantity > 0)
+        .order_by(Lot.instrument_id, Lot.opened_at, Lot.transaction_id, Lot.number)
+    )
+    return (await session.execute(statement)).mappings().all()
+
+
+class History(NamedTuple):
+    """What there is of an instrument's daily bars."""
+
+    symbol: str
+    days: int
+    first: dt.date | None
+    last: dt.date | None
+
+
+_HISTORIES = """
+SELECT i.symbol, count(b.date) AS days, min(b.date) AS first, max(b.date) AS last
+FROM instruments i LEFT JOIN price_bars b ON b.instrument_id = i.id
+WHERE i.symbol = ANY($1) GROUP BY i.symbol ORDER BY i.symbol
+"""
+
+# A return spans two days of the common calendar, between adjusted closes where both days have them.
+_RETURNS = """
+WITH bars AS MATERIALIZED (
+    SELECT i.symbol, b.date, b.close::float8 AS close, b.adjusted_close::float8 AS adjusted
+    FROM instruments i JOIN price_bars b ON b.instrument_id = i.id WHERE i.symbol = ANY($1)
+), days AS (
+    SELECT date FROM bars GROUP BY date HAVING count(*) = $2 ORDER BY date DESC LIMIT $3
+), changes AS (
+    SELECT symbol, date,
+           coalesce(adjusted / lag(adjusted) OVER day, close / lag(close) OVER day) - 1 AS change
+    FROM bars JOIN days USING (date) WINDOW day AS (PARTITION BY symbol ORDER BY date)
+)
+SELECT symbol, array_agg(change ORDER BY date) FILTER (WHERE change IS NOT NULL) AS returns,
+       max(date) AS last
+FROM changes GROUP BY symbol ORDER BY symbol
+"""
+
+
+async def fetch_histories(connection: Connection, symbols: Sequence[str]) -> list[History]:
+    """How many daily bars each of these instruments has, and of when."""
+    return [History(*row) for row in await connection.fetch(_HISTORIES, symbols)]
+
+
+async def fetch_returns(
+    connection: Connection, symbols: Sequence[str], days: int
+) -> tuple[dict[str, list[float]], dt.date | None]:
+    """The latest `days` daily returns of each instrument, oldest first, and the day of the last ones.
+
+    Only days on which all of them have a price count; there are fewer returns where there are fewer such
+    days. Statistics, not money: floats.
+    """
+    rows = await connection.fetch(_RETURNS, symbols, len(symbols), days + 1)
+    last = rows[0]["last"] if rows else None
+    return {row["symbol"]: row["returns"] or [] for row in rows}, last

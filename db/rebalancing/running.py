@@ -1,0 +1,189 @@
+"""Writing rebalances as they run: the record, its legs, and who goes on with it.
+
+Everything runs in the caller's transaction, which has locked the portfolio before anything of it changes.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, delete, insert, select, text, update
+
+from db.models import Instrument, Order, Quote, Rebalance, RebalanceLeg, RebalanceWork
+from db.sessions import Session, Sessions
+
+
+async def hold_quotes(session: Session, instrument_ids: Sequence[UUID]) -> dict[UUID, Decimal]:
+    """The prices of these instruments, which stand still until the transaction ends.
+
+    A tick that comes meanwhile waits; others who only read, or hold them too, do not.
+    """
+    statement = (
+        select(Quote.instrument_id, Quote.price)
+        .where(Quote.instrument_id.in_(instrument_ids))
+        .order_by(Quote.instrument_id)
+        .with_for_update(read=True)
+    )
+    return {row.instrument_id: row.price for row in await session.execute(statement)}
+
+
+async def find_universe(
+    session: Session, owner_id: UUID, portfolio_id: UUID, symbols: Sequence[str]
+) -> list[UUID]:
+    """What the portfolio holds and what has one of these symbols: the ids of the instruments."""
+    found = await session.execute(
+        text(
+            "SELECT instrument_id FROM positions WHERE owner_id = :owner AND portfolio_id = :portfolio "
+            "AND quantity > 0 UNION SELECT id FROM instruments WHERE symbol = ANY(:symbols)"
+        ),
+        {"owner": owner_id, "portfolio": portfolio_id, "symbols": list(symbols)},
+    )
+    return list(found.scalars())
+
+
+_WEIGHTS = """
+WITH s AS (SELECT total_value FROM portfolio_summary
+           WHERE owner_id = :owner AND portfolio_id = :portfolio AND total_value > 0)
+SELECT i.symbol, round(round(t.quantity * q.price, 10) / s.total_value, 10) AS weight
+FROM s JOIN positions t ON t.owner_id = :owner AND t.portfolio_id = :portfolio AND t.quantity > 0
+JOIN instruments i ON i.id = t.instrument_id JOIN quotes q ON q.instrument_id = t.instrument_id
+ORDER BY i.symbol
+"""
+
+
+async def find_weights(session: Session, owner_id: UUID, portfolio_id: UUID) -> dict[str, Decimal]:
+    """The weights of the priced positions, by symbol; none where the portfolio is worth nothing."""
+    found = await session.execute(text(_WEIGHTS), {"owner": owner_id, "portfolio": portfolio_id})
+    return {row.symbol: row.weight for row in found}
+
+
+async def find_running(session: Session, owner_id: UUID, portfolio_id: UUID) -> UUID | None:
+    """The rebalance of this portfolio that has not ended, if there is one."""
+    statement = select(Rebalance.id).where(
+        Rebalance.owner_id == owner_id,
+        Rebalance.portfolio_id == portfolio_id,
+        Rebalance.status == "RUNNING",
+    )
+    found: UUID | None = (await session.execute(statement)).scalar_one_or_none()
+    return found
+
+
+async def insert_rebalance(session: Session, values: Mapping[str, Any]) -> None:
+    """Adds the record of a rebalance."""
+    await session.execute(insert(Rebalance).values(**values))
+
+
+async def insert_legs(session: Session, legs: Sequence[Mapping[str, Any]]) -> None:
+    """Adds the trades that it is to make."""
+    if legs:
+        await session.execute(insert(RebalanceLeg), [dict(leg) for leg in legs])
+
+
+async def lock_rebalance(session: Session, owner_id: UUID, id: UUID) -> RowMapping | None:
+    """The record of a rebalance, held until the transaction ends; its portfolio is locked before it."""
+    statement = select(*Rebalance.__table__.columns).where(Rebalance.owner_id == owner_id, Rebalance.id == id)
+    return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
+
+
+async def find_portfolio_of(session: Session, owner_id: UUID, id: UUID) -> UUID | None:
+    """The portfolio of a rebalance."""
+    statement = select(Rebalance.portfolio_id).where(Rebalance.owner_id == owner_id, Rebalance.id == id)
+    found: UUID | None = (await session.execute(statement)).scalar_one_or_none()
+    return found
+
+
+async def update_rebalance(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:
+    """Changes a locked record."""
+    await session.execute(
+        update(Rebalance).where(Rebalance.owner_id == owner_id, Rebalance.id == id).values(**values)
+    )
+
+
+async def find_legs(session: Session, owner_id: UUID, id: UUID) -> Sequence[RowMapping]:
+    """The legs in order, each with its symbol and, where it has one, what its order has come to."""
+    statement = (
+        select(
+            RebalanceLeg.number,
+            RebalanceLeg.instrument_id,
+            RebalanceLeg.side,
+            RebalanceLeg.quantity,
+            RebalanceLeg.filled_quantity,
+            RebalanceLeg.quote_price,
+            RebalanceLeg.status,
+            RebalanceLeg.order_id,
+            RebalanceLeg.reason,
+            Instrument.symbol,
+            Order.status.label("order_status"),
+            Order.filled_quantity.label("order_filled"),
+            Order.rejection_code,
+            Order.rejection_reason,
+        )
+        .join(Instrument, Instrument.id == RebalanceLeg.instrument_id)
+        .outerjoin(Order, (Order.owner_id == owner_id) & (Order.id == RebalanceLeg.order_id))
+        .where(RebalanceLeg.owner_id == owner_id, RebalanceLeg.rebalance_id == id)
+        .order_by(RebalanceLeg.number)
+    )
+    return (await session.execute(statement)).mappings().all()
+
+
+async def update_leg(
+    session: Session, owner_id: UUID, id: UUID, number: int, values: Mapping[str, Any]
+) -> None:
+    """Changes a leg of a locked rebalance."""
+    await session.execute(
+        update(RebalanceLeg)
+        .where(
+            RebalanceLeg.owner_id == owner_id, RebalanceLeg.rebalance_id == id, RebalanceLeg.number == number
+        )
+        .values(**values)
+    )
+
+
+_TOTALS = """
+SELECT coalesce(sum(t.amount), 0) AS traded,
+       coalesce(sum(t.commission + round(CASE l.side WHEN 'BUY' THEN t.price - l.quote_price
+                                         ELSE l.quote_price - t.price END * t.quantity, 10)), 0) AS cost,
+       count(DISTINCT l.number) AS trades
+FROM rebalance_legs l
+JOIN transactions t ON t.owner_id = :owner AND t.order_id = l.order_id
+WHERE l.owner_id = :owner AND l.rebalance_id = :id
+"""
+
+
+async def find_totals(session: Session, owner_id: UUID, id: UUID) -> RowMapping:
+    """What the legs have `traded`, what that `cost` (commissions, and what prices were worse than the quotes
+    of the plan), and how many `trades` were made.
+    """
+    return (await session.execute(text(_TOTALS), {"owner": owner_id, "id": id})).mappings().one()
+
+
+async def set_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.datetime | None) -> None:
+    """When somebody goes on with the rebalance next; None once it has ended."""
+    mine = (RebalanceWork.owner_id == owner_id, RebalanceWork.rebalance_id == id)
+    if due_at is None:
+        await session.execute(delete(RebalanceWork).where(*mine))
+    else:
+        await session.execute(update(RebalanceWork).where(*mine).values(due_at=due_at))
+
+
+async def insert_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.datetime) -> None:
+    """Has somebody go on with the rebalance from then on, unless whoever began it is done before."""
+    await session.execute(insert(RebalanceWork).values(owner_id=owner_id, rebalance_id=id, due_at=due_at))
+
+
+_CLAIM = """
+UPDATE rebalance_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
+FROM (SELECT owner_id, rebalance_id FROM rebalance_work WHERE due_at <= clock_timestamp()
+      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
+WHERE w.owner_id = due.owner_id AND w.rebalance_id = due.rebalance_id
+RETURNING w.owner_id, w.rebalance_id
+"""
+
+
+async def claim_work(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[tuple[UUID, UUID]]:
+    """Owners and ids of rebalances that are due, claimed so that no other process takes them meanwhile."""
+    async with sessions.begin(None) as session:
+        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
+        return [(row.owner_id, row.rebalance_id) for row in found]

@@ -1,0 +1,45 @@
+"""Following a rebalance until it ends."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+import strawberry
+
+from db.vocabulary import RebalanceStatus
+from graph.context import Info
+from graph.mutating import own_id
+from graph.permissions import IsAuthenticated, OwnsRebalance, guarded
+from graph.rebalancing.loaders import RebalanceById
+from graph.rebalancing.types import Rebalance
+from investing.trading.bell import rung
+
+POLL_SECONDS = 1.0
+
+_Id = Annotated[strawberry.ID, strawberry.argument(description="The rebalance's id.")]
+
+
+@strawberry.type
+class RebalancingSubscription:
+    @strawberry.subscription(
+        description="The rebalance as it is now, and then whenever a leg of it changes, until it has ended. "
+        "Changes that follow one another at once may come as one.",
+        extensions=[guarded(IsAuthenticated(), OwnsRebalance("rebalance_id"))],
+    )
+    async def rebalance_progress(self, info: Info, rebalance_id: _Id) -> AsyncGenerator[Rebalance, None]:
+        context = info.context
+        id = own_id("Rebalance", rebalance_id)
+        known: tuple[Any, ...] = ()
+        with context.desk.bell.listening(context.viewer_id) as bell:
+            while True:
+                await context.look_again()
+                row = await context.loader(RebalanceById).load(id)
+                if row is None:
+                    return
+                now = row["status"], row["legs_ended"], row["legs_changed_at"]
+                if now != known:
+                    known = now
+                    yield Rebalance.from_row(row)
+                if row["status"] != RebalanceStatus.RUNNING:
+                    return
+                # Changes of other processes do not ring here, and so it looks every second as well.
+                await rung(bell, POLL_SECONDS)

@@ -1,0 +1,24 @@
+"""Every job there is: its name, when it runs, and what it does. A new one is one line here."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from db.jobs.rounds import Job
+from db.sessions import Sessions
+from investing.rebalancing.rebalancer import Rebalancer
+from investing.rebalancing.scheduling import Schedule
+from investing.trading.placing import House
+
+EVERY_TWO_SECONDS = "* * * * * */2"
+EVERY_TEN_SECONDS = "* * * * * */10"
+
+
+def jobs_of(
+    sessions: Sessions, house: House, rebalancer: Rebalancer, drift_every: dt.timedelta
+) -> Sequence[Job]:
+    """The jobs of one process, which shares them with all others. Drift is looked at every `drift_every`."""
+    schedule = Schedule(sessions, house, rebalancer, drift_every)
+    return [
+        Job("rebalances.go_on", EVERY_TWO_SECONDS, rebalancer.go_on),
+        Job("rebalances.start_due", EVERY_TEN_SECONDS, schedule.start_due),
+    ]

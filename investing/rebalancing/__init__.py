@@ -1,0 +1,1 @@
+"""Rebalancing: target weights, and the plan that follows from them."""

@@ -1,0 +1,56 @@
+"""The end of a rebalance: what it traded, what that cost, and the weights that came of it."""
+
+import datetime as dt
+from uuid import UUID
+
+from db.canonical import decimal
+from db.rebalancing import running
+from db.sessions import Session
+from db.vocabulary import LegStatus, OrderSide, RebalanceStatus
+from investing.audit import note
+from investing.auth.types import Client
+from investing.rules.legs import Leg, ending
+from investing.rules.money import quotient
+
+
+async def end(session: Session, owner_id: UUID, client: Client, id: UUID) -> RebalanceStatus:
+    """Writes how a rebalance has ended, all of whose legs have; the caller has locked its portfolio."""
+    record = await running.lock_rebalance(session, owner_id, id)
+    assert record is not None, "it is locked"
+    legs = [
+        Leg(
+            row["symbol"],
+            OrderSide(row["side"]),
+            row["quantity"],
+            LegStatus(row["status"]),
+            row["filled_quantity"],
+            row["reason"],
+        )
+        for row in await running.find_legs(session, owner_id, id)
+    ]
+    status, reason = ending(legs)
+    totals = await running.find_totals(session, owner_id, id)
+    weights = await running.find_weights(session, owner_id, record["portfolio_id"])
+    value = record["value_before"]
+    values = {
+        "status": status.value,
+        "failure_reason": reason,
+        "new_weights": {symbol: decimal(weight) for symbol, weight in weights.items()},
+        "turnover": quotient(totals["traded"], value) if totals["traded"] else totals["traded"],
+        "total_cost": totals["cost"],
+        "trades_executed": totals["trades"],
+        "completed_at": dt.datetime.now(dt.UTC),
+    }
+    await running.update_rebalance(session, owner_id, id, values)
+    await running.set_work(session, owner_id, id, None)
+    await note(
+        session,
+        owner_id,
+        client,
+        f"rebalance.{status.lower()}",
+        "Rebalance",
+        id,
+        trades=totals["trades"],
+        reason=reason,
+    )
+    return status

@@ -1,0 +1,1 @@
+"""The optimiser: a process of its own, and how the server asks it."""

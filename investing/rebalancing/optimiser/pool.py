@@ -1,0 +1,186 @@
+"""Asking the optimiser, which runs in worker processes: started on first use, kept warm, fair to all users.
+
+The server never imports the optimiser. A worker that dies is started again and the question asked once more;
+one that takes too long is killed. Workers end with the server, also where that is killed.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from db.vocabulary import Strategy
+from investing.rebalancing.optimiser.worker import Worker, WorkerDied
+from investing.rules.refusals import (
+    NoExcessReturn,
+    OptimiserBusy,
+    OptimiserFailed,
+    Refusal,
+    SingularCovariance,
+)
+
+logger = logging.getLogger("graphfolio.optimiser")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What to find: the weights of a strategy, long only, none above `cap`, all of them 1 together.
+
+    `returns` are daily ones by symbol, oldest first, as many of each. `risk_tolerance` is 0 for the least
+    variance and 1 for the strategy's own portfolio, see `program`.
+    """
+
+    strategy: Strategy
+    returns: Mapping[str, Sequence[float]]
+    cap: Decimal
+    risk_tolerance: Decimal
+
+
+@dataclass
+class _Job:
+    problem: Problem
+    answer: asyncio.Future[dict[str, Decimal]]
+
+
+class Optimiser:
+    """Worker processes and the queue before them: one question of each user in turn."""
+
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        seconds: float = 10,
+        start_seconds: float = 60,
+        most_waiting: int = 100,
+        most_of_one: int = 10,
+    ) -> None:
+        self._most_workers = workers
+        self._seconds = seconds
+        self._start_seconds = start_seconds
+        self._most_waiting = most_waiting
+        self._most_of_one = most_of_one
+        self._queues: OrderedDict[UUID, deque[_Job]] = OrderedDict()
+        self._idle: list[Worker] = []
+        self._busy: list[Worker] = []
+        self._serving: set[asyncio.Task[None]] = set()
+
+    async def weights(self, user_id: UUID, problem: Problem) -> dict[str, Decimal]:
+        """The weights by symbol, with six places; they add up to 1, or a millionth less at a tight cap.
+
+        Raises OptimiserBusy where too many questions wait, OptimiserFailed where there was no answer or none
+        in time, SingularCovariance and NoExcessReturn.
+        """
+        queue = self._queues.setdefault(user_id, deque())
+        waiting = sum(len(each) for each in self._queues.values())
+        if len(queue) >= self._most_of_one or waiting >= self._most_waiting:
+            raise OptimiserBusy
+        job = _Job(problem, asyncio.get_running_loop().create_future())
+        queue.append(job)
+        if len(self._serving) < self._most_workers:
+            self._serving.add(asyncio.create_task(self._serve()))
+        return await job.answer
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the processes that run."""
+        return [worker.pid for worker in (*self._busy, *self._idle) if worker.pid is not None]
+
+    async def close(self) -> None:
+        """Ends the workers; questions that wait are refused."""
+        tasks = list(self._serving)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for queue in self._queues.values():
+            for job in queue:
+                _refuse(job, OptimiserFailed())
+        self._queues.clear()
+        for worker in self._idle:
+            await worker.stop()
+        self._idle.clear()
+
+    def _next(self) -> _Job | None:
+        """The oldest question of the user whose turn it is; the user goes to the end of the line."""
+        while self._queues:
+            user_id, queue = self._queues.popitem(last=False)
+            while queue:
+                job = queue.popleft()
+                if queue:
+                    self._queues[user_id] = queue
+                if not job.answer.done():
+                    return job
+        return None
+
+    async def _serve(self) -> None:
+        """Answers what waits, and leaves its worker warm."""
+        worker = self._idle.pop() if self._idle else Worker(self._seconds, self._start_seconds)
+        self._busy.append(worker)
+        try:
+            while (job := self._next()) is not None:
+                try:
+                    await self._answer(worker, job)
+                except BaseException as error:
+                    _refuse(job, OptimiserFailed())
+                    if not isinstance(error, Exception):
+                        raise
+                    logger.error("The optimiser failed.", exc_info=error)
+        except asyncio.CancelledError:
+            await worker.stop()
+            raise
+        finally:
+            # At once, not by a callback: the next question must not take this task for one that will answer.
+            current = asyncio.current_task()
+            assert current is not None, "this is one"
+            self._serving.discard(current)
+            self._busy.remove(worker)
+        self._idle.append(worker)
+
+    async def _answer(self, worker: Worker, job: _Job) -> None:
+        problem = job.problem
+        question = {
+            "strategy": problem.strategy.value,
+            "symbols": list(problem.returns),
+            "returns": [list(each) for each in problem.returns.values()],
+            "cap": float(problem.cap),
+            "risk_tolerance": float(problem.risk_tolerance),
+        }
+        reply: Mapping[str, object] | None = None
+        for is_last in (False, True):
+            try:
+                reply = await worker.ask(question)
+                break
+            except TimeoutError:
+                logger.warning("The optimiser took longer than %s s, and was ended.", self._seconds)
+                break
+            except WorkerDied:
+                logger.warning("The optimiser's process died%s.", " again" if is_last else "")
+        if reply is None:
+            _refuse(job, OptimiserFailed())
+        elif "refused" in reply:
+            _refuse(job, _refusal(reply))
+        elif not job.answer.done():
+            weights = reply["weights"]
+            assert isinstance(weights, dict), "the worker answers with one or the other"
+            job.answer.set_result({symbol: Decimal(weight) for symbol, weight in weights.items()})
+
+
+def _refuse(job: _Job, refusal: Refusal) -> None:
+    # Whoever asked may have gone, which cancels the answer.
+    with contextlib.suppress(asyncio.InvalidStateError):
+        job.answer.set_exception(refusal)
+
+
+def _refusal(reply: Mapping[str, object]) -> Refusal:
+    match reply["refused"]:
+        case SingularCovariance.code:
+            symbols = reply.get("symbols")
+            return SingularCovariance(symbols=tuple(symbols) if isinstance(symbols, list) else ())
+        case NoExcessReturn.code:
+            return NoExcessReturn()
+        case _:
+            logger.error("The optimiser failed: %s", reply.get("why"))
+            return OptimiserFailed()

@@ -1,0 +1,197 @@
+"""The optimiser's process: reads questions, answers with weights. Run as `python -P program.py`.
+
+It imports nothing of Graphfolio, and Graphfolio imports nothing of it. All strategies are long only, with a
+cap for each weight and a sum of 1, on the sample mean and the sample covariance of simple daily returns:
+
+- MIN_VARIANCE, the least variance (Markowitz 1952).
+- MAX_SHARPE, the largest mean over deviation, at a risk-free rate of 0 (Sharpe 1994).
+- RISK_PARITY, every position contributes as much to the variance as any other (Maillard, Roncalli and
+  Teiletche 2010), as far as the cap lets it.
+- HIERARCHICAL_RISK_PARITY, recursive bisection along a clustering of correlations (Lopez de Prado 2016),
+  with variance and Ward linkage.
+- MIN_CVAR, the least mean of the worst 5 % of daily returns (Rockafellar and Uryasev 2000).
+
+Risk tolerance t leads from the minimum-variance portfolio (0) to the strategy's own (1), under the same cap:
+
+- MAX_SHARPE walks along the efficient frontier: the least variance whose mean return is at least
+  (1 - t) x that of the minimum-variance portfolio + t x that of the portfolio of the largest Sharpe ratio.
+  Along the frontier a higher mean never has a lower variance, since the constraint only grows tighter.
+- The others are not on the mean-variance frontier. Their mix is (1 - t) x minimum-variance weights + t x
+  the strategy's weights: long only, within the cap and of sum 1, as both ends are. Its variance is a convex
+  quadratic function of t, at its least at t = 0 because no permitted portfolio has less, and a convex
+  function never falls after its minimum: volatility rises with t there too.
+
+Weights have six places and add up to 1.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+from typing import Any, BinaryIO
+
+import numpy as np
+from skfolio import RiskMeasure
+from skfolio.optimization import HierarchicalRiskParity, MeanRisk, ObjectiveFunction, RiskBudgeting
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+SINGULAR = 1e-9
+"""Correlations are singular when their smallest eigenvalue is this part of the largest, or less."""
+
+MILLION = 1_000_000
+PRECISELY = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
+"""Near its best a portfolio's risk is flat: the solver's own tolerances leave weights off by a thousandth."""
+
+
+class Refused(Exception):
+    """Why there are no weights: a code, and facts."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(code)
+        self.reply = {"refused": code, **facts}
+
+
+def answer(question: dict[str, Any]) -> dict[str, Any]:
+    """The weights by symbol as decimal strings."""
+    returns = np.asarray(question["returns"], dtype=float).T
+    symbols = question["symbols"]
+    check_covariance(returns, symbols)
+    weights = mixed(question["strategy"], returns, question["cap"], question["risk_tolerance"])
+    return {"weights": dict(zip(symbols, rounded(weights, question["cap"]), strict=True))}
+
+
+def check_covariance(returns: Array, symbols: list[str]) -> None:
+    """Refuses returns of which some say nothing, or the same as others: as correlations, free of scale."""
+    deviations = returns.std(axis=0, ddof=1)
+    # Also for what never moved but by the error of its floats.
+    still = [symbol for symbol, deviation in zip(symbols, deviations, strict=True) if not deviation > 1e-12]
+    if still:
+        raise Refused("SINGULAR_COVARIANCE", symbols=still)
+    if len(symbols) == 1:
+        return
+    values, vectors = np.linalg.eigh(np.corrcoef(returns, rowvar=False))
+    if values[0] <= SINGULAR * values[-1]:
+        # Those that the combination without any variance is made of.
+        alike = [symbol for symbol, part in zip(symbols, np.abs(vectors[:, 0]), strict=True) if part > 1e-3]
+        raise Refused("SINGULAR_COVARIANCE", symbols=alike)
+
+
+def mixed(strategy: str, returns: Array, cap: float, tolerance: float) -> Array:
+    """The portfolio between the least variance and the strategy's own."""
+    if returns.shape[1] == 1:
+        return np.ones(1)
+    if strategy == "MIN_VARIANCE":
+        return least_variance(returns, cap)
+    if strategy == "MAX_SHARPE":
+        return sharpest(returns, cap, tolerance)
+    if tolerance == 0:
+        return least_variance(returns, cap)
+    own = fitted(OWN[strategy](cap), returns)
+    return own if tolerance == 1 else (1 - tolerance) * least_variance(returns, cap) + tolerance * own
+
+
+def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
+    """The portfolio on the efficient frontier between the least variance and the largest Sharpe ratio."""
+    means = returns.mean(axis=0)
+    best = np.sort(means)[::-1]
+    shares = np.minimum(cap, np.maximum(0, 1 - cap * np.arange(len(means))))
+    if best @ shares <= 0:
+        raise Refused("NO_EXCESS_RETURN")
+    if tolerance == 0:
+        return least_variance(returns, cap)
+    own = fitted(
+        MeanRisk(
+            objective_function=ObjectiveFunction.MAXIMIZE_RATIO,
+            risk_measure=RiskMeasure.VARIANCE,
+            max_weights=cap,
+            solver_params=PRECISELY,
+        ),
+        returns,
+    )
+    if tolerance == 1:
+        return own
+    safe = least_variance(returns, cap)
+    wanted = (1 - tolerance) * float(means @ safe) + tolerance * float(means @ own)
+    frontier = MeanRisk(
+        risk_measure=RiskMeasure.VARIANCE, max_weights=cap, min_return=wanted, solver_params=PRECISELY
+    )
+    return fitted(frontier, returns)
+
+
+def least_variance(returns: Array, cap: float) -> Array:
+    """The portfolio of the least variance."""
+    model = MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap, solver_params=PRECISELY)
+    return fitted(model, returns)
+
+
+OWN = {
+    "RISK_PARITY": lambda cap: RiskBudgeting(
+        risk_measure=RiskMeasure.VARIANCE, max_weights=cap, solver_params=PRECISELY
+    ),
+    "HIERARCHICAL_RISK_PARITY": lambda cap: HierarchicalRiskParity(
+        risk_measure=RiskMeasure.VARIANCE, max_weights=cap
+    ),
+    "MIN_CVAR": lambda cap: MeanRisk(
+        risk_measure=RiskMeasure.CVAR, cvar_beta=0.95, max_weights=cap, solver_params=PRECISELY
+    ),
+}
+
+
+def fitted(model: Any, returns: Array) -> Array:
+    """The model's weights. Refuses what is no portfolio."""
+    weights: Array = np.asarray(model.fit(returns).weights_, dtype=float)
+    if not np.isfinite(weights).all() or abs(weights.sum() - 1) > 1e-4 or weights.min() < -1e-4:
+        raise Refused("FAILED", why=f"no portfolio: {weights}")
+    weights = np.clip(weights, 0, None)
+    return np.asarray(weights / weights.sum(), dtype=float)
+
+
+def rounded(weights: Array, cap: float) -> list[str]:
+    """Six places that add up to 1: down, and what is missing then goes to the largest remainders.
+
+    Nothing is lifted above the cap for it: should every weight stand there, a millionth or two are cash.
+    """
+    millionths = np.floor(weights * MILLION).astype(int)
+    missing = MILLION - int(millionths.sum())
+    for place in np.argsort(millionths - weights * MILLION, kind="stable"):
+        if missing > 0 and (millionths[place] + 1) / MILLION <= cap:
+            millionths[place] += 1
+            missing -= 1
+    return [f"{part // MILLION}.{part % MILLION:06d}" for part in map(int, millionths)]
+
+
+def listen(source: BinaryIO, questions: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    """Reads questions until the server is gone, and this process with it, whatever it was doing."""
+    while True:
+        head = source.read(4)
+        body = source.read(int.from_bytes(head, "big"))
+        if len(head) < 4 or not body:
+            os._exit(0)
+        questions.put(json.loads(body))
+
+
+def main() -> None:
+    """Answers questions one by one, after one empty message that says that it is ready."""
+    questions: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(sys.stdin.buffer, questions), daemon=True).start()
+    # What a library prints must not get among the answers.
+    with os.fdopen(os.dup(1), "wb") as sink:
+        os.dup2(2, 1)
+        reply: dict[str, Any] = {}
+        while True:
+            body = json.dumps(reply).encode()
+            sink.write(len(body).to_bytes(4, "big") + body)
+            sink.flush()
+            question = questions.get()
+            try:
+                reply = answer(question)
+            except Refused as refused:
+                reply = refused.reply
+            except Exception as error:
+                reply = {"refused": "FAILED", "why": f"{type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    main()

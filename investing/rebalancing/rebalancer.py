@@ -1,0 +1,102 @@
+"""The rebalancer: targets found outside any transaction, then a rebalance started, and carried to its end."""
+
+import logging
+from collections.abc import Mapping
+from uuid import UUID
+
+from db.rebalancing import running
+from db.sessions import Session, Sessions
+from db.vocabulary import RebalanceTrigger, Strategy
+from investing.actor import Actor
+from investing.auth.types import Client
+from investing.idempotency import find_kept, once
+from investing.rebalancing.optimiser.pool import Optimiser
+from investing.rebalancing.starting import LEASE, Run, start
+from investing.rebalancing.stepping import step
+from investing.rebalancing.targets import Targets, find_targets
+from investing.rules.refusals import OptimiserBusy, OptimiserFailed, Refusal
+from investing.trading.desk import NOBODY, Desk
+from investing.trading.placing import House
+
+logger = logging.getLogger("graphfolio.rebalancing")
+AT_ONCE = 20
+_FIELD = "rebalancePortfolio"
+
+
+class Rebalancer:
+    """Rebalances portfolios. One for each process; any number may run."""
+
+    def __init__(self, sessions: Sessions, house: House, desk: Desk, optimiser: Optimiser) -> None:
+        self._sessions = sessions
+        self._house = house
+        self._desk = desk
+        self._optimiser = optimiser
+
+    async def rebalance(
+        self,
+        actor: Actor,
+        portfolio_id: UUID,
+        strategy: Strategy | None,
+        plan_hash: str | None,
+        idempotency_key: str,
+    ) -> UUID:
+        """Rebalances once for the key. Its id; on paper it has ended when this returns.
+
+        At a broker everything is placed that can be, and the jobs go on with it. Raises
+        InvalidInput, IdempotencyMismatch and what `find_targets` and `start` raise.
+        """
+        arguments: Mapping[str, object] = {
+            "portfolio": portfolio_id,
+            "strategy": strategy,
+            "plan_hash": plan_hash,
+        }
+        known = await find_kept(self._sessions, actor.id, idempotency_key, _FIELD, arguments)
+        if known is not None:
+            return known
+        targets = await self.targets(actor.id, portfolio_id, strategy)
+        run = Run(portfolio_id, RebalanceTrigger.MANUAL, plan_hash)
+
+        async def effect(session: Session) -> UUID:
+            if isinstance(targets, Refusal):
+                raise targets
+            return await start(session, actor.id, actor.client, run, targets, self._house)
+
+        id = await once(self._sessions, actor.id, idempotency_key, _FIELD, arguments, effect)
+        await self.carry_on(actor.id, actor.client, id)
+        return id
+
+    async def targets(
+        self, owner_id: UUID, portfolio_id: UUID, strategy: Strategy | None
+    ) -> Targets | Refusal:
+        """The target weights, or why there are none.
+
+        Raises OptimiserBusy and OptimiserFailed, which another try may end.
+        """
+        try:
+            return await find_targets(self._sessions, self._optimiser, owner_id, portfolio_id, strategy)
+        except (OptimiserBusy, OptimiserFailed):
+            raise
+        except Refusal as refusal:
+            return refusal
+
+    async def carry_on(self, owner_id: UUID, client: Client, id: UUID) -> None:
+        """Does what can be done now: until the rebalance has ended, or waits for its broker."""
+        while True:
+            done = await self._sessions.transact(
+                owner_id, lambda session: step(session, owner_id, client, id, self._house)
+            )
+            self._desk.bell.ring(owner_id)
+            if done.placed is None:
+                return
+            await self._desk.submit(owner_id, client, done.placed)
+
+    async def go_on(self) -> None:
+        """The job: goes on with every rebalance that waits, also of processes that have died."""
+        lease = LEASE.total_seconds()
+        while work := await running.claim_work(self._sessions, lease, AT_ONCE):
+            for owner_id, id in work:
+                try:
+                    await self.carry_on(owner_id, NOBODY, id)
+                except Exception as error:
+                    # It is due again when the lease ends; one rebalance must not hold up the others.
+                    logger.error("Something went wrong with the rebalance %s.", id, exc_info=error)

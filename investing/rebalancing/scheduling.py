@@ -1,0 +1,168 @@
+"""Portfolios that rebalance by themselves: on the first market day of their period, and when they drift.
+
+Drift is held against the targets of the last run (of CUSTOM against its owner's), so that the optimiser is
+not asked each time; it starts a rebalance once a day at the most.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from db.rebalancing import due as rows
+from db.rebalancing.due import Due
+from db.rebalancing.planning import find_rebalanced
+from db.rebalancing.running import find_weights
+from db.sessions import Session, Sessions
+from db.vocabulary import RebalanceFrequency, RebalanceTrigger, Strategy
+from investing.rebalancing.rebalancer import Rebalancer
+from investing.rebalancing.starting import Run, reason_of, start, write_failure
+from investing.rebalancing.targets import Targets
+from investing.rules.legs import largest_drift
+from investing.rules.market_days import next_due, next_market_morning
+from investing.rules.refusals import Refusal
+from investing.trading.desk import NOBODY
+from investing.trading.placing import House
+
+logger = logging.getLogger("graphfolio.rebalancing")
+LEASE_SECONDS = 120.0
+AT_ONCE = 10
+MOST_ATTEMPTS = 5
+"""After so many faults in a row a run that is due is recorded as failed."""
+
+
+class Schedule:
+    """Starts what is due. One for each process; any number may run."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        house: House,
+        rebalancer: Rebalancer,
+        drift_every: dt.timedelta,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        """`drift_every` is how often drift is looked at."""
+        self._sessions = sessions
+        self._house = house
+        self._rebalancer = rebalancer
+        self._drift_every = drift_every
+        self._clock = clock
+
+    async def start_due(self) -> None:
+        """The job: looks at every portfolio that is due. What was missed is caught up once."""
+        while found := await rows.claim_due(self._sessions, LEASE_SECONDS, AT_ONCE):
+            for due in found:
+                try:
+                    await self._look_at(due)
+                except Exception as error:
+                    # It is due again when the lease ends; one portfolio must not hold up the others.
+                    logger.error("Portfolio %s could not be rebalanced.", due.portfolio_id, exc_info=error)
+
+    async def _look_at(self, due: Due) -> None:
+        now = self._clock()
+        async with self._sessions.begin(due.owner_id) as session:
+            settings = await rows.find_automatic(session, due.owner_id, due.portfolio_id)
+            if settings is None or not settings["auto_rebalance"]:
+                await rows.delete_due(session, due.owner_id, due.portfolio_id)
+                return
+            trigger = await self._trigger(session, due, settings, now) if settings["is_live"] else None
+            after = self._after(due, settings, trigger, now)
+            if trigger is None:
+                await rows.set_due(session, due.owner_id, due.portfolio_id, *after)
+                return
+        await self._run(due, Strategy(settings["strategy"]), trigger, after)
+
+    async def _trigger(
+        self, session: Session, due: Due, settings: Mapping[Any, Any], now: dt.datetime
+    ) -> RebalanceTrigger | None:
+        if due.scheduled_at is not None and due.scheduled_at <= now:
+            return RebalanceTrigger.SCHEDULE
+        if due.drift_at is None or due.drift_at > now or settings["drift_band"] is None:
+            return None
+        targets = await self._targets(session, due, settings)
+        if targets is None:
+            return None
+        weights = await find_weights(session, due.owner_id, due.portfolio_id)
+        return RebalanceTrigger.DRIFT if largest_drift(weights, targets) > settings["drift_band"] else None
+
+    async def _targets(
+        self, session: Session, due: Due, settings: Mapping[Any, Any]
+    ) -> Mapping[str, Decimal] | None:
+        if settings["strategy"] == Strategy.CUSTOM:
+            return {symbol: Decimal(weight) for symbol, weight in (settings["target_weights"] or {}).items()}
+        return await rows.find_last_targets(session, due.owner_id, due.portfolio_id, settings["strategy"])
+
+    def _after(
+        self,
+        due: Due,
+        settings: Mapping[Any, Any],
+        trigger: RebalanceTrigger | None,
+        now: dt.datetime,
+    ) -> tuple[dt.datetime, dt.datetime | None]:
+        """When the schedule and drift are due next."""
+        scheduled_at = due.scheduled_at
+        if scheduled_at is None or scheduled_at <= now:
+            scheduled_at = next_due(RebalanceFrequency(settings["rebalance_frequency"]), now)
+        if settings["drift_band"] is None:
+            return scheduled_at, None
+        if trigger is RebalanceTrigger.DRIFT:
+            # What a run cannot mend, the same prices would start again and again.
+            return scheduled_at, next_market_morning(now)
+        return scheduled_at, now + self._drift_every
+
+    async def _run(
+        self,
+        due: Due,
+        strategy: Strategy,
+        trigger: RebalanceTrigger,
+        after: tuple[dt.datetime, dt.datetime | None],
+    ) -> None:
+        run = Run(due.portfolio_id, trigger)
+        found: Targets | Refusal | str
+        try:
+            found = await self._rebalancer.targets(due.owner_id, due.portfolio_id, None)
+            id = await self._sessions.transact(due.owner_id, self._starting(due, run, strategy, found, after))
+        except Exception as error:
+            if due.attempts < MOST_ATTEMPTS:
+                raise
+            logger.error("Portfolio %s is given up for now.", due.portfolio_id, exc_info=error)
+            found = f"INTERNAL: it went wrong {due.attempts} times in a row; the server's log says how."
+            id = await self._sessions.transact(due.owner_id, self._starting(due, run, strategy, found, after))
+        if id is not None:
+            await self._rebalancer.carry_on(due.owner_id, NOBODY, id)
+
+    def _starting(
+        self,
+        due: Due,
+        run: Run,
+        strategy: Strategy,
+        found: Targets | Refusal | str,
+        after: tuple[dt.datetime, dt.datetime | None],
+    ) -> Callable[[Session], Awaitable[UUID | None]]:
+        """The run and its next time in one transaction: neither is there without the other."""
+
+        async def work(session: Session) -> UUID | None:
+            owner_id = due.owner_id
+            await find_rebalanced(session, owner_id, due.portfolio_id, lock=True)
+            if await rows.find_times(session, owner_id, due.portfolio_id) != (
+                due.scheduled_at,
+                due.drift_at,
+            ):
+                # Somebody else has been here, or its owner has changed the settings.
+                return None
+            await rows.set_due(session, owner_id, due.portfolio_id, *after)
+            try:
+                if isinstance(found, str):
+                    return await write_failure(session, owner_id, NOBODY, run, strategy, found)
+                if isinstance(found, Refusal):
+                    raise found
+                async with session.begin_nested():
+                    return await start(session, owner_id, NOBODY, run, found, self._house)
+            except Refusal as refusal:
+                reason = reason_of(refusal)
+                return await write_failure(session, owner_id, NOBODY, run, strategy, reason)
+
+        return work

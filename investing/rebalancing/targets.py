@@ -1,0 +1,140 @@
+"""Target weights: where a portfolio's strategy wants to be. Found outside any transaction.
+
+CUSTOM has them from its owner as they are, EQUAL_WEIGHT gives every symbol the same; both whatever the
+riskTolerance. All the others ask the optimiser, on daily returns over the portfolio's look-back.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+from uuid import UUID
+
+from db.rebalancing.planning import fetch_histories, fetch_returns, find_held, find_rebalanced
+from db.sessions import Session, Sessions
+from db.vocabulary import Strategy
+from investing.rebalancing.optimiser.pool import Optimiser, Problem
+from investing.rules.refusals import (
+    EmptyUniverse,
+    Inactive,
+    InfeasibleCap,
+    InsufficientHistory,
+    InvalidInput,
+    NoPrice,
+    NotFound,
+    PortfolioInactive,
+    UnknownInstrument,
+)
+
+WEIGHT_PLACES = Decimal("0.000001")
+"""Equal weights have six places, rounded down: what is left over is cash."""
+
+STALE_DAYS = dt.timedelta(days=10)
+"""By so much the returns of a universe may end before the newest prices in it."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The weights of a strategy by symbol, at most 1 together; the rest is cash."""
+
+    strategy: Strategy
+    weights: Mapping[str, Decimal]
+
+
+async def find_targets(
+    sessions: Sessions, optimiser: Optimiser, owner_id: UUID, portfolio_id: UUID, strategy: Strategy | None
+) -> Targets:
+    """The target weights of a portfolio now, by its own strategy or another one.
+
+    Raises NotFound, PortfolioInactive, Inactive, InvalidInput for CUSTOM without weights, EmptyUniverse,
+    InfeasibleCap, UnknownInstrument, NoPrice, InsufficientHistory, and what `Optimiser.weights` raises.
+    """
+    async with sessions.begin(owner_id) as session:
+        portfolio = await find_rebalanced(session, owner_id, portfolio_id)
+        if portfolio is None:
+            raise NotFound("There is no such portfolio.", ("portfolioId",))
+        if not portfolio["is_active"]:
+            raise PortfolioInactive
+        if not portfolio["account_is_active"]:
+            raise Inactive("The account is archived: restore it first.", ("portfolioId",))
+        chosen = strategy or Strategy(portfolio["strategy"])
+        if chosen is Strategy.CUSTOM:
+            return Targets(chosen, _custom(portfolio))
+        symbols = await _universe(session, owner_id, portfolio)
+    cap: Decimal = portfolio["max_position_size"]
+    _check_cap(len(symbols), cap)
+    if chosen is Strategy.EQUAL_WEIGHT:
+        each = (Decimal(1) / len(symbols)).quantize(WEIGHT_PLACES, ROUND_DOWN)
+        return Targets(chosen, dict.fromkeys(symbols, each))
+    returns = await _returns(sessions, owner_id, symbols, portfolio["look_back_days"])
+    problem = Problem(chosen, returns, cap, portfolio["risk_tolerance"])
+    return Targets(chosen, await optimiser.weights(owner_id, problem))
+
+
+def _custom(portfolio: Mapping[Any, Any]) -> dict[str, Decimal]:
+    if portfolio["target_weights"] is None:
+        raise InvalidInput("CUSTOM needs target weights: set the portfolio's targetWeights.", ("strategy",))
+    weights = {symbol: Decimal(weight) for symbol, weight in portfolio["target_weights"].items()}
+    largest = max(weights.values())
+    if largest > portfolio["max_position_size"]:
+        symbol = max(weights, key=lambda each: weights[each])
+        raise InvalidInput(
+            f"The target weight of {symbol} is {largest}, more than the portfolio's maxPositionSize of "
+            f"{portfolio['max_position_size'].normalize():f}: change one of them.",
+            ("strategy",),
+        )
+    return weights
+
+
+async def _universe(session: Session, owner_id: UUID, portfolio: Mapping[Any, Any]) -> list[str]:
+    wanted = portfolio["symbols"]
+    if wanted:
+        return sorted(wanted)
+    held = await find_held(session, owner_id, portfolio["id"], ())
+    if not held:
+        raise EmptyUniverse
+    return [row["symbol"] for row in held]
+
+
+def _check_cap(positions: int, cap: Decimal) -> None:
+    if positions * cap < 1:
+        least = (Decimal(1) / positions).quantize(Decimal("1E-10"), "ROUND_UP")
+        raise InfeasibleCap(
+            f"{positions} positions of {cap.normalize():f} at the most are less than the whole: raise the "
+            "portfolio's maxPositionSize, or give it more symbols.",
+            positions=positions,
+            max_position_size=cap,
+            least_size=least,
+        )
+
+
+async def _returns(
+    sessions: Sessions, owner_id: UUID, symbols: Sequence[str], days: int
+) -> Mapping[str, Sequence[float]]:
+    async with sessions.reading(owner_id) as connection:
+        returns, last = await fetch_returns(connection, symbols, days)
+        enough = len(returns) == len(symbols) and all(len(each) == days for each in returns.values())
+        histories = await fetch_histories(connection, symbols)
+    known = {history.symbol: history for history in histories}
+    for symbol in symbols:
+        if symbol not in known:
+            raise UnknownInstrument(f"There is no instrument {symbol}.", symbol=symbol)
+        if not known[symbol].days:
+            raise NoPrice(f"There are no daily prices of {symbol}.", symbol=symbol)
+    newest = max(history.last for history in histories if history.last is not None)
+    if enough and last is not None and newest - last <= STALE_DAYS:
+        return returns
+    available = min((len(each) for each in returns.values()), default=0)
+    fewest = min(histories, key=lambda history: (history.last or dt.date.min, -history.days, history.symbol))
+    if not enough:
+        fewest = min(histories, key=lambda history: (history.days, history.symbol))
+    raise InsufficientHistory(
+        f"{days} daily returns of all {len(symbols)} instruments up to {newest} are needed, there are "
+        f"{available} up to {last}; {fewest.symbol} has {fewest.days} prices up to {fewest.last}: leave it "
+        "out, or set lookBackDays.",
+        symbol=fewest.symbol,
+        available_days=available,
+        required_days=days,
+        last_date=last,
+    )
