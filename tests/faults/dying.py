@@ -67,9 +67,13 @@ def _serve(given: dict[str, Any]) -> NoReturn:
     os.environ.clear()
     os.environ.update(given["environment"])
     event.listen(Engine, "before_cursor_execute", _step)
-    Session.commit = _around(Session.commit)  # type: ignore[method-assign]
-    PaperBroker.submit = _around(PaperBroker.submit)  # type: ignore[method-assign]
-    Rebalancer.rebalance = _from_here(Rebalancer.rebalance)  # type: ignore[method-assign]
+    changed: list[tuple[Any, str, Any]] = [
+        (Session, "commit", _around),
+        (PaperBroker, "submit", _around),
+        (Rebalancer, "rebalance", _from_here),
+    ]
+    for kind, name, change in changed:
+        setattr(kind, name, change(getattr(kind, name)))
     if os.environ.get("DYING_LEGS"):
         del PaperBroker.fill_all
     sys.argv = ["graphfolio", "serve"]

@@ -300,7 +300,7 @@ async def test_killed_before_the_commit_nothing_is_there_and_after_it_all(
         found = await session.execute(
             text("SELECT count(*) FROM rebalance_history WHERE portfolio_id = :id"), {"id": id}
         )
-        return found.scalar_one() > 0
+        return bool(found.scalar_one())
 
     monkeypatch.setattr(Session, "commit", dies)
     with pytest.raises(KeyboardInterrupt):
