@@ -21,7 +21,8 @@ _MARKET = (
     "INSERT INTO instruments (id, symbol, name, asset_class, currency) "
     "VALUES (gen_random_uuid(), 'AAPL', 'Apple', 'EQUITY', 'USD')",
     "INSERT INTO quotes SELECT id, 110, now() FROM instruments",
-    "INSERT INTO price_bars (instrument_id, date, close) SELECT id, '2024-03-01', 110 FROM instruments",
+    "INSERT INTO price_bars (instrument_id, date, close) SELECT id, day, close FROM instruments, "
+    "(VALUES (date '2024-02-29', 100), ('2024-03-01', 110)) AS b(day, close)",
     "INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('* * * * *', 'any')",
     "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'failed', 1, 'any')",
 )

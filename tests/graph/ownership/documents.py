@@ -9,11 +9,12 @@ from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
+    Undefined,
     get_named_type,
     is_composite_type,
 )
 
-from tests.graph.ownership.shape import CURSORS, SCHEMA, is_id, valid
+from tests.graph.ownership.shape import CURSORS, LEADING, SCHEMA, is_id, valid
 
 Composite = GraphQLObjectType | GraphQLInterfaceType
 
@@ -63,7 +64,11 @@ def fields_of(type_name: str) -> dict[str, GraphQLField]:
 
 def required(name: str, field: GraphQLField, ids: dict[str, str]) -> dict[str, Any]:
     """What the field cannot be asked without."""
-    needed = {n: a for n, a in field.args.items() if str(a.type).endswith("!") and not is_id(n, a)}
+    needed = {
+        n: a
+        for n, a in field.args.items()
+        if (n in LEADING or (str(a.type).endswith("!") and a.default_value is Undefined)) and not is_id(n, a)
+    }
     return valid(name, needed, ids)
 
 

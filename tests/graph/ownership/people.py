@@ -37,6 +37,9 @@ TABLES = {
 
 _ENCODED = re.compile(r"[A-Za-z0-9_-]{16,}={0,2}")
 
+# The newest, but of transactions one that has everything: shares, an order, a portfolio.
+_BEST = {"transactions": "order_id IS NOT NULL DESC, ", "performance_history": "date DESC, "}
+
 REGISTER = """mutation($input: RegisterInput!) {
   register(input: $input) { accessToken refreshToken user { id } userErrors { code message } } }"""
 
@@ -86,8 +89,12 @@ key AS (
 snapshot AS (
     INSERT INTO performance_history (owner_id, id, portfolio_id, date, total_value, cash_value,
         positions_value, net_flow, daily_return, cumulative_return, num_positions)
-    SELECT $1, gen_random_uuid(), p.id, '2024-03-01', $3::text::numeric, $3::text::numeric, 0, 0, 0.1, 0.1, 1
-    FROM p)
+    SELECT $1, gen_random_uuid(), p.id, day::date, cash + held, cash, held, flow, 0.1, 0.1, 1
+    FROM p, (VALUES ('2024-02-28', 1000, 0, 1000), ('2024-02-29', 900, 100, 0), ('2024-03-01', 900, 110, 0),
+                    ('2099-03-01', $3::text::numeric, 0, 0)) AS s(day, cash, held, flow)),
+-- What is waiting to be computed anew is no part of any performance: there the figure would fit nothing.
+marked AS (
+    UPDATE portfolios SET snapshots_stale_from = '2099-01-01' WHERE owner_id = $1)
 UPDATE transactions SET order_id = $5 WHERE owner_id = $1 AND type = 'BUY'
 """
 
@@ -168,6 +175,12 @@ def _act(person: Person) -> None:
         person, "createPortfolio", **portfolio, strategy="EQUAL_WEIGHT", name=f"{person.canary} spare"
     )
     shares = {"symbol": "AAPL", "quantity": "5", "price": "100"}
+    past = (
+        {"type": "DEPOSIT", "amount": "1000", "executedAt": "2024-02-28T20:00:00Z"},
+        {"type": "BUY", **shares, "quantity": "1", "executedAt": "2024-02-29T20:00:00Z"},
+    )
+    for what in past:
+        _make(person, "recordTransaction", portfolioId=full, **what, idempotencyKey=str(uuid.uuid4()))
     for what in (
         {"type": "BUY", **shares},
         {"type": "SELL", **shares, "quantity": "2"},
@@ -216,8 +229,7 @@ async def _store(connection: "asyncpg.Connection[Any]", person: Person) -> None:
     # Foreign keys are checked at the end of the statement, whatever order its parts run in.
     await connection.execute(_SAMPLES, person.owner_id, person.canary, person.figure, *new)
     for type_name, table in TABLES.items():
-        # The newest, but of transactions the one that has everything: shares, an order, a portfolio.
-        best = "order_id IS NOT NULL DESC, " if table == "transactions" else ""
+        best = _BEST.get(table, "")
         id = await connection.fetchval(
             f"SELECT id FROM {table} WHERE owner_id = $1 ORDER BY {best}id DESC LIMIT 1", person.owner_id
         )

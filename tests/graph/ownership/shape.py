@@ -56,6 +56,9 @@ KEYS = frozenset({"idempotencyKey"})
 
 CURSORS = frozenset({"after", "before"})
 
+LEADING = frozenset({"benchmark"})
+"""Optional arguments without which a field further below leads nowhere."""
+
 LEFT_OUT = object()
 """An optional field that a valid input of this kind does without."""
 
