@@ -38,7 +38,7 @@ class Lock:
 async def plain_of(session: AsyncSession) -> Plain:
     """The connection under a session, for statements that belong to its transaction, which has begun."""
     raw = await (await session.connection()).get_raw_connection()
-    connection: Plain = raw.driver_connection
+    connection: Any = raw.driver_connection
     return connection
 
 
