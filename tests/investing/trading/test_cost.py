@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 from db.sessions import Sessions
 from tests.investing.trading.world import World, make_world, on
 
-SHORT, LONG = 50, 5000
+SHORT, LONG = 50, 2000
 
 _HISTORY = """
 INSERT INTO transactions (owner_id, id, account_id, portfolio_id, instrument_id, type, quantity, price,
