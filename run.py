@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
         print(file=sys.stderr)
         return 130
     if arguments == ["test"]:
-        return run_all([*checks(), ("pytest", [PYTHON, "-m", "pytest"])])
+        return run_all([*checks(), ("pytest", [PYTHON, "-m", "pytest", "-n", "2"])])
     if arguments[0] == "test":
         os.chdir(ROOT)
         return hand_over([PYTHON, "-m", "pytest", *arguments[1:]])

@@ -167,10 +167,11 @@ def report(target: Target, limit: Target, portfolios: int) -> None:
     """One line of the table."""
     assert len(target.answers) == target.trades + 50, "an answer was given twice"
     parts = [target.server * 1000 / target.trades, target.database * 1000 / target.trades]
-    ratio = target.milliseconds / limit.milliseconds
+    # A few trades may cost less than the system's clock of CPU can tell.
+    ratio = f"{target.milliseconds / limit.milliseconds:.2f}" if limit.milliseconds else "unknown"
     print(
         f"| {portfolios} | {target.name} | {parts[0]:.2f} | {parts[1]:.2f} "
-        f"| {target.milliseconds:.2f} | {ratio:.2f} |",
+        f"| {target.milliseconds:.2f} | {ratio} |",
         flush=True,
     )
 

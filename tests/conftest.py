@@ -19,8 +19,18 @@ from db.schema import upgrade
 from db.server import database
 from db.sessions import Sessions, open_sessions
 from tests.postgres15 import INSTALLED, postgres15
+from tests.workers import ByUnit
 
 SERVERS = ["embedded", "postgresql-15"] if INSTALLED else ["embedded"]
+
+on_one_server = pytest.mark.parametrize("postgres", ["embedded"], indirect=True)
+"""For slow tests of processes, of which another version of PostgreSQL says nothing more."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByUnit:
+    """How `-n 2` deals out the tests."""
+    return ByUnit(config, log)
 
 
 @dataclass(frozen=True)

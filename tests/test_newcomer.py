@@ -24,7 +24,9 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from settings import Settings
+from tests.graph.server.explorer import Tab
 from tests.graph.server.test_explorer import ARGUMENTS, CHROMIUM
+from tests.trading_in_tabs import trade_and_watch
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -257,6 +259,24 @@ def test_graphiql_in_a_browser(demo: Demo, password: str) -> None:
         page.screenshot(path=ARTIFACTS / "graphiql.png")
         browser.close()
     assert asked == {demo.url.removeprefix("http://")}
+
+
+@pytest.mark.browser
+def test_trading_in_one_tab_and_watching_in_another(demo: Demo, token: str, password: str) -> None:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not on the path: GraphiQL is not tried in a browser")
+    named = ask(demo, token, "{ me { accounts { nodes { portfolios { nodes { id name } } } } } }")
+    accounts = named["me"]["accounts"]["nodes"]
+    ids = {p["name"]: p["id"] for account in accounts for p in account["portfolios"]["nodes"]}
+    ARTIFACTS.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        trading, watching = Tab(context.new_page(), demo.url), Tab(context.new_page(), demo.url)
+        trading.log_in("demo", password)
+        watching.log_in("demo", password)
+        trade_and_watch(trading, watching, ids["Blue-chip growth"], shown("graphql")[2], ARTIFACTS)
+        browser.close()
 
 
 def test_the_second_start_keeps_everything(demo: Demo, data_dir: Path, password: str) -> None:

@@ -157,7 +157,7 @@ def test_the_checks_run_in_order_and_the_failed_are_named(built: House) -> None:
         "lint-imports",
         "",
         "=== pytest",
-        "pytest []",
+        "pytest ['-n', '2']",
         "",
         "=== failed: mypy, pytest",
         "",

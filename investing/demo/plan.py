@@ -13,7 +13,8 @@ class PortfolioPlan:
     """A portfolio and its habits. Amounts are in US dollars.
 
     On the first trading day of a month it is given `monthly`, on the second that is invested by `weights`,
-    every few months (`rebalance`) it is brought back to them, and each December `withdrawal` leaves it.
+    every few months (`rebalance`) it is brought back to them, and each December `withdrawal` leaves it. On
+    its last day it is given `at_last`, which stays uninvested: who tries the demo has something to spend.
     `exits` names symbols that are sold for good, and from which day on. All symbols have prices of one kind:
     raw or adjusted. `end` is the last day of theirs.
     """
@@ -26,6 +27,7 @@ class PortfolioPlan:
     monthly: Decimal
     rebalance: RebalanceFrequency
     withdrawal: Decimal = Decimal(0)
+    at_last: Decimal = Decimal(0)
     commission: Decimal = Decimal("1.00")
     exits: Mapping[str, dt.date] = field(default_factory=dict)
     risk_tolerance: Decimal = Decimal("0.5")

@@ -1,7 +1,7 @@
 """The replay of an account's years: from its plan and the prices of each day to entries of the ledger."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
@@ -135,23 +135,28 @@ class AccountReplay:
         for portfolio in portfolios:
             portfolio.open_day(day)
         if day.number == 1:
-            self._fund(portfolios, day.at)
+            self._open_account(day.at)
+            self._fund("Monthly savings", {p: p.plan.monthly for p in portfolios}, day.at)
         for portfolio in portfolios:
             if day.number in (2, 3):
                 portfolio.trade(day)
             self._withdraw(portfolio, portfolio.payout(day), day.at)
+        last = {p: p.plan.at_last for p in portfolios if p.plan.at_last and p.plan.end == day.date}
+        self._fund("Savings to be invested", last, day.at)
         if day.ends_month:
             self._settle(day)
 
-    def _fund(self, portfolios: Sequence[PortfolioReplay], at: dt.datetime) -> None:
+    def _open_account(self, at: dt.datetime) -> None:
         if not self.book.transactions:
             amount = self.plan.initial_balance
             self.book.record(TransactionType.DEPOSIT, at, amount=amount, notes="Initial balance")
-        if portfolios:
-            total = sum((portfolio.plan.monthly for portfolio in portfolios), ZERO)
-            self.book.record(TransactionType.DEPOSIT, at, amount=total, notes="Monthly savings")
-        for portfolio in portfolios:
-            _transfer(self.book, portfolio.book, portfolio.plan.monthly, at)
+
+    def _fund(self, notes: str, amounts: Mapping[PortfolioReplay, Decimal], at: dt.datetime) -> None:
+        if amounts:
+            total = sum(amounts.values(), ZERO)
+            self.book.record(TransactionType.DEPOSIT, at, amount=total, notes=notes)
+        for portfolio, amount in amounts.items():
+            _transfer(self.book, portfolio.book, amount, at)
 
     def _withdraw(self, portfolio: PortfolioReplay, amount: Decimal, at: dt.datetime) -> None:
         if amount:

@@ -32,22 +32,22 @@ TABLES = (
 
 def test_exactly_so_many_transactions(superuser_url: str) -> None:
     query = "SELECT u.username, count(*) FROM transactions t JOIN users u ON u.id = t.owner_id GROUP BY 1"
-    assert dict(rows(superuser_url, query)) == {"demo": 9067, "other": 316}
+    assert dict(rows(superuser_url, query)) == {"demo": 9080, "other": 316}
     query = """
         SELECT t.type, count(*) FROM transactions t JOIN users u ON u.id = t.owner_id
         WHERE u.username = 'demo' GROUP BY 1
     """
     assert dict(rows(superuser_url, query)) == {
         "BUY": 5499,
-        "DEPOSIT": 699,
+        "DEPOSIT": 702,
         "DIVIDEND": 92,
         "FEE": 56,
         "INTEREST": 232,
         "SELL": 342,
         "SPLIT": 3,
         "TAX": 92,
-        "TRANSFER_IN": 1012,
-        "TRANSFER_OUT": 1012,
+        "TRANSFER_IN": 1017,
+        "TRANSFER_OUT": 1017,
         "WITHDRAWAL": 28,
     }
 
@@ -62,12 +62,12 @@ def test_accounts_and_portfolios(superuser_url: str) -> None:
     retirement = ("Retirement", "RETIREMENT", D("3111.78"))
     margin = ("Margin", "MARGIN", D("11039.79"))
     assert rows(superuser_url, query) == [
-        (*brokerage, "Blue-chip growth", "MAX_SHARPE", D("0.0548166"), False),
-        (*brokerage, "Core, equally weighted", "EQUAL_WEIGHT", D("15.8354366"), False),
-        (*retirement, "Quiet income", "MIN_VARIANCE", D("10.2403749"), False),
-        (*retirement, "Balanced risk", "RISK_PARITY", D("13.322515"), False),
+        (*brokerage, "Blue-chip growth", "MAX_SHARPE", D("1500.0548166"), False),
+        (*brokerage, "Core, equally weighted", "EQUAL_WEIGHT", D("1215.8354366"), False),
+        (*retirement, "Quiet income", "MIN_VARIANCE", D("610.2403749"), False),
+        (*retirement, "Balanced risk", "RISK_PARITY", D("813.322515"), False),
         (*margin, "Technology, 2000 to 2013", "CUSTOM", D("2832.27098447"), True),
-        (*margin, "Sector clusters", "HIERARCHICAL_RISK_PARITY", D("24.5037969"), True),
+        (*margin, "Sector clusters", "HIERARCHICAL_RISK_PARITY", D("2524.5037969"), True),
     ]
 
 
@@ -126,14 +126,14 @@ def test_first_and_last_days(superuser_url: str) -> None:
     assert second[:6] == (dt.date(2004, 1, 5), 495, second[2], 0, D("-0.01"), D("-0.01"))
     assert last == (
         dt.date(2022, 12, 28),
-        D("334185.184164"),
-        D("10.2403749"),
-        0,
-        D("-0.0089097976"),
-        D("4.1876665942"),
-        D("0.1449942022"),
-        D("0.6710970626"),
-        D("0.9686584147"),
+        D("334785.184164"),
+        D("610.2403749"),
+        600,
+        D("-0.0088939716"),
+        D("4.1877494326"),
+        D("0.1449941488"),
+        D("0.6711030643"),
+        D("0.9686674334"),
         D("0.3280043938"),
         5,
     )

@@ -17,7 +17,7 @@ from investing.auth.tokens import AccessTokens
 from investing.auth.types import Client
 from investing.demo.service import set_up_demo
 from investing.rules.refusals import NameTaken, WeakPassword
-from tests.conftest import Postgres, copy_of
+from tests.conftest import Postgres, copy_of, on_one_server
 from tests.investing.demo.consistency import CONTRADICTIONS
 from tests.market_rows import count, rows
 
@@ -66,6 +66,7 @@ def with_door(url: str, work: Callable[[Door], object]) -> None:
     asyncio.run(run())
 
 
+@on_one_server
 def test_killed_on_the_way_it_is_made_anew(postgres: Postgres) -> None:
     with copy_of(postgres, postgres.template) as name:
         url, owner_url, superuser_url = (
@@ -80,7 +81,7 @@ def test_killed_on_the_way_it_is_made_anew(postgres: Postgres) -> None:
         assert (outcome.password, outcome.created) == (PASSWORD, True)
         with_door(url, lambda door: door.login("demo", PASSWORD, Client()))
         assert [count(superuser_url, table) for table in ("users", "accounts", "portfolios")] == [2, 4, 7]
-        assert count(superuser_url, "transactions") == 9067 + 316
+        assert count(superuser_url, "transactions") == 9080 + 316
         assert {rule for rule, query in CONTRADICTIONS.items() if rows(superuser_url, query)} == set()
 
 

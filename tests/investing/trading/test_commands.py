@@ -13,8 +13,12 @@ import pytest
 
 from db.sessions import open_sessions
 from graph.ids import global_id
+from tests.conftest import on_one_server
 from tests.investing.trading.ledgers import HEADER, make_instruments, make_portfolio, make_user
 from tests.market_rows import rows
+
+# What an import or an export does in the database is tried on every server in test_importing.
+pytestmark = on_one_server
 
 ROOT = Path(__file__).parents[3]
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -17,7 +17,7 @@ from db.sessions import Sessions, open_sessions
 from tests.investing.trading.world import World, make_world, on
 from tests.round_trips import watched
 
-SHORT, LONG = 50, 5000
+SHORT, LONG = 50, 2000
 
 _HISTORY = """
 INSERT INTO transactions (owner_id, id, account_id, portfolio_id, instrument_id, type, quantity, price,
