@@ -1,7 +1,15 @@
 """All tables in one name: `models.Portfolio`."""
 
 from db.account.models import Account
-from db.alerts.models import Alert, AlertRule, Delivery
+from db.alerts.models import (
+    Alert,
+    AlertLook,
+    AlertRule,
+    AlertSequence,
+    AlertState,
+    AlertWatch,
+    Delivery,
+)
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
 from db.base import Base
 from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
@@ -13,7 +21,11 @@ from db.trading.paper_models import PaperExecution, PaperOrder
 __all__ = [
     "Account",
     "Alert",
+    "AlertLook",
     "AlertRule",
+    "AlertSequence",
+    "AlertState",
+    "AlertWatch",
     "ApiKey",
     "AuditEntry",
     "Base",

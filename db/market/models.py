@@ -3,7 +3,7 @@
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Created, Money, Owned, Updated, of_owner, of_user, one_of
@@ -57,7 +57,12 @@ class PriceBar(Base):
 
 
 class Quote(Base):
-    """The latest price of an instrument. A tick updates this one row, whoever holds it."""
+    """The latest price of an instrument. A tick updates this one row, whoever holds it.
+
+    `previous_price` is the last price of the trading day before, null where that is not known; `changed` is
+    the transaction that last wrote the row, kept by a trigger, so that every process can read what it has
+    not seen yet. It has no index, which every tick would have to write; the table is short.
+    """
 
     __tablename__ = "quotes"
     __table_args__ = (CheckConstraint("price > 0", name="positive"),)
@@ -67,6 +72,10 @@ class Quote(Base):
     )
     price: Mapped[Money]
     as_of: Mapped[dt.datetime]
+    previous_price: Mapped[Money | None]
+    changed: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("pg_current_xact_id()::text::bigint")
+    )
 
 
 class Watchlist(Owned, Updated, Base):

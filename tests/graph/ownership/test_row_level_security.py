@@ -13,6 +13,8 @@ Connection = Any
 
 WITHOUT_AN_OWNER = {
     "alembic_version": {"SELECT"},
+    "alert_looks": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "alert_watches": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "instruments": {"SELECT"},
     "jobs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},
@@ -143,7 +145,12 @@ WHERE c.contype = 'f' AND array_length(c.conkey, 1) > 1
 """Every foreign key that begins with the owner, by its second column."""
 
 
-KEY_OF = {"watchlist_items": "watchlist_id", "order_work": "order_id", "lot_uses": "transaction_id"}
+KEY_OF = {
+    "alert_watches": "rule_id",
+    "lot_uses": "transaction_id",
+    "order_work": "order_id",
+    "watchlist_items": "watchlist_id",
+}
 """What names a row of a table without an id."""
 
 
