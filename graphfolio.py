@@ -328,6 +328,7 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
     import uvicorn
 
     from graph.server.main import build_server
+    from graph.server.stalls import patience
     from investing.auth.keys import KeyRing
     from investing.auth.secret_file import load_or_generate
 
@@ -344,6 +345,7 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
         server_header=False,
         ws_max_size=64 * 1024,
         timeout_graceful_shutdown=10,
+        **patience(),
     )
 
 

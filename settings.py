@@ -68,9 +68,23 @@ class Settings(BaseSettings):
     broker_timeout_seconds: float = Field(
         5, gt=0, le=60, description="How long a broker has for an answer; after that it is looked up."
     )
+    listen_database_url: SecretStr | None = Field(
+        None,
+        description="The same database with no pooler between, to listen for what other processes "
+        "announce; DATABASE_URL if left out.",
+    )
+    stream_events_per_second: float = Field(
+        5, gt=0, le=1000, description="How many prices or values a second one subscription gets at the most."
+    )
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."
     )
+
+    @property
+    def listen_url(self) -> str | None:
+        """The address to listen at, where one of its own is set."""
+        found = self.listen_database_url
+        return None if found is None else found.get_secret_value()
 
     @field_validator("paper_shares_per_tick", "quote_max_age_hours", mode="before")
     @classmethod

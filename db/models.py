@@ -12,6 +12,7 @@ from db.alerts.models import (
 )
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
 from db.base import Base
+from db.doorbells.models import Doorbell
 from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
 from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, Portfolio, Position
 from db.rebalancing.models import Job, Rebalance
@@ -30,6 +31,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "Delivery",
+    "Doorbell",
     "IdempotencyKey",
     "Import",
     "Instrument",

@@ -163,6 +163,14 @@ class AlertKind(StrEnum):
     ORDER_REJECTED = "ORDER_REJECTED"
 
 
+class Topic(StrEnum):
+    """What a doorbell rings about."""
+
+    ALERTS = "alerts"
+    ORDERS = "orders"
+    LOGINS = "logins"
+
+
 class DeliveryStatus(StrEnum):
     """Where a notification stands."""
 

@@ -38,6 +38,12 @@ class BadUserInput(CodedError):
     code = "BAD_USER_INPUT"
 
 
+class ResyncRequired(CodedError):
+    """A cursor that no stream can go on from: read the list, and follow from one of the cursors given."""
+
+    code = "RESYNC_REQUIRED"
+
+
 class QueryTooComplex(CodedError):
     """A document that costs more than one operation may."""
 

@@ -5,13 +5,16 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph import user_errors
 from graph.account.mutations import AccountMutation
+from graph.alerts.subscriptions import AlertSubscription
 from graph.alerts.types import Alert, AlertRule
 from graph.auth.mutations import AuthMutation
 from graph.auth.queries import AuthQuery
 from graph.auth.records import ApiKey, AuditEntry
 from graph.market.mutations import MarketMutation
 from graph.market.queries import MarketQuery
+from graph.market.subscriptions import MarketSubscription
 from graph.portfolio.mutations import PortfolioMutation
+from graph.portfolio.subscriptions import PortfolioSubscription
 from graph.scalars import SCALARS
 from graph.trading.importing import ImportMutation
 from graph.trading.mutations import TradingMutation
@@ -39,7 +42,7 @@ class Mutation(
 
 
 @strawberry.type(description="Everything that can be followed as it happens.")
-class Subscription(TradingSubscription):
+class Subscription(AlertSubscription, MarketSubscription, PortfolioSubscription, TradingSubscription):
     pass
 
 

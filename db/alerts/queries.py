@@ -50,3 +50,32 @@ async def fetch_unacknowledged_counts(connection: Connection, owner_id: UUID) ->
         "GROUP BY severity",
         owner_id,
     )
+
+
+_PAGE = f"""
+SELECT s.epoch, s.seq AS last_seq, s.purged_seq, a.*
+FROM alert_sequences s
+LEFT JOIN LATERAL (
+    SELECT {ALERTS.columns} FROM {ALERTS.source}
+    WHERE t.owner_id = $1 AND t.seq > $2
+          AND ($3::text[] IS NULL OR t.severity = ANY($3)) AND ($4::uuid IS NULL OR t.portfolio_id = $4)
+    ORDER BY t.seq LIMIT $5
+) a ON true
+WHERE s.owner_id = $1
+"""
+
+
+async def fetch_alert_page(
+    connection: Connection,
+    owner_id: UUID,
+    after: int = 0,
+    severities: Sequence[str] | None = None,
+    portfolio_id: UUID | None = None,
+    most: int = 100,
+) -> Sequence[Row]:
+    """The owner's next alerts after this number, oldest first, as rows of the list of alerts.
+
+    Each with `epoch`, `last_seq` and `purged_seq`, where the sequence stands in the same instant; one row
+    with nothing else where there is no such alert, and no row for an owner who has never had one.
+    """
+    return await connection.fetch(_PAGE, owner_id, after, severities, portfolio_id, most)

@@ -29,6 +29,7 @@ from graph.node import Node, refetched_by
 from graph.permissions import IsSelf, guarded
 from graph.scalars import CurrencyCode
 from graph.vocabulary import AlertSeverity
+from investing.alerts.following import place_now
 from investing.auth.types import Viewer
 
 _Severity = Annotated[
@@ -150,6 +151,15 @@ class User(Node):
             severity=severity and severity.value,
             acknowledged=acknowledged,
         )
+
+    @strawberry.field(
+        description="The place after the newest alert: `alerts(after:)` goes on from there. Ask for it "
+        "before the list of alerts, and nothing is missed between the two.",
+        extensions=[guarded(IsSelf())],
+    )
+    async def alerts_cursor(self, info: Info) -> str:
+        async with info.context.reading() as connection:
+            return (await place_now(connection, self.row["id"])).cursor
 
     @strawberry.field(description="The alert rules, oldest first.", extensions=[guarded(IsSelf())])
     async def alert_rules(

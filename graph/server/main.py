@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
+from db.doorbells.line import PostgresLine
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import Broker
 from graph.context import Context, Services
@@ -20,6 +21,8 @@ from investing.auth.service import Door
 from investing.auth.tokens import AccessTokens
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
+from investing.doorbell import Doorbell
+from investing.market.ticker import Ticker
 from investing.rules.orders import Terms
 from investing.trading.desk import Desk
 from investing.trading.placing import House
@@ -47,14 +50,18 @@ def build_server(
         try:
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
-                desk = Desk(sessions, house_of(settings, sessions))
-                opened.append(Services(sessions, door, desk))
-                attending = asyncio.create_task(desk.run())
+                bell, ticker = Doorbell(), Ticker(sessions)
+                desk = Desk(sessions, house_of(settings, sessions), bell)
+                line = PostgresLine(sessions, settings.listen_url or url)
+                rate = settings.stream_events_per_second
+                opened.append(Services(sessions, door, desk, bell, ticker, rate))
+                working = [asyncio.create_task(work) for work in (desk.run(), bell.run(line), ticker.run())]
                 try:
                     yield
                 finally:
-                    attending.cancel()
-                    await asyncio.gather(attending, return_exceptions=True)
+                    for work in working:
+                        work.cancel()
+                    await asyncio.gather(*working, return_exceptions=True)
                 opened.clear()
         finally:
             passwords.close()

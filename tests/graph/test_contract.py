@@ -26,9 +26,6 @@ TO_COME = {
     "RebalancePlan was removed.",
     "WeightTarget was removed.",
     "PlannedTrade was removed.",
-    "AlertEvent was removed.",
-    "Quote was removed.",
-    "PortfolioValue was removed.",
     "RebalancePortfolioInput was removed.",
     "CreateAlertRuleInput was removed.",
     "AcknowledgeAlertsInput was removed.",
@@ -42,9 +39,6 @@ TO_COME = {
     "Field Mutation.createAlertRule was removed.",
     "Field Mutation.acknowledgeAlerts was removed.",
     "Field Mutation.storeApiKey was removed.",
-    "Field Subscription.alerts was removed.",
-    "Field Subscription.quotes was removed.",
-    "Field Subscription.portfolioValue was removed.",
 }
 
 

@@ -40,6 +40,9 @@ PARTS = {
     "PriceBar": "Instrument",
     "LotUse": "Transaction",
     "ImportOutcome": "Transaction",
+    "AlertEvent": "Alert",
+    "PortfolioValue": "Portfolio",
+    "Quote": "Instrument",
 }
 """Types without an id, by what they are a part of."""
 
@@ -57,6 +60,7 @@ SAMPLES: dict[str, Any] = {
     "last": LEFT_OUT,
     "isActive": True,
     "severity": "INFO",
+    "minSeverity": "INFO",
     "acknowledged": False,
     "status": "PARTIALLY_FILLED",
     "from": "2000-01-01",

@@ -15,6 +15,7 @@ WITHOUT_AN_OWNER = {
     "alembic_version": {"SELECT"},
     "alert_looks": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "alert_watches": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "doorbells": {"SELECT", "INSERT", "UPDATE"},
     "instruments": {"SELECT"},
     "jobs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},

@@ -19,6 +19,7 @@ from strawberry.scalars import JSON
 from graph.errors import BadUserInput, Unauthenticated
 from graph.server.app import build_app
 from graph.server.client import Client
+from graph.server.stalls import patience
 
 
 @dataclass
@@ -40,6 +41,11 @@ class TinyContext:
         elif not self.token.startswith("good"):
             raise Unauthenticated("The token is not good.")
         return "viewer"
+
+    async def ended(self) -> None:
+        if self.token != "good-for-a-moment":
+            await asyncio.Event().wait()
+        await asyncio.sleep(0.4)
 
     async def close(self) -> None:
         await asyncio.sleep(0)
@@ -231,7 +237,7 @@ def serve(app: Starlette, **settings: Any) -> Iterator[str]:
         log_config=None,
         timeout_graceful_shutdown=2,
         ws_max_size=80_000,
-        **settings,
+        **{**patience(), **settings},
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
