@@ -14,12 +14,14 @@ from graph.context import Context, Services
 from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import Client
+from investing.alerts.evaluator import Evaluator
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import Door
 from investing.auth.tokens import AccessTokens
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
+from investing.market.feeds.replay import Replay
 from investing.rules.orders import Terms
 from investing.trading.desk import Desk
 from investing.trading.placing import House
@@ -48,13 +50,18 @@ def build_server(
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
                 desk = Desk(sessions, house_of(settings, sessions))
-                opened.append(Services(sessions, door, desk))
-                attending = asyncio.create_task(desk.run())
+                evaluator = Evaluator(sessions, desk)
+                opened.append(Services(sessions, door, desk, evaluator.floor))
+                running = [desk.run(), evaluator.run()]
+                if settings.feed == "replay":
+                    running.append(Replay(sessions, settings.replay_speed).run(evaluator.floor))
+                tasks = [asyncio.create_task(work) for work in running]
                 try:
                     yield
                 finally:
-                    attending.cancel()
-                    await asyncio.gather(attending, return_exceptions=True)
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
                 opened.clear()
         finally:
             passwords.close()
