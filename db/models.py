@@ -13,7 +13,7 @@ from db.alerts.models import (
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
 from db.base import Base
 from db.doorbells.models import Doorbell
-from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
+from db.market.models import Instrument, MarketFeed, PriceBar, Quote, Watchlist, WatchlistItem
 from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, Portfolio, Position
 from db.rebalancing.models import Job, Rebalance
 from db.trading.models import Import, Order, OrderWork, Transaction
@@ -39,6 +39,7 @@ __all__ = [
     "Login",
     "Lot",
     "LotUse",
+    "MarketFeed",
     "Order",
     "OrderWork",
     "PaperExecution",

@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from db.canonical import decimal_text
 from db.pulse import Pulse
+from db.vocabulary import Topic
 
+_ANNOUNCED = "announced"
 APP_ROLE = "graphfolio_app"
 
 ResultT = TypeVar("ResultT")
@@ -82,6 +84,8 @@ class Sessions:
         self._engine = engine
         self._pulse = pulse
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+        self.announce: Callable[[UUID, Topic], None] = lambda owner_id, topic: None
+        """What is done after a commit with what its transaction announced."""
 
     @asynccontextmanager
     async def reading(
@@ -111,6 +115,8 @@ class Sessions:
                 await _act_for(session, viewer_id)
             yield session
             await session.commit()
+            for owner_id, topic in session.info.pop(_ANNOUNCED, ()):
+                self.announce(owner_id, topic)
 
     async def transact(
         self, viewer_id: UUID | None, work: Callable[[Session], Awaitable[ResultT]]
@@ -183,6 +189,11 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
             await engine.dispose()
+
+
+def announce(session: Session, owner_id: UUID, topic: Topic) -> None:
+    """Something has happened to an owner: whoever waits for it is told once this transaction is committed."""
+    session.info.setdefault(_ANNOUNCED, {})[owner_id, topic] = None
 
 
 async def _act_for(session: Session, viewer_id: UUID | None) -> None:

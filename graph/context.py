@@ -19,7 +19,8 @@ from graph.server import client as http
 from investing.auth.service import Door
 from investing.auth.types import Client, NotLoggedIn, Viewer
 from investing.doorbell import Doorbell, rung
-from investing.market.ticker import Ticker
+from investing.market.floor import Floor
+from investing.market.watches import Watches
 from investing.trading.desk import Desk
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class Services:
     sessions: Sessions
     door: Door
     desk: Desk
+    floor: Floor
     bell: Doorbell
-    ticker: Ticker
+    watches: Watches
     events_per_second: float
 
 
@@ -48,8 +50,9 @@ class Context:
         self.sessions = services.sessions
         self.door = services.door
         self.desk = services.desk
+        self.floor = services.floor
         self.bell = services.bell
-        self.ticker = services.ticker
+        self.watches = services.watches
         self.events_per_second = services.events_per_second
         self.client = Client(client.ip_address, client.user_agent)
         self._token = token

@@ -5,6 +5,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph import user_errors
 from graph.account.mutations import AccountMutation
+from graph.alerts.mutations import AlertMutation
 from graph.alerts.subscriptions import AlertSubscription
 from graph.alerts.types import Alert, AlertRule
 from graph.auth.mutations import AuthMutation
@@ -37,6 +38,7 @@ class Mutation(
     OrderMutation,
     ImportMutation,
     MarketMutation,
+    AlertMutation,
 ):
     pass
 

@@ -79,3 +79,12 @@ async def fetch_alert_page(
     with nothing else where there is no such alert, and no row for an owner who has never had one.
     """
     return await connection.fetch(_PAGE, owner_id, after, severities, portfolio_id, most)
+
+
+async def fetch_portfolio_history(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+    """Each snapshot of the owner's portfolios by `date`: total_value, cash_value and cumulative_return."""
+    return await connection.fetch(
+        "SELECT portfolio_id, date, total_value, cash_value, cumulative_return FROM performance_history "
+        "WHERE owner_id = $1 ORDER BY date, portfolio_id",
+        owner_id,
+    )

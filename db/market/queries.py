@@ -59,24 +59,10 @@ async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[
     )
 
 
-_QUOTES = """SELECT q.instrument_id, i.symbol, q.price, q.as_of
-FROM quotes q JOIN instruments i ON i.id = q.instrument_id"""
-
-
-async def fetch_quotes(connection: Connection, instrument_ids: Sequence[UUID]) -> Sequence[Row]:
-    """The quotes of these instruments, by symbol: `instrument_id`, `symbol`, `price` and `as_of`."""
+async def fetch_instrument_quotes(connection: Connection, instrument_ids: Sequence[UUID]) -> Sequence[Row]:
+    """The quotes of these instruments, by symbol: `symbol`, `price` and `as_of`."""
     return await connection.fetch(
-        f"{_QUOTES} WHERE q.instrument_id = ANY($1::uuid[]) ORDER BY i.symbol", instrument_ids
+        "SELECT i.symbol, q.price, q.as_of FROM quotes q JOIN instruments i ON i.id = q.instrument_id "
+        "WHERE q.instrument_id = ANY($1::uuid[]) ORDER BY i.symbol",
+        instrument_ids,
     )
-
-
-async def fetch_quotes_since(connection: Connection, since: int | None) -> tuple[int, Sequence[Row]]:
-    """The quotes that were written by transactions from this number on, and the number to go on from.
-
-    All of them where none is given. A transaction that is still open is older than the number given back, so
-    that its quotes are in the next answer; some are in both.
-    """
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        until: int = await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        quotes = await connection.fetch(f"{_QUOTES} WHERE q.changed >= $1", since or 0)
-    return until, quotes

@@ -4,10 +4,11 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncGenerator
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated
 
 import strawberry
 
+from db.market.queries import fetch_instrument_quotes
 from db.sessions import Row
 from graph.context import Context, Info
 from graph.errors import BadUserInput
@@ -28,11 +29,6 @@ class Quote:
     price: Decimal = strawberry.field(description="The latest price, in the instrument's currency.")
     as_of: dt.datetime = strawberry.field(description="When it was.")
 
-    @classmethod
-    def from_row(cls, row: Row) -> Self:
-        """The quote of a row of quotes."""
-        return cls(symbol=row["symbol"], price=row["price"], as_of=row["as_of"])
-
 
 @strawberry.type
 class MarketSubscription:
@@ -47,13 +43,14 @@ class MarketSubscription:
         ids = [row["id"] for row in await _instruments(context, symbols)]
         pace = Pace(context.events_per_second)
         moved = asyncio.Event()
-        with context.ticker.watching(moved) as watch:
+        with context.watches.watching(moved) as watch:
             watch.follow(ids)
-            watch.put(await context.ticker.quotes(ids))
+            async with context.reading() as connection:
+                rows = await fetch_instrument_quotes(connection, ids)
             # What there is now is told without delay: it is as much as was asked for.
-            while (quote := watch.take()) is not None:
+            for row in rows:
                 await context.look_again_after(CHECKED_SECONDS)
-                yield Quote.from_row(quote)
+                yield Quote(symbol=row["symbol"], price=row["price"], as_of=row["as_of"])
             while True:
                 await rung(moved)
                 while True:
@@ -62,7 +59,7 @@ class MarketSubscription:
                     if (quote := watch.take()) is None:
                         break
                     await context.look_again_after(CHECKED_SECONDS)
-                    yield Quote.from_row(quote)
+                    yield Quote(symbol=quote.symbol, price=quote.price, as_of=quote.as_of)
 
 
 async def _instruments(context: Context, symbols: list[str]) -> list[Row]:

@@ -53,7 +53,7 @@ class PortfolioSubscription:
         told: list[str] = []
         with (
             context.bell.listening(context.viewer_id, Topic.ORDERS) as rings,
-            context.ticker.watching(rings) as watch,
+            context.watches.watching(rings) as watch,
         ):
             while True:
                 await pace.wait()

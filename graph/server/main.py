@@ -15,6 +15,7 @@ from graph.context import Context, Services
 from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import Client
+from investing.alerts.evaluator import Evaluator
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import Door
@@ -22,7 +23,8 @@ from investing.auth.tokens import AccessTokens
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
 from investing.doorbell import Doorbell
-from investing.market.ticker import Ticker
+from investing.market.feeds.replay import Replay
+from investing.market.watches import Watches
 from investing.rules.orders import Terms
 from investing.trading.desk import Desk
 from investing.trading.placing import House
@@ -50,18 +52,24 @@ def build_server(
         try:
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
-                bell, ticker = Doorbell(), Ticker(sessions)
+                bell = Doorbell()
+                sessions.announce = bell.ring
                 desk = Desk(sessions, house_of(settings, sessions), bell)
-                line = PostgresLine(sessions, settings.listen_url or url)
+                evaluator = Evaluator(sessions, desk)
+                watches = Watches(evaluator.ticker)
                 rate = settings.stream_events_per_second
-                opened.append(Services(sessions, door, desk, bell, ticker, rate))
-                working = [asyncio.create_task(work) for work in (desk.run(), bell.run(line), ticker.run())]
+                opened.append(Services(sessions, door, desk, evaluator.floor, bell, watches, rate))
+                line = PostgresLine(sessions, settings.listen_url or url)
+                running = [desk.run(), evaluator.run(), bell.run(line)]
+                if settings.feed == "replay":
+                    running.append(Replay(sessions, settings.replay_speed).run(evaluator.floor))
+                tasks = [asyncio.create_task(work) for work in running]
                 try:
                     yield
                 finally:
-                    for work in working:
-                        work.cancel()
-                    await asyncio.gather(*working, return_exceptions=True)
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
                 opened.clear()
         finally:
             passwords.close()

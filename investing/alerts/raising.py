@@ -6,8 +6,8 @@ from uuid import UUID
 
 from db.alerts.writes import insert_alerts, take_numbers
 from db.ids import uuid7
-from db.sessions import Session
-from db.vocabulary import AlertKind, AlertSeverity
+from db.sessions import Session, announce
+from db.vocabulary import AlertKind, AlertSeverity, Topic
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ async def raise_alerts(session: Session, owner_id: UUID, alerts: Sequence[NewAle
     """
     if not alerts:
         return None
+    announce(session, owner_id, Topic.ALERTS)
     numbers = await take_numbers(session, owner_id, len(alerts))
     await insert_alerts(
         session,

@@ -1,108 +1,103 @@
-"""The ticker: one look at the quotes for a whole process, and everybody who follows some told what moved."""
+"""The latest prices inside one process: told at once by whoever saves them here, and found by looking twice a
+second where another process did.
+
+Nobody waits for anybody: who follows is called, and a subscriber who is slow finds the latest price of each
+symbol and never those in between.
+"""
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from uuid import UUID
 
-from db.market.queries import fetch_quotes, fetch_quotes_since
-from db.sessions import Row, Sessions
+from db.market.ticks import QuoteRow, quotes_changed
+from db.sessions import Sessions
 
 logger = logging.getLogger("graphfolio.market")
+Follower = Callable[[Sequence[QuoteRow]], None]
 
-EVERY_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
-class Watch:
-    """The newest quote of each instrument that one reader follows and has not taken yet.
+class _Subscriber:
+    """Somebody who waits for some symbols; holds the latest quote of each, not told yet."""
 
-    So a slow reader costs one quote for each instrument, however often they move.
-    """
+    def __init__(self, symbols: Iterable[str]) -> None:
+        self.symbols = frozenset(symbols)
+        self.untold: dict[str, QuoteRow] = {}
+        self.event = asyncio.Event()
 
-    def __init__(self, watches: dict[UUID, set["Watch"]], moved: asyncio.Event) -> None:
-        self._watches = watches
-        self._moved = moved
-        self._followed: frozenset[UUID] = frozenset()
-        self._untaken: dict[UUID, Row] = {}
-
-    def follow(self, instrument_ids: Collection[UUID]) -> bool:
-        """Follows these from now on, and no others. Whether some of them are new to it."""
-        wanted = frozenset(instrument_ids)
-        new, gone = wanted - self._followed, self._followed - wanted
-        for id in new:
-            self._watches.setdefault(id, set()).add(self)
-        for id in gone:
-            self._watches[id].discard(self)
-            if not self._watches[id]:
-                del self._watches[id]
-        self._followed = wanted
-        return bool(new)
-
-    def put(self, quotes: Sequence[Row]) -> None:
-        """Keeps the newest of each; one that waits already keeps its place in the line."""
-        for quote in quotes:
-            self._untaken[quote["instrument_id"]] = quote
-            self._moved.set()
-
-    def take(self) -> Row | None:
-        """The quote that has waited longest, or None."""
-        if not self._untaken:
-            return None
-        return self._untaken.pop(next(iter(self._untaken)))
-
-    def take_all(self) -> None:
-        """Takes everything, for whoever reads what follows from it anyway."""
-        self._untaken.clear()
+    def tell(self, quote: QuoteRow) -> None:
+        if quote.symbol in self.symbols:
+            self.untold[quote.symbol] = quote
+            self.event.set()
 
 
 class Ticker:
-    """Belongs to one event loop. Asks the database only while somebody follows something."""
+    """All latest quotes. Belongs to one event loop."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._watches: dict[UUID, set[Watch]] = {}
-        self._since: int | None = None
-        self._known: dict[UUID, tuple[object, object]] = {}
+        self._latest: dict[UUID, QuoteRow] = {}
+        self._mark = 0
+        self._followers: list[Follower] = []
+        self._subscribers: dict[str, set[_Subscriber]] = {}
 
-    @contextmanager
-    def watching(self, moved: asyncio.Event) -> Iterator[Watch]:
-        """A watch that sets this event whenever something moves that it follows; nothing as yet."""
-        watch = Watch(self._watches, moved)
-        try:
-            yield watch
-        finally:
-            watch.follow([])
+    def follow(self, follower: Follower) -> None:
+        """Calls this with every price that is told from now on, in order; it must not take long."""
+        self._followers.append(follower)
 
-    async def quotes(self, instrument_ids: Collection[UUID]) -> Sequence[Row]:
-        """The quotes as they are now, of those that have one."""
-        async with self._sessions.reading(None) as connection:
-            return await fetch_quotes(connection, list(instrument_ids))
+    def tell(self, quotes: Iterable[QuoteRow]) -> None:
+        """These are saved and committed, oldest first. What is no news is passed over."""
+        news = []
+        for quote in quotes:
+            last = self._latest.get(quote.instrument_id)
+            if last is not None and (quote.as_of < last.as_of or quote == last):
+                continue
+            self._latest[quote.instrument_id] = quote
+            news.append(quote)
+            for subscriber in self._subscribers.get(quote.symbol, ()):
+                subscriber.tell(quote)
+        if news:
+            for follower in self._followers:
+                follower(news)
+
+    async def look(self) -> None:
+        """Tells what has changed since the last look, whichever process changed it."""
+        quotes, self._mark = await quotes_changed(self._sessions, self._mark)
+        self.tell(quotes)
 
     async def run(self) -> None:
-        """Looks for ever; after a fault it goes on from what was seen last."""
+        """Looks for ever. A fault is logged, and the next look finds what this one did not."""
         while True:
-            await asyncio.sleep(EVERY_SECONDS)
             try:
                 await self.look()
             except Exception as error:
-                logger.warning("The quotes cannot be read: %s", error)
+                logger.warning("The quotes could not be read.", exc_info=error)
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def look(self) -> None:
-        """One look: all that changed since the last one is told to those who follow it."""
-        if not self._watches:
-            # Whoever comes first reads what there is; from then on changes count.
-            self._since = None
-            return
-        async with self._sessions.reading(None) as connection:
-            since, quotes = await fetch_quotes_since(connection, self._since)
-        if self._since is None:
-            self._known.clear()
-        self._since = since
-        for quote in quotes:
-            id, state = quote["instrument_id"], (quote["price"], quote["as_of"])
-            # What a transaction that is still open might follow is read again, and is no news.
-            if self._known.get(id) != state:
-                self._known[id] = state
-                for watch in self._watches.get(id, ()):
-                    watch.put([quote])
+    async def subscribe(
+        self, symbols: Iterable[str], every_seconds: float = 0.25
+    ) -> AsyncGenerator[list[QuoteRow], None]:
+        """The latest quotes of these symbols whenever some have changed: first those that are known now.
+
+        At most once in so many seconds; of each symbol the latest wins.
+        """
+        subscriber = _Subscriber(symbols)
+        for symbol in subscriber.symbols:
+            self._subscribers.setdefault(symbol, set()).add(subscriber)
+        try:
+            for quote in self._latest.values():
+                subscriber.tell(quote)
+            while True:
+                await subscriber.event.wait()
+                subscriber.event.clear()
+                told, subscriber.untold = subscriber.untold, {}
+                yield list(told.values())
+                await asyncio.sleep(every_seconds)
+        finally:
+            for symbol in subscriber.symbols:
+                others = self._subscribers[symbol]
+                others.discard(subscriber)
+                if not others:
+                    del self._subscribers[symbol]

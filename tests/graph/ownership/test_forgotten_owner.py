@@ -71,8 +71,7 @@ def test_every_query_names_an_owner() -> None:
     of_the_market = {
         "fetch_closes",
         "fetch_instruments_by_symbol",
-        "fetch_quotes",
-        "fetch_quotes_since",
+        "fetch_instrument_quotes",
     }
     assert functions == of_the_market | AT_THE_DOOR
 
