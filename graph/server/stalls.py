@@ -6,6 +6,7 @@ waits for the same buffer. So uvicorn's own protocols are given a limit to their
 
 import asyncio
 import socket
+import struct
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -47,7 +48,7 @@ class _Impatient(asyncio.Protocol):
 
     def _hang_up_after(self, seconds: float) -> None:
         self._be_patient()
-        self._hanging_up = asyncio.get_running_loop().call_later(seconds, self.transport.abort)
+        self._hanging_up = asyncio.get_running_loop().call_later(seconds, hang_up, self.transport)
 
     def _be_patient(self) -> None:
         if self._hanging_up is not None:
@@ -76,7 +77,15 @@ class ImpatientWebSocket(_Impatient, WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """No answer to a ping: what is still in the buffer will not be read either."""
         super().keepalive_timeout()
-        self.transport.abort()
+        hang_up(self.transport)
+
+
+def hang_up(transport: asyncio.Transport) -> None:
+    """Ends a connection in this moment, and leaves nothing of it to the kernel either."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def limit_unsent(transport: asyncio.BaseTransport) -> None:

@@ -51,11 +51,12 @@ class Stream:
         return False
 
     async def closing(self, seconds: float) -> tuple[int | None, str | None]:
-        """The code and the reason that the server closes with, within so long."""
+        """The code and the reason that the server closes with, within so long and with no event before."""
         async with asyncio.timeout(seconds):
             try:
                 while True:
-                    await self.socket.recv()
+                    message = json.loads(await self.socket.recv())
+                    assert "data" not in message["payload"] or message["payload"]["data"] is None, message
             except ConnectionClosed:
                 return self.socket.close_code, self.socket.close_reason
 

@@ -30,6 +30,7 @@ class TinyContext:
     client: Client
     expires_at: datetime | None = None
     closings: int = 0
+    events: int = 0
 
     async def viewer(self) -> str | None:
         if self.token is None:
@@ -205,6 +206,12 @@ class Subscription:
         for number in range(1, to + 1):
             await asyncio.sleep(every)
             yield number
+
+    @strawberry.subscription
+    async def flood(self, info: Info, size: int) -> AsyncGenerator[str, None]:
+        while True:
+            info.context.events += 1
+            yield "x" * size
 
     @strawberry.subscription
     async def broken(self) -> AsyncGenerator[int, None]:
