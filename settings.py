@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -81,9 +81,32 @@ class Settings(BaseSettings):
     optimiser_timeout_seconds: float = Field(
         10, gt=0, le=300, description="How long the optimiser has for an answer; then its process is ended."
     )
+    listen_database_url: SecretStr | None = Field(
+        None,
+        description="The same database with no pooler between, to listen for what other processes "
+        "announce; DATABASE_URL if left out.",
+    )
+    stream_events_per_second: float = Field(
+        5, gt=0, le=1000, description="How many prices or values a second one subscription gets at the most."
+    )
+    feed: Literal["", "none", "replay"] = Field(
+        "",
+        description="Where prices come from: `replay` (the last two years of the daily closes there are, as "
+        "if they were of now) or `none`; if left out, `demo` replays and `serve` does not.",
+    )
+    replay_speed: float = Field(
+        1, gt=0, le=100, description="How many days the feed `replay` brings in a second."
+    )
+    alert_retention_days: int = Field(365, ge=1, le=36500, description="How long alerts are kept.")
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."
     )
+
+    @property
+    def listen_url(self) -> str | None:
+        """The address to listen at, where one of its own is set."""
+        found = self.listen_database_url
+        return None if found is None else found.get_secret_value()
 
     @field_validator("paper_shares_per_tick", "quote_max_age_hours", mode="before")
     @classmethod

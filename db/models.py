@@ -1,10 +1,19 @@
 """All tables in one name: `models.Portfolio`."""
 
 from db.account.models import Account
-from db.alerts.models import Alert, AlertRule, Delivery
+from db.alerts.models import (
+    Alert,
+    AlertLook,
+    AlertRule,
+    AlertSequence,
+    AlertState,
+    AlertWatch,
+    Delivery,
+)
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
 from db.base import Base
-from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
+from db.doorbells.models import Doorbell
+from db.market.models import Instrument, MarketFeed, PriceBar, Quote, Watchlist, WatchlistItem
 from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, PerformanceWork, Portfolio, Position
 from db.rebalancing.models import Rebalance, RebalanceDue, RebalanceLeg, RebalanceWork
 from db.trading.models import Import, Order, OrderWork, Transaction
@@ -13,17 +22,23 @@ from db.trading.paper_models import PaperExecution, PaperOrder
 __all__ = [
     "Account",
     "Alert",
+    "AlertLook",
     "AlertRule",
+    "AlertSequence",
+    "AlertState",
+    "AlertWatch",
     "ApiKey",
     "AuditEntry",
     "Base",
     "Delivery",
+    "Doorbell",
     "IdempotencyKey",
     "Import",
     "Instrument",
     "Login",
     "Lot",
     "LotUse",
+    "MarketFeed",
     "Order",
     "OrderWork",
     "PaperExecution",

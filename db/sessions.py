@@ -20,8 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from db.canonical import decimal_text
 from db.pulse import Pulse
 from db.trading.locks import PREPARE
+from db.vocabulary import Topic
 from db.writing import Lock, Plain, Writers
 
+_ANNOUNCED = "announced"
 APP_ROLE = "graphfolio_app"
 
 ResultT = TypeVar("ResultT")
@@ -100,6 +102,8 @@ class Sessions:
         self.books = books
         """The paper broker's own connections: it must answer also while clients wait for all the others."""
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+        self.announce: Callable[[UUID, Topic], None] = lambda owner_id, topic: None
+        """What is done after a commit with what its transaction announced."""
 
     @asynccontextmanager
     async def reading(
@@ -129,6 +133,8 @@ class Sessions:
                 await _act_for(session, viewer_id)
             yield session
             await session.commit()
+            for owner_id, topic in session.info.pop(_ANNOUNCED, ()):
+                self.announce(owner_id, topic)
 
     async def transact(
         self, viewer_id: UUID | None, work: Callable[[Session], Awaitable[ResultT]]
@@ -216,6 +222,11 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
 def took_too_long(error: BaseException) -> bool:
     """Whether PostgreSQL gave up a statement that waited for a lock, or ran, for too long."""
     return getattr(getattr(error, "orig", error), "sqlstate", None) in _TOO_LONG
+
+
+def announce(session: Session, owner_id: UUID, topic: Topic) -> None:
+    """Something has happened to an owner: whoever waits for it is told once this transaction is committed."""
+    session.info.setdefault(_ANNOUNCED, {})[owner_id, topic] = None
 
 
 async def _act_for(session: Session, viewer_id: UUID | None) -> None:

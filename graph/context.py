@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
+import logging
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,10 +13,14 @@ from uuid import UUID
 import strawberry
 
 from db.sessions import Connection, Sessions
+from db.vocabulary import Topic
 from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
 from investing.auth.service import Door
 from investing.auth.types import Client, NotLoggedIn, Viewer
+from investing.doorbell import Doorbell, rung
+from investing.market.floor import Floor
+from investing.market.watches import Watches
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.trading.desk import Desk
@@ -22,6 +29,7 @@ from investing.trading.placing import House
 if TYPE_CHECKING:
     from graph.loaders import Loader
 
+logger = logging.getLogger("graphfolio")
 LoaderT = TypeVar("LoaderT", bound="Loader[Any, Any]")
 
 
@@ -35,6 +43,10 @@ class Services:
     rebalancer: Rebalancer
     house: House
     optimiser: Optimiser
+    floor: Floor
+    bell: Doorbell
+    watches: Watches
+    events_per_second: float
 
 
 class Context:
@@ -47,9 +59,14 @@ class Context:
         self.rebalancer = services.rebalancer
         self.house = services.house
         self.optimiser = services.optimiser
+        self.floor = services.floor
+        self.bell = services.bell
+        self.watches = services.watches
+        self.events_per_second = services.events_per_second
         self.client = Client(client.ip_address, client.user_agent)
         self._token = token
         self._viewer: Viewer | None = None
+        self._looked_at = 0.0
         self._loaders: dict[type, Any] = {}
 
     async def viewer(self) -> Viewer:
@@ -61,6 +78,7 @@ class Context:
                 self._viewer = await self.door.viewer(self._token)
             except NotLoggedIn:
                 raise Unauthenticated("Your login has ended: log in again.") from None
+            self._looked_at = asyncio.get_running_loop().time()
         return self._viewer
 
     def use(self, token: str) -> None:
@@ -76,6 +94,35 @@ class Context:
         self._viewer = None
         self.forget()
         await self.viewer()
+
+    async def look_again_after(self, seconds: float) -> bool:
+        """As `look_again`, but a login that was checked so lately is good enough. Whether it was checked."""
+        self.forget()
+        is_due = asyncio.get_running_loop().time() - self._looked_at > seconds
+        if is_due:
+            await self.look_again()
+        return is_due
+
+    @property
+    def expires_at(self) -> dt.datetime | None:
+        """When the login ends by itself; None before `viewer` was awaited."""
+        return None if self._viewer is None else self._viewer.expires_at
+
+    async def ended(self) -> None:
+        """Returns once the login has ended before its time: its user has left it, or was shut out."""
+        viewer = await self.viewer()
+        with self.bell.listening(viewer.id, Topic.LOGINS) as bell:
+            while True:
+                try:
+                    await self.look_again()
+                except Unauthenticated:
+                    return
+                except Exception as error:
+                    # While nobody can be asked, nothing can be told either.
+                    logger.warning("A login cannot be checked: %s", error)
+                    await asyncio.sleep(1)
+                    continue
+                await rung(bell)
 
     @property
     def viewer_id(self) -> UUID:

@@ -45,6 +45,12 @@ class Refused(CodedError):
         super(CodedError, self).__init__(message, extensions={"code": code, **facts})
 
 
+class ResyncRequired(CodedError):
+    """A cursor that no stream can go on from: read the list, and follow from one of the cursors given."""
+
+    code = "RESYNC_REQUIRED"
+
+
 class QueryTooComplex(CodedError):
     """A document that costs more than one operation may."""
 

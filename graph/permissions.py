@@ -11,6 +11,7 @@ from strawberry.permission import BasePermission, PermissionExtension
 from strawberry.types import Info as AnyInfo
 
 from graph.account.loaders import AccountById
+from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.context import Context
 from graph.errors import BadUserInput, Forbidden
 from graph.ids import id_of
@@ -52,9 +53,9 @@ class IsSelf(BasePermission):
 
 
 class Owns(BasePermission):
-    """An id in the arguments that names something of the viewer's, or is not given.
+    """An id in the arguments, or a list of them, that names something of the viewer's, or is not given.
 
-    Where it does not, the guard answers with a NotFound, for another owner's thing just as for none. With
+    Where one does not, the guard answers with a NotFound, for another owner's thing just as for none. With
     `locked`, the mutation itself answers so, from the row that it locks as the viewer's: here is only seen
     that it is an id of this type, and the row is not read twice.
     """
@@ -73,10 +74,11 @@ class Owns(BasePermission):
         if value is None:
             return True
         await info.context.viewer()
-        id = id_of(self.type_name, value)
-        if id is None or self.locked:
-            return id is not None
-        return await info.context.loader(self.loader).load(id) is not None
+        given = value if isinstance(value, list) else [value]
+        ids = [id for text in given if (id := id_of(self.type_name, text)) is not None]
+        if self.locked or len(ids) < len(given):
+            return len(ids) == len(given)
+        return None not in await info.context.loader(self.loader).load_many(ids)
 
     def on_unauthorized(self) -> None:
         """Where there is no payload for a NotFound: a field, or a stream, that answers with an error."""
@@ -116,6 +118,20 @@ class OwnsRebalance(Owns):
 
     type_name = "Rebalance"
     loader = RebalanceById
+
+
+class OwnsAlert(Owns):
+    """Alerts of the viewer's."""
+
+    type_name = "Alert"
+    loader = AlertById
+
+
+class OwnsAlertRule(Owns):
+    """An alert rule of the viewer's."""
+
+    type_name = "AlertRule"
+    loader = AlertRuleById
 
 
 class OwnsWatchlist(Owns):

@@ -5,13 +5,17 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph import user_errors
 from graph.account.mutations import AccountMutation
+from graph.alerts.mutations import AlertMutation
+from graph.alerts.subscriptions import AlertSubscription
 from graph.alerts.types import Alert, AlertRule
 from graph.auth.mutations import AuthMutation
 from graph.auth.queries import AuthQuery
 from graph.auth.records import ApiKey, AuditEntry
 from graph.market.mutations import MarketMutation
 from graph.market.queries import MarketQuery
+from graph.market.subscriptions import MarketSubscription
 from graph.portfolio.mutations import PortfolioMutation
+from graph.portfolio.subscriptions import PortfolioSubscription
 from graph.rebalancing.mutations import RebalancingMutation
 from graph.rebalancing.subscriptions import RebalancingSubscription
 from graph.scalars import SCALARS
@@ -37,12 +41,19 @@ class Mutation(
     ImportMutation,
     RebalancingMutation,
     MarketMutation,
+    AlertMutation,
 ):
     pass
 
 
 @strawberry.type(description="Everything that can be followed as it happens.")
-class Subscription(TradingSubscription, RebalancingSubscription):
+class Subscription(
+    AlertSubscription,
+    MarketSubscription,
+    PortfolioSubscription,
+    RebalancingSubscription,
+    TradingSubscription,
+):
     pass
 
 

@@ -26,6 +26,7 @@ from db.vocabulary import (
     TimeInForce,
     TransactionType,
     UnavailableReason,
+    Weekday,
 )
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "TimeInForce",
     "TransactionType",
     "UnavailableReason",
+    "Weekday",
 ]
 
 
@@ -256,6 +258,12 @@ _publish(
     "By what a span of time is divided.",
     MONTH="Calendar months.",
     YEAR="Calendar years.",
+)
+
+_publish(
+    Weekday,
+    "A day of the week.",
+    **{day.value: f"{day.value.title()}." for day in Weekday},
 )
 
 Method = Annotated[CostMethod, strawberry.argument(description="The cost that gains are counted against.")]

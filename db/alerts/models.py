@@ -1,10 +1,20 @@
-"""Tables of alerts: the rules, what they fired, and where that was sent."""
+"""Tables of alerts: the rules, where each stands, what they fired, and where that was sent."""
 
 import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,7 +23,12 @@ from db.vocabulary import AlertKind, AlertSeverity, DeliveryStatus
 
 
 class AlertRule(Owned, Updated, Base):
-    """What a user wants to be told about: an instrument, a portfolio, or all of their portfolios."""
+    """What a user wants to be told about: an instrument, a portfolio, or all of their portfolios.
+
+    `threshold` and `hysteresis` are a price in the instrument's currency, an amount in the portfolio's, or a
+    fraction, by the kind; hysteresis is how far a value has to come back before the rule can fire again.
+    Active hours are times of day in `time_zone` on `weekdays` (1 is Monday, 7 Sunday); null is always.
+    """
 
     __tablename__ = "alert_rules"
     __table_args__ = (
@@ -24,18 +39,107 @@ class AlertRule(Owned, Updated, Base):
         one_of("kind", AlertKind),
         one_of("severity", AlertSeverity),
         CheckConstraint("cooldown_seconds >= 0", name="cooldown_seconds"),
+        CheckConstraint("hysteresis >= 0", name="hysteresis"),
+        CheckConstraint(
+            "num_nonnulls(active_from, active_until, active_weekdays, time_zone) IN (0, 4)",
+            name="active_hours",
+        ),
     )
 
     name: Mapped[str]
     kind: Mapped[str]
     severity: Mapped[str]
     threshold: Mapped[Money]
+    hysteresis: Mapped[Money] = mapped_column(server_default=text("0"))
     instrument_id: Mapped[UUID | None] = mapped_column(ForeignKey("instruments.id"))
     portfolio_id: Mapped[UUID | None]
     cooldown_seconds: Mapped[int] = mapped_column(server_default=text("3600"))
     channels: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     last_fired_at: Mapped[dt.datetime | None]
+    active_from: Mapped[dt.time | None]
+    active_until: Mapped[dt.time | None]
+    active_weekdays: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    time_zone: Mapped[str | None]
+
+
+class AlertWatch(Base):
+    """An active rule on a price: its bounds, and where it stands. One row for each rule, locked to fire it.
+
+    Without an owner's policy on purpose: a price comes before anybody knows whose rules it crosses. It says
+    no more than that somebody waits for a price. `as_of` is the tick that it was last decided by,
+    `quiet_until` when it may fire again, and `changed` the transaction that last wrote it, so that every
+    process can read what it has not seen yet.
+    """
+
+    __tablename__ = "alert_watches"
+    __table_args__ = (
+        of_owner("rule_id", "alert_rules"),
+        one_of("kind", AlertKind),
+        Index(None, "instrument_id"),
+        Index(None, "changed"),
+    )
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    rule_id: Mapped[UUID] = mapped_column(primary_key=True)
+    instrument_id: Mapped[UUID] = mapped_column(ForeignKey("instruments.id"))
+    kind: Mapped[str]
+    threshold: Mapped[Money]
+    hysteresis: Mapped[Money]
+    is_armed: Mapped[bool] = mapped_column(server_default=text("true"))
+    quiet_until: Mapped[dt.datetime | None]
+    as_of: Mapped[dt.datetime | None]
+    changed: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("pg_current_xact_id()::text::bigint")
+    )
+
+
+class AlertState(Owned, Base):
+    """Where a rule on portfolios stands with one of them, or with one instrument in it."""
+
+    __tablename__ = "alert_states"
+    __table_args__ = (
+        of_owner("rule_id", "alert_rules"),
+        of_owner("portfolio_id", "portfolios"),
+        UniqueConstraint(
+            "owner_id", "rule_id", "portfolio_id", "instrument_id", postgresql_nulls_not_distinct=True
+        ),
+    )
+
+    rule_id: Mapped[UUID]
+    portfolio_id: Mapped[UUID]
+    instrument_id: Mapped[UUID | None] = mapped_column(ForeignKey("instruments.id"))
+    is_armed: Mapped[bool] = mapped_column(server_default=text("true"))
+    quiet_until: Mapped[dt.datetime | None]
+
+
+class AlertLook(Base):
+    """An owner who has active rules on portfolios, and when to look at them next.
+
+    Without an owner's policy on purpose, as `order_work`: it says nothing but that there are such rules.
+    """
+
+    __tablename__ = "alert_looks"
+    __table_args__ = (of_user(), Index(None, "due_at"))
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    due_at: Mapped[dt.datetime] = mapped_column(server_default=text("now()"))
+
+
+class AlertSequence(Base):
+    """How many alerts a user has had. Locked last in a transaction that adds some.
+
+    `epoch` goes into every cursor, so that a cursor of before a restored backup is noticed; what came up to
+    `purged_seq` may be gone.
+    """
+
+    __tablename__ = "alert_sequences"
+    __table_args__ = (of_user(),)
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    epoch: Mapped[UUID] = mapped_column(server_default=text("gen_random_uuid()"))
+    seq: Mapped[int] = mapped_column(server_default=text("0"))
+    purged_seq: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class Alert(Owned, Base):
@@ -44,9 +148,22 @@ class Alert(Owned, Base):
     __tablename__ = "alerts"
     __table_args__ = (
         of_user(),
-        ForeignKeyConstraint(["owner_id", "rule_id"], ["alert_rules.owner_id", "alert_rules.id"]),
+        # Of a rule that is deleted the alerts stay.
+        ForeignKeyConstraint(
+            ["owner_id", "rule_id"],
+            ["alert_rules.owner_id", "alert_rules.id"],
+            ondelete="SET NULL (rule_id)",
+        ),
         of_owner("portfolio_id", "portfolios"),
         UniqueConstraint("owner_id", "seq"),
+        Index(None, "owner_id", "rule_id"),
+        Index(None, "owner_id", "created_at"),
+        Index(
+            "ix_alerts_unacknowledged",
+            "owner_id",
+            "severity",
+            postgresql_where=text("acknowledged_at IS NULL"),
+        ),
         one_of("kind", AlertKind),
         one_of("severity", AlertSeverity),
     )

@@ -1,8 +1,10 @@
 """Reading alerts and their rules."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from db.pages import Key, Listing, sequence_number
+from db.sessions import Connection, Row
 
 ALERTS = Listing(
     name="alerts",
@@ -12,14 +14,77 @@ ALERTS = Listing(
     order=(Key("seq", "t.seq", sequence_number),),
     descending=True,
     parent="t.owner_id",
-    filters={"severity": "t.severity = {}", "acknowledged": "(t.acknowledged_at IS NOT NULL) = {}"},
+    filters={
+        "severity": "t.severity = {}",
+        "acknowledged": "(t.acknowledged_at IS NOT NULL) = {}",
+        "kind": "t.kind = {}",
+        "portfolio_id": "t.portfolio_id = {}",
+        "since": "t.created_at >= {}",
+    },
 )
 
 ALERT_RULES = Listing(
     name="alertRules",
-    columns="""t.id, t.name, t.kind, t.severity, t.threshold, i.symbol, t.portfolio_id, t.cooldown_seconds,
-        t.channels, t.is_active, t.created_at""",
+    columns="""t.id, t.name, t.kind, t.severity, t.threshold, t.hysteresis, i.symbol, t.portfolio_id,
+        t.cooldown_seconds, t.channels, t.is_active, t.last_fired_at, t.active_from, t.active_until,
+        t.active_weekdays, t.time_zone, t.created_at""",
     source="alert_rules t LEFT JOIN instruments i ON i.id = t.instrument_id",
     order=(Key("id", "t.id", UUID),),
     parent="t.owner_id",
 )
+
+
+async def fetch_alert_sequence(connection: Connection, owner_id: UUID) -> Row | None:
+    """Where the owner's alerts stand: `epoch`, `seq` of the newest and `purged_seq`, up to which they may be
+    gone. None for an owner who has never had one.
+    """
+    return await connection.fetchrow(
+        "SELECT epoch, seq, purged_seq FROM alert_sequences WHERE owner_id = $1", owner_id
+    )
+
+
+async def fetch_unacknowledged_counts(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+    """How many alerts nobody has taken note of, by `severity`; none for a severity that has none."""
+    return await connection.fetch(
+        "SELECT severity, count(*) AS count FROM alerts WHERE owner_id = $1 AND acknowledged_at IS NULL "
+        "GROUP BY severity",
+        owner_id,
+    )
+
+
+_PAGE = f"""
+SELECT s.epoch, s.seq AS last_seq, s.purged_seq, a.*
+FROM alert_sequences s
+LEFT JOIN LATERAL (
+    SELECT {ALERTS.columns} FROM {ALERTS.source}
+    WHERE t.owner_id = $1 AND t.seq > $2
+          AND ($3::text[] IS NULL OR t.severity = ANY($3)) AND ($4::uuid IS NULL OR t.portfolio_id = $4)
+    ORDER BY t.seq LIMIT $5
+) a ON true
+WHERE s.owner_id = $1
+"""
+
+
+async def fetch_alert_page(
+    connection: Connection,
+    owner_id: UUID,
+    after: int = 0,
+    severities: Sequence[str] | None = None,
+    portfolio_id: UUID | None = None,
+    most: int = 100,
+) -> Sequence[Row]:
+    """The owner's next alerts after this number, oldest first, as rows of the list of alerts.
+
+    Each with `epoch`, `last_seq` and `purged_seq`, where the sequence stands in the same instant; one row
+    with nothing else where there is no such alert, and no row for an owner who has never had one.
+    """
+    return await connection.fetch(_PAGE, owner_id, after, severities, portfolio_id, most)
+
+
+async def fetch_portfolio_history(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+    """Each snapshot of the owner's portfolios by `date`: total_value, cash_value and cumulative_return."""
+    return await connection.fetch(
+        "SELECT portfolio_id, date, total_value, cash_value, cumulative_return FROM performance_history "
+        "WHERE owner_id = $1 ORDER BY date, portfolio_id",
+        owner_id,
+    )

@@ -27,7 +27,6 @@ class User(Updated, Base):
     is_admin: Mapped[bool] = mapped_column(server_default=text("false"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     currency: Mapped[str] = mapped_column(server_default=text("'USD'"))
-    alert_seq: Mapped[int] = mapped_column(server_default=text("0"))
     last_login_at: Mapped[dt.datetime | None]
     created_at: Mapped[Created] = mapped_column(sort_order=98)
 

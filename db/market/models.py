@@ -3,7 +3,7 @@
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -59,7 +59,12 @@ class PriceBar(Base):
 
 
 class Quote(Base):
-    """The latest price of an instrument. A tick updates this one row, whoever holds it."""
+    """The latest price of an instrument. A tick updates this one row, whoever holds it.
+
+    `previous_price` is the last price of the trading day before, null where that is not known; `changed` is
+    the transaction that last wrote the row, kept by a trigger, so that every process can read what it has
+    not seen yet. It has no index, which every tick would have to write; the table is short.
+    """
 
     __tablename__ = "quotes"
     __table_args__ = (CheckConstraint("price > 0", name="positive"),)
@@ -69,6 +74,21 @@ class Quote(Base):
     )
     price: Mapped[Money]
     as_of: Mapped[dt.datetime]
+    previous_price: Mapped[Money | None]
+    changed: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("pg_current_xact_id()::text::bigint")
+    )
+
+
+class MarketFeed(Base):
+    """A feed of prices that one process alone runs: which, until when, and the day that it has come to."""
+
+    __tablename__ = "market_feeds"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[dt.date | None]
+    holder: Mapped[UUID]
+    leased_until: Mapped[dt.datetime]
 
 
 class Watchlist(Owned, Updated, Base):

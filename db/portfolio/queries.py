@@ -134,3 +134,16 @@ async def fetch_cash_weights(
         portfolio_ids,
     )
     return {row["portfolio_id"]: row["cash_weight"] for row in rows}
+
+
+async def fetch_held_instruments(
+    connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
+) -> Sequence[UUID]:
+    """The instruments that any of the portfolios holds."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT instrument_id FROM positions "
+        "WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[]) AND quantity > 0",
+        owner_id,
+        portfolio_ids,
+    )
+    return [row["instrument_id"] for row in rows]

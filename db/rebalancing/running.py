@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, delete, insert, select, text, update
 
-from db.models import Instrument, Order, Quote, Rebalance, RebalanceLeg, RebalanceWork
+from db.models import Instrument, Order, Portfolio, Quote, Rebalance, RebalanceLeg, RebalanceWork
 from db.sessions import Session, Sessions
 
 
@@ -92,6 +92,13 @@ async def find_portfolio_of(session: Session, owner_id: UUID, id: UUID) -> UUID 
     statement = select(Rebalance.portfolio_id).where(Rebalance.owner_id == owner_id, Rebalance.id == id)
     found: UUID | None = (await session.execute(statement)).scalar_one_or_none()
     return found
+
+
+async def find_portfolio_name(session: Session, owner_id: UUID, portfolio_id: UUID) -> str:
+    """What a portfolio is called."""
+    statement = select(Portfolio.name).where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
+    name: str = (await session.execute(statement)).scalar_one()
+    return name
 
 
 async def update_rebalance(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:

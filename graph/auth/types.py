@@ -4,14 +4,21 @@ import dataclasses
 import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 import strawberry
 
 from db.sessions import Row
 from graph.account.loaders import AccountCountByUser, AccountsByUser, SummaryByUser
 from graph.account.types import Account, Active
-from graph.alerts.loaders import AlertCountByUser, AlertRuleCountByUser, AlertRulesByUser, AlertsByUser
-from graph.alerts.types import Alert, AlertRule
+from graph.alerts.loaders import (
+    AlertCountByUser,
+    AlertRuleCountByUser,
+    AlertRulesByUser,
+    AlertsByUser,
+    UnacknowledgedByUser,
+)
+from graph.alerts.types import Alert, AlertCounts, AlertRule
 from graph.auth.loaders import (
     ApiKeyCountByUser,
     ApiKeysByUser,
@@ -22,7 +29,7 @@ from graph.auth.loaders import (
 from graph.auth.records import ApiKey, AuditEntry
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
-from graph.ids import global_id
+from graph.ids import global_id, id_of
 from graph.market.loaders import WatchlistCountByUser, WatchlistsByUser
 from graph.market.types import Watchlist
 from graph.node import Node, refetched_by
@@ -37,12 +44,18 @@ from graph.portfolio.performance import (
 )
 from graph.portfolio.performance_loaders import PerformanceByUser
 from graph.scalars import CurrencyCode
-from graph.vocabulary import AlertSeverity
+from graph.vocabulary import AlertKind, AlertSeverity
+from investing.alerts.following import place_now
 from investing.auth.types import Viewer
 
 _Severity = Annotated[
     AlertSeverity | None, strawberry.argument(description="Only those that matter so much.")
 ]
+_Kind = Annotated[AlertKind | None, strawberry.argument(description="Only those of this kind.")]
+_PortfolioId = Annotated[
+    strawberry.ID | None, strawberry.argument(description="Only those about this portfolio.")
+]
+_Since = Annotated[dt.datetime | None, strawberry.argument(description="Only those of that time or later.")]
 _Acknowledged = Annotated[
     bool | None, strawberry.argument(description="true for those taken note of, false for the others.")
 ]
@@ -161,6 +174,9 @@ class User(Node):
         before: Before = None,
         severity: _Severity = None,
         acknowledged: _Acknowledged = None,
+        kind: _Kind = None,
+        portfolio_id: _PortfolioId = None,
+        since: _Since = None,
     ) -> Connection[Alert]:
         return await connect(
             info,
@@ -171,7 +187,23 @@ class User(Node):
             (first, after, last, before),
             severity=severity and severity.value,
             acknowledged=acknowledged,
+            kind=kind and kind.value,
+            portfolio_id=portfolio_id and (id_of("Portfolio", portfolio_id) or UUID(int=0)),
+            since=since,
         )
+
+    @strawberry.field(
+        description="The place after the newest alert: `alerts(after:)` goes on from there. Ask for it "
+        "before the list of alerts, and nothing is missed between the two.",
+        extensions=[guarded(IsSelf())],
+    )
+    async def alerts_cursor(self, info: Info) -> str:
+        async with info.context.reading() as connection:
+            return (await place_now(connection, self.row["id"])).cursor
+
+    @strawberry.field(description="How many alerts nobody has taken note of.", extensions=[guarded(IsSelf())])
+    async def alert_counts(self, info: Info) -> AlertCounts:
+        return AlertCounts.from_counts(await info.context.loader(UnacknowledgedByUser).load(self.row["id"]))
 
     @strawberry.field(description="The alert rules, oldest first.", extensions=[guarded(IsSelf())])
     async def alert_rules(

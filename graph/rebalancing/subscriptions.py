@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 import strawberry
 
-from db.vocabulary import RebalanceStatus
+from db.vocabulary import RebalanceStatus, Topic
 from graph.context import Info
 from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsRebalance, guarded
 from graph.rebalancing.loaders import RebalanceById
 from graph.rebalancing.types import Rebalance
-from investing.trading.bell import rung
+from investing.doorbell import rung
 
 POLL_SECONDS = 1.0
 
@@ -29,7 +29,7 @@ class RebalancingSubscription:
         context = info.context
         id = own_id("Rebalance", rebalance_id)
         known: tuple[Any, ...] = ()
-        with context.desk.bell.listening(context.viewer_id) as bell:
+        with context.bell.listening(context.viewer_id, Topic.ORDERS) as bell:
             while True:
                 await context.look_again()
                 row = await context.loader(RebalanceById).load(id)

@@ -1,4 +1,6 @@
-"""Those who work in a process beside answering: the desk, the rebalancer and, if wanted, the jobs."""
+"""Those who work in a process beside answering: the desk, the evaluator of alerts, the rebalancer and, if
+wanted, the jobs.
+"""
 
 import asyncio
 import datetime as dt
@@ -6,12 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from db.doorbells.line import PostgresLine
 from db.jobs.rounds import run_rounds
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import Broker
+from investing.alerts.evaluator import Evaluator
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
+from investing.doorbell import Doorbell
 from investing.jobs.work import jobs_of
+from investing.market.feeds.replay import Replay
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.rules.orders import Terms
@@ -31,17 +37,29 @@ class Crew:
     desk: Desk
     optimiser: Optimiser
     rebalancer: Rebalancer
+    evaluator: Evaluator
+    bell: Doorbell
 
 
 @asynccontextmanager
-async def at_work(settings: Settings, sessions: Sessions, *, jobs: bool) -> AsyncIterator[Crew]:
-    """The crew at work: open orders are attended, and with `jobs` so are those. In the end it drains."""
+async def at_work(settings: Settings, sessions: Sessions, url: str, *, jobs: bool) -> AsyncIterator[Crew]:
+    """The crew at work: open orders and alert rules are attended, and with `jobs` so are those.
+
+    `url` is the database's, to listen at for what other processes announce. In the end it drains.
+    """
     house = house_of(settings, sessions)
-    desk = Desk(sessions, house)
+    bell = Doorbell()
+    sessions.announce = bell.ring
+    desk = Desk(sessions, house, bell)
+    evaluator = Evaluator(sessions, desk)
     optimiser = Optimiser(workers=settings.optimiser_workers, seconds=settings.optimiser_timeout_seconds)
-    crew = Crew(house, desk, optimiser, Rebalancer(sessions, house, desk, optimiser))
+    rebalancer = Rebalancer(sessions, house, desk, optimiser)
+    crew = Crew(house, desk, optimiser, rebalancer, evaluator, bell)
     stop = asyncio.Event()
-    attending = asyncio.create_task(desk.run())
+    running = [desk.run(), evaluator.run(), bell.run(PostgresLine(sessions, settings.listen_url or url))]
+    if settings.feed == "replay":
+        running.append(Replay(sessions, settings.replay_speed).run(evaluator.floor))
+    attending = [asyncio.create_task(work) for work in running]
     rounds = asyncio.create_task(_rounds(settings, sessions, crew, stop)) if jobs else None
     try:
         yield crew
@@ -50,8 +68,9 @@ async def at_work(settings: Settings, sessions: Sessions, *, jobs: bool) -> Asyn
         if rounds is not None:
             await asyncio.wait({rounds}, timeout=DRAIN_SECONDS)
             rounds.cancel()
-        attending.cancel()
-        await asyncio.gather(attending, *([rounds] if rounds else []), return_exceptions=True)
+        for task in attending:
+            task.cancel()
+        await asyncio.gather(*attending, *([rounds] if rounds else []), return_exceptions=True)
         await optimiser.close()
 
 
@@ -59,7 +78,7 @@ async def work(settings: Settings, url: str, stop: asyncio.Event) -> None:
     """A process that does nothing but work, until it is told to stop."""
     async with (
         open_sessions(url, size=settings.pool_size, watched=True) as sessions,
-        at_work(settings, sessions, jobs=True),
+        at_work(settings, sessions, url, jobs=True),
     ):
         await stop.wait()
 

@@ -1,6 +1,5 @@
 """GraphQL over server-sent events: the protocol graphql-sse in its "distinct connections" mode."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -9,6 +8,7 @@ from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 
 from graph.errors import Unauthenticated
 from graph.server.client import Client
+from graph.server.lifetime import LifeOver, watched
 from graph.server.operations import Answer, Operations, refusal
 from graph.server.requests import GraphQLRequest
 
@@ -46,15 +46,17 @@ async def _answers(
     except Exception as error:
         yield operations.failure(error, client.request_id)
         return
-    deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
-    async with aclosing(operations.subscribe(asked, token, client)) as answers:
+    async with (
+        watched(operations, token, client, seconds) as life,
+        aclosing(operations.subscribe(asked, token, client)) as answers,
+    ):
         while True:
             try:
-                async with asyncio.timeout_at(deadline):
+                async with life.within():
                     answer = await anext(answers)
             except StopAsyncIteration:
                 return
-            except TimeoutError:
-                yield refusal(Unauthenticated("Token expired"))
+            except LifeOver as over:
+                yield refusal(Unauthenticated(str(over)))
                 return
             yield answer

@@ -17,6 +17,7 @@ from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import Door
 from investing.auth.tokens import AccessTokens
+from investing.market.watches import Watches
 from settings import Settings
 
 
@@ -41,9 +42,20 @@ def build_server(
         try:
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
-                async with at_work(settings, sessions, jobs=settings.worker) as crew:
+                async with at_work(settings, sessions, url, jobs=settings.worker) as crew:
                     opened.append(
-                        Services(sessions, door, crew.desk, crew.rebalancer, crew.house, crew.optimiser)
+                        Services(
+                            sessions=sessions,
+                            door=door,
+                            desk=crew.desk,
+                            rebalancer=crew.rebalancer,
+                            house=crew.house,
+                            optimiser=crew.optimiser,
+                            floor=crew.evaluator.floor,
+                            bell=crew.bell,
+                            watches=Watches(crew.evaluator.ticker),
+                            events_per_second=settings.stream_events_per_second,
+                        )
                     )
                     yield
                 opened.clear()

@@ -152,6 +152,15 @@ class Operations:
         finally:
             await close(context)
 
+    async def end_of_login(self, token: str | None, client: Client) -> None:
+        """Return once a login has been ended, or never where the context cannot tell."""
+        context = self.open_context(token, client)
+        ended = getattr(context, "ended", None)
+        try:
+            await (asyncio.Event().wait() if ended is None else ended())
+        finally:
+            await close(context)
+
     def failure(self, error: Exception, request_id: str) -> Answer:
         """Answer for what stopped an operation from outside its fields."""
         if isinstance(error, TimeoutError):

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from graph.errors import CodedError
 from graph.server.client import Client, bearer_token
 from graph.server.errors import RequestRefused, Throttled, internal
+from graph.server.lifetime import LifeOver, watched
 from graph.server.operations import Answer, Operations
 from graph.server.requests import GraphQLRequest, request_from
 
@@ -64,21 +65,28 @@ class Session:
                     seconds = await self._initialise()
             except TimeoutError:
                 raise Closed(4408, "Connection initialisation timeout") from None
-            try:
-                async with asyncio.timeout(seconds):
-                    while True:
-                        await self._handle(await self._receive())
-            except TimeoutError:
-                raise Closed(4403, "Token expired") from None
+            await self._listen(seconds)
         except WebSocketDisconnect:
             pass
         except Closed as closed:
+            # First, so that nothing is told after the end, however long that takes.
+            await self._end_operations()
             await self._close(closed.code, closed.reason)
         except Exception as error:
             internal(self._client.request_id, error)
             await self._close(1011, "Internal error")
         finally:
             await self._end_operations()
+
+    async def _listen(self, seconds: float | None) -> None:
+        """Handle messages for as long as the login is good."""
+        async with watched(self._operations, self._token, self._client, seconds) as life:
+            try:
+                async with life.within():
+                    while True:
+                        await self._handle(await self._receive())
+            except LifeOver as over:
+                raise Closed(4403, str(over)) from None
 
     async def _initialise(self) -> float | None:
         """Wait for connection_init; return for how many seconds the login that it brings is good."""

@@ -8,15 +8,14 @@ import strawberry
 
 from db.sessions import Row
 from db.trading.queries import fetch_order_versions
+from db.vocabulary import Topic
 from graph.context import Info
 from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
 from graph.portfolio.loaders import PortfolioById
 from graph.trading.loaders import OrderById
 from graph.trading.types import Order
-from investing.trading.bell import rung
-
-POLL_SECONDS = 1.0
+from investing.doorbell import rung
 
 _PortfolioId = Annotated[
     strawberry.ID | None, strawberry.argument(description="Only this portfolio's; all of yours if left out.")
@@ -41,12 +40,11 @@ class TradingSubscription:
     ) -> AsyncGenerator[Order, None]:
         context = info.context
         only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
-        with context.desk.bell.listening(context.viewer_id) as bell:
+        with context.bell.listening(context.viewer_id, Topic.ORDERS) as bell:
             known = {row["id"]: row["version"] for row in await _versions(info, only, [])}
             while True:
-                # Changes of other processes do not ring here, and so it looks every second as well.
-                await rung(bell, POLL_SECONDS)
-                await context.look_again()
+                await rung(bell)
+                context.forget()
                 if only is not None and await context.loader(PortfolioById).load(only) is None:
                     return
                 found = await _versions(info, only, list(known))

@@ -7,6 +7,7 @@ from db.canonical import decimal
 from db.rebalancing import running
 from db.sessions import Session
 from db.vocabulary import LegStatus, OrderSide, RebalanceStatus
+from investing.alerts.events import tell_rebalanced
 from investing.audit import note
 from investing.auth.types import Client
 from investing.rules.legs import Leg, ending
@@ -51,6 +52,16 @@ async def end(session: Session, owner_id: UUID, client: Client, id: UUID) -> Reb
         "Rebalance",
         id,
         trades=totals["trades"],
+        reason=reason,
+    )
+    figures = {"turnover": values["turnover"], "totalCost": totals["cost"], "trades": str(totals["trades"])}
+    await tell_rebalanced(
+        session,
+        owner_id,
+        record["portfolio_id"],
+        await running.find_portfolio_name(session, owner_id, record["portfolio_id"]),
+        completed=status is RebalanceStatus.COMPLETED,
+        figures={"rebalance": str(id), **figures},
         reason=reason,
     )
     return status

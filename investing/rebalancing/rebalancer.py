@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db.rebalancing import running
 from db.sessions import Session, Sessions
-from db.vocabulary import RebalanceTrigger, Strategy
+from db.vocabulary import RebalanceTrigger, Strategy, Topic
 from investing.actor import Actor
 from investing.auth.types import Client
 from investing.idempotency import find_kept, once
@@ -85,7 +85,7 @@ class Rebalancer:
             done = await self._sessions.transact(
                 owner_id, lambda session: step(session, owner_id, client, id, self._house)
             )
-            self._desk.bell.ring(owner_id)
+            self._desk.bell.ring(owner_id, Topic.ORDERS)
             if done.placed is None:
                 return
             await self._desk.submit(owner_id, client, done.placed)

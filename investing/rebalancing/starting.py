@@ -16,6 +16,7 @@ from db.rebalancing import running
 from db.rebalancing.planning import find_rebalanced
 from db.sessions import Session
 from db.vocabulary import LegStatus, RebalanceStatus, RebalanceTrigger
+from investing.alerts.events import tell_rebalanced
 from investing.audit import note
 from investing.auth.types import Client
 from investing.brokers.protocol import AllAtOnce
@@ -129,6 +130,16 @@ async def write_failure(
     )
     await note(
         session, owner_id, client, "rebalance.failed", "Rebalance", id, trigger=run.trigger, reason=reason
+    )
+    name = await running.find_portfolio_name(session, owner_id, run.portfolio_id)
+    await tell_rebalanced(
+        session,
+        owner_id,
+        run.portfolio_id,
+        name,
+        completed=False,
+        figures={"rebalance": str(id)},
+        reason=reason,
     )
     return id
 

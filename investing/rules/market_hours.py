@@ -1,4 +1,4 @@
-"""When a day of the market ends, and when its closing price is known."""
+"""Which day a moment belongs to, when a day of the market ends, and when its closing price is known."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo

@@ -9,15 +9,15 @@ from uuid import UUID
 
 from db.sessions import Session, Sessions
 from db.trading import orders as rows
-from db.vocabulary import OrderStatus
+from db.vocabulary import OrderStatus, Topic
 from investing.actor import Actor
 from investing.auth.types import Client
 from investing.brokers.protocol import Ambiguous, Broker, BrokerOrder, Execution
+from investing.doorbell import Doorbell, rung
 from investing.idempotency import Intent, NotQuick
 from investing.rules.orders import OPEN, check_wish
 from investing.rules.refusals import BrokerUnavailable, NotFound, OrderNotOpen
 from investing.trading import orders, placing
-from investing.trading.bell import Doorbell, rung
 from investing.trading.filling import fill_quickly
 from investing.trading.placing import House, NewOrder
 
@@ -33,10 +33,11 @@ ABREAST = 4
 class Desk:
     """Everything between an order and its broker. One for each server process; any number may run."""
 
-    def __init__(self, sessions: Sessions, house: House) -> None:
+    def __init__(self, sessions: Sessions, house: House, bell: Doorbell | None = None) -> None:
+        """`bell` rings for whoever follows orders, here and in other processes."""
         self._sessions = sessions
         self._house = house
-        self.bell = Doorbell()
+        self.bell = bell or Doorbell()
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str) -> UUID:
         """Places an order, once for the key; a MARKET order is normally filled when this returns. Its id.
@@ -47,7 +48,7 @@ class Desk:
         arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **vars(new.wish)}
         intent = Intent.of(actor.id, idempotency_key, "placeOrder", arguments)
         id, placed = await placing.place_once(actor, intent, new, self._house)
-        self.bell.ring(actor.id)
+        self.bell.ring(actor.id, Topic.ORDERS)
         if placed is not None:
             await self._ask(actor.id, actor.client, placed)
         else:
@@ -161,7 +162,7 @@ class Desk:
             return await self._write(
                 owner_id, lambda session: orders.fill(session, owner_id, client, execution, broker_order_id)
             )
-        self.bell.ring(owner_id)
+        self.bell.ring(owner_id, Topic.ORDERS)
         return status
 
     async def _follow(self, owner_id: UUID, client: Client, state: BrokerOrder) -> OrderStatus | None:
@@ -176,7 +177,7 @@ class Desk:
     async def _write(self, owner_id: UUID, act: Callable[[Session], Awaitable[ResultT]]) -> ResultT:
         async with self._sessions.begin(owner_id) as session:
             result = await act(session)
-        self.bell.ring(owner_id)
+        self.bell.ring(owner_id, Topic.ORDERS)
         return result
 
     async def _find(self, owner_id: UUID, id: UUID) -> orders.OrderRow | None:
@@ -209,7 +210,7 @@ class Desk:
     async def _wait_while_pending(self, owner_id: UUID, id: UUID) -> None:
         """A retry that comes while the first attempt is under way waits for its answer."""
         deadline = asyncio.get_running_loop().time() + self._house.patience.total_seconds()
-        with self.bell.listening(owner_id) as event:
+        with self.bell.listening(owner_id, Topic.ORDERS) as event:
             while asyncio.get_running_loop().time() < deadline:
                 order = await self._find(owner_id, id)
                 if order is None or order["status"] != OrderStatus.PENDING:

@@ -106,8 +106,8 @@ async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(
     for user in users:
         await execute(
             superuser_url,
-            f"INSERT INTO users (id, username, email, password_hash, alert_seq) "
-            f"VALUES ('{user}', '{user}', '{user}', '', 0)",
+            f"INSERT INTO users (id, username, email, password_hash, full_name) "
+            f"VALUES ('{user}', '{user}', '{user}', '', '')",
         )
     await execute(superuser_url, "ALTER TABLE users DISABLE ROW LEVEL SECURITY")
     tries: list[uuid.UUID] = []
@@ -116,7 +116,7 @@ async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(
     async def add(first: uuid.UUID, second: uuid.UUID) -> None:
         async def work(session: Session) -> None:
             tries.append(first)
-            update = text("UPDATE users SET alert_seq = alert_seq + 1 WHERE id = :id")
+            update = text("UPDATE users SET full_name = full_name || 'x' WHERE id = :id")
             await session.execute(update, {"id": first})
             if len(tries) <= 2:
                 await both_hold_one.wait()
@@ -130,6 +130,6 @@ async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(
         await execute(superuser_url, "ALTER TABLE users ENABLE ROW LEVEL SECURITY")
     assert len(tries) == 3
     connection = await asyncpg.connect(superuser_url)
-    counted = await connection.fetch("SELECT alert_seq FROM users WHERE id = ANY($1)", users)
+    counted = await connection.fetch("SELECT full_name FROM users WHERE id = ANY($1)", users)
     await connection.close()
-    assert [row["alert_seq"] for row in counted] == [2, 2]
+    assert [row["full_name"] for row in counted] == ["xx", "xx"]

@@ -81,6 +81,11 @@ class Cluster:
         assert self._process.poll() is None, self._log.read_text()[-2000:]
         return postmaster_status(self.data) == (self._process.pid, "ready")
 
+    @property
+    def is_up(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
     async def started(self, seconds: float = 60) -> None:
         """Starts it and waits, while everything else goes on."""
         self.spawn()

@@ -16,6 +16,7 @@ import uvicorn
 from argon2 import PasswordHasher
 
 from graph.server.main import build_server
+from graph.server.stalls import patience
 from investing.auth.keys import KeyRing
 from settings import Settings
 from tests.graph.stored import Stored
@@ -73,7 +74,9 @@ def server_url(app_url: str, ring: KeyRing) -> Iterator[str]:
     )
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_level="warning", ws_max_size=64 * 1024, server_header=False)
+        config = uvicorn.Config(
+            app, log_level="warning", ws_max_size=64 * 1024, server_header=False, **patience()
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()

@@ -72,13 +72,24 @@ work AS (
     INSERT INTO order_work (owner_id, order_id, due_at) VALUES ($1, $5, now() + interval '1 day')),
 rule AS (
     INSERT INTO alert_rules (owner_id, id, name, kind, severity, threshold, instrument_id, portfolio_id,
-        channels)
-    SELECT $1, $6, $2, 'PRICE_ABOVE', 'INFO', $3::text::numeric, i.id, p.id, ARRAY[$2] FROM p, i),
+        channels, active_from, active_until, active_weekdays, time_zone)
+    SELECT $1, $6, $2, 'PRICE_ABOVE', 'INFO', $3::text::numeric, i.id, p.id, ARRAY[$2], '09:00', '17:00',
+        '{1}', 'UTC' FROM p, i),
 fired AS (
     INSERT INTO alerts (owner_id, id, seq, kind, severity, title, message, metrics, rule_id, portfolio_id,
         instrument_id)
     SELECT $1, $7, 1, 'PRICE_ABOVE', 'INFO', $2, $2, jsonb_build_object($2::text, $3::text), $6, p.id, i.id
     FROM p, i),
+counted AS (
+    INSERT INTO alert_sequences (owner_id, seq) VALUES ($1, 1)),
+state AS (
+    INSERT INTO alert_states (owner_id, id, rule_id, portfolio_id, instrument_id)
+    SELECT $1, gen_random_uuid(), $6, p.id, i.id FROM p, i),
+watch AS (
+    INSERT INTO alert_watches (owner_id, rule_id, instrument_id, kind, threshold, hysteresis)
+    SELECT $1, $6, i.id, 'PRICE_ABOVE', $3::text::numeric, 0 FROM i),
+look AS (
+    INSERT INTO alert_looks (owner_id, due_at) VALUES ($1, now() + interval '1 day')),
 sent AS (
     INSERT INTO deliveries (owner_id, id, alert_id, channel, last_error)
     VALUES ($1, gen_random_uuid(), $7, $2, $2)),

@@ -13,8 +13,12 @@ Connection = Any
 
 WITHOUT_AN_OWNER = {
     "alembic_version": {"SELECT"},
+    "alert_looks": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "alert_watches": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "doorbells": {"SELECT", "INSERT", "UPDATE"},
     "instruments": {"SELECT"},
     "logins": {"SELECT", "INSERT"},
+    "market_feeds": {"SELECT", "INSERT", "UPDATE"},
     "order_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "performance_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "paper_executions": {"SELECT", "INSERT", "UPDATE"},
@@ -155,6 +159,7 @@ KEY_OF = {
     "rebalance_legs": "rebalance_id",
     "rebalance_work": "rebalance_id",
     "rebalance_due": "portfolio_id",
+    "alert_watches": "rule_id",
 }
 """What names a row of a table without an id."""
 

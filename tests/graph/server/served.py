@@ -19,6 +19,7 @@ from strawberry.scalars import JSON
 from graph.errors import BadUserInput, Unauthenticated
 from graph.server.app import build_app
 from graph.server.client import Client
+from graph.server.stalls import patience
 
 
 @dataclass
@@ -29,6 +30,7 @@ class TinyContext:
     client: Client
     expires_at: datetime | None = None
     closings: int = 0
+    events: int = 0
 
     async def viewer(self) -> str | None:
         if self.token is None:
@@ -40,6 +42,11 @@ class TinyContext:
         elif not self.token.startswith("good"):
             raise Unauthenticated("The token is not good.")
         return "viewer"
+
+    async def ended(self) -> None:
+        if self.token != "good-for-a-moment":
+            await asyncio.Event().wait()
+        await asyncio.sleep(0.4)
 
     async def close(self) -> None:
         await asyncio.sleep(0)
@@ -201,6 +208,12 @@ class Subscription:
             yield number
 
     @strawberry.subscription
+    async def flood(self, info: Info, size: int) -> AsyncGenerator[str, None]:
+        while True:
+            info.context.events += 1
+            yield "x" * size
+
+    @strawberry.subscription
     async def broken(self) -> AsyncGenerator[int, None]:
         yield 1
         raise RuntimeError("a secret cause")
@@ -231,7 +244,7 @@ def serve(app: Starlette, **settings: Any) -> Iterator[str]:
         log_config=None,
         timeout_graceful_shutdown=2,
         ws_max_size=80_000,
-        **settings,
+        **{**patience(), **settings},
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

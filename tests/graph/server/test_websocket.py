@@ -92,9 +92,10 @@ async def test_each_operation_has_a_context_of_its_own_with_the_sockets_token(ti
                 assert data["client"][2].endswith(f".{id_}")
                 await receive(socket)
     opened = tiny.opened[before:]
-    assert [context.token for context in opened] == ["good"] * 6
-    assert len({id(context) for context in opened}) == 6
-    assert [context.closings for context in opened] == [1] * 6
+    # Besides the two operations of each socket, one that checked the login and one that watches it.
+    assert [context.token for context in opened] == ["good"] * 8
+    assert len({id(context) for context in opened}) == 8
+    assert [context.closings for context in opened] == [1] * 8
 
 
 async def test_an_error_before_execution_ends_the_operation_only(tiny: Served) -> None:
@@ -156,6 +157,18 @@ async def test_the_socket_closes_when_its_token_expires(tiny: Served) -> None:
         assert asyncio.get_running_loop().time() - started < 1
     await asyncio.sleep(0.1)
     assert tiny.opened[-1].closings == 1
+
+
+async def test_the_socket_closes_when_its_login_is_ended(tiny: Served) -> None:
+    before = len(tiny.opened)
+    async with open_socket(tiny) as socket:
+        await initialise(socket, authorization="Bearer good-for-a-moment")
+        await subscribe(socket, "1", "subscription { count(to: 1000, every: 0.05) }")
+        started = asyncio.get_running_loop().time()
+        assert await closing(socket) == (4403, "Login ended")
+        assert asyncio.get_running_loop().time() - started < 1
+    await asyncio.sleep(0.1)
+    assert [context.closings for context in tiny.opened[before:]] == [1, 1, 1]
 
 
 async def test_without_an_init_the_socket_closes() -> None:

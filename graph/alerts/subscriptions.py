@@ -1,0 +1,113 @@
+"""Following one's alerts, from any of them on, without a gap."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from db.vocabulary import AlertSeverity as Severity
+from db.vocabulary import Topic
+from graph.alerts.types import Alert
+from graph.context import Context, Info
+from graph.errors import BadUserInput, ResyncRequired
+from graph.mutating import own_id
+from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
+from graph.portfolio.loaders import PortfolioById
+from graph.vocabulary import AlertSeverity
+from investing.alerts.following import Lost, NoCursor, Place, Turn, Wanted, next_turn, place_now
+from investing.doorbell import rung
+
+CHECKED_SECONDS = 1.0
+
+_After = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The cursor of the last event that was received, or `alertsCursor` of the user: all that "
+        "came after it comes first. Live only if left out."
+    ),
+]
+_MinSeverity = Annotated[
+    AlertSeverity | None, strawberry.argument(description="Only those that matter at least so much.")
+]
+_PortfolioId = Annotated[
+    strawberry.ID | None, strawberry.argument(description="Only those about this portfolio.")
+]
+
+
+@strawberry.type(description="One alert of the stream, and the place after it.")
+class AlertEvent:
+    cursor: str = strawberry.field(
+        description="Keep the last one, and go on after it: it is good on every server, and as long as the "
+        "alerts after it are kept."
+    )
+    alert: Alert = strawberry.field(description="The alert.")
+
+
+@strawberry.type
+class AlertSubscription:
+    @strawberry.subscription(
+        description="Your alerts, oldest first from `after`, then live; each at least once, in order. Where "
+        "nothing can follow the cursor any more, the stream ends with the error RESYNC_REQUIRED: its "
+        "`reason` is PURGED or REPLACED, its `oldestCursor` and `latestCursor` are where one can go on.",
+        extensions=[guarded(IsAuthenticated(), OwnsPortfolio("portfolio_id"))],
+    )
+    async def alerts(
+        self,
+        info: Info,
+        after: _After = None,
+        min_severity: _MinSeverity = None,
+        portfolio_id: _PortfolioId = None,
+    ) -> AsyncGenerator[AlertEvent, None]:
+        context = info.context
+        only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
+        wanted = Wanted(_from(min_severity), only)
+        with context.bell.listening(context.viewer_id, Topic.ALERTS) as bell:
+            place = await _start(context, after)
+            while True:
+                turn = await _turn(context, place, wanted)
+                for row in turn.rows:
+                    # Somebody slow may have taken minutes over the last event.
+                    is_checked = await context.look_again_after(CHECKED_SECONDS)
+                    if is_checked and only is not None and not await _has(context, only):
+                        return
+                    yield AlertEvent(
+                        cursor=Place(turn.place.epoch, row["seq"]).cursor, alert=Alert.from_row(row)
+                    )
+                place = turn.place
+                if not turn.is_full:
+                    await rung(bell)
+
+
+async def _start(context: Context, after: str | None) -> Place:
+    if after is None:
+        async with context.reading() as connection:
+            return await place_now(connection, context.viewer_id)
+    try:
+        return Place.of(after)
+    except NoCursor:
+        raise BadUserInput("This is not a cursor of this stream.") from None
+
+
+async def _turn(context: Context, place: Place, wanted: Wanted) -> Turn:
+    try:
+        async with context.reading() as connection:
+            return await next_turn(connection, context.viewer_id, place, wanted)
+    except Lost as lost:
+        raise ResyncRequired(
+            "What came after this cursor is not all there any more.",
+            reason="PURGED" if lost.is_purged else "REPLACED",
+            oldestCursor=lost.oldest.cursor,
+            latestCursor=lost.latest.cursor,
+        ) from None
+
+
+async def _has(context: Context, portfolio_id: UUID) -> bool:
+    return await context.loader(PortfolioById).load(portfolio_id) is not None
+
+
+def _from(least: AlertSeverity | None) -> list[Severity] | None:
+    if least is None:
+        return None
+    severities = list(Severity)
+    return severities[severities.index(Severity(least.value)) :]

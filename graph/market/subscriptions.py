@@ -1,0 +1,73 @@
+"""Following prices."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncGenerator
+from decimal import Decimal
+from typing import Annotated
+
+import strawberry
+
+from db.market.queries import fetch_instrument_quotes
+from db.sessions import Row
+from graph.context import Context, Info
+from graph.errors import BadUserInput
+from graph.market.loaders import InstrumentBySymbol
+from graph.pacing import Pace
+from graph.permissions import IsAuthenticated, guarded
+from investing.doorbell import rung
+
+MOST_SYMBOLS = 100
+CHECKED_SECONDS = 1.0
+
+_Symbols = Annotated[list[str], strawberry.argument(description=f"The tickers, {MOST_SYMBOLS} at the most.")]
+
+
+@strawberry.type(description="What an instrument traded at last.")
+class Quote:
+    symbol: str = strawberry.field(description="The ticker.")
+    price: Decimal = strawberry.field(description="The latest price, in the instrument's currency.")
+    as_of: dt.datetime = strawberry.field(description="When it was.")
+
+
+@strawberry.type
+class MarketSubscription:
+    @strawberry.subscription(
+        description="The latest price of each instrument: first as it is now, then whenever it moves. A few "
+        "events a second at the most, whatever the market does: prices in between are left out, never the "
+        "last one.",
+        extensions=[guarded(IsAuthenticated())],
+    )
+    async def quotes(self, info: Info, symbols: _Symbols) -> AsyncGenerator[Quote, None]:
+        context = info.context
+        ids = [row["id"] for row in await _instruments(context, symbols)]
+        pace = Pace(context.events_per_second)
+        moved = asyncio.Event()
+        with context.watches.watching(moved) as watch:
+            watch.follow(ids)
+            async with context.reading() as connection:
+                rows = await fetch_instrument_quotes(connection, ids)
+            # What there is now is told without delay: it is as much as was asked for.
+            for row in rows:
+                await context.look_again_after(CHECKED_SECONDS)
+                yield Quote(symbol=row["symbol"], price=row["price"], as_of=row["as_of"])
+            while True:
+                await rung(moved)
+                while True:
+                    await pace.wait()
+                    # Taken as late as can be, so that it is the latest.
+                    if (quote := watch.take()) is None:
+                        break
+                    await context.look_again_after(CHECKED_SECONDS)
+                    yield Quote(symbol=quote.symbol, price=quote.price, as_of=quote.as_of)
+
+
+async def _instruments(context: Context, symbols: list[str]) -> list[Row]:
+    if not 1 <= len(symbols) <= MOST_SYMBOLS:
+        raise BadUserInput(f"Follow 1 to {MOST_SYMBOLS} symbols.", field="symbols")
+    wanted = sorted(set(symbols))
+    rows = await context.loader(InstrumentBySymbol).load_many(wanted)
+    missing = [symbol for symbol, row in zip(wanted, rows, strict=True) if row is None]
+    if missing:
+        raise BadUserInput(f"There is no instrument {missing[0][:60]}.", field="symbols")
+    return [row for row in rows if row is not None]

@@ -1,0 +1,85 @@
+"""Following what a portfolio is worth."""
+
+import datetime as dt
+from collections.abc import AsyncGenerator, Sequence
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from db.portfolio.queries import fetch_held_instruments, fetch_portfolio_summaries
+from db.sessions import Row
+from db.vocabulary import Topic
+from graph.context import Context, Info
+from graph.ids import global_id
+from graph.mutating import own_id
+from graph.pacing import Pace
+from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
+from investing.doorbell import rung
+
+# Deposits and corrections ring no bell.
+LOOK_SECONDS = 10.0
+CHECKED_SECONDS = 1.0
+
+_PortfolioId = Annotated[strawberry.ID, strawberry.argument(description="The portfolio.")]
+
+
+@strawberry.type(description="What a portfolio is worth at one moment, in its currency.")
+class PortfolioValue:
+    portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
+    as_of: dt.datetime = strawberry.field(description="When it was computed.")
+    cash_balance: Decimal = strawberry.field(description="Its cash.")
+    market_value: Decimal = strawberry.field(description="Its positions at the latest prices.")
+    total_value: Decimal = strawberry.field(description="Cash and positions together.")
+    unrealized_pnl: Decimal = strawberry.field(description="What the positions have gained and not realised.")
+
+
+_FIGURES = ("cash_balance", "market_value", "total_value", "unrealized_pnl")
+
+
+@strawberry.type
+class PortfolioSubscription:
+    @strawberry.subscription(
+        description="What the portfolio is worth: first as it is now, then whenever a price or a trade "
+        "changes it. A few events a second at the most, the last one never left out.",
+        extensions=[guarded(IsAuthenticated(), OwnsPortfolio("portfolio_id"))],
+    )
+    async def portfolio_value(
+        self, info: Info, portfolio_id: _PortfolioId
+    ) -> AsyncGenerator[PortfolioValue, None]:
+        context, id = info.context, own_id("Portfolio", portfolio_id)
+        pace = Pace(context.events_per_second)
+        told: list[str] = []
+        with (
+            context.bell.listening(context.viewer_id, Topic.ORDERS) as rings,
+            context.watches.watching(rings) as watch,
+        ):
+            while True:
+                await pace.wait()
+                rings.clear()
+                row, held = await _look(context, id)
+                if row is None:
+                    return
+                if watch.follow(held):
+                    # A price may have moved before it was followed.
+                    rings.set()
+                figures = [row[name] for name in _FIGURES]
+                if figures != told:
+                    # Somebody slow may have taken minutes over the last event.
+                    await context.look_again_after(CHECKED_SECONDS)
+                    told = figures
+                    yield _value(id, row)
+                watch.take_all()
+                await rung(rings, LOOK_SECONDS)
+
+
+async def _look(context: Context, id: UUID) -> tuple[Row | None, Sequence[UUID]]:
+    async with context.reading() as connection:
+        summaries = await fetch_portfolio_summaries(connection, context.viewer_id, [id])
+        return summaries.get(id), await fetch_held_instruments(connection, context.viewer_id, [id])
+
+
+def _value(id: UUID, row: Row) -> PortfolioValue:
+    figures = {name: row[name] for name in _FIGURES}
+    return PortfolioValue(portfolio_id=global_id("Portfolio", id), as_of=dt.datetime.now(dt.UTC), **figures)

@@ -1,0 +1,61 @@
+"""How long a stream may last: until its token expires, or until its login is ended before that."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from graph.server.client import Client
+from graph.server.operations import Operations
+
+
+class LifeOver(Exception):
+    """The login of a stream has ended; the message says how."""
+
+
+class Lifetime:
+    """The time that one stream has. Belongs to the task that streams."""
+
+    def __init__(self, seconds: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        self._deadline = None if seconds is None else loop.time() + seconds
+        self._scope: asyncio.Timeout | None = None
+        self._reason = "Token expired"
+
+    def end(self) -> None:
+        """Ends it now, whatever it waits for."""
+        self._reason = "Login ended"
+        self._deadline = asyncio.get_running_loop().time()
+        if self._scope is not None:
+            self._scope.reschedule(self._deadline)
+
+    @asynccontextmanager
+    async def within(self) -> AsyncIterator[None]:
+        """The block, for as long as the stream has time. Raises LifeOver."""
+        try:
+            async with asyncio.timeout_at(self._deadline) as self._scope:
+                try:
+                    yield
+                finally:
+                    self._scope = None
+        except TimeoutError:
+            raise LifeOver(self._reason) from None
+
+
+@asynccontextmanager
+async def watched(
+    operations: Operations, token: str | None, client: Client, seconds: float | None
+) -> AsyncIterator[Lifetime]:
+    """The lifetime of a stream whose token is good for so many seconds, None for without end."""
+    life = Lifetime(seconds)
+
+    async def watch() -> None:
+        await operations.end_of_login(token, client)
+        life.end()
+
+    watching = None if token is None else asyncio.create_task(watch())
+    try:
+        yield life
+    finally:
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Alerts: rules, what crosses them, and what they tell."""

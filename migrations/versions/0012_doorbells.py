@@ -1,0 +1,60 @@
+"""Doorbells: how often something has happened to an owner that streams wait for.
+
+Revision: 0012
+Revises: 0010
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+# Counted in the transaction itself, so that none is missed, whoever wrote: a server, a worker, a command.
+# The row is locked right after the one that made it ring, always in that order; for orders, of which several
+# may change in a transaction that goes on to lock more, when everything else is done.
+RING = (
+    "CREATE FUNCTION ring_doorbell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "INSERT INTO doorbells (owner_id, topic, rings) VALUES (NEW.owner_id, TG_ARGV[0], 1) "
+    "ON CONFLICT (owner_id, topic) DO UPDATE SET rings = doorbells.rings + 1; RETURN NULL; END $$"
+)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "doorbells",
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("rings", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("topic IN ('alerts', 'orders', 'logins')", name=op.f("ck_doorbells_topic")),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("fk_doorbells_owner_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("owner_id", "topic", name=op.f("pk_doorbells")),
+    )
+    # No owner's policy: a process asks in one statement for everybody who listens there. What the server's
+    # role can see of a user is an id and a count.
+    op.execute("GRANT SELECT, INSERT, UPDATE ON doorbells TO graphfolio_app")
+    op.execute(RING)
+    op.execute(
+        "CREATE TRIGGER ring_alerts AFTER INSERT OR UPDATE ON alert_sequences "
+        "FOR EACH ROW EXECUTE FUNCTION ring_doorbell('alerts')"
+    )
+    op.execute(
+        "CREATE CONSTRAINT TRIGGER ring_orders AFTER INSERT OR UPDATE ON orders DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION ring_doorbell('orders')"
+    )
+    op.execute(
+        "CREATE TRIGGER ring_logins AFTER UPDATE OF revoked_at ON refresh_tokens FOR EACH ROW "
+        "WHEN (NEW.revoked_at IS DISTINCT FROM OLD.revoked_at) EXECUTE FUNCTION ring_doorbell('logins')"
+    )
+
+
+def downgrade() -> None:
+    op.execute("DROP TRIGGER ring_logins ON refresh_tokens")
+    op.execute("DROP TRIGGER ring_orders ON orders")
+    op.execute("DROP TRIGGER ring_alerts ON alert_sequences")
+    op.execute("DROP FUNCTION ring_doorbell()")
+    op.drop_table("doorbells")

@@ -1,0 +1,88 @@
+"""portfolioValue: what a portfolio is worth, as prices and trades change it."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from graph.portfolio import subscriptions
+from tests.graph.conftest import Api
+from tests.graph.doing import cash, open_account, open_portfolio, recorded
+from tests.graph.stored import Stored
+from tests.graph.streams import follow
+
+FOLLOW = """subscription($portfolio: ID!) { portfolioValue(portfolioId: $portfolio) {
+  portfolioId cashBalance marketValue totalValue unrealizedPnl } }"""
+TICK = """UPDATE quotes SET price = $2::text::numeric, as_of = clock_timestamp()
+WHERE instrument_id = (SELECT id FROM instruments WHERE symbol = $1)"""
+
+
+def figures(portfolio_id: str, cash: str, market: str, total: str, gain: str) -> dict[str, str]:
+    return {
+        "portfolioId": portfolio_id,
+        "cashBalance": cash,
+        "marketValue": market,
+        "totalValue": total,
+        "unrealizedPnl": gain,
+    }
+
+
+async def test_it_follows_prices_and_cash(
+    register: Callable[[], Api], stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "LOOK_SECONDS", 0.5)
+
+    def set_up() -> tuple[Api, str, str]:
+        api = register()
+        stored.instrument("PV", "12")
+        stored.instrument("PW", "5")
+        account = open_account(api, initialBalance="1000")
+        portfolio = open_portfolio(api, account)
+        recorded(api, portfolio, "DEPOSIT", "2024-01-01", amount="1000")
+        recorded(api, portfolio, "BUY", "2024-01-02", symbol="PV", quantity="10", price="10")
+        return api, account, portfolio
+
+    api, account, portfolio = await asyncio.to_thread(set_up)
+    async with follow(api, FOLLOW, portfolio=portfolio) as stream:
+        assert await stream.next() == figures(portfolio, "900", "120", "1020", "20")
+        await asyncio.to_thread(stored.rows, TICK, "PV", "15.5")
+        assert await stream.next() == figures(portfolio, "900", "155", "1055", "55")
+        # Of what it does not hold it hears nothing.
+        await asyncio.to_thread(stored.rows, TICK, "PW", "6")
+        assert await stream.is_silent(1.5)
+        await asyncio.to_thread(cash, api, "withdraw", account, "100", portfolioId=portfolio)
+        assert await stream.next() == figures(portfolio, "800", "155", "955", "55")
+        await asyncio.to_thread(
+            lambda: recorded(api, portfolio, "BUY", "2024-01-03", symbol="PW", quantity="1", price="6")
+        )
+        assert await stream.next() == figures(portfolio, "794", "161", "955", "55")
+        await asyncio.to_thread(stored.rows, TICK, "PW", "7")
+        assert await stream.next() == figures(portfolio, "794", "162", "956", "56")
+
+
+async def test_a_few_events_a_second_and_the_last_value(register: Callable[[], Api], stored: Stored) -> None:
+    def set_up() -> tuple[Api, str]:
+        api = register()
+        stored.instrument("PX", "1")
+        portfolio = open_portfolio(api, open_account(api))
+        recorded(api, portfolio, "DEPOSIT", "2024-01-01", amount="10")
+        recorded(api, portfolio, "BUY", "2024-01-02", symbol="PX", quantity="1", price="1")
+        return api, portfolio
+
+    api, portfolio = await asyncio.to_thread(set_up)
+    loop = asyncio.get_running_loop()
+    async with follow(api, FOLLOW, portfolio=portfolio) as stream:
+        assert (await stream.next())["marketValue"] == "1"
+        begun = loop.time()
+
+        async def move() -> None:
+            for price in range(2, 102):
+                await asyncio.to_thread(stored.rows, TICK, "PX", str(price))
+
+        moving = asyncio.create_task(move())
+        events = 1
+        while (await stream.next())["marketValue"] != "101":
+            events += 1
+        await moving
+        assert events <= (loop.time() - begun) * 5 + 1
+        assert await stream.is_silent(1.5)
