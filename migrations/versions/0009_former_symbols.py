@@ -1,6 +1,6 @@
 """What an instrument was called before, so that prices under the former symbol still find it.
 
-Revision: 0010
+Revision: 0009
 Revises: 0008
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
