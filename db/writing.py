@@ -38,7 +38,8 @@ class Lock:
 async def plain_of(session: AsyncSession) -> Plain:
     """The connection under a session, for statements that belong to its transaction, which has begun."""
     raw = await (await session.connection()).get_raw_connection()
-    connection: Any = raw.driver_connection
+    connection = raw.driver_connection
+    assert isinstance(connection, asyncpg.Connection)
     return connection
 
 
