@@ -167,7 +167,8 @@ def report(target: Target, limit: Target, portfolios: int) -> None:
     """One line of the table."""
     assert len(target.answers) == target.trades + 50, "an answer was given twice"
     parts = [target.server * 1000 / target.trades, target.database * 1000 / target.trades]
-    ratio = target.milliseconds / limit.milliseconds
+    # A few trades of the limit may take less than the clock of CPU can tell.
+    ratio = target.milliseconds / limit.milliseconds if limit.milliseconds else float("nan")
     print(
         f"| {portfolios} | {target.name} | {parts[0]:.2f} | {parts[1]:.2f} "
         f"| {target.milliseconds:.2f} | {ratio:.2f} |",

@@ -15,15 +15,28 @@ _USE = ("transaction_id", "lot_transaction_id", "lot_number", "quantity_delta", 
 Row = Mapping[str, Any]
 
 
-def move_cash(
-    parts: Parts, owner_id: UUID, portfolio_id: UUID, cash: Decimal, reserved: Decimal = Decimal(0)
+def post_to_portfolio(
+    parts: Parts, owner_id: UUID, portfolio_id: UUID, cash: Decimal, released: Decimal
 ) -> None:
-    """Adds to the portfolio's cash and to what is reserved of it: the one write of the portfolio's row."""
+    """Adds to the portfolio's cash and takes `released` from what is reserved of it.
+
+    The one write of a portfolio's row by a posting, also where no cash moves.
+    """
     parts.add(
-        "UPDATE portfolios SET cash_balance = cash_balance + {}, reserved_cash = reserved_cash + {} "
+        "UPDATE portfolios SET cash_balance = cash_balance + {}, reserved_cash = reserved_cash - {} "
         "WHERE owner_id = {} AND id = {}",
         cash,
-        reserved,
+        released,
+        owner_id,
+        portfolio_id,
+    )
+
+
+def reserve_cash(parts: Parts, owner_id: UUID, portfolio_id: UUID, cash: Decimal) -> None:
+    """Adds to what is reserved of a portfolio's cash."""
+    parts.add(
+        "UPDATE portfolios SET reserved_cash = reserved_cash + {} WHERE owner_id = {} AND id = {}",
+        cash,
         owner_id,
         portfolio_id,
     )

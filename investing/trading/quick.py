@@ -65,7 +65,7 @@ async def post_quickly(
     parts.insert("transactions", transaction)
     if holdings is not None:
         _save(parts, holdings, released.quantity)
-    writes.move_cash(parts, place.owner_id, place.portfolio_id, posting.cash_delta, -released.cash)
+    writes.post_to_portfolio(parts, place.owner_id, place.portfolio_id, posting.cash_delta, released.cash)
     return transaction
 
 
