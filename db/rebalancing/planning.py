@@ -89,22 +89,35 @@ FROM instruments i LEFT JOIN price_bars b ON b.instrument_id = i.id
 WHERE i.symbol = ANY($1) GROUP BY i.symbol ORDER BY i.symbol
 """
 
+_NEWEST = """
+SELECT i.symbol, (SELECT max(b.date) FROM price_bars b WHERE b.instrument_id = i.id) AS newest
+FROM instruments i WHERE i.symbol = ANY($1)
+"""
+
 # A return spans two days of the common calendar, between adjusted closes where both days have them.
 _RETURNS = """
 WITH bars AS MATERIALIZED (
-    SELECT i.symbol, b.date, b.close::float8 AS close, b.adjusted_close::float8 AS adjusted
-    FROM instruments i JOIN price_bars b ON b.instrument_id = i.id WHERE i.symbol = ANY($1)
+    SELECT b.instrument_id, b.date, b.close::float8 AS close, b.adjusted_close::float8 AS adjusted
+    FROM price_bars b
+    WHERE b.instrument_id IN (SELECT id FROM instruments WHERE symbol = ANY($1)) AND b.date >= $4
 ), days AS (
     SELECT date FROM bars GROUP BY date HAVING count(*) = $2 ORDER BY date DESC LIMIT $3
 ), changes AS (
-    SELECT symbol, date,
+    SELECT instrument_id, date,
            coalesce(adjusted / lag(adjusted) OVER day, close / lag(close) OVER day) - 1 AS change
-    FROM bars JOIN days USING (date) WINDOW day AS (PARTITION BY symbol ORDER BY date)
+    FROM bars JOIN days USING (date) WINDOW day AS (PARTITION BY instrument_id ORDER BY date)
 )
-SELECT symbol, array_agg(change ORDER BY date) FILTER (WHERE change IS NOT NULL) AS returns,
-       max(date) AS last
-FROM changes GROUP BY symbol ORDER BY symbol
+SELECT i.symbol, c.returns, c.last
+FROM (SELECT instrument_id, array_agg(change ORDER BY date) FILTER (WHERE change IS NOT NULL) AS returns,
+             max(date) AS last
+      FROM changes GROUP BY instrument_id) c
+JOIN instruments i ON i.id = c.instrument_id ORDER BY i.symbol
 """
+
+
+async def fetch_newest_dates(connection: Connection, symbols: Sequence[str]) -> dict[str, dt.date | None]:
+    """The day of the newest bar of each of these instruments that there is."""
+    return {row["symbol"]: row["newest"] for row in await connection.fetch(_NEWEST, symbols)}
 
 
 async def fetch_histories(connection: Connection, symbols: Sequence[str]) -> list[History]:
@@ -113,13 +126,13 @@ async def fetch_histories(connection: Connection, symbols: Sequence[str]) -> lis
 
 
 async def fetch_returns(
-    connection: Connection, symbols: Sequence[str], days: int
+    connection: Connection, symbols: Sequence[str], days: int, since: dt.date = dt.date.min
 ) -> tuple[dict[str, list[float]], dt.date | None]:
     """The latest `days` daily returns of each instrument, oldest first, and the day of the last ones.
 
-    Only days on which all of them have a price count; there are fewer returns where there are fewer such
-    days. Statistics, not money: floats.
+    Only days from `since` on at which all of them have a price count; there are fewer returns where there are
+    fewer such days. Statistics, not money: floats.
     """
-    rows = await connection.fetch(_RETURNS, symbols, len(symbols), days + 1)
+    rows = await connection.fetch(_RETURNS, symbols, len(symbols), days + 1, since)
     last = rows[0]["last"] if rows else None
     return {row["symbol"]: row["returns"] or [] for row in rows}, last

@@ -11,7 +11,14 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from uuid import UUID
 
-from db.rebalancing.planning import fetch_histories, fetch_returns, find_held, find_rebalanced
+from db.rebalancing.planning import (
+    History,
+    fetch_histories,
+    fetch_newest_dates,
+    fetch_returns,
+    find_held,
+    find_rebalanced,
+)
 from db.sessions import Session, Sessions
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser, Problem
@@ -113,27 +120,47 @@ async def _returns(
     sessions: Sessions, owner_id: UUID, symbols: Sequence[str], days: int
 ) -> Mapping[str, Sequence[float]]:
     async with sessions.reading(owner_id) as connection:
+        newest = await fetch_newest_dates(connection, symbols)
+        latest, oldest = _newest(symbols, newest)
+        # Five days of trading in eight are fewer than there are: with holidays, and those of two exchanges.
+        since = oldest - dt.timedelta(days=30 + days * 8 // 5)
+        returns, last = await fetch_returns(connection, symbols, days, since)
+        if last is not None and len(returns[symbols[0]]) == days and latest - last <= STALE_DAYS:
+            return returns
         returns, last = await fetch_returns(connection, symbols, days)
-        enough = len(returns) == len(symbols) and all(len(each) == days for each in returns.values())
         histories = await fetch_histories(connection, symbols)
-    known = {history.symbol: history for history in histories}
-    for symbol in symbols:
-        if symbol not in known:
-            raise UnknownInstrument(f"There is no instrument {symbol}.", symbol=symbol)
-        if not known[symbol].days:
-            raise NoPrice(f"There are no daily prices of {symbol}.", symbol=symbol)
-    newest = max(history.last for history in histories if history.last is not None)
-    if enough and last is not None and newest - last <= STALE_DAYS:
-        return returns
     available = min((len(each) for each in returns.values()), default=0)
-    fewest = min(histories, key=lambda history: (history.last or dt.date.min, -history.days, history.symbol))
-    if not enough:
-        fewest = min(histories, key=lambda history: (history.days, history.symbol))
-    raise InsufficientHistory(
-        f"{days} daily returns of all {len(symbols)} instruments up to {newest} are needed, there are "
-        f"{available} up to {last}; {fewest.symbol} has {fewest.days} prices up to {fewest.last}: leave it "
-        "out, or set lookBackDays.",
-        symbol=fewest.symbol,
+    if last is not None and available == days and latest - last <= STALE_DAYS:
+        return returns
+    raise _too_little(histories, days, available, last)
+
+
+def _newest(symbols: Sequence[str], newest: Mapping[str, dt.date | None]) -> tuple[dt.date, dt.date]:
+    """The newest and the oldest of the days that the instruments' prices end."""
+    found = []
+    for symbol in symbols:
+        if symbol not in newest:
+            raise UnknownInstrument(f"There is no instrument {symbol}.", symbol=symbol)
+        date = newest[symbol]
+        if date is None:
+            raise NoPrice(f"There are no daily prices of {symbol}.", symbol=symbol)
+        found.append(date)
+    return max(found), min(found)
+
+
+def _too_little(
+    histories: Sequence[History], days: int, available: int, last: dt.date | None
+) -> InsufficientHistory:
+    """Names the instrument that ends first where the returns are old, the shortest one where they are few."""
+    worst = min(histories, key=lambda each: (each.days, each.symbol))
+    if available == days:
+        worst = min(histories, key=lambda each: (each.last or dt.date.min, each.symbol))
+    latest = max(each.last for each in histories if each.last is not None)
+    return InsufficientHistory(
+        f"{days} daily returns of all {len(histories)} instruments up to {latest} are needed, there are "
+        f"{available} up to {last}; {worst.symbol} has {worst.days} prices up to {worst.last}: leave it out, "
+        "or set lookBackDays.",
+        symbol=worst.symbol,
         available_days=available,
         required_days=days,
         last_date=last,

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from db.vocabulary import Strategy
-from investing.rules.money import LIMIT
 from investing.rules.refusals import InvalidInput
 
 MOST_SYMBOLS = 500
@@ -34,7 +33,7 @@ def check_planning(settings: Mapping[str, Any]) -> None:
     if reserve == 1:
         raise InvalidInput("A reserve of 1 leaves nothing to invest.", ("cashReserve",))
     smallest = settings.get("minimum_trade")
-    if smallest is not None and not 0 <= smallest < LIMIT:
+    if smallest is not None and smallest < 0:
         raise InvalidInput("The smallest trade is an amount, 0 for none.", ("minimumTrade",))
     turnover = settings.get("max_turnover")
     if turnover is not None and not 0 < turnover <= 2:

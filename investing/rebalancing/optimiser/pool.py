@@ -144,7 +144,7 @@ class Optimiser:
         question = {
             "strategy": problem.strategy.value,
             "symbols": list(problem.returns),
-            "returns": [list(each) for each in problem.returns.values()],
+            "returns": list(problem.returns.values()),
             "cap": float(problem.cap),
             "risk_tolerance": float(problem.risk_tolerance),
         }

@@ -29,10 +29,12 @@ import os
 import queue
 import sys
 import threading
+import warnings
 from typing import Any, BinaryIO
 
 import numpy as np
 from skfolio import RiskMeasure
+from skfolio.exceptions import SkfolioError
 from skfolio.optimization import HierarchicalRiskParity, MeanRisk, ObjectiveFunction, RiskBudgeting
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -41,8 +43,9 @@ SINGULAR = 1e-9
 """Correlations are singular when their smallest eigenvalue is this part of the largest, or less."""
 
 MILLION = 1_000_000
-PRECISELY = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
-"""Near its best a portfolio's risk is flat: the solver's own tolerances leave weights off by a thousandth."""
+TOLERANCES = (1e-12, 1e-10, 1e-8)
+"""Tried one after the other. Near its best a portfolio's risk is flat: the last, which is the solver's own,
+is good for four places of the weights only; the first is more than some problems can be solved to."""
 
 
 class Refused(Exception):
@@ -106,7 +109,6 @@ def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
             objective_function=ObjectiveFunction.MAXIMIZE_RATIO,
             risk_measure=RiskMeasure.VARIANCE,
             max_weights=cap,
-            solver_params=PRECISELY,
         ),
         returns,
     )
@@ -114,38 +116,42 @@ def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
         return own
     safe = least_variance(returns, cap)
     wanted = (1 - tolerance) * float(means @ safe) + tolerance * float(means @ own)
-    frontier = MeanRisk(
-        risk_measure=RiskMeasure.VARIANCE, max_weights=cap, min_return=wanted, solver_params=PRECISELY
-    )
+    frontier = MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap, min_return=wanted)
     return fitted(frontier, returns)
 
 
 def least_variance(returns: Array, cap: float) -> Array:
     """The portfolio of the least variance."""
-    model = MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap, solver_params=PRECISELY)
+    model = MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap)
     return fitted(model, returns)
 
 
 OWN = {
-    "RISK_PARITY": lambda cap: RiskBudgeting(
-        risk_measure=RiskMeasure.VARIANCE, max_weights=cap, solver_params=PRECISELY
-    ),
+    "RISK_PARITY": lambda cap: RiskBudgeting(risk_measure=RiskMeasure.VARIANCE, max_weights=cap),
     "HIERARCHICAL_RISK_PARITY": lambda cap: HierarchicalRiskParity(
         risk_measure=RiskMeasure.VARIANCE, max_weights=cap
     ),
-    "MIN_CVAR": lambda cap: MeanRisk(
-        risk_measure=RiskMeasure.CVAR, cvar_beta=0.95, max_weights=cap, solver_params=PRECISELY
-    ),
+    "MIN_CVAR": lambda cap: MeanRisk(risk_measure=RiskMeasure.CVAR, cvar_beta=0.95, max_weights=cap),
 }
 
 
 def fitted(model: Any, returns: Array) -> Array:
-    """The model's weights. Refuses what is no portfolio."""
-    weights: Array = np.asarray(model.fit(returns).weights_, dtype=float)
-    if not np.isfinite(weights).all() or abs(weights.sum() - 1) > 1e-4 or weights.min() < -1e-4:
-        raise Refused("FAILED", why=f"no portfolio: {weights}")
-    weights = np.clip(weights, 0, None)
-    return np.asarray(weights / weights.sum(), dtype=float)
+    """The model's weights. Refuses what is no portfolio, and what the solver itself calls inaccurate."""
+    is_solved = "solver_params" in model.get_params()
+    for tolerance in TOLERANCES if is_solved else (None,):
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", message=".*inaccurate.*")
+                if is_solved:
+                    names = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
+                    model.set_params(solver_params=dict.fromkeys(names, tolerance))
+                weights = np.asarray(model.fit(returns).weights_, dtype=float)
+        except (UserWarning, SkfolioError):
+            continue
+        if np.isfinite(weights).all() and abs(weights.sum() - 1) < 1e-6 and weights.min() > -1e-6:
+            weights = np.clip(weights, 0, None)
+            return np.asarray(weights / weights.sum(), dtype=float)
+    raise Refused("FAILED", why=f"{type(model).__name__} found no portfolio")
 
 
 def rounded(weights: Array, cap: float) -> list[str]:

@@ -4,7 +4,6 @@ A message is four bytes of length, most significant first, and so many of JSON.
 """
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 PROGRAM = Path(__file__).with_name("program.py")
 
@@ -45,10 +46,9 @@ class Worker:
 
     async def ask(self, question: Mapping[str, object]) -> Mapping[str, Any]:
         """The answer. Raises WorkerDied, and TimeoutError once the process was killed for taking too long."""
-        body = json.dumps(question).encode()
         if self.pid is None:
             await self._within(self._start_seconds, self._start)
-        answer: Mapping[str, Any] = await self._within(self._seconds, self._exchange, body)
+        answer: Mapping[str, Any] = await self._within(self._seconds, self._exchange, question)
         return answer
 
     async def stop(self) -> None:
@@ -91,7 +91,8 @@ class Worker:
         )
         self._read()
 
-    def _exchange(self, body: bytes) -> Any:
+    def _exchange(self, question: Mapping[str, object]) -> Any:
+        body = orjson.dumps(question)
         assert self._process is not None
         assert self._process.stdin is not None
         try:
@@ -111,7 +112,7 @@ class Worker:
             self._process.kill()
             self._process.wait()
             raise WorkerDied
-        return json.loads(body)
+        return orjson.loads(body)
 
     @staticmethod
     def _forget(process: subprocess.Popen[bytes]) -> None:

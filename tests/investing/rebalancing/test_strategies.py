@@ -143,7 +143,7 @@ async def test_risk_parity_of_what_is_not_correlated(optimiser: Optimiser) -> No
         pattern = np.block([[pattern, pattern], [pattern, -pattern]])
     deviations = [0.01, 0.02, 0.005, 0.04]
     returns = {
-        f"S{number}": list(0.0003 + deviation * pattern[number + 1])
+        f"S{number}": (0.0003 + deviation * pattern[number + 1]).tolist()
         for number, deviation in enumerate(deviations)
     }
     found = await ask(optimiser, Strategy.RISK_PARITY, returns)
