@@ -166,7 +166,8 @@ _OF_A_PORTFOLIO = (
         SELECT $1, gen_random_uuid(), $2, (SELECT min(id::text)::uuid FROM rebalance_history),
                (SELECT id FROM instruments WHERE symbol = 'A30'), gen_random_uuid(), 'BUY', 'MARKET',
                (ARRAY['PENDING', 'FILLED', 'REJECTED'])[n % 3 + 1], 1, 0, {_MOMENT} FROM {_N}""",
-    f"""INSERT INTO rebalance_legs (owner_id, rebalance_id, number, instrument_id, side, quantity, quote_price)
+    f"""INSERT INTO rebalance_legs (owner_id, rebalance_id, number, instrument_id, side, quantity,
+                                    quote_price)
         SELECT $1, (SELECT min(id::text)::uuid FROM rebalance_history), n + 1,
                (SELECT id FROM instruments WHERE symbol = 'A30'), 'BUY', 1, 1 FROM {_N}""",
     f"""INSERT INTO transactions (owner_id, id, account_id, portfolio_id, order_id, instrument_id, type,
