@@ -19,7 +19,8 @@ from tests.graph.ownership.people import Person
 
 _MARKET = (
     "INSERT INTO instruments (id, symbol, name, asset_class, currency) "
-    "VALUES (gen_random_uuid(), 'AAPL', 'Apple', 'EQUITY', 'USD')",
+    "VALUES (gen_random_uuid(), 'AAPL', 'Apple', 'EQUITY', 'USD'), "
+    "(gen_random_uuid(), 'IBM', 'IBM', 'EQUITY', 'USD')",
     "INSERT INTO quotes SELECT id, 110, now() FROM instruments",
     "INSERT INTO price_bars (instrument_id, date, close) SELECT id, '2024-03-01', 110 FROM instruments",
     "INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('* * * * *', 'any')",
@@ -58,7 +59,7 @@ class World:
 
 @pytest.fixture(scope="module")
 async def market(superuser_url: str) -> None:
-    """One instrument with a price."""
+    """Instruments with a price."""
     await execute(superuser_url, *_MARKET)
 
 

@@ -162,11 +162,12 @@ def _act(person: Person) -> None:
     """What can be had over the API is got over the API."""
     account = _make(person, "createAccount", name=f"{person.canary} savings", initialBalance=person.figure)
     portfolio = {"accountId": account, "initialCash": "50000"}
-    custom = {"strategy": "CUSTOM", "targetWeights": {"AAPL": "0.6"}, "symbols": ["AAPL"], "driftBand": "0.1"}
+    # A plan trades the one, and skips the other.
+    weights = {"AAPL": "0.6", "IBM": "0.000000001"}
+    custom = {"strategy": "CUSTOM", "targetWeights": weights, "symbols": ["AAPL"], "driftBand": "0.1"}
     full = _make(person, "createPortfolio", **portfolio, **custom, name=f"{person.canary} full")
-    spare = _make(
-        person, "createPortfolio", **portfolio, strategy="EQUAL_WEIGHT", name=f"{person.canary} spare"
-    )
+    equal = {"strategy": "EQUAL_WEIGHT", "symbols": ["AAPL"]}
+    spare = _make(person, "createPortfolio", **portfolio, **equal, name=f"{person.canary} spare")
     shares = {"symbol": "AAPL", "quantity": "5", "price": "100"}
     for what in (
         {"type": "BUY", **shares},

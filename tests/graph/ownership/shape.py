@@ -41,6 +41,10 @@ PARTS = {
     "LotUse": "Transaction",
     "ImportOutcome": "Transaction",
     "RebalanceLeg": "Rebalance",
+    "RebalancePlan": "Portfolio",
+    "WeightTarget": "Portfolio",
+    "PlannedTrade": "Portfolio",
+    "SkippedTarget": "Portfolio",
 }
 """Types without an id, by what they are a part of."""
 
@@ -78,6 +82,15 @@ SAMPLES: dict[str, Any] = {
     "autoRebalance": False,
     "rebalanceFrequency": "MONTHLY",
     "driftBand": "0.1",
+    "fractionalShares": True,
+    "minimumTrade": "1",
+    "relativeDriftBand": "0.2",
+    "cashReserve": "0.01",
+    "maxTrade": "1",
+    "maxTurnover": "2",
+    "lookBackDays": 252,
+    "taxAware": True,
+    "buyOnly": True,
     "initialCash": "0",
     "targetWeights": LEFT_OUT,
     "planHash": LEFT_OUT,
