@@ -63,7 +63,7 @@ def place(api: Api, portfolio_id: str, side: str, quantity: str) -> Any:
 
 
 def fewest(trips: Trips, act: Callable[[], object]) -> int:
-    """The round trips of an act. What the server asks by itself, as its pulse does, now and then is among them."""
+    """The round trips of an act; what the server asks by itself, as its pulse does, is among some of them."""
     counts = []
     for _ in range(3):
         with trips.counting() as sent:
