@@ -44,7 +44,8 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=1000,
-        description="Database connections for reading; twice as many to write, half as many for the paper broker.",
+        description="Database connections for reading, as many for trades, half as many each for the rest "
+        "and for the paper broker.",
     )
     operation_timeout_seconds: float = Field(30, gt=0, description="How long one operation may take.")
     passwords_at_once: int = Field(2, ge=1, le=64, description="Passwords hashed at once: 64 MiB each.")

@@ -25,7 +25,8 @@ WITH claimed AS (
 ), i AS (
     SELECT id, currency FROM instruments WHERE symbol = $6
 ), p AS (
-    UPDATE portfolios SET cash_balance = cash_balance - round($7::numeric * $8::numeric, 10)
+    UPDATE portfolios SET cash_balance = cash_balance - round($7::numeric * $8::numeric, 10),
+        snapshots_stale_from = least(snapshots_stale_from, (now() AT TIME ZONE 'America/New_York')::date)
     FROM i
     WHERE owner_id = $1 AND portfolios.id = $5 AND is_active AND portfolios.currency = i.currency
       AND cash_balance - reserved_cash >= round($7::numeric * $8::numeric, 10)

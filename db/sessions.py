@@ -171,9 +171,9 @@ class Sessions:
 
 @asynccontextmanager
 async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> AsyncIterator[Sessions]:
-    """Opens pools for reading and two for writing, `size` connections each at the most, and closes them.
+    """Opens pools for reading and for trades, `size` connections each at the most, and closes them.
 
-    The paper broker has a pool of its own, half as large.
+    The other writers and the paper broker have pools of their own, half as large.
     `watched` is for a server: one more connection feels the database's pulse, and whoever waits for a
     database that does not answer is told so within two seconds or three.
     """
@@ -202,7 +202,8 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
     books = open_pool((size + 1) // 2, min_size=0, server_settings=_BOOKS)
     engine = create_async_engine(
         sqlalchemy_url(url),
-        pool_size=size,
+        # Three processes of ten fit into PostgreSQL's hundred; two, so that one may wait for another's.
+        pool_size=min(size, max(2, (size + 1) // 2)),
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,

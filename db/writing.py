@@ -38,7 +38,8 @@ class Lock:
 async def plain_of(session: AsyncSession) -> Plain:
     """The connection under a session, for statements that belong to its transaction, which has begun."""
     raw = await (await session.connection()).get_raw_connection()
-    connection: Any = raw.driver_connection
+    connection = raw.driver_connection
+    assert isinstance(connection, asyncpg.Connection)
     return connection
 
 
@@ -104,7 +105,7 @@ class Writers:
                 await connection.execute(sql)
                 return connection
             except BaseException as error:
-                was_gone = connection.is_closed()
+                was_gone = _is_gone(connection)
                 if not was_gone:
                     with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                         await connection.execute("ROLLBACK")
@@ -113,3 +114,11 @@ class Writers:
                 if is_last or not was_gone or not isinstance(error, Exception):
                     raise
         raise AssertionError("the last try returns or raises")
+
+
+def _is_gone(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        # The pool has taken it back already.
+        return True

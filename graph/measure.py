@@ -34,8 +34,15 @@ LARGEST_PAGE = 500
 LIST_ITEMS = 10
 SCHEMA_TYPES = 100
 MOST_NESTED = 100
-HEAVY = {("Portfolio", "rebalancePlan"): 10_000}
-"""Fields that cost more than reading them: a plan takes the optimiser a tenth of a second and more."""
+HEAVY = {
+    ("Portfolio", "rebalancePlan"): 10_000,
+    ("Portfolio", "performance"): 200,
+    ("Account", "performance"): 1_000,
+    ("User", "performance"): 10_000,
+}
+"""Fields that cost more than reading them: a plan takes the optimiser a tenth of a second and more, and a
+performance is counted from every day, an account's and a user's from every portfolio's.
+"""
 # Figures stop here: a fragment bomb doubles them at each step, and nobody needs their thousand digits.
 CEILING = 10**12
 _INTROSPECTION = ("__schema", "__type")

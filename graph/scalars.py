@@ -17,6 +17,7 @@ CurrencyCode = NewType("CurrencyCode", str)
 _DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,10})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_WEST = dt.timezone(dt.timedelta(hours=-14))
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)",
     re.ASCII,
@@ -46,7 +47,10 @@ def _parse_instant(value: Any) -> dt.datetime:
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         raise ValueError("DateTime is an RFC 3339 instant with an offset, such as 2024-05-01T12:00:00Z.")
     try:
-        return dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
+        parsed = dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
+        # The first day there is has none before it, which it still is west of here.
+        parsed.astimezone(_WEST)
+        return parsed
     except OverflowError:
         raise ValueError("DateTime is out of range.") from None
 

@@ -15,24 +15,30 @@ _USE = ("transaction_id", "lot_transaction_id", "lot_number", "quantity_delta", 
 Row = Mapping[str, Any]
 
 
-def move_cash(
-    parts: Parts,
-    owner_id: UUID,
-    portfolio_id: UUID,
-    cash: Decimal,
-    reserved: Decimal,
-    since: dt.date | None,
+def post_to_portfolio(
+    parts: Parts, owner_id: UUID, portfolio_id: UUID, cash: Decimal, released: Decimal, since: dt.date
 ) -> None:
-    """Adds to the portfolio's cash and to what is reserved of it: the one write of the portfolio's row.
+    """Adds to the portfolio's cash, takes `released` from what is reserved of it, and marks its snapshots as
+    stale from that day on.
 
-    Its snapshots are stale from `since` on; None where nothing is posted.
+    The one write of a portfolio's row by a posting, also where no cash moves.
     """
     parts.add(
-        "UPDATE portfolios SET cash_balance = cash_balance + {}, reserved_cash = reserved_cash + {}, "
-        "snapshots_stale_from = least(snapshots_stale_from, {}::date) WHERE owner_id = {} AND id = {}",
+        "UPDATE portfolios SET cash_balance = cash_balance + {}, reserved_cash = reserved_cash - {}, "
+        "snapshots_stale_from = least(snapshots_stale_from, {}) WHERE owner_id = {} AND id = {}",
         cash,
-        reserved,
+        released,
         since,
+        owner_id,
+        portfolio_id,
+    )
+
+
+def reserve_cash(parts: Parts, owner_id: UUID, portfolio_id: UUID, cash: Decimal) -> None:
+    """Adds to what is reserved of a portfolio's cash."""
+    parts.add(
+        "UPDATE portfolios SET reserved_cash = reserved_cash + {} WHERE owner_id = {} AND id = {}",
+        cash,
         owner_id,
         portfolio_id,
     )

@@ -167,7 +167,6 @@ class PeriodPerformance:
 )
 class Performance:
     measured: strawberry.Private[Measured]
-    comparison: strawberry.Private[Comparison | None]
     start: dt.date | None = strawberry.field(
         name="from", description="The day at whose end the figures begin, null without any."
     )
@@ -219,7 +218,6 @@ class Performance:
         missing = [*figures.unavailable, *(comparison.unavailable if comparison else ())]
         return cls(
             measured=measured,
-            comparison=comparison,
             start=figures.start,
             end=figures.end,
             stale_from=measured.stale_from,

@@ -2,9 +2,11 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import partial
 
 from db.jobs.rounds import Job
 from db.sessions import Sessions
+from investing.portfolio.snapshots import refresh_due
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.rebalancing.scheduling import Schedule
 from investing.trading.placing import House
@@ -21,4 +23,5 @@ def jobs_of(
     return [
         Job("rebalances.go_on", EVERY_TWO_SECONDS, rebalancer.go_on),
         Job("rebalances.start_due", EVERY_TEN_SECONDS, schedule.start_due),
+        Job("performance.refresh", EVERY_TWO_SECONDS, partial(refresh_due, sessions)),
     ]

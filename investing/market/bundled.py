@@ -88,8 +88,9 @@ def read_index(path: Path) -> Series:
         DailyBar(INDEX, dt.date.fromisoformat(date), None, None, None, Decimal(close), None, None)
         for date, close in rows
     ]
+    # Nothing is ever booked on an index, as on prices that are adjusted.
     name = LISTINGS[INDEX].name
-    return Series(NewInstrument(INDEX, name, AssetClass.OTHER, "USD", None, prices_adjusted=False), bars)
+    return Series(NewInstrument(INDEX, name, AssetClass.OTHER, "USD", None, prices_adjusted=True), bars)
 
 
 def read_raw(path: Path) -> list[Series]:

@@ -22,6 +22,8 @@ from investing.rules.series import Point
 
 __all__ = ["Asked", "Gain", "Performance", "ScopeKind", "read_benchmarks", "read_gains", "read_performances"]
 
+_SECOND_DAY = dt.date.min + dt.timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -92,7 +94,10 @@ def _performance(scope: Scope | None, points: list[Point], asked: Asked) -> Perf
 
 def _until(scope: Scope, asked: Asked) -> dt.date:
     until = asked.end or stored.FOREVER
-    return until if scope.stale_from is None else min(until, scope.stale_from - dt.timedelta(days=1))
+    if scope.stale_from is None:
+        return until
+    # There is no day before the calendar's first.
+    return min(until, max(scope.stale_from, _SECOND_DAY) - dt.timedelta(days=1))
 
 
 def _point(row: Row) -> Point:

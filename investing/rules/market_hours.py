@@ -20,4 +20,8 @@ def market_day(instant: dt.datetime) -> dt.date:
     What happens after the close still counts into that day, and a weekend has days of its own. In SQL it is
     `(executed_at AT TIME ZONE 'America/New_York')::date`.
     """
-    return instant.astimezone(NEW_YORK).date()
+    try:
+        return instant.astimezone(NEW_YORK).date()
+    except OverflowError:
+        # The first hours of the calendar are the day before them there.
+        return dt.date.min

@@ -142,7 +142,7 @@ async def _add_order(
     ticket, instrument = _ticket(new, Facts(row, found, exposure, row["free_quantity"]), house, now)
     key = (actor.id, new.portfolio_id)
     if ticket.reserved_cash:
-        writes.move_cash(parts, *key, ZERO, ticket.reserved_cash, None)
+        writes.reserve_cash(parts, *key, ticket.reserved_cash)
     if ticket.reserved_quantity:
         writes.reserve_shares(parts, *key, instrument["id"], ticket.reserved_quantity)
     order = _row(actor.id, uuid7(), new, ticket, instrument["id"], row["broker"], now)

@@ -67,7 +67,8 @@ async def post_quickly(
     if holdings is not None:
         _save(parts, holdings, released.quantity)
     since = market_day(entry.executed_at)
-    writes.move_cash(parts, place.owner_id, place.portfolio_id, posting.cash_delta, -released.cash, since)
+    key = (place.owner_id, place.portfolio_id)
+    writes.post_to_portfolio(parts, *key, posting.cash_delta, released.cash, since)
     return transaction
 
 

@@ -1,6 +1,8 @@
 """Transactions over plain connections: whose they are, what they hold, and that they leave nothing behind."""
 
 import asyncio
+import threading
+import time
 import uuid
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -95,6 +97,21 @@ async def test_after_a_restart_of_the_server(
         assert await narrow.write(user, NOWHERE, viewer_of) == str(user)
         await end_all(postgres, database_name)
         await asyncio.sleep(pause)
+    assert await narrow.write(user, NOWHERE, viewer_of) == str(user)
+
+
+async def test_a_connection_that_ended_unseen(
+    narrow: Sessions, postgres: Postgres, database_name: str
+) -> None:
+    """Its end is not read yet when a transaction begins on it: nothing was done, and it begins anew."""
+    user = uuid.uuid4()
+    for _ in range(3):
+        assert await narrow.write(user, NOWHERE, viewer_of) == str(user)
+        # The loop stands still meanwhile.
+        ending = threading.Thread(target=lambda: asyncio.run(end_all(postgres, database_name)))
+        ending.start()
+        ending.join()
+        time.sleep(0.1)  # noqa: ASYNC251
     assert await narrow.write(user, NOWHERE, viewer_of) == str(user)
 
 

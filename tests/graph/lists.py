@@ -61,6 +61,12 @@ LISTS = [
         'WHERE owner_id = $1 AND portfolio_id = $2 AND quantity > 0 ORDER BY symbol COLLATE "C"',
     ),
     Listed("Order", "transactions", _of("transactions", "order_id", "executed_at DESC, id DESC")),
+    Listed(
+        "Rebalance",
+        "legs",
+        "SELECT number FROM rebalance_legs WHERE owner_id = $1 AND rebalance_id = $2 ORDER BY number",
+        key="number",
+    ),
     Listed("Rebalance", "orders", _of("orders", "rebalance_id", "submitted_at DESC, id DESC")),
     Listed(
         "Instrument",
@@ -151,7 +157,7 @@ _OF_A_PORTFOLIO = (
         FROM instruments""",
     f"""INSERT INTO rebalance_history (owner_id, id, portfolio_id, strategy, status, trigger, turnover,
                                        total_cost)
-        SELECT $1, gen_random_uuid(), $2, 'CUSTOM', 'RUNNING', 'MANUAL', 0, 0 FROM {_N}""",
+        SELECT $1, gen_random_uuid(), $2, 'CUSTOM', 'COMPLETED', 'MANUAL', 0, 0 FROM {_N}""",
     f"""INSERT INTO performance_history (owner_id, id, portfolio_id, date, total_value, cash_value,
                                          positions_value, net_flow, num_positions)
         SELECT $1, gen_random_uuid(), $2, date '2024-01-01' + n, n, n, 0, 0, 0 FROM {_N}""",
@@ -160,6 +166,10 @@ _OF_A_PORTFOLIO = (
         SELECT $1, gen_random_uuid(), $2, (SELECT min(id::text)::uuid FROM rebalance_history),
                (SELECT id FROM instruments WHERE symbol = 'A30'), gen_random_uuid(), 'BUY', 'MARKET',
                (ARRAY['PENDING', 'FILLED', 'REJECTED'])[n % 3 + 1], 1, 0, {_MOMENT} FROM {_N}""",
+    f"""INSERT INTO rebalance_legs (owner_id, rebalance_id, number, instrument_id, side, quantity,
+                                    quote_price)
+        SELECT $1, (SELECT min(id::text)::uuid FROM rebalance_history), n + 1,
+               (SELECT id FROM instruments WHERE symbol = 'A30'), 'BUY', 1, 1 FROM {_N}""",
     f"""INSERT INTO transactions (owner_id, id, account_id, portfolio_id, order_id, instrument_id, type,
                                   amount, commission, currency, cash_delta, quantity_delta, executed_at)
         SELECT $1, gen_random_uuid(), account_id, id, (SELECT min(id::text)::uuid FROM orders),

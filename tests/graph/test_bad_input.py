@@ -58,6 +58,13 @@ def test_documents(api: Api, query: str) -> None:
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
 
 
+@pytest.mark.parametrize("executed_at", ["0001-01-01T00:00:00Z", "0001-01-01T13:59:59Z"])
+def test_the_first_instants_have_no_day_west_of_here(api: Api, portfolio_id: str, executed_at: str) -> None:
+    given = {"type": "DEPOSIT", "amount": "1", "executedAt": executed_at, "idempotencyKey": key()}
+    query = "mutation($input: RecordTransactionInput!) { recordTransaction(input: $input) { __typename } }"
+    assert api.codes(query, input={"portfolioId": portfolio_id, **given}) == ["BAD_USER_INPUT"]
+
+
 NOT_IDS = ["", "x", "7", "VXNlcjox", "Portfolio:1", "a" * 100_000, "é", "UG9ydGZvbGlvOg==", "=", "Og=="]
 
 

@@ -28,7 +28,7 @@ def by_name(name: str) -> Listed:
 
 def keys(listed: Listed, nodes: list[dict[str, str]]) -> list[str]:
     """What tells the nodes apart."""
-    return [str(row_id(node["id"])) if listed.key == "id" else node[listed.key] for node in nodes]
+    return [str(row_id(node["id"])) if listed.key == "id" else str(node[listed.key]) for node in nodes]
 
 
 def page(

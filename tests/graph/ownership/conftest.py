@@ -19,7 +19,8 @@ from tests.graph.ownership.people import Person
 
 _MARKET = (
     "INSERT INTO instruments (id, symbol, name, asset_class, currency) "
-    "VALUES (gen_random_uuid(), 'AAPL', 'Apple', 'EQUITY', 'USD')",
+    "VALUES (gen_random_uuid(), 'AAPL', 'Apple', 'EQUITY', 'USD'), "
+    "(gen_random_uuid(), 'IBM', 'IBM', 'EQUITY', 'USD')",
     "INSERT INTO quotes SELECT id, 110, now() FROM instruments",
     "INSERT INTO price_bars (instrument_id, date, close) SELECT id, day, close FROM instruments, "
     "(VALUES (date '2024-02-29', 100), ('2024-03-01', 110)) AS b(day, close)",
@@ -59,7 +60,7 @@ class World:
 
 @pytest.fixture(scope="module")
 async def market(superuser_url: str) -> None:
-    """One instrument with a price."""
+    """Instruments with a price."""
     await execute(superuser_url, *_MARKET)
 
 

@@ -101,11 +101,12 @@ snapshot AS (
     INSERT INTO performance_history (owner_id, id, portfolio_id, date, total_value, cash_value,
         positions_value, net_flow, daily_return, cumulative_return, num_positions)
     SELECT $1, gen_random_uuid(), p.id, day::date, cash + held, cash, held, flow, 0.1, 0.1, 1
-    FROM p, (VALUES ('2024-02-28', 1000, 0, 1000), ('2024-02-29', 900, 100, 0), ('2024-03-01', 900, 110, 0),
+    FROM p, (VALUES ('2024-02-28', 1000, 0, 1000), ('2024-02-29', 800, 200, 0), ('2024-03-01', 800, 220, 0),
                     ('2099-03-01', $3::text::numeric, 0, 0)) AS s(day, cash, held, flow)),
 -- What is waiting to be computed anew is no part of any performance: there the figure would fit nothing.
 marked AS (
-    UPDATE portfolios SET snapshots_stale_from = '2099-01-01' WHERE owner_id = $1)
+    UPDATE portfolios SET snapshots_stale_from = (now() AT TIME ZONE 'America/New_York')::date
+    WHERE owner_id = $1)
 UPDATE transactions SET order_id = $5 WHERE owner_id = $1 AND type = 'BUY'
 """
 
@@ -180,15 +181,17 @@ def _act(person: Person) -> None:
     """What can be had over the API is got over the API."""
     account = _make(person, "createAccount", name=f"{person.canary} savings", initialBalance=person.figure)
     portfolio = {"accountId": account, "initialCash": "50000"}
-    custom = {"strategy": "CUSTOM", "targetWeights": {"AAPL": "0.6"}, "symbols": ["AAPL"], "driftBand": "0.1"}
+    # A plan trades the one, and skips the other.
+    weights = {"AAPL": "0.6", "IBM": "0.000000001"}
+    custom = {"strategy": "CUSTOM", "targetWeights": weights, "symbols": ["AAPL"], "driftBand": "0.1"}
     full = _make(person, "createPortfolio", **portfolio, **custom, name=f"{person.canary} full")
-    spare = _make(
-        person, "createPortfolio", **portfolio, strategy="EQUAL_WEIGHT", name=f"{person.canary} spare"
-    )
+    equal = {"strategy": "EQUAL_WEIGHT", "symbols": ["AAPL"]}
+    spare = _make(person, "createPortfolio", **portfolio, **equal, name=f"{person.canary} spare")
     shares = {"symbol": "AAPL", "quantity": "5", "price": "100"}
     past = (
         {"type": "DEPOSIT", "amount": "1000", "executedAt": "2024-02-28T20:00:00Z"},
-        {"type": "BUY", **shares, "quantity": "1", "executedAt": "2024-02-29T20:00:00Z"},
+        # As many as are sold today, so that the sale takes from one lot.
+        {"type": "BUY", **shares, "quantity": "2", "executedAt": "2024-02-29T20:00:00Z"},
     )
     for what in past:
         _make(person, "recordTransaction", portfolioId=full, **what, idempotencyKey=str(uuid.uuid4()))

@@ -54,6 +54,10 @@ PARTS = {
     "AlertCounts": "User",
     "ActiveHours": "AlertRule",
     "AlertRuleFiring": "Portfolio",
+    "RebalancePlan": "Portfolio",
+    "WeightTarget": "Portfolio",
+    "PlannedTrade": "Portfolio",
+    "SkippedTarget": "Portfolio",
 }
 """Types without an id, by what they are a part of."""
 
@@ -100,6 +104,15 @@ SAMPLES: dict[str, Any] = {
     "autoRebalance": False,
     "rebalanceFrequency": "MONTHLY",
     "driftBand": "0.1",
+    "fractionalShares": True,
+    "minimumTrade": "1",
+    "relativeDriftBand": "0.2",
+    "cashReserve": "0.01",
+    "maxTrade": "1",
+    "maxTurnover": "2",
+    "lookBackDays": 252,
+    "taxAware": True,
+    "buyOnly": True,
     "initialCash": "0",
     "targetWeights": LEFT_OUT,
     "planHash": LEFT_OUT,

@@ -310,6 +310,15 @@ def test_the_same_asked_twice_with_other_arguments(
         assert one["contribution"] == found[name]["timeWeightedReturn"]
 
 
+def test_the_first_day_of_the_calendar(api: Api, refresh: Callable[[], None], market: None) -> None:
+    _, portfolio = invested(api)
+    recorded(api, portfolio, "DEPOSIT", "0001-01-02T00:00:00Z", amount="5")
+    assert portfolios(api)["One"]["staleFrom"] == "0001-01-01"
+    refresh()
+    found = portfolios(api)["One"]
+    assert (found["staleFrom"], found["endValue"]) == (None, "2035")
+
+
 @pytest.fixture
 def api(register: Callable[[], Api]) -> Api:
     return register()

@@ -62,22 +62,26 @@ def place(api: Api, portfolio_id: str, side: str, quantity: str) -> Any:
     return payload
 
 
+def fewest(trips: Trips, act: Callable[[], object]) -> int:
+    """The round trips of an act; what the server asks by itself, as its pulse does, is among some of them."""
+    counts = []
+    for _ in range(3):
+        with trips.counting() as sent:
+            act()
+        counts.append(len(sent))
+    return min(counts)
+
+
 def test_recording(trips: Trips, holder: Api, portfolio_id: str) -> None:
     """Who asks, and the four of the transaction: whose the portfolio is is seen where it is locked, and the
     answer is what was written."""
-    with trips.counting() as sent:
-        trade(holder, portfolio_id, "BUY", "3")
-    assert len(sent) == 5, sent
-    with trips.counting() as sent:
-        trade(holder, portfolio_id, "SELL", "1")
-    assert len(sent) == 6, sent
+    assert fewest(trips, lambda: trade(holder, portfolio_id, "BUY", "3")) == 5
+    assert fewest(trips, lambda: trade(holder, portfolio_id, "SELL", "1")) == 6
 
 
 def test_an_order(trips: Trips, holder: Api, portfolio_id: str) -> None:
     """Who asks; placed, at the broker, filled; and the order read for the answer."""
-    with trips.counting() as sent:
-        place(holder, portfolio_id, "BUY", "1")
-    assert len(sent) == 1 + 4 + 2 + 4 + 1, sent
+    assert fewest(trips, lambda: place(holder, portfolio_id, "BUY", "1")) == 1 + 4 + 2 + 4 + 1
 
 
 @pytest.mark.parametrize("type", ["BUY", "SELL"])

@@ -76,7 +76,7 @@ async def test_what_is_due_is_done(
         return await count(exchange, id) == 1
 
     with process(app_url, owner_url, tmp_path, command, port=str(free_port())) as running:
-        await until(done, 60, 0.2)
+        await until(done, 120, 0.2)
         assert await holdings(exchange, id) == {symbol: "100", "cash": "0"}
         started = time.monotonic()
         running.send_signal(signal.SIGTERM)
@@ -103,7 +103,7 @@ async def test_a_server_that_is_told_not_to_leaves_it_alone(
 
     port = free_port()
     with process(app_url, owner_url, tmp_path, "serve", port=str(port), worker="false"):
-        await until(ready, 60, 0.1)
+        await until(ready, 120, 0.1)
         # Longer than from one round to the next.
         with pytest.raises(TimeoutError):
             await until(done, 12, 0.5)
@@ -111,6 +111,6 @@ async def test_a_server_that_is_told_not_to_leaves_it_alone(
             process(app_url, owner_url, tmp_path, "worker"),
             process(app_url, owner_url, tmp_path, "worker"),
         ):
-            await until(done, 60, 0.2)
+            await until(done, 120, 0.2)
     assert await holdings(exchange, id) == {symbol: "100", "cash": "0"}
     assert await count(exchange, id) == 1

@@ -22,8 +22,7 @@ def test_23_shares_of_which_five_are_raw_and_an_index() -> None:
     assert list(BUNDLED) == list(LISTINGS)
     assert len(BUNDLED) == 24
     raw = {symbol for symbol, series in BUNDLED.items() if not series.instrument.prices_adjusted}
-    assert raw == {"AAPL", "FB", "GOOG", "IBM", "MSFT", "SPX"}
-    raw.remove("SPX")
+    assert raw == {"AAPL", "FB", "GOOG", "IBM", "MSFT"}
     assert {symbol: len(BUNDLED[symbol].bars) for symbol in raw} == {
         "AAPL": 3270,
         "FB": 196,
@@ -56,6 +55,13 @@ def test_an_adjusted_bar_has_one_figure() -> None:
         "XOM", dt.date(2022, 12, 28), None, None, None, close, close, None
     )
     assert BUNDLED["XOM"].bars[0].date == dt.date(1990, 1, 2)
+
+
+def test_the_index_has_closes_alone() -> None:
+    index = BUNDLED["SPX"]
+    assert index.instrument == NewInstrument("SPX", "S&P 500 Index", AssetClass.OTHER, "USD", None, True)
+    close = Decimal("3783.22")
+    assert index.bars[-1] == DailyBar("SPX", dt.date(2022, 12, 28), None, None, None, close, None, None)
 
 
 def test_every_raw_bar_keeps_its_range() -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from investing.rules.market_hours import closing_time
+from investing.rules.market_hours import closing_time, market_day
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,10 @@ def test_closing_time(date: dt.date, hour: int) -> None:
     closing = closing_time(date)
     assert closing == dt.datetime(date.year, date.month, date.day, hour, tzinfo=dt.UTC)
     assert closing.tzinfo is dt.UTC
+
+
+def test_a_day_is_new_yorks() -> None:
+    assert market_day(dt.datetime(2024, 1, 2, 4, 59, tzinfo=dt.UTC)) == dt.date(2024, 1, 1)
+    assert market_day(dt.datetime(2024, 1, 2, 5, 0, tzinfo=dt.UTC)) == dt.date(2024, 1, 2)
+    assert market_day(dt.datetime(2024, 7, 2, 3, 59, tzinfo=dt.UTC)) == dt.date(2024, 7, 1)
+    assert market_day(dt.datetime.min.replace(tzinfo=dt.UTC)) == dt.date.min

@@ -11,7 +11,7 @@ from db.vocabulary import OrderSide, TransactionType
 from investing.brokers.paper import PaperBroker
 from investing.rules.orders import Terms
 from tests.investing.exchange import Exchange
-from tests.investing.trading.desks import buy, desk_of, key, order
+from tests.investing.trading.desks import buy, desk_of, facts, key, order
 from tests.investing.trading.test_cost import counted
 from tests.investing.trading.world import World, make_world
 from tests.round_trips import Trips, watched
@@ -122,6 +122,9 @@ async def test_an_order_on_paper(
     assert kinds(sent) == placed + at_the_broker + filled
     assert general["statements"] == 0
     assert await exchange.value("SELECT status FROM orders WHERE id = $1", id) == "FILLED"
+    assert await exchange.value("SELECT count(*) FROM order_work WHERE order_id = $1", id) == 0
+    told = await facts(exchange, actor)
+    assert '"held":"0.0000000000"' in told
     assert await exchange.differences() == []
 
 
