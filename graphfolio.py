@@ -191,7 +191,7 @@ def ticks(
     with (
         opened(data_dir) as (_, found),
         bar as report,
-        nullcontext(sys.stdin.buffer) if is_input else file.open("rb") as lines,
+        open(sys.stdin.fileno() if is_input else file, "rb", closefd=not is_input) as lines,
     ):
         taken = with_sessions(
             found.url,

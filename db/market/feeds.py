@@ -58,7 +58,7 @@ _CLOSES = """
 SELECT i.symbol, b.close, before.close AS previous FROM instruments i
 JOIN price_bars b ON b.instrument_id = i.id AND b.date = $1
 LEFT JOIN LATERAL (
-    SELECT close FROM price_bars WHERE instrument_id = i.id AND date < $1 AND date > $1 - 10
+    SELECT close FROM price_bars WHERE instrument_id = i.id AND date < $1
     ORDER BY date DESC LIMIT 1
 ) before ON true
 ORDER BY i.symbol
