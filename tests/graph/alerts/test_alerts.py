@@ -38,10 +38,11 @@ def rule(api: Api, name: str, kind: str, threshold: str, **given: Any) -> str:
 def waited(api: Api, count: int) -> list[Any]:
     """The alerts, newest first, as soon as there are so many: the server raises them by itself."""
     deadline = time.monotonic() + 30
-    while (found := alerts(api))["totalCount"] < count:
-        assert time.monotonic() < deadline, found
+    nodes: list[Any] = []
+    while len(nodes) < count:
+        assert time.monotonic() < deadline, nodes
         time.sleep(0.1)
-    nodes: list[Any] = found["nodes"]
+        nodes = alerts(api)["nodes"]
     assert len(nodes) == count
     return nodes
 
