@@ -217,12 +217,14 @@ def ticks(
         typer.echo(f"{file}:{line}: {reason}", err=True)
 
     is_input = str(file) == "-"
+    if not is_input and not file.is_file():
+        raise Stop(f"There is no file {file}.")
     total = 0 if is_input else file.stat().st_size
     bar = nullcontext(lambda *step: None) if is_input else progress()
     with (
         opened(data_dir) as (_, found),
         bar as report,
-        nullcontext(sys.stdin.buffer) if is_input else file.open("rb") as lines,
+        open(sys.stdin.fileno() if is_input else file, "rb", closefd=not is_input) as lines,
     ):
         taken = with_sessions(
             found.url,

@@ -48,6 +48,7 @@ class MarketSubscription:
             async with context.reading() as connection:
                 rows = await fetch_instrument_quotes(connection, ids)
             # What there is now is told without delay: it is as much as was asked for.
+            told = {row["symbol"]: (Decimal(row["price"]), row["as_of"]) for row in rows}
             for row in rows:
                 await context.look_again_after(CHECKED_SECONDS)
                 yield Quote(symbol=row["symbol"], price=row["price"], as_of=row["as_of"])
@@ -58,6 +59,10 @@ class MarketSubscription:
                     # Taken as late as can be, so that it is the latest.
                     if (quote := watch.take()) is None:
                         break
+                    if told.get(quote.symbol) == (quote.price, quote.as_of):
+                        # The ticker has found what was read here before it did.
+                        continue
+                    told[quote.symbol] = (quote.price, quote.as_of)
                     await context.look_again_after(CHECKED_SECONDS)
                     yield Quote(symbol=quote.symbol, price=quote.price, as_of=quote.as_of)
 

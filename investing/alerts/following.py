@@ -10,8 +10,8 @@ from db.alerts.queries import fetch_alert_page
 from db.sessions import Connection, Row
 from db.vocabulary import AlertSeverity
 
-PAGE = 50
-"""So many alerts wait in memory for a reader who takes none, some 100 KB."""
+PAGE = 25
+"""So many alerts wait in memory for a reader who takes none, some 60 KB."""
 BEFORE_THE_FIRST = UUID(int=0)
 """The epoch of a place before the first alert, given out while there is no sequence yet."""
 

@@ -15,7 +15,7 @@ from tests.faults.wire import Lost, Wire
 
 ROOT = Path(__file__).resolve().parents[2]
 # The processes share it, as those of one installation do; it is good for this run's throw-away database.
-_KEYS = "harness:" + "aGFybmVzcyBrZXkgb2YgdGhlIGZhdWx0cyB0ZXN0cyE="
+KEYS = "harness:" + "aGFybmVzcyBrZXkgb2YgdGhlIGZhdWx0cyB0ZXN0cyE="
 
 
 class Server:
@@ -104,7 +104,7 @@ async def fleet(cluster: Cluster, *ports: int, **settings: object) -> AsyncItera
     with tempfile.TemporaryDirectory(prefix="gf-servers-") as folder:
         environment = {
             **kept,
-            "GRAPHFOLIO_TOKEN_KEYS": _KEYS,
+            "GRAPHFOLIO_TOKEN_KEYS": KEYS,
             "GRAPHFOLIO_DATA_DIR": folder,
             "GRAPHFOLIO_ACCESS_TOKEN_MINUTES": "60",
             "GRAPHFOLIO_BROKER_TIMEOUT_SECONDS": "2",

@@ -1,4 +1,4 @@
-"""Subscribers to alerts who reconnect to any server after every fault, and remember all that they were told."""
+"""Subscribers to alerts: they reconnect to any server after a fault, and remember what they were told."""
 
 import asyncio
 import json
@@ -105,7 +105,7 @@ class Raiser:
     _number: int = 0
 
     async def alert(self, user_id: UUID, count: int = 1, message: str = "", hold: float = 0) -> None:
-        """So many in one transaction, until one is answered; held open for a while after it has its numbers."""
+        """So many in one transaction, until one is answered; held open for a while once it has numbers."""
         while True:
             titles = [f"{self._number + place}" for place in range(count)]
             self._number += count

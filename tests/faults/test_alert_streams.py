@@ -1,4 +1,4 @@
-"""Promises 11 and 12: alerts arrive at least once, in order and without a gap, whoever is killed meanwhile."""
+"""Promises 11 and 12: alerts arrive at least once, in order and without a gap, whoever is killed."""
 
 import asyncio
 import random

@@ -46,8 +46,12 @@ def counter() -> Iterator[Counter]:
 
     class Logged(sessions.ViewerConnection):
         async def act_for(self, *viewer: str) -> None:
-            # Not before: a connection's own set-up is none of a tree's statements.
-            self.add_query_logger(counter.note)
+            # Not before: a connection's own set-up is none of a tree's statements, and what the server looks
+            # for by itself, on nobody's behalf, is none either.
+            if viewer[0]:
+                self.add_query_logger(counter.note)
+            else:
+                self.remove_query_logger(counter.note)
             await super().act_for(*viewer)
 
     with pytest.MonkeyPatch.context() as patch:
