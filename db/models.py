@@ -8,11 +8,11 @@ from db.alerts.models import (
     AlertSequence,
     AlertState,
     AlertWatch,
-    Delivery,
 )
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
 from db.base import Base
 from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
+from db.notifications.models import Delivery, DeliveryWork, NotificationBudget, NotificationDestination
 from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, Portfolio, Position
 from db.rebalancing.models import Job, Rebalance
 from db.trading.models import Import, Order, OrderWork, Transaction
@@ -30,6 +30,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "Delivery",
+    "DeliveryWork",
     "IdempotencyKey",
     "Import",
     "Instrument",
@@ -37,6 +38,8 @@ __all__ = [
     "Login",
     "Lot",
     "LotUse",
+    "NotificationBudget",
+    "NotificationDestination",
     "Order",
     "OrderWork",
     "PaperExecution",

@@ -8,6 +8,7 @@ from db.alerts.writes import insert_alerts, take_numbers
 from db.ids import uuid7
 from db.sessions import Session
 from db.vocabulary import AlertKind, AlertSeverity
+from investing.notifications.outbox import enqueue
 
 
 @dataclass(frozen=True)
@@ -67,4 +68,5 @@ async def raise_alerts(session: Session, owner_id: UUID, alerts: Sequence[NewAle
             for place, alert in enumerate(alerts)
         ],
     )
+    await enqueue(session, owner_id, alerts)
     return Raised(numbers.epoch, numbers.first, [alert.id for alert in alerts])
