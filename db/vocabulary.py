@@ -163,6 +163,18 @@ class AlertKind(StrEnum):
     ORDER_REJECTED = "ORDER_REJECTED"
 
 
+class Weekday(StrEnum):
+    """A day of the week, as alert rules name it; stored by its number, 1 for Monday (ISO 8601)."""
+
+    MONDAY = "MONDAY"
+    TUESDAY = "TUESDAY"
+    WEDNESDAY = "WEDNESDAY"
+    THURSDAY = "THURSDAY"
+    FRIDAY = "FRIDAY"
+    SATURDAY = "SATURDAY"
+    SUNDAY = "SUNDAY"
+
+
 class DeliveryStatus(StrEnum):
     """Where a notification stands."""
 

@@ -11,6 +11,7 @@ from strawberry.permission import BasePermission, PermissionExtension
 from strawberry.types import Info as AnyInfo
 
 from graph.account.loaders import AccountById
+from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.context import Context
 from graph.errors import BadUserInput, Forbidden
 from graph.ids import id_of
@@ -51,9 +52,9 @@ class IsSelf(BasePermission):
 
 
 class Owns(BasePermission):
-    """An id in the arguments that names something of the viewer's, or is not given.
+    """An id in the arguments, or a list of them, that names something of the viewer's, or is not given.
 
-    Where it does not, the guard answers with a NotFound, for another owner's thing just as for none.
+    Where one does not, the guard answers with a NotFound, for another owner's thing just as for none.
     """
 
     type_name: ClassVar[str]
@@ -69,8 +70,10 @@ class Owns(BasePermission):
         if value is None:
             return True
         await info.context.viewer()
-        id = id_of(self.type_name, value)
-        return id is not None and await info.context.loader(self.loader).load(id) is not None
+        given = value if isinstance(value, list) else [value]
+        ids = [id for text in given if (id := id_of(self.type_name, text)) is not None]
+        rows = await info.context.loader(self.loader).load_many(ids)
+        return len(ids) == len(given) and None not in rows
 
     def on_unauthorized(self) -> None:
         """Where there is no payload for a NotFound: a field, or a stream, that answers with an error."""
@@ -103,6 +106,20 @@ class OwnsTransaction(Owns):
 
     type_name = "Transaction"
     loader = TransactionById
+
+
+class OwnsAlert(Owns):
+    """Alerts of the viewer's."""
+
+    type_name = "Alert"
+    loader = AlertById
+
+
+class OwnsAlertRule(Owns):
+    """An alert rule of the viewer's."""
+
+    type_name = "AlertRule"
+    loader = AlertRuleById
 
 
 class OwnsWatchlist(Owns):

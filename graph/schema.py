@@ -5,6 +5,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from graph import user_errors
 from graph.account.mutations import AccountMutation
+from graph.alerts.mutations import AlertMutation
 from graph.alerts.types import Alert, AlertRule
 from graph.auth.mutations import AuthMutation
 from graph.auth.queries import AuthQuery
@@ -34,6 +35,7 @@ class Mutation(
     OrderMutation,
     ImportMutation,
     MarketMutation,
+    AlertMutation,
 ):
     pass
 

@@ -21,6 +21,7 @@ from db.vocabulary import (
     Strategy,
     TimeInForce,
     TransactionType,
+    Weekday,
 )
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Strategy",
     "TimeInForce",
     "TransactionType",
+    "Weekday",
 ]
 
 
@@ -182,6 +184,12 @@ _publish(
     REBALANCE_COMPLETED="A rebalance that completed.",
     REBALANCE_FAILED="A rebalance that failed.",
     ORDER_REJECTED="An order that was rejected.",
+)
+
+_publish(
+    Weekday,
+    "A day of the week.",
+    **{day.value: f"{day.value.title()}." for day in Weekday},
 )
 
 Method = Annotated[CostMethod, strawberry.argument(description="The cost that gains are counted against.")]

@@ -50,3 +50,12 @@ async def fetch_unacknowledged_counts(connection: Connection, owner_id: UUID) ->
         "GROUP BY severity",
         owner_id,
     )
+
+
+async def fetch_portfolio_history(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+    """Each snapshot of the owner's portfolios by `date`: total_value, cash_value and cumulative_return."""
+    return await connection.fetch(
+        "SELECT portfolio_id, date, total_value, cash_value, cumulative_return FROM performance_history "
+        "WHERE owner_id = $1 ORDER BY date, portfolio_id",
+        owner_id,
+    )

@@ -1,7 +1,9 @@
 """Loaders of alerts and their rules."""
 
-from db.alerts.queries import ALERT_RULES, ALERTS
-from graph.loaders import ById, CountsOf, PagesOf
+from uuid import UUID
+
+from db.alerts.queries import ALERT_RULES, ALERTS, fetch_unacknowledged_counts
+from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
 class AlertById(ById):
@@ -26,3 +28,12 @@ class AlertRulesByUser(PagesOf):
 
 class AlertRuleCountByUser(CountsOf):
     listing = ALERT_RULES
+
+
+class UnacknowledgedByUser(Loader[UUID, dict[str, int]]):
+    """How many alerts of the viewer nobody has taken note of, by severity; the one key is the viewer's id."""
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[dict[str, int]]:
+        async with self.context.reading() as connection:
+            found = [await fetch_unacknowledged_counts(connection, key) for key in keys]
+        return [{row["severity"]: row["count"] for row in rows} for rows in found]

@@ -1,6 +1,7 @@
 """Alerts and their rules."""
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Self
 
@@ -8,6 +9,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from db.sessions import Row
+from graph.alerts.hours import ActiveHours
 from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.context import Info
 from graph.ids import global_id
@@ -29,11 +31,18 @@ class AlertRule(Node):
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     kind: AlertKind = strawberry.field(description="What it watches.")
     severity: AlertSeverity = strawberry.field(description="How much its alerts matter.")
-    threshold: Decimal = strawberry.field(description="The price, amount or fraction that it fires at.")
+    threshold: Decimal = strawberry.field(
+        description="The price, amount or fraction that it fires beyond; 0 for what happens or does not."
+    )
+    hysteresis: Decimal = strawberry.field(
+        description="How far a value has to come back across the threshold before it can fire again."
+    )
     symbol: str | None = strawberry.field(description="The instrument that it watches.")
     cooldown_seconds: int = strawberry.field(description="How long it is quiet after it has fired.")
     channels: list[str] = strawberry.field(description="Where its alerts are sent besides the stream.")
     is_active: bool = strawberry.field(description="Whether it fires at all.")
+    active_hours: ActiveHours | None = strawberry.field(description="When it may fire; null for always.")
+    last_fired_at: dt.datetime | None = strawberry.field(description="When it last fired; null for never.")
     created_at: dt.datetime = strawberry.field(description="When it was made.")
 
     @classmethod
@@ -46,10 +55,13 @@ class AlertRule(Node):
             kind=AlertKind(row["kind"]),
             severity=AlertSeverity(row["severity"]),
             threshold=row["threshold"],
+            hysteresis=row["hysteresis"],
             symbol=row["symbol"],
             cooldown_seconds=row["cooldown_seconds"],
             channels=row["channels"],
             is_active=row["is_active"],
+            active_hours=ActiveHours.from_row(row),
+            last_fired_at=row["last_fired_at"],
             created_at=row["created_at"],
         )
 
@@ -95,6 +107,20 @@ class Alert(Node):
         if self.row["rule_id"] is None:
             return None
         return AlertRule.from_row(await info.context.loader(AlertRuleById).load(self.row["rule_id"]))
+
+
+@strawberry.type(description="How many alerts nobody has taken note of.")
+class AlertCounts:
+    info: int = strawberry.field(description="Those that are good to know.")
+    warning: int = strawberry.field(description="Those worth a look.")
+    critical: int = strawberry.field(description="Those to look at now.")
+    total: int = strawberry.field(description="All of them.")
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int]) -> Self:
+        """The counts by severity; one that is missing is 0."""
+        each = {severity.value.lower(): counts.get(severity.value, 0) for severity in AlertSeverity}
+        return cls(**each, total=sum(each.values()))
 
 
 refetched_by("Alert", AlertById, Alert.from_row)

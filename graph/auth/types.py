@@ -4,14 +4,21 @@ import dataclasses
 import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 import strawberry
 
 from db.sessions import Row
 from graph.account.loaders import AccountCountByUser, AccountsByUser, SummaryByUser
 from graph.account.types import Account, Active
-from graph.alerts.loaders import AlertCountByUser, AlertRuleCountByUser, AlertRulesByUser, AlertsByUser
-from graph.alerts.types import Alert, AlertRule
+from graph.alerts.loaders import (
+    AlertCountByUser,
+    AlertRuleCountByUser,
+    AlertRulesByUser,
+    AlertsByUser,
+    UnacknowledgedByUser,
+)
+from graph.alerts.types import Alert, AlertCounts, AlertRule
 from graph.auth.loaders import (
     ApiKeyCountByUser,
     ApiKeysByUser,
@@ -22,18 +29,23 @@ from graph.auth.loaders import (
 from graph.auth.records import ApiKey, AuditEntry
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
-from graph.ids import global_id
+from graph.ids import global_id, id_of
 from graph.market.loaders import WatchlistCountByUser, WatchlistsByUser
 from graph.market.types import Watchlist
 from graph.node import Node, refetched_by
 from graph.permissions import IsSelf, guarded
 from graph.scalars import CurrencyCode
-from graph.vocabulary import AlertSeverity
+from graph.vocabulary import AlertKind, AlertSeverity
 from investing.auth.types import Viewer
 
 _Severity = Annotated[
     AlertSeverity | None, strawberry.argument(description="Only those that matter so much.")
 ]
+_Kind = Annotated[AlertKind | None, strawberry.argument(description="Only those of this kind.")]
+_PortfolioId = Annotated[
+    strawberry.ID | None, strawberry.argument(description="Only those about this portfolio.")
+]
+_Since = Annotated[dt.datetime | None, strawberry.argument(description="Only those of that time or later.")]
 _Acknowledged = Annotated[
     bool | None, strawberry.argument(description="true for those taken note of, false for the others.")
 ]
@@ -139,6 +151,9 @@ class User(Node):
         before: Before = None,
         severity: _Severity = None,
         acknowledged: _Acknowledged = None,
+        kind: _Kind = None,
+        portfolio_id: _PortfolioId = None,
+        since: _Since = None,
     ) -> Connection[Alert]:
         return await connect(
             info,
@@ -149,7 +164,14 @@ class User(Node):
             (first, after, last, before),
             severity=severity and severity.value,
             acknowledged=acknowledged,
+            kind=kind and kind.value,
+            portfolio_id=portfolio_id and (id_of("Portfolio", portfolio_id) or UUID(int=0)),
+            since=since,
         )
+
+    @strawberry.field(description="How many alerts nobody has taken note of.", extensions=[guarded(IsSelf())])
+    async def alert_counts(self, info: Info) -> AlertCounts:
+        return AlertCounts.from_counts(await info.context.loader(UnacknowledgedByUser).load(self.row["id"]))
 
     @strawberry.field(description="The alert rules, oldest first.", extensions=[guarded(IsSelf())])
     async def alert_rules(

@@ -20,7 +20,7 @@ from graph.schema import build_schema
 
 ROOT = Path(__file__).parent.parent.parent
 
-# What comes with rebalances, alert rules, keys and subscriptions. Whoever builds one of these takes
+# What comes with rebalances, keys and subscriptions. Whoever builds one of these takes
 # its lines out; a line that is missing here is a promise broken.
 TO_COME = {
     "RebalancePlan was removed.",
@@ -30,17 +30,11 @@ TO_COME = {
     "Quote was removed.",
     "PortfolioValue was removed.",
     "RebalancePortfolioInput was removed.",
-    "CreateAlertRuleInput was removed.",
-    "AcknowledgeAlertsInput was removed.",
     "StoreApiKeyInput was removed.",
     "RebalancePayload was removed.",
-    "AlertRulePayload was removed.",
-    "AcknowledgeAlertsPayload was removed.",
     "ApiKeyPayload was removed.",
     "Field Portfolio.rebalancePlan was removed.",
     "Field Mutation.rebalancePortfolio was removed.",
-    "Field Mutation.createAlertRule was removed.",
-    "Field Mutation.acknowledgeAlerts was removed.",
     "Field Mutation.storeApiKey was removed.",
     "Field Subscription.alerts was removed.",
     "Field Subscription.quotes was removed.",

@@ -60,8 +60,9 @@ work AS (
     INSERT INTO order_work (owner_id, order_id, due_at) VALUES ($1, $5, now() + interval '1 day')),
 rule AS (
     INSERT INTO alert_rules (owner_id, id, name, kind, severity, threshold, instrument_id, portfolio_id,
-        channels)
-    SELECT $1, $6, $2, 'PRICE_ABOVE', 'INFO', $3::text::numeric, i.id, p.id, ARRAY[$2] FROM p, i),
+        channels, active_from, active_until, active_weekdays, time_zone)
+    SELECT $1, $6, $2, 'PRICE_ABOVE', 'INFO', $3::text::numeric, i.id, p.id, ARRAY[$2], '09:00', '17:00',
+        '{1}', 'UTC' FROM p, i),
 fired AS (
     INSERT INTO alerts (owner_id, id, seq, kind, severity, title, message, metrics, rule_id, portfolio_id,
         instrument_id)

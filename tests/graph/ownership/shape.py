@@ -40,6 +40,9 @@ PARTS = {
     "PriceBar": "Instrument",
     "LotUse": "Transaction",
     "ImportOutcome": "Transaction",
+    "AlertCounts": "User",
+    "ActiveHours": "AlertRule",
+    "AlertRuleFiring": "Portfolio",
 }
 """Types without an id, by what they are a part of."""
 
@@ -57,6 +60,8 @@ SAMPLES: dict[str, Any] = {
     "last": LEFT_OUT,
     "isActive": True,
     "severity": "INFO",
+    "User.alerts.kind": "PRICE_ABOVE",
+    "since": "2000-01-01T00:00:00Z",
     "acknowledged": False,
     "status": "PARTIALLY_FILLED",
     "from": "2000-01-01",
@@ -102,6 +107,18 @@ SAMPLES: dict[str, Any] = {
     "splitFor": LEFT_OUT,
     "executedAt": now,
     "notes": "notes",
+    # Nobody there has so little cash, and no price is so high.
+    "CreateAlertRuleInput.kind": "CASH_BELOW",
+    "CreateAlertRuleInput.symbol": LEFT_OUT,
+    "CreateAlertRuleInput.threshold": "0.01",
+    "UpdateAlertRuleInput.threshold": "900000000",
+    "hysteresis": "0.01",
+    "cooldownSeconds": 60,
+    "channels": ["mail"],
+    "start": "09:00",
+    "end": "17:30",
+    "timeZone": "UTC",
+    "weekdays": ["MONDAY"],
     # The door, which has tests of its own.
     "username": lambda: f"u{uuid.uuid4().hex[:20]}",
     "email": lambda: f"{uuid.uuid4().hex}@example.org",

@@ -43,6 +43,8 @@ def checksums(superuser_url: str) -> dict[str, str]:
 
     async def read(connection: "asyncpg.Connection[Any]") -> dict[str, str]:
         names = [row["tablename"] for row in await connection.fetch(_TABLES)]
+        # When the server looks at somebody's rules again is its own business, and changes by itself.
+        names.remove("alert_looks")
         each = (
             f"SELECT '{name}' AS name, count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' "
             f"ORDER BY t::text)), '') AS digest FROM {name} t"

@@ -1,0 +1,106 @@
+"""Writing alert rules, and what the evaluation knows of them. Each function is a part of the caller's
+transaction, on the owner's behalf.
+
+The order of locks: a user's rules by id, then their watches, states and looks, and the sequence last.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, delete, exists, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from db.models import AlertLook, AlertRule, AlertState, AlertWatch, Instrument
+from db.sessions import Session
+
+
+async def name_is_taken(session: Session, owner_id: UUID, name: str, *, but: UUID | None = None) -> bool:
+    """Whether another rule of the owner has this name."""
+    statement = select(AlertRule.id).where(AlertRule.owner_id == owner_id, AlertRule.name == name)
+    if but is not None:
+        statement = statement.where(AlertRule.id != but)
+    return (await session.execute(statement)).first() is not None
+
+
+async def count_rules(session: Session, owner_id: UUID) -> int:
+    """How many rules the owner has."""
+    statement = select(func.count()).select_from(AlertRule).where(AlertRule.owner_id == owner_id)
+    return (await session.execute(statement)).scalar_one()
+
+
+async def insert_rule(session: Session, values: Mapping[str, Any]) -> None:
+    """Adds a rule."""
+    await session.execute(insert(AlertRule).values(**values))
+
+
+async def lock_rules(
+    session: Session,
+    owner_id: UUID,
+    *,
+    ids: Collection[UUID] | None = None,
+    kinds: Collection[str] | None = None,
+    active: bool = False,
+) -> Sequence[RowMapping]:
+    """The owner's rules with these ids, or of these kinds, with their symbols; locked by id."""
+    statement = (
+        select(*AlertRule.__table__.columns, Instrument.symbol)
+        .outerjoin(Instrument, Instrument.id == AlertRule.instrument_id)
+        .where(AlertRule.owner_id == owner_id)
+        .order_by(AlertRule.id)
+        .with_for_update(key_share=True, of=AlertRule)
+    )
+    if ids is not None:
+        statement = statement.where(AlertRule.id.in_(ids))
+    if kinds is not None:
+        statement = statement.where(AlertRule.kind.in_(kinds))
+    if active:
+        statement = statement.where(AlertRule.is_active)
+    return (await session.execute(statement)).mappings().all()
+
+
+async def update_rule(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:
+    """Changes a locked rule."""
+    mine = (AlertRule.owner_id == owner_id, AlertRule.id == id)
+    await session.execute(update(AlertRule).where(*mine).values(**values))
+
+
+async def note_fired(session: Session, owner_id: UUID, ids: Collection[UUID]) -> None:
+    """Notes that these locked rules have fired now."""
+    mine = (AlertRule.owner_id == owner_id, AlertRule.id.in_(ids))
+    await session.execute(update(AlertRule).where(*mine).values(last_fired_at=func.now()))
+
+
+async def delete_rule(session: Session, owner_id: UUID, id: UUID) -> bool:
+    """Deletes a rule and where it stands; its alerts stay. Whether the owner had it."""
+    statement = delete(AlertRule).where(AlertRule.owner_id == owner_id, AlertRule.id == id)
+    return (await session.execute(statement.returning(AlertRule.id))).first() is not None
+
+
+async def watch(session: Session, owner_id: UUID, rule_id: UUID, values: Mapping[str, Any] | None) -> None:
+    """Has every process hold prices against the rule, armed; None to end it."""
+    if values is None:
+        mine = (AlertWatch.owner_id == owner_id, AlertWatch.rule_id == rule_id)
+        await session.execute(delete(AlertWatch).where(*mine))
+        return
+    fresh = {"is_armed": True, "quiet_until": None, "as_of": None, **values}
+    statement = upsert(AlertWatch).values(owner_id=owner_id, rule_id=rule_id, **fresh)
+    await session.execute(statement.on_conflict_do_update(index_elements=["owner_id", "rule_id"], set_=fresh))
+
+
+async def forget_states(session: Session, owner_id: UUID, rule_id: UUID) -> None:
+    """Arms a rule on portfolios anew, with everything that it watches."""
+    mine = (AlertState.owner_id == owner_id, AlertState.rule_id == rule_id)
+    await session.execute(delete(AlertState).where(*mine))
+
+
+async def keep_look(session: Session, owner_id: UUID, kinds: Collection[str]) -> None:
+    """Has the owner's portfolios looked at now, and again and again, if any active rule is of these kinds."""
+    rules = exists().where(AlertRule.owner_id == owner_id, AlertRule.is_active, AlertRule.kind.in_(kinds))
+    if await session.scalar(select(rules)):
+        statement = upsert(AlertLook).values(owner_id=owner_id)
+        await session.execute(
+            statement.on_conflict_do_update(index_elements=["owner_id"], set_={"due_at": func.now()})
+        )
+    else:
+        await session.execute(delete(AlertLook).where(AlertLook.owner_id == owner_id))

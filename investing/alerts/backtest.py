@@ -1,0 +1,132 @@
+"""When a rule would have fired: the same rule that decides about prices of today, over those of the past."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice, pairwise
+from uuid import UUID
+
+from db.alerts.queries import fetch_portfolio_history
+from db.market.queries import fetch_closes
+from db.sessions import Row
+from db.vocabulary import AlertKind
+from investing.actor import Actor
+from investing.alerts.rules import NewAlertRule, instrument_of
+from investing.rules.alerts import EVENT_KINDS, PRICE_KINDS, Quiet, Standing, daily_move, drawdown, step
+from investing.rules.market_hours import closing_time
+from investing.rules.names import checked_name
+from investing.rules.refusals import InvalidInput
+
+MOST_FIRINGS = 1_000
+
+_NO_HISTORY = frozenset({AlertKind.POSITION_WEIGHT, AlertKind.DRIFT})
+
+Day = tuple[dt.date, Decimal]
+
+
+@dataclass(frozen=True)
+class Firing:
+    """A day on which it would have fired, what it would have seen then, and the portfolio, if one."""
+
+    date: dt.date
+    value: Decimal
+    threshold: Decimal
+    portfolio_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the test found: at most MOST_FIRINGS, oldest first, over so many values."""
+
+    firings: Sequence[Firing]
+    days: int
+    has_more: bool
+
+
+async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date) -> Outcome:
+    """When the rule would have fired from one day to another, made on the first of them. Writes nothing.
+
+    A day stands for its close, in New York, when cooldowns are counted. Raises InvalidInput, also for what
+    has no history of days, and UnknownInstrument.
+    """
+    checked_name(new.name)
+    new.check()
+    if end < start:
+        raise InvalidInput("The last day is before the first.", ("to",))
+    if new.kind in EVENT_KINDS:
+        raise InvalidInput(f"{new.kind} happens or does not: there is no history to try it on.", ("kind",))
+    if new.kind in _NO_HISTORY:
+        raise InvalidInput(f"No weights of past days are kept, which {new.kind} would need.", ("kind",))
+    if new.kind in PRICE_KINDS:
+        histories: dict[UUID | None, list[Day]] = {None: await _prices(actor, new)}
+    else:
+        histories = await _portfolios(actor, new)
+    firings: list[Firing] = []
+    days = 0
+    for portfolio_id, history in histories.items():
+        within = [day for day in history if start <= day[0] <= end]
+        days += len(within)
+        firings += islice(_firings(new, within, portfolio_id), MOST_FIRINGS + 1)
+    firings.sort(key=lambda firing: firing.date)
+    return Outcome(firings[:MOST_FIRINGS], days, len(firings) > MOST_FIRINGS)
+
+
+def _firings(new: NewAlertRule, days: Sequence[Day], portfolio_id: UUID | None) -> Iterator[Firing]:
+    quiet = Quiet(dt.timedelta(seconds=new.cooldown_seconds))
+    standing = Standing()
+    for date, value in days:
+        if new.kind is AlertKind.DAILY_MOVE:
+            # Each day is a move of its own.
+            standing = Standing(quiet_until=standing.quiet_until)
+        came = step(new.bounds, quiet, standing, value, closing_time(date))
+        standing = came.standing
+        if came.fires:
+            yield Firing(date, value, new.threshold, portfolio_id)
+
+
+async def _prices(actor: Actor, new: NewAlertRule) -> list[Day]:
+    async with actor.sessions.begin(actor.id) as session:
+        instrument_id = await instrument_of(session, new.symbol)
+    assert instrument_id is not None, "a rule on a price has a symbol"
+    async with actor.sessions.reading(actor.id) as connection:
+        rows = await fetch_closes(connection, instrument_id)
+    if new.kind is not AlertKind.DAILY_MOVE:
+        return [(row["date"], Decimal(row["close"])) for row in rows]
+    return [(row["date"], move) for before, row in pairwise(rows) if (move := _move(before, row)) is not None]
+
+
+def _move(before: Row, row: Row) -> Decimal | None:
+    # By adjusted closes where both days have one: a split is no fall of the price.
+    column = (
+        "close" if before["adjusted_close"] is None or row["adjusted_close"] is None else "adjusted_close"
+    )
+    return daily_move(Decimal(row[column]), Decimal(before[column]))
+
+
+async def _portfolios(actor: Actor, new: NewAlertRule) -> dict[UUID | None, list[Day]]:
+    async with actor.sessions.reading(actor.id) as connection:
+        rows = await fetch_portfolio_history(connection, actor.id)
+    histories: dict[UUID | None, list[Day]] = {}
+    peaks: dict[UUID, Decimal] = {}
+    for row in rows:
+        id = row["portfolio_id"]
+        if new.portfolio_id not in (None, id):
+            continue
+        value = _value(new.kind, row, peaks)
+        if value is not None:
+            histories.setdefault(id, []).append((row["date"], value))
+    return histories
+
+
+def _value(kind: AlertKind, row: Row, peaks: dict[UUID, Decimal]) -> Decimal | None:
+    if kind is AlertKind.PORTFOLIO_VALUE_BELOW:
+        return Decimal(row["total_value"])
+    if kind is AlertKind.CASH_BELOW:
+        return Decimal(row["cash_value"])
+    if row["cumulative_return"] is None:
+        return None
+    index = 1 + Decimal(row["cumulative_return"])
+    # The index begins at 1, before the first day.
+    peak = peaks[row["portfolio_id"]] = max(peaks.get(row["portfolio_id"], Decimal(1)), index)
+    return drawdown(index, peak)

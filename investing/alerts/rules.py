@@ -1,0 +1,170 @@
+"""Alert rules: making, changing and deleting them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from db.alerts import rules as rows
+from db.auth.writes import lock_user
+from db.ids import uuid7
+from db.market.writes import find_instrument_ids
+from db.sessions import Session
+from db.vocabulary import AlertKind, AlertSeverity
+from investing.actor import Actor
+from investing.alerts.channels import known_channels
+from investing.audit import note
+from investing.rules.alert_settings import (
+    MOST_RULES,
+    check_bounds,
+    check_cooldown,
+    check_target,
+    checked_channels,
+)
+from investing.rules.alerts import PORTFOLIO_KINDS, PRICE_KINDS, Bounds, Hours
+from investing.rules.names import checked_name
+from investing.rules.refusals import InvalidInput, NameTaken, NotFound, UnknownInstrument
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class NewAlertRule:
+    """A rule to make. `threshold` and `hysteresis` are in the unit of the kind (`investing.rules.alerts`)."""
+
+    name: str
+    kind: AlertKind
+    severity: AlertSeverity = AlertSeverity.WARNING
+    threshold: Decimal = ZERO
+    hysteresis: Decimal = ZERO
+    symbol: str | None = None
+    portfolio_id: UUID | None = None
+    cooldown_seconds: int = 3600
+    channels: Sequence[str] = field(default_factory=tuple)
+    hours: Hours | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        """What its values are held against."""
+        return Bounds(self.kind, self.threshold, self.hysteresis)
+
+    def check(self) -> None:
+        """Raises InvalidInput for what makes no sense in itself."""
+        check_target(self.kind, self.symbol, self.portfolio_id is not None)
+        check_bounds(self.bounds)
+        check_cooldown(self.cooldown_seconds)
+
+
+async def create_rule(actor: Actor, new: NewAlertRule) -> UUID:
+    """Makes a rule, active and armed. Raises InvalidInput, NameTaken and UnknownInstrument."""
+    name = checked_name(new.name)
+    new.check()
+    id = uuid7()
+    async with actor.sessions.begin(actor.id) as session:
+        await _check_name(session, actor.id, name, None)
+        channels = checked_channels(new.channels, await known_channels(session, actor.id))
+        if await rows.count_rules(session, actor.id) >= MOST_RULES:
+            raise InvalidInput(f"You have {MOST_RULES} alert rules, which is the most there can be.")
+        instrument_id = await instrument_of(session, new.symbol)
+        settings = {
+            "severity": new.severity.value,
+            "threshold": new.threshold,
+            "hysteresis": new.hysteresis,
+            "cooldown_seconds": new.cooldown_seconds,
+            "channels": channels,
+        }
+        rule = {
+            "owner_id": actor.id,
+            "id": id,
+            "name": name,
+            "kind": new.kind.value,
+            "instrument_id": instrument_id,
+            "portfolio_id": new.portfolio_id,
+            "is_active": True,
+            **settings,
+            **hours_columns(new.hours),
+        }
+        await rows.insert_rule(session, rule)
+        await _arm(session, actor.id, rule)
+        facts = {"name": name, "kind": new.kind.value, "symbol": new.symbol, **settings}
+        await note(session, actor.id, actor.client, "alertRule.created", "AlertRule", id, **facts)
+    return id
+
+
+async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> None:
+    """Changes the settings that are given, by column; the others stay.
+
+    A rule whose bounds change, or that is switched on again, is armed anew. Raises InvalidInput, NotFound and
+    NameTaken.
+    """
+    changes = dict(changes)
+    if "name" in changes:
+        changes["name"] = checked_name(changes["name"])
+    if "cooldown_seconds" in changes:
+        check_cooldown(changes["cooldown_seconds"])
+    async with actor.sessions.begin(actor.id) as session:
+        if "name" in changes:
+            await _check_name(session, actor.id, changes["name"], id)
+        if "channels" in changes:
+            known = await known_channels(session, actor.id)
+            changes["channels"] = checked_channels(changes["channels"], known)
+        locked = await rows.lock_rules(session, actor.id, ids=[id])
+        if not locked:
+            raise NotFound("There is no such alert rule.", ("id",))
+        before = locked[0]
+        rule = {**before, **changes}
+        bounds = ("threshold", "hysteresis", "is_active")
+        is_new = any(rule[column] != before[column] for column in bounds)
+        if is_new:
+            check_bounds(Bounds(AlertKind(rule["kind"]), rule["threshold"], rule["hysteresis"]))
+        if changes:
+            await rows.update_rule(session, actor.id, id, changes)
+        if is_new:
+            await _arm(session, actor.id, rule)
+        await note(session, actor.id, actor.client, "alertRule.changed", "AlertRule", id, **changes)
+
+
+async def delete_rule(actor: Actor, id: UUID) -> None:
+    """Deletes a rule; the alerts that it raised stay. Raises NotFound."""
+    async with actor.sessions.begin(actor.id) as session:
+        if not await rows.delete_rule(session, actor.id, id):
+            raise NotFound("There is no such alert rule.", ("id",))
+        await rows.keep_look(session, actor.id, PORTFOLIO_KINDS)
+        await note(session, actor.id, actor.client, "alertRule.deleted", "AlertRule", id)
+
+
+async def instrument_of(session: Session, symbol: str | None) -> UUID | None:
+    """The instrument with this symbol. Raises UnknownInstrument."""
+    if symbol is None:
+        return None
+    known = await find_instrument_ids(session, [symbol])
+    if symbol not in known:
+        raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+    return known[symbol]
+
+
+def hours_columns(hours: Hours | None) -> dict[str, Any]:
+    """Active hours as they are stored."""
+    return {
+        "active_from": hours and hours.start,
+        "active_until": hours and hours.end,
+        "active_weekdays": hours and sorted(hours.weekdays),
+        "time_zone": hours and str(hours.zone),
+    }
+
+
+async def _arm(session: Session, owner_id: UUID, rule: Mapping[str, Any]) -> None:
+    """Puts a rule where the evaluation finds it, or takes it from there."""
+    if rule["kind"] in PRICE_KINDS:
+        watched = {name: rule[name] for name in ("instrument_id", "kind", "threshold", "hysteresis")}
+        await rows.watch(session, owner_id, rule["id"], watched if rule["is_active"] else None)
+        return
+    await rows.forget_states(session, owner_id, rule["id"])
+    await rows.keep_look(session, owner_id, PORTFOLIO_KINDS)
+
+
+async def _check_name(session: Session, owner_id: UUID, name: str, but: UUID | None) -> None:
+    await lock_user(session, owner_id)
+    if await rows.name_is_taken(session, owner_id, name, but=but):
+        raise NameTaken(f"You have an alert rule {name} already.", ("name",))
