@@ -14,6 +14,7 @@ from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
 from investing.auth.service import Door
 from investing.auth.types import Client, NotLoggedIn, Viewer
+from investing.notifications.destinations import Destinations
 from investing.trading.desk import Desk
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Services:
     sessions: Sessions
     door: Door
     desk: Desk
+    destinations: Destinations
 
 
 class Context:
@@ -38,6 +40,7 @@ class Context:
         self.sessions = services.sessions
         self.door = services.door
         self.desk = services.desk
+        self.destinations = services.destinations
         self.client = Client(client.ip_address, client.user_agent)
         self._token = token
         self._viewer: Viewer | None = None

@@ -12,6 +12,8 @@ from graph.auth.queries import AuthQuery
 from graph.auth.records import ApiKey, AuditEntry
 from graph.market.mutations import MarketMutation
 from graph.market.queries import MarketQuery
+from graph.notifications.mutations import NotificationMutation
+from graph.notifications.types import Delivery, NotificationDestination
 from graph.portfolio.mutations import PortfolioMutation
 from graph.scalars import SCALARS
 from graph.trading.importing import ImportMutation
@@ -36,6 +38,7 @@ class Mutation(
     ImportMutation,
     MarketMutation,
     AlertMutation,
+    NotificationMutation,
 ):
     pass
 
@@ -51,6 +54,14 @@ def build_schema() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[*user_errors.USER_ERRORS.values(), Alert, AlertRule, ApiKey, AuditEntry],
+        types=[
+            *user_errors.USER_ERRORS.values(),
+            Alert,
+            AlertRule,
+            ApiKey,
+            AuditEntry,
+            Delivery,
+            NotificationDestination,
+        ],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

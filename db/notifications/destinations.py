@@ -49,7 +49,7 @@ async def delete_destination(session: Session, owner_id: UUID, id: UUID, name: s
     """Removes a locked destination, also from the channels of the owner's rules."""
     await session.execute(
         update(AlertRule)
-        .where(AlertRule.owner_id == owner_id, AlertRule.channels.any(name))  # type: ignore[arg-type]
+        .where(AlertRule.owner_id == owner_id, AlertRule.channels.contains([name]))
         .values(channels=func.array_remove(AlertRule.channels, name))
     )
     await session.execute(

@@ -63,7 +63,7 @@ class Vault:
 
     @property
     def ring(self) -> KeyRing:
-        """The keys as they were read last."""
+        """The keys as they were read last. Raises InvalidKeys and UnusableSecrets, the first time."""
         if self._ring is None:
             self._ring = self._load()
         return self._ring

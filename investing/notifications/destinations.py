@@ -52,7 +52,10 @@ class Made:
 
 
 class Destinations:
-    """What users do with their destinations. `anywhere` lets addresses be private; `mail` is whether we send any."""
+    """What users do with their destinations.
+
+    `anywhere` lets addresses be private; `mail` is whether there is an SMTP server.
+    """
 
     def __init__(self, vault: Vault, *, anywhere: bool = False, mail: bool = False) -> None:
         self._vault = vault
@@ -153,7 +156,7 @@ class Destinations:
         return secret
 
     async def delete(self, actor: Actor, id: UUID) -> None:
-        """Deletes a destination; rules forget it, and what is on its way there is given up. Raises NotFound."""
+        """Deletes a destination; rules forget it, what is on its way there is given up. Raises NotFound."""
         async with actor.sessions.begin(actor.id) as session:
             await lock_user(session, actor.id)
             row = await _lock(session, actor.id, id)
@@ -178,7 +181,7 @@ class Destinations:
             assert delivery is not None, "it was there, and its destination is locked"
             if delivery.status != DeliveryStatus.DEAD:
                 message = f"The delivery is {delivery.status}: only one that is DEAD can be tried again."
-                raise DeliveryNotDead(message, ("id",), status=delivery.status)
+                raise DeliveryNotDead(message, ("id",), delivery_status=delivery.status)
             if not ready or not _is_ready(ready):
                 message = f"{delivery.channel} is not a destination that is confirmed and works."
                 raise UnknownDestination(message, ("id",), name=delivery.channel)

@@ -14,8 +14,8 @@ from db.vocabulary import DestinationKind
 from investing.auth.sealing import Vault
 from investing.notifications import attempts
 from investing.notifications.attempts import Desk, Errand
-from investing.notifications.carriers.mail import Mail, Relay
 from investing.notifications.carriers.protocol import Carrier, Undelivered
+from investing.notifications.carriers.relay import Relay
 from investing.rules.deliveries import Pace
 
 logger = logging.getLogger("graphfolio.notifications")
@@ -103,7 +103,7 @@ class Sender:
             logger.error("Something went wrong with the delivery %s.", id, exc_info=error)
 
     async def _carry(self, errand: Errand, id: UUID) -> Undelivered | None:
-        """Why it did not arrive, or None. Of an unexpected error only the type is told: its text may be secret."""
+        """Why it did not arrive, or None. Of an unexpected error only the type is told."""
         if self._carriers is None:
             self._carriers = await asyncio.to_thread(self._make_carriers)
         carrier = self._carriers.get(errand.kind)
@@ -139,6 +139,7 @@ def carriers_of(
 
     def make() -> Mapping[DestinationKind, Carrier]:
         # Imported here, and in a thread: a server that has sent nothing yet starts without them.
+        from investing.notifications.carriers.mail import Mail
         from investing.notifications.carriers.services import Services
         from investing.notifications.carriers.webhook import Webhooks
 

@@ -257,7 +257,7 @@ class LimitReached(Refusal):
 
 @dataclass(eq=False)
 class DeliveryNotDead(Refusal):
-    """The delivery has been made, or is still being tried; `status` says which."""
+    """The delivery has been made, or is still being tried; `delivery_status` says which."""
 
     code = "DELIVERY_NOT_DEAD"
-    status: str = ""
+    delivery_status: str = ""

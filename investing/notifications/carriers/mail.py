@@ -4,29 +4,13 @@ import asyncio
 import smtplib
 import ssl
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime
-from typing import Literal
 from uuid import UUID
 
 from investing.notifications.carriers.protocol import Target, Undelivered
+from investing.notifications.carriers.relay import Relay
 from investing.rules.messages import Message
-
-Security = Literal["starttls", "tls", "none"]
-
-
-@dataclass(frozen=True)
-class Relay:
-    """The SMTP server that takes our mails, and who they are from."""
-
-    host: str
-    port: int
-    sender: str
-    security: Security = "starttls"
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = None
 
 
 class Mail:
@@ -82,7 +66,7 @@ class Mail:
 
 
 def compose(sender: str, recipient: str, message: Message, delivery_id: UUID) -> EmailMessage:
-    """The mail. Its Message-ID is the delivery's, the same at each attempt, so that doubles can be dropped."""
+    """The mail. Its Message-ID is the delivery's, the same at each attempt, by which doubles are dropped."""
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = recipient

@@ -22,7 +22,7 @@ class Undelivered(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """An opened destination. `signing_secrets` are a webhook's: the newest, and the one before it for a while."""
+    """An opened destination. `signing_secrets` are a webhook's, the newest first."""
 
     address: str = field(repr=False)
     signing_secrets: Sequence[str] = field(default=(), repr=False)
@@ -32,5 +32,5 @@ class Carrier(Protocol):
     """One way of sending."""
 
     async def send(self, target: Target, message: Message, delivery_id: UUID) -> None:
-        """Sends it; the delivery's id goes with it, so that a receiver can drop doubles. Raises Undelivered."""
+        """Sends it with the delivery's id, by which a receiver can drop doubles. Raises Undelivered."""
         ...

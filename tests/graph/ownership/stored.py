@@ -18,7 +18,7 @@ WHERE c.table_schema = 'public'
 GROUP BY 1 HAVING bool_or(c.column_name = 'owner_id') ORDER BY 1
 """
 
-OPEN_TO_THE_SERVER = {"alert_looks", "alert_watches", "order_work"}
+OPEN_TO_THE_SERVER = {"alert_looks", "alert_watches", "delivery_work", "order_work"}
 """What the server reads before it knows on whose behalf: owners, ids and prices alone, and no policy."""
 
 # Public to whoever is logged in, so an answer may hold them.

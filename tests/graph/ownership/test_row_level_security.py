@@ -15,6 +15,7 @@ WITHOUT_AN_OWNER = {
     "alembic_version": {"SELECT"},
     "alert_looks": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "alert_watches": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "delivery_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "instruments": {"SELECT"},
     "jobs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},
@@ -147,6 +148,7 @@ WHERE c.contype = 'f' AND array_length(c.conkey, 1) > 1
 
 KEY_OF = {
     "alert_watches": "rule_id",
+    "delivery_work": "delivery_id",
     "lot_uses": "transaction_id",
     "order_work": "order_id",
     "watchlist_items": "watchlist_id",
