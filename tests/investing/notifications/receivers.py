@@ -4,7 +4,7 @@ import asyncio
 import email
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
@@ -12,6 +12,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.faults.waiting import until
 
 OK = "200 OK"
 
@@ -52,9 +54,22 @@ class HttpReceiver:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}/hook"
 
+    @property
+    def ids(self) -> set[str]:
+        """The ids of the deliveries that have come in."""
+        return {request.id for request in self.requests}
+
     def alerts(self) -> list[Request]:
         """The requests that tell an alert."""
         return [request for request in self.requests if request.json["type"] == "alert.raised"]
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+        """Waits until something that has come in makes it true."""
+
+        async def is_true() -> bool:
+            return condition()
+
+        await until(is_true, seconds)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request, one answer."""
