@@ -353,8 +353,8 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
     keys = revealed(settings.token_keys)
     ring = KeyRing.parse(keys) if keys else load_or_generate(settings.data_dir)
     vault = vault_of(settings)
-    # Read now, so that keys which cannot be used are told at the start and not at somebody's request.
-    assert vault.ring.active
+    # So that keys which cannot be used are told at the start, and not at somebody's request.
+    vault.read()
     uvicorn.run(
         build_server(settings, found.url, ring, vault=vault),
         host=host or settings.host,

@@ -63,9 +63,12 @@ class Vault:
 
     @property
     def ring(self) -> KeyRing:
-        """The keys as they were read last. Raises InvalidKeys and UnusableSecrets, the first time."""
-        if self._ring is None:
-            self._ring = self._load()
+        """The keys as they were read last."""
+        return self._ring or self.read()
+
+    def read(self) -> KeyRing:
+        """Reads the keys, at the start or anew. Raises InvalidKeys and UnusableSecrets."""
+        self._ring = self._load()
         return self._ring
 
     def seal(self, place: Place, secret: bytes) -> Sealed:
@@ -80,8 +83,7 @@ class Vault:
         from cryptography.exceptions import InvalidTag
 
         if sealed.key_id not in self.ring.secrets:
-            self._ring = self._load()
-            if sealed.key_id not in self._ring.secrets:
+            if sealed.key_id not in self.read().secrets:
                 raise UnknownKey("A stored secret is sealed with a key that is not among the sealing keys.")
         nonce, rest = sealed.ciphertext[:_NONCE_BYTES], sealed.ciphertext[_NONCE_BYTES:]
         try:

@@ -43,6 +43,7 @@ def rotate(data_dir: Path, name: str = TOKEN_KEYS) -> KeyRing:
     Running servers know the new key once they have been started again.
     """
     with _one_line(data_dir / FILE_NAME):
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _change(data_dir, name, lambda ring: ring.rotate() if ring else KeyRing.generate())
 
 
