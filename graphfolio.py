@@ -79,7 +79,7 @@ def demo(data_dir: DataDir = None, host: str | None = None, port: int | None = N
             outcome = set_up_demo(found.url, found.owner_url, revealed(settings.demo_password), report)
         host, port = host or settings.host, settings.port if port is None else port
         typer.echo(_demo_welcome(outcome.password, f"http://{host}:{port}"))
-        _serve(settings, found, host, port)
+        _serve(settings.model_copy(update={"feed": settings.feed or "replay"}), found, host, port)
 
 
 @app.command()
@@ -169,6 +169,42 @@ def import_prices(
         f"{outcome.inserted} bars are new, {outcome.changed} changed, {outcome.unchanged} were there, "
         f"{outcome.bad} bad lines skipped."
     )
+
+
+@app.command()
+def ticks(
+    file: Annotated[
+        Path, typer.Argument(help="Lines of symbol,price[,time] or of JSON; - for standard input.")
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Bring prices, from a file or as another program writes them: quotes move, alerts fire."""
+    from investing.market.taking import on_a_floor
+    from investing.market.tick_files import take_lines
+
+    def bad(line: int, reason: str) -> None:
+        typer.echo(f"{file}:{line}: {reason}", err=True)
+
+    is_input = str(file) == "-"
+    total = 0 if is_input else file.stat().st_size
+    bar = nullcontext(lambda *step: None) if is_input else progress()
+    with (
+        opened(data_dir) as (_, found),
+        bar as report,
+        open(sys.stdin.fileno() if is_input else file, "rb", closefd=not is_input) as lines,
+    ):
+        taken = with_sessions(
+            found.url,
+            lambda sessions: on_a_floor(
+                sessions,
+                lambda floor: take_lines(
+                    floor, lines, bad, lambda done: report("Bringing prices", done, total)
+                ),
+            ),
+        )
+    typer.echo(f"{taken.news} prices are news, {taken.old} are not, {taken.bad} bad lines.")
+    if taken.bad:
+        raise typer.Exit(1)
 
 
 Whose = Annotated[str, typer.Option("--user", help="A username or an e-mail address.")]

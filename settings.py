@@ -96,6 +96,15 @@ class Settings(BaseSettings):
     smtp_sender: str = Field(
         "graphfolio@localhost", description="Whom e-mails are from: an address, or `Name <address>`."
     )
+    feed: Literal["", "none", "replay"] = Field(
+        "",
+        description="Where prices come from: `replay` (the last two years of the daily closes there are, as "
+        "if they were of now) or `none`; if left out, `demo` replays and `serve` does not.",
+    )
+    replay_speed: float = Field(
+        1, gt=0, le=100, description="How many days the feed `replay` brings in a second."
+    )
+    alert_retention_days: int = Field(365, ge=1, le=36500, description="How long alerts are kept.")
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."
     )

@@ -11,7 +11,7 @@ from db.alerts.models import (
 )
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
 from db.base import Base
-from db.market.models import Instrument, PriceBar, Quote, Watchlist, WatchlistItem
+from db.market.models import Instrument, MarketFeed, PriceBar, Quote, Watchlist, WatchlistItem
 from db.notifications.models import Delivery, DeliveryWork, NotificationBudget, NotificationDestination
 from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, Portfolio, Position
 from db.rebalancing.models import Job, Rebalance
@@ -38,6 +38,7 @@ __all__ = [
     "Login",
     "Lot",
     "LotUse",
+    "MarketFeed",
     "NotificationBudget",
     "NotificationDestination",
     "Order",

@@ -14,6 +14,7 @@ from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
 from investing.auth.service import Door
 from investing.auth.types import Client, NotLoggedIn, Viewer
+from investing.market.floor import Floor
 from investing.notifications.destinations import Destinations
 from investing.trading.desk import Desk
 
@@ -31,6 +32,7 @@ class Services:
     door: Door
     desk: Desk
     destinations: Destinations
+    floor: Floor
 
 
 class Context:
@@ -41,6 +43,7 @@ class Context:
         self.door = services.door
         self.desk = services.desk
         self.destinations = services.destinations
+        self.floor = services.floor
         self.client = Client(client.ip_address, client.user_agent)
         self._token = token
         self._viewer: Viewer | None = None

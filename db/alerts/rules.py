@@ -42,9 +42,9 @@ async def lock_rules(
     kinds: Collection[str] | None = None,
     active: bool = False,
 ) -> Sequence[RowMapping]:
-    """The owner's rules with these ids, or of these kinds, with their symbols; locked by id."""
+    """The owner's rules with these ids, or of these kinds, with symbol and currency; locked by id."""
     statement = (
-        select(*AlertRule.__table__.columns, Instrument.symbol)
+        select(*AlertRule.__table__.columns, Instrument.symbol, Instrument.currency)
         .outerjoin(Instrument, Instrument.id == AlertRule.instrument_id)
         .where(AlertRule.owner_id == owner_id)
         .order_by(AlertRule.id)

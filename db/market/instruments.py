@@ -10,6 +10,7 @@ from uuid import UUID
 
 from db.ids import uuid7
 from db.market.bars import BarLoad
+from db.market.ticks import PREVIOUS
 from db.vocabulary import AssetClass
 
 _NEW_INSTRUMENT = """
@@ -33,10 +34,11 @@ WHERE i.symbol = ANY($1)
 """
 
 # The same instant with another price is a corrected bar; an older instant never wins.
-_QUOTE = """
+_QUOTE = f"""
 INSERT INTO quotes AS q (instrument_id, price, as_of)
 SELECT * FROM unnest($1::uuid[], $2::numeric[], $3::timestamptz[])
-ON CONFLICT (instrument_id) DO UPDATE SET price = excluded.price, as_of = excluded.as_of
+ON CONFLICT (instrument_id) DO UPDATE SET price = excluded.price, as_of = excluded.as_of,
+    previous_price = {PREVIOUS}
 WHERE q.as_of < excluded.as_of OR (q.as_of = excluded.as_of AND q.price <> excluded.price)
 """
 

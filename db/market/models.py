@@ -78,6 +78,17 @@ class Quote(Base):
     )
 
 
+class MarketFeed(Base):
+    """A feed of prices that one process alone runs: which, until when, and the day that it has come to."""
+
+    __tablename__ = "market_feeds"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[dt.date | None]
+    holder: Mapped[UUID]
+    leased_until: Mapped[dt.datetime]
+
+
 class Watchlist(Owned, Updated, Base):
     """A named list of instruments to keep an eye on."""
 

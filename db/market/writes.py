@@ -6,9 +6,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 
-from db.models import Instrument, Quote, Watchlist, WatchlistItem
+from db.market.ticks import Tick, save_ticks
+from db.models import Instrument, Watchlist, WatchlistItem
 from db.sessions import Session
 
 
@@ -69,14 +69,5 @@ async def delete_watchlist(session: Session, owner_id: UUID, id: UUID) -> bool:
 
 async def save_quote(session: Session, symbol: str, price: Decimal, as_of: dt.datetime) -> bool | None:
     """Makes this the quote unless it has a newer one: whether it did. None where nobody has the symbol."""
-    found = await session.execute(select(Instrument.id).where(Instrument.symbol == symbol))
-    instrument_id = found.scalar_one_or_none()
-    if instrument_id is None:
-        return None
-    statement = upsert(Quote).values(instrument_id=instrument_id, price=price, as_of=as_of)
-    changed = statement.on_conflict_do_update(
-        index_elements=["instrument_id"],
-        set_={"price": statement.excluded.price, "as_of": statement.excluded.as_of},
-        where=Quote.as_of < statement.excluded.as_of,
-    )
-    return (await session.execute(changed.returning(Quote.instrument_id))).first() is not None
+    saved = await save_ticks(session, [Tick(symbol, price, as_of)])
+    return None if saved.unknown else bool(saved.quotes)

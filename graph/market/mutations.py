@@ -1,16 +1,19 @@
-"""Making, changing and deleting watchlists."""
+"""Bringing prices, and making, changing and deleting watchlists."""
 
+import datetime as dt
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 
+from db.market.ticks import Tick
 from graph.context import Info
 from graph.market.loaders import WatchlistById
 from graph.market.types import Watchlist
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
-from graph.permissions import IsAuthenticated, OwnsWatchlist
-from investing.market import watchlists
+from graph.permissions import IsAdmin, IsAuthenticated, OwnsWatchlist
+from investing.market import pushing, watchlists
 
 
 @strawberry.input(description="A watchlist to make.")
@@ -35,6 +38,27 @@ class DeleteWatchlistPayload(Payload):
     deleted_id: strawberry.ID | None = strawberry.field(description="The id that it had.", default=None)
 
 
+@strawberry.input(description="A price that has come in.")
+class TickInput:
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+    price: Decimal = strawberry.field(description="The price, in the instrument's currency, above zero.")
+    as_of: dt.datetime | None = strawberry.field(
+        description="When it was made, not in the future; now if left out.", default=None
+    )
+
+
+@strawberry.input(description="Prices that have come in.")
+class PushQuotesInput:
+    ticks: list[TickInput] = strawberry.field(description="The prices in their order, at most 1,000.")
+
+
+@strawberry.type(description="What came of the prices, or why none was taken.")
+class PushQuotesPayload(Payload):
+    accepted: int = strawberry.field(
+        description="How many are news: one that is not newer than its quote is none.", default=0
+    )
+
+
 _Id = Annotated[strawberry.ID, strawberry.argument(description="The watchlist's id.")]
 
 
@@ -45,6 +69,18 @@ async def _watchlist(info: Info, id: UUID) -> WatchlistPayload:
 
 @strawberry.type
 class MarketMutation:
+    @strawberry.mutation(
+        description="Administrators only: brings prices. Quotes move, resting orders are matched with them "
+        "and alert rules held against them. All are taken, or none.",
+        extensions=[Guard(IsAdmin())],
+    )
+    async def push_quotes(self, info: Info, input: Annotated[PushQuotesInput, INPUT]) -> PushQuotesPayload:
+        now = dt.datetime.now(dt.UTC)
+        ticks = [Tick(tick.symbol, tick.price, tick.as_of or now) for tick in input.ticks]
+        return PushQuotesPayload(
+            accepted=await pushing.push(actor_of(info.context), info.context.floor, ticks)
+        )
+
     @strawberry.mutation(description="Makes a watchlist.", extensions=[Guard(IsAuthenticated())])
     async def create_watchlist(
         self, info: Info, input: Annotated[CreateWatchlistInput, INPUT]

@@ -16,6 +16,7 @@ from graph.ids import global_id
 from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import Client
+from investing.alerts.evaluator import Evaluator
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.sealing import Vault
@@ -23,6 +24,7 @@ from investing.auth.service import Door
 from investing.auth.tokens import AccessTokens
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
+from investing.market.feeds.replay import Replay
 from investing.notifications.carriers.relay import Relay
 from investing.notifications.destinations import Destinations
 from investing.notifications.sender import Sender, carriers_of
@@ -64,17 +66,21 @@ def build_server(
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
                 desk = Desk(sessions, house_of(settings, sessions))
+                evaluator = Evaluator(sessions, desk)
                 destinations = Destinations(vault, anywhere=anywhere, mail=relay is not None)
-                opened.append(Services(sessions, door, desk, destinations))
-                running = [asyncio.create_task(desk.run())]
+                opened.append(Services(sessions, door, desk, destinations, evaluator.floor))
+                running = [desk.run(), evaluator.run()]
+                if settings.feed == "replay":
+                    running.append(Replay(sessions, settings.replay_speed).run(evaluator.floor))
                 if settings.send_notifications:
-                    running.append(asyncio.create_task(sender_of(settings, sessions, vault).run()))
+                    running.append(sender_of(settings, sessions, vault).run())
+                tasks = [asyncio.create_task(work) for work in running]
                 try:
                     yield
                 finally:
-                    for task in running:
+                    for task in tasks:
                         task.cancel()
-                    await asyncio.gather(*running, return_exceptions=True)
+                    await asyncio.gather(*tasks, return_exceptions=True)
                 opened.clear()
         finally:
             passwords.close()

@@ -12,7 +12,9 @@ from db.market.queries import fetch_closes
 from db.sessions import Row
 from db.vocabulary import AlertKind
 from investing.actor import Actor
+from investing.alerts.channels import known_channels
 from investing.alerts.rules import NewAlertRule, instrument_of
+from investing.rules.alert_settings import checked_channels
 from investing.rules.alerts import EVENT_KINDS, PRICE_KINDS, Quiet, Standing, daily_move, drawdown, step
 from investing.rules.market_hours import closing_time
 from investing.rules.names import checked_name
@@ -58,6 +60,8 @@ async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date
         raise InvalidInput(f"{new.kind} happens or does not: there is no history to try it on.", ("kind",))
     if new.kind in _NO_HISTORY:
         raise InvalidInput(f"No weights of past days are kept, which {new.kind} would need.", ("kind",))
+    async with actor.sessions.begin(actor.id) as session:
+        checked_channels(new.channels, await known_channels(session, actor.id))
     if new.kind in PRICE_KINDS:
         histories: dict[UUID | None, list[Day]] = {None: await _prices(actor, new)}
     else:

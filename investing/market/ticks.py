@@ -1,27 +1,102 @@
-"""A price arrives: the quote moves, and resting orders are matched with it."""
+"""Prices arrive: quotes move, resting orders are matched with them, and who follows prices is told."""
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
-from db.market.writes import save_quote
-from db.sessions import Sessions
+from db.market.ticks import QuoteRow, Tick, save_ticks
+from db.sessions import Session, Sessions
+from investing.market.ticker import Ticker
+from investing.rules.market_hours import trading_day
 from investing.rules.money import LIMIT
 from investing.rules.refusals import InvalidInput, UnknownInstrument
 from investing.trading.desk import Desk
+
+PLACES = 10
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of ticks: every price that is news, in order, and the symbols that nobody has."""
+
+    news: Sequence[QuoteRow]
+    unknown: frozenset[str]
+
+
+def check_tick(tick: Tick) -> None:
+    """Raises InvalidInput for a price that is none, or of a moment that has not come."""
+    exponent = tick.price.as_tuple().exponent
+    if not tick.price.is_finite() or not 0 < tick.price < LIMIT:
+        raise InvalidInput("A price is above zero.", ("price",))
+    if isinstance(exponent, int) and exponent < -PLACES:
+        raise InvalidInput(f"A price has at most {PLACES} places.", ("price",))
+    if tick.as_of > dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1):
+        raise InvalidInput("A price of the future is none.", ("asOf",))
+
+
+async def apply_ticks(sessions: Sessions, ticker: Ticker, ticks: Sequence[Tick]) -> Applied:
+    """Makes the newest of each symbol its quote, and tells of all that are news, those in between as well.
+
+    A tick that is not newer than its quote changes nothing. The prices are in the instruments' currencies and
+    have been checked.
+    """
+    applied = await _save_each(sessions, ticks)
+    ticker.tell(applied.news)
+    return applied
 
 
 async def apply_tick(sessions: Sessions, desk: Desk, symbol: str, price: Decimal, as_of: dt.datetime) -> bool:
     """Makes this the quote and fills what it crosses. Whether it is news.
 
-    A tick that is not newer than the quote changes nothing. The price is in the instrument's currency, above
-    zero. Raises UnknownInstrument and InvalidInput.
+    Raises UnknownInstrument and InvalidInput.
     """
-    if not 0 < price < LIMIT:
-        raise InvalidInput("A price is above zero.", ("price",))
-    async with sessions.begin(None) as session:
-        is_news = await save_quote(session, symbol, price, as_of)
-    if is_news is None:
+    tick = Tick(symbol, price, as_of)
+    check_tick(tick)
+    applied = await _save_each(sessions, [tick])
+    if applied.unknown:
         raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
-    if is_news:
+    if applied.news:
         await desk.attend()
-    return is_news
+    return bool(applied.news)
+
+
+async def _save_each(sessions: Sessions, ticks: Sequence[Tick]) -> Applied:
+    async with sessions.begin(None) as session:
+        return await save_in_order(session, ticks)
+
+
+async def save_in_order(session: Session, ticks: Sequence[Tick]) -> Applied:
+    """Saves ticks in the caller's transaction, however many there are of a symbol."""
+    news: list[QuoteRow] = []
+    unknown: frozenset[str] = frozenset()
+    for some in _rounds(ticks):
+        newest = {tick.symbol: tick for tick in some}
+        saved = await save_ticks(session, list(newest.values()))
+        unknown |= saved.unknown
+        quotes = {quote.symbol: quote for quote in saved.quotes}
+        # Those of the same day in between are no quotes any more, but a price that came and went was there.
+        for tick in some:
+            quote = quotes.get(tick.symbol)
+            if quote is not None and tick is newest[tick.symbol]:
+                news.append(quote)
+            elif quote is not None:
+                news.append(quote._replace(price=tick.price, as_of=tick.as_of))
+    return Applied(news, unknown)
+
+
+def _rounds(ticks: Sequence[Tick]) -> Iterator[list[Tick]]:
+    """Parts in which each symbol's ticks are of one day: the next part knows the last price of it."""
+    part: list[Tick] = []
+    last: dict[str, Tick] = {}
+    for tick in ticks:
+        before = last.get(tick.symbol)
+        if before is not None and tick.as_of <= before.as_of:
+            continue
+        if before is not None and trading_day(before.as_of) != trading_day(tick.as_of):
+            yield part
+            part, last = [], {}
+        part.append(tick)
+        last[tick.symbol] = tick
+    if part:
+        yield part

@@ -13,6 +13,7 @@ from db.ids import uuid7
 from db.sessions import Session
 from db.trading import orders as rows
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
+from investing.alerts.events import tell_rejected
 from investing.audit import note
 from investing.auth.types import Client
 from investing.brokers.protocol import BrokerOrder, Execution, OrderRequest, Rejection
@@ -120,6 +121,8 @@ async def settle(session: Session, owner_id: UUID, client: Client, state: Broker
     if status is OrderStatus.REJECTED:
         values |= _rejection(order["symbol"], state.rejection)
     await _change(session, owner_id, client, order, status, values)
+    if status is OrderStatus.REJECTED:
+        await tell_rejected(session, owner_id, order, values["rejection_reason"], values["rejection_code"])
     return status
 
 

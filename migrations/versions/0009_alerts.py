@@ -55,6 +55,7 @@ def upgrade() -> None:
     _create_sequences()
     op.add_column("quotes", sa.Column("previous_price", MONEY, nullable=True))
     op.add_column("quotes", sa.Column("changed", sa.BigInteger(), server_default=TRANSACTION, nullable=False))
+    _create_feeds()
     op.execute(TOUCH)
     for table in ("quotes", "alert_watches"):
         op.execute(
@@ -192,6 +193,18 @@ def _create_sequences() -> None:
     _guard("alert_sequences", "SELECT, INSERT, UPDATE")
 
 
+def _create_feeds() -> None:
+    op.create_table(
+        "market_feeds",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("position", sa.Date(), nullable=True),
+        sa.Column("holder", sa.Uuid(), nullable=False),
+        sa.Column("leased_until", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_market_feeds")),
+    )
+    op.execute("GRANT SELECT, INSERT, UPDATE ON market_feeds TO graphfolio_app")
+
+
 def _force() -> None:
     # Foreign keys are checked before the tables may be altered again.
     op.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -209,6 +222,7 @@ def downgrade() -> None:
     for table in ("quotes", "alert_watches"):
         op.execute(f"DROP TRIGGER touch_changed ON {table}")
     op.execute("DROP FUNCTION touch_changed()")
+    op.drop_table("market_feeds")
     op.drop_column("quotes", "changed")
     op.drop_column("quotes", "previous_price")
     op.add_column("users", sa.Column("alert_seq", sa.Integer(), server_default=sa.text("0"), nullable=False))

@@ -107,6 +107,7 @@ SAMPLES: dict[str, Any] = {
     "splitFor": LEFT_OUT,
     "executedAt": now,
     "notes": "notes",
+    "asOf": now,
     # Nobody there has so little cash, and no price is so high.
     "CreateAlertRuleInput.kind": "CASH_BELOW",
     "CreateAlertRuleInput.symbol": LEFT_OUT,

@@ -19,6 +19,7 @@ WITHOUT_AN_OWNER = {
     "instruments": {"SELECT"},
     "jobs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},
+    "market_feeds": {"SELECT", "INSERT", "UPDATE"},
     "order_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "paper_executions": {"SELECT", "INSERT", "UPDATE"},
     "paper_orders": {"SELECT", "INSERT", "UPDATE"},

@@ -1,0 +1,77 @@
+"""Rules on prices as every process sees them, before anybody knows whose a price concerns."""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, select, update
+
+from db.market.ticks import MARK
+from db.models import AlertWatch
+from db.sessions import Row, Session, Sessions
+
+_COLUMNS = "owner_id, rule_id, instrument_id, kind, threshold, hysteresis, is_armed, quiet_until, as_of"
+
+_PAGE = f"""
+SELECT {_COLUMNS} FROM alert_watches WHERE (owner_id, rule_id) > ($1, $2) ORDER BY owner_id, rule_id LIMIT $3
+"""
+
+_CHANGED = f"""
+SELECT {_COLUMNS} FROM alert_watches
+WHERE changed >= $1 AND changed < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+"""
+
+
+async def watches_mark(sessions: Sessions) -> int:
+    """From where to ask for changes, by whoever reads all watches after this."""
+    async with sessions.reading(None) as connection:
+        mark: int = await connection.fetchval(MARK)
+        return mark
+
+
+async def all_watches(sessions: Sessions, at_once: int) -> AsyncIterator[Sequence[Row]]:
+    """Every watch, so many at a time."""
+    after = (UUID(int=0), UUID(int=0))
+    while True:
+        async with sessions.reading(None) as connection:
+            rows = await connection.fetch(_PAGE, *after, at_once)
+        if rows:
+            yield rows
+        if len(rows) < at_once:
+            return
+        after = (rows[-1]["owner_id"], rows[-1]["rule_id"])
+
+
+async def watches_changed(sessions: Sessions, since: int) -> tuple[Sequence[Row], int]:
+    """The watches that have changed since the mark, and the mark for the next time. None is passed over."""
+    async with sessions.reading(None) as connection:
+        mark: int = await connection.fetchval(MARK)
+        return await connection.fetch(_CHANGED, since), mark
+
+
+async def lock_watches(
+    session: Session, owner_id: UUID, rule_ids: Collection[UUID]
+) -> Mapping[UUID, RowMapping]:
+    """The watches of the owner's rules, by rule, locked; their rules are locked before."""
+    statement = (
+        select(*AlertWatch.__table__.columns)
+        .where(AlertWatch.owner_id == owner_id, AlertWatch.rule_id.in_(rule_ids))
+        .order_by(AlertWatch.rule_id)
+        .with_for_update(key_share=True)
+    )
+    return {row["rule_id"]: row for row in (await session.execute(statement)).mappings()}
+
+
+async def update_watch(
+    session: Session,
+    owner_id: UUID,
+    rule_id: UUID,
+    is_armed: bool,
+    quiet_until: dt.datetime | None,
+    as_of: dt.datetime,
+) -> None:
+    """Where a locked watch stands after this tick."""
+    values: dict[str, Any] = {"is_armed": is_armed, "quiet_until": quiet_until, "as_of": as_of}
+    mine = (AlertWatch.owner_id == owner_id, AlertWatch.rule_id == rule_id)
+    await session.execute(update(AlertWatch).where(*mine).values(**values))

@@ -1,0 +1,101 @@
+"""What feeds remember, and the days that one can replay."""
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from db.sessions import Sessions
+
+_LEASE = """
+INSERT INTO market_feeds AS f (name, holder, leased_until)
+VALUES (:name, :holder, clock_timestamp() + make_interval(secs => :seconds))
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, leased_until = excluded.leased_until
+WHERE f.holder = excluded.holder OR f.leased_until < clock_timestamp()
+RETURNING f.position
+"""
+
+
+class Lease(NamedTuple):
+    """A feed that this process runs; the day that it has come to, None for one that is new."""
+
+    position: dt.date | None
+
+
+async def take_lease(sessions: Sessions, name: str, holder: UUID, seconds: float) -> Lease | None:
+    """Takes the feed for so many seconds, or keeps it; None while another has it."""
+    async with sessions.begin(None) as session:
+        values = {"name": name, "holder": holder, "seconds": seconds}
+        row = (await session.execute(text(_LEASE), values)).first()
+    return None if row is None else Lease(row.position)
+
+
+async def move(sessions: Sessions, name: str, holder: UUID, position: dt.date) -> None:
+    """Notes the day that the feed has come to, as long as it is this process's."""
+    async with sessions.begin(None) as session:
+        await session.execute(
+            text("UPDATE market_feeds SET position = :position WHERE name = :name AND holder = :holder"),
+            {"name": name, "holder": holder, "position": position},
+        )
+
+
+_NEXT = """
+SELECT min(next.date) AS date FROM instruments i CROSS JOIN LATERAL (
+    SELECT date FROM price_bars WHERE instrument_id = i.id AND date > $1 ORDER BY date LIMIT 1
+) next
+"""
+
+_LAST = """
+SELECT max(last.date) AS date FROM instruments i CROSS JOIN LATERAL (
+    SELECT date FROM price_bars WHERE instrument_id = i.id ORDER BY date DESC LIMIT 1
+) last
+"""
+
+_CLOSES = """
+SELECT i.symbol, b.close, before.close AS previous FROM instruments i
+JOIN price_bars b ON b.instrument_id = i.id AND b.date = $1
+LEFT JOIN LATERAL (
+    SELECT close FROM price_bars WHERE instrument_id = i.id AND date < $1
+    ORDER BY date DESC LIMIT 1
+) before ON true
+ORDER BY i.symbol
+"""
+
+
+class Close(NamedTuple):
+    """An instrument's close, and that of its trading day before, where there is one."""
+
+    symbol: str
+    price: Decimal
+    previous: Decimal | None
+
+
+async def next_day(sessions: Sessions, position: dt.date | None, span: dt.timedelta) -> dt.date | None:
+    """The day with prices after the position; after the last one the first of the span before it.
+
+    None where there are no prices at all.
+    """
+    async with sessions.reading(None) as connection:
+        following: dt.date | None = None
+        if position is not None:
+            following = await connection.fetchval(_NEXT, position)
+        if following is not None:
+            return following
+        last: dt.date | None = await connection.fetchval(_LAST)
+        if last is None:
+            return None
+        first: dt.date | None = await connection.fetchval(_NEXT, last - span)
+        return first
+
+
+async def closes_of(sessions: Sessions, day: dt.date) -> Sequence[Close]:
+    """The closes of a day, by symbol."""
+    async with sessions.reading(None) as connection:
+        rows = await connection.fetch(_CLOSES, day)
+    return [
+        Close(row["symbol"], Decimal(row["close"]), row["previous"] and Decimal(row["previous"]))
+        for row in rows
+    ]

@@ -1,0 +1,119 @@
+"""Quotes in and out: ticks that replace them, and what has changed since one looked last."""
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from db.sessions import Row, Session, Sessions
+
+
+class Tick(NamedTuple):
+    """A price that comes in, in the instrument's currency.
+
+    `previous_price` is the last one of the trading day before, for a feed that knows; it follows from the
+    quote that is replaced if left out.
+    """
+
+    symbol: str
+    price: Decimal
+    as_of: dt.datetime
+    previous_price: Decimal | None = None
+
+
+class QuoteRow(NamedTuple):
+    """A quote as it is stored."""
+
+    instrument_id: UUID
+    symbol: str
+    price: Decimal
+    as_of: dt.datetime
+    previous_price: Decimal | None
+
+
+# The last price of the trading day before, unless that is older than a long weekend with holidays. The days
+# are New York's, as everywhere (investing.rules.market_hours).
+PREVIOUS = """CASE
+    WHEN (q.as_of AT TIME ZONE 'America/New_York')::date
+         = (excluded.as_of AT TIME ZONE 'America/New_York')::date THEN q.previous_price
+    WHEN excluded.as_of < q.as_of + interval '10 days' THEN q.price
+END"""
+
+_SAVE = f"""
+WITH given AS (
+    SELECT i.id, i.symbol, g.price, g.as_of, g.previous_price
+    FROM unnest(CAST(:symbols AS text[]), CAST(:prices AS numeric[]), CAST(:instants AS timestamptz[]),
+                CAST(:previous AS numeric[])) AS g(symbol, price, as_of, previous_price)
+    JOIN instruments i ON i.symbol = g.symbol
+), saved AS (
+    INSERT INTO quotes AS q (instrument_id, price, as_of, previous_price)
+    SELECT id, price, as_of, previous_price FROM given ORDER BY id
+    ON CONFLICT (instrument_id) DO UPDATE SET price = excluded.price, as_of = excluded.as_of,
+        previous_price = coalesce(excluded.previous_price, {PREVIOUS})
+    WHERE q.as_of < excluded.as_of
+    RETURNING q.instrument_id, q.price, q.as_of, q.previous_price
+)
+SELECT g.symbol, s.instrument_id, s.price, s.as_of, s.previous_price
+FROM given g LEFT JOIN saved s ON s.instrument_id = g.id
+"""
+
+
+class Saved(NamedTuple):
+    """What came of ticks: the quotes that they replaced, and the symbols that nobody has."""
+
+    quotes: Sequence[QuoteRow]
+    unknown: frozenset[str]
+
+
+async def save_ticks(session: Session, ticks: Sequence[Tick]) -> Saved:
+    """Makes these the quotes, at most one tick for a symbol; one that is not newer than its quote is none."""
+    symbols = [tick.symbol for tick in ticks]
+    columns = {
+        "symbols": symbols,
+        "prices": [tick.price for tick in ticks],
+        "instants": [tick.as_of for tick in ticks],
+        "previous": [tick.previous_price for tick in ticks],
+    }
+    rows = (await session.execute(text(_SAVE), columns)).all()
+    quotes = [
+        QuoteRow(row.instrument_id, row.symbol, row.price, row.as_of, row.previous_price)
+        for row in rows
+        if row.instrument_id is not None
+    ]
+    return Saved(quotes, frozenset(symbols) - {row.symbol for row in rows})
+
+
+_CHANGED = """
+SELECT i.id AS instrument_id, i.symbol, q.price, q.as_of, q.previous_price
+FROM quotes q JOIN instruments i ON i.id = q.instrument_id
+WHERE q.changed >= $1 AND ($1 = 0 OR q.changed < pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+"""
+# Where a backup of a busier server was restored, rows are from transactions that are still to come here.
+
+MARK = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+"""Every transaction before this one has ended: what it wrote is seen by whoever looks now."""
+
+
+async def quotes_changed(sessions: Sessions, since: int) -> tuple[Sequence[QuoteRow], int]:
+    """The quotes that have changed since the mark, and the mark for the next time; 0 for all of them.
+
+    Some may come twice; none is passed over, however late its transaction was committed.
+    """
+    async with sessions.reading(None) as connection:
+        mark: int = await connection.fetchval(MARK)
+        rows = await connection.fetch(_CHANGED, since)
+    return [_quote(row) for row in rows], mark
+
+
+def _quote(row: Row) -> QuoteRow:
+    previous = row["previous_price"]
+    return QuoteRow(
+        row["instrument_id"],
+        row["symbol"],
+        Decimal(row["price"]),
+        row["as_of"],
+        None if previous is None else Decimal(previous),
+    )

@@ -1,0 +1,111 @@
+"""Rules on what happens: raised in the very transaction in which it does."""
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from uuid import UUID
+
+from db.alerts import looking, rules
+from db.sessions import Session
+from db.vocabulary import AlertKind, AlertSeverity
+from investing.alerts.raising import NewAlert, raise_alerts
+from investing.alerts.stored import quiet_of
+from investing.alerts.wording import metrics_of
+from investing.rules.alerts import Standing, hold
+
+
+async def tell(
+    session: Session,
+    owner_id: UUID,
+    kind: AlertKind,
+    portfolio_id: UUID,
+    title: str,
+    message: str,
+    figures: Mapping[str, Decimal | dt.datetime | str | None],
+    instrument_id: UUID | None = None,
+) -> int:
+    """Raises an alert for each of the owner's rules on this kind of event. How many.
+
+    Last in the caller's transaction, when portfolios and orders are locked already. A rule that is quiet, or
+    out of its hours, tells nothing.
+    """
+    found = [
+        rule
+        for rule in await rules.lock_rules(session, owner_id, kinds=[kind.value], active=True)
+        if rule["portfolio_id"] in (None, portfolio_id) and rule["instrument_id"] in (None, instrument_id)
+    ]
+    if not found:
+        return 0
+    now = dt.datetime.now(dt.UTC)
+    states = await looking.states_of(session, owner_id, [rule["id"] for rule in found])
+    quiet_until = {
+        state["rule_id"]: state["quiet_until"] for state in states if state["portfolio_id"] == portfolio_id
+    }
+    alerts = []
+    for rule in found:
+        quiet = quiet_of(rule)
+        if hold(quiet, Standing(quiet_until=quiet_until.get(rule["id"])), now) is not None:
+            continue
+        until = quiet.until(now)
+        await looking.save_state(session, owner_id, rule["id"], portfolio_id, None, True, until)
+        alerts.append(
+            NewAlert(
+                kind=kind,
+                severity=AlertSeverity(rule["severity"]),
+                title=title,
+                message=message,
+                metrics=metrics_of(figures),
+                rule_id=rule["id"],
+                portfolio_id=portfolio_id,
+                instrument_id=instrument_id,
+                channels=tuple(rule["channels"]),
+            )
+        )
+    if alerts:
+        await rules.note_fired(session, owner_id, {alert.rule_id for alert in alerts if alert.rule_id})
+        await raise_alerts(session, owner_id, alerts)
+    return len(alerts)
+
+
+async def tell_rejected(
+    session: Session, owner_id: UUID, order: Mapping[str, object], reason: str, code: str
+) -> int:
+    """An order was refused by its broker. `order` has its ids, symbol, side and quantity."""
+    portfolio_id, instrument_id = order["portfolio_id"], order["instrument_id"]
+    quantity = order["quantity"]
+    assert isinstance(portfolio_id, UUID)
+    assert isinstance(instrument_id, UUID)
+    assert isinstance(quantity, Decimal)
+    return await tell(
+        session,
+        owner_id,
+        AlertKind.ORDER_REJECTED,
+        portfolio_id,
+        f"{order['symbol']} order rejected",
+        reason,
+        {"quantity": quantity, "side": str(order["side"]), "code": code},
+        instrument_id,
+    )
+
+
+async def tell_rebalanced(
+    session: Session,
+    owner_id: UUID,
+    portfolio_id: UUID,
+    portfolio_name: str,
+    *,
+    completed: bool,
+    figures: Mapping[str, Decimal | dt.datetime | str | None],
+    reason: str | None = None,
+) -> int:
+    """A rebalance has ended: completely, or not, and then for this reason."""
+    if completed:
+        kind, title, message = (
+            AlertKind.REBALANCE_COMPLETED,
+            f"{portfolio_name} rebalanced",
+            f"Every trade of the rebalance of {portfolio_name} was made.",
+        )
+    else:
+        kind, title = AlertKind.REBALANCE_FAILED, f"Rebalance of {portfolio_name} failed"
+        message = reason or "Not every trade was made."
+    return await tell(session, owner_id, kind, portfolio_id, title, message, figures)

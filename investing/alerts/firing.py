@@ -1,0 +1,93 @@
+"""Deciding about crossings where rules are stored: under a lock, so that of several processes one fires."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from db.alerts import rules, watching
+from db.sessions import Sessions
+from db.vocabulary import AlertKind
+from investing.alerts.raising import NewAlert, raise_alerts
+from investing.alerts.stored import bounds_of, quiet_of
+from investing.alerts.wording import Seen, alert_of
+from investing.rules.alerts import Standing, daily_move, step
+from investing.rules.market_hours import trading_day
+from investing.rules.price_index import Crossing, Price
+
+Watch = Mapping[Any, Any]
+
+
+async def decide(
+    sessions: Sessions, owner_id: UUID, crossings: Sequence[Crossing], now: dt.datetime
+) -> dict[UUID, Watch | None]:
+    """Decides an owner's crossings in their order, and raises what fires. Where each rule stands then.
+
+    None for a rule that is gone. A tick that is older than the one which decided last does nothing.
+    """
+    ids = {crossing.rule_id for crossing in crossings}
+    async with sessions.begin(owner_id) as session:
+        found = {row["id"]: row for row in await rules.lock_rules(session, owner_id, ids=ids, active=True)}
+        before = await watching.lock_watches(session, owner_id, ids)
+        watches: dict[UUID, Watch | None] = {id: before.get(id) for id in ids if id in found}
+        alerts: list[NewAlert] = []
+        for crossing in crossings:
+            watch = watches.get(crossing.rule_id)
+            if watch is not None:
+                rule = found[crossing.rule_id]
+                watches[crossing.rule_id], alert = _decided(rule, watch, crossing, now)
+                alerts += [alert] if alert is not None else []
+        for id, watch in watches.items():
+            if watch is not None and watch is not before[id]:
+                standing = (watch["is_armed"], watch["quiet_until"], watch["as_of"])
+                await watching.update_watch(session, owner_id, id, *standing)
+        if alerts:
+            await rules.note_fired(session, owner_id, {alert.rule_id for alert in alerts if alert.rule_id})
+            await raise_alerts(session, owner_id, alerts)
+    return {id: watches.get(id) for id in ids}
+
+
+def _decided(
+    rule: Watch, watch: Watch, crossing: Crossing, now: dt.datetime
+) -> tuple[Watch, NewAlert | None]:
+    price = crossing.price
+    value = _value(AlertKind(rule["kind"]), price)
+    if value is None or (watch["as_of"] is not None and price.as_of < watch["as_of"]):
+        return watch, None
+    standing = Standing(watch["is_armed"], watch["quiet_until"])
+    if _is_of_another_day(watch, price):
+        standing = Standing(quiet_until=standing.quiet_until)
+    came = step(bounds_of(watch), quiet_of(rule), standing, value, now)
+    if not came.fires and came.standing == Standing(watch["is_armed"], watch["quiet_until"]):
+        return watch, None
+    after = {
+        **watch,
+        "is_armed": came.standing.is_armed,
+        "quiet_until": came.standing.quiet_until,
+        "as_of": price.as_of,
+    }
+    if not came.fires:
+        return after, None
+    figures = {"price": price.price, "previousPrice": price.previous, "priceAsOf": price.as_of}
+    seen = Seen(
+        value=value,
+        currency=rule["currency"],
+        subject=rule["symbol"],
+        instrument_id=rule["instrument_id"],
+        figures=figures,
+    )
+    return after, alert_of(rule, seen)
+
+
+def _is_of_another_day(watch: Watch, price: Price) -> bool:
+    """Whether a rule on moves has a day of its own for this price: each day is a move of its own."""
+    return (
+        watch["kind"] == AlertKind.DAILY_MOVE
+        and watch["as_of"] is not None
+        and trading_day(watch["as_of"]) != trading_day(price.as_of)
+    )
+
+
+def _value(kind: AlertKind, price: Price) -> Decimal | None:
+    return daily_move(price.price, price.previous) if kind is AlertKind.DAILY_MOVE else price.price

@@ -1,0 +1,167 @@
+"""Rules on prices, in the memory of one process: held against every price, and decided where they are stored.
+
+Any number of processes may do this at once. The memory is a mirror: what it finds crossed is decided under a
+lock in the database, so that of all of them one fires, and what it does not know yet it reads each second.
+A process that is killed has lost nothing: at its next start it holds every rule against the last price.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from db.alerts import watching
+from db.market.ticks import QuoteRow
+from db.sessions import Sessions
+from investing.alerts.firing import decide
+from investing.alerts.stored import watched_of
+from investing.rules.price_index import Crossing, Price, PriceIndex
+
+logger = logging.getLogger("graphfolio.alerts")
+
+POLL_SECONDS = 1.0
+AT_ONCE = 200
+ABREAST = 4
+LOADED_AT_ONCE = 2_000
+MOST_WAITING = 20_000
+"""So many crossings may wait to be decided; until some are, whoever brings prices waits."""
+
+
+class PriceWatch:
+    """Belongs to one event loop. `follow` gets every price; `run` decides what they cross."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._index = PriceIndex()
+        self._waiting: deque[Crossing] = deque()
+        self._open: Counter[UUID] = Counter()
+        self._rung = asyncio.Event()
+        self._relieved = asyncio.Event()
+        self._relieved.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._mark = 0
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def follow(self, quotes: Sequence[QuoteRow]) -> None:
+        """Holds prices against the rules of their instruments."""
+        now = _now()
+        for quote in quotes:
+            price = Price(quote.price, quote.as_of, quote.previous_price)
+            self._note(self._index.tick(quote.instrument_id, price, now))
+
+    async def relief(self) -> None:
+        """Waits while more crossings are to be decided than is good: for whoever brings prices."""
+        await self._relieved.wait()
+
+    async def drained(self) -> None:
+        """Waits until every crossing that was found is decided; somebody runs this meanwhile."""
+        await self._idle.wait()
+
+    async def load(self) -> None:
+        """Reads all rules, after the last prices, so that what was crossed meanwhile is found."""
+        self._mark = await watching.watches_mark(self._sessions)
+        async for rows in watching.all_watches(self._sessions, LOADED_AT_ONCE):
+            self._mirror(rows)
+            # So many at a time that nobody else waits for long.
+            await asyncio.sleep(0)
+
+    async def look(self) -> None:
+        """Reads the rules that have changed, whoever changed them, and wakes those that were quiet."""
+        rows, self._mark = await watching.watches_changed(self._sessions, self._mark)
+        self._mirror(rows)
+        self._note(self._index.wake(_now()))
+
+    async def settle(self) -> None:
+        """Decides all that waits; returns when nothing does."""
+        while self._waiting:
+            owners: dict[UUID, list[Crossing]] = {}
+            for _ in range(min(AT_ONCE, len(self._waiting))):
+                crossing = self._waiting.popleft()
+                owners.setdefault(crossing.owner_id, []).append(crossing)
+            if len(self._waiting) <= MOST_WAITING:
+                self._relieved.set()
+            todo = list(owners.items())
+            for some in range(0, len(todo), ABREAST):
+                await asyncio.gather(*(self._decide(*one) for one in todo[some : some + ABREAST]))
+
+    async def run(self) -> None:
+        """Loads, then keeps on for ever."""
+        while True:
+            try:
+                await self.load()
+                break
+            except Exception as error:
+                logger.warning("The alert rules could not be read.", exc_info=error)
+                await asyncio.sleep(POLL_SECONDS)
+        await self.keep()
+
+    async def keep(self) -> None:
+        """Decides and looks for ever. A fault is logged; what it left undone is found again."""
+        next_look = asyncio.get_running_loop().time() + POLL_SECONDS
+        while True:
+            try:
+                await self.settle()
+                if asyncio.get_running_loop().time() >= next_look:
+                    next_look = asyncio.get_running_loop().time() + POLL_SECONDS
+                    await self.look()
+            except Exception as error:
+                logger.warning("The alert rules could not be read.", exc_info=error)
+                await asyncio.sleep(POLL_SECONDS)
+            await self._wait(next_look - asyncio.get_running_loop().time())
+
+    async def _wait(self, seconds: float) -> None:
+        if not self._waiting:
+            try:
+                async with asyncio.timeout(max(seconds, 0)):
+                    await self._rung.wait()
+            except TimeoutError:
+                pass
+        self._rung.clear()
+
+    async def _decide(self, owner_id: UUID, crossings: list[Crossing]) -> None:
+        try:
+            stands = await decide(self._sessions, owner_id, crossings, _now())
+        except Exception as error:
+            logger.warning("Alerts could not be raised, and are tried again.", exc_info=error)
+            await asyncio.sleep(POLL_SECONDS)
+            # First in line again, in their order.
+            self._waiting.extendleft(reversed(crossings))
+            return
+        for crossing in crossings:
+            self._open[crossing.rule_id] -= 1
+        for rule_id, watch in stands.items():
+            if self._open[rule_id] > 0:
+                # More of its crossings wait: until they are decided the mirror is ahead of what is stored.
+                continue
+            del self._open[rule_id]
+            if watch is None:
+                self._index.drop(rule_id)
+            else:
+                self._note(self._index.put(watched_of(watch), _now()))
+        if not self._open:
+            self._idle.set()
+
+    def _mirror(self, rows: Iterable[object]) -> None:
+        now = _now()
+        for row in rows:
+            watched = watched_of(row)
+            if watched.rule_id not in self._open:
+                self._note(self._index.put(watched, now))
+
+    def _note(self, crossings: Iterable[Crossing]) -> None:
+        for crossing in crossings:
+            self._waiting.append(crossing)
+            self._open[crossing.rule_id] += 1
+            self._rung.set()
+            self._idle.clear()
+        if len(self._waiting) > MOST_WAITING:
+            self._relieved.clear()
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

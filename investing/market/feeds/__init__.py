@@ -1,0 +1,1 @@
+"""Where prices come from: a feed brings them to the floor."""

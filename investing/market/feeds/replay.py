@@ -1,0 +1,58 @@
+"""The feed `replay`: the closes of past days, day after day, as if they were of now.
+
+Of all processes one replays, by a lease in the database, which also holds the day that it has come to: after
+a restart it goes on from there. A quote that it makes is of this moment, with the price of that day, so that
+orders, values and alerts go by the same clock as everything else. After the last day it begins anew.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+import uuid
+
+from db.market import feeds
+from db.market.ticks import Tick
+from db.sessions import Sessions
+from investing.market.floor import Floor
+
+logger = logging.getLogger("graphfolio.market")
+
+NAME = "replay"
+LEASE_SECONDS = 10.0
+SPAN = dt.timedelta(days=730)
+"""It replays the last two years that there are prices of."""
+
+
+class Replay:
+    """A feed as `investing.market.feeds.protocol` describes it."""
+
+    def __init__(self, sessions: Sessions, days_per_second: float) -> None:
+        self._sessions = sessions
+        self._pause = 1 / days_per_second
+        self._holder = uuid.uuid4()
+
+    async def run(self, floor: Floor) -> None:
+        """A day after the other while this process has the lease; without it, it asks for it each second."""
+        while True:
+            try:
+                has_lease = await self.advance(floor)
+            except Exception as error:
+                logger.warning("The replay could not go on.", exc_info=error)
+                has_lease = False
+            await asyncio.sleep(self._pause if has_lease else max(1.0, self._pause))
+
+    async def advance(self, floor: Floor) -> bool:
+        """Replays the next day, unless another process does that. Whether this one has the lease."""
+        lease_seconds = LEASE_SECONDS + self._pause
+        lease = await feeds.take_lease(self._sessions, NAME, self._holder, lease_seconds)
+        if lease is None:
+            return False
+        day = await feeds.next_day(self._sessions, lease.position, SPAN)
+        if day is None:
+            return True
+        closes = await feeds.closes_of(self._sessions, day)
+        now = dt.datetime.now(dt.UTC)
+        await floor.take([Tick(close.symbol, close.price, now, close.previous) for close in closes])
+        # After the prices: a process that is killed in between repeats a day rather than leave one out.
+        await feeds.move(self._sessions, NAME, self._holder, day)
+        return True

@@ -1,0 +1,33 @@
+"""Prices that an administrator brings."""
+
+from collections.abc import Sequence
+
+from db.market.ticks import Tick
+from db.market.writes import find_instrument_ids
+from investing.actor import Actor
+from investing.market.floor import Floor
+from investing.market.ticks import check_tick
+from investing.rules.refusals import InvalidInput, UnknownInstrument
+
+MOST_AT_ONCE = 1_000
+
+
+async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick]) -> int:
+    """Brings prices to the floor, all or none. How many are news.
+
+    Raises InvalidInput and UnknownInstrument.
+    """
+    if len(ticks) > MOST_AT_ONCE:
+        raise InvalidInput(f"At most {MOST_AT_ONCE} prices at once.", ("ticks",))
+    for place, tick in enumerate(ticks):
+        try:
+            check_tick(tick)
+        except InvalidInput as refusal:
+            raise InvalidInput(refusal.message, ("ticks", str(place), *refusal.field)) from None
+    async with actor.sessions.begin(actor.id) as session:
+        known = await find_instrument_ids(session, sorted({tick.symbol for tick in ticks}))
+    for place, tick in enumerate(ticks):
+        if tick.symbol not in known:
+            where = ("ticks", str(place), "symbol")
+            raise UnknownInstrument(f"There is no instrument {tick.symbol}.", where, symbol=tick.symbol)
+    return len((await floor.take(ticks)).news)

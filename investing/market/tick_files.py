@@ -1,0 +1,133 @@
+"""Prices from a file, or from another program: one in a line, `symbol,price[,time]` or JSON."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from io import BufferedReader
+from typing import Any
+
+import orjson
+
+from db.market.ticks import Tick
+from investing.market.floor import Floor
+from investing.market.ticks import check_tick
+from investing.rules.refusals import InvalidInput
+
+_CHUNK = 1 << 15
+_LONGEST_LINE = 1_000
+
+
+@dataclass
+class TicksTaken:
+    """What came of the lines: prices that are news, those that are not, and lines that are none."""
+
+    lines: int = 0
+    news: int = 0
+    old: int = 0
+    bad: int = 0
+
+
+class BadLine(ValueError):
+    """Why a line is no price."""
+
+
+def parse_tick(line: str, now: dt.datetime) -> Tick:
+    """The price of a line; one without a time is of now. Raises BadLine."""
+    if line.startswith("{"):
+        symbol, price, time = _json_fields(line)
+    else:
+        parts = [part.strip() for part in line.split(",")]
+        if len(parts) not in (2, 3):
+            raise BadLine("A line is symbol,price or symbol,price,time.")
+        symbol, price, time = parts[0], parts[1], parts[2] if len(parts) == 3 else ""
+    if not symbol or "\x00" in symbol:
+        raise BadLine("There is no symbol.")
+    try:
+        tick = Tick(symbol, Decimal(price), _instant(time) if time else now)
+        check_tick(tick)
+    except InvalidOperation:
+        raise BadLine(f"{price!r} is no price.") from None
+    except InvalidInput as refusal:
+        raise BadLine(refusal.message) from None
+    return tick
+
+
+async def take_lines(
+    floor: Floor,
+    file: BufferedReader,
+    report_bad: Callable[[int, str], None],
+    progress: Callable[[int], None],
+) -> TicksTaken:
+    """Brings the prices of a file to the floor as they come; a bad line is reported and passed over.
+
+    `progress` is told how many bytes have been read.
+    """
+    taken = TicksTaken()
+    async for some in _parts(file, progress):
+        ticks: list[Tick] = []
+        numbers: dict[str, int] = {}
+        for line in some:
+            taken.lines += 1
+            if not line.strip() or _is_header(taken.lines, line):
+                continue
+            try:
+                tick = parse_tick(line.strip(), dt.datetime.now(dt.UTC))
+            except BadLine as error:
+                taken.bad += 1
+                report_bad(taken.lines, str(error))
+                continue
+            ticks.append(tick)
+            numbers.setdefault(tick.symbol, taken.lines)
+        applied = await floor.take(ticks)
+        for symbol in sorted(applied.unknown, key=lambda symbol: numbers[symbol]):
+            report_bad(numbers[symbol], f"There is no instrument {symbol}.")
+        unknown = sum(tick.symbol in applied.unknown for tick in ticks)
+        taken.bad += unknown
+        taken.news += len(applied.news)
+        taken.old += len(ticks) - unknown - len(applied.news)
+    return taken
+
+
+def _json_fields(line: str) -> tuple[str, str, str]:
+    try:
+        given: Any = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise BadLine("This is not JSON.") from None
+    fields = [given.get(name) for name in ("symbol", "price", "time")]
+    if not isinstance(fields[0], str) or not isinstance(fields[1], str):
+        # A JSON number has been through a float by now.
+        raise BadLine('A line of JSON has a "symbol" and a "price", both strings.')
+    if fields[2] is not None and not isinstance(fields[2], str):
+        raise BadLine('The "time" is a string, with an offset.')
+    return fields[0], fields[1], fields[2] or ""
+
+
+def _instant(text: str) -> dt.datetime:
+    try:
+        instant = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise BadLine(f"{text!r} is no time, such as 2024-05-31T20:00:00Z.") from None
+    if instant.tzinfo is None:
+        raise BadLine(f"{text!r} has no offset, such as Z or +02:00.")
+    return instant
+
+
+def _is_header(number: int, line: str) -> bool:
+    return number == 1 and line.strip().lower().startswith("symbol,price")
+
+
+async def _parts(file: BufferedReader, progress: Callable[[int], None]) -> AsyncIterator[list[str]]:
+    """Lines as they come: of a pipe what there is, without waiting for more."""
+    rest, done = b"", 0
+    while chunk := await asyncio.to_thread(file.read1, _CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > _LONGEST_LINE:
+            lines, rest = [*lines, rest[:_LONGEST_LINE]], b""
+        if lines:
+            yield [line.decode(errors="replace") for line in lines]
+        done += len(chunk)
+        progress(done)
+    if rest:
+        yield [rest.decode(errors="replace")]

@@ -1,0 +1,240 @@
+"""Alert rules over the API: making, changing, deleting and trying them."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.graph.conftest import Api
+from tests.graph.doing import ERRORS, mutate, open_account, open_portfolio, refused
+from tests.graph.stored import Stored, row_id
+
+RULE = """alertRule { id name kind severity threshold hysteresis symbol cooldownSeconds channels isActive
+  lastFiredAt activeHours { start end timeZone weekdays } portfolio { name } }"""
+
+TRY = f"""mutation($input: CreateAlertRuleInput!, $from: Date!, $to: Date!) {{
+  testAlertRule(input: $input, from: $from, to: $to) {{
+    days hasMore firings {{ date value threshold portfolio {{ name }} }} {ERRORS} }} }}"""
+
+
+@pytest.fixture(scope="module")
+def api(register: Callable[[], Api], stored: Stored) -> Api:
+    # No price: nothing fires by itself.
+    stored.instrument("AAPL")
+    return register()
+
+
+@pytest.fixture(scope="module")
+def portfolio_id(api: Api) -> str:
+    return open_portfolio(api, open_account(api, initialBalance="1000"), initialCash="1000")
+
+
+def create(api: Api, **given: Any) -> Any:
+    return mutate(api, "createAlertRule", RULE, **{"name": "Mine", **given})
+
+
+def test_a_rule_with_all_that_it_may_have(api: Api, stored: Stored) -> None:
+    for name in ("phone", "mail"):
+        hook = {"name": name, "kind": "WEBHOOK", "address": "https://example.org/"}
+        mutate(api, "createNotificationDestination", "notificationDestination { id }", **hook)
+    hours = {"start": "22:00", "end": "06:30", "timeZone": "Europe/Berlin", "weekdays": ["SUNDAY", "MONDAY"]}
+    made = create(
+        api,
+        name=" Apple is dear ",
+        kind="PRICE_ABOVE",
+        severity="CRITICAL",
+        threshold="150.5",
+        hysteresis="5",
+        symbol="AAPL",
+        cooldownSeconds=60,
+        channels=["phone", "mail"],
+        activeHours=hours,
+    )
+    assert made["userErrors"] == []
+    rule = made["alertRule"]
+    id = rule.pop("id")
+    assert rule == {
+        "name": "Apple is dear",
+        "kind": "PRICE_ABOVE",
+        "severity": "CRITICAL",
+        "threshold": "150.5",
+        "hysteresis": "5",
+        "symbol": "AAPL",
+        "cooldownSeconds": 60,
+        "channels": ["phone", "mail"],
+        "isActive": True,
+        "lastFiredAt": None,
+        "activeHours": {**hours, "weekdays": ["MONDAY", "SUNDAY"]},
+        "portfolio": None,
+    }
+    watches = "SELECT trim_scale(threshold)::text, is_armed FROM alert_watches WHERE rule_id = $1"
+    assert stored.rows(watches, row_id(id)) == [("150.5", True)]
+    changed = mutate(
+        api, "updateAlertRule", RULE, id=id, threshold="160", activeHours=None, severity="INFO", channels=[]
+    )["alertRule"]
+    assert changed == {
+        **rule,
+        "id": id,
+        "threshold": "160",
+        "activeHours": None,
+        "severity": "INFO",
+        "channels": [],
+    }
+    assert stored.rows(watches, row_id(id)) == [("160", True)]
+    off = mutate(api, "updateAlertRule", RULE, id=id, isActive=False, name="Off")["alertRule"]
+    assert (off["isActive"], off["name"], off["cooldownSeconds"]) == (False, "Off", 60)
+    assert stored.rows(watches, row_id(id)) == []
+    delete = "mutation($id: ID!) { deleteAlertRule(id: $id) { deletedId userErrors { code field } } }"
+    assert api.data(delete, id=id)["deleteAlertRule"] == {"deletedId": id, "userErrors": []}
+    assert refused(api.data(delete, id=id)["deleteAlertRule"]) == {"code": "NOT_FOUND", "field": ["id"]}
+    noted = "SELECT action FROM audit_log WHERE entity_id = $1 ORDER BY id"
+    assert [action for (action,) in stored.rows(noted, row_id(id))] == [
+        "alertRule.created",
+        "alertRule.changed",
+        "alertRule.changed",
+        "alertRule.deleted",
+    ]
+
+
+def test_what_is_left_out(api: Api, portfolio_id: str) -> None:
+    rule = create(api, name="Low", kind="CASH_BELOW", threshold="1", portfolioId=portfolio_id)["alertRule"]
+    assert rule.pop("id")
+    assert rule == {
+        "name": "Low",
+        "kind": "CASH_BELOW",
+        "severity": "WARNING",
+        "threshold": "1",
+        "hysteresis": "0",
+        "symbol": None,
+        "cooldownSeconds": 3600,
+        "channels": [],
+        "isActive": True,
+        "lastFiredAt": None,
+        "activeHours": None,
+        "portfolio": {"name": "Portfolio"},
+    }
+    event = create(api, name="No", kind="ORDER_REJECTED")["alertRule"]
+    assert (event["threshold"], event["portfolio"]) == ("0", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "field"),
+    [
+        ({"kind": "PRICE_ABOVE", "threshold": "1"}, "INVALID_INPUT", "symbol"),
+        ({"kind": "PRICE_ABOVE", "symbol": "NONE", "threshold": "1"}, "UNKNOWN_INSTRUMENT", "symbol"),
+        ({"kind": "PRICE_ABOVE", "symbol": "AAPL"}, "INVALID_INPUT", "threshold"),
+        ({"kind": "DAILY_MOVE", "symbol": "AAPL", "threshold": "5"}, "INVALID_INPUT", "threshold"),
+        ({"kind": "CASH_BELOW", "threshold": "1", "cooldownSeconds": -1}, "INVALID_INPUT", "cooldownSeconds"),
+        ({"kind": "CASH_BELOW", "threshold": "1", "channels": ["a", "a"]}, "INVALID_INPUT", "channels"),
+        ({"kind": "CASH_BELOW", "threshold": "1", "symbol": "AAPL"}, "INVALID_INPUT", "symbol"),
+        ({"kind": "DRIFT", "threshold": "0.1", "hysteresis": "0.1"}, "INVALID_INPUT", "hysteresis"),
+        ({"kind": "ORDER_REJECTED", "name": "  "}, "INVALID_INPUT", "name"),
+        (
+            {"kind": "ORDER_REJECTED", "activeHours": {"start": "9", "end": "10:00"}},
+            "INVALID_INPUT",
+            "activeHours.start",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(api: Api, given: dict[str, Any], code: str, field: str) -> None:
+    error = refused(create(api, **given))
+    assert (error["code"], ".".join(error["field"])) == (code, f"input.{field}")
+    answer = api.data(TRY, input={"name": "T", **given}, **{"from": "2024-01-01", "to": "2024-02-01"})
+    assert [tried["code"] for tried in answer["testAlertRule"]["userErrors"]] == [code]
+
+
+def test_a_name_is_unique_among_ones_own(api: Api, register: Callable[[], Api]) -> None:
+    first = create(api, name="Once", kind="ORDER_REJECTED")["alertRule"]
+    second = create(api, name="Twice", kind="ORDER_REJECTED")["alertRule"]
+    assert refused(create(api, name=" Once", kind="ORDER_REJECTED"))["code"] == "NAME_TAKEN"
+    error = refused(mutate(api, "updateAlertRule", RULE, id=second["id"], name="Once"))
+    assert (error["code"], error["field"]) == ("NAME_TAKEN", ["input", "name"])
+    same = mutate(api, "updateAlertRule", RULE, id=first["id"], name="Once")
+    assert same["alertRule"]["name"] == "Once"
+    assert create(register(), name="Once", kind="ORDER_REJECTED")["userErrors"] == []
+    error = refused(mutate(api, "updateAlertRule", RULE, id=first["id"], severity=None))
+    assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", "severity"])
+    error = refused(mutate(api, "updateAlertRule", RULE, id=first["id"], threshold="7"))
+    assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", "threshold"])
+
+
+def attempt(api: Api, start: str = "2024-01-01", end: str = "2024-12-31", **given: Any) -> Any:
+    answer = api.data(TRY, input={"name": "T", **given}, **{"from": start, "to": end})["testAlertRule"]
+    assert answer["userErrors"] == []
+    return answer
+
+
+def test_trying_on_past_prices(api: Api, stored: Stored) -> None:
+    stored.instrument("IBM")
+    stored.bars("IBM", dt.date(2024, 1, 1), ["100", "111", "112", "100", "90", "95", "120"])
+    before = stored.value("SELECT count(*) FROM alert_rules")
+    above = {"kind": "PRICE_ABOVE", "symbol": "IBM", "cooldownSeconds": 0}
+    found = attempt(api, **above, threshold="110")
+    assert found == {
+        "days": 7,
+        "hasMore": False,
+        "firings": [
+            {"date": "2024-01-02", "value": "111", "threshold": "110", "portfolio": None},
+            {"date": "2024-01-07", "value": "120", "threshold": "110", "portfolio": None},
+        ],
+        "userErrors": [],
+    }
+
+    def days(**given: Any) -> list[str]:
+        return [firing["date"][-2:] for firing in attempt(api, **given)["firings"]]
+
+    assert days(**{**above, "cooldownSeconds": 6 * 86400}, threshold="110") == ["02"]
+    assert days(**above, threshold="110", hysteresis="20") == ["02", "07"]
+    assert days(**above, threshold="110", hysteresis="20.1") == ["02"]
+    assert days(**above, threshold="110", start="2024-01-03", end="2024-01-06") == ["03"]
+    move = {"kind": "DAILY_MOVE", "symbol": "IBM", "cooldownSeconds": 0}
+    assert days(**move, threshold="0.1") == ["02", "04", "07"]
+    assert days(**move, threshold="0.1", start="2024-01-04") == ["04", "07"]
+    # By adjusted closes where there are any: a split is no fall.
+    stored.rows("UPDATE price_bars SET adjusted_close = 100")
+    assert days(**move, threshold="0.1") == []
+    assert stored.value("SELECT count(*) FROM alert_rules") == before
+    assert stored.value("SELECT count(*) FROM alerts") == 0
+
+
+def test_trying_on_a_past_portfolio(api: Api, portfolio_id: str, stored: Stored) -> None:
+    rows = [("1000", "500", "0"), ("900", "50", "-0.1"), ("1100", "500", "0.1"), ("980", "5", "-0.02")]
+    for day, (total, cash, cumulative) in enumerate(rows):
+        stored.rows(
+            "INSERT INTO performance_history (owner_id, id, portfolio_id, date, total_value, cash_value, "
+            "positions_value, net_flow, cumulative_return, num_positions) SELECT owner_id, "
+            "gen_random_uuid(), id, '2024-02-01'::date + $2::int, $3::text::numeric, $4::text::numeric, 0, 0, "
+            "$5::text::numeric, 0 FROM portfolios WHERE id = $1",
+            row_id(portfolio_id),
+            day,
+            total,
+            cash,
+            cumulative,
+        )
+
+    def days(kind: str, threshold: str, **given: Any) -> list[tuple[str, str]]:
+        found = attempt(api, kind=kind, threshold=threshold, cooldownSeconds=0, **given)
+        assert {firing["portfolio"]["name"] for firing in found["firings"]} <= {"Portfolio"}
+        return [(firing["date"][-2:], firing["value"]) for firing in found["firings"]]
+
+    assert days("PORTFOLIO_VALUE_BELOW", "1000") == [("02", "900"), ("04", "980")]
+    assert days("CASH_BELOW", "100", portfolioId=portfolio_id) == [("02", "50"), ("04", "5")]
+    assert days("DRAWDOWN", "0.09") == [("02", "0.1"), ("04", "0.1090909091")]
+    # The peak is known from before the first day.
+    assert days("DRAWDOWN", "0.09", start="2024-02-04") == [("04", "0.1090909091")]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"kind": "ORDER_REJECTED"}, ["input", "kind"]),
+        ({"kind": "DRIFT", "threshold": "0.1"}, ["input", "kind"]),
+        ({"kind": "CASH_BELOW", "threshold": "1", "start": "2025-01-01"}, ["input", "to"]),
+    ],
+)
+def test_what_cannot_be_tried(api: Api, given: dict[str, Any], field: list[str]) -> None:
+    start = given.pop("start", "2024-01-01")
+    variables = {"input": {"name": "T", **given}, "from": start, "to": "2024-12-31"}
+    (error,) = api.data(TRY, **variables)["testAlertRule"]["userErrors"]
+    assert (error["code"], error["field"]) == ("INVALID_INPUT", field)
