@@ -186,6 +186,8 @@ def ticks(
         typer.echo(f"{file}:{line}: {reason}", err=True)
 
     is_input = str(file) == "-"
+    if not is_input and not file.is_file():
+        raise Stop(f"There is no file {file}.")
     total = 0 if is_input else file.stat().st_size
     bar = nullcontext(lambda *step: None) if is_input else progress()
     with (

@@ -42,26 +42,34 @@ async def move(sessions: Sessions, name: str, holder: UUID, position: dt.date) -
         )
 
 
-_NEXT = """
-SELECT min(next.date) AS date FROM instruments i CROSS JOIN LATERAL (
-    SELECT date FROM price_bars WHERE instrument_id = i.id AND date > $1 ORDER BY date LIMIT 1
+# Each instrument's own last days, whenever they were: shifted by whole weeks, so that weekdays meet.
+_SHIFTED = """
+WITH ends AS (
+    SELECT i.id, i.symbol, last.date FROM instruments i CROSS JOIN LATERAL (
+        SELECT date FROM price_bars WHERE instrument_id = i.id ORDER BY date DESC LIMIT 1
+    ) last
+), shifted AS (
+    SELECT id, symbol, ((SELECT max(date) FROM ends) - date + 6) / 7 * 7 AS shift FROM ends
+)
+"""
+
+_LAST = f"{_SHIFTED} SELECT max(date) FROM ends"
+
+_NEXT = f"""
+{_SHIFTED}
+SELECT min(next.date + s.shift) FROM shifted s CROSS JOIN LATERAL (
+    SELECT date FROM price_bars WHERE instrument_id = s.id AND date > $1::date - s.shift ORDER BY date LIMIT 1
 ) next
 """
 
-_LAST = """
-SELECT max(last.date) AS date FROM instruments i CROSS JOIN LATERAL (
-    SELECT date FROM price_bars WHERE instrument_id = i.id ORDER BY date DESC LIMIT 1
-) last
-"""
-
-_CLOSES = """
-SELECT i.symbol, b.close, before.close AS previous FROM instruments i
-JOIN price_bars b ON b.instrument_id = i.id AND b.date = $1
+_CLOSES = f"""
+{_SHIFTED}
+SELECT s.symbol, b.close, before.close AS previous FROM shifted s
+JOIN price_bars b ON b.instrument_id = s.id AND b.date = $1::date - s.shift
 LEFT JOIN LATERAL (
-    SELECT close FROM price_bars WHERE instrument_id = i.id AND date < $1
-    ORDER BY date DESC LIMIT 1
+    SELECT close FROM price_bars WHERE instrument_id = s.id AND date < b.date ORDER BY date DESC LIMIT 1
 ) before ON true
-ORDER BY i.symbol
+ORDER BY s.symbol
 """
 
 
@@ -76,7 +84,7 @@ class Close(NamedTuple):
 async def next_day(sessions: Sessions, position: dt.date | None, span: dt.timedelta) -> dt.date | None:
     """The day with prices after the position; after the last one the first of the span before it.
 
-    None where there are no prices at all.
+    A day is one of the instrument whose prices are the newest. None where there are no prices at all.
     """
     async with sessions.reading(None) as connection:
         following: dt.date | None = None
@@ -92,7 +100,7 @@ async def next_day(sessions: Sessions, position: dt.date | None, span: dt.timede
 
 
 async def closes_of(sessions: Sessions, day: dt.date) -> Sequence[Close]:
-    """The closes of a day, by symbol."""
+    """The closes of a day, by symbol; where an instrument's prices end earlier, of its own last days."""
     async with sessions.reading(None) as connection:
         rows = await connection.fetch(_CLOSES, day)
     return [

@@ -5,8 +5,7 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from io import BufferedReader
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -17,6 +16,14 @@ from investing.rules.refusals import InvalidInput
 
 _CHUNK = 1 << 15
 _LONGEST_LINE = 1_000
+
+
+class Readable(Protocol):
+    """A file that is open for reading bytes."""
+
+    def read1(self, size: int, /) -> bytes:
+        """What there is, at most so much; nothing at the end."""
+        ...
 
 
 @dataclass
@@ -56,7 +63,7 @@ def parse_tick(line: str, now: dt.datetime) -> Tick:
 
 async def take_lines(
     floor: Floor,
-    file: BufferedReader,
+    file: Readable,
     report_bad: Callable[[int, str], None],
     progress: Callable[[int], None],
 ) -> TicksTaken:
@@ -118,7 +125,7 @@ def _is_header(number: int, line: str) -> bool:
     return number == 1 and line.strip().lower().startswith("symbol,price")
 
 
-async def _parts(file: BufferedReader, progress: Callable[[int], None]) -> AsyncIterator[list[str]]:
+async def _parts(file: Readable, progress: Callable[[int], None]) -> AsyncIterator[list[str]]:
     """Lines as they come: of a pipe what there is, without waiting for more."""
     rest, done = b"", 0
     while chunk := await asyncio.to_thread(file.read1, _CHUNK):

@@ -2,7 +2,8 @@
 
 Of all processes one replays, by a lease in the database, which also holds the day that it has come to: after
 a restart it goes on from there. A quote that it makes is of this moment, with the price of that day, so that
-orders, values and alerts go by the same clock as everything else. After the last day it begins anew.
+orders, values and alerts go by the same clock as everything else. After the last day it begins anew. Of an
+instrument whose prices end earlier than others' its own last two years are replayed beside theirs.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ logger = logging.getLogger("graphfolio.market")
 NAME = "replay"
 LEASE_SECONDS = 10.0
 SPAN = dt.timedelta(days=730)
-"""It replays the last two years that there are prices of."""
+"""It replays the last two years that there are. Closes are as stored: a split among them is a fall."""
 
 
 class Replay:

@@ -169,7 +169,7 @@ def test_trying_on_past_prices(api: Api, stored: Stored) -> None:
     stored.instrument("IBM")
     stored.bars("IBM", dt.date(2024, 1, 1), ["100", "111", "112", "100", "90", "95", "120"])
     before = stored.value("SELECT count(*) FROM alert_rules")
-    above = {"kind": "PRICE_ABOVE", "symbol": "IBM", "cooldownSeconds": 0}
+    above: dict[str, Any] = {"kind": "PRICE_ABOVE", "symbol": "IBM", "cooldownSeconds": 0}
     found = attempt(api, **above, threshold="110")
     assert found == {
         "days": 7,
@@ -188,7 +188,7 @@ def test_trying_on_past_prices(api: Api, stored: Stored) -> None:
     assert days(**above, threshold="110", hysteresis="20") == ["02", "07"]
     assert days(**above, threshold="110", hysteresis="20.1") == ["02"]
     assert days(**above, threshold="110", start="2024-01-03", end="2024-01-06") == ["03"]
-    move = {"kind": "DAILY_MOVE", "symbol": "IBM", "cooldownSeconds": 0}
+    move: dict[str, Any] = {"kind": "DAILY_MOVE", "symbol": "IBM", "cooldownSeconds": 0}
     assert days(**move, threshold="0.1") == ["02", "04", "07"]
     assert days(**move, threshold="0.1", start="2024-01-04") == ["04", "07"]
     # By adjusted closes where there are any: a split is no fall.
@@ -204,8 +204,8 @@ def test_trying_on_a_past_portfolio(api: Api, portfolio_id: str, stored: Stored)
         stored.rows(
             "INSERT INTO performance_history (owner_id, id, portfolio_id, date, total_value, cash_value, "
             "positions_value, net_flow, cumulative_return, num_positions) SELECT owner_id, "
-            "gen_random_uuid(), id, '2024-02-01'::date + $2::int, $3::text::numeric, $4::text::numeric, 0, 0, "
-            "$5::text::numeric, 0 FROM portfolios WHERE id = $1",
+            "gen_random_uuid(), id, '2024-02-01'::date + $2::int, $3::text::numeric, $4::text::numeric, "
+            "0, 0, $5::text::numeric, 0 FROM portfolios WHERE id = $1",
             row_id(portfolio_id),
             day,
             total,

@@ -60,5 +60,15 @@ async def test_the_closes_in_their_order(sessions: Sessions, exchange: Exchange)
     # The last two years are from 1 January 2020 on; 2019 is not among them, but known as the day before.
     one = Decimal(1)
     assert heard == [(ten, one), (eleven, ten), (twelve, eleven), (nine, twelve), (ten, one), (eleven, ten)]
-    assert await exchange.value("SELECT position FROM market_feeds") == dt.date(2020, 1, 3)
+    # Another's prices ended long before, on a Friday too: they are replayed beside these, and on their days.
+    await listed(exchange, {"2012-01-05": "5", "2012-01-06": "6"})
+    heard.clear()
+    for _ in range(2):
+        assert await other.advance(floor)
+    assert heard[-2:] == [(nine, twelve), (Decimal(6), Decimal(5))] or heard[-2:] == [
+        (Decimal(6), Decimal(5)),
+        (nine, twelve),
+    ]
+    assert sorted(heard[:-2], key=str) == sorted([(twelve, eleven), (Decimal(5), None)], key=str)
+    assert await exchange.value("SELECT position FROM market_feeds") == dt.date(2021, 12, 31)
     assert symbol

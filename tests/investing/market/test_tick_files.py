@@ -105,7 +105,7 @@ async def test_a_file(
 
 async def test_a_line_without_an_end(sessions: Sessions) -> None:
     told: list[tuple[int, str]] = []
-    endless = io.BufferedReader(io.BytesIO(b"x" * 100_000))  # type: ignore[arg-type]
+    endless = io.BytesIO(b"x" * 100_000)
     taken = await on_a_floor(
         sessions,
         lambda floor: take_lines(floor, endless, lambda n, why: told.append((n, why)), lambda done: None),

@@ -113,16 +113,16 @@ async def test_a_subscriber_finds_the_latest(sessions: Sessions) -> None:
     tell("A", 1)
     tell("C", 1)
     quotes = ticker.subscribe(["A", "B"], every_seconds=0.05)
-    assert [(q.symbol, q.price) for q in await anext(quotes)] == [("A", 1)]
+    assert [(q.symbol, q.price) for q in await anext(quotes)] == [("A", Decimal(1))]
     for price in range(2, 50):
         for symbol in "ABC":
             tell(symbol, price)
-    assert {(q.symbol, q.price) for q in await anext(quotes)} == {("A", 49), ("B", 49)}
+    assert {(q.symbol, q.price) for q in await anext(quotes)} == {("A", Decimal(49)), ("B", Decimal(49))}
     waiting = asyncio.ensure_future(anext(quotes))
     await asyncio.sleep(0.1)
     tell("C", 60)
     assert not waiting.done()
     tell("B", 60)
-    assert [(q.symbol, q.price) for q in await waiting] == [("B", 60)]
+    assert [(q.symbol, q.price) for q in await waiting] == [("B", Decimal(60))]
     await quotes.aclose()
     assert ticker._subscribers == {}
