@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from db.models import Alert, Delivery, DeliveryWork, Instrument, NotificationDestination
+from db.models import Alert, Delivery, DeliveryWork, Instrument, NotificationDestination, User
 from db.sessions import Session, Sessions
 from db.vocabulary import DeliveryKind, DeliveryStatus
 
@@ -68,6 +68,11 @@ async def claim_work(
             text(_CLAIM), {"lease": lease_seconds, "most": most, "busy": list(busy)}
         )
         return [(row.owner_id, row.delivery_id) for row in found]
+
+
+async def is_active(session: Session, owner_id: UUID) -> bool:
+    """Whether the owner has not been shut out."""
+    return bool(await session.scalar(select(User.is_active).where(User.id == owner_id)))
 
 
 async def set_work(session: Session, owner_id: UUID, delivery_id: UUID, due_at: dt.datetime | None) -> None:

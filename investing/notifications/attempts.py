@@ -55,7 +55,8 @@ async def begin(session: Session, desk: Desk, owner_id: UUID, id: UUID) -> Erran
     if delivery is None or delivery.status not in outbox.UNDER_WAY:
         await outbox.set_work(session, owner_id, id, None)
         return None
-    reason = _why_not(destination, delivery)
+    is_welcome = await outbox.is_active(session, owner_id)
+    reason = _why_not(destination, delivery) if is_welcome else "The user is shut out."
     if reason is not None:
         await _give_up(session, owner_id, delivery, reason)
         return None

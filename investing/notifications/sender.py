@@ -146,7 +146,7 @@ def carriers_of(
         # Threads of their own: a mail server that hangs must not hold up whatever else runs in threads.
         threads = ThreadPoolExecutor(ABREAST, thread_name_prefix="notifications")
         carriers: dict[DestinationKind, Carrier] = {
-            DestinationKind.WEBHOOK: Webhooks(anywhere=anywhere, patience=patience),
+            DestinationKind.WEBHOOK: Webhooks(anywhere=anywhere, patience=patience, threads=threads),
             DestinationKind.APPRISE: Services(patience=patience, threads=threads),
         }
         if relay is not None:

@@ -5,6 +5,8 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from functools import partial
 
 import httpcore
 
@@ -19,11 +21,13 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
     """Resolves a name once, looks at where it leads, and connects to that very address.
 
     A name that answers differently the second time (DNS rebinding) gains nothing: there is no second time.
-    TLS still asks for the name, because that is checked above this. `anywhere` lets every address through.
+    TLS still asks for the name, because that is checked above this. `anywhere` lets every address through;
+    `threads` are where names are looked up, which somebody's slow name server may fill.
     """
 
-    def __init__(self, *, anywhere: bool) -> None:
+    def __init__(self, *, anywhere: bool, threads: Executor | None = None) -> None:
         self._anywhere = anywhere
+        self._threads = threads
         self._plain = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -48,9 +52,9 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
 
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
         """The host's addresses. One that is not public refuses them all. Raises Undelivered."""
-        loop = asyncio.get_running_loop()
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         except (OSError, UnicodeError):
             raise Undelivered("The receiver's name does not resolve.") from None
         addresses = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found]

@@ -7,8 +7,10 @@ import hmac
 import secrets
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from uuid import UUID
 
+import certifi
 import httpcore
 import orjson
 
@@ -36,10 +38,18 @@ def signature(secret: str, delivery_id: UUID, timestamp: int, body: bytes) -> st
 class Webhooks:
     """Posts messages as JSON. Follows no redirect, and reads no more of an answer than its beginning."""
 
-    def __init__(self, *, anywhere: bool, patience: float, tls: ssl.SSLContext | None = None) -> None:
-        self._network = PublicNetwork(anywhere=anywhere)
+    def __init__(
+        self,
+        *,
+        anywhere: bool,
+        patience: float,
+        threads: Executor | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._network = PublicNetwork(anywhere=anywhere, threads=threads)
         self._timeouts = {name: patience for name in ("connect", "read", "write", "pool")}
-        self._tls = tls
+        # Once: reading the certificates takes longer than a message.
+        self._tls = tls or ssl.create_default_context(cafile=certifi.where())
 
     async def send(self, target: Target, message: Message, delivery_id: UUID) -> None:
         """One POST; any status from 200 to 299 says that it arrived. Raises Undelivered."""

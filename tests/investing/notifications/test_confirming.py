@@ -159,3 +159,13 @@ async def test_another_signing_secret(post: Post, receiver: HttpReceiver) -> Non
     async with post.sessions.reading(post.actor.id) as connection:
         id = await connection.fetchval("SELECT id FROM notification_destinations WHERE name = 'phone'")
     await refused(post.desk.rotate_secret(post.actor, id), InvalidInput)
+
+
+async def test_what_is_on_its_way_waits_for_no_confirmation(post: Post, receiver: HttpReceiver) -> None:
+    """Asked again at each attempt: whatever put a delivery there, it goes nowhere that is not confirmed."""
+    made = await post.confirmed("hook", receiver.url)
+    await post.alert("hook")
+    await post.run("UPDATE notification_destinations SET confirmed_at = NULL WHERE id = $1", made.id)
+    await post.send()
+    assert receiver.connections == 0
+    assert await post.statuses() == [("DEAD", 0, "The destination is not confirmed.")]

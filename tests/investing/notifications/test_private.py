@@ -1,6 +1,5 @@
 """Nothing is sent to where only this server can reach: by no spelling, no name and no redirect."""
 
-import asyncio
 import ipaddress
 import socket
 import ssl
@@ -78,26 +77,25 @@ async def test_this_machines_own_name() -> None:
 async def test_one_private_address_refuses_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that leads to both might be connected to at either."""
 
-    async def both(*_: object, **__: object) -> list[tuple[object, ...]]:
+    def both(*_: object, **__: object) -> list[tuple[object, ...]]:
         return [(0, 0, 0, "", ("93.184.215.14", 80)), (0, 0, 0, "", ("10.0.0.1", 80))]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+    monkeypatch.setattr(socket, "getaddrinfo", both)
     with pytest.raises(Undelivered, match="private address"):
         await PublicNetwork(anywhere=False).resolve("example.org", 80)
 
 
 async def test_a_name_is_resolved_once(receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection goes to the address that was looked at, whatever the name says a moment later."""
-    loop = asyncio.get_running_loop()
-    real, asked = loop.getaddrinfo, []
+    real, asked = socket.getaddrinfo, []
 
-    async def rebinding(host: str, port: int, **options: object) -> object:
+    def rebinding(host: str, port: int, **options: object) -> object:
         asked.append(host)
         if host != "rebinding.example":
-            return await real(host, port, **options)  # type: ignore[arg-type]
+            return real(host, port, **options)  # type: ignore[arg-type]
         return [(0, 0, 0, "", ("127.0.0.1" if len(asked) == 1 else "10.0.0.1", port))]
 
-    monkeypatch.setattr(loop, "getaddrinfo", rebinding)
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     webhooks = Webhooks(anywhere=True, patience=2)
     target = Target(f"http://rebinding.example:{receiver.port}/hook", [new_signing_secret()])
     await webhooks.send(target, of_confirmation("CODE"), uuid4())
@@ -135,13 +133,12 @@ async def test_tls_asks_for_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
     authority, chain = certified(tmp_path, "hook.example")
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(chain)
-    loop = asyncio.get_running_loop()
-    real = loop.getaddrinfo
+    real = socket.getaddrinfo
 
-    async def here(host: str, port: int, **options: object) -> object:
-        return await real("127.0.0.1", port, **options)  # type: ignore[arg-type]
+    def here(host: str, port: int, **options: object) -> object:
+        return real("127.0.0.1", port, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop, "getaddrinfo", here)
+    monkeypatch.setattr(socket, "getaddrinfo", here)
     trusting = ssl.create_default_context(cafile=str(authority))
     async with http_receiver(ssl=serving) as receiver:
         for name, tls, arrives in (

@@ -249,6 +249,15 @@ async def test_what_is_undone_is_not_sent(post: Post, receiver: HttpReceiver) ->
     assert receiver.requests == []
 
 
+async def test_who_is_shut_out_is_sent_nothing(post: Post, receiver: HttpReceiver) -> None:
+    await post.confirmed("hook", receiver.url)
+    await post.alert("hook")
+    await post.run("UPDATE users SET is_active = false WHERE id = $1", post.actor.id)
+    await post.send()
+    assert receiver.connections == 0
+    assert await post.statuses() == [("DEAD", 0, "The user is shut out.")]
+
+
 async def test_one_slow_user_holds_up_nobody(post: Post, receiver: HttpReceiver) -> None:
     """Places are shared: however much is due to one, another's is sent beside it."""
     other_actor, _ = await post.exchange.trader("1")
