@@ -393,10 +393,27 @@ def set_password(user: Who, data_dir: DataDir = None) -> None:
     typer.echo(f"{user} has another password.")
 
 
+@app.command("rotate-keys")
+def rotate_keys(data_dir: DataDir = None) -> None:
+    """Seal stored secrets with a new key: a generated one, or the first of GRAPHFOLIO_SEALING_KEYS."""
+    from investing.auth.resealing import reseal_all
+    from investing.auth.sealing import Vault
+    from investing.auth.secret_file import SEALING_KEYS, rotate
+
+    with opened(data_dir) as (settings, found), progress() as report:
+        keys = revealed(settings.sealing_keys)
+        if keys is None:
+            rotate(settings.data_dir, SEALING_KEYS)
+        vault = Vault.of(keys, settings.data_dir)
+        resealed = with_sessions(found.url, lambda sessions: reseal_all(sessions, vault, report))
+    typer.echo(f"{resealed} secrets are sealed with the key {vault.ring.active}.")
+
+
 def _serve(settings: Settings, found: Database, host: str | None, port: int | None) -> None:
     import uvicorn
 
     from graph.server.main import build_server
+    from graph.server.sending import vault_of
     from graph.server.stalls import patience
     from investing.auth.keys import KeyRing
     from investing.auth.secret_file import load_or_generate
@@ -406,8 +423,11 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
     gc.enable()
     keys = revealed(settings.token_keys)
     ring = KeyRing.parse(keys) if keys else load_or_generate(settings.data_dir)
+    vault = vault_of(settings)
+    # So that keys which cannot be used are told at the start, and not at somebody's request.
+    vault.read()
     uvicorn.run(
-        build_server(settings, found.url, ring),
+        build_server(settings, found.url, ring, vault=vault),
         host=host or settings.host,
         port=settings.port if port is None else port,
         log_level="warning",
@@ -449,6 +469,7 @@ def main() -> int:
     """Runs a command; what is expected to fail is one line on standard error, and exit code 1."""
     from investing.auth.administration import NoSuchUser
     from investing.auth.keys import InvalidKeys
+    from investing.auth.sealing import Unsealable
     from investing.auth.secret_file import UnusableSecrets
     from investing.market.bundled import BundledDataError
     from investing.market.price_files import PriceFileError
@@ -470,6 +491,7 @@ def main() -> int:
         NoSuchUser,
         InvalidKeys,
         UnusableSecrets,
+        Unsealable,
         BundledDataError,
         PriceFileError,
         TransactionFileError,

@@ -90,6 +90,34 @@ class Settings(BaseSettings):
     stream_events_per_second: float = Field(
         5, gt=0, le=1000, description="How many prices or values a second one subscription gets at the most."
     )
+    sealing_keys: SecretStr | None = Field(
+        None,
+        description="Keys that stored secrets are sealed with, `kid:base64` by comma, the first one seals; "
+        "generated into the data folder if left out.",
+    )
+    send_notifications: bool = Field(
+        True, description="Whether this process sends notifications; they wait where none does."
+    )
+    notifications_per_hour: int = Field(
+        60, ge=1, le=10**6, description="How many alerts a user is sent an hour; the rest come as a digest."
+    )
+    allow_private_destinations: bool = Field(
+        False,
+        description="Whether webhooks may go to private addresses and without TLS, and apprise to hosts of "
+        "your own.",
+    )
+    smtp_host: str | None = Field(
+        None, description="The SMTP server that takes e-mails; none are sent if empty."
+    )
+    smtp_port: int = Field(587, ge=1, le=65535, description="The port of the SMTP server.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the SMTP server is spoken to: `starttls`, `tls` or `none`."
+    )
+    smtp_username: str | None = Field(None, description="The login at the SMTP server, where it wants one.")
+    smtp_password: SecretStr | None = Field(None, description="The password of that login.")
+    smtp_sender: str = Field(
+        "graphfolio@localhost", description="Whom e-mails are from: an address, or `Name <address>`."
+    )
     feed: Literal["", "none", "replay"] = Field(
         "",
         description="Where prices come from: `replay` (the last two years of the daily closes there are, as "
@@ -109,7 +137,9 @@ class Settings(BaseSettings):
         found = self.listen_database_url
         return None if found is None else found.get_secret_value()
 
-    @field_validator("paper_shares_per_tick", "quote_max_age_hours", mode="before")
+    @field_validator(
+        "paper_shares_per_tick", "quote_max_age_hours", "smtp_host", "smtp_username", mode="before"
+    )
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
         return None if value == "" else value

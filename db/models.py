@@ -8,12 +8,12 @@ from db.alerts.models import (
     AlertSequence,
     AlertState,
     AlertWatch,
-    Delivery,
 )
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
 from db.base import Base
 from db.doorbells.models import Doorbell
 from db.market.models import Instrument, MarketFeed, PriceBar, Quote, Watchlist, WatchlistItem
+from db.notifications.models import Delivery, DeliveryWork, NotificationBudget, NotificationDestination
 from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, PerformanceWork, Portfolio, Position
 from db.rebalancing.models import Rebalance, RebalanceDue, RebalanceLeg, RebalanceWork
 from db.trading.models import Import, Order, OrderWork, Transaction
@@ -31,6 +31,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "Delivery",
+    "DeliveryWork",
     "Doorbell",
     "IdempotencyKey",
     "Import",
@@ -39,6 +40,8 @@ __all__ = [
     "Lot",
     "LotUse",
     "MarketFeed",
+    "NotificationBudget",
+    "NotificationDestination",
     "Order",
     "OrderWork",
     "PaperExecution",

@@ -216,6 +216,22 @@ class DeliveryStatus(StrEnum):
     DEAD = "DEAD"
 
 
+class DeliveryKind(StrEnum):
+    """What a notification is about."""
+
+    ALERT = "ALERT"
+    DIGEST = "DIGEST"
+    CONFIRMATION = "CONFIRMATION"
+
+
+class DestinationKind(StrEnum):
+    """How a notification travels."""
+
+    EMAIL = "EMAIL"
+    WEBHOOK = "WEBHOOK"
+    APPRISE = "APPRISE"
+
+
 class PerformanceFigure(StrEnum):
     """What is said of a performance."""
 

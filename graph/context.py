@@ -21,6 +21,7 @@ from investing.auth.types import Client, NotLoggedIn, Viewer
 from investing.doorbell import Doorbell, rung
 from investing.market.floor import Floor
 from investing.market.watches import Watches
+from investing.notifications.destinations import Destinations
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.trading.desk import Desk
@@ -43,6 +44,7 @@ class Services:
     rebalancer: Rebalancer
     house: House
     optimiser: Optimiser
+    destinations: Destinations
     floor: Floor
     bell: Doorbell
     watches: Watches
@@ -59,6 +61,7 @@ class Context:
         self.rebalancer = services.rebalancer
         self.house = services.house
         self.optimiser = services.optimiser
+        self.destinations = services.destinations
         self.floor = services.floor
         self.bell = services.bell
         self.watches = services.watches

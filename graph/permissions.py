@@ -17,6 +17,7 @@ from graph.errors import BadUserInput, Forbidden
 from graph.ids import id_of
 from graph.loaders import ById
 from graph.market.loaders import WatchlistById
+from graph.notifications.loaders import DeliveryById, NotificationDestinationById
 from graph.portfolio.loaders import PortfolioById
 from graph.rebalancing.loaders import RebalanceById
 from graph.trading.loaders import OrderById, TransactionById
@@ -132,6 +133,20 @@ class OwnsAlertRule(Owns):
 
     type_name = "AlertRule"
     loader = AlertRuleById
+
+
+class OwnsNotificationDestination(Owns):
+    """A destination of the viewer's."""
+
+    type_name = "NotificationDestination"
+    loader = NotificationDestinationById
+
+
+class OwnsDelivery(Owns):
+    """A delivery of one of the viewer's alerts."""
+
+    type_name = "Delivery"
+    loader = DeliveryById
 
 
 class OwnsWatchlist(Owns):

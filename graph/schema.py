@@ -14,6 +14,8 @@ from graph.auth.records import ApiKey, AuditEntry
 from graph.market.mutations import MarketMutation
 from graph.market.queries import MarketQuery
 from graph.market.subscriptions import MarketSubscription
+from graph.notifications.mutations import NotificationMutation
+from graph.notifications.types import Delivery, NotificationDestination
 from graph.portfolio.mutations import PortfolioMutation
 from graph.portfolio.subscriptions import PortfolioSubscription
 from graph.rebalancing.mutations import RebalancingMutation
@@ -42,6 +44,7 @@ class Mutation(
     RebalancingMutation,
     MarketMutation,
     AlertMutation,
+    NotificationMutation,
 ):
     pass
 
@@ -63,6 +66,14 @@ def build_schema() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[*user_errors.USER_ERRORS.values(), Alert, AlertRule, ApiKey, AuditEntry],
+        types=[
+            *user_errors.USER_ERRORS.values(),
+            Alert,
+            AlertRule,
+            ApiKey,
+            AuditEntry,
+            Delivery,
+            NotificationDestination,
+        ],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

@@ -7,7 +7,7 @@ import strawberry
 
 from db.canonical import decimal, instant
 from graph.errors import Refused
-from graph.vocabulary import Broker, OrderStatus
+from graph.vocabulary import Broker, DeliveryStatus, OrderStatus
 from investing.rules import refusals
 from investing.rules.refusals import Refusal
 
@@ -198,6 +198,36 @@ class OptimiserFailed(UserError):
     pass
 
 
+@strawberry.type(description="You have no destination of this name, or it cannot be sent to.")
+class UnknownDestination(UserError):
+    name: str = strawberry.field(description="The name.")
+
+
+@strawberry.type(description="Nothing is sent to such an address.")
+class AddressRefused(UserError):
+    pass
+
+
+@strawberry.type(description="This server cannot send to destinations of this kind.")
+class KindUnavailable(UserError):
+    pass
+
+
+@strawberry.type(description="Not the code that was sent, or one that is void.")
+class WrongCode(UserError):
+    attempts_left: int = strawberry.field(description="How often one can try before a new code is needed.")
+
+
+@strawberry.type(description="As many as there can be, or as can be asked for within an hour.")
+class LimitReached(UserError):
+    limit: int = strawberry.field(description="How many that is.")
+
+
+@strawberry.type(description="The delivery was made, or is still being tried.")
+class DeliveryNotDead(UserError):
+    delivery_status: DeliveryStatus = strawberry.field(description="Where it stands.")
+
+
 USER_ERRORS: dict[type[Refusal], type[UserError]] = {
     refusals.InvalidInput: InvalidInput,
     refusals.NotFound: NotFound,
@@ -230,6 +260,12 @@ USER_ERRORS: dict[type[Refusal], type[UserError]] = {
     refusals.NoExcessReturn: NoExcessReturn,
     refusals.OptimiserBusy: OptimiserBusy,
     refusals.OptimiserFailed: OptimiserFailed,
+    refusals.UnknownDestination: UnknownDestination,
+    refusals.AddressRefused: AddressRefused,
+    refusals.KindUnavailable: KindUnavailable,
+    refusals.WrongCode: WrongCode,
+    refusals.LimitReached: LimitReached,
+    refusals.DeliveryNotDead: DeliveryNotDead,
 }
 
 

@@ -12,6 +12,8 @@ from db.vocabulary import (
     AssetClass,
     Broker,
     CostMethod,
+    DeliveryStatus,
+    DestinationKind,
     LegStatus,
     OrderSide,
     OrderStatus,
@@ -36,6 +38,8 @@ __all__ = [
     "AssetClass",
     "Broker",
     "CostMethod",
+    "DeliveryStatus",
+    "DestinationKind",
     "LegStatus",
     "Method",
     "OrderSide",
@@ -264,6 +268,22 @@ _publish(
     Weekday,
     "A day of the week.",
     **{day.value: f"{day.value.title()}." for day in Weekday},
+)
+
+_publish(
+    DestinationKind,
+    "How a notification travels.",
+    EMAIL="As an e-mail; the address is one.",
+    WEBHOOK="As a signed POST; the address is an https URL.",
+    APPRISE="Through Slack, Telegram, an SMS gateway or another service; the address is apprise's URL of it.",
+)
+_publish(
+    DeliveryStatus,
+    "Where a notification stands.",
+    PENDING="Not tried yet.",
+    SENT="Taken by the receiver.",
+    FAILED="Tried in vain, and to be tried again.",
+    DEAD="Given up; retryDelivery begins anew.",
 )
 
 Method = Annotated[CostMethod, strawberry.argument(description="The cost that gains are counted against.")]

@@ -1,1 +1,1 @@
-"""Alert rules, alerts and their deliveries."""
+"""Alert rules and alerts."""

@@ -1,4 +1,4 @@
-"""Tables of alerts: the rules, where each stands, what they fired, and where that was sent."""
+"""Tables of alerts: the rules, where each stands, and what they fired."""
 
 import datetime as dt
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Money, Owned, Updated, of_owner, of_user, one_of
-from db.vocabulary import AlertKind, AlertSeverity, DeliveryStatus
+from db.vocabulary import AlertKind, AlertSeverity
 
 
 class AlertRule(Owned, Updated, Base):
@@ -178,22 +178,3 @@ class Alert(Owned, Base):
     portfolio_id: Mapped[UUID | None]
     instrument_id: Mapped[UUID | None] = mapped_column(ForeignKey("instruments.id"))
     acknowledged_at: Mapped[dt.datetime | None]
-
-
-class Delivery(Owned, Updated, Base):
-    """One notification of an alert over one channel, until it is sent or given up."""
-
-    __tablename__ = "deliveries"
-    __table_args__ = (
-        of_owner("alert_id", "alerts"),
-        UniqueConstraint("owner_id", "alert_id", "channel"),
-        one_of("status", DeliveryStatus),
-        Index(None, "status", "next_attempt_at"),
-    )
-
-    alert_id: Mapped[UUID]
-    channel: Mapped[str]
-    status: Mapped[str] = mapped_column(server_default=text("'PENDING'"))
-    attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    next_attempt_at: Mapped[dt.datetime | None]
-    last_error: Mapped[str | None]

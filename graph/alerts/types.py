@@ -11,9 +11,12 @@ from strawberry.scalars import JSON
 from db.sessions import Row
 from graph.alerts.hours import ActiveHours
 from graph.alerts.loaders import AlertById, AlertRuleById
+from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
 from graph.node import Node, refetched_by
+from graph.notifications.loaders import DeliveriesByAlert, DeliveryCountByAlert
+from graph.notifications.types import Delivery
 from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.types import Portfolio
 from graph.vocabulary import AlertKind, AlertSeverity
@@ -101,6 +104,20 @@ class Alert(Node):
     @strawberry.field(description="The portfolio that it is about.")
     async def portfolio(self, info: Info) -> Portfolio | None:
         return await _portfolio(info, self.row)
+
+    @strawberry.field(description="Where it was sent besides the stream, and what became of that.")
+    async def deliveries(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Delivery]:
+        page = (first, after, last, before)
+        return await connect(
+            info, DeliveriesByAlert, DeliveryCountByAlert, Delivery.from_row, self.row["id"], page
+        )
 
     @strawberry.field(description="The rule that fired; null for one that was deleted.")
     async def rule(self, info: Info) -> AlertRule | None:

@@ -33,6 +33,11 @@ from graph.ids import global_id, id_of
 from graph.market.loaders import WatchlistCountByUser, WatchlistsByUser
 from graph.market.types import Watchlist
 from graph.node import Node, refetched_by
+from graph.notifications.loaders import (
+    NotificationDestinationCountByUser,
+    NotificationDestinationsByUser,
+)
+from graph.notifications.types import NotificationDestination
 from graph.permissions import IsSelf, guarded
 from graph.portfolio.performance import (
     BenchmarkSymbol,
@@ -217,6 +222,27 @@ class User(Node):
         page = (first, after, last, before)
         return await connect(
             info, AlertRulesByUser, AlertRuleCountByUser, AlertRule.from_row, self.row["id"], page
+        )
+
+    @strawberry.field(
+        description="Where alerts can be sent besides the stream, oldest first.",
+        extensions=[guarded(IsSelf())],
+    )
+    async def notification_destinations(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[NotificationDestination]:
+        return await connect(
+            info,
+            NotificationDestinationsByUser,
+            NotificationDestinationCountByUser,
+            NotificationDestination.from_row,
+            self.row["id"],
+            (first, after, last, before),
         )
 
     @strawberry.field(description="The brokers' keys, oldest first.", extensions=[guarded(IsSelf())])

@@ -12,7 +12,9 @@ from db.doorbells.line import PostgresLine
 from db.jobs.rounds import run_rounds
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import Broker
+from graph.server.sending import sender_of, vault_of
 from investing.alerts.evaluator import Evaluator
+from investing.auth.sealing import Vault
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
 from investing.doorbell import Doorbell
@@ -42,7 +44,9 @@ class Crew:
 
 
 @asynccontextmanager
-async def at_work(settings: Settings, sessions: Sessions, url: str, *, jobs: bool) -> AsyncIterator[Crew]:
+async def at_work(
+    settings: Settings, sessions: Sessions, url: str, vault: Vault, *, jobs: bool
+) -> AsyncIterator[Crew]:
     """The crew at work: open orders and alert rules are attended, and with `jobs` so are those.
 
     `url` is the database's, to listen at for what other processes announce. In the end it drains.
@@ -57,6 +61,8 @@ async def at_work(settings: Settings, sessions: Sessions, url: str, *, jobs: boo
     crew = Crew(house, desk, optimiser, rebalancer, evaluator, bell)
     stop = asyncio.Event()
     running = [desk.run(), evaluator.run(), bell.run(PostgresLine(sessions, settings.listen_url or url))]
+    if settings.send_notifications:
+        running.append(sender_of(settings, sessions, vault).run())
     if settings.feed == "replay":
         running.append(Replay(sessions, settings.replay_speed).run(evaluator.floor))
     attending = [asyncio.create_task(work) for work in running]
@@ -78,7 +84,7 @@ async def work(settings: Settings, url: str, stop: asyncio.Event) -> None:
     """A process that does nothing but work, until it is told to stop."""
     async with (
         open_sessions(url, size=settings.pool_size, watched=True) as sessions,
-        at_work(settings, sessions, url, jobs=True),
+        at_work(settings, sessions, url, vault_of(settings), jobs=True),
     ):
         await stop.wait()
 

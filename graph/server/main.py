@@ -13,22 +13,34 @@ from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import Client
 from graph.server.crew import at_work
+from graph.server.sending import relay_of, vault_of
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
+from investing.auth.sealing import Vault
 from investing.auth.service import Door
 from investing.auth.tokens import AccessTokens
 from investing.market.watches import Watches
+from investing.notifications.destinations import Destinations
 from settings import Settings
 
 
 def build_server(
-    settings: Settings, url: str, ring: KeyRing, *, hasher: PasswordHasher | None = None
+    settings: Settings,
+    url: str,
+    ring: KeyRing,
+    *,
+    vault: Vault | None = None,
+    hasher: PasswordHasher | None = None,
 ) -> Starlette:
     """The application on the database at `url`, with the key ring that signs its tokens.
 
+    `vault` seals what is stored; without one the settings say which, and it is read at its first use.
     `hasher` takes the place of argon2id's own parameters.
     """
     opened: list[Services] = []
+    vault = vault or vault_of(settings)
+    relay = relay_of(settings)
+    anywhere = settings.allow_private_destinations
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -42,7 +54,7 @@ def build_server(
         try:
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
                 door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
-                async with at_work(settings, sessions, url, jobs=settings.worker) as crew:
+                async with at_work(settings, sessions, url, vault, jobs=settings.worker) as crew:
                     opened.append(
                         Services(
                             sessions=sessions,
@@ -51,6 +63,7 @@ def build_server(
                             rebalancer=crew.rebalancer,
                             house=crew.house,
                             optimiser=crew.optimiser,
+                            destinations=Destinations(vault, anywhere=anywhere, mail=relay is not None),
                             floor=crew.evaluator.floor,
                             bell=crew.bell,
                             watches=Watches(crew.evaluator.ticker),

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from uuid import UUID
 
+from db.notifications.destinations import names_of
 from db.sessions import Session
 
 
-async def known_channels(session: Session, owner_id: UUID) -> Collection[str] | None:
-    """The names of the owner's destinations; None for any name, as long as there are no destinations."""
-    return None
+async def known_channels(session: Session, owner_id: UUID) -> Collection[str]:
+    """The names of the owner's destinations, confirmed or not."""
+    return await names_of(session, owner_id)

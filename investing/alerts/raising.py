@@ -8,6 +8,7 @@ from db.alerts.writes import insert_alerts, take_numbers
 from db.ids import uuid7
 from db.sessions import Session, announce
 from db.vocabulary import AlertKind, AlertSeverity, Topic
+from investing.notifications.outbox import enqueue
 
 
 @dataclass(frozen=True)
@@ -68,4 +69,5 @@ async def raise_alerts(session: Session, owner_id: UUID, alerts: Sequence[NewAle
             for place, alert in enumerate(alerts)
         ],
     )
+    await enqueue(session, owner_id, alerts)
     return Raised(numbers.epoch, numbers.first, [alert.id for alert in alerts])

@@ -14,7 +14,8 @@ from investing.auth.keys import InvalidKeys, KeyRing
 
 FILE_NAME = "secrets.json"
 _LOCK_NAME = "secrets.lock"
-_TOKEN_KEYS = "token_keys"
+TOKEN_KEYS = "token_keys"
+SEALING_KEYS = "sealing_keys"
 _LARGEST = 1 << 20
 
 
@@ -22,8 +23,8 @@ class UnusableSecrets(Exception):
     """The file cannot be trusted or read; the message is one line that says why, and nothing was changed."""
 
 
-def load_or_generate(data_dir: Path) -> KeyRing:
-    """The token keys of `<data_dir>/secrets.json`, which is made with a new key where there is none.
+def load_or_generate(data_dir: Path, name: str = TOKEN_KEYS) -> KeyRing:
+    """The keys of this name in `<data_dir>/secrets.json`, which is made with a new key where there is none.
 
     Processes that start together get the same keys. Raises UnusableSecrets.
     """
@@ -31,29 +32,30 @@ def load_or_generate(data_dir: Path) -> KeyRing:
     with _one_line(path):
         if not path.is_symlink() and not path.exists():
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return _change(data_dir, lambda ring: ring or KeyRing.generate())
-        ring = _ring(_read(path))
-        return ring or _change(data_dir, lambda ring: ring or KeyRing.generate())
+            return _change(data_dir, name, lambda ring: ring or KeyRing.generate())
+        ring = _ring(_read(path), name)
+        return ring or _change(data_dir, name, lambda ring: ring or KeyRing.generate())
 
 
-def rotate(data_dir: Path) -> KeyRing:
+def rotate(data_dir: Path, name: str = TOKEN_KEYS) -> KeyRing:
     """Puts a new active key into the file and keeps the older ones. Raises UnusableSecrets.
 
     Running servers know the new key once they have been started again.
     """
     with _one_line(data_dir / FILE_NAME):
-        return _change(data_dir, lambda ring: ring.rotate() if ring else KeyRing.generate())
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _change(data_dir, name, lambda ring: ring.rotate() if ring else KeyRing.generate())
 
 
-def _change(data_dir: Path, decide: Callable[[KeyRing | None], KeyRing]) -> KeyRing:
+def _change(data_dir: Path, name: str, decide: Callable[[KeyRing | None], KeyRing]) -> KeyRing:
     """Reads, decides and writes while no other process does."""
     path = data_dir / FILE_NAME
     with _locked(data_dir / _LOCK_NAME):
         content = _read(path) if path.is_symlink() or path.exists() else {}
-        before = _ring(content)
+        before = _ring(content, name)
         after = decide(before)
         if after is not before:
-            _write(path, {**content, _TOKEN_KEYS: after.to_json()})
+            _write(path, {**content, name: after.to_json()})
         return after
 
 
@@ -84,8 +86,8 @@ def _distrust(path: Path, about: os.stat_result) -> None:
         raise UnusableSecrets(f"{path} can be read by others: chmod 600 it, or delete it for new keys.")
 
 
-def _ring(content: dict[str, Any]) -> KeyRing | None:
-    return KeyRing.from_json(content[_TOKEN_KEYS]) if _TOKEN_KEYS in content else None
+def _ring(content: dict[str, Any], name: str) -> KeyRing | None:
+    return KeyRing.from_json(content[name]) if name in content else None
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from investing.rules.alerts import (
     Hours,
 )
 from investing.rules.money import LIMIT
-from investing.rules.refusals import InvalidInput
+from investing.rules.refusals import InvalidInput, UnknownDestination
 
 LONGEST_COOLDOWN = 365 * 24 * 3600
 MOST_CHANNELS = 20
@@ -83,7 +83,7 @@ def checked_channels(channels: Sequence[str], known: Collection[str] | None = No
         if names.count(name) > 1:
             raise InvalidInput(f"The channel {name} is there twice.", ("channels",))
         if known is not None and name not in known:
-            raise InvalidInput(f"You have no destination {name}.", ("channels",))
+            raise UnknownDestination(f"You have no destination {name}.", ("channels",), name=name)
     return names
 
 

@@ -314,3 +314,49 @@ class OptimiserFailed(Refusal):
 
     code = "OPTIMISER_FAILED"
     message: str = "The optimiser found no answer: try again, or choose fewer symbols or another strategy."
+
+
+@dataclass(eq=False)
+class UnknownDestination(Refusal):
+    """The viewer has no destination of this name, or it is not ready to be sent to."""
+
+    code = "UNKNOWN_DESTINATION"
+    name: str = ""
+
+
+@dataclass(eq=False)
+class AddressRefused(Refusal):
+    """Nothing is sent to such an address."""
+
+    code = "ADDRESS_REFUSED"
+
+
+@dataclass(eq=False)
+class KindUnavailable(Refusal):
+    """This server cannot send to destinations of this kind."""
+
+    code = "KIND_UNAVAILABLE"
+
+
+@dataclass(eq=False)
+class WrongCode(Refusal):
+    """Not the code that was sent, or one that is void; `attempts_left` before a new one is needed."""
+
+    code = "WRONG_CODE"
+    attempts_left: int = 0
+
+
+@dataclass(eq=False)
+class LimitReached(Refusal):
+    """As many as there can be, or as many as can be asked for in an hour; `limit` says how many."""
+
+    code = "LIMIT_REACHED"
+    limit: int = 0
+
+
+@dataclass(eq=False)
+class DeliveryNotDead(Refusal):
+    """The delivery has been made, or is still being tried; `delivery_status` says which."""
+
+    code = "DELIVERY_NOT_DEAD"
+    delivery_status: str = ""

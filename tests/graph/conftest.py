@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 from graph.server.main import build_server
 from graph.server.stalls import patience
 from investing.auth.keys import KeyRing
+from investing.auth.sealing import Vault
 from settings import Settings
 from tests.graph.stored import Stored
 
@@ -67,9 +68,11 @@ def ring() -> KeyRing:
 def server_url(app_url: str, ring: KeyRing) -> Iterator[str]:
     """A server with cheap password hashing, in a thread with a loop of its own."""
     app = build_server(
-        Settings(_env_file=None, worker=False),
+        # Nothing is sent by itself, so that what a test looks at stays as it is.
+        Settings(_env_file=None, worker=False, send_notifications=False),
         app_url,
         ring,
+        vault=Vault(KeyRing.generate),
         hasher=PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1),
     )
     with socket.socket() as bound:

@@ -35,6 +35,9 @@ def create(api: Api, **given: Any) -> Any:
 
 
 def test_a_rule_with_all_that_it_may_have(api: Api, stored: Stored) -> None:
+    for name in ("phone", "mail"):
+        hook = {"name": name, "kind": "WEBHOOK", "address": "https://example.org/"}
+        mutate(api, "createNotificationDestination", "notificationDestination { id }", **hook)
     hours = {"start": "22:00", "end": "06:30", "timeZone": "Europe/Berlin", "weekdays": ["SUNDAY", "MONDAY"]}
     made = create(
         api,

@@ -24,7 +24,9 @@ TABLES = {
     "AlertRule": "alert_rules",
     "ApiKey": "api_keys",
     "AuditEntry": "audit_log",
+    "Delivery": "deliveries",
     "Lot": "lots",
+    "NotificationDestination": "notification_destinations",
     "Order": "orders",
     "PerformanceSnapshot": "performance_history",
     "Portfolio": "portfolios",
@@ -38,7 +40,11 @@ TABLES = {
 _ENCODED = re.compile(r"[A-Za-z0-9_-]{16,}={0,2}")
 
 # The newest, but of transactions one that has everything: shares, an order, a portfolio.
-_BEST = {"transactions": "order_id IS NOT NULL DESC, ", "performance_history": "date DESC, "}
+_BEST = {
+    "transactions": "order_id IS NOT NULL DESC, ",
+    "performance_history": "date DESC, ",
+    "deliveries": "alert_id IS NULL, ",
+}
 
 REGISTER = """mutation($input: RegisterInput!) {
   register(input: $input) { accessToken refreshToken user { id } userErrors { code message } } }"""
@@ -91,8 +97,12 @@ watch AS (
 look AS (
     INSERT INTO alert_looks (owner_id, due_at) VALUES ($1, now() + interval '1 day')),
 sent AS (
-    INSERT INTO deliveries (owner_id, id, alert_id, channel, last_error)
-    VALUES ($1, gen_random_uuid(), $7, $2, $2)),
+    INSERT INTO deliveries (owner_id, id, alert_id, destination_id, channel, status, last_error)
+    SELECT $1, gen_random_uuid(), $7, id, $2, 'DEAD', $2 FROM notification_destinations WHERE owner_id = $1),
+confirmed AS (
+    UPDATE notification_destinations SET confirmed_at = now() WHERE owner_id = $1),
+counted_for_the_hour AS (
+    INSERT INTO notification_budgets (owner_id, sent) VALUES ($1, 1)),
 key AS (
     INSERT INTO api_keys (owner_id, id, broker, label, key_hint, account_id, ciphertext, encryption_key_id)
     SELECT $1, gen_random_uuid(), 'ALPACA', $2, right($2, 4), p.account_id, convert_to($2, 'UTF8'), $2
@@ -216,6 +226,8 @@ def _act(person: Person) -> None:
             back = {"transactionId": moved, "notes": person.canary}
             _make(person, "reverseTransaction", **back, idempotencyKey=str(uuid.uuid4()))
     _make(person, "createWatchlist", name=person.canary, symbols=["AAPL"])
+    hook = f"https://{person.canary}.example.org/{person.figure}"
+    _make(person, "createNotificationDestination", name="mail", kind="WEBHOOK", address=hook)
 
 
 def _make(person: Person, name: str, /, **given: Any) -> str:
@@ -224,6 +236,10 @@ def _make(person: Person, name: str, /, **given: Any) -> str:
         "createAccount": ("CreateAccountInput", "account"),
         "createPortfolio": ("CreatePortfolioInput", "portfolio"),
         "createWatchlist": ("CreateWatchlistInput", "watchlist"),
+        "createNotificationDestination": (
+            "CreateNotificationDestinationInput",
+            "notificationDestination",
+        ),
         "recordTransaction": ("RecordTransactionInput", "transaction"),
         "reverseTransaction": ("ReverseTransactionInput", "transaction"),
         "deposit": ("CashInput", "transaction"),

@@ -152,6 +152,10 @@ SAMPLES: dict[str, Any] = {
     "end": "17:30",
     "timeZone": "UTC",
     "weekdays": ["MONDAY"],
+    "CreateNotificationDestinationInput.kind": "WEBHOOK",
+    "address": "https://example.org/hook",
+    # The destination is confirmed already.
+    "code": "ABCDEFGH",
     # The door, which has tests of its own.
     "username": lambda: f"u{uuid.uuid4().hex[:20]}",
     "email": lambda: f"{uuid.uuid4().hex}@example.org",

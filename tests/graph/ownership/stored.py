@@ -21,6 +21,7 @@ GROUP BY 1 HAVING bool_or(c.column_name = 'owner_id') ORDER BY 1
 OPEN_TO_THE_SERVER = {
     "alert_looks",
     "alert_watches",
+    "delivery_work",
     "doorbells",
     "order_work",
     "performance_work",

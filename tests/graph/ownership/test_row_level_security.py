@@ -15,6 +15,7 @@ WITHOUT_AN_OWNER = {
     "alembic_version": {"SELECT"},
     "alert_looks": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "alert_watches": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "delivery_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "doorbells": {"SELECT", "INSERT", "UPDATE"},
     "instruments": {"SELECT"},
     "logins": {"SELECT", "INSERT"},
@@ -152,6 +153,7 @@ WHERE c.contype = 'f' AND array_length(c.conkey, 1) > 1
 
 
 KEY_OF = {
+    "delivery_work": "delivery_id",
     "watchlist_items": "watchlist_id",
     "order_work": "order_id",
     "performance_work": "portfolio_id",

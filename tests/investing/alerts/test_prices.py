@@ -82,7 +82,7 @@ async def test_an_alert_says_what_happened(
 ) -> None:
     actor, _ = await exchange.trader("1")
     symbol = await exchange.listed()
-    id = await rule(actor, symbol, "PRICE_ABOVE", "200.50", channels=["phone"])
+    id = await rule(actor, symbol, "PRICE_ABOVE", "200.50")
     await watching.look()
     await watching.take(symbol, "200.5", "200.5000000001", "300", previous="190")
     async with sessions.reading(actor.id) as connection:

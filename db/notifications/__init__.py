@@ -1,0 +1,1 @@
+"""Destinations of notifications, and their deliveries."""

@@ -1,0 +1,148 @@
+"""Making, confirming and deleting destinations, and trying deliveries again."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from graph.context import Info
+from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
+from graph.notifications.loaders import DeliveryById, NotificationDestinationById
+from graph.notifications.types import Delivery, NotificationDestination
+from graph.permissions import IsAuthenticated, OwnsDelivery, OwnsNotificationDestination
+from graph.vocabulary import DestinationKind
+
+
+@strawberry.input(description="A destination to make.")
+class CreateNotificationDestinationInput:
+    name: str = strawberry.field(description="1 to 100 characters, unique among yours.")
+    kind: DestinationKind = strawberry.field(description="How notifications travel there.")
+    address: str = strawberry.field(
+        description="An e-mail address, an https URL, or an apprise URL such as tgram://token/chat."
+    )
+
+
+@strawberry.input(description="The code that was sent to a destination.")
+class ConfirmNotificationDestinationInput:
+    code: str = strawberry.field(description="The code.")
+
+
+@strawberry.input(description="A destination that wants another code.")
+class ResendNotificationConfirmationInput:
+    notification_destination_id: strawberry.ID = strawberry.field(description="The destination.")
+
+
+@strawberry.input(description="A webhook that wants another signing secret.")
+class RotateWebhookSecretInput:
+    notification_destination_id: strawberry.ID = strawberry.field(description="The webhook.")
+
+
+@strawberry.type(description="The destination as it is now, or why nothing was done.")
+class NotificationDestinationPayload(Payload):
+    notification_destination: NotificationDestination | None = strawberry.field(
+        description="The destination.", default=None
+    )
+
+
+@strawberry.type(description="The destination with its secret, or why nothing was done.")
+class SigningSecretPayload(NotificationDestinationPayload):
+    signing_secret: str | None = strawberry.field(
+        description="What a webhook's signatures are verified with. Told this once; null for other kinds.",
+        default=None,
+    )
+
+
+@strawberry.type(description="The destination that is gone, or why it is not.")
+class DeleteNotificationDestinationPayload(Payload):
+    deleted_id: strawberry.ID | None = strawberry.field(description="The id that it had.", default=None)
+
+
+@strawberry.type(description="The delivery as it is now, or why nothing was done.")
+class DeliveryPayload(Payload):
+    delivery: Delivery | None = strawberry.field(description="The delivery.", default=None)
+
+
+_Id = Annotated[strawberry.ID, strawberry.argument(description="The destination's id.")]
+_DeliveryId = Annotated[strawberry.ID, strawberry.argument(description="The delivery's id.")]
+_OWN = "NotificationDestination"
+
+
+async def _destination(info: Info, id: UUID) -> NotificationDestination:
+    row: Any = await info.context.loader(NotificationDestinationById).load(id)
+    return NotificationDestination.from_row(row)
+
+
+@strawberry.type
+class NotificationMutation:
+    @strawberry.mutation(
+        description="Makes a destination and sends it a code, which confirmNotificationDestination wants.",
+        extensions=[Guard(IsAuthenticated())],
+    )
+    async def create_notification_destination(
+        self, info: Info, input: Annotated[CreateNotificationDestinationInput, INPUT]
+    ) -> SigningSecretPayload:
+        made = await info.context.destinations.create(
+            actor_of(info.context), input.name, input.kind, input.address
+        )
+        info.context.forget()
+        destination = await _destination(info, made.id)
+        return SigningSecretPayload(notification_destination=destination, signing_secret=made.signing_secret)
+
+    @strawberry.mutation(
+        description="Confirms a destination, so that alerts are sent there; one that is confirmed stays so.",
+        extensions=[Guard(IsAuthenticated(), OwnsNotificationDestination("id"))],
+    )
+    async def confirm_notification_destination(
+        self, info: Info, id: _Id, input: Annotated[ConfirmNotificationDestinationInput, INPUT]
+    ) -> NotificationDestinationPayload:
+        row_id = own_id(_OWN, id)
+        await info.context.destinations.confirm(actor_of(info.context), row_id, input.code)
+        return NotificationDestinationPayload(notification_destination=await _destination(info, row_id))
+
+    @strawberry.mutation(
+        description="Sends a new code to a destination that is not confirmed or was switched off; at most 5 "
+        "an hour.",
+        extensions=[
+            Guard(IsAuthenticated(), OwnsNotificationDestination("input", "notification_destination_id"))
+        ],
+    )
+    async def resend_notification_confirmation(
+        self, info: Info, input: Annotated[ResendNotificationConfirmationInput, INPUT]
+    ) -> NotificationDestinationPayload:
+        row_id = own_id(_OWN, input.notification_destination_id)
+        await info.context.destinations.resend_code(actor_of(info.context), row_id)
+        return NotificationDestinationPayload(notification_destination=await _destination(info, row_id))
+
+    @strawberry.mutation(
+        description="Gives a webhook another signing secret; the former one signs too for a day.",
+        extensions=[
+            Guard(IsAuthenticated(), OwnsNotificationDestination("input", "notification_destination_id"))
+        ],
+    )
+    async def rotate_webhook_secret(
+        self, info: Info, input: Annotated[RotateWebhookSecretInput, INPUT]
+    ) -> SigningSecretPayload:
+        row_id = own_id(_OWN, input.notification_destination_id)
+        secret = await info.context.destinations.rotate_secret(actor_of(info.context), row_id)
+        destination = await _destination(info, row_id)
+        return SigningSecretPayload(notification_destination=destination, signing_secret=secret)
+
+    @strawberry.mutation(
+        description="Deletes a destination; rules forget it, and what is on its way there is given up.",
+        extensions=[Guard(IsAuthenticated(), OwnsNotificationDestination("id"))],
+    )
+    async def delete_notification_destination(
+        self, info: Info, id: _Id
+    ) -> DeleteNotificationDestinationPayload:
+        await info.context.destinations.delete(actor_of(info.context), own_id(_OWN, id))
+        return DeleteNotificationDestinationPayload(deleted_id=id)
+
+    @strawberry.mutation(
+        description="Tries a delivery that is DEAD from the beginning.",
+        extensions=[Guard(IsAuthenticated(), OwnsDelivery("id"))],
+    )
+    async def retry_delivery(self, info: Info, id: _DeliveryId) -> DeliveryPayload:
+        row_id = own_id("Delivery", id)
+        await info.context.destinations.retry(actor_of(info.context), row_id)
+        row: Any = await info.context.loader(DeliveryById).load(row_id)
+        return DeliveryPayload(delivery=Delivery.from_row(row))

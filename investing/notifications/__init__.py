@@ -1,0 +1,1 @@
+"""Notifications: where alerts are sent, and how they get there."""

@@ -1,0 +1,202 @@
+"""One attempt at a delivery: what is written before it, and what after it."""
+
+import datetime as dt
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from db.ids import uuid7
+from db.notifications import destinations, outbox
+from db.sessions import Session
+from db.vocabulary import DeliveryKind, DeliveryStatus, DestinationKind
+from investing.auth.sealing import UnknownKey, Unsealable, Vault
+from investing.notifications.carriers.protocol import Target, Undelivered
+from investing.notifications.contents import Contents, unseal
+from investing.rules.deliveries import Pace, next_wait
+from investing.rules.messages import (
+    MOST_IN_A_DIGEST,
+    Fact,
+    Message,
+    of_alert,
+    of_confirmation,
+    of_digest,
+)
+
+KEPT = dt.timedelta(days=30)
+"""How long digests and confirmations are kept once they have ended."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every attempt needs. `alert_id` is how an alert's id is told to those outside."""
+
+    vault: Vault
+    pace: Pace
+    alert_id: Callable[[UUID], str]
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A delivery that is to be attempted now."""
+
+    kind: DestinationKind
+    target: Target
+    message: Message
+
+
+async def begin(session: Session, desk: Desk, owner_id: UUID, id: UUID) -> Errand | None:
+    """Counts the attempt, and says what is to be sent; None where nothing is, and why is written.
+
+    An attempt is counted before it is made: one whose process is killed has been made as well.
+    """
+    destination, delivery = await _locked(session, owner_id, id)
+    if delivery is None or delivery.status not in outbox.UNDER_WAY:
+        await outbox.set_work(session, owner_id, id, None)
+        return None
+    is_welcome = await outbox.is_active(session, owner_id)
+    reason = _why_not(destination, delivery) if is_welcome else "The user is shut out."
+    if reason is not None:
+        await _give_up(session, owner_id, delivery, reason)
+        return None
+    if delivery.kind == DeliveryKind.ALERT and delivery.attempts == 0:
+        ends = await outbox.take_budget(session, owner_id, desk.pace.per_hour, desk.pace.window)
+        if ends is not None:
+            await _hold(session, owner_id, delivery, ends)
+            return None
+    await outbox.update_delivery(session, owner_id, id, {"attempts": delivery.attempts + 1})
+    try:
+        return await _errand(session, desk, owner_id, destination, delivery)
+    except Unsealable as error:
+        failure = Undelivered(str(error), is_final=not isinstance(error, UnknownKey))
+        await end(session, desk, owner_id, id, failure)
+        return None
+
+
+async def end(session: Session, desk: Desk, owner_id: UUID, id: UUID, failure: Undelivered | None) -> None:
+    """Writes what became of an attempt: sent, to be tried again, or dead."""
+    destination, delivery = await _locked(session, owner_id, id)
+    if delivery is None or delivery.status == DeliveryStatus.SENT:
+        return
+    now = dt.datetime.now(dt.UTC)
+    if failure is None:
+        await _sent(session, owner_id, destination, delivery, now)
+        return
+    is_switched_off = False
+    if destination is not None and delivery.kind != DeliveryKind.CONFIRMATION:
+        failures = destination["failures"] + 1
+        is_switched_off = failures >= desk.pace.give_up_after and destination["is_active"]
+        changes = {"failures": failures, "is_active": destination["is_active"] and not is_switched_off}
+        await destinations.update_destination(session, owner_id, destination["id"], changes)
+    wait = None if failure.is_final else next_wait(desk.pace, delivery.attempts, random.random())
+    if wait is None or delivery.status == DeliveryStatus.DEAD:
+        await _give_up(session, owner_id, delivery, failure.reason)
+    else:
+        changes = {
+            "status": DeliveryStatus.FAILED.value,
+            "last_error": failure.reason,
+            "next_attempt_at": now + wait,
+        }
+        await outbox.update_delivery(session, owner_id, id, changes)
+        await outbox.set_work(session, owner_id, id, now + wait)
+    if is_switched_off:
+        reason = "The destination was switched off after it had failed again and again."
+        await outbox.end_all(session, owner_id, delivery.destination_id, reason)
+
+
+async def _locked(session: Session, owner_id: UUID, id: UUID) -> tuple[Any | None, Any | None]:
+    """The destination and the delivery, locked in this order."""
+    found = await outbox.find_delivery(session, owner_id, id)
+    if found is None:
+        return None, None
+    destination = found.destination_id and await destinations.lock_destination(
+        session, owner_id, found.destination_id
+    )
+    return destination, await outbox.find_delivery(session, owner_id, id, lock=True)
+
+
+def _why_not(destination: Any | None, delivery: Any) -> str | None:
+    if destination is None:
+        return "The destination was deleted."
+    if delivery.kind == DeliveryKind.CONFIRMATION:
+        return None
+    if destination["confirmed_at"] is None:
+        return "The destination is not confirmed."
+    return None if destination["is_active"] else "The destination is switched off."
+
+
+async def _give_up(session: Session, owner_id: UUID, delivery: Any, reason: str) -> None:
+    values = {"status": DeliveryStatus.DEAD.value, "last_error": reason, "next_attempt_at": None}
+    await outbox.update_delivery(session, owner_id, delivery.id, values)
+    await outbox.set_work(session, owner_id, delivery.id, None)
+    if delivery.kind == DeliveryKind.DIGEST:
+        await outbox.end_digested(session, owner_id, delivery.id, values)
+
+
+async def _sent(
+    session: Session, owner_id: UUID, destination: Any | None, delivery: Any, now: dt.datetime
+) -> None:
+    values = {
+        "status": DeliveryStatus.SENT.value,
+        "sent_at": now,
+        "last_error": None,
+        "next_attempt_at": None,
+    }
+    await outbox.update_delivery(session, owner_id, delivery.id, values)
+    await outbox.set_work(session, owner_id, delivery.id, None)
+    if delivery.kind == DeliveryKind.DIGEST:
+        await outbox.end_digested(session, owner_id, delivery.id, values)
+    if destination is not None:
+        changes = {"failures": 0, "last_sent_at": now}
+        await destinations.update_destination(session, owner_id, destination["id"], changes)
+
+
+async def _hold(session: Session, owner_id: UUID, delivery: Any, ends: dt.datetime) -> None:
+    """Leaves an alert to the digest that the destination gets when the hour is over."""
+    digest = await outbox.find_open_digest(session, owner_id, delivery.destination_id)
+    if digest is None:
+        await outbox.purge_own(session, owner_id, dt.datetime.now(dt.UTC) - KEPT)
+        digest_id, due_at = uuid7(), ends
+        new = {
+            "owner_id": owner_id,
+            "id": digest_id,
+            "kind": DeliveryKind.DIGEST.value,
+            "destination_id": delivery.destination_id,
+            "channel": delivery.channel,
+            "next_attempt_at": due_at,
+        }
+        await outbox.insert_deliveries(session, [new], due_at)
+    else:
+        digest_id, due_at = digest.id, digest.next_attempt_at
+    changes = {"digest_id": digest_id, "next_attempt_at": due_at}
+    await outbox.update_delivery(session, owner_id, delivery.id, changes)
+    await outbox.set_work(session, owner_id, delivery.id, None)
+
+
+async def _errand(
+    session: Session, desk: Desk, owner_id: UUID, destination: Any, delivery: Any
+) -> Errand | None:
+    contents = unseal(
+        desk.vault, owner_id, destination["id"], destination["ciphertext"], destination["encryption_key_id"]
+    )
+    message = await _message(session, desk, owner_id, contents, delivery)
+    if message is None:
+        await _give_up(session, owner_id, delivery, "There was nothing left to send.")
+        return None
+    secrets = contents.signing_secrets(dt.datetime.now(dt.UTC))
+    return Errand(DestinationKind(destination["kind"]), Target(contents.address, secrets), message)
+
+
+async def _message(
+    session: Session, desk: Desk, owner_id: UUID, contents: Contents, delivery: Any
+) -> Message | None:
+    if delivery.kind == DeliveryKind.CONFIRMATION:
+        return of_confirmation(contents.code) if contents.code else None
+    rows, total = await outbox.fetch_alerts(session, owner_id, delivery, MOST_IN_A_DIGEST)
+    facts = [Fact(**{**row, "id": desk.alert_id(row["id"])}) for row in rows]
+    if not facts:
+        return None
+    if delivery.kind == DeliveryKind.DIGEST:
+        return of_digest(facts, total, desk.pace.per_hour)
+    return of_alert(facts[0])

@@ -1,0 +1,82 @@
+"""E-mails, with a plain and an HTML part, over the operator's own SMTP server."""
+
+import asyncio
+import smtplib
+import ssl
+from concurrent.futures import Executor
+from email.message import EmailMessage
+from email.utils import format_datetime, localtime
+from uuid import UUID
+
+from investing.notifications.carriers.protocol import Target, Undelivered
+from investing.notifications.carriers.relay import Relay
+from investing.rules.messages import Message
+
+
+class Mail:
+    """Sends mails in a thread: the standard library's SMTP has no other way."""
+
+    def __init__(self, relay: Relay, *, patience: float, threads: Executor | None = None) -> None:
+        self._relay = relay
+        self._patience = patience
+        self._threads = threads
+
+    async def send(self, target: Target, message: Message, delivery_id: UUID) -> None:
+        """One mail; the server has taken it when this returns. Raises Undelivered."""
+        mail = compose(self._relay.sender, target.address, message, delivery_id)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._send, mail)
+
+    def _send(self, mail: EmailMessage) -> None:
+        try:
+            with self._connect() as smtp:
+                smtp.send_message(mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            (code, _), *_ = error.recipients.values()
+            # Of 5xx the server says that it is for good (RFC 5321, section 4.2.1).
+            raise Undelivered(
+                f"The mail server refused the address ({code}).", is_final=code >= 500
+            ) from None
+        except smtplib.SMTPResponseException as error:
+            raise Undelivered(f"The mail server answered {error.smtp_code}.") from None
+        except TimeoutError:
+            raise Undelivered("The mail server took too long.") from None
+        except (smtplib.SMTPException, OSError) as error:
+            raise Undelivered(f"The mail server was not reached: {type(error).__name__}.") from None
+
+    def _connect(self) -> smtplib.SMTP:
+        relay = self._relay
+        smtp: smtplib.SMTP
+        if relay.security == "tls":
+            smtp = smtplib.SMTP_SSL(relay.host, relay.port, timeout=self._patience, context=self._tls())
+        else:
+            smtp = smtplib.SMTP(relay.host, relay.port, timeout=self._patience)
+        try:
+            if relay.security == "starttls":
+                smtp.starttls(context=self._tls())
+            if relay.username is not None:
+                smtp.login(relay.username, relay.password or "")
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
+
+    def _tls(self) -> ssl.SSLContext:
+        return self._relay.tls or ssl.create_default_context()
+
+
+def compose(sender: str, recipient: str, message: Message, delivery_id: UUID) -> EmailMessage:
+    """The mail. Its Message-ID is the delivery's, the same at each attempt, by which doubles are dropped."""
+    mail = EmailMessage()
+    mail["From"] = sender
+    mail["To"] = recipient
+    mail["Subject"] = message.title
+    mail["Date"] = format_datetime(localtime())
+    domain = sender.rpartition("@")[2].strip(" >") or "localhost"
+    mail["Message-ID"] = f"<{delivery_id}@{domain}>"
+    # So that nobody's absence answers it (RFC 3834).
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Graphfolio-Delivery"] = str(delivery_id)
+    mail.set_content(message.text)
+    mail.add_alternative(message.html, subtype="html")
+    return mail

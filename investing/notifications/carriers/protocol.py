@@ -1,0 +1,36 @@
+"""What a carrier does: one attempt to bring one message somewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from investing.rules.messages import Message
+
+
+class Undelivered(Exception):
+    """An attempt that failed. The reason is stored and shown to the owner, so it holds no secret.
+
+    `is_final` says that another attempt would fail just so.
+    """
+
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_final = is_final
+
+
+@dataclass(frozen=True)
+class Target:
+    """An opened destination. `signing_secrets` are a webhook's, the newest first."""
+
+    address: str = field(repr=False)
+    signing_secrets: Sequence[str] = field(default=(), repr=False)
+
+
+class Carrier(Protocol):
+    """One way of sending."""
+
+    async def send(self, target: Target, message: Message, delivery_id: UUID) -> None:
+        """Sends it with the delivery's id, by which a receiver can drop doubles. Raises Undelivered."""
+        ...

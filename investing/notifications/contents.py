@@ -1,0 +1,53 @@
+"""What is sealed of a destination: its address, the code that confirms it, a webhook's signing secrets."""
+
+import datetime as dt
+from dataclasses import asdict, dataclass, field, replace
+from uuid import UUID
+
+import orjson
+
+from investing.auth.sealing import Place, Sealed, Unsealable, Vault
+
+TABLE = "notification_destinations"
+BOTH_SECRETS = dt.timedelta(hours=24)
+"""How long a webhook is signed with the former secret as well, after it was given another."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The opened content of a destination."""
+
+    address: str = field(repr=False)
+    code: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    former_secret: str | None = field(default=None, repr=False)
+    former_until: str | None = None
+
+    def signing_secrets(self, now: dt.datetime) -> tuple[str, ...]:
+        """Those that sign now, the newest first."""
+        if self.secret is None:
+            return ()
+        if self.former_secret is None or self.former_until is None:
+            return (self.secret,)
+        is_over = dt.datetime.fromisoformat(self.former_until) <= now
+        return (self.secret,) if is_over else (self.secret, self.former_secret)
+
+    def with_secret(self, secret: str, now: dt.datetime) -> "Contents":
+        """The same with another signing secret; the one before it goes on for a while."""
+        until = (now + BOTH_SECRETS).isoformat()
+        return replace(self, secret=secret, former_secret=self.secret, former_until=until)
+
+
+def seal(vault: Vault, owner_id: UUID, id: UUID, contents: Contents) -> dict[str, bytes | str]:
+    """The columns that hold the contents."""
+    sealed = vault.seal(Place(TABLE, owner_id, id), orjson.dumps(asdict(contents)))
+    return {"ciphertext": sealed.ciphertext, "encryption_key_id": sealed.key_id}
+
+
+def unseal(vault: Vault, owner_id: UUID, id: UUID, ciphertext: bytes, key_id: str) -> Contents:
+    """The contents of a row. Raises UnknownKey and Unsealable."""
+    opened = vault.open(Place(TABLE, owner_id, id), Sealed(bytes(ciphertext), key_id))
+    try:
+        return Contents(**orjson.loads(opened))
+    except (TypeError, ValueError):
+        raise Unsealable("A stored secret is not in the form that Graphfolio writes.") from None

@@ -1,0 +1,156 @@
+"""The sender: takes what is due from the outbox and carries it. Any number of processes may run one."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from uuid import UUID
+
+from db.notifications.outbox import claim_work
+from db.sessions import Session, Sessions
+from db.vocabulary import DestinationKind
+from investing.auth.sealing import Vault
+from investing.notifications import attempts
+from investing.notifications.attempts import Desk, Errand
+from investing.notifications.carriers.protocol import Carrier, Undelivered
+from investing.notifications.carriers.relay import Relay
+from investing.rules.deliveries import Pace
+
+logger = logging.getLogger("graphfolio.notifications")
+ResultT = TypeVar("ResultT")
+
+ABREAST = 8
+"""So many are on their way at a time in a process."""
+
+OF_ONE_OWNER = 4
+"""So many of them one owner's, so that somebody with slow receivers holds up nobody else for long."""
+
+SECONDS_TO_FINISH = 5.0
+
+
+class Sender:
+    """Sends what is due. `carriers` are made at the first use, because they are long to import."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        vault: Vault,
+        carriers: Callable[[], Mapping[DestinationKind, Carrier]],
+        alert_id: Callable[[UUID], str] = str,
+        pace: Pace | None = None,
+    ) -> None:
+        self._sessions = sessions
+        self._pace = pace or Pace()
+        self._desk = Desk(vault, self._pace, alert_id)
+        self._make_carriers = carriers
+        self._carriers: Mapping[DestinationKind, Carrier] | None = None
+        self._under_way: dict[asyncio.Task[None], UUID] = {}
+
+    async def run(self, every_seconds: float = 1.0) -> None:
+        """Sends for ever. What is on its way when this is cancelled is given some seconds to arrive."""
+        try:
+            while True:
+                taken = 0
+                try:
+                    taken = await self.take()
+                except Exception as error:
+                    # The database is away, say: the next round tries again.
+                    logger.error("The outbox could not be read.", exc_info=error)
+                if len(self._under_way) >= ABREAST:
+                    await asyncio.wait(
+                        self._under_way, timeout=every_seconds, return_when=asyncio.FIRST_COMPLETED
+                    )
+                elif not taken:
+                    await asyncio.sleep(every_seconds)
+        finally:
+            await self._finish()
+
+    async def take(self) -> int:
+        """Claims what is due and begins with it, as much as there is room for; how much."""
+        room = ABREAST - len(self._under_way)
+        if not room:
+            return 0
+        counts = Counter(self._under_way.values())
+        busy = [owner_id for owner_id, count in counts.items() if count >= OF_ONE_OWNER]
+        work = await claim_work(self._sessions, self._pace.lease, room, busy)
+        for owner_id, id in work:
+            task = asyncio.create_task(self._deliver(owner_id, id))
+            self._under_way[task] = owner_id
+            task.add_done_callback(self._under_way.pop)
+        return len(work)
+
+    async def drain(self) -> None:
+        """Sends all that is due now, and returns when nothing is on its way."""
+        while await self.take() or self._under_way:
+            if self._under_way:
+                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _deliver(self, owner_id: UUID, id: UUID) -> None:
+        """One attempt. A fault leaves the work as it is: it is due again when its lease is over."""
+        try:
+            errand = await self._write(
+                owner_id, lambda session: attempts.begin(session, self._desk, owner_id, id)
+            )
+            if errand is None:
+                return
+            failure = await self._carry(errand, id)
+            await self._write(
+                owner_id, lambda session: attempts.end(session, self._desk, owner_id, id, failure)
+            )
+        except Exception as error:
+            logger.error("Something went wrong with the delivery %s.", id, exc_info=error)
+
+    async def _carry(self, errand: Errand, id: UUID) -> Undelivered | None:
+        """Why it did not arrive, or None. Of an unexpected error only the type is told."""
+        if self._carriers is None:
+            self._carriers = await asyncio.to_thread(self._make_carriers)
+        carrier = self._carriers.get(errand.kind)
+        if carrier is None:
+            return Undelivered(f"This server cannot send to destinations of the kind {errand.kind}.")
+        try:
+            async with asyncio.timeout(self._pace.patience):
+                await carrier.send(errand.target, errand.message, id)
+        except Undelivered as failure:
+            return failure
+        except TimeoutError:
+            return Undelivered("The receiver took too long.")
+        except Exception as error:
+            logger.error("The delivery %s failed unexpectedly: %s.", id, type(error).__name__)
+            return Undelivered(f"It could not be sent: {type(error).__name__}.")
+        return None
+
+    async def _write(self, owner_id: UUID, work: Callable[[Session], Awaitable[ResultT]]) -> ResultT:
+        return await self._sessions.transact(owner_id, work)
+
+    async def _finish(self) -> None:
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=SECONDS_TO_FINISH)
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+
+def carriers_of(
+    *, relay: Relay | None, anywhere: bool, patience: float
+) -> Callable[[], Mapping[DestinationKind, Carrier]]:
+    """What makes the carriers: webhooks and services, and mail where there is an SMTP server."""
+
+    def make() -> Mapping[DestinationKind, Carrier]:
+        # Imported here, and in a thread: a server that has sent nothing yet starts without them.
+        from investing.notifications.carriers.mail import Mail
+        from investing.notifications.carriers.services import Services
+        from investing.notifications.carriers.webhook import Webhooks
+
+        # Threads of their own: a mail server that hangs must not hold up whatever else runs in threads.
+        threads = ThreadPoolExecutor(ABREAST, thread_name_prefix="notifications")
+        carriers: dict[DestinationKind, Carrier] = {
+            DestinationKind.WEBHOOK: Webhooks(anywhere=anywhere, patience=patience, threads=threads),
+            DestinationKind.APPRISE: Services(patience=patience, threads=threads),
+        }
+        if relay is not None:
+            carriers[DestinationKind.EMAIL] = Mail(relay, patience=patience, threads=threads)
+        return carriers
+
+    return make

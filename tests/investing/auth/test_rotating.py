@@ -1,0 +1,59 @@
+"""The command that seals everything anew, run as a process."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from db.sessions import Sessions
+from investing.auth.sealing import Vault
+from tests.conftest import execute
+from tests.investing.auth.test_sealing import ROOT, opened, store
+
+TWO = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
+
+
+def run(url: str, folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """`graphfolio rotate-keys` on this database, with this data folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GRAPHFOLIO_")}
+    environment = {**kept, "DATABASE_URL": url, "GRAPHFOLIO_DATA_DIR": str(folder), **settings}
+    command = [sys.executable, str(ROOT / "graphfolio.py"), "rotate-keys"]
+    return subprocess.run(command, env=environment, cwd=folder.parent, capture_output=True, text=True)
+
+
+async def test_with_generated_keys(
+    sessions: Sessions, superuser_url: str, owner_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    vault = Vault.of(None, folder)
+    places = await store(sessions, superuser_url, vault, 6)
+    done = run(owner_url, folder)
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"^9 secrets are sealed with the key (\w+)\.\n\Z", done.stdout, re.MULTILINE)
+    assert found, done.stdout
+    assert found[1] != vault.ring.active
+    # The server that runs all the while reads the new key by itself.
+    assert await opened(superuser_url, vault, places) == {found[1]: 9}
+    kept = json.loads((folder / "secrets.json").read_text())
+    assert len(kept["sealing_keys"]["keys"]) == 2
+
+
+async def test_with_keys_of_a_setting(
+    sessions: Sessions, superuser_url: str, owner_url: str, tmp_path: Path
+) -> None:
+    await execute(superuser_url, "DELETE FROM api_keys")
+    folder = tmp_path / "data"
+    places = await store(sessions, superuser_url, Vault.of(f"a:{TWO[0]}", folder), 6)
+    done = run(owner_url, folder, GRAPHFOLIO_SEALING_KEYS=f"b:{TWO[1]},a:{TWO[0]}")
+    assert done.stdout.endswith("\n9 secrets are sealed with the key b.\n"), done.stderr
+    assert await opened(superuser_url, Vault.of(f"b:{TWO[1]}", folder), places) == {"b": 9}
+    assert not (folder / "secrets.json").exists()
+    # Without the key that sealed them, nothing is changed, and one line says so.
+    lost = run(owner_url, folder, GRAPHFOLIO_SEALING_KEYS=f"a:{TWO[0]}")
+    assert lost.returncode == 1
+    assert lost.stderr == (
+        "graphfolio: A stored secret is sealed with a key that is not among the sealing keys.\n"
+    )

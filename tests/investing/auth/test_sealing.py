@@ -1,0 +1,171 @@
+"""Sealed secrets: bound to their rows, opened with every key, and sealed anew with a kill in the middle."""
+
+import os
+import subprocess
+import sys
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from db.sessions import Sessions
+from investing.auth.keys import KeyRing
+from investing.auth.resealing import reseal_all
+from investing.auth.sealing import Place, Sealed, UnknownKey, Unsealable, Vault
+from investing.auth.secret_file import SEALING_KEYS, load_or_generate, rotate
+from tests.faults.waiting import until
+
+ROOT = Path(__file__).resolve().parents[3]
+PLACE = Place("api_keys", uuid.uuid4(), uuid.uuid4())
+SECRET = b"a secret that is nobody's"
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault(KeyRing.generate)
+
+
+def test_what_is_sealed_opens_at_its_place(vault: Vault) -> None:
+    sealed = vault.seal(PLACE, SECRET)
+    assert vault.open(PLACE, sealed) == SECRET
+    assert SECRET not in sealed.ciphertext
+    assert sealed.key_id == vault.ring.active
+    # Twice the same is not the same to whoever looks.
+    assert vault.seal(PLACE, SECRET).ciphertext != sealed.ciphertext
+
+
+@pytest.mark.parametrize("moved", ["table", "owner_id", "id"])
+def test_a_swapped_row_is_refused(vault: Vault, moved: str) -> None:
+    elsewhere = replace(PLACE, **{moved: "other" if moved == "table" else uuid.uuid4()})  # type: ignore[arg-type]
+    with pytest.raises(Unsealable, match="not the one that was sealed"):
+        vault.open(elsewhere, vault.seal(PLACE, SECRET))
+
+
+def test_every_changed_byte_is_refused(vault: Vault) -> None:
+    sealed = vault.seal(PLACE, SECRET)
+    for at in range(len(sealed.ciphertext)):
+        changed = bytearray(sealed.ciphertext)
+        changed[at] ^= 1
+        with pytest.raises(Unsealable):
+            vault.open(PLACE, replace(sealed, ciphertext=bytes(changed)))
+    for length in (0, 5, 12, 20, len(sealed.ciphertext) - 1):
+        with pytest.raises(Unsealable):
+            vault.open(PLACE, replace(sealed, ciphertext=sealed.ciphertext[:length]))
+
+
+def test_another_key_of_ours_does_not_open_it() -> None:
+    ring = KeyRing.generate().rotate()
+    vault = Vault(lambda: ring)
+    other = next(kid for kid in ring.secrets if kid != ring.active)
+    with pytest.raises(Unsealable):
+        vault.open(PLACE, replace(vault.seal(PLACE, SECRET), key_id=other))
+
+
+def test_a_running_server_reads_a_new_key(tmp_path: Path) -> None:
+    """Another process has rotated: what it sealed opens here without a start."""
+    running = Vault.of(None, tmp_path)
+    before = running.seal(PLACE, SECRET)
+    rotate(tmp_path, SEALING_KEYS)
+    after = Vault.of(None, tmp_path).seal(PLACE, SECRET)
+    assert after.key_id != before.key_id
+    assert running.open(PLACE, after) == running.open(PLACE, before) == SECRET
+    with pytest.raises(UnknownKey):
+        running.open(PLACE, Sealed(after.ciphertext, "nobody"))
+    # The keys of tokens are others.
+    assert load_or_generate(tmp_path).secrets.keys().isdisjoint(running.ring.secrets)
+
+
+async def store(sessions: Sessions, superuser_url: str, vault: Vault, count: int) -> dict[UUID, Place]:
+    """Brokers' keys of three users, so many in all, each with its own id as the secret."""
+    connection = await asyncpg.connect(superuser_url)
+    places: dict[UUID, Place] = {}
+    for name in ("a", "b", "c"):
+        owner = uuid.uuid4()
+        await connection.execute(
+            "INSERT INTO users (id, username, email, password_hash) VALUES ($1, $2, $2, '')",
+            owner,
+            str(owner),
+        )
+        await connection.execute("INSERT INTO logins VALUES ($1, $2)", str(owner), owner)
+        rows = []
+        for n in range(count // 3 + 1):
+            id = uuid.uuid4()
+            places[id] = Place("api_keys", owner, id)
+            sealed = vault.seal(places[id], id.bytes)
+            rows.append((owner, id, "ALPACA", f"{name}{n}", "hint", sealed.ciphertext, sealed.key_id))
+        await connection.executemany(
+            "INSERT INTO api_keys (owner_id, id, broker, label, key_hint, ciphertext, encryption_key_id) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            rows,
+        )
+    await connection.close()
+    return places
+
+
+async def opened(superuser_url: str, vault: Vault, places: dict[UUID, Place]) -> dict[str, int]:
+    """How many are sealed with each key; every one of them opens."""
+    connection = await asyncpg.connect(superuser_url)
+    rows = await connection.fetch("SELECT id, ciphertext, encryption_key_id FROM api_keys")
+    await connection.close()
+    counts: dict[str, int] = {}
+    for row in rows:
+        if row["id"] in places:
+            sealed = Sealed(row["ciphertext"], row["encryption_key_id"])
+            assert vault.open(places[row["id"]], sealed) == row["id"].bytes
+            counts[sealed.key_id] = counts.get(sealed.key_id, 0) + 1
+    return counts
+
+
+CODE = """
+import asyncio, sys
+from pathlib import Path
+from db.sessions import open_sessions
+from investing.auth import resealing
+from investing.auth.sealing import Vault
+
+resealing.AT_ONCE = 10
+
+async def main():
+    async with open_sessions(sys.argv[1], size=2) as sessions:
+        await resealing.reseal_all(sessions, Vault.of(None, Path(sys.argv[2])), lambda *_: None)
+
+asyncio.run(main())
+"""
+
+
+def resealing(url: str, folder: Path) -> "subprocess.Popen[bytes]":
+    """A process that seals anew, ten at a time."""
+    environment = {**os.environ, "PYTHONPATH": "."}
+    return subprocess.Popen([sys.executable, "-c", CODE, url, str(folder)], cwd=ROOT, env=environment)
+
+
+@pytest.mark.parametrize("count", [600, pytest.param(10_000, marks=pytest.mark.soak)])
+async def test_sealing_anew_with_a_kill_midway(
+    sessions: Sessions, superuser_url: str, app_url: str, tmp_path: Path, count: int
+) -> None:
+    """Promise 22: killed anywhere, all open; the next run does the rest."""
+    vault = Vault.of(None, tmp_path)
+    places = await store(sessions, superuser_url, vault, count)
+    old = vault.ring.active
+    rotate(tmp_path, SEALING_KEYS)
+    process = resealing(app_url, tmp_path)
+    try:
+
+        async def is_under_way() -> bool:
+            assert process.poll() is None, "it was done before it could be killed"
+            return (await opened(superuser_url, vault, places)).get(old, 0) <= len(places) * 2 // 3
+
+        await until(is_under_way, 120, 0.01)
+    finally:
+        process.kill()
+        process.wait()
+    counts = await opened(superuser_url, vault, places)
+    new = Vault.of(None, tmp_path).ring.active
+    assert set(counts) == {old, new}, "the kill came midway"
+    assert sum(counts.values()) == len(places)
+    assert await reseal_all(sessions, Vault.of(None, tmp_path), lambda *_: None) == counts[old]
+    assert await opened(superuser_url, vault, places) == {new: len(places)}
+    assert await reseal_all(sessions, Vault.of(None, tmp_path), lambda *_: None) == 0

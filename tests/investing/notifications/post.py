@@ -1,0 +1,119 @@
+"""A post office for the tests: destinations, alerts, and a sender that the test drives."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from db.sessions import Sessions
+from db.vocabulary import AlertKind, AlertSeverity, DestinationKind
+from investing.actor import Actor
+from investing.alerts.raising import NewAlert, raise_alerts
+from investing.auth.keys import KeyRing
+from investing.auth.sealing import Vault
+from investing.notifications.carriers.relay import Relay
+from investing.notifications.contents import unseal
+from investing.notifications.destinations import Destinations, Made
+from investing.notifications.sender import Sender, carriers_of
+from investing.rules.deliveries import Pace
+from tests.investing.exchange import Exchange
+
+KIND, WEBHOOK = AlertKind.PRICE_ABOVE, DestinationKind.WEBHOOK
+AT_ONCE = Pace(first_wait=0, patience=2, lease=30)
+"""A failure is tried again in the same moment."""
+
+
+@dataclass
+class Post:
+    """One user's post. `pace` and `anywhere` are the sender's."""
+
+    sessions: Sessions
+    exchange: Exchange
+    actor: Actor
+    pace: Pace = AT_ONCE
+    anywhere: bool = True
+    relay: Relay | None = None
+    vault: Vault = field(default_factory=lambda: Vault(KeyRing.generate))
+
+    @property
+    def desk(self) -> Destinations:
+        """Where destinations are made."""
+        return Destinations(self.vault, anywhere=True, mail=True)
+
+    @property
+    def sender(self) -> Sender:
+        """A new sender, as a process that has just started has one."""
+        carriers = carriers_of(relay=self.relay, anywhere=self.anywhere, patience=self.pace.patience)
+        return Sender(self.sessions, self.vault, carriers, pace=self.pace)
+
+    async def send(self) -> None:
+        """Sends all that is due."""
+        await self.sender.drain()
+
+    async def made(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> Made:
+        """A destination to which nothing has been sent yet."""
+        return await self.desk.create(self.actor, name, kind, address)
+
+    async def confirmed(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> Made:
+        """A destination that its owner has confirmed; the code is read from where it is stored."""
+        made = await self.made(name, address, kind)
+        await self.desk.confirm(self.actor, made.id, await self.code(made.id))
+        await self.run("DELETE FROM deliveries WHERE destination_id = $1", made.id)
+        return made
+
+    async def code(self, id: UUID) -> str:
+        """The code that confirms a destination."""
+        row = await self.destination(id)
+        contents = unseal(self.vault, self.actor.id, id, row["ciphertext"], row["encryption_key_id"])
+        assert contents.code is not None
+        return contents.code
+
+    async def alert(self, *channels: str, title: str = "AAPL is above 200", **more: Any) -> UUID:
+        """Raises an alert for these channels: its id."""
+        facts = {"message": "AAPL costs 201.50.", "metrics": {"price": "201.5"}, **more}
+        new = NewAlert(KIND, AlertSeverity.WARNING, title, channels=channels, **facts)
+        async with self.sessions.begin(self.actor.id) as session:
+            await raise_alerts(session, self.actor.id, [new])
+        return new.id
+
+    async def destination(self, id: UUID) -> Any:
+        """A destination's row."""
+        async with self.sessions.reading(self.actor.id) as connection:
+            return await connection.fetchrow("SELECT * FROM notification_destinations WHERE id = $1", id)
+
+    async def deliveries(self, kind: str = "ALERT") -> list[Any]:
+        """The deliveries of a kind, oldest first."""
+        async with self.sessions.reading(self.actor.id) as connection:
+            return await connection.fetch(
+                "SELECT * FROM deliveries WHERE kind = $1 ORDER BY created_at, id", kind
+            )
+
+    async def statuses(self) -> list[tuple[str, int, str | None]]:
+        """Status, attempts and last error of each alert's delivery."""
+        return [(row["status"], row["attempts"], row["last_error"]) for row in await self.deliveries()]
+
+    async def work(self) -> Any:
+        """How many deliveries are still to be made."""
+        return await self.exchange.value(
+            "SELECT count(*) FROM delivery_work WHERE owner_id = $1", self.actor.id
+        )
+
+    async def run(self, statement: str, *arguments: object) -> None:
+        """A statement by the superuser."""
+        await self.exchange.run(statement, *arguments)
+
+    async def pass_hours(self, hours: float) -> None:
+        """Makes everything that is stored of this user's post so much older."""
+        ago = dt.timedelta(hours=hours)
+        for table, column in (
+            ("delivery_work", "due_at"),
+            ("deliveries", "next_attempt_at"),
+            ("deliveries", "created_at"),
+            ("notification_budgets", "window_start"),
+            ("notification_destinations", "code_expires_at"),
+        ):
+            await self.run(
+                f"UPDATE {table} SET {column} = {column} - $2::interval WHERE owner_id = $1",
+                self.actor.id,
+                ago,
+            )
