@@ -90,8 +90,14 @@ async def work(settings: Settings, url: str, stop: asyncio.Event) -> None:
 
 
 async def _rounds(settings: Settings, sessions: Sessions, crew: Crew, stop: asyncio.Event) -> None:
-    every = dt.timedelta(minutes=float(settings.drift_check_minutes))
-    await run_rounds(sessions, jobs_of(sessions, crew.house, crew.rebalancer, every), stop)
+    jobs = jobs_of(
+        sessions,
+        crew.house,
+        crew.rebalancer,
+        drift_every=dt.timedelta(minutes=float(settings.drift_check_minutes)),
+        alerts_kept=dt.timedelta(days=settings.alert_retention_days),
+    )
+    await run_rounds(sessions, jobs, stop)
 
 
 def house_of(settings: Settings, sessions: Sessions) -> House:

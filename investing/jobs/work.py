@@ -6,6 +6,7 @@ from functools import partial
 
 from db.jobs.rounds import Job
 from db.sessions import Sessions
+from investing.alerts.acknowledging import purge_alerts
 from investing.portfolio.snapshots import refresh_due
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.rebalancing.scheduling import Schedule
@@ -13,15 +14,25 @@ from investing.trading.placing import House
 
 EVERY_TWO_SECONDS = "* * * * * */2"
 EVERY_TEN_SECONDS = "* * * * * */10"
+EVERY_HOUR = "17 * * * *"
 
 
 def jobs_of(
-    sessions: Sessions, house: House, rebalancer: Rebalancer, drift_every: dt.timedelta
+    sessions: Sessions,
+    house: House,
+    rebalancer: Rebalancer,
+    *,
+    drift_every: dt.timedelta,
+    alerts_kept: dt.timedelta,
 ) -> Sequence[Job]:
-    """The jobs of one process, which shares them with all others. Drift is looked at every `drift_every`."""
+    """The jobs of one process, which shares them with all others.
+
+    Drift is looked at every `drift_every`; alerts are deleted once they are older than `alerts_kept`.
+    """
     schedule = Schedule(sessions, house, rebalancer, drift_every)
     return [
         Job("rebalances.go_on", EVERY_TWO_SECONDS, rebalancer.go_on),
         Job("rebalances.start_due", EVERY_TEN_SECONDS, schedule.start_due),
         Job("performance.refresh", EVERY_TWO_SECONDS, partial(refresh_due, sessions)),
+        Job("alerts.purge", EVERY_HOUR, partial(purge_alerts, sessions, alerts_kept)),
     ]
