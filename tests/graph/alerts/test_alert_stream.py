@@ -12,6 +12,7 @@ import pytest
 from db.alerts.writes import purge, renew_epochs
 from db.sessions import Session, Sessions
 from db.vocabulary import AlertSeverity, Topic
+from graph.alerts import subscriptions
 from graph.ids import parse_global_id
 from investing.alerts.following import BEFORE_THE_FIRST, Lost, Place, Wanted, next_turn
 from investing.alerts.raising import raise_alerts
@@ -207,8 +208,10 @@ async def test_what_is_no_cursor(recipient: Make) -> None:
         assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-async def test_each_event_is_read_anew(recipient: Make) -> None:
+async def test_each_event_is_read_anew(recipient: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that was read for one event is remembered for the next."""
+    # A check of the login forgets as well.
+    monkeypatch.setattr(subscriptions, "CHECKED_SECONDS", 60.0)
     someone, start = await made(recipient)
 
     def portfolio_of() -> tuple[str, str]:

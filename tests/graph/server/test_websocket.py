@@ -95,6 +95,10 @@ async def test_each_operation_has_a_context_of_its_own_with_the_sockets_token(ti
     # Besides the two operations of each socket, one that checked the login and one that watches it.
     assert [context.token for context in opened] == ["good"] * 8
     assert len({id(context) for context in opened}) == 8
+    for _ in range(100):
+        if [context.closings for context in opened] == [1] * 8:
+            break
+        await asyncio.sleep(0.02)
     assert [context.closings for context in opened] == [1] * 8
 
 
