@@ -88,6 +88,13 @@ async def watch(session: Session, owner_id: UUID, rule_id: UUID, values: Mapping
     await session.execute(statement.on_conflict_do_update(index_elements=["owner_id", "rule_id"], set_=fresh))
 
 
+async def end_quiet(session: Session, owner_id: UUID, rule_id: UUID) -> None:
+    """Lets a locked rule fire again as soon as it may: its hours are others now."""
+    for table in (AlertWatch, AlertState):
+        mine = (table.owner_id == owner_id, table.rule_id == rule_id)
+        await session.execute(update(table).where(*mine).values(quiet_until=None))
+
+
 async def forget_states(session: Session, owner_id: UUID, rule_id: UUID) -> None:
     """Arms a rule on portfolios anew, with everything that it watches."""
     mine = (AlertState.owner_id == owner_id, AlertState.rule_id == rule_id)

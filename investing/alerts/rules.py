@@ -95,7 +95,8 @@ async def create_rule(actor: Actor, new: NewAlertRule) -> UUID:
 async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> None:
     """Changes the settings that are given, by column; the others stay.
 
-    A rule whose bounds change, or that is switched on again, is armed anew. Raises InvalidInput, NotFound and
+    A rule whose bounds change, or that is switched on again, is armed anew; one whose hours change waits for
+    none of the old ones. Raises InvalidInput, NotFound and
     NameTaken.
     """
     changes = dict(changes)
@@ -122,6 +123,8 @@ async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> Non
             await rows.update_rule(session, actor.id, id, changes)
         if is_new:
             await _arm(session, actor.id, rule)
+        elif any(rule[column] != before[column] for column in hours_columns(None)):
+            await rows.end_quiet(session, actor.id, id)
         await note(session, actor.id, actor.client, "alertRule.changed", "AlertRule", id, **changes)
 
 

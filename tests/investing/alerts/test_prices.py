@@ -216,7 +216,6 @@ async def test_a_rule_out_of_its_hours(sessions: Sessions, exchange: Exchange, w
     found = await exchange.value("SELECT quiet_until FROM alert_watches WHERE rule_id = $1", id)
     assert found == opens
     await change_rule(actor, id, hours_columns(None))
-    await exchange.run("UPDATE alert_watches SET quiet_until = now() WHERE rule_id = $1", id)
     await watching.look()
     assert await told(sessions, actor) == [("PRICE_ABOVE", "11")]
 
