@@ -222,7 +222,7 @@ async def test_a_secret_is_seen_nowhere(
     codes = [receiver.requests[0].json["data"]["code"]]
     given = {
         "mail": ("EMAIL", f"{canary}@example.org"),
-        "phone": ("APPRISE", f"gotify://127.0.0.1:9/{canary}"),
+        "phone": ("APPRISE", f"mmost://127.0.0.1:9/{canary}abcdef"),
         "away": ("WEBHOOK", f"http://{canary}.invalid/{canary}"),
     }
     for name, (kind, address) in given.items():
@@ -237,12 +237,12 @@ async def test_a_secret_is_seen_nowhere(
     async def tried() -> bool:
         return all(d["attempts"] > 0 for d in await deliveries(holder))
 
-    await until(tried, 60)
+    await until(tried, 90)
 
     async def mailed() -> bool:
         return sum(canary in str(mail["To"]) for mail in mails.mails) == 2
 
-    await until(mailed, 30)
+    await until(mailed, 90)
     secret = (await holder.do(ROTATE, id=hook))["signingSecret"]
     holder.answers.pop()
     for name, (kind, address) in given.items():

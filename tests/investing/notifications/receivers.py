@@ -45,6 +45,7 @@ class HttpReceiver:
     answers: list[str] = field(default_factory=list)
     delay: float = 0
     extra: str = ""
+    is_endless: bool = False
     body: bytes = b"thanks"
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
@@ -84,9 +85,13 @@ class HttpReceiver:
             self.requests.append(Request(head[0].split()[1], headers, body))
             status = self.answers.pop(0) if self.answers else OK
             await asyncio.sleep(self.delay)
-            answer = f"HTTP/1.1 {status}\r\ncontent-length: {len(self.body)}\r\n{self.extra}\r\n"
+            length = 10**15 if self.is_endless else len(self.body)
+            answer = f"HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{self.extra}\r\n"
             writer.write(answer.encode() + self.body)
             await writer.drain()
+            while self.is_endless:
+                writer.write(b"x" * 65536)
+                await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             # The sender has hung up.
             pass
