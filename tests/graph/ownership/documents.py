@@ -16,7 +16,7 @@ from graphql import (
 
 from tests.graph.ownership.shape import CURSORS, LEADING, SCHEMA, is_id, valid
 
-HEAVY = frozenset({"RebalancePlan"})
+HEAVY = frozenset({"RebalancePlan", "Performance"})
 """What costs too much to be asked for beside everything else: the way that ends there asks for it."""
 
 Composite = GraphQLObjectType | GraphQLInterfaceType
