@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from db.pages import Key, Listing
+from db.pages import Key, Listing, sequence_number
 
 _LEGS = "FROM rebalance_legs l WHERE l.owner_id = $1 AND l.rebalance_id = t.id"
 
@@ -24,6 +24,6 @@ LEGS = Listing(
     columns="""t.rebalance_id, t.number, i.symbol, t.side, t.quantity, t.filled_quantity, t.status,
         t.order_id, t.reason""",
     source="rebalance_legs t JOIN instruments i ON i.id = t.instrument_id",
-    order=(Key("number", "t.number", int),),
+    order=(Key("number", "t.number", sequence_number),),
     parent="t.rebalance_id",
 )

@@ -154,7 +154,7 @@ async def test_of_two_that_wait_for_each_other_one_tries_anew(sessions: Sessions
     async def grow(first: UUID, second: UUID) -> None:
         async def work(plain: Plain) -> None:
             tries.append(first)
-            update = "UPDATE users SET alert_seq = alert_seq + 1 WHERE id = $1"
+            update = "UPDATE users SET full_name = username WHERE id = $1"
             await plain.execute(update, first)
             if len(tries) <= 2:
                 await both_hold_one.wait()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
 from uuid import UUID
@@ -13,7 +14,7 @@ import pytest
 from db.sessions import open_sessions
 from investing.rules.orders import OPEN
 from tests.faults.broker import BadLine
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import Cluster, running_cluster
 from tests.faults.waiting import sizes, until
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import buy, desk_of, key
@@ -21,6 +22,13 @@ from tests.investing.trading.desks import buy, desk_of, key
 PATIENCE = 0.5
 RESOLVED_SECONDS = 30.0
 DESKS = 3
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A database of its own: elsewhere are servers with desks too, who know another broker by this name."""
+    with running_cluster() as running:
+        yield running
 
 
 @sizes(60, 5_000)

@@ -15,6 +15,8 @@ from tests.faults.wire import Answer, Wire
 from tests.faults.world import World, attempt
 
 POOL = 5
+WRITERS = 3
+"""What deposits have of a pool of five: `db.sessions` gives half to whatever is no trade."""
 TREE = {"query": "{ me { accounts { nodes { portfolios { nodes { transactions { nodes { id } } } } } } } }"}
 
 _WAITING = """SELECT count(*) AS number FROM pg_stat_activity
@@ -57,7 +59,7 @@ async def _come_at_once(world: World, place: Place, port: int, rng: random.Rando
         await holder.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
         reads = [wire.post(port, TREE, place.token) for wire in wires]
         asked = [asyncio.ensure_future(read) for read in reads]
-        await until(lambda: _pool_waits(world), 10)
+        await until(lambda: _pool_waits(world, POOL), 10)
         await holding.rollback()
         for answer in await asyncio.gather(*asked):
             assert "errors" not in answer
@@ -78,13 +80,13 @@ async def _write_at_once(
             asyncio.ensure_future(attempt(wire, port, deposit, rng))
             for wire, deposit in zip(wires, deposits, strict=False)
         ]
-        await until(lambda: _pool_waits(world), 4)
+        await until(lambda: _pool_waits(world, WRITERS), 4)
     assert all(await asyncio.gather(*asked))
 
 
-async def _pool_waits(world: World) -> bool:
+async def _pool_waits(world: World, connections: int) -> bool:
     (found,) = await world.cluster.rows(_WAITING)
-    return bool(found["number"] >= POOL)
+    return bool(found["number"] >= connections)
 
 
 def _deposit(place: Place, rng: random.Random) -> Intent:

@@ -11,6 +11,8 @@ from tests.graph.ownership.people import Person
 from tests.graph.ownership.shape import OWNED
 
 USERS = "{ users { totalCount nodes { id username email fullName isAdmin isActive createdAt lastLoginAt } } }"
+PLAINLY_THEIRS = {"alertsCursor"}
+"""Fields without an inner selection that only the user sees."""
 OF_A_USER = [n for n, f in fields_of("User").items() if is_composite_type(get_named_type(f.type))]
 ABOUT_A_USER = {"id", "username", "email", "fullName", "isAdmin", "isActive", "createdAt", "lastLoginAt"}
 
@@ -40,7 +42,14 @@ def test_it_is_for_administrators(world: World, administrator: Person) -> None:
 
 def test_only_what_tells_who_somebody_is_stands_open() -> None:
     """A new field of a user is on this list or asks whether it is the user who looks."""
-    assert set(fields_of("User")) - set(OF_A_USER) == ABOUT_A_USER
+    assert set(fields_of("User")) - set(OF_A_USER) - PLAINLY_THEIRS == ABOUT_A_USER
+
+
+@pytest.mark.parametrize("name", sorted(PLAINLY_THEIRS))
+def test_what_is_plainly_theirs_is_not_shown(administrator: Person, name: str) -> None:
+    answer = administrator.ask(f"{{ users {{ edges {{ node {{ id {name} }} }} }} }}")
+    assert set(answer.codes) == {"FORBIDDEN"}
+    assert administrator.ask(f"{{ me {{ {name} }} }}").codes == []
 
 
 @pytest.mark.parametrize("name", OF_A_USER)

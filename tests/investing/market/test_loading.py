@@ -94,7 +94,7 @@ def test_what_was_renamed_is_not_loaded_under_its_former_symbol(loaded_url: str)
         loaded_url, "SELECT id, symbol, former_symbols FROM instruments WHERE former_symbols <> '{}'"
     )
     assert called == [(*ids[0], "META", ["FB", "TEMP"])]
-    assert count(loaded_url, "instruments") == 23
+    assert count(loaded_url, "instruments") == 24
     rename_symbol(loaded_url, "META", "FB")
     assert rows(loaded_url, "SELECT former_symbols FROM instruments WHERE symbol = 'FB'") == [
         (["TEMP", "META"],)

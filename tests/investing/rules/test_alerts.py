@@ -165,7 +165,6 @@ def test_bounds_that_make_none(bad: Bounds, field: str) -> None:
         (lambda: checked_channels([" "]), "channels"),
         (lambda: checked_channels(["a\x00"]), "channels"),
         (lambda: checked_channels([str(n) for n in range(21)]), "channels"),
-        (lambda: checked_channels(["phone"], {"mail"}), "channels"),
         (lambda: hours_of("24:00", "10:00", {1}, "UTC"), "activeHours.start"),
         (lambda: hours_of("09:00", "9:30", {1}, "UTC"), "activeHours.end"),
         (lambda: hours_of("09:00", "09:00", {1}, "UTC"), "activeHours.end"),
