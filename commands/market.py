@@ -1,0 +1,98 @@
+"""Instruments and their prices."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.opening import DataDir, Stop, opened, progress, with_sessions
+
+
+def load_prices(data_dir: DataDir = None) -> None:
+    """Load the instruments and the daily bars that come with the installed packages."""
+    from investing.market.loading import load_market_data
+
+    with opened(data_dir) as (_, found), progress() as report:
+        outcome = load_market_data(found.owner_url, report)
+    typer.echo(
+        f"{outcome.instruments_added} instruments and {outcome.bars_added} daily bars loaded, "
+        f"{outcome.bars_present} were there."
+    )
+    if outcome.left_alone:
+        typer.echo(f"Left alone, because they have prices of another kind: {', '.join(outcome.left_alone)}.")
+
+
+def import_prices(
+    file: Annotated[Path, typer.Argument(help="A CSV file of daily bars, UTF-8, with headers.")],
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Load the good lines all the same.")] = False,
+    currency: Annotated[str, typer.Option(help="The currency of instruments that are new.")] = "USD",
+    data_dir: DataDir = None,
+) -> None:
+    """Import daily bars of your own: symbol, date, open, high, low, close, adjusted close, volume."""
+    from investing.market.importing import import_prices as run_import
+
+    def bad(line: int, reason: str) -> None:
+        typer.echo(f"{file}:{line}: {reason}", err=True)
+
+    with opened(data_dir) as (_, found), progress() as report:
+        outcome = run_import(
+            found.owner_url, file, skip_bad=skip_bad, progress=report, report_bad=bad, currency=currency
+        )
+    if not outcome.loaded:
+        raise Stop(f"{outcome.bad} of {outcome.lines} lines are bad: nothing was loaded (see --skip-bad).")
+    typer.echo(
+        f"{outcome.inserted} bars are new, {outcome.changed} changed, {outcome.unchanged} were there, "
+        f"{outcome.bad} bad lines skipped."
+    )
+
+
+def ticks(
+    file: Annotated[
+        Path, typer.Argument(help="Lines of symbol,price[,time] or of JSON; - for standard input.")
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Bring prices, from a file or as another program writes them: quotes move, alerts fire."""
+    from investing.market.taking import on_a_floor
+    from investing.market.tick_files import take_lines
+
+    def bad(line: int, reason: str) -> None:
+        typer.echo(f"{file}:{line}: {reason}", err=True)
+
+    is_input = str(file) == "-"
+    if not is_input and not file.is_file():
+        raise Stop(f"There is no file {file}.")
+    total = 0 if is_input else file.stat().st_size
+    bar = nullcontext(lambda *step: None) if is_input else progress()
+    with (
+        opened(data_dir) as (_, found),
+        bar as report,
+        open(sys.stdin.fileno() if is_input else file, "rb", closefd=not is_input) as lines,
+    ):
+        taken = with_sessions(
+            found.url,
+            lambda sessions: on_a_floor(
+                sessions,
+                lambda floor: take_lines(
+                    floor, lines, bad, lambda done: report("Bringing prices", done, total)
+                ),
+            ),
+        )
+    typer.echo(f"{taken.news} prices are news, {taken.old} are not, {taken.bad} bad lines.")
+    if taken.bad:
+        raise typer.Exit(1)
+
+
+def rename_symbol(
+    old: Annotated[str, typer.Argument(help="The symbol that it has.")],
+    new: Annotated[str, typer.Argument(help="The symbol that it gets; no other instrument may have it.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Give an instrument another symbol; positions, history and prices stay with it."""
+    from investing.market.renaming import rename_symbol as rename
+
+    with opened(data_dir) as (_, found):
+        rename(found.owner_url, old, new)
+    typer.echo(f"{old} is {new} now.")

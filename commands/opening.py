@@ -1,0 +1,65 @@
+"""What a command begins with: the settings, the database, and a bar for long work."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import SecretStr
+
+from db.schema import upgrade
+from db.server import Database, database
+from db.sessions import Sessions, open_sessions
+from settings import Settings
+
+ResultT = TypeVar("ResultT")
+DataDir = Annotated[Path | None, typer.Option(help="Where the embedded PostgreSQL keeps its data.")]
+
+
+class Stop(Exception):
+    """Why a command ends here: one line for a person."""
+
+
+@contextmanager
+def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Settings, Database]]:
+    """The settings and the database, brought to the newest schema unless that is not wanted."""
+    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    url, owner_url = revealed(settings.database_url), revealed(settings.owner_database_url)
+    with database(url, settings.data_dir, owner_url=owner_url) as found:
+        if migrate and upgrade(found.owner_url):
+            typer.echo("The database's schema is new.")
+        yield settings, found
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    """The text of a secret setting."""
+    return None if secret is None else secret.get_secret_value()
+
+
+def with_sessions(url: str, work: Callable[[Sessions], Awaitable[ResultT]]) -> ResultT:
+    """Runs the work on connections of its own."""
+
+    async def run() -> ResultT:
+        async with open_sessions(url, size=2) as sessions:
+            return await work(sessions)
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each step of long work: the step, how much of it is done, and how much there is."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step)
+            bars.update(tasks[step], completed=done, total=total or 1)
+
+        yield report

@@ -1,0 +1,75 @@
+"""Users as their administrator sees them, and the keys that seal their secrets."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.opening import DataDir, opened, progress, revealed, with_sessions
+from db.sessions import Sessions
+
+Who = Annotated[str, typer.Argument(help="A username or an e-mail address.")]
+
+
+def _administrate(data_dir: Path | None, act: Callable[[Sessions], Awaitable[bool]], done: str) -> None:
+    with opened(data_dir) as (_, found):
+        changed = with_sessions(found.url, act)
+    typer.echo(done if changed else "Nothing to change.")
+
+
+def grant_admin(user: Who, data_dir: DataDir = None) -> None:
+    """Make a user an administrator."""
+    from investing.auth.administration import set_administrator
+
+    _administrate(data_dir, lambda s: set_administrator(s, user, True), f"{user} is an administrator.")
+
+
+def revoke_admin(user: Who, data_dir: DataDir = None) -> None:
+    """Make an administrator a user like any other."""
+    from investing.auth.administration import set_administrator
+
+    _administrate(data_dir, lambda s: set_administrator(s, user, False), f"{user} is no administrator now.")
+
+
+def deactivate(user: Who, data_dir: DataDir = None) -> None:
+    """Shut a user out and end all their sessions."""
+    from investing.auth.administration import set_active
+
+    _administrate(data_dir, lambda s: set_active(s, user, False), f"{user} is shut out.")
+
+
+def activate(user: Who, data_dir: DataDir = None) -> None:
+    """Let a user in again."""
+    from investing.auth.administration import set_active
+
+    _administrate(data_dir, lambda s: set_active(s, user, True), f"{user} may log in.")
+
+
+def set_password(user: Who, data_dir: DataDir = None) -> None:
+    """Give a user another password, read from the terminal or from standard input, and end their sessions."""
+    from investing.auth.administration import set_password as change
+
+    if sys.stdin.isatty():
+        password = typer.prompt("The new password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    with opened(data_dir) as (_, found):
+        with_sessions(found.url, lambda sessions: change(sessions, user, password))
+    typer.echo(f"{user} has another password.")
+
+
+def rotate_keys(data_dir: DataDir = None) -> None:
+    """Seal stored secrets with a new key: a generated one, or the first of GRAPHFOLIO_SEALING_KEYS."""
+    from investing.auth.resealing import reseal_all
+    from investing.auth.sealing import Vault
+    from investing.auth.secret_file import SEALING_KEYS, rotate
+
+    with opened(data_dir) as (settings, found), progress() as report:
+        keys = revealed(settings.sealing_keys)
+        if keys is None:
+            rotate(settings.data_dir, SEALING_KEYS)
+        vault = Vault.of(keys, settings.data_dir)
+        resealed = with_sessions(found.url, lambda sessions: reseal_all(sessions, vault, report))
+    typer.echo(f"{resealed} secrets are sealed with the key {vault.ring.active}.")
