@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -157,6 +157,10 @@ class Sessions:
     ) -> ResultT:
         """The same over a plain connection, and with the first lock taken: see `db.writing`."""
         return await self._writers.transact(viewer_id, lock, work)
+
+    def nobody(self) -> AbstractAsyncContextManager[Plain]:
+        """A plain connection on nobody's behalf, for what has no owner; each statement is a transaction."""
+        return self._writers.plain()
 
     async def is_ready(self) -> bool:
         """Whether the database answers."""

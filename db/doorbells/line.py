@@ -59,7 +59,7 @@ class PostgresLine:
         """Tells everybody who listens, this process too. After a commit, never in a transaction."""
         texts = [f"{topic.value}:{owner_id.hex}" for owner_id, topic in bells]
         pages = [",".join(texts[at : at + _BELLS_IN_ONE]) for at in range(0, len(texts), _BELLS_IN_ONE)]
-        async with self._sessions.reading(None) as connection:
+        async with self._sessions.nobody() as connection:
             await connection.execute(
                 "SELECT pg_notify($1, said) FROM unnest($2::text[]) AS said", CHANNEL, pages
             )
@@ -71,7 +71,7 @@ class PostgresLine:
             [topic.value for _, topic in known],
             list(known.values()),
         )
-        async with self._sessions.reading(None) as connection:
+        async with self._sessions.nobody() as connection:
             rows = await connection.fetch(_RINGS, owners, topics, counts)
         return {(row["owner_id"], Topic(row["topic"])): row["rings"] for row in rows}
 

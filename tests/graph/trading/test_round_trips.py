@@ -80,8 +80,8 @@ def test_recording(trips: Trips, holder: Api, portfolio_id: str) -> None:
 
 
 def test_an_order(trips: Trips, holder: Api, portfolio_id: str) -> None:
-    """Who asks; placed, at the broker, filled; and the order read for the answer."""
-    assert fewest(trips, lambda: place(holder, portfolio_id, "BUY", "1")) == 1 + 4 + 2 + 4 + 1
+    """Who asks; placed, at the broker, filled, each told to other processes; and the order for the answer."""
+    assert fewest(trips, lambda: place(holder, portfolio_id, "BUY", "1")) == 1 + 4 + 1 + 2 + 4 + 1 + 1
 
 
 @pytest.mark.parametrize("type", ["BUY", "SELL"])
