@@ -41,7 +41,14 @@ def worker(data_dir: DataDir = None) -> None:
         await work(settings, url, stop)
 
     with opened(data_dir) as (settings, found):
+        _collect()
         asyncio.run(run(settings, found.url))
+
+
+def _collect() -> None:
+    """Turns the collector on; what is imported stays for good, so that it need never look at that again."""
+    gc.freeze()
+    gc.enable()
 
 
 def _serve(settings: Settings, found: Database, host: str | None, port: int | None) -> None:
@@ -53,9 +60,7 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
     from investing.auth.keys import KeyRing
     from investing.auth.secret_file import load_or_generate
 
-    # What is imported stays for good: the collector need never look at it again.
-    gc.freeze()
-    gc.enable()
+    _collect()
     keys = revealed(settings.token_keys)
     ring = KeyRing.parse(keys) if keys else load_or_generate(settings.data_dir)
     vault = vault_of(settings)

@@ -63,7 +63,12 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
     """Only what a test must choose: where the data is, the port, and prices that hold still."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GRAPHFOLIO_")}
     kept.pop("DATABASE_URL", None)
-    return {**kept, "GRAPHFOLIO_DATA_DIR": str(data_dir), "GRAPHFOLIO_PORT": str(port), "GRAPHFOLIO_FEED": "none"}
+    return {
+        **kept,
+        "GRAPHFOLIO_DATA_DIR": str(data_dir),
+        "GRAPHFOLIO_PORT": str(port),
+        "GRAPHFOLIO_FEED": "none",
+    }
 
 
 def start(data_dir: Path) -> Demo:

@@ -83,7 +83,10 @@ class Sender:
 
     async def drain(self) -> None:
         """Sends all that is due now, and returns when nothing is on its way."""
-        while await self.take() or self._under_way:
+        # A claim passes over what is finished while it looks, and then may have looked at nothing else.
+        in_vain = 0
+        while in_vain < 2:
+            in_vain = 0 if await self.take() or self._under_way else in_vain + 1
             if self._under_way:
                 await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
 
