@@ -232,6 +232,8 @@ class UnavailableReason(StrEnum):
     OUT_OF_RANGE = "OUT_OF_RANGE"
     SEVERAL_CURRENCIES = "SEVERAL_CURRENCIES"
     NO_BENCHMARK_PRICES = "NO_BENCHMARK_PRICES"
+    NO_VALUE = "NO_VALUE"
+    NO_TARGETS = "NO_TARGETS"
 
 
 class Period(StrEnum):
@@ -239,3 +241,28 @@ class Period(StrEnum):
 
     MONTH = "MONTH"
     YEAR = "YEAR"
+
+
+class AllocationDimension(StrEnum):
+    """By what a whole is divided."""
+
+    ASSET_CLASS = "ASSET_CLASS"
+    SYMBOL = "SYMBOL"
+    CURRENCY = "CURRENCY"
+    ACCOUNT = "ACCOUNT"
+    PORTFOLIO = "PORTFOLIO"
+
+
+class AllocationFigure(StrEnum):
+    """What is said of a slice of an allocation."""
+
+    VALUE = "VALUE"
+    WEIGHT = "WEIGHT"
+    TARGET_WEIGHT = "TARGET_WEIGHT"
+
+
+class TargetSource(StrEnum):
+    """Where target weights come from."""
+
+    OWNER = "OWNER"
+    LAST_REBALANCE = "LAST_REBALANCE"

@@ -9,6 +9,8 @@ from db.vocabulary import (
     AccountType,
     AlertKind,
     AlertSeverity,
+    AllocationDimension,
+    AllocationFigure,
     AssetClass,
     Broker,
     CostMethod,
@@ -23,6 +25,7 @@ from db.vocabulary import (
     RebalanceTrigger,
     SkipReason,
     Strategy,
+    TargetSource,
     TimeInForce,
     TransactionType,
     UnavailableReason,
@@ -32,6 +35,8 @@ __all__ = [
     "AccountType",
     "AlertKind",
     "AlertSeverity",
+    "AllocationDimension",
+    "AllocationFigure",
     "AssetClass",
     "Broker",
     "CostMethod",
@@ -47,6 +52,7 @@ __all__ = [
     "RebalanceTrigger",
     "SkipReason",
     "Strategy",
+    "TargetSource",
     "TimeInForce",
     "TransactionType",
     "UnavailableReason",
@@ -250,12 +256,37 @@ _publish(
     OUT_OF_RANGE="The figure is larger than can be told.",
     SEVERAL_CURRENCIES="There are several currencies and no exchange rates.",
     NO_BENCHMARK_PRICES="The benchmark has no prices for these days.",
+    NO_VALUE="All of it together is worth nothing, or less.",
+    NO_TARGETS="There are no target weights.",
 )
 _publish(
     Period,
     "By what a span of time is divided.",
     MONTH="Calendar months.",
     YEAR="Calendar years.",
+)
+
+_publish(
+    AllocationDimension,
+    "By what a whole is divided into slices.",
+    ASSET_CLASS="The kind of instrument; cash is a slice of its own.",
+    SYMBOL="The instrument; cash is a slice of its own.",
+    CURRENCY="The currency; cash is in that of its account.",
+    ACCOUNT="The account, with its cash.",
+    PORTFOLIO="The portfolio, with its cash; what no portfolio has been given is a slice of its own.",
+)
+_publish(
+    AllocationFigure,
+    "What is said of a slice.",
+    VALUE="What it is worth.",
+    WEIGHT="Its part of the whole.",
+    TARGET_WEIGHT="What its part ought to be, and its drift from that.",
+)
+_publish(
+    TargetSource,
+    "Where target weights come from.",
+    OWNER="The owner, for the strategy CUSTOM.",
+    LAST_REBALANCE="The last rebalance by the portfolio's strategy, which was to reach them.",
 )
 
 Method = Annotated[CostMethod, strawberry.argument(description="The cost that gains are counted against.")]

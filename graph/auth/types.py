@@ -27,6 +27,8 @@ from graph.market.loaders import WatchlistCountByUser, WatchlistsByUser
 from graph.market.types import Watchlist
 from graph.node import Node, refetched_by
 from graph.permissions import IsSelf, guarded
+from graph.portfolio.allocation import Allocation, Dimension, allocation
+from graph.portfolio.allocation_loaders import WholeByUser
 from graph.portfolio.performance import (
     BenchmarkSymbol,
     Performance,
@@ -37,7 +39,7 @@ from graph.portfolio.performance import (
 )
 from graph.portfolio.performance_loaders import PerformanceByUser
 from graph.scalars import CurrencyCode
-from graph.vocabulary import AlertSeverity
+from graph.vocabulary import AlertSeverity, AllocationDimension
 from investing.auth.types import Viewer
 
 _Severity = Annotated[
@@ -136,6 +138,12 @@ class User(Node):
         risk_free: RiskFree = Decimal(0),
     ) -> Performance:
         return await performance(info, PerformanceByUser, self.row["id"], (from_, to), benchmark, risk_free)
+
+    @strawberry.field(
+        description="What all of it is made of, at the latest prices.", extensions=[guarded(IsSelf())]
+    )
+    async def allocation(self, info: Info, by: Dimension = AllocationDimension.ASSET_CLASS) -> Allocation:
+        return await allocation(info, WholeByUser, self.row["id"], by)
 
     @strawberry.field(description="The watchlists, oldest first.", extensions=[guarded(IsSelf())])
     async def watchlists(

@@ -14,6 +14,8 @@ from graph.context import Info
 from graph.ids import global_id
 from graph.market.types import From, To
 from graph.node import Node, refetched_by
+from graph.portfolio.allocation import Allocation, Dimension, allocation
+from graph.portfolio.allocation_loaders import WholeByPortfolio
 from graph.portfolio.holdings import PerformanceSnapshot, Position
 from graph.portfolio.loaders import (
     CashWeightByPortfolio,
@@ -45,7 +47,15 @@ from graph.trading.loaders import (
     TransactionsByPortfolio,
 )
 from graph.trading.types import Order, Transaction
-from graph.vocabulary import CostMethod, Method, OrderStatus, RebalanceFrequency, Strategy, TransactionType
+from graph.vocabulary import (
+    AllocationDimension,
+    CostMethod,
+    Method,
+    OrderStatus,
+    RebalanceFrequency,
+    Strategy,
+    TransactionType,
+)
 
 if TYPE_CHECKING:
     from graph.account.types import Account
@@ -276,6 +286,10 @@ class Portfolio(Node):
         return await performance(
             info, PerformanceByPortfolio, self.row["id"], (from_, to), benchmark, risk_free
         )
+
+    @strawberry.field(description="What it is made of, at the latest prices.")
+    async def allocation(self, info: Info, by: Dimension = AllocationDimension.ASSET_CLASS) -> Allocation:
+        return await allocation(info, WholeByPortfolio, self.row["id"], by)
 
     @strawberry.field(description="The history of its rebalances, newest first.")
     async def rebalances(

@@ -30,7 +30,7 @@ RETURNS = (
 )
 """What takes at least one day's return."""
 
-_MESSAGES = {
+MESSAGES = {
     Reason.NO_HISTORY: "There is no day to look at yet.",
     Reason.STALE: "The days to look at are waiting to be computed anew: ask again in a moment.",
     Reason.TOO_SHORT: "There are too few days with a return.",
@@ -44,6 +44,8 @@ _MESSAGES = {
     Reason.OUT_OF_RANGE: "The figure is larger than can be told.",
     Reason.SEVERAL_CURRENCIES: "There are several currencies, and no exchange rates.",
     Reason.NO_BENCHMARK_PRICES: "The benchmark has no prices for these days.",
+    Reason.NO_VALUE: "All of it together is worth nothing, or less: there is no whole to take parts of.",
+    Reason.NO_TARGETS: "There are no target weights to hold this against.",
 }
 
 
@@ -58,7 +60,7 @@ class Unavailable:
     @classmethod
     def because(cls, figure: Figure, reason: Reason) -> "Unavailable":
         """With the reason's own message."""
-        return cls(figure, reason, _MESSAGES[reason])
+        return cls(figure, reason, MESSAGES[reason])
 
 
 @dataclass(frozen=True, slots=True)
