@@ -16,6 +16,7 @@ from graph.market.types import From, To
 from graph.node import Node, refetched_by
 from graph.portfolio.allocation import Allocation, Dimension, allocation
 from graph.portfolio.allocation_loaders import WholeByPortfolio
+from graph.portfolio.explanations import SalesExplanation, explain_sales
 from graph.portfolio.holdings import PerformanceSnapshot, Position
 from graph.portfolio.loaders import (
     CashWeightByPortfolio,
@@ -174,6 +175,16 @@ class Portfolio(Node):
             gain: Any = await info.context.loader(FifoGainByPortfolio).load(self.row["id"])
             return gain
         return (await self._summary(info))["realized_pnl"]
+
+    @strawberry.field(description="How what its sales gained came about, of all of them or between two days.")
+    async def explain_realized_pnl(
+        self,
+        info: Info,
+        method: Method = CostMethod.AVERAGE_COST,
+        from_: From = None,
+        to: To = None,
+    ) -> SalesExplanation:
+        return await explain_sales(info, self.row, method, (from_, to))
 
     @strawberry.field(description="How many positions are open.")
     async def position_count(self, info: Info) -> int:

@@ -100,6 +100,13 @@ def measure(points: Sequence[Point], risk_free: Decimal = ZERO) -> Figures:
     return _Measuring(points, risk_free).figures()
 
 
+def payments(points: Sequence[Point]) -> list[tuple[dt.date, Decimal]]:
+    """What was put in (negative) and what came out of it, the value at the beginning and the end with it."""
+    first, last = points[0], points[-1]
+    flows = [(point.date, -point.net_flow) for point in points[1:] if point.net_flow]
+    return [(first.date, -first.total_value), *flows, (last.date, last.total_value)]
+
+
 class _Measuring:
     """Figures under way, and why some of them cannot be had."""
 
@@ -160,10 +167,7 @@ class _Measuring:
         if not is_a_year(self._first.date, self._last.date):
             self._refuse(Reason.UNDER_ONE_YEAR, Figure.MONEY_WEIGHTED_RETURN)
             return None
-        payments = [(self._first.date, -self._first.total_value)]
-        payments += [(point.date, -point.net_flow) for point in self._points[1:] if point.net_flow]
-        payments.append((self._last.date, self._last.total_value))
-        found = money_weighted(payments)
+        found = money_weighted(payments(self._points))
         if isinstance(found, Reason):
             self._refuse(found, Figure.MONEY_WEIGHTED_RETURN)
             return None
