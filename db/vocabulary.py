@@ -268,6 +268,8 @@ class UnavailableReason(StrEnum):
     OUT_OF_RANGE = "OUT_OF_RANGE"
     SEVERAL_CURRENCIES = "SEVERAL_CURRENCIES"
     NO_BENCHMARK_PRICES = "NO_BENCHMARK_PRICES"
+    NO_VALUE = "NO_VALUE"
+    NO_TARGETS = "NO_TARGETS"
 
 
 class Period(StrEnum):
@@ -275,3 +277,58 @@ class Period(StrEnum):
 
     MONTH = "MONTH"
     YEAR = "YEAR"
+
+
+class AllocationDimension(StrEnum):
+    """By what a whole is divided."""
+
+    ASSET_CLASS = "ASSET_CLASS"
+    SYMBOL = "SYMBOL"
+    CURRENCY = "CURRENCY"
+    ACCOUNT = "ACCOUNT"
+    PORTFOLIO = "PORTFOLIO"
+
+
+class AllocationFigure(StrEnum):
+    """What is said of a slice of an allocation."""
+
+    VALUE = "VALUE"
+    WEIGHT = "WEIGHT"
+    TARGET_WEIGHT = "TARGET_WEIGHT"
+
+
+class TargetSource(StrEnum):
+    """Where target weights come from."""
+
+    OWNER = "OWNER"
+    LAST_REBALANCE = "LAST_REBALANCE"
+
+
+class ExplainedFigure(StrEnum):
+    """What can be explained: profits, and each figure of a performance."""
+
+    UNREALIZED_PNL = "UNREALIZED_PNL"
+    REALIZED_PNL = "REALIZED_PNL"
+    VALUES = "VALUES"
+    TIME_WEIGHTED_RETURN = "TIME_WEIGHTED_RETURN"
+    ANNUALIZED_RETURN = "ANNUALIZED_RETURN"
+    MONEY_WEIGHTED_RETURN = "MONEY_WEIGHTED_RETURN"
+    VOLATILITY = "VOLATILITY"
+    SHARPE_RATIO = "SHARPE_RATIO"
+    SORTINO_RATIO = "SORTINO_RATIO"
+    MAX_DRAWDOWN = "MAX_DRAWDOWN"
+    BEST_AND_WORST_DAY = "BEST_AND_WORST_DAY"
+    CONTRIBUTIONS = "CONTRIBUTIONS"
+    BENCHMARK_RETURN = "BENCHMARK_RETURN"
+    EXCESS_RETURN = "EXCESS_RETURN"
+    BETA = "BETA"
+    CORRELATION = "CORRELATION"
+    TRACKING_ERROR = "TRACKING_ERROR"
+
+
+class PriceKind(StrEnum):
+    """Where a price comes from."""
+
+    QUOTE = "QUOTE"
+    CLOSE = "CLOSE"
+    ADJUSTED_CLOSE = "ADJUSTED_CLOSE"

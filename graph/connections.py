@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -57,6 +58,7 @@ class Connection(Generic[NodeT]):
     node_of: strawberry.Private[Callable[[Row], Any]]
     counts: strawberry.Private[type[CountsOf]]
     parent_id: strawberry.Private[UUID | None]
+    total: strawberry.Private[int | None] = None
 
     @strawberry.field(description="The page's entries with their cursors.")
     def edges(self) -> list[Edge[NodeT]]:
@@ -78,6 +80,8 @@ class Connection(Generic[NodeT]):
 
     @strawberry.field(description="How many entries the whole list has; counted only when asked for.")
     async def total_count(self, info: Info) -> int | None:
+        if self.total is not None:
+            return self.total
         uncut = Page(limit=0, filters=self.page.filters)
         return await info.context.loader(self.counts).load((self.parent_id, uncut))
 
@@ -104,6 +108,30 @@ async def connect(
         node_of=node_of,
         counts=counts,
         parent_id=parent_id,
+    )
+
+
+def page_through(
+    listing: Listing,
+    rows: Sequence[Any],
+    node_of: Callable[[Row], Any],
+    arguments: tuple[int | None, str | None, int | None, str | None],
+) -> Any:
+    """The same of rows that are there already, in the order of their keys. Raises what `connect` does."""
+    page = page_of(listing, *arguments, {})
+    keys = [tuple(row[key.name] for key in listing.order) for row in rows]
+    first = 0 if page.after is None else bisect_right(keys, page.after)
+    last = len(keys) if page.before is None else bisect_left(keys, page.before)
+    inside = rows[first : max(first, last)]
+    kept = inside[-page.limit :] if page.backward else inside[: page.limit]
+    return Connection(
+        listing=listing,
+        page=page,
+        slice=Slice(kept, len(inside) > len(kept)),
+        node_of=node_of,
+        counts=CountsOf,
+        parent_id=None,
+        total=len(rows),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from db.pages import Key, Listing
+from db.portfolio.snapshots import DAY
 from db.sessions import Connection, Row
 from db.trading.models import IS_OPEN
 
@@ -25,6 +26,73 @@ TRANSACTIONS_OF_ACCOUNT = Listing(
 )
 TRANSACTIONS_OF_PORTFOLIO = replace(TRANSACTIONS_OF_ACCOUNT, parent="t.portfolio_id")
 TRANSACTIONS_OF_ORDER = replace(TRANSACTIONS_OF_ACCOUNT, parent="t.order_id")
+
+TRANSACTIONS_OF_POSITION = replace(
+    TRANSACTIONS_OF_ACCOUNT,
+    source=f"""{TRANSACTIONS_OF_ACCOUNT.source} JOIN positions p ON p.owner_id = t.owner_id
+        AND p.portfolio_id = t.portfolio_id AND p.instrument_id = t.instrument_id""",
+    parent="p.id",
+)
+
+# Neither a reversal nor what it takes back counts when a gain is told.
+_COUNTS = """t.reverses_id IS NULL AND NOT EXISTS (
+    SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
+_DAY = DAY.replace("executed_at", "t.executed_at")
+
+SALES = replace(
+    TRANSACTIONS_OF_PORTFOLIO,
+    name="sales",
+    condition=f"t.type = 'SELL' AND {_COUNTS}",
+    filters={"from": f"{_DAY} >= {{}}", "to": f"{_DAY} <= {{}}"},
+)
+
+_GAINS_OF_SALES = f"""
+SELECT t.portfolio_id, count(*)::int AS sales, sum(t.realized_pnl) AS realized_pnl,
+       sum(t.realized_pnl_fifo) AS realized_pnl_fifo, sum(t.amount) AS amount, sum(t.commission) AS commission
+FROM transactions t
+WHERE t.owner_id = $1 AND t.portfolio_id = ANY($2::uuid[]) AND t.type = 'SELL' AND {_COUNTS}
+      AND ($3::date IS NULL OR {_DAY} >= $3) AND ($4::date IS NULL OR {_DAY} <= $4)
+GROUP BY 1
+"""
+
+_HELD_BEFORE = f"""
+SELECT t.id, h.quantity, h.cost
+FROM transactions t
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(e.quantity_delta), 0) AS quantity, coalesce(sum(e.cost_delta), 0) AS cost
+    FROM transactions e
+    WHERE e.owner_id = $1 AND e.portfolio_id = t.portfolio_id AND e.instrument_id = t.instrument_id
+          AND (e.executed_at, e.id) < (t.executed_at, t.id) AND e.reverses_id IS NULL
+          AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = e.id)
+) h
+WHERE t.owner_id = $1 AND t.id = ANY($2::uuid[]) AND t.type = 'SELL' AND {_COUNTS}
+"""
+
+
+async def fetch_gains_of_sales(
+    connection: Connection,
+    owner_id: UUID,
+    portfolio_ids: Sequence[UUID],
+    since: dt.date | None,
+    until: dt.date | None,
+) -> dict[UUID, Row]:
+    """By portfolio what its sales from one day to another gained by each method, and what they were.
+
+    None for a portfolio without any.
+    """
+    rows = await connection.fetch(_GAINS_OF_SALES, owner_id, portfolio_ids, since, until)
+    return {row["portfolio_id"]: row for row in rows}
+
+
+async def fetch_held_before(
+    connection: Connection, owner_id: UUID, transaction_ids: Sequence[UUID]
+) -> dict[UUID, Row]:
+    """The `quantity` and average `cost` of the position just before each of these sales.
+
+    None for what is no sale, or is reversed, or is a reversal.
+    """
+    return {row["id"]: row for row in await connection.fetch(_HELD_BEFORE, owner_id, transaction_ids)}
+
 
 ORDERS_OF_PORTFOLIO = Listing(
     name="orders",

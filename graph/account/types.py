@@ -12,6 +12,8 @@ from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
 from graph.node import Node, refetched_by
+from graph.portfolio.allocation import Allocation, Dimension, allocation
+from graph.portfolio.allocation_loaders import WholeByAccount
 from graph.portfolio.loaders import PortfolioCountByAccount, PortfoliosByAccount
 from graph.portfolio.performance import (
     BenchmarkSymbol,
@@ -26,7 +28,7 @@ from graph.portfolio.types import Portfolio
 from graph.scalars import CurrencyCode
 from graph.trading.loaders import TransactionCountByAccount, TransactionsByAccount
 from graph.trading.types import Transaction
-from graph.vocabulary import AccountType, Broker
+from graph.vocabulary import AccountType, AllocationDimension, Broker
 
 if TYPE_CHECKING:
     from graph.auth.types import User
@@ -89,6 +91,10 @@ class Account(Node):
         return await performance(
             info, PerformanceByAccount, self.row["id"], (from_, to), benchmark, risk_free
         )
+
+    @strawberry.field(description="What it is made of, at the latest prices.")
+    async def allocation(self, info: Info, by: Dimension = AllocationDimension.ASSET_CLASS) -> Allocation:
+        return await allocation(info, WholeByAccount, self.row["id"], by)
 
     @strawberry.field(description="The user whose account it is.")
     async def owner(self, info: Info) -> _User:

@@ -39,6 +39,8 @@ from graph.notifications.loaders import (
 )
 from graph.notifications.types import NotificationDestination
 from graph.permissions import IsSelf, guarded
+from graph.portfolio.allocation import Allocation, Dimension, allocation
+from graph.portfolio.allocation_loaders import WholeByUser
 from graph.portfolio.performance import (
     BenchmarkSymbol,
     Performance,
@@ -49,7 +51,7 @@ from graph.portfolio.performance import (
 )
 from graph.portfolio.performance_loaders import PerformanceByUser
 from graph.scalars import CurrencyCode
-from graph.vocabulary import AlertKind, AlertSeverity
+from graph.vocabulary import AlertKind, AlertSeverity, AllocationDimension
 from investing.alerts.following import place_now
 from investing.auth.types import Viewer
 
@@ -154,6 +156,12 @@ class User(Node):
         risk_free: RiskFree = Decimal(0),
     ) -> Performance:
         return await performance(info, PerformanceByUser, self.row["id"], (from_, to), benchmark, risk_free)
+
+    @strawberry.field(
+        description="What all of it is made of, at the latest prices.", extensions=[guarded(IsSelf())]
+    )
+    async def allocation(self, info: Info, by: Dimension = AllocationDimension.ASSET_CLASS) -> Allocation:
+        return await allocation(info, WholeByUser, self.row["id"], by)
 
     @strawberry.field(description="The watchlists, oldest first.", extensions=[guarded(IsSelf())])
     async def watchlists(

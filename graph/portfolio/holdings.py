@@ -13,6 +13,7 @@ from graph.ids import global_id
 from graph.market.loaders import InstrumentById
 from graph.market.types import Instrument
 from graph.node import Node, refetched_by
+from graph.portfolio.explanations import UnrealizedPnlExplanation
 from graph.portfolio.loaders import (
     LotCountByPosition,
     LotsByPosition,
@@ -74,6 +75,10 @@ class Position(Node):
     @strawberry.field(description="What sales gained over their cost, after commissions.")
     def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal:
         return self.row["realized_pnl_fifo" if method is CostMethod.FIFO else "realized_pnl"]
+
+    @strawberry.field(description="How the unrealised gain came about; null without a price.")
+    def explain_unrealized_pnl(self) -> UnrealizedPnlExplanation | None:
+        return UnrealizedPnlExplanation.from_row(self.row)
 
     @strawberry.field(description="What is left of its purchases, oldest first.")
     async def lots(

@@ -1,6 +1,7 @@
 """How a portfolio, an account or a user did between two days, and why a figure cannot be told."""
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
@@ -10,6 +11,7 @@ from graph.context import Info
 from graph.errors import BadUserInput
 from graph.market.loaders import InstrumentById
 from graph.market.types import Instrument
+from graph.portfolio.explanations import PerformanceExplanation, explain_performance
 from graph.portfolio.performance_loaders import (
     BenchmarkBySymbol,
     GainsByPerformance,
@@ -21,7 +23,7 @@ from graph.scalars import CurrencyCode
 from graph.vocabulary import PerformanceFigure, Period, UnavailableReason
 from investing.portfolio.performance import Asked, Gain
 from investing.portfolio.performance import Performance as Measured
-from investing.rules.benchmark import Comparison, compare, incomparable
+from investing.rules.benchmark import Comparison, Price, compare, incomparable
 from investing.rules.contribution import PeriodReturn, by_period
 from investing.rules.drawdowns import Drawdown
 from investing.rules.returns import stored
@@ -167,6 +169,8 @@ class PeriodPerformance:
 )
 class Performance:
     measured: strawberry.Private[Measured]
+    comparison: strawberry.Private[Comparison | None]
+    prices: strawberry.Private[Sequence[Price] | None]
     start: dt.date | None = strawberry.field(
         name="from", description="The day at whose end the figures begin, null without any."
     )
@@ -212,12 +216,20 @@ class Performance:
     )
 
     @classmethod
-    def of(cls, measured: Measured, symbol: str | None, comparison: Comparison | None) -> Self:
+    def of(
+        cls,
+        measured: Measured,
+        symbol: str | None,
+        comparison: Comparison | None,
+        prices: Sequence[Price] | None,
+    ) -> Self:
         """As the rules tell it."""
         figures = measured.figures
         missing = [*figures.unavailable, *(comparison.unavailable if comparison else ())]
         return cls(
             measured=measured,
+            comparison=comparison,
+            prices=prices,
             start=figures.start,
             end=figures.end,
             stale_from=measured.stale_from,
@@ -250,6 +262,19 @@ class Performance:
         return None if gains is None else [Contribution.of(gain) for gain in gains]
 
     @strawberry.field(
+        description="How a figure came about: sub-periods, flows, prices and method. Null where "
+        "`unavailable` says why there is no such figure, and for one beside a benchmark without a benchmark."
+    )
+    def explain(
+        self,
+        figure: Annotated[
+            PerformanceFigure, strawberry.argument(description="Which figure.")
+        ] = PerformanceFigure.TIME_WEIGHTED_RETURN,
+    ) -> PerformanceExplanation | None:
+        symbol = self.benchmark.symbol if self.benchmark else None
+        return explain_performance(self.measured, figure, symbol, self.comparison, self.prices)
+
+    @strawberry.field(
         description="Month by month or year by year, oldest first. Null where `unavailable` says so of "
         "contributions."
     )
@@ -278,21 +303,24 @@ async def performance(
     if not -1 < risk_free < 1:
         raise BadUserInput("`riskFree` is a fraction above -1 and below 1.")
     measured: Measured = await info.context.loader(loader).load((id, Asked(start, end, risk_free)))
-    return Performance.of(measured, symbol, await _compared(info, measured, symbol))
+    return Performance.of(measured, symbol, *await _compared(info, measured, symbol))
 
 
-async def _compared(info: Info, measured: Measured, symbol: str | None) -> Comparison | None:
+async def _compared(
+    info: Info, measured: Measured, symbol: str | None
+) -> tuple[Comparison | None, Sequence[Price] | None]:
+    """The comparison, and the prices where they can be compared with."""
     if symbol is None:
-        return None
+        return None, None
     if not measured.points:
-        return incomparable(measured.figures.unavailable[0].reason)
+        return incomparable(measured.figures.unavailable[0].reason), None
     days = (measured.points[0].date, measured.points[-1].date)
     benchmark: Any = await info.context.loader(BenchmarkBySymbol).load((symbol, *days))
     if benchmark is None:
-        return incomparable(UnavailableReason.NO_BENCHMARK_PRICES)
+        return incomparable(UnavailableReason.NO_BENCHMARK_PRICES), None
     if benchmark.currency != measured.currency:
-        return incomparable(UnavailableReason.SEVERAL_CURRENCIES)
-    return compare(measured.points, measured.figures, benchmark.prices)
+        return incomparable(UnavailableReason.SEVERAL_CURRENCIES), None
+    return compare(measured.points, measured.figures, benchmark.prices), benchmark.prices
 
 
 def _beside(symbol: str | None, comparison: Comparison | None) -> BenchmarkComparison | None:

@@ -14,6 +14,9 @@ from graph.context import Info
 from graph.ids import global_id
 from graph.market.types import From, To
 from graph.node import Node, refetched_by
+from graph.portfolio.allocation import Allocation, Dimension, allocation
+from graph.portfolio.allocation_loaders import WholeByPortfolio
+from graph.portfolio.explanations import SalesExplanation, explain_sales
 from graph.portfolio.holdings import PerformanceSnapshot, Position
 from graph.portfolio.loaders import (
     CashWeightByPortfolio,
@@ -45,7 +48,15 @@ from graph.trading.loaders import (
     TransactionsByPortfolio,
 )
 from graph.trading.types import Order, Transaction
-from graph.vocabulary import CostMethod, Method, OrderStatus, RebalanceFrequency, Strategy, TransactionType
+from graph.vocabulary import (
+    AllocationDimension,
+    CostMethod,
+    Method,
+    OrderStatus,
+    RebalanceFrequency,
+    Strategy,
+    TransactionType,
+)
 
 if TYPE_CHECKING:
     from graph.account.types import Account
@@ -165,6 +176,16 @@ class Portfolio(Node):
             return gain
         return (await self._summary(info))["realized_pnl"]
 
+    @strawberry.field(description="How what its sales gained came about, of all of them or between two days.")
+    async def explain_realized_pnl(
+        self,
+        info: Info,
+        method: Method = CostMethod.AVERAGE_COST,
+        from_: From = None,
+        to: To = None,
+    ) -> SalesExplanation:
+        return await explain_sales(info, self.row, method, (from_, to))
+
     @strawberry.field(description="How many positions are open.")
     async def position_count(self, info: Info) -> int:
         return (await self._summary(info))["position_count"]
@@ -276,6 +297,10 @@ class Portfolio(Node):
         return await performance(
             info, PerformanceByPortfolio, self.row["id"], (from_, to), benchmark, risk_free
         )
+
+    @strawberry.field(description="What it is made of, at the latest prices.")
+    async def allocation(self, info: Info, by: Dimension = AllocationDimension.ASSET_CLASS) -> Allocation:
+        return await allocation(info, WholeByPortfolio, self.row["id"], by)
 
     @strawberry.field(description="The history of its rebalances, newest first.")
     async def rebalances(

@@ -15,6 +15,7 @@ from graph.ids import global_id
 from graph.market.loaders import InstrumentById
 from graph.market.types import Instrument
 from graph.node import Node, refetched_by
+from graph.portfolio.explanations import RealizedPnlExplanation, explain_sale
 from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.lots import LotUse
 from graph.scalars import CurrencyCode
@@ -173,6 +174,15 @@ class Transaction(Node):
     )
     def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal | None:
         return self.row["realized_pnl_fifo" if method is CostMethod.FIFO else "realized_pnl"]
+
+    @strawberry.field(
+        description="How a sale's gain came about. Null for anything else, for a reversal, and once it is "
+        "reversed."
+    )
+    async def explain_realized_pnl(
+        self, info: Info, method: Method = CostMethod.AVERAGE_COST
+    ) -> RealizedPnlExplanation | None:
+        return await explain_sale(info, self.row, method)
 
     @strawberry.field(description="What it did to lots, the oldest first; nothing once it is reversed.")
     async def lot_uses(

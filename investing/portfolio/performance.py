@@ -41,6 +41,7 @@ class Performance:
     scope: Scope | None
     points: Sequence[Point]
     figures: Figures
+    risk_free: Decimal = Decimal(0)
 
     @property
     def currency(self) -> str | None:
@@ -89,7 +90,7 @@ def _performance(scope: Scope | None, points: list[Point], asked: Asked) -> Perf
         return Performance(scope, points, nothing(Reason.SEVERAL_CURRENCIES))
     if not points and scope is not None and scope.stale_from is not None:
         return Performance(scope, points, nothing(Reason.STALE))
-    return Performance(scope, points, measure(points, asked.risk_free))
+    return Performance(scope, points, measure(points, asked.risk_free), asked.risk_free)
 
 
 def _until(scope: Scope, asked: Asked) -> dt.date:

@@ -11,8 +11,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from db.vocabulary import PerformanceFigure as Figure
+from db.vocabulary import PriceKind
 from db.vocabulary import UnavailableReason as Reason
 from investing.rules.figures import Figures, Unavailable
 from investing.rules.money import PLACES
@@ -68,7 +70,8 @@ def compare(points: Sequence[Point], figures: Figures, prices: Sequence[Price]) 
     total_return = figures.time_weighted_return
     if not points or not prices or points[0].date < prices[0].date:
         return incomparable(Reason.NO_BENCHMARK_PRICES)
-    values = _values([point.date for point in points], prices)
+    closes = closes_on([point.date for point in points], prices)
+    values = {date: close.price for date, close in closes.items()}
     its_return = stored(WIDE.subtract(WIDE.divide(values[points[-1].date], values[points[0].date]), ONE))
     if total_return is None or its_return is None:
         of_return = Figure.TIME_WEIGHTED_RETURN
@@ -78,23 +81,33 @@ def compare(points: Sequence[Point], figures: Figures, prices: Sequence[Price]) 
         return Comparison(its_return, unavailable=without)
     previous = {after.date: before.date for before, after in itertools.pairwise(points)}
     pairs = [
-        (day.daily, _rounded(WIDE.divide(values[day.date], values[previous[day.date]])))
-        for day in daily_returns(points)
+        (day.daily, change(values[previous[day.date]], values[day.date])) for day in daily_returns(points)
     ]
     return _compared(total_return, its_return, pairs)
 
 
-def _rounded(grown: Decimal) -> Decimal:
+def change(before: Decimal, after: Decimal) -> Decimal:
     """A day's return at ten places, as the portfolio's are."""
-    return WIDE.quantize(WIDE.subtract(grown, ONE), PLACES)
+    return WIDE.quantize(WIDE.subtract(WIDE.divide(after, before), ONE), PLACES)
 
 
-def _values(dates: Sequence[dt.date], prices: Sequence[Price]) -> dict[dt.date, Decimal]:
-    """The benchmark's last price on or before each of the dates, all by closes of one kind."""
+class Close(NamedTuple):
+    """The close that stands for a day: of which day it is, and of which kind."""
+
+    date: dt.date
+    price: Decimal
+    kind: PriceKind
+
+
+def closes_on(dates: Sequence[dt.date], prices: Sequence[Price]) -> dict[dt.date, Close]:
+    """The last close on or before each of the dates, all of one kind. The first price comes before them."""
     days = [price.date for price in prices]
     by_adjusted = [price.adjusted for price in prices if price.adjusted is not None]
-    closes = by_adjusted if len(by_adjusted) == len(prices) else [price.close for price in prices]
-    return {date: closes[bisect_right(days, date) - 1] for date in dates}
+    is_adjusted = len(by_adjusted) == len(prices)
+    closes = by_adjusted if is_adjusted else [price.close for price in prices]
+    kind = PriceKind.ADJUSTED_CLOSE if is_adjusted else PriceKind.CLOSE
+    places = {date: bisect_right(days, date) - 1 for date in dates}
+    return {date: Close(days[place], closes[place], kind) for date, place in places.items()}
 
 
 def _compared(

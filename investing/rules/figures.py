@@ -30,7 +30,7 @@ RETURNS = (
 )
 """What takes at least one day's return."""
 
-_MESSAGES = {
+MESSAGES = {
     Reason.NO_HISTORY: "There is no day to look at yet.",
     Reason.STALE: "The days to look at are waiting to be computed anew: ask again in a moment.",
     Reason.TOO_SHORT: "There are too few days with a return.",
@@ -44,6 +44,8 @@ _MESSAGES = {
     Reason.OUT_OF_RANGE: "The figure is larger than can be told.",
     Reason.SEVERAL_CURRENCIES: "There are several currencies, and no exchange rates.",
     Reason.NO_BENCHMARK_PRICES: "The benchmark has no prices for these days.",
+    Reason.NO_VALUE: "All of it together is worth nothing, or less: there is no whole to take parts of.",
+    Reason.NO_TARGETS: "There are no target weights to hold this against.",
 }
 
 
@@ -58,7 +60,7 @@ class Unavailable:
     @classmethod
     def because(cls, figure: Figure, reason: Reason) -> "Unavailable":
         """With the reason's own message."""
-        return cls(figure, reason, _MESSAGES[reason])
+        return cls(figure, reason, MESSAGES[reason])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,13 @@ def measure(points: Sequence[Point], risk_free: Decimal = ZERO) -> Figures:
     if not points:
         return nothing(Reason.NO_HISTORY)
     return _Measuring(points, risk_free).figures()
+
+
+def payments(points: Sequence[Point]) -> list[tuple[dt.date, Decimal]]:
+    """What was put in (negative) and what came out of it, the value at the beginning and the end with it."""
+    first, last = points[0], points[-1]
+    flows = [(point.date, -point.net_flow) for point in points[1:] if point.net_flow]
+    return [(first.date, -first.total_value), *flows, (last.date, last.total_value)]
 
 
 class _Measuring:
@@ -158,10 +167,7 @@ class _Measuring:
         if not is_a_year(self._first.date, self._last.date):
             self._refuse(Reason.UNDER_ONE_YEAR, Figure.MONEY_WEIGHTED_RETURN)
             return None
-        payments = [(self._first.date, -self._first.total_value)]
-        payments += [(point.date, -point.net_flow) for point in self._points[1:] if point.net_flow]
-        payments.append((self._last.date, self._last.total_value))
-        found = money_weighted(payments)
+        found = money_weighted(payments(self._points))
         if isinstance(found, Reason):
             self._refuse(found, Figure.MONEY_WEIGHTED_RETURN)
             return None

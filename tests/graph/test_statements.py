@@ -152,6 +152,19 @@ def test_performance_at_every_level(
     assert gains[0]
 
 
+EXPLAINED = """query { me { accounts(first: 5) { nodes { portfolios(first: 4) { nodes {
+    explainRealizedPnl { value sales(first: 5) { totalCount nodes { explainRealizedPnl { value } } } }
+    performance { explain { value subPeriods { totalCount nodes { return } } payments { totalCount } } }
+    positions(first: 6) { nodes { explainUnrealizedPnl { value lots(first: 5) { totalCount nodes { cost } }
+      transactions(first: 5) { totalCount nodes { costDelta } } } } } } } } } } }"""
+
+
+def test_explanations(counter: Counter, narrow: Api, wide: Api) -> None:
+    # Who asks, accounts and portfolios; sums of sales, their page and their count; a transaction's begin and
+    # end, what there is and its days; positions, and their lots and transactions with their counts.
+    assert [_statements(counter, api, EXPLAINED) for api in (narrow, wide)] == [15, 15]
+
+
 def test_aliases_with_other_arguments_cost_one_statement_each(
     counter: Counter, narrow: Api, wide: Api
 ) -> None:

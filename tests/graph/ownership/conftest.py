@@ -23,7 +23,7 @@ _MARKET = (
     "(gen_random_uuid(), 'IBM', 'IBM', 'EQUITY', 'USD')",
     "INSERT INTO quotes SELECT id, 110, now() FROM instruments",
     "INSERT INTO price_bars (instrument_id, date, close) SELECT id, day, close FROM instruments, "
-    "(VALUES (date '2024-02-29', 100), ('2024-03-01', 110)) AS b(day, close)",
+    "(VALUES (date '2024-02-28', 100), ('2024-02-29', 100), ('2024-03-01', 110)) AS b(day, close)",
     "INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('* * * * *', 'any')",
     "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'failed', 1, 'any')",
 )

@@ -16,6 +16,7 @@ import db
 from db.account.queries import fetch_user_summary
 from db.auth.queries import lock_link
 from db.pages import Listing, Page, fetch_by_ids, fetch_counts, fetch_pages
+from db.portfolio.performance import ScopeKind
 from db.sessions import Sessions
 from investing.auth.refresh_tokens import read_refresh_token
 from tests.graph.ownership.conftest import World
@@ -23,7 +24,7 @@ from tests.graph.ownership.conftest import World
 MODULES = [
     importlib.import_module(found.name)
     for found in pkgutil.walk_packages(db.__path__, "db.")
-    if found.name.endswith((".queries", ".listings"))
+    if found.name.endswith((".queries", ".listings", ".allocation"))
 ]
 LISTINGS = [
     (f"{module.__name__}.{name}", listing)
@@ -89,7 +90,8 @@ async def _keys(url: str, listing: Listing, owner_id: UUID) -> tuple[list[UUID],
     connection = await asyncpg.connect(url)
     try:
         rows = await connection.fetch(
-            f"SELECT {id} AS id, {listing.parent} AS parent FROM {listing.source} WHERE {listing.owner} = $1",
+            f"SELECT {id} AS id, {listing.parent} AS parent FROM {listing.source} "
+            f"WHERE {listing.owner} = $1 AND {listing.condition or 'true'}",
             owner_id,
         )
     finally:
@@ -109,7 +111,7 @@ async def test_a_listing_without_its_filter(
     assert parents
     assert strangers
     broken = [forgetful(listing)]
-    if "$1" not in listing.columns + listing.source:
+    if "$1" not in f"{listing.columns} {listing.source} {listing.condition}":
         broken.append(replace(listing, owner=None))
     for without in broken:
         async with sessions.reading(stranger) as connection:
@@ -128,11 +130,15 @@ async def test_a_listing_without_its_filter(
 
 ARGUMENTS: dict[str, str] = {
     "account_ids": "accounts",
+    "ids": "portfolios",
     "order_ids": "orders",
     "portfolio_ids": "portfolios",
     "transaction_ids": "transactions",
 }
 """What else the queries take, by the table whose ids they are."""
+
+OTHERS: dict[str, object] = {"kind": ScopeKind.PORTFOLIO, "since": None, "until": None}
+"""What they take that is no id."""
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -148,15 +154,16 @@ async def test_a_query_for_another_owner(
         async with sessions.begin(world.holder.owner_id) as session:
             assert await lock_link(session, shown.owner_id, shown.token_hash) is not None
         return
-    arguments: dict[str, Any] = {"owner_id": world.holder.owner_id}
     parameters = {
         name
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty
+        if parameter.default is parameter.empty or name in OTHERS
     } - {"connection", "owner_id"}
+    arguments: dict[str, Any] = {name: OTHERS[name] for name in parameters & OTHERS.keys()}
+    arguments["owner_id"] = world.holder.owner_id
     admin = await asyncpg.connect(superuser_url)
     try:
-        for name in parameters:
+        for name in parameters - OTHERS.keys():
             ids = await admin.fetch(
                 f"SELECT id FROM {ARGUMENTS[name]} WHERE owner_id = $1", world.holder.owner_id
             )

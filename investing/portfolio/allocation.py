@@ -1,0 +1,61 @@
+"""Allocation of portfolios, accounts and users: read the parts and the targets; the rule divides them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from db.portfolio.allocation import fetch_parts, fetch_target_weights
+from db.portfolio.performance import ScopeKind
+from db.sessions import Connection
+from db.vocabulary import AllocationDimension, TargetSource
+from investing.rules.allocation import Allocation, Part, TargetWeights, Wanted, allocate, target_weights
+
+
+@dataclass
+class Whole:
+    """All parts of a portfolio, an account or what a user has. Only a portfolio may have targets."""
+
+    parts: list[Part] = field(default_factory=list)
+    targets: TargetWeights | None = None
+
+    def allocation(self, by: AllocationDimension) -> Allocation:
+        """Divided by that."""
+        return allocate(self.parts, by, self.targets)
+
+
+async def read_wholes(
+    connection: Connection, owner_id: UUID, kind: ScopeKind, ids: Sequence[UUID]
+) -> dict[UUID, Whole]:
+    """The parts of each, and a portfolio's target weights. At most two statements, whatever the number."""
+    found = {id: Whole() for id in ids}
+    for row in await fetch_parts(connection, owner_id, kind, ids):
+        found[row["scope_id"]].parts.append(
+            Part(
+                account_id=row["account_id"],
+                account=row["account"],
+                currency=row["currency"],
+                value=None if row["value"] is None else Decimal(row["value"]),
+                portfolio_id=row["portfolio_id"],
+                portfolio=row["portfolio"],
+                position_id=row["position_id"],
+                symbol=row["symbol"],
+                asset_class=row["asset_class"],
+            )
+        )
+    if kind is ScopeKind.PORTFOLIO:
+        for id, targets in (await _targets(connection, owner_id, ids)).items():
+            found[id].targets = targets
+    return found
+
+
+async def _targets(connection: Connection, owner_id: UUID, ids: Sequence[UUID]) -> dict[UUID, TargetWeights]:
+    settings: dict[UUID, tuple[TargetSource, Decimal]] = {}
+    wanted: dict[UUID, list[Wanted]] = {}
+    for row in await fetch_target_weights(connection, owner_id, ids):
+        id = row["portfolio_id"]
+        settings[id] = TargetSource(row["source"]), Decimal(row["cash_reserve"])
+        its = wanted.setdefault(id, [])
+        if row["symbol"] is not None:
+            its.append(Wanted(row["symbol"], Decimal(row["weight"]), row["asset_class"]))
+    return {id: target_weights(source, wanted[id], reserve) for id, (source, reserve) in settings.items()}

@@ -1,0 +1,203 @@
+"""How a figure of a performance came about: what it is made of, and by which formula.
+
+Whoever has the sub-periods, the payments and the inputs can work the figure out again to the last digit;
+docs/analytics.md has every definition in more words.
+"""
+
+import datetime as dt
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from db.vocabulary import PerformanceFigure as Figure
+from investing.rules.benchmark import Close, Comparison, Price, change, closes_on
+from investing.rules.figures import Figures
+from investing.rules.returns import ZERO, stored
+from investing.rules.series import Point, daily_returns
+
+
+class Working(NamedTuple):
+    """How a figure is worked out: in words, as a formula, and who says so."""
+
+    method: str
+    formula: str
+    source: str
+
+
+class Input(NamedTuple):
+    """A number or a day that goes into a figure."""
+
+    name: str
+    value: Decimal | None = None
+    date: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubPeriod:
+    """From one day's end to the next one's. `daily` is the return at ten places, None where nothing was there
+    to grow; `benchmark` is the benchmark's over the same days.
+    """
+
+    start: dt.date
+    end: dt.date
+    start_value: Decimal
+    net_flow: Decimal
+    end_value: Decimal
+    daily: Decimal | None
+    benchmark: Decimal | None
+
+
+_GIPS = "Global Investment Performance Standards (GIPS), 2020"
+_SHARPE = "W. F. Sharpe, Capital Asset Prices, Journal of Finance, 1964"
+_GROWTH = "growth_t = (endValue + out) / (startValue + in), with netFlow = in where positive, -out otherwise"
+_OF_DAYS = "over the sub-periods' returns r_1 ... r_n, 252 to a year"
+_BESIDE = "over the sub-periods that have a return, r the portfolio's and b the benchmark's"
+
+WORKINGS: Mapping[Figure, Working] = {
+    Figure.VALUES: Working(
+        "What there was, what came in and left, and what it gained in between.",
+        "startValue + netFlow + gain",
+        _GIPS,
+    ),
+    Figure.TIME_WEIGHTED_RETURN: Working(
+        "Daily sub-periods, linked.", f"growth_1 x ... x growth_n - 1; {_GROWTH}", _GIPS
+    ),
+    Figure.ANNUALIZED_RETURN: Working(
+        "The time-weighted return, not rounded, per year of 365 days.",
+        f"(growth_1 x ... x growth_n) ^ (365 / calendarDays) - 1; {_GROWTH}",
+        _GIPS,
+    ),
+    Figure.MONEY_WEIGHTED_RETURN: Working(
+        "The yearly rate at which all payments are worth nothing together, found in floating point.",
+        "x where the sum of amount_i / (1 + x) ^ (days_i / 365) is 0, days from the first payment on",
+        "Microsoft Excel's XIRR",
+    ),
+    Figure.VOLATILITY: Working(
+        "The sample standard deviation of daily returns, per year.",
+        f"sqrt(sum (r_t - mean)^2 / (n - 1)) x sqrt(252), {_OF_DAYS}",
+        "W. F. Sharpe, The Sharpe Ratio, Journal of Portfolio Management, 1994",
+    ),
+    Figure.SHARPE_RATIO: Working(
+        "The mean excess return by the standard deviation, per year.",
+        f"(mean - f) / sqrt(sum (r_t - mean)^2 / (n - 1)) x sqrt(252), f = (1 + riskFree) ^ (1 / 252) - 1, "
+        f"{_OF_DAYS}",
+        "W. F. Sharpe, The Sharpe Ratio, Journal of Portfolio Management, 1994",
+    ),
+    Figure.SORTINO_RATIO: Working(
+        "The mean excess return by the downside deviation, per year.",
+        f"(mean - f) / sqrt(sum min(r_t - f, 0)^2 / n) x sqrt(252), f = (1 + riskFree) ^ (1 / 252) - 1, "
+        f"{_OF_DAYS}",
+        "F. A. Sortino and L. N. Price, Journal of Investing, 1994",
+    ),
+    Figure.MAX_DRAWDOWN: Working(
+        "The deepest fall of the index that the sub-periods' growth makes of 1.",
+        f"1 - product of growth_t for peak < t <= trough; {_GROWTH}",
+        "M. Magdon-Ismail and A. Atiya, Maximum Drawdown, Risk Magazine, 2004",
+    ),
+    Figure.BEST_AND_WORST_DAY: Working(
+        "The highest return of a sub-period; the lowest is among the inputs.", "max r_t", _GIPS
+    ),
+    Figure.CONTRIBUTIONS: Working(
+        "What all positions gained on each day, by the day's base, grown as the whole had until then.",
+        "sum of growth_1 x ... x growth_(t-1) x (endValue - startValue - netFlow) / (startValue + in); "
+        + _GROWTH,
+        "Groupe de Recherche en Attribution de Performance, 1997",
+    ),
+    Figure.BENCHMARK_RETURN: Working(
+        "From the first of the prices to the last.", "last price / first price - 1", _GIPS
+    ),
+    Figure.EXCESS_RETURN: Working(
+        "The arithmetic difference of the returns.", "timeWeightedReturn - benchmarkReturn", _GIPS
+    ),
+    Figure.BETA: Working(
+        "The slope of one's returns on the benchmark's.", f"cov(r, b) / var(b), {_BESIDE}", _SHARPE
+    ),
+    Figure.CORRELATION: Working(
+        "The correlation of the returns.", f"cov(r, b) / sqrt(var(r) x var(b)), {_BESIDE}", _SHARPE
+    ),
+    Figure.TRACKING_ERROR: Working(
+        "The sample standard deviation of the daily differences, per year.",
+        f"sqrt(var(r - b)) x sqrt(252), {_BESIDE}",
+        "R. C. Grinold and R. N. Kahn, Active Portfolio Management, 2nd edition, 2000",
+    ),
+}
+
+
+def sub_periods(points: Sequence[Point], prices: Sequence[Price] | None) -> list[SubPeriod]:
+    """The sub-periods of these days, beside the benchmark's prices where they begin early enough."""
+    returns = {day.date: day.daily for day in daily_returns(points)}
+    closes = closes_at(points, prices)
+    return [
+        SubPeriod(
+            before.date,
+            point.date,
+            before.total_value,
+            point.net_flow,
+            point.total_value,
+            returns.get(point.date),
+            change(closes[before.date].price, closes[point.date].price) if closes else None,
+        )
+        for before, point in itertools.pairwise(points)
+    ]
+
+
+def closes_at(points: Sequence[Point], prices: Sequence[Price] | None) -> dict[dt.date, Close]:
+    """The benchmark's close of each day; nothing where its prices begin too late."""
+    if not prices or not points or points[0].date < prices[0].date:
+        return {}
+    return closes_on([point.date for point in points], prices)
+
+
+def value_of(figure: Figure, figures: Figures, comparison: Comparison | None) -> Decimal | None:
+    """The figure as one number, None where it cannot be had."""
+    match figure:
+        case Figure.VALUES:
+            return figures.end_value if figures.net_flow is not None else None
+        case Figure.MAX_DRAWDOWN:
+            return None if figures.max_drawdown is None else stored(figures.max_drawdown.depth)
+        case Figure.BEST_AND_WORST_DAY:
+            return None if figures.best_day is None else figures.best_day.daily
+        case Figure.CONTRIBUTIONS:
+            refused = {one.figure for one in figures.unavailable}
+            return None if figure in refused else figures.time_weighted_return
+    source = figures if hasattr(figures, figure.lower()) else comparison
+    found: Decimal | None = getattr(source, figure.lower(), None)
+    return found
+
+
+def inputs_of(
+    figure: Figure, figures: Figures, comparison: Comparison | None, risk_free: Decimal, returns: int
+) -> list[Input]:
+    """What goes into a figure that can be had, beside the sub-periods, the payments and the prices."""
+    counted = Input("n", Decimal(returns))
+    match figure:
+        case Figure.VALUES:
+            start, end, flow = (
+                figures.start_value or ZERO,
+                figures.end_value or ZERO,
+                figures.net_flow or ZERO,
+            )
+            return [Input("startValue", start), Input("netFlow", flow), Input("gain", end - start - flow)]
+        case Figure.ANNUALIZED_RETURN | Figure.MONEY_WEIGHTED_RETURN:
+            assert figures.start is not None
+            assert figures.end is not None
+            return [Input("calendarDays", Decimal((figures.end - figures.start).days))]
+        case Figure.SHARPE_RATIO | Figure.SORTINO_RATIO:
+            return [counted, Input("riskFree", risk_free)]
+        case Figure.MAX_DRAWDOWN:
+            fall = figures.max_drawdown
+            assert fall is not None, "what can be had is there"
+            days = (("peak", fall.peak), ("trough", fall.trough), ("recovery", fall.recovery))
+            return [Input(name, date=date) for name, date in days if date is not None]
+        case Figure.BEST_AND_WORST_DAY:
+            both = (("bestDay", figures.best_day), ("worstDay", figures.worst_day))
+            return [Input(name, day.daily, day.date) for name, day in both if day is not None]
+        case Figure.BENCHMARK_RETURN:
+            return []
+        case Figure.EXCESS_RETURN:
+            assert comparison is not None
+            its = comparison.benchmark_return
+            return [Input("timeWeightedReturn", figures.time_weighted_return), Input("benchmarkReturn", its)]
+    return [counted]
