@@ -152,6 +152,16 @@ def test_performance_at_every_level(
     assert gains[0]
 
 
+ALLOCATION = """query { me { allocation { ...A } accounts { nodes { allocation(by: PORTFOLIO) { ...A }
+    portfolios { nodes { allocation(by: SYMBOL) { ...A } other: allocation(by: CURRENCY) { ...A } } } } } } }
+  fragment A on Allocation { slices { label weight drift } unavailable { figure positionId } }"""
+
+
+def test_allocation_at_every_level(counter: Counter, narrow: Api, wide: Api) -> None:
+    # Who asks, accounts and portfolios; the parts at each of the three levels, and the portfolios' targets.
+    assert [_statements(counter, api, ALLOCATION) for api in (narrow, wide)] == [7, 7]
+
+
 EXPLAINED = """query { me { accounts(first: 5) { nodes { portfolios(first: 4) { nodes {
     explainRealizedPnl { value sales(first: 5) { totalCount nodes { explainRealizedPnl { value } } } }
     performance { explain { value subPeriods { totalCount nodes { return } } payments { totalCount } } }
@@ -159,10 +169,29 @@ EXPLAINED = """query { me { accounts(first: 5) { nodes { portfolios(first: 4) { 
       transactions(first: 5) { totalCount nodes { costDelta } } } } } } } } } } }"""
 
 
-def test_explanations(counter: Counter, narrow: Api, wide: Api) -> None:
-    # Who asks, accounts and portfolios; sums of sales, their page and their count; a transaction's begin and
-    # end, what there is and its days; positions, and their lots and transactions with their counts.
-    assert [_statements(counter, api, EXPLAINED) for api in (narrow, wide)] == [15, 15]
+def test_explanations(counter: Counter, stored: Stored, register: Callable[[], Api]) -> None:
+    few = _planted(stored, register(), 1, 1, SYMBOLS[:1], 1)
+    many = _planted(stored, register(), 3, 2, SYMBOLS, 3)
+    for api in (few, many):
+        assert api.user_id is not None
+        # A sale in every position.
+        stored.rows(
+            """INSERT INTO transactions (owner_id, id, account_id, portfolio_id, instrument_id, type,
+                   quantity, amount, commission, currency, cash_delta, quantity_delta, realized_pnl,
+                   executed_at)
+               SELECT s.owner_id, gen_random_uuid(), p.account_id, p.id, s.instrument_id, 'SELL', 1, 1, 0,
+                      'USD', 1, -1, 1, now()
+               FROM positions s JOIN portfolios p ON p.id = s.portfolio_id WHERE s.owner_id = $1""",
+            row_id(api.user_id),
+        )
+    # Who asks, accounts and portfolios; sums of sales, their page and their count, and what was held before
+    # each; a transaction's begin and end, what there is and its days; positions, and their lots and
+    # transactions with their counts.
+    assert [_statements(counter, api, EXPLAINED) for api in (few, many)] == [16, 16]
+    portfolio = many.data(EXPLAINED)["me"]["accounts"]["nodes"][2]["portfolios"]["nodes"][1]
+    sales = portfolio["explainRealizedPnl"]["sales"]
+    assert (sales["totalCount"], len(sales["nodes"])) == (6, 5)
+    assert [sale["explainRealizedPnl"] for sale in sales["nodes"]] == [{"value": "1"}] * 5
 
 
 def test_aliases_with_other_arguments_cost_one_statement_each(
