@@ -108,6 +108,9 @@ def _gaps(
             due[target.symbol] = gap
         elif gap:
             resting[target.symbol] = gap
+        elif target.drift:
+            # So little that as an amount it is nothing.
+            skipped.append(Skipped(target.symbol, SkipReason.LESS_THAN_A_SHARE))
     mended = _mending(sizing, due, resting, cash_drift)
     skipped += [Skipped(symbol, SkipReason.IN_BAND) for symbol in resting if symbol not in mended]
     return due | mended, skipped

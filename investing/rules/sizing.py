@@ -177,7 +177,7 @@ class Sizing:
             needs = {symbol: self._need(symbol, quantity) for symbol, quantity in wanted.items()}
             total = sum(needs.values(), ZERO)
             buys = wanted
-            if total > cash:
+            if total > max(cash, ZERO):
                 buys = {
                     symbol: self._affordable(symbol, share(max(cash, ZERO), need, total))
                     for symbol, need in needs.items()

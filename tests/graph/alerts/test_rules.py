@@ -234,7 +234,7 @@ def test_trying_on_a_past_portfolio(api: Api, portfolio_id: str, stored: Stored)
     ],
 )
 def test_what_cannot_be_tried(api: Api, given: dict[str, Any], field: list[str]) -> None:
-    start = given.pop("start", "2024-01-01")
-    variables = {"input": {"name": "T", **given}, "from": start, "to": "2024-12-31"}
+    asked = {"name": "T", **given}
+    variables = {"from": asked.pop("start", "2024-01-01"), "to": "2024-12-31", "input": asked}
     (error,) = api.data(TRY, **variables)["testAlertRule"]["userErrors"]
     assert (error["code"], error["field"]) == ("INVALID_INPUT", field)

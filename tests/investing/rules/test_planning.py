@@ -207,6 +207,15 @@ def test_trades_that_are_not_worth_it() -> None:
     assert skipped(plan(even, off, fractional=False))["BBB"] is SkipReason.LESS_THAN_A_SHARE
 
 
+def test_next_to_nothing() -> None:
+    """A target that is no amount any more has its reason, and a purchase on a loan that slows to none."""
+    made = plan({"AAA": "0.000001"}, [held("AAA", "0", "0.01"), held("BBB", "0.000001", "0.01")], "0")
+    assert skipped(made)["AAA"] is SkipReason.LESS_THAN_A_SHARE
+    holdings = [held("AAA", "0", "0.01"), held("BBB", "5.388444", "799.91")]
+    made = plan({"AAA": "0.000003"}, holdings, "-0.01", fractional=False, max_turnover="0.01")
+    assert skipped(made)["AAA"] is SkipReason.TURNOVER_LIMIT
+
+
 def test_limits_of_a_trade_and_of_them_all() -> None:
     holdings = [held("AAA", "60", "10"), held("BBB", "40", "10"), held("CCC", "0", "10")]
     made = plan({"CCC": "1"}, holdings, max_trade="0.25")
