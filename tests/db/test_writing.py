@@ -166,4 +166,5 @@ async def test_of_two_that_wait_for_each_other_one_tries_anew(sessions: Sessions
         await asyncio.gather(grow(*users), grow(*users[::-1]))
     finally:
         await execute(superuser_url, "ALTER TABLE users ENABLE ROW LEVEL SECURITY")
-    assert len(tries) == 3
+    # The victim begins again, and may be it once more where it is quicker than the one that waited for it.
+    assert 3 <= len(tries) <= 4
