@@ -143,8 +143,9 @@ def test_performance_at_every_level(
     # Who asks, accounts and portfolios; at each of the three levels a transaction's begin and end, what there
     # is and its days, and what each position gained; the days of the portfolios' other span, and the
     # benchmark, which has no price.
-    # The two spans are asked for in the same moment, or in two that follow one another.
-    assert {_statements(counter, api, PERFORMANCE) for api in (one, wide)} <= {19, 20}
+    # The most of three: now and then two spans are asked for in the same moment, which saves a statement.
+    most = [max(_statements(counter, api, PERFORMANCE) for _ in range(3)) for api in (one, wide)]
+    assert most == [20, 20]
     answers = wide.data(PERFORMANCE)["me"]["accounts"]["nodes"]
     gains = [p["performance"]["contributions"] for a in answers for p in a["portfolios"]["nodes"]]
     # Interest: 30 entries, of which the first day's are where it begins.
