@@ -156,6 +156,10 @@ def _stalled(port: int, token: str, *, events: bool) -> socket.socket:
         f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
     )
+    # What comes along with the handshake is lost; this is all that is ever read.
+    raw.settimeout(30)
+    while not raw.recv(4096).endswith(b"\r\n\r\n"):
+        pass
     messages: list[dict[str, Any]] = [
         {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}},
         {"type": "subscribe", "id": "1", "payload": {"query": FOLLOW, "variables": {"after": START}}},
@@ -176,7 +180,7 @@ async def _calmed(measure: Callable[[], int], most: int, seconds: float) -> None
 @pytest.mark.parametrize(
     ("number", "minutes", "patience"),
     [
-        pytest.param(30, 0, 90, id="short"),
+        pytest.param(30, 0, 30, id="short"),
         pytest.param(200, 10, 30, id="full", marks=[pytest.mark.soak, pytest.mark.timeout(0)]),
     ],
 )
@@ -221,8 +225,7 @@ async def test_a_stalled_reader_costs_little_and_is_hung_up_on(
         f"{most / number:.0f} KB for each stalled reader at the most, hung up on within {longest:.1f} s; "
         f"p99 of the others {waits[len(waits) * 99 // 100]:.3f} s"
     )
-    # Of a few readers most of it is what the process keeps for the next ones, and garbage not yet collected.
-    assert most / number < (256 if minutes else 1024)
+    assert most / number < 256
 
 
 async def _warmed(server: Server, victim: Place) -> None:
