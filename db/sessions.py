@@ -44,6 +44,16 @@ _TRY_ANEW = frozenset({"40001", "40P01"})
 # lock_not_available and query_canceled: the limits below were reached.
 _TOO_LONG = frozenset({"55P03", "57014"})
 
+_AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+
 # Short statements gain nothing from the compiler, and a stuck lock or statement must end by itself.
 _SERVER_SETTINGS = {
     "application_name": "graphfolio",
@@ -222,6 +232,11 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
             await engine.dispose()
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the way to the database is at fault, and not what was asked, which may succeed soon."""
+    return isinstance(error, _AWAY)
 
 
 def took_too_long(error: BaseException) -> bool:

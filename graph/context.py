@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import random
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +14,7 @@ from uuid import UUID
 
 import strawberry
 
-from db.sessions import Connection, Sessions
+from db.sessions import Connection, Sessions, is_away
 from db.vocabulary import Topic
 from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("graphfolio")
 LoaderT = TypeVar("LoaderT", bound="Loader[Any, Any]")
+ReadT = TypeVar("ReadT")
+
+AWAY_SECONDS = 15.0
+"""So long a stream that has begun waits for a database that is away; then it ends with an error."""
+_AGAIN_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,24 @@ class Context:
         if is_due:
             await self.look_again()
         return is_due
+
+    async def steadily(self, read: Callable[..., Awaitable[ReadT]], *arguments: Any) -> ReadT:
+        """What is read for a stream that has begun; tried again for a while where the database is away.
+
+        So a stream keeps its place while PostgreSQL is started anew. If each of thousands ended with an
+        error, their coming back would hold up all of them. After a while it does end, so that a client can
+        look for a server that is better off. Raises what `read` raises.
+        """
+        loop = asyncio.get_running_loop()
+        # By chance, so that they do not all end in the same moment either.
+        give_up_at = loop.time() + AWAY_SECONDS * random.uniform(0.7, 1)
+        while True:
+            try:
+                return await read(*arguments)
+            except Exception as error:
+                if not is_away(error) or loop.time() > give_up_at:
+                    raise
+            await asyncio.sleep(_AGAIN_SECONDS * random.uniform(0.5, 1))
 
     @property
     def expires_at(self) -> dt.datetime | None:

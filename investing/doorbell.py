@@ -17,7 +17,8 @@ from db.vocabulary import Topic
 logger = logging.getLogger("graphfolio.doorbell")
 
 POLL_SECONDS = 1.0
-_AGAIN_SECONDS = 1.0
+_AGAIN_SECONDS = 0.25
+_LOGGED_AGAIN_SECONDS = 10.0
 
 
 class Line(Protocol):
@@ -97,24 +98,23 @@ class Doorbell:
 
     async def _look(self, line: Line) -> None:
         while True:
-            await asyncio.sleep(POLL_SECONDS)
             known = {bell: self._rings.get(bell, 0) for bell in self._waiting}
-            if not known:
-                continue
-            found = await line.rings(known)
-            self._rings.update((bell, count) for bell, count in found.items() if bell in self._waiting)
-            self._wake(list(found))
+            if known:
+                found = await line.rings(known)
+                self._rings.update((bell, count) for bell, count in found.items() if bell in self._waiting)
+                self._wake(list(found))
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def _for_ever(work: Callable[[], Awaitable[None]], what: str) -> None:
     """Begins anew after every fault, which is logged once for each time that it had worked in between."""
     loop = asyncio.get_running_loop()
-    failed_at = -60.0
+    failed_at = -_LOGGED_AGAIN_SECONDS
     while True:
         try:
             await work()
         except Exception as error:
-            if loop.time() - failed_at > 10 * _AGAIN_SECONDS:
+            if loop.time() - failed_at > _LOGGED_AGAIN_SECONDS:
                 logger.warning("Doorbells cannot be %s: %s", what, error)
             failed_at = loop.time()
         await asyncio.sleep(_AGAIN_SECONDS)

@@ -65,11 +65,11 @@ class AlertSubscription:
         with context.bell.listening(context.viewer_id, Topic.ALERTS) as bell:
             place = await _start(context, after)
             while True:
-                turn = await _turn(context, place, wanted)
+                turn = await context.steadily(_turn, context, place, wanted)
                 for row in turn.rows:
                     # Somebody slow may have taken minutes over the last event.
-                    is_checked = await context.look_again_after(CHECKED_SECONDS)
-                    if is_checked and only is not None and not await _has(context, only):
+                    is_checked = await context.steadily(context.look_again_after, CHECKED_SECONDS)
+                    if is_checked and only is not None and not await context.steadily(_has, context, only):
                         return
                     yield AlertEvent(
                         cursor=Place(turn.place.epoch, row["seq"]).cursor, alert=Alert.from_row(row)

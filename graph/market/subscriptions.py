@@ -63,7 +63,7 @@ class MarketSubscription:
                         # The ticker has found what was read here before it did.
                         continue
                     told[quote.symbol] = (quote.price, quote.as_of)
-                    await context.look_again_after(CHECKED_SECONDS)
+                    await context.steadily(context.look_again_after, CHECKED_SECONDS)
                     yield Quote(symbol=quote.symbol, price=quote.price, as_of=quote.as_of)
 
 

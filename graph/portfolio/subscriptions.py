@@ -58,7 +58,7 @@ class PortfolioSubscription:
             while True:
                 await pace.wait()
                 rings.clear()
-                row, held = await _look(context, id)
+                row, held = await context.steadily(_look, context, id)
                 if row is None:
                     return
                 if watch.follow(held):
@@ -67,7 +67,7 @@ class PortfolioSubscription:
                 figures = [row[name] for name in _FIGURES]
                 if figures != told:
                     # Somebody slow may have taken minutes over the last event.
-                    await context.look_again_after(CHECKED_SECONDS)
+                    await context.steadily(context.look_again_after, CHECKED_SECONDS)
                     told = figures
                     yield _value(id, row)
                 watch.take_all()

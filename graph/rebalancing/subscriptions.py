@@ -31,8 +31,8 @@ class RebalancingSubscription:
         known: tuple[Any, ...] = ()
         with context.bell.listening(context.viewer_id, Topic.ORDERS) as bell:
             while True:
-                await context.look_again()
-                row = await context.loader(RebalanceById).load(id)
+                await context.steadily(context.look_again)
+                row = await context.steadily(context.loader(RebalanceById).load, id)
                 if row is None:
                     return
                 now = row["status"], row["legs_ended"], row["legs_changed_at"]

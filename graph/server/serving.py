@@ -2,14 +2,28 @@
 
 import copy
 import functools
+from typing import Any
 
 import strawberry
 from graphql import GraphQLError, parse
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 from strawberry.utils.operation import get_operation_type
 
 from graph.limits import DocumentLimits, KnownDocuments, Limits, parse_options
+
+
+class Executor(StrawberryGraphQLCoreExecutionContext):
+    """Runs an operation; of a subscription, each event by itself."""
+
+    def build_per_event_executor(self, payload: Any) -> Any:
+        """An executor for one event, which keeps nothing of the others."""
+        executor = super().build_per_event_executor(payload)
+        # graphql-core 3.3.2 shares its memory of collected fields among all events, and each of them adds to
+        # it: a stream would grow by 3 KB an event for as long as it lasts.
+        executor._relevant_sub_fields = {}
+        return executor
 
 
 class ServedSchema(strawberry.Schema):
@@ -25,6 +39,7 @@ class ServedSchema(strawberry.Schema):
         served.__dict__.update(copy.copy(schema.__dict__))
         served.limits = limits
         served.documents = KnownDocuments()
+        served.execution_context_class = Executor
         served.extensions = (
             functools.partial(DocumentLimits, limits, served.documents),
             *(extension for extension in schema.extensions if extension is not DocumentLimits),

@@ -45,9 +45,10 @@ class TradingSubscription:
             while True:
                 await rung(bell)
                 context.forget()
-                if only is not None and await context.loader(PortfolioById).load(only) is None:
+                portfolios = context.loader(PortfolioById)
+                if only is not None and await context.steadily(portfolios.load, only) is None:
                     return
-                found = await _versions(info, only, list(known))
+                found = await context.steadily(_versions, info, only, list(known))
                 changed = [row["id"] for row in found if row["version"] > known.get(row["id"], 0)]
                 known = {
                     row["id"]: known.get(row["id"], 0)
@@ -56,8 +57,8 @@ class TradingSubscription:
                 }
                 for id in changed:
                     # Somebody slow may have taken minutes over the last event.
-                    await context.look_again()
-                    row = await context.loader(OrderById).load(id)
+                    await context.steadily(context.look_again)
+                    row = await context.steadily(context.loader(OrderById).load, id)
                     if row is not None:
                         known[id] = row["version"]
                         yield Order.from_row(row)

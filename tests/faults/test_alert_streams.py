@@ -171,3 +171,26 @@ async def test_no_late_commit_is_skipped(world: World, rng: random.Random, size:
         await _all_told(world, people, subscribers, raised, 20)
         # Nobody was cut off, and so nobody has anything twice either.
         assert all(len(one.told) == len(set(one.told)) for one in subscribers)
+
+
+async def _raise_some(raised: Raiser, people: list[Place]) -> None:
+    for place in people:
+        await raised.alert(place.user_id, 3)
+
+
+async def test_a_stream_outlives_its_database(world: World, rng: random.Random) -> None:
+    """PostgreSQL is killed, a line to it is cut: nobody's connection ends, and nothing is missed."""
+    people = await _people(world, 3)
+    subscribers = _subscribers(world, people, 4, rng)
+    async with raiser(world.cluster) as raised, running(subscribers):
+        await until(lambda: _connected(subscribers), 30)
+        await _raise_some(raised, people)
+        await _all_told(world, people, subscribers, raised, 20)
+        world.proxy.cut()
+        await _raise_some(raised, people)
+        await asyncio.to_thread(world.cluster.kill, rng)
+        await world.cluster.started()
+        await _raise_some(raised, people)
+        await _all_told(world, people, subscribers, raised, 20)
+        assert [one.connections for one in subscribers] == [1] * len(subscribers)
+    await world.fleet.until_ready()

@@ -23,12 +23,16 @@ from investing.auth.keys import KeyRing
 from investing.auth.tokens import AccessTokens
 from tests.faults.intents import Place
 from tests.faults.servers import KEYS, Server
-from tests.faults.subscribers import FOLLOW, START, Subscriber, raiser, running, subscribed
+from tests.faults.subscribers import START, Raiser, Subscriber, raiser, running, subscribed
 from tests.faults.waiting import sizes, until
 from tests.faults.world import World
 
 LIVE = "subscription { alerts { cursor alert { title } } }"
 _SHUT_OUT = "UPDATE refresh_tokens SET revoked_at = now() WHERE owner_id = $1 AND revoked_at IS NULL"
+# So much in one event that a few dozen fill every buffer: what a stalled reader holds is measured here, not
+# how fast events are told.
+_LONG = """subscription($after: String) { alerts(after: $after) {
+  cursor alert { title message a: message b: message c: message } } }"""
 _WORDS = "What was watched has come to pass, and this is how it is told in a sentence or two. " * 5
 
 
@@ -148,7 +152,7 @@ def _stalled(port: int, token: str, *, events: bool) -> socket.socket:
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.connect(("127.0.0.1", port))
     if events:
-        raw.sendall(_asking(token, FOLLOW, after=START))
+        raw.sendall(_asking(token, _LONG, after=START))
         return raw
     key = quote(base64.b64encode(os.urandom(16)).decode(), safe="=+/")
     raw.sendall(
@@ -156,9 +160,13 @@ def _stalled(port: int, token: str, *, events: bool) -> socket.socket:
         f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
     )
+    # What comes along with the handshake is lost; this is all that is ever read.
+    raw.settimeout(30)
+    while not raw.recv(4096).endswith(b"\r\n\r\n"):
+        pass
     messages: list[dict[str, Any]] = [
         {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}},
-        {"type": "subscribe", "id": "1", "payload": {"query": FOLLOW, "variables": {"after": START}}},
+        {"type": "subscribe", "id": "1", "payload": {"query": _LONG, "variables": {"after": START}}},
     ]
     for message in messages:
         data = json.dumps(message).encode()
@@ -176,7 +184,7 @@ async def _calmed(measure: Callable[[], int], most: int, seconds: float) -> None
 @pytest.mark.parametrize(
     ("number", "minutes", "patience"),
     [
-        pytest.param(30, 0, 90, id="short"),
+        pytest.param(30, 0, 30, id="short"),
         pytest.param(200, 10, 30, id="full", marks=[pytest.mark.soak, pytest.mark.timeout(0)]),
     ],
 )
@@ -190,12 +198,13 @@ async def test_a_stalled_reader_costs_little_and_is_hung_up_on(
     others = [Subscriber(healthy.user_id, healthy.token, lambda: server.port) for _ in range(10)]
     async with raiser(world.cluster) as raised, running(others):
         # Enough that no buffer holds it all.
-        for _ in range(24):
+        for _ in range(8):
             await raised.alert(victim.user_id, 100, _WORDS)
-        for _ in range(30):
+        await _warmed(server, victim)
+        for _ in range(300 if minutes else 30):
             await raised.alert(healthy.user_id)
             await asyncio.sleep(0.1)
-        await _warmed(server, victim)
+        calm = len(raised.committed)
         before, files = _memory(server), _files(server)
         begun = time.monotonic()
         stalled = [(_stalled(server.port, victim.token, events=n % 2 == 0), begun) for n in range(number)]
@@ -216,13 +225,21 @@ async def test_a_stalled_reader_costs_little_and_is_hung_up_on(
         for raw, _ in stalled:
             raw.close()
         await _calmed(lambda: _files(server), files + 2, 30)
-        waits = sorted(at - raised.committed[t] for one in others for t, at in one.at.items())
+        undisturbed, disturbed = _p99(others, raised, 0, calm), _p99(others, raised, calm, None)
     print(
         f"{most / number:.0f} KB for each stalled reader at the most, hung up on within {longest:.1f} s; "
-        f"p99 of the others {waits[len(waits) * 99 // 100]:.3f} s"
+        f"p99 of the others {disturbed:.3f} s, without them {undisturbed:.3f} s"
     )
-    # Of a few readers most of it is what the process keeps for the next ones, and garbage not yet collected.
-    assert most / number < (256 if minutes else 1024)
+    assert most / number < 256
+
+
+def _p99(subscribers: list[Subscriber], raised: Raiser, start: int, end: int | None) -> float:
+    """From commit to client, of the alerts from one to another in the order of their commits; seconds."""
+    titles = set(list(raised.committed)[start:end])
+    waits = sorted(
+        at - raised.committed[title] for one in subscribers for title, at in one.at.items() if title in titles
+    )
+    return waits[len(waits) * 99 // 100]
 
 
 async def _warmed(server: Server, victim: Place) -> None:
