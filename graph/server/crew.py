@@ -60,7 +60,11 @@ async def at_work(
     rebalancer = Rebalancer(sessions, house, desk, optimiser)
     crew = Crew(house, desk, optimiser, rebalancer, evaluator, bell)
     stop = asyncio.Event()
-    running = [desk.run(), evaluator.run(), bell.run(PostgresLine(sessions, settings.listen_url or url))]
+    running = [
+        desk.run(),
+        evaluator.run(),
+        bell.run(PostgresLine(sessions, settings.listen_url or url), sessions),
+    ]
     if settings.send_notifications:
         running.append(sender_of(settings, sessions, vault).run())
     if settings.feed == "replay":
