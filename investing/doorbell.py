@@ -23,7 +23,7 @@ _AGAIN_SECONDS = 1.0
 
 
 class Line(Protocol):
-    """What carries rings between processes: PostgreSQL's NOTIFY, or anything else that is quicker."""
+    """What carries rings between processes: PostgreSQL's NOTIFY, or NATS."""
 
     async def listen(self, heard: Callable[[Collection[Bell]], None]) -> None:
         """Passes on what is said, its own too, until it breaks. Raises OSError then."""
