@@ -29,6 +29,12 @@ class NatsServer:
         return f"nats://{login}127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def connections(self) -> int:
         """How many clients it has."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._monitor}/varz", timeout=10) as answer:
