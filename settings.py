@@ -3,8 +3,10 @@
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -12,7 +14,12 @@ class Settings(BaseSettings):
     """What an operator may choose. The names are GRAPHFOLIO_ and the field's, but for DATABASE_URL."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GRAPHFOLIO_", env_file=".env", extra="ignore", populate_by_name=True
+        env_prefix="GRAPHFOLIO_",
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        # What was given may be a secret.
+        hide_input_in_errors=True,
     )
 
     database_url: SecretStr | None = Field(
@@ -87,6 +94,12 @@ class Settings(BaseSettings):
         description="The same database with no pooler between, to listen for what other processes "
         "announce; DATABASE_URL if left out.",
     )
+    doorbell_url: SecretStr | None = Field(
+        None,
+        description="The NATS server that tells processes of each other's announcements, "
+        "`nats://host:4222` or `tls://host:4222`, with `user:password@` or `token@`; PostgreSQL does if "
+        "empty.",
+    )
     stream_events_per_second: float = Field(
         5, gt=0, le=1000, description="How many prices or values a second one subscription gets at the most."
     )
@@ -138,11 +151,25 @@ class Settings(BaseSettings):
         return None if found is None else found.get_secret_value()
 
     @field_validator(
-        "paper_shares_per_tick", "quote_max_age_hours", "smtp_host", "smtp_username", mode="before"
+        "paper_shares_per_tick",
+        "quote_max_age_hours",
+        "doorbell_url",
+        "smtp_host",
+        "smtp_username",
+        mode="before",
     )
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("doorbell_url")
+    @classmethod
+    def _of_nats(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _leads_to_nats(value.get_secret_value()):
+            raise PydanticCustomError(
+                "nats_url", "Should be nats://host:4222 or tls://host:4222, with user:password@ or token@"
+            )
+        return value
 
     @field_validator("allowed_origins", mode="before")
     @classmethod
@@ -160,3 +187,17 @@ class Settings(BaseSettings):
             name: "DATABASE_URL" if name == "database_url" else f"GRAPHFOLIO_{name.upper()}"
             for name in cls.model_fields
         }
+
+
+def _leads_to_nats(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("nats", "tls")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not (parts.path.strip("/") or parts.query or parts.fragment)
+        )
+    except ValueError:
+        # Of its port or its address.
+        return False

@@ -6,12 +6,14 @@ it, and where the line fails, a look at the counters each second finds what was 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 from uuid import UUID
 
-from db.doorbells.line import Bell
+from db.doorbells.bells import Bell
+from db.doorbells.queries import rings
+from db.sessions import Sessions
 from db.vocabulary import Topic
 
 logger = logging.getLogger("graphfolio.doorbell")
@@ -22,16 +24,13 @@ _LOGGED_AGAIN_SECONDS = 10.0
 
 
 class Line(Protocol):
-    """What carries rings between processes: PostgreSQL's NOTIFY, or anything else that is quicker."""
+    """What carries rings between processes: PostgreSQL's NOTIFY, or NATS."""
 
     async def listen(self, heard: Callable[[Collection[Bell]], None]) -> None:
         """Passes on what is said, its own too, until it breaks. Raises OSError then."""
 
     async def say(self, bells: Collection[Bell]) -> None:
-        """Tells every process."""
-
-    async def rings(self, known: Mapping[Bell, int]) -> Mapping[Bell, int]:
-        """The counters that are not as they are known here."""
+        """Tells every process that listens. May lose them, or raise OSError, where it is broken."""
 
 
 class Doorbell:
@@ -72,14 +71,17 @@ class Doorbell:
         """How many listen here."""
         return sum(len(events) for events in self._waiting.values())
 
-    async def run(self, line: Line) -> None:
-        """Stays joined to the other processes for ever, through every fault of the line."""
+    async def run(self, line: Line, sessions: Sessions) -> None:
+        """Stays joined to the other processes for ever, through every fault of the line.
+
+        `sessions` lead to the counters, which stay in the database whatever the line is.
+        """
         self._is_joined = True
         async with asyncio.TaskGroup() as group:
             for work, what in (
                 (lambda: line.listen(self._wake), "heard"),
                 (lambda: self._say(line), "told"),
-                (lambda: self._look(line), "looked at"),
+                (lambda: self._look(sessions), "looked at"),
             ):
                 group.create_task(_for_ever(work, what))
 
@@ -96,11 +98,11 @@ class Doorbell:
             # What is lost here is found by a look at the counters.
             await line.say(bells)
 
-    async def _look(self, line: Line) -> None:
+    async def _look(self, sessions: Sessions) -> None:
         while True:
             known = {bell: self._rings.get(bell, 0) for bell in self._waiting}
             if known:
-                found = await line.rings(known)
+                found = await rings(sessions, known)
                 self._rings.update((bell, count) for bell, count in found.items() if bell in self._waiting)
                 self._wake(list(found))
             await asyncio.sleep(POLL_SECONDS)

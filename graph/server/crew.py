@@ -17,7 +17,7 @@ from investing.alerts.evaluator import Evaluator
 from investing.auth.sealing import Vault
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
-from investing.doorbell import Doorbell
+from investing.doorbell import Doorbell, Line
 from investing.jobs.work import jobs_of
 from investing.market.feeds.replay import Replay
 from investing.rebalancing.optimiser.pool import Optimiser
@@ -60,7 +60,7 @@ async def at_work(
     rebalancer = Rebalancer(sessions, house, desk, optimiser)
     crew = Crew(house, desk, optimiser, rebalancer, evaluator, bell)
     stop = asyncio.Event()
-    running = [desk.run(), evaluator.run(), bell.run(PostgresLine(sessions, settings.listen_url or url))]
+    running = [desk.run(), evaluator.run(), bell.run(line_of(settings, sessions, url), sessions)]
     if settings.send_notifications:
         running.append(sender_of(settings, sessions, vault).run())
     if settings.feed == "replay":
@@ -98,6 +98,15 @@ async def _rounds(settings: Settings, sessions: Sessions, crew: Crew, stop: asyn
         alerts_kept=dt.timedelta(days=settings.alert_retention_days),
     )
     await run_rounds(sessions, jobs, stop)
+
+
+def line_of(settings: Settings, sessions: Sessions, url: str) -> Line:
+    """What carries rings to other processes, by the settings."""
+    if settings.doorbell_url is None:
+        return PostgresLine(sessions, settings.listen_url or url)
+    from investing.nats_line import NatsLine
+
+    return NatsLine(settings.doorbell_url.get_secret_value())
 
 
 def house_of(settings: Settings, sessions: Sessions) -> House:

@@ -1,0 +1,131 @@
+"""With NATS as the doorbell alerts come by it, and while it is gone by the look at the counters."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from statistics import median
+
+from db.doorbells.bells import Bell
+from db.vocabulary import Topic
+from investing.nats_line import NatsLine
+from tests.faults.cluster import Cluster
+from tests.faults.intents import Place
+from tests.faults.proxy import Proxy
+from tests.faults.servers import Fleet, fleet
+from tests.faults.subscribers import Subscriber, running
+from tests.faults.waiting import until
+from tests.faults.world import World
+from tests.nats import NatsServer
+
+PASSWORD = "bells-and-whistles"
+THRESHOLDS = ["20", "30", "40", "50"]
+_RULE = """mutation($input: CreateAlertRuleInput!) { createAlertRule(input: $input) {
+  alertRule { id } userErrors { message } } }"""
+_EARS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'graphfolio-doorbell'"
+
+
+class Watched:
+    """People who watch one price, each with a subscriber at each of two servers."""
+
+    def __init__(self, world: World, symbol: str, people: Sequence[Place]) -> None:
+        self._world = world
+        self._symbol = symbol
+        self.people = people
+        ports = [server.port for server in world.fleet.servers]
+        self.subscribers = [
+            Subscriber(place.user_id, place.token, lambda port=port: port)  # type: ignore[misc]
+            for place in people
+            for port in ports
+        ]
+
+    async def passes(self, threshold: str) -> float:
+        """The price passes a threshold: one of the servers raises an alert for everybody.
+
+        By how much the other one's subscriber was later, in seconds, for the median of the people.
+        """
+        await self._world.tick(self._symbol, str(int(threshold) + 1))
+        number = THRESHOLDS.index(threshold) + 1
+
+        async def told() -> bool:
+            return all(len(one.told) == number for one in self.subscribers)
+
+        await until(told, 20)
+        times = [one.at[one.told[-1]] for one in self.subscribers]
+        return median(abs(here - there) for here, there in zip(times[::2], times[1::2], strict=True))
+
+
+async def _watched(world: World) -> Watched:
+    (symbol,) = await world.listed(1)
+    people = [await world.person("10", portfolios=0) for _ in range(3)]
+    for place in people:
+        for threshold in THRESHOLDS:
+            given = {"name": threshold, "kind": "PRICE_ABOVE", "threshold": threshold, "symbol": symbol}
+            made = (await world.ask(_RULE, place.token, input=given))["createAlertRule"]
+            assert made["userErrors"] == []
+    return Watched(world, symbol, people)
+
+
+async def _connected(nats: NatsServer, number: int) -> None:
+    async def all_are() -> bool:
+        return await asyncio.to_thread(lambda: nats.connections) == number
+
+    await until(all_are, 20, 0.1)
+
+
+async def test_alerts_come_by_nats_and_while_it_is_gone_by_the_look(cluster: Cluster) -> None:
+    nats = NatsServer("--user", "graphfolio", "--pass", PASSWORD)
+    url = nats.url(f"graphfolio:{PASSWORD}@")
+    others = await cluster.rows(_EARS)
+    try:
+        # It is down: they start, and do not wait for it.
+        async with fleet(cluster, cluster.port, cluster.port, pool_size=5, doorbell_url=url) as servers:
+            watched = await _watched(World(cluster, servers, Proxy(cluster.port)))
+            async with running(watched.subscribers):
+                await _through_an_outage(nats, url, watched)
+            assert set(await cluster.rows(_EARS)) <= set(others)
+            await _ends_well(nats, servers)
+    finally:
+        nats.kill()
+
+
+async def _through_an_outage(nats: NatsServer, url: str, watched: Watched) -> None:
+    await watched.passes("20")
+    nats.start()
+    heard: list[Bell] = []
+    listens = asyncio.create_task(NatsLine(url).listen(heard.extend))
+    await _connected(nats, 3)
+    late = await watched.passes("30")
+
+    async def said() -> bool:
+        return {(place.user_id, Topic.ALERTS) for place in watched.people} <= set(heard)
+
+    await until(said, 5)
+    nats.kill()
+    await asyncio.gather(listens, return_exceptions=True)
+    gone = await watched.passes("40")
+    nats.start()
+    await _connected(nats, 2)
+    again = await watched.passes("50")
+    print(f"the other server's subscriber: {late:.3f} s later, {gone:.3f} without NATS, {again:.3f} again")
+    # A look at the counters each second would have half of them wait for longer.
+    assert late < 0.4
+    assert again < 0.4
+    for one in watched.subscribers:
+        assert one.connections == 1
+        assert [title.split()[2] for title in one.told] == THRESHOLDS
+
+
+async def _ends_well(nats: NatsServer, servers: Fleet) -> None:
+    for server in servers.servers:
+        os.kill(server.pid, signal.SIGTERM)
+
+    async def ended() -> bool:
+        return not any(server.is_alive for server in servers.servers)
+
+    await until(ended, 10)
+    await _connected(nats, 0)
+    for server in servers.servers:
+        assert 1 <= server.log.count(f"Doorbells cannot be heard: nats://127.0.0.1:{nats.port}: ") <= 2
+        assert PASSWORD not in server.log
+        assert "Traceback" not in server.log
