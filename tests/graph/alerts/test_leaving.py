@@ -68,8 +68,9 @@ async def test_who_leaves_leaves_nothing(
     for _ in range(number // len(leaving)):
         await asyncio.gather(*(leave(url, token, rng) for leave in leaving))
     for _ in range(100):
-        if left := _alive() - before:
-            await asyncio.sleep(0.2)
+        if not (left := _alive() - before):
+            break
+        await asyncio.sleep(0.2)
     assert left == Counter()
     async with sessions.nobody() as connection:
         # The one that asks.
