@@ -81,6 +81,14 @@ class Server:
             self._process.wait()
 
 
+def memory(server: Server) -> int:
+    """What the process holds in memory, in KB."""
+    for line in Path(f"/proc/{server.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
 class Fleet:
     """Several servers on one database."""
 

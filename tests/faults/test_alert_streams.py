@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.faults.intents import Place
+from tests.faults.servers import memory
 from tests.faults.subscribers import Raiser, Subscriber, raiser, running
 from tests.faults.waiting import sizes, until
 from tests.faults.world import World
@@ -140,18 +141,37 @@ async def _shoot(world: World, subscribers: list[Subscriber], rng: random.Random
                 await asyncio.shield(asyncio.ensure_future(world.cluster.started()))
 
 
-async def test_without_faults_an_alert_is_there_at_once(world: World, rng: random.Random) -> None:
-    people = await _people(world, 4)
+@pytest.mark.parametrize(
+    ("alerts", "users", "pace"),
+    [
+        pytest.param(60, 4, 10, id="short"),
+        pytest.param(10_000, 200, 50, id="full", marks=[pytest.mark.soak, pytest.mark.timeout(0)]),
+    ],
+)
+async def test_without_faults_an_alert_is_there_at_once(
+    world: World, rng: random.Random, alerts: int, users: int, pace: int
+) -> None:
+    people = await _people(world, users)
     subscribers = _subscribers(world, people, 5, rng)
+    held: list[int] = []
     async with raiser(world.cluster) as raised, running(subscribers):
-        await until(lambda: _connected(subscribers), 30)
+        await until(lambda: _connected(subscribers), 60)
         await asyncio.sleep(1.5)
-        await asyncio.gather(*(_write(raised, people, 60, 10, random.Random(rng.random())) for _ in range(2)))
-        await _all_told(world, people, subscribers, raised, 20)
+        for part in (alerts // 5, alerts - alerts // 5):
+            writing = [_write(raised, people, part, pace, random.Random(rng.random())) for _ in range(2)]
+            await asyncio.gather(*writing)
+            await _all_told(world, people, subscribers, raised, 60)
+            held.append(sum(memory(server) for server in world.fleet.servers))
     waits = _waits(subscribers, raised)
     _show("from commit to client", waits)
+    more = (held[1] - held[0]) / len(subscribers)
+    print(f"the servers' memory after a fifth: {held[0]} KB; at the end {more:+.1f} KB for each subscriber")
     # Told by the bell: a look at the counters each second would have half of them wait for longer.
     assert waits[len(waits) // 2] < 0.4
+    if alerts > 1_000:
+        assert waits[len(waits) * 99 // 100] < 1
+        # A hundred bytes for each event would be eight.
+        assert more < 4
 
 
 @sizes(60, 10_000)

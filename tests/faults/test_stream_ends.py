@@ -10,7 +10,6 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -22,7 +21,7 @@ from db.sessions import open_sessions
 from investing.auth.keys import KeyRing
 from investing.auth.tokens import AccessTokens
 from tests.faults.intents import Place
-from tests.faults.servers import KEYS, Server
+from tests.faults.servers import KEYS, Server, memory
 from tests.faults.subscribers import START, Raiser, Subscriber, raiser, running, subscribed
 from tests.faults.waiting import sizes, until
 from tests.faults.world import World
@@ -34,14 +33,6 @@ _SHUT_OUT = "UPDATE refresh_tokens SET revoked_at = now() WHERE owner_id = $1 AN
 _LONG = """subscription($after: String) { alerts(after: $after) {
   cursor alert { title message a: message b: message c: message } } }"""
 _WORDS = "What was watched has come to pass, and this is how it is told in a sentence or two. " * 5
-
-
-def _memory(server: Server) -> int:
-    """What the process holds in memory, in KB."""
-    for line in Path(f"/proc/{server.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    raise AssertionError("no VmRSS")
 
 
 def _files(server: Server) -> int:
@@ -205,7 +196,7 @@ async def test_a_stalled_reader_costs_little_and_is_hung_up_on(
             await raised.alert(healthy.user_id)
             await asyncio.sleep(0.1)
         calm = len(raised.committed)
-        before, files = _memory(server), _files(server)
+        before, files = memory(server), _files(server)
         begun = time.monotonic()
         stalled = [(_stalled(server.port, victim.token, events=n % 2 == 0), begun) for n in range(number)]
         most, longest = 0, 0.0
@@ -213,7 +204,7 @@ async def test_a_stalled_reader_costs_little_and_is_hung_up_on(
         while time.monotonic() < begun + minutes * 60 or any(since == begun for _, since in stalled):
             await raised.alert(healthy.user_id)
             await asyncio.sleep(0.2)
-            most = max(most, _memory(server) - before)
+            most = max(most, memory(server) - before)
             for n, (raw, since) in enumerate(stalled):
                 if _is_over(raw):
                     longest = max(longest, time.monotonic() - since)
@@ -280,19 +271,19 @@ async def test_who_goes_without_a_word_leaves_nothing(world: World, rng: random.
 
     async def measure() -> None:
         await asyncio.sleep(2)
-        print(f"{(_memory(server) - before) / size:.0f} KB for each idle subscriber of {size}")
+        print(f"{(memory(server) - before) / size:.0f} KB for each idle subscriber of {size}")
 
     await go(20, nothing)
     await asyncio.sleep(1)
-    before, files = _memory(server), _files(server)
+    before, files = memory(server), _files(server)
     await go(size, measure)
     await _calmed(lambda: _files(server), files + 1, 20)
-    once = _memory(server)
+    once = memory(server)
     for _ in range(3):
         await go(size, nothing)
     await _calmed(lambda: _files(server), files + 1, 20)
-    print(f"{_memory(server) - once} KB more after three times as many")
-    assert (_memory(server) - once) / (3 * size) < 10
+    print(f"{memory(server) - once} KB more after three times as many")
+    assert (memory(server) - once) / (3 * size) < 10
     async with open_sessions(world.cluster.url("graphfolio_app"), size=1):
         idle_in_transaction = "SELECT FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
         assert await world.cluster.rows(idle_in_transaction) == []
