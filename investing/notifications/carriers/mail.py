@@ -1,7 +1,10 @@
 """E-mails, with a plain and an HTML part, over the operator's own SMTP server."""
 
+import asyncio
 import smtplib
+import socket
 import ssl
+import time
 from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime
@@ -29,12 +32,23 @@ class Mail:
     async def send(self, target: Target, message: Message, delivery_id: UUID) -> None:
         """One mail; the server has taken it when this returns. Raises Undelivered."""
         mail = compose(self._relay.sender, target.address, message, delivery_id)
-        await apart(partial(self._send, mail))
+        connected: list[smtplib.SMTP] = []
+        try:
+            await apart(partial(self._send, mail, connected))
+        except asyncio.CancelledError:
+            # It took too long and counts as failed: it must not arrive after all, and then once more.
+            for smtp in connected:
+                _hang_up(smtp)
+            raise
 
-    def _send(self, mail: EmailMessage) -> None:
+    def _send(self, mail: EmailMessage, connected: list[smtplib.SMTP]) -> None:
+        begun = time.monotonic()
         try:
             smtp = self._connect()
+            connected.append(smtp)
             try:
+                if time.monotonic() - begun > self._patience:
+                    raise TimeoutError
                 smtp.send_message(mail)
             finally:
                 _leave(smtp)
@@ -70,8 +84,15 @@ class Mail:
         return self._relay.tls or ssl.create_default_context()
 
 
+def _hang_up(smtp: smtplib.SMTP) -> None:
+    """Ends the connection under the thread that uses it, which then fails; from any other thread."""
+    with suppress(OSError):
+        if smtp.sock is not None:
+            smtp.sock.shutdown(socket.SHUT_RDWR)
+
+
 def _leave(smtp: smtplib.SMTP) -> None:
-    """Hangs up. Whatever comes of that, the server has taken the mail by now, or has not."""
+    """Says goodbye. Whatever comes of that, the server has taken the mail by now, or has not."""
     with suppress(smtplib.SMTPException, OSError):
         if smtp.sock is not None:
             smtp.sock.settimeout(QUIT_SECONDS)

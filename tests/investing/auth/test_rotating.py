@@ -12,7 +12,7 @@ from pathlib import Path
 from db.sessions import Sessions
 from investing.auth.sealing import Vault
 from investing.auth.secret_file import GRACE_SECONDS
-from tests.conftest import execute
+from tests.conftest import execute, on_one_server
 from tests.investing.auth.test_sealing import ROOT, opened, store
 
 TWO = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
@@ -26,6 +26,7 @@ def run(url: str, folder: Path, *options: str, **settings: str) -> "subprocess.C
     return subprocess.run(command, env=environment, cwd=folder.parent, capture_output=True, text=True)
 
 
+@on_one_server
 async def test_with_generated_keys(
     sessions: Sessions, superuser_url: str, owner_url: str, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ async def test_with_generated_keys(
     assert await opened(superuser_url, Vault.of(None, folder), places) == {found[1]: 9}
 
 
+@on_one_server
 async def test_with_keys_of_a_setting(
     sessions: Sessions, superuser_url: str, owner_url: str, tmp_path: Path
 ) -> None:

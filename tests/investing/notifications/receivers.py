@@ -115,12 +115,13 @@ class MailServer:
     """Takes mails; refuses the addresses in `refused`, for good or for now, and logins but with `password`.
 
     `secured` says of each mail whether it came through TLS, `logins` who tried to log in. A goodbye is
-    answered after `delay` seconds.
+    answered after `delay` seconds, each greeting and address after `slowness`.
     """
 
     port: int = 0
     password: str = ""
     delay: float = 0
+    slowness: float = 0
     refused: dict[str, str] = field(default_factory=dict)
     mails: list[Message] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
@@ -138,9 +139,26 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """aiosmtpd's hook for a recipient."""
+        await asyncio.sleep(self.slowness)
         if address in self.refused:
             return self.refused[address]
         envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """aiosmtpd's hook for a greeting."""
+        await asyncio.sleep(self.slowness)
+        session.host_name = hostname
+        return responses
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """aiosmtpd's hook for a sender."""
+        await asyncio.sleep(self.slowness)
+        envelope.mail_from = address
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:

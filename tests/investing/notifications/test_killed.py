@@ -15,6 +15,7 @@ import pytest
 
 from investing.auth.keys import KeyRing
 from investing.auth.sealing import Vault
+from tests.conftest import on_one_server
 from tests.faults.waiting import until
 from tests.investing.notifications.post import Post
 from tests.investing.notifications.receivers import HttpReceiver
@@ -53,6 +54,7 @@ class Processes:
             process.kill()
 
 
+@on_one_server
 @pytest.mark.parametrize(
     ("alerts", "kills"),
     [(40, 4), pytest.param(1_000, 200, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])],

@@ -1,5 +1,6 @@
 """The operator's mail server, with TLS and a login: when mails go out, and what is said if not."""
 
+import asyncio
 import ssl
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,12 @@ import pytest
 
 from db.vocabulary import DestinationKind
 from investing.notifications.carriers.relay import Relay, Security
+from tests.conftest import on_one_server
 from tests.investing.notifications.certificates import certified
 from tests.investing.notifications.post import AT_ONCE, Post
 from tests.investing.notifications.receivers import MailServer, mail_server, secured_mail_server
+
+pytestmark = on_one_server
 
 EMAIL = DestinationKind.EMAIL
 PASSWORD = "a-password-of-the-operators"
@@ -152,3 +156,21 @@ async def test_a_goodbye_that_is_not_answered(post: Post) -> None:
         await sent_twice(post)
     assert await post.statuses() == [("SENT", 1, None)] * 2
     assert len(server.mails) == 2
+
+
+@pytest.mark.parametrize("security", ["starttls", "none"])
+async def test_a_slow_mail_server(
+    post: Post, tls: Tls, security: Security, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What counts as failed does not arrive all the same, to be sent again: slow at the login, or after."""
+    post.pace = replace(AT_ONCE, patience=0.9, most_attempts=1)
+    async with secured_mail_server(tls[0]) as server:
+        server.slowness, server.password = 0.5, PASSWORD
+        post.relay = relay(server, security, tls[1], None if security == "none" else PASSWORD)
+        await post.confirmed("mail", "holder@example.org", EMAIL)
+        await post.alert("mail")
+        await post.send()
+        await asyncio.sleep(1.4)
+    assert (server.mails, server.recipients) == ([], [])
+    assert await post.statuses() == [("DEAD", 1, "The receiver took too long.")]
+    assert logged(caplog) == ["Notifications by EMAIL do not go out: The receiver took too long."]

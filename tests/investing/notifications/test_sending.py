@@ -12,6 +12,7 @@ import pytest
 
 from db.vocabulary import AlertKind, AlertSeverity, DestinationKind
 from investing.alerts.raising import NewAlert, raise_alerts
+from tests.conftest import on_one_server
 from tests.investing.notifications.post import AT_ONCE, Post
 from tests.investing.notifications.receivers import HttpReceiver, MailServer
 
@@ -114,6 +115,7 @@ async def test_waiting_between_attempts(post: Post, receiver: HttpReceiver) -> N
     assert await post.statuses() == [("SENT", 2, None)]
 
 
+@on_one_server
 @pytest.mark.parametrize(
     ("status", "asked", "seconds"),
     [
