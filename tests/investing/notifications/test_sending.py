@@ -12,6 +12,8 @@ import pytest
 
 from db.vocabulary import AlertKind, AlertSeverity, DestinationKind
 from investing.alerts.raising import NewAlert, raise_alerts
+from investing.auth.keys import KeyRing
+from investing.auth.sealing import Vault
 from tests.conftest import on_one_server
 from tests.investing.notifications.post import AT_ONCE, Post
 from tests.investing.notifications.receivers import HttpReceiver, MailServer
@@ -265,6 +267,28 @@ async def test_a_destination_that_fails_and_fails_is_switched_off(post: Post, re
     await post.alert("hook")
     await post.send()
     assert (await post.statuses())[-1] == ("SENT", 1, None)
+
+
+async def test_a_key_that_is_missing(
+    post: Post, receiver: HttpReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator's to mend: tried again, told once, and no destination is to blame."""
+    post.pace = replace(AT_ONCE, first_wait=3600, give_up_after=1)
+    made = await post.confirmed("hook", receiver.url)
+    right, post.vault = post.vault, Vault(KeyRing.generate)
+    sender = post.sender
+    for _ in range(2):
+        await post.alert("hook")
+        await sender.drain()
+    reason = "A stored secret is sealed with a key that is not among the sealing keys."
+    assert await post.statuses() == [("FAILED", 1, reason)] * 2
+    row = await post.destination(made.id)
+    assert (row["failures"], row["is_active"]) == (0, True)
+    assert [r.getMessage() for r in caplog.records] == [f"A destination cannot be opened: {reason}"]
+    post.vault = right
+    await post.pass_hours(1)
+    await post.send()
+    assert await post.statuses() == [("SENT", 2, None)] * 2
 
 
 async def test_several_channels_and_unknown_ones(post: Post, receiver: HttpReceiver) -> None:
