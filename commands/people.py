@@ -60,16 +60,31 @@ def set_password(user: Who, data_dir: DataDir = None) -> None:
     typer.echo(f"{user} has another password.")
 
 
-def rotate_keys(data_dir: DataDir = None) -> None:
+def rotate_keys(
+    drop_unused: Annotated[
+        bool,
+        typer.Option(help="Make no new key, and remove generated ones that were replaced and seal nothing."),
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
     """Seal stored secrets with a new key: a generated one, or the first of GRAPHFOLIO_SEALING_KEYS."""
-    from investing.auth.resealing import reseal_all
+    from investing.auth.resealing import keys_in_use, reseal_all
     from investing.auth.sealing import Vault
-    from investing.auth.secret_file import SEALING_KEYS, rotate
+    from investing.auth.secret_file import SEALING_KEYS, drop, rotate
+
+    async def sealed_anew(sessions: Sessions) -> tuple[int, set[str]]:
+        return await reseal_all(sessions, vault, report), await keys_in_use(sessions)
 
     with opened(data_dir) as (settings, found), progress() as report:
         keys = revealed(settings.sealing_keys)
-        if keys is None:
+        if keys is None and not drop_unused:
             rotate(settings.data_dir, SEALING_KEYS)
         vault = Vault.of(keys, settings.data_dir)
-        resealed = with_sessions(found.url, lambda sessions: reseal_all(sessions, vault, report))
+        resealed, used = with_sessions(found.url, sealed_anew)
+        unused = sorted(vault.ring.secrets.keys() - used - {vault.ring.active})
+        gone = drop(settings.data_dir, unused) if keys is None and drop_unused else []
     typer.echo(f"{resealed} secrets are sealed with the key {vault.ring.active}.")
+    if keys is None and drop_unused:
+        typer.echo(f"{len(gone)} keys that sealed nothing are gone.")
+    elif unused:
+        typer.echo(f"Nothing is sealed with {', '.join(unused)} any more.")

@@ -93,6 +93,15 @@ async def lock_sealed(
     return found.mappings().all()
 
 
+async def key_ids_of(session: Session, owner_id: UUID, table: str) -> set[str]:
+    """The ids of the keys that the owner's secrets in a table are sealed with."""
+    assert table in _TABLES
+    found = await session.scalars(
+        text(f"SELECT DISTINCT encryption_key_id FROM {table} WHERE owner_id = :owner"), {"owner": owner_id}
+    )
+    return set(found)
+
+
 async def store_sealed(
     session: Session, owner_id: UUID, table: str, id: UUID, ciphertext: bytes, key_id: str
 ) -> None:

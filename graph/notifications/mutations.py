@@ -101,7 +101,7 @@ class NotificationMutation:
 
     @strawberry.mutation(
         description="Sends a new code to a destination that is not confirmed or was switched off; at most 5 "
-        "an hour.",
+        "an hour and 20 a day.",
         extensions=[
             Guard(IsAuthenticated(), OwnsNotificationDestination("input", "notification_destination_id"))
         ],

@@ -30,6 +30,16 @@ async def reseal_all(sessions: Sessions, vault: Vault, report: Callable[[str, in
     return resealed
 
 
+async def keys_in_use(sessions: Sessions) -> set[str]:
+    """The ids of the keys that any stored secret is sealed with."""
+    used: set[str] = set()
+    for owner_id in await rows.owners_of_secrets(sessions):
+        async with sessions.begin(owner_id) as session:
+            for table in TABLES:
+                used |= await rows.key_ids_of(session, owner_id, table)
+    return used
+
+
 async def _reseal_some(sessions: Sessions, vault: Vault, owner_id: UUID, table: str) -> int:
     async with sessions.begin(owner_id) as session:
         old = await rows.lock_sealed(session, owner_id, table, vault.ring.active, AT_ONCE)

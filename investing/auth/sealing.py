@@ -46,11 +46,13 @@ class Vault:
     """Seals with the active key of a ring and opens with all of them.
 
     `load` reads the ring: at the first use, and again where something is sealed with a key that is not in it,
-    so that a running server goes on when the keys are changed.
+    so that a running server goes on when the keys are changed. With `rereads` it is read again for whatever
+    is sealed: a key that was replaced seals nothing more, and may be removed some time later.
     """
 
-    def __init__(self, load: Callable[[], KeyRing]) -> None:
+    def __init__(self, load: Callable[[], KeyRing], *, rereads: bool = False) -> None:
         self._load = load
+        self._rereads = rereads
         self._ring: KeyRing | None = None
 
     @classmethod
@@ -59,7 +61,9 @@ class Vault:
 
         Raises InvalidKeys and UnusableSecrets, at the first use.
         """
-        return cls(lambda: KeyRing.parse(keys) if keys else load_or_generate(data_dir, SEALING_KEYS))
+        if keys:
+            return cls(lambda: KeyRing.parse(keys))
+        return cls(lambda: load_or_generate(data_dir, SEALING_KEYS), rereads=True)
 
     @property
     def ring(self) -> KeyRing:
@@ -73,9 +77,10 @@ class Vault:
 
     def seal(self, place: Place, secret: bytes) -> Sealed:
         """The secret, sealed for this row with the active key."""
-        key_id = self.ring.active
+        ring = self.read() if self._rereads else self.ring
+        key_id = ring.active
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = _cipher(self.ring.secrets[key_id]).encrypt(nonce, secret, _bound_to(place, key_id))
+        sealed = _cipher(ring.secrets[key_id]).encrypt(nonce, secret, _bound_to(place, key_id))
         return Sealed(nonce + sealed, key_id)
 
     def open(self, place: Place, sealed: Sealed) -> bytes:

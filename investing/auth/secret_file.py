@@ -5,7 +5,8 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ _LOCK_NAME = "secrets.lock"
 TOKEN_KEYS = "token_keys"
 SEALING_KEYS = "sealing_keys"
 _LARGEST = 1 << 20
+GRACE_SECONDS = 24 * 3600.0
+"""How long a key is kept after it was replaced, at the least: whoever was sealing with it has long ended."""
 
 
 class UnusableSecrets(Exception):
@@ -45,6 +48,30 @@ def rotate(data_dir: Path, name: str = TOKEN_KEYS) -> KeyRing:
     with _one_line(data_dir / FILE_NAME):
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _change(data_dir, name, lambda ring: ring.rotate() if ring else KeyRing.generate())
+
+
+def drop(data_dir: Path, ids: Collection[str], name: str = SEALING_KEYS) -> list[str]:
+    """Removes keys from the file, but not the active one: those that are gone. Raises UnusableSecrets.
+
+    That too where the file was changed within GRACE_SECONDS: some key may have been replaced only then.
+    """
+
+    def decide(ring: KeyRing | None) -> KeyRing:
+        if ring is None:
+            raise InvalidKeys(f"there are no {name}")
+        kept = {kid: secret for kid, secret in ring.secrets.items() if kid == ring.active or kid not in ids}
+        gone.extend(ring.secrets.keys() - kept.keys())
+        if not gone:
+            return ring
+        if time.time() - path.stat().st_mtime < GRACE_SECONDS:
+            raise UnusableSecrets(f"{path} was changed within the last day: nothing is removed from it yet.")
+        return KeyRing(ring.active, kept)
+
+    gone: list[str] = []
+    path = data_dir / FILE_NAME
+    with _one_line(path):
+        _change(data_dir, name, decide)
+    return gone
 
 
 def _change(data_dir: Path, name: str, decide: Callable[[KeyRing | None], KeyRing]) -> KeyRing:

@@ -11,7 +11,9 @@ from db.ids import uuid7
 from db.notifications import destinations, outbox
 from db.sessions import Session
 from db.vocabulary import DeliveryKind, DeliveryStatus, DestinationKind
+from investing.audit import note
 from investing.auth.sealing import UnknownKey, Unsealable, Vault
+from investing.auth.types import Client
 from investing.notifications.carriers.protocol import Target, Undelivered
 from investing.notifications.contents import Contents, unseal
 from investing.rules.deliveries import Pace, next_wait
@@ -46,10 +48,11 @@ class Errand:
     message: Message
 
 
-async def begin(session: Session, desk: Desk, owner_id: UUID, id: UUID) -> Errand | None:
+async def begin(session: Session, desk: Desk, owner_id: UUID, id: UUID) -> Errand | Undelivered | None:
     """Counts the attempt, and says what is to be sent; None where nothing is, and why is written.
 
-    An attempt is counted before it is made: one whose process is killed has been made as well.
+    Undelivered where the destination cannot be opened. An attempt is counted before it is made: one whose
+    process is killed has been made as well.
     """
     destination, delivery = await _locked(session, owner_id, id)
     if delivery is None or delivery.status not in outbox.UNDER_WAY:
@@ -69,9 +72,7 @@ async def begin(session: Session, desk: Desk, owner_id: UUID, id: UUID) -> Erran
     try:
         return await _errand(session, desk, owner_id, destination, delivery)
     except Unsealable as error:
-        failure = Undelivered(str(error), is_final=not isinstance(error, UnknownKey))
-        await end(session, desk, owner_id, id, failure)
-        return None
+        return Undelivered(str(error), is_final=not isinstance(error, UnknownKey), is_ours=True)
 
 
 async def end(session: Session, desk: Desk, owner_id: UUID, id: UUID, failure: Undelivered | None) -> None:
@@ -84,12 +85,11 @@ async def end(session: Session, desk: Desk, owner_id: UUID, id: UUID, failure: U
         await _sent(session, owner_id, destination, delivery, now)
         return
     is_switched_off = False
-    if destination is not None and delivery.kind != DeliveryKind.CONFIRMATION:
-        failures = destination["failures"] + 1
-        is_switched_off = failures >= desk.pace.give_up_after and destination["is_active"]
-        changes = {"failures": failures, "is_active": destination["is_active"] and not is_switched_off}
-        await destinations.update_destination(session, owner_id, destination["id"], changes)
-    wait = None if failure.is_final else next_wait(desk.pace, delivery.attempts, random.random())
+    if destination is not None and delivery.kind != DeliveryKind.CONFIRMATION and not failure.is_ours:
+        is_switched_off = await _blame(session, desk, owner_id, destination, failure.reason)
+    wait = (
+        None if failure.is_final else next_wait(desk.pace, delivery.attempts, random.random(), failure.asked)
+    )
     if wait is None or delivery.status == DeliveryStatus.DEAD:
         await _give_up(session, owner_id, delivery, failure.reason)
     else:
@@ -101,8 +101,22 @@ async def end(session: Session, desk: Desk, owner_id: UUID, id: UUID, failure: U
         await outbox.update_delivery(session, owner_id, id, changes)
         await outbox.set_work(session, owner_id, id, now + wait)
     if is_switched_off:
-        reason = "The destination was switched off after it had failed again and again."
+        reason = f"The destination was switched off after it had failed again and again: {failure.reason}"
         await outbox.end_all(session, owner_id, delivery.destination_id, reason)
+
+
+async def _blame(session: Session, desk: Desk, owner_id: UUID, destination: Any, reason: str) -> bool:
+    """Counts a failure of a locked destination; whether that switched it off, which is in the audit log."""
+    failures = destination["failures"] + 1
+    is_too_often = failures >= desk.pace.give_up_after
+    changes = {"failures": failures, "is_active": destination["is_active"] and not is_too_often}
+    await destinations.update_destination(session, owner_id, destination["id"], changes)
+    if not (destination["is_active"] and is_too_often):
+        return False
+    facts = {"name": destination["name"], "failures": failures, "reason": reason}
+    action, entity = "notificationDestination.switchedOff", "NotificationDestination"
+    await note(session, owner_id, Client(), action, entity, destination["id"], **facts)
+    return True
 
 
 async def _locked(session: Session, owner_id: UUID, id: UUID) -> tuple[Any | None, Any | None]:

@@ -23,6 +23,7 @@ from investing.rules.destinations import (
     CODE_LENGTH,
     CODE_LETTERS,
     CODE_TRIES,
+    CODES_PER_DAY,
     CODES_PER_HOUR,
     MOST_DESTINATIONS,
     checked_address,
@@ -208,9 +209,9 @@ class Destinations:
         self, session: Session, owner_id: UUID, id: UUID, name: str, contents: Contents
     ) -> None:
         now = dt.datetime.now(dt.UTC)
-        if await rows.count_codes(session, owner_id, now - dt.timedelta(hours=1)) >= CODES_PER_HOUR:
-            message = f"{CODES_PER_HOUR} codes were sent within the hour: wait a while."
-            raise LimitReached(message, limit=CODES_PER_HOUR)
+        for limit, hours, span in ((CODES_PER_HOUR, 1, "hour"), (CODES_PER_DAY, 24, "day")):
+            if await rows.count_codes(session, owner_id, now - dt.timedelta(hours=hours)) >= limit:
+                raise LimitReached(f"{limit} codes were sent within the {span}: wait a while.", limit=limit)
         code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
         sealed = seal(self._vault, owner_id, id, replace(contents, code=code))
         expires_at = now + dt.timedelta(hours=CODE_HOURS)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from investing.notifications import attempts
 from investing.notifications.attempts import Desk, Errand
 from investing.notifications.carriers.protocol import Carrier, Undelivered
 from investing.notifications.carriers.relay import Relay
+from investing.notifications.outage import Outage
 from investing.rules.deliveries import Pace
 
 logger = logging.getLogger("graphfolio.notifications")
@@ -27,7 +27,8 @@ ABREAST = 8
 OF_ONE_OWNER = 4
 """So many of them one owner's, so that somebody with slow receivers holds up nobody else for long."""
 
-SECONDS_TO_FINISH = 5.0
+SECONDS_TO_FINISH = 3.0
+"""What is not done by then is sent again by another process: a server has to end in time."""
 
 
 class Sender:
@@ -47,6 +48,9 @@ class Sender:
         self._make_carriers = carriers
         self._carriers: Mapping[DestinationKind, Carrier] | None = None
         self._under_way: dict[asyncio.Task[None], UUID] = {}
+        self._outbox = Outage(logger, "The outbox can be read")
+        self._keys = Outage(logger, "Destinations can be opened")
+        self._kinds = {kind: Outage(logger, f"Notifications by {kind} go out") for kind in DestinationKind}
 
     async def run(self, every_seconds: float = 1.0) -> None:
         """Sends for ever. What is on its way when this is cancelled is given some seconds to arrive."""
@@ -55,9 +59,11 @@ class Sender:
                 taken = 0
                 try:
                     taken = await self.take()
+                    self._outbox.ends()
                 except Exception as error:
                     # The database is away, say: the next round tries again.
-                    logger.error("The outbox could not be read.", exc_info=error)
+                    first, *_ = [*str(error).splitlines(), ""]
+                    self._outbox.begins(f"The outbox cannot be read: {type(error).__name__} {first}".strip())
                 if len(self._under_way) >= ABREAST:
                     await asyncio.wait(
                         self._under_way, timeout=every_seconds, return_when=asyncio.FIRST_COMPLETED
@@ -98,7 +104,8 @@ class Sender:
             )
             if errand is None:
                 return
-            failure = await self._carry(errand, id)
+            failure = errand if isinstance(errand, Undelivered) else await self._carry(errand, id)
+            self._tell(errand, failure)
             await self._write(
                 owner_id, lambda session: attempts.end(session, self._desk, owner_id, id, failure)
             )
@@ -111,18 +118,31 @@ class Sender:
             self._carriers = await asyncio.to_thread(self._make_carriers)
         carrier = self._carriers.get(errand.kind)
         if carrier is None:
-            return Undelivered(f"This server cannot send to destinations of the kind {errand.kind}.")
+            reason = f"This server cannot send to destinations of the kind {errand.kind}."
+            return Undelivered(reason, is_ours=True)
         try:
             async with asyncio.timeout(self._pace.patience):
                 await carrier.send(errand.target, errand.message, id)
         except Undelivered as failure:
             return failure
         except TimeoutError:
-            return Undelivered("The receiver took too long.")
+            # A mail's receiver is the operator's own mail server.
+            return Undelivered("The receiver took too long.", is_ours=errand.kind is DestinationKind.EMAIL)
         except Exception as error:
             logger.error("The delivery %s failed unexpectedly: %s.", id, type(error).__name__)
             return Undelivered(f"It could not be sent: {type(error).__name__}.")
         return None
+
+    def _tell(self, errand: Errand | Undelivered, failure: Undelivered | None) -> None:
+        """Logs what is the operator's to mend, and that it is; reasons hold no secrets."""
+        if isinstance(errand, Undelivered):
+            self._keys.begins(f"A destination cannot be opened: {errand.reason}")
+            return
+        self._keys.ends()
+        if failure is None:
+            self._kinds[errand.kind].ends()
+        elif failure.is_ours:
+            self._kinds[errand.kind].begins(f"Notifications by {errand.kind} do not go out: {failure.reason}")
 
     async def _write(self, owner_id: UUID, work: Callable[[Session], Awaitable[ResultT]]) -> ResultT:
         return await self._sessions.transact(owner_id, work)
@@ -146,14 +166,12 @@ def carriers_of(
         from investing.notifications.carriers.services import Services
         from investing.notifications.carriers.webhook import Webhooks
 
-        # Threads of their own: a mail server that hangs must not hold up whatever else runs in threads.
-        threads = ThreadPoolExecutor(ABREAST, thread_name_prefix="notifications")
         carriers: dict[DestinationKind, Carrier] = {
-            DestinationKind.WEBHOOK: Webhooks(anywhere=anywhere, patience=patience, threads=threads),
-            DestinationKind.APPRISE: Services(patience=patience, threads=threads),
+            DestinationKind.WEBHOOK: Webhooks(anywhere=anywhere, patience=patience),
+            DestinationKind.APPRISE: Services(patience=patience),
         }
         if relay is not None:
-            carriers[DestinationKind.EMAIL] = Mail(relay, patience=patience, threads=threads)
+            carriers[DestinationKind.EMAIL] = Mail(relay, patience=patience)
         return carriers
 
     return make

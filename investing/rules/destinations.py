@@ -11,6 +11,8 @@ from investing.rules.registration import email, is_printable
 LONGEST_ADDRESS = 2_000
 MOST_DESTINATIONS = 20
 CODES_PER_HOUR = 5
+CODES_PER_DAY = 20
+"""Of one owner, over all destinations: so much reaches somebody who never asked for it, at the most."""
 CODE_TRIES = 5
 CODE_HOURS = 24
 CODE_LENGTH = 8

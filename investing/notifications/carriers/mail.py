@@ -2,47 +2,66 @@
 
 import asyncio
 import smtplib
+import socket
 import ssl
-from concurrent.futures import Executor
+import time
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime
+from functools import partial
 from uuid import UUID
 
 from investing.notifications.carriers.protocol import Target, Undelivered
 from investing.notifications.carriers.relay import Relay
+from investing.notifications.carriers.threads import apart
 from investing.rules.messages import Message
+
+QUIT_SECONDS = 1.0
 
 
 class Mail:
-    """Sends mails in a thread: the standard library's SMTP has no other way."""
+    """Sends mails in a thread: the standard library's SMTP has no other way.
 
-    def __init__(self, relay: Relay, *, patience: float, threads: Executor | None = None) -> None:
+    What goes wrong with the mail server itself is ours, and no fault of any address.
+    """
+
+    def __init__(self, relay: Relay, *, patience: float) -> None:
         self._relay = relay
         self._patience = patience
-        self._threads = threads
 
     async def send(self, target: Target, message: Message, delivery_id: UUID) -> None:
         """One mail; the server has taken it when this returns. Raises Undelivered."""
         mail = compose(self._relay.sender, target.address, message, delivery_id)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self._send, mail)
-
-    def _send(self, mail: EmailMessage) -> None:
+        connected: list[smtplib.SMTP] = []
         try:
-            with self._connect() as smtp:
+            await apart(partial(self._send, mail, connected))
+        except asyncio.CancelledError:
+            # It took too long and counts as failed: it must not arrive after all, and then once more.
+            for smtp in connected:
+                _hang_up(smtp)
+            raise
+
+    def _send(self, mail: EmailMessage, connected: list[smtplib.SMTP]) -> None:
+        begun = time.monotonic()
+        try:
+            smtp = self._connect()
+            connected.append(smtp)
+            try:
+                if time.monotonic() - begun > self._patience:
+                    raise TimeoutError
                 smtp.send_message(mail)
+            finally:
+                _leave(smtp)
         except smtplib.SMTPRecipientsRefused as error:
             (code, _), *_ = error.recipients.values()
             # Of 5xx the server says that it is for good (RFC 5321, section 4.2.1).
             raise Undelivered(
                 f"The mail server refused the address ({code}).", is_final=code >= 500
             ) from None
-        except smtplib.SMTPResponseException as error:
-            raise Undelivered(f"The mail server answered {error.smtp_code}.") from None
-        except TimeoutError:
-            raise Undelivered("The mail server took too long.") from None
+        except smtplib.SMTPDataError as error:
+            raise Undelivered(f"The mail server refused the mail ({error.smtp_code}).") from None
         except (smtplib.SMTPException, OSError) as error:
-            raise Undelivered(f"The mail server was not reached: {type(error).__name__}.") from None
+            raise Undelivered(_what_failed(error), is_ours=True) from None
 
     def _connect(self) -> smtplib.SMTP:
         relay = self._relay
@@ -63,6 +82,40 @@ class Mail:
 
     def _tls(self) -> ssl.SSLContext:
         return self._relay.tls or ssl.create_default_context()
+
+
+def _hang_up(smtp: smtplib.SMTP) -> None:
+    """Ends the connection under the thread that uses it, which then fails; from any other thread."""
+    with suppress(OSError):
+        if smtp.sock is not None:
+            smtp.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _leave(smtp: smtplib.SMTP) -> None:
+    """Says goodbye. Whatever comes of that, the server has taken the mail by now, or has not."""
+    with suppress(smtplib.SMTPException, OSError):
+        if smtp.sock is not None:
+            smtp.sock.settimeout(QUIT_SECONDS)
+            smtp.quit()
+    smtp.close()
+
+
+def _what_failed(error: Exception) -> str:
+    """What is wrong with the mail server, without what it said: that may repeat what it was told."""
+    match error:
+        case smtplib.SMTPAuthenticationError():
+            return f"The mail server refused the login ({error.smtp_code})."
+        case smtplib.SMTPResponseException():
+            return f"The mail server answered {error.smtp_code}."
+        case smtplib.SMTPNotSupportedError():
+            # The library's own words: which extension is missing.
+            return f"The mail server cannot do what it has to: {error}"
+        case ssl.SSLCertVerificationError():
+            return f"The mail server's certificate is refused: {error.verify_message.rstrip('.')}."
+        case TimeoutError():
+            return "The mail server took too long."
+        case _:
+            return f"The mail server was not reached: {type(error).__name__}."
 
 
 def compose(sender: str, recipient: str, message: Message, delivery_id: UUID) -> EmailMessage:

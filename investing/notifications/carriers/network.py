@@ -1,16 +1,15 @@
 """Connections that lead to the public internet only, whatever a name resolves to."""
 
-import asyncio
 import ipaddress
 import logging
 import socket
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
 from functools import partial
 
 import httpcore
 
 from investing.notifications.carriers.protocol import Undelivered
+from investing.notifications.carriers.threads import apart
 from investing.rules.addresses import Address, is_public
 
 # They print addresses and headers where somebody logs at the level DEBUG.
@@ -21,13 +20,11 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
     """Resolves a name once, looks at where it leads, and connects to that very address.
 
     A name that answers differently the second time (DNS rebinding) gains nothing: there is no second time.
-    TLS still asks for the name, because that is checked above this. `anywhere` lets every address through;
-    `threads` are where names are looked up, which somebody's slow name server may fill.
+    TLS still asks for the name, because that is checked above this. `anywhere` lets every address through.
     """
 
-    def __init__(self, *, anywhere: bool, threads: Executor | None = None) -> None:
+    def __init__(self, *, anywhere: bool) -> None:
         self._anywhere = anywhere
-        self._threads = threads
         self._plain = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -54,7 +51,8 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
         """The host's addresses. One that is not public refuses them all. Raises Undelivered."""
         look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+            # Apart, because somebody's slow name server may take its time.
+            found = await apart(look_up)
         except (OSError, UnicodeError):
             raise Undelivered("The receiver's name does not resolve.") from None
         addresses = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found]

@@ -11,13 +11,18 @@ from investing.rules.messages import Message
 class Undelivered(Exception):
     """An attempt that failed. The reason is stored and shown to the owner, so it holds no secret.
 
-    `is_final` says that another attempt would fail just so.
+    `is_final` says that another attempt would fail just so, `is_ours` that the destination is not to blame,
+    but what this server sends with. `asked` is how many seconds the receiver wants to be left alone.
     """
 
-    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, is_final: bool = False, is_ours: bool = False, asked: float | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_final = is_final
+        self.is_ours = is_ours
+        self.asked = asked
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """Slack, Telegram, SMS and other services, through apprise."""
 
-import asyncio
 import logging
-from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from investing.notifications.carriers.protocol import Target, Undelivered
+from investing.notifications.carriers.threads import apart
 from investing.rules.messages import Message
 
 # apprise prints what it sends and to which URL, and urllib3 the paths, which are the secret of some services.
@@ -17,17 +17,13 @@ _TYPES = {"INFO": "info", "WARNING": "warning", "CRITICAL": "failure"}
 class Services:
     """Sends through apprise, in a thread. What it says of a failure is not kept: it may hold the secret."""
 
-    def __init__(self, *, patience: float, threads: Executor | None = None) -> None:
+    def __init__(self, *, patience: float) -> None:
         self._patience = patience
-        self._threads = threads
 
     async def send(self, target: Target, message: Message, delivery_id: UUID) -> None:
         """One message; for services without ids the delivery's stands at its end. Raises Undelivered."""
-        loop = asyncio.get_running_loop()
         body = f"{message.text}\nDelivery {delivery_id}"
-        notified = await loop.run_in_executor(
-            self._threads, self._notify, target.address, message.title, body, message.severity
-        )
+        notified = await apart(partial(self._notify, target.address, message.title, body, message.severity))
         if not notified:
             raise Undelivered("The service did not take the message.")
 

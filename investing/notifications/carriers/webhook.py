@@ -7,7 +7,6 @@ import hmac
 import secrets
 import ssl
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from uuid import UUID
 
 import certifi
@@ -16,11 +15,14 @@ import orjson
 
 from investing.notifications.carriers.network import PublicNetwork
 from investing.notifications.carriers.protocol import Target, Undelivered
+from investing.rules.deliveries import seconds_asked
 from investing.rules.messages import Message
 
 MOST_ANSWER_BYTES = 16 * 1024
 _PREFIX = "whsec_"
 _GONE = 410
+_LATER = (429, 503)
+"""Statuses whose Retry-After is heeded: too many requests (RFC 6585), and unavailable (RFC 9110)."""
 
 
 def new_signing_secret() -> str:
@@ -38,15 +40,8 @@ def signature(secret: str, delivery_id: UUID, timestamp: int, body: bytes) -> st
 class Webhooks:
     """Posts messages as JSON. Follows no redirect, and reads no more of an answer than its beginning."""
 
-    def __init__(
-        self,
-        *,
-        anywhere: bool,
-        patience: float,
-        threads: Executor | None = None,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self._network = PublicNetwork(anywhere=anywhere, threads=threads)
+    def __init__(self, *, anywhere: bool, patience: float, tls: ssl.SSLContext | None = None) -> None:
+        self._network = PublicNetwork(anywhere=anywhere)
         self._timeouts = {name: patience for name in ("connect", "read", "write", "pool")}
         # Once: reading the certificates takes longer than a message.
         self._tls = tls or ssl.create_default_context(cafile=certifi.where())
@@ -56,11 +51,18 @@ class Webhooks:
         now = dt.datetime.now(dt.UTC)
         body = orjson.dumps({"type": message.type, "timestamp": now.isoformat(), "data": dict(message.data)})
         headers = _headers(target.signing_secrets, delivery_id, int(now.timestamp()), body)
-        status = await self._post(target.address, headers, body)
-        if not 200 <= status <= 299:
-            raise Undelivered(f"The receiver answered with the status {status}.", is_final=status == _GONE)
+        answer = await self._post(target.address, headers, body)
+        if not 200 <= answer.status <= 299:
+            raise Undelivered(
+                f"The receiver answered with the status {answer.status}.",
+                is_final=answer.status == _GONE,
+                asked=_asked(answer) if answer.status in _LATER else None,
+            )
 
-    async def _post(self, url: str, headers: list[tuple[str | bytes, str | bytes]], body: bytes) -> int:
+    async def _post(
+        self, url: str, headers: list[tuple[str | bytes, str | bytes]], body: bytes
+    ) -> httpcore.Response:
+        """The answer, closed already."""
         # A pool of its own for each message: nothing is kept open for whoever comes rarely.
         try:
             async with (
@@ -72,7 +74,7 @@ class Webhooks:
                 ) as answer,
             ):
                 await _read(answer)
-                return answer.status
+                return answer
         except httpcore.TimeoutException:
             raise Undelivered("The receiver took too long.") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
@@ -93,6 +95,13 @@ def _headers(
         ("webhook-timestamp", str(timestamp)),
         ("webhook-signature", " ".join(signatures)),
     ]
+
+
+def _asked(answer: httpcore.Response) -> float | None:
+    for name, value in answer.headers:
+        if name.lower() == b"retry-after":
+            return seconds_asked(value.decode("latin-1"), dt.datetime.now(dt.UTC))
+    return None
 
 
 async def _read(answer: httpcore.Response) -> None:

@@ -6,41 +6,67 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from db.sessions import Sessions
 from investing.auth.sealing import Vault
-from tests.conftest import execute
+from investing.auth.secret_file import GRACE_SECONDS
+from tests.conftest import execute, on_one_server
 from tests.investing.auth.test_sealing import ROOT, opened, store
 
 TWO = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
 
 
-def run(url: str, folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
+def run(url: str, folder: Path, *options: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """`graphfolio rotate-keys` on this database, with this data folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GRAPHFOLIO_")}
     environment = {**kept, "DATABASE_URL": url, "GRAPHFOLIO_DATA_DIR": str(folder), **settings}
-    command = [sys.executable, str(ROOT / "graphfolio.py"), "rotate-keys"]
+    command = [sys.executable, str(ROOT / "graphfolio.py"), "rotate-keys", *options]
     return subprocess.run(command, env=environment, cwd=folder.parent, capture_output=True, text=True)
 
 
+@on_one_server
 async def test_with_generated_keys(
     sessions: Sessions, superuser_url: str, owner_url: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "data"
     vault = Vault.of(None, folder)
     places = await store(sessions, superuser_url, vault, 6)
+    former = vault.ring
     done = run(owner_url, folder)
     assert done.returncode == 0, done.stderr
-    found = re.search(r"^9 secrets are sealed with the key (\w+)\.\n\Z", done.stdout, re.MULTILINE)
+    found = re.search(
+        r"^9 secrets are sealed with the key (\w+)\.\nNothing is sealed with (\w+) any more\.\n\Z",
+        done.stdout,
+        re.MULTILINE,
+    )
     assert found, done.stdout
+    assert found[2] == former.active
     assert found[1] != vault.ring.active
     # The server that runs all the while reads the new key by itself.
     assert await opened(superuser_url, vault, places) == {found[1]: 9}
     kept = json.loads((folder / "secrets.json").read_text())
-    assert len(kept["sealing_keys"]["keys"]) == 2
+    assert kept["sealing_keys"]["keys"].keys() == {found[1], found[2]}
+    # A day later nothing is sealed with the former key, but for what was sealed too late: that is done first.
+    late = next(iter(places))
+    sealed = Vault(lambda: former).seal(places[late], late.bytes)
+    await execute(
+        superuser_url,
+        f"UPDATE api_keys SET ciphertext = '\\x{sealed.ciphertext.hex()}', "
+        f"encryption_key_id = '{sealed.key_id}' WHERE id = '{late}'",
+    )
+    os.utime(folder / "secrets.json", (time.time() - GRACE_SECONDS - 60,) * 2)
+    done = run(owner_url, folder, "--drop-unused")
+    assert done.stdout.endswith(
+        f"\n1 secrets are sealed with the key {found[1]}.\n1 keys that sealed nothing are gone.\n"
+    ), (done.stdout, done.stderr)
+    kept = json.loads((folder / "secrets.json").read_text())
+    assert kept["sealing_keys"]["keys"].keys() == {found[1]}
+    assert await opened(superuser_url, Vault.of(None, folder), places) == {found[1]: 9}
 
 
+@on_one_server
 async def test_with_keys_of_a_setting(
     sessions: Sessions, superuser_url: str, owner_url: str, tmp_path: Path
 ) -> None:
@@ -48,7 +74,9 @@ async def test_with_keys_of_a_setting(
     folder = tmp_path / "data"
     places = await store(sessions, superuser_url, Vault.of(f"a:{TWO[0]}", folder), 6)
     done = run(owner_url, folder, GRAPHFOLIO_SEALING_KEYS=f"b:{TWO[1]},a:{TWO[0]}")
-    assert done.stdout.endswith("\n9 secrets are sealed with the key b.\n"), done.stderr
+    assert done.stdout.endswith(
+        "\n9 secrets are sealed with the key b.\nNothing is sealed with a any more.\n"
+    ), done.stderr
     assert await opened(superuser_url, Vault.of(f"b:{TWO[1]}", folder), places) == {"b": 9}
     assert not (folder / "secrets.json").exists()
     # Without the key that sealed them, nothing is changed, and one line says so.

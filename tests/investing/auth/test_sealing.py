@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,16 @@ import pytest
 
 from db.sessions import Sessions
 from investing.auth.keys import KeyRing
-from investing.auth.resealing import reseal_all
+from investing.auth.resealing import keys_in_use, reseal_all
 from investing.auth.sealing import Place, Sealed, UnknownKey, Unsealable, Vault
-from investing.auth.secret_file import SEALING_KEYS, load_or_generate, rotate
+from investing.auth.secret_file import (
+    GRACE_SECONDS,
+    SEALING_KEYS,
+    UnusableSecrets,
+    drop,
+    load_or_generate,
+    rotate,
+)
 from tests.faults.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,11 +79,37 @@ def test_a_running_server_reads_a_new_key(tmp_path: Path) -> None:
     rotate(tmp_path, SEALING_KEYS)
     after = Vault.of(None, tmp_path).seal(PLACE, SECRET)
     assert after.key_id != before.key_id
+    # From now on it seals with the new one too, so that the former may be removed some time.
+    assert running.seal(PLACE, SECRET).key_id == after.key_id
     assert running.open(PLACE, after) == running.open(PLACE, before) == SECRET
     with pytest.raises(UnknownKey):
         running.open(PLACE, Sealed(after.ciphertext, "nobody"))
     # The keys of tokens are others.
     assert load_or_generate(tmp_path).secrets.keys().isdisjoint(running.ring.secrets)
+
+
+def test_keys_are_removed_a_day_later_at_the_earliest(tmp_path: Path) -> None:
+    vault = Vault.of(None, tmp_path)
+    first = vault.seal(PLACE, SECRET).key_id
+    second = rotate(tmp_path, SEALING_KEYS).active
+    third = rotate(tmp_path, SEALING_KEYS).active
+    file = tmp_path / "secrets.json"
+    before = file.read_bytes()
+    with pytest.raises(UnusableSecrets, match="within the last day: nothing is removed"):
+        drop(tmp_path, [first])
+    assert file.read_bytes() == before
+    day_ago = time.time() - GRACE_SECONDS
+    os.utime(file, (day_ago + 60,) * 2)
+    with pytest.raises(UnusableSecrets):
+        drop(tmp_path, [first])
+    os.utime(file, (day_ago - 60,) * 2)
+    assert drop(tmp_path, ["nobody's"]) == []
+    assert file.read_bytes() == before
+    # The active one stays, whoever says that nothing is sealed with it.
+    assert drop(tmp_path, [first, third]) == [first]
+    left = load_or_generate(tmp_path, SEALING_KEYS)
+    assert (left.active, set(left.secrets)) == (third, {second, third})
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
 
 
 async def store(sessions: Sessions, superuser_url: str, vault: Vault, count: int) -> dict[UUID, Place]:
@@ -165,7 +199,9 @@ async def test_sealing_anew_with_a_kill_midway(
     counts = await opened(superuser_url, vault, places)
     new = Vault.of(None, tmp_path).ring.active
     assert set(counts) == {old, new}, "the kill came midway"
+    assert await keys_in_use(sessions) == {old, new}
     assert sum(counts.values()) == len(places)
     assert await reseal_all(sessions, Vault.of(None, tmp_path), lambda *_: None) == counts[old]
     assert await opened(superuser_url, vault, places) == {new: len(places)}
+    assert await keys_in_use(sessions) == {new}
     assert await reseal_all(sessions, Vault.of(None, tmp_path), lambda *_: None) == 0

@@ -4,6 +4,7 @@ import asyncio
 import email
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from email.message import Message
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.faults.waiting import until
 
@@ -111,28 +112,88 @@ async def http_receiver(**tls: Any) -> AsyncIterator[HttpReceiver]:
 
 @dataclass
 class MailServer:
-    """Takes mails; refuses the addresses in `refused`, for good or for now."""
+    """Takes mails; refuses the addresses in `refused`, for good or for now, and logins but with `password`.
+
+    `secured` says of each mail whether it came through TLS, `logins` who tried to log in. A goodbye is
+    answered after `delay` seconds, each greeting and address after `slowness`.
+    """
 
     port: int = 0
+    password: str = ""
+    delay: float = 0
+    slowness: float = 0
     refused: dict[str, str] = field(default_factory=dict)
     mails: list[Message] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
+    secured: list[bool] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
+
+    def authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword
+    ) -> AuthResult:
+        """aiosmtpd's authenticator."""
+        self.logins.append(data.login.decode())
+        return AuthResult(success=data.password.decode() == self.password, handled=False)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """aiosmtpd's hook for a recipient."""
+        await asyncio.sleep(self.slowness)
         if address in self.refused:
             return self.refused[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """aiosmtpd's hook for a greeting."""
+        await asyncio.sleep(self.slowness)
+        session.host_name = hostname
+        return responses
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """aiosmtpd's hook for a sender."""
+        await asyncio.sleep(self.slowness)
+        envelope.mail_from = address
+        return "250 OK"
+
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """aiosmtpd's hook for a mail."""
         assert isinstance(envelope.content, bytes)
+        assert server.transport is not None
+        self.secured.append(server.transport.get_extra_info("ssl_object") is not None)
         self.recipients.extend(envelope.rcpt_tos)
         self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return "250 OK"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """aiosmtpd's hook for a goodbye."""
+        await asyncio.sleep(self.delay)
+        return "221 Bye"
+
+
+@asynccontextmanager
+async def secured_mail_server(
+    tls: ssl.SSLContext, *, at_once: bool = False, offered: bool = True
+) -> AsyncIterator[MailServer]:
+    """A mail server with TLS, from the first byte or after STARTTLS if that is offered, on this loop."""
+    server = MailServer()
+    loop = asyncio.get_running_loop()
+    options: dict[str, Any] = {
+        "authenticator": server.authenticate,
+        "tls_context": None if at_once or not offered else tls,
+        "auth_require_tls": offered and not at_once,
+    }
+    running = await loop.create_server(
+        lambda: SMTP(server, loop=loop, **options), "127.0.0.1", 0, ssl=tls if at_once else None
+    )
+    server.port = running.sockets[0].getsockname()[1]
+    async with running:
+        yield server
 
 
 @contextmanager

@@ -99,6 +99,22 @@ async def test_codes_are_few_an_hour(post: Post, receiver: HttpReceiver) -> None
     await post.made("c", receiver.url)
 
 
+async def test_codes_are_few_a_day(post: Post, receiver: HttpReceiver) -> None:
+    made = await post.made("hook", receiver.url)
+    for number in range(1, 20):
+        if number % 5 == 0:
+            await post.pass_hours(1.1)
+        await post.desk.resend_code(post.actor, made.id)
+    await post.pass_hours(1.1)
+    assert (await refused(post.desk.resend_code(post.actor, made.id), LimitReached)).limit == 20
+    assert (await refused(post.made("a", receiver.url), LimitReached)).limit == 20
+    # All of them were sent within 24 hours; when the first five are older, five more may be.
+    await post.pass_hours(24 - 4.2)
+    for _ in range(5):
+        await post.desk.resend_code(post.actor, made.id)
+    await refused(post.desk.resend_code(post.actor, made.id), LimitReached)
+
+
 async def test_what_is_refused(post: Post, receiver: HttpReceiver) -> None:
     await post.made("hook", receiver.url)
     await refused(post.made("hook", receiver.url), NameTaken)

@@ -1,15 +1,20 @@
 """From an alert to its receiver, over real sockets: what arrives, and what happens where it does not."""
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
 from dataclasses import replace
+from email.utils import format_datetime
 from uuid import UUID
 
 import pytest
 
 from db.vocabulary import AlertKind, AlertSeverity, DestinationKind
 from investing.alerts.raising import NewAlert, raise_alerts
+from investing.auth.keys import KeyRing
+from investing.auth.sealing import Vault
+from tests.conftest import on_one_server
 from tests.investing.notifications.post import AT_ONCE, Post
 from tests.investing.notifications.receivers import HttpReceiver, MailServer
 
@@ -112,6 +117,40 @@ async def test_waiting_between_attempts(post: Post, receiver: HttpReceiver) -> N
     assert await post.statuses() == [("SENT", 2, None)]
 
 
+@on_one_server
+@pytest.mark.parametrize(
+    ("status", "asked", "seconds"),
+    [
+        ("429 Too Many Requests", "3000", 3000),
+        ("503 Service Unavailable", "date", 3000),
+        ("503 Service Unavailable", "1", 1800),
+        ("429 Too Many Requests", "99999999", 8 * 3600),
+        # Of these it says nothing about the next attempt.
+        ("500 Oops", "9000", 1800),
+        ("302 Found", "9000", 1800),
+    ],
+)
+async def test_a_receiver_that_asks_for_time(
+    post: Post,
+    receiver: HttpReceiver,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    asked: str,
+    seconds: float,
+) -> None:
+    monkeypatch.setattr("random.random", lambda: 0)
+    post.pace = replace(AT_ONCE, first_wait=3600)
+    await post.confirmed("hook", receiver.url)
+    receiver.answers = [status]
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
+    receiver.extra = f"Retry-After: {format_datetime(later, usegmt=True) if asked == 'date' else asked}\r\n"
+    await post.alert("hook")
+    await post.send()
+    (delivery,) = await post.deliveries()
+    wait = (delivery["next_attempt_at"] - delivery["updated_at"]).total_seconds()
+    assert wait == pytest.approx(seconds, abs=20)
+
+
 async def test_a_dead_one_and_its_retry(post: Post, receiver: HttpReceiver) -> None:
     post.pace = replace(AT_ONCE, most_attempts=3)
     await post.confirmed("hook", receiver.url)
@@ -207,7 +246,15 @@ async def test_a_destination_that_fails_and_fails_is_switched_off(post: Post, re
         await post.send()
     row = await post.destination(made.id)
     assert (row["is_active"], row["failures"]) == (False, 3)
-    switched_off = "The destination was switched off after it had failed again and again."
+    async with post.sessions.reading(post.actor.id) as connection:
+        told = await connection.fetchval(
+            "SELECT details FROM audit_log WHERE action = 'notificationDestination.switchedOff'"
+        )
+    assert told == {"name": "hook", "failures": "3", "reason": "The receiver answered with the status 500."}
+    switched_off = (
+        "The destination was switched off after it had failed again and again: "
+        "The receiver answered with the status 500."
+    )
     assert await post.statuses() == [("DEAD", 1, switched_off)] * 3
     assert await post.work() == 0
     # Another code switches it on.
@@ -220,6 +267,28 @@ async def test_a_destination_that_fails_and_fails_is_switched_off(post: Post, re
     await post.alert("hook")
     await post.send()
     assert (await post.statuses())[-1] == ("SENT", 1, None)
+
+
+async def test_a_key_that_is_missing(
+    post: Post, receiver: HttpReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator's to mend: tried again, told once, and no destination is to blame."""
+    post.pace = replace(AT_ONCE, first_wait=3600, give_up_after=1)
+    made = await post.confirmed("hook", receiver.url)
+    right, post.vault = post.vault, Vault(KeyRing.generate)
+    sender = post.sender
+    for _ in range(2):
+        await post.alert("hook")
+        await sender.drain()
+    reason = "A stored secret is sealed with a key that is not among the sealing keys."
+    assert await post.statuses() == [("FAILED", 1, reason)] * 2
+    row = await post.destination(made.id)
+    assert (row["failures"], row["is_active"]) == (0, True)
+    assert [r.getMessage() for r in caplog.records] == [f"A destination cannot be opened: {reason}"]
+    post.vault = right
+    await post.pass_hours(1)
+    await post.send()
+    assert await post.statuses() == [("SENT", 2, None)] * 2
 
 
 async def test_several_channels_and_unknown_ones(post: Post, receiver: HttpReceiver) -> None:
