@@ -24,6 +24,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from settings import Settings
+from tests.alerts_in_tabs import FOLLOW, told, watch
 from tests.graph.server.explorer import Tab
 from tests.graph.server.test_explorer import ARGUMENTS, CHROMIUM
 from tests.trading_in_tabs import trade_and_watch
@@ -296,6 +297,48 @@ def test_the_second_start_keeps_everything(demo: Demo, data_dir: Path, password:
         assert answer.json()["data"]["login"]["userErrors"] == []
     finally:
         stop(again)
+
+
+@pytest.mark.browser
+def test_alerts_in_two_tabs_and_after_a_stop(data_dir: Path, demo: Demo, password: str) -> None:
+    """A rule in one, its alert in the other; what prices cross while nobody serves comes after the cursor."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not on the path: GraphiQL is not tried in a browser")
+    ticks = data_dir.parent / "ticks.csv"
+
+    def tick(line: str) -> None:
+        ticks.write_text(line + "\n")
+        run(["ticks", str(ticks)], data_dir)
+
+    if demo.process.poll() is None:
+        stop(demo)
+    first = start(data_dir)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        rules, watching = Tab(context.new_page(), first.url), Tab(context.new_page(), first.url)
+        rules.log_in("demo", password)
+        watching.log_in("demo", password)
+        watching.follow(FOLLOW)
+        watch(rules, "Coca-Cola is cheap", "KO", "2")
+        watch(rules, "Pepsi is cheap", "PEP", "3")
+        tick("KO,1.5")
+        cursor = told(watching, "Coca-Cola is cheap", "1.5")
+        ARTIFACTS.mkdir(exist_ok=True)
+        watching.page.screenshot(path=ARTIFACTS / "graphiql-alert.png")
+        stop(first)
+        tick("PEP,2.5")
+        second = start(data_dir)
+        try:
+            back = Tab(context.new_page(), second.url)
+            back.log_in("demo", password)
+            back.follow(FOLLOW, after=cursor)
+            told(back, "Pepsi is cheap", "2.5")
+            assert sum(frame["type"] == "next" for frame in back.frames) == 1
+            back.page.screenshot(path=ARTIFACTS / "graphiql-alert-after-a-stop.png")
+        finally:
+            stop(second)
+        browser.close()
 
 
 def test_every_setting_is_in_the_table() -> None:

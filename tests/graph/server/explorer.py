@@ -48,9 +48,9 @@ class Tab:
         self.until_shown(answer)
         return answer["data"]
 
-    def follow(self, subscription: str) -> None:
+    def follow(self, subscription: str, **variables: Any) -> None:
         """Starts a subscription, and waits until the server has taken it up."""
-        self.press(subscription)
+        self.press(subscription, **variables)
         expect(self.page.get_by_label("Stop query (Ctrl-Enter)")).to_be_visible()
         while {"type": "connection_ack"} not in self.frames:
             self.page.wait_for_timeout(20)
@@ -63,6 +63,16 @@ class Tab:
         while _plain(self.shown) != _plain(result):
             assert time.monotonic() < deadline, (self.shown, result)
             self.page.wait_for_timeout(20)
+
+    def event(self, seconds: float = 10) -> Any:
+        """The data of the newest event of the subscription, once there is one and the tab shows it."""
+        deadline = time.monotonic() + seconds
+        while self.frames[-1]["type"] != "next":
+            assert time.monotonic() < deadline, self.frames
+            self.page.wait_for_timeout(20)
+        payload = self.frames[-1]["payload"]
+        self.until_shown(payload)
+        return payload["data"]
 
     @property
     def shown(self) -> Any:
