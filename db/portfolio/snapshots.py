@@ -81,18 +81,18 @@ ORDER BY 1
 
 _DAYS_SQL = text(_DAYS).bindparams(bindparam("since", type_=Date))
 
-# The same days, but for those on which a position had no price yet, with what each position was worth.
-_WORTH = f"""{_REPLAY}, worth AS (
+# The same days, but for those on which a position had no price yet, with what each position was worth: as
+# text, which is read where it holds nobody up.
+_WORTH = f"""{_REPLAY}, worth AS MATERIALIZED (
     SELECT c.day, bool_or(b.close IS NOT NULL) AS has_price,
            bool_or(coalesce(b.close, e.close) IS NULL) AS is_unpriced,
-           array_agg(c.instrument_id) AS instrument_ids,
-           array_agg(round(c.quantity * coalesce(b.close, e.close), 10)::text) AS market_values
+           json_object_agg(c.instrument_id, round(c.quantity * coalesce(b.close, e.close), 10)::text)::text
+           AS market_values
     {_PRICES}
     WHERE c.day >= :since AND c.quantity <> 0
     GROUP BY 1
 )
-SELECT c.day AS date, c.cash_value, coalesce(w.instrument_ids, '{{}}') AS instrument_ids,
-       coalesce(w.market_values, '{{}}') AS market_values
+SELECT c.day AS date, c.cash_value, coalesce(w.market_values, '{{}}') AS market_values
 FROM cash c LEFT JOIN worth w USING (day)
 WHERE c.day BETWEEN :since AND :until AND (c.has_moved OR w.has_price) AND w.is_unpriced IS NOT TRUE
 ORDER BY 1
@@ -126,8 +126,8 @@ async def find_worth(
 ) -> Sequence[RowMapping]:
     """The same days up to another, but for those on which a position had no price yet.
 
-    Cash, and what each position was worth by its last close: `instrument_ids`, and beside them
-    `market_values` as text.
+    Cash, and what each position was worth by its last close: `market_values`, the text of a JSON object with
+    a decimal string for each instrument's id.
     """
     parameters = {"owner": owner_id, "portfolio": portfolio_id, "since": since, "until": until}
     return (await session.execute(_WORTH_SQL, parameters)).mappings().all()

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
+
 from db.alerts.queries import fetch_aims, fetch_rebalanced, fetch_symbols
 from db.portfolio.snapshots import find_worth
 from db.sessions import Row
@@ -38,7 +40,7 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
     rebalance until then had reached.
     """
     async with actor.sessions.reading(actor.id) as connection:
-        symbols = await fetch_symbols(connection)
+        symbols = {str(id): symbol for id, symbol in (await fetch_symbols(connection)).items()}
         portfolios = await fetch_aims(connection, actor.id)
         rebalanced = await fetch_rebalanced(connection, actor.id)
     histories: dict[Target, list[Day]] = {}
@@ -61,7 +63,7 @@ def _aims(portfolio: Row, rebalanced: Sequence[Row]) -> list[Aims]:
 
 
 def _histories(
-    new: NewAlertRule, id: UUID, rows: Sequence[Any], aims: Sequence[Aims], symbols: Mapping[UUID, str]
+    new: NewAlertRule, id: UUID, rows: Sequence[Any], aims: Sequence[Aims], symbols: Mapping[str, str]
 ) -> dict[Target, list[Day]]:
     days = (_worth(row, symbols) for row in rows)
     found = past_drifts(days, aims) if new.kind is AlertKind.DRIFT else ((d.date, d.weights) for d in days)
@@ -74,7 +76,7 @@ def _histories(
     return histories
 
 
-def _worth(row: Any, symbols: Mapping[UUID, str]) -> Worth:
-    held = zip(row["instrument_ids"], row["market_values"], strict=True)
-    values = {symbols[instrument_id]: Decimal(value) for instrument_id, value in held}
+def _worth(row: Any, symbols: Mapping[str, str]) -> Worth:
+    held = orjson.loads(row["market_values"])
+    values = {symbols[instrument_id]: Decimal(value) for instrument_id, value in held.items()}
     return Worth(row["date"], row["cash_value"], values)
