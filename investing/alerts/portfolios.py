@@ -35,7 +35,7 @@ VALUED_SECONDS = 1.0
 KEPT_LOOKS = 3
 """A book is forgotten after so many times in which others have looked: their processes know better now."""
 AT_ONCE = 100
-ABREAST = 2
+ABREAST = 4
 """So many owners are looked at at a time, so that clients still find a connection."""
 _AT_A_STRETCH = 50
 
@@ -104,7 +104,7 @@ class PortfolioWatch:
             if number % _AT_A_STRETCH == 0:
                 # Nobody else in the process waits for long.
                 await asyncio.sleep(0)
-        await self._look(crossed)
+        await self._look(crossed, are_crossed=True)
         if self._shelf.has_more:
             self._has_moved.set()
         return len(crossed)
@@ -122,15 +122,16 @@ class PortfolioWatch:
                 self._outage.began(error)
             await asyncio.sleep(pause)
 
-    async def _look(self, owners: Sequence[UUID]) -> None:
+    async def _look(self, owners: Sequence[UUID], *, are_crossed: bool = False) -> None:
         for some in range(0, len(owners), ABREAST):
-            if all(await asyncio.gather(*(self._guarded(owner) for owner in owners[some : some + ABREAST]))):
+            looks = [self._guarded(owner, are_crossed) for owner in owners[some : some + ABREAST]]
+            if all(await asyncio.gather(*looks)):
                 self._outage.over()
 
-    async def _guarded(self, owner_id: UUID) -> bool:
+    async def _guarded(self, owner_id: UUID, is_crossed: bool) -> bool:
         begun = _clock()
         try:
-            book = await _looked(self._sessions, owner_id)
+            book = await (_decided if is_crossed else _looked)(self._sessions, owner_id)
         except Exception as error:
             self._outage.began(error)
             return False
@@ -145,11 +146,14 @@ async def _looked(sessions: Sessions, owner_id: UUID) -> Book | None:
     async with sessions.reading(owner_id) as connection:
         found = await looking.rules_of(connection, owner_id, PORTFOLIO_KINDS)
         book = await read_book(connection, owner_id, [rule_of(row) for row in found]) if found else None
-    now = dt.datetime.now(dt.UTC)
-    if book is not None and not book.changes(now):
+    if book is not None and not book.changes(dt.datetime.now(dt.UTC)):
         return book
-    decided, _ = await _decide(sessions, owner_id, now)
-    return decided
+    return await _decided(sessions, owner_id)
+
+
+async def _decided(sessions: Sessions, owner_id: UUID) -> Book | None:
+    book, _ = await _decide(sessions, owner_id, dt.datetime.now(dt.UTC))
+    return book
 
 
 async def look_at(sessions: Sessions, owner_id: UUID, now: dt.datetime) -> int:
