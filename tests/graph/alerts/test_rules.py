@@ -230,7 +230,12 @@ Firings = tuple[int, list[tuple[str, str | None, str]]]
 
 def weighed(api: Api, portfolio_id: str, kind: str, threshold: str, **given: Any) -> Firings:
     """How many days there were; day of the month, symbol and value of each firing."""
-    asked = {"kind": kind, "threshold": threshold, "cooldownSeconds": 0, "portfolioId": portfolio_id}
+    asked: dict[str, Any] = {
+        "kind": kind,
+        "threshold": threshold,
+        "cooldownSeconds": 0,
+        "portfolioId": portfolio_id,
+    }
     found = attempt(api, **asked, **given)
     return found["days"], [(f["date"][-2:], f["symbol"], f["value"]) for f in found["firings"]]
 
