@@ -1,5 +1,6 @@
 """Instruments and their prices."""
 
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -64,6 +65,8 @@ def ticks(
     is_input = str(file) == "-"
     if not is_input and not file.is_file():
         raise Stop(f"There is no file {file}.")
+    if not is_input and not os.access(file, os.R_OK):
+        raise Stop(f"The file {file} may not be read.")
     total = 0 if is_input else file.stat().st_size
     bar = nullcontext(lambda *step: None) if is_input else progress()
     with (

@@ -66,7 +66,7 @@ def of_user() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["owner_id"], ["users.id"], ondelete="CASCADE")
 
 
-def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+def one_of(column: str, words: Iterable[StrEnum]) -> CheckConstraint:
     """A check that the column holds a word of the vocabulary."""
     return CheckConstraint(f"{column} IN ({_quoted(words)})", name=column)
 

@@ -193,6 +193,11 @@ class Topic(StrEnum):
     ALERTS = "alerts"
     ORDERS = "orders"
     LOGINS = "logins"
+    PORTFOLIOS = "portfolios"
+
+
+COUNTED_TOPICS = (Topic.ALERTS, Topic.ORDERS, Topic.LOGINS)
+"""Those whose rings the database counts, so that none is missed. For portfolios each trade would pay."""
 
 
 class Weekday(StrEnum):

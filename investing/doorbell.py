@@ -13,14 +13,16 @@ from uuid import UUID
 
 from db.doorbells.bells import Bell
 from db.doorbells.queries import rings
+from db.outages import Outage
 from db.sessions import Sessions
-from db.vocabulary import Topic
+from db.vocabulary import COUNTED_TOPICS, Topic
 
 logger = logging.getLogger("graphfolio.doorbell")
 
 POLL_SECONDS = 1.0
+SOON_SECONDS = 0.2
+"""So long a ring that is not counted waits for others, so that trades do not each cost a statement more."""
 _AGAIN_SECONDS = 0.25
-_LOGGED_AGAIN_SECONDS = 10.0
 
 
 class Line(Protocol):
@@ -43,28 +45,29 @@ class Doorbell:
         self._unsaid: dict[Bell, None] = {}
         self._is_to_say = asyncio.Event()
         self._is_joined = False
+        self._soon: asyncio.TimerHandle | None = None
 
     def ring(self, owner_id: UUID, topic: Topic) -> None:
         """Wakes everybody who listens for this, everywhere; only after the commit that they are to see."""
         self._wake([(owner_id, topic)])
         if self._is_joined:
             self._unsaid[owner_id, topic] = None
-            self._is_to_say.set()
+            if topic in COUNTED_TOPICS:
+                self._is_to_say.set()
+            elif self._soon is None:
+                self._soon = asyncio.get_running_loop().call_later(SOON_SECONDS, self._say_the_rest)
 
     @contextmanager
-    def listening(self, owner_id: UUID, topic: Topic) -> Iterator[asyncio.Event]:
-        """An event that is set by every ring from now on."""
-        bell = (owner_id, topic)
+    def listening(self, owner_id: UUID, *topics: Topic) -> Iterator[asyncio.Event]:
+        """An event that is set by every ring about one of these from now on."""
         event = asyncio.Event()
-        self._waiting.setdefault(bell, set()).add(event)
+        for topic in topics:
+            self._waiting.setdefault((owner_id, topic), set()).add(event)
         try:
             yield event
         finally:
-            waiting = self._waiting[bell]
-            waiting.discard(event)
-            if not waiting:
-                del self._waiting[bell]
-                self._rings.pop(bell, None)
+            for topic in topics:
+                self._hang_up((owner_id, topic), event)
 
     @property
     def listeners(self) -> int:
@@ -79,11 +82,24 @@ class Doorbell:
         self._is_joined = True
         async with asyncio.TaskGroup() as group:
             for work, what in (
-                (lambda: line.listen(self._wake), "heard"),
-                (lambda: self._say(line), "told"),
-                (lambda: self._look(sessions), "looked at"),
+                (lambda: line.listen(self._wake), "Hearing doorbells"),
+                (lambda: self._say(line), "Ringing doorbells elsewhere"),
+                (lambda: self._look(sessions), "Looking at doorbells"),
             ):
-                group.create_task(_for_ever(work, what))
+                group.create_task(_for_ever(work, Outage(logger, what)))
+
+    def _hang_up(self, bell: Bell, event: asyncio.Event) -> None:
+        waiting = self._waiting[bell]
+        waiting.discard(event)
+        if not waiting:
+            del self._waiting[bell]
+            self._rings.pop(bell, None)
+
+    def _say_the_rest(self) -> None:
+        self._soon = None
+        # What has gone along with others meanwhile need not be said again.
+        if self._unsaid:
+            self._is_to_say.set()
 
     def _wake(self, bells: Collection[Bell]) -> None:
         for bell in bells:
@@ -100,7 +116,7 @@ class Doorbell:
 
     async def _look(self, sessions: Sessions) -> None:
         while True:
-            known = {bell: self._rings.get(bell, 0) for bell in self._waiting}
+            known = {bell: self._rings.get(bell, 0) for bell in self._waiting if bell[1] in COUNTED_TOPICS}
             if known:
                 found = await rings(sessions, known)
                 self._rings.update((bell, count) for bell, count in found.items() if bell in self._waiting)
@@ -108,17 +124,11 @@ class Doorbell:
             await asyncio.sleep(POLL_SECONDS)
 
 
-async def _for_ever(work: Callable[[], Awaitable[None]], what: str) -> None:
-    """Begins anew after every fault, which is logged once for each time that it had worked in between."""
-    loop = asyncio.get_running_loop()
-    failed_at = -_LOGGED_AGAIN_SECONDS
+async def _for_ever(work: Callable[[], Awaitable[None]], outage: Outage) -> None:
+    """Begins anew after every fault."""
     while True:
-        try:
+        with outage.lasting():
             await work()
-        except Exception as error:
-            if loop.time() - failed_at > _LOGGED_AGAIN_SECONDS:
-                logger.warning("Doorbells cannot be %s: %s", what, error)
-            failed_at = loop.time()
         await asyncio.sleep(_AGAIN_SECONDS)
 
 

@@ -1,16 +1,18 @@
 """What rules on portfolios are held against, and where they stand."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+from asyncpg import Record
 from sqlalchemy import RowMapping, delete, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.ids import uuid7
 from db.models import AlertLook, AlertState
 from db.sessions import Session, Sessions
+from db.writing import Plain
 
 _CLAIM = """
 UPDATE alert_looks l SET due_at = clock_timestamp() + make_interval(secs => :again)
@@ -33,54 +35,80 @@ async def end_look(session: Session, owner_id: UUID) -> None:
     await session.execute(delete(AlertLook).where(AlertLook.owner_id == owner_id))
 
 
-_PORTFOLIOS = """
-SELECT p.id, p.name, p.currency, p.strategy, p.target_weights, s.cash_balance, s.total_value,
-       s.unpriced_position_count,
-       (SELECT r.new_weights FROM rebalance_history r
-        WHERE r.owner_id = :owner AND r.portfolio_id = p.id AND r.status = 'COMPLETED'
-        ORDER BY r.id DESC LIMIT 1) AS rebalanced_to
-FROM portfolios p JOIN portfolio_summary s ON s.owner_id = :owner AND s.portfolio_id = p.id
-WHERE p.owner_id = :owner AND p.is_active ORDER BY p.id
+async def with_looks(sessions: Sessions, owner_ids: Collection[UUID]) -> Sequence[UUID]:
+    """Those of them who have such rules."""
+    async with sessions.reading(None) as connection:
+        rows = await connection.fetch(
+            "SELECT owner_id FROM alert_looks WHERE owner_id = ANY($1)", list(owner_ids)
+        )
+    return [row["owner_id"] for row in rows]
+
+
+_RULES = """
+SELECT r.*, i.symbol FROM alert_rules r LEFT JOIN instruments i ON i.id = r.instrument_id
+WHERE r.owner_id = $1 AND r.is_active AND r.kind = ANY($2) ORDER BY r.id
 """
 
-_POSITIONS = """
-SELECT t.portfolio_id, t.instrument_id, i.symbol, round(t.quantity * q.price, 10) AS market_value
-FROM positions t JOIN instruments i ON i.id = t.instrument_id
-JOIN quotes q ON q.instrument_id = t.instrument_id
-WHERE t.owner_id = :owner AND t.quantity > 0 ORDER BY t.portfolio_id, i.symbol
+_STATES = """
+SELECT rule_id, portfolio_id, instrument_id, is_armed, quiet_until FROM alert_states WHERE owner_id = $1
+"""
+
+# Cash and positions by one statement, or a trade in between would make the whole look smaller than it is.
+_PORTFOLIOS = """
+SELECT p.id, p.name, p.currency, p.strategy, p.target_weights, p.cash_balance::text AS cash_balance, held.*,
+       (SELECT r.new_weights FROM rebalance_history r
+        WHERE r.owner_id = $1 AND r.portfolio_id = p.id AND r.status = 'COMPLETED'
+        ORDER BY r.id DESC LIMIT 1) AS rebalanced_to
+FROM portfolios p
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(h.instrument_id), '{}') AS instrument_ids,
+           coalesce(array_agg(h.symbol), '{}') AS symbols,
+           coalesce(array_agg(h.quantity::text), '{}') AS quantities,
+           coalesce(array_agg(h.price::text), '{}') AS prices, coalesce(array_agg(h.as_of), '{}') AS as_ofs
+    FROM (SELECT t.instrument_id, i.symbol, t.quantity, q.price, q.as_of
+          FROM positions t JOIN instruments i ON i.id = t.instrument_id
+          LEFT JOIN quotes q ON q.instrument_id = t.instrument_id
+          WHERE t.owner_id = $1 AND t.portfolio_id = p.id AND t.quantity > 0 ORDER BY i.symbol) h
+) held
+WHERE p.owner_id = $1 AND p.is_active ORDER BY p.id
 """
 
 _RETURNS = """
 SELECT DISTINCT ON (h.portfolio_id) h.portfolio_id, h.date, 1 + h.cumulative_return AS level,
        greatest(1, max(1 + h.cumulative_return) OVER (PARTITION BY h.portfolio_id)) AS peak
 FROM performance_history h
-WHERE h.owner_id = :owner AND h.cumulative_return IS NOT NULL
+WHERE h.owner_id = $1 AND h.cumulative_return IS NOT NULL
 ORDER BY h.portfolio_id, h.date DESC
 """
 
 
-async def portfolios_of(session: Session, owner_id: UUID) -> Sequence[RowMapping]:
-    """The owner's portfolios that are not archived: what they are worth, and which weights they aim at."""
-    return (await session.execute(text(_PORTFOLIOS), {"owner": owner_id})).mappings().all()
+async def rules_of(connection: Plain, owner_id: UUID, kinds: Collection[str]) -> Sequence[Record]:
+    """The owner's active rules of these kinds, with their symbols."""
+    return await connection.fetch(_RULES, owner_id, list(kinds))
 
 
-async def positions_of(session: Session, owner_id: UUID) -> Sequence[RowMapping]:
-    """What each open position that has a price is worth."""
-    return (await session.execute(text(_POSITIONS), {"owner": owner_id})).mappings().all()
+async def standings_of(connection: Plain, owner_id: UUID) -> Sequence[Record]:
+    """Where the owner's rules stand, all of them; what is missing is armed."""
+    return await connection.fetch(_STATES, owner_id)
 
 
-async def returns_of(session: Session, owner_id: UUID) -> Sequence[RowMapping]:
+async def portfolios_of(connection: Plain, owner_id: UUID) -> Sequence[Record]:
+    """The owner's portfolios that are not archived: cash, which weights they aim at, and what they hold.
+
+    That is in arrays of the same length, by symbol; decimals are text, and null for what has no price.
+    """
+    return await connection.fetch(_PORTFOLIOS, owner_id)
+
+
+async def returns_of(connection: Plain, owner_id: UUID) -> Sequence[Record]:
     """The `level` of each portfolio's time-weighted index at its last snapshot, and the index's `peak`."""
-    return (await session.execute(text(_RETURNS), {"owner": owner_id})).mappings().all()
+    return await connection.fetch(_RETURNS, owner_id)
 
 
-async def ids_of_symbols(session: Session, symbols: Sequence[str]) -> dict[str, UUID]:
+async def ids_of_symbols(connection: Plain, symbols: Sequence[str]) -> dict[str, UUID]:
     """The instruments with these symbols."""
-    rows = await session.execute(
-        text("SELECT symbol, id FROM instruments WHERE symbol = ANY(CAST(:symbols AS text[]))"),
-        {"symbols": symbols},
-    )
-    return {row.symbol: row.id for row in rows}
+    rows = await connection.fetch("SELECT symbol, id FROM instruments WHERE symbol = ANY($1)", symbols)
+    return {row["symbol"]: row["id"] for row in rows}
 
 
 async def states_of(session: Session, owner_id: UUID, rule_ids: Sequence[UUID]) -> Sequence[RowMapping]:

@@ -88,3 +88,24 @@ async def fetch_portfolio_history(connection: Connection, owner_id: UUID) -> Seq
         "WHERE owner_id = $1 ORDER BY date, portfolio_id",
         owner_id,
     )
+
+
+async def fetch_aims(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+    """Each of the owner's portfolios: `id`, `strategy` and `target_weights`."""
+    return await connection.fetch(
+        "SELECT id, strategy, target_weights FROM portfolios WHERE owner_id = $1 ORDER BY id", owner_id
+    )
+
+
+async def fetch_rebalanced(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+    """The owner's complete rebalances in their order: `portfolio_id`, `new_weights` and `ended_at`."""
+    return await connection.fetch(
+        "SELECT portfolio_id, new_weights, coalesce(completed_at, started_at) AS ended_at "
+        "FROM rebalance_history WHERE owner_id = $1 AND status = 'COMPLETED' ORDER BY ended_at, id",
+        owner_id,
+    )
+
+
+async def fetch_symbols(connection: Connection) -> dict[UUID, str]:
+    """The symbol of every instrument."""
+    return {row["id"]: row["symbol"] for row in await connection.fetch("SELECT id, symbol FROM instruments")}

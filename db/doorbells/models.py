@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, of_user, one_of
-from db.vocabulary import Topic
+from db.vocabulary import COUNTED_TOPICS
 
 
 class Doorbell(Base):
@@ -16,7 +16,7 @@ class Doorbell(Base):
     """
 
     __tablename__ = "doorbells"
-    __table_args__ = (of_user(), one_of("topic", Topic))
+    __table_args__ = (of_user(), one_of("topic", COUNTED_TOPICS))
 
     owner_id: Mapped[UUID] = mapped_column(primary_key=True)
     topic: Mapped[str] = mapped_column(primary_key=True)

@@ -12,14 +12,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-import asyncpg
-
+from db.outages import Outage
 from db.sessions import Sessions
 
 logger = logging.getLogger("graphfolio.jobs")
 AGAIN_SECONDS = 1.0
-
-_GONE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Job(NamedTuple):
@@ -61,16 +58,10 @@ async def run_rounds(sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Even
     """
     # It takes 0.4 seconds to import, which neither a start nor the requests meanwhile have to wait for.
     await asyncio.to_thread(importlib.import_module, "pgqueuer.core.applications")
-    is_away = False
+    outage = Outage(logger, "Keeping the times of the jobs")
     while not stop.is_set():
-        try:
+        with outage.lasting():
             await _manager(sessions, jobs, stop).run()
-        except _GONE as error:
-            if not is_away:
-                logger.warning("The jobs wait for the database.", exc_info=error)
-            is_away = True
-        else:
-            is_away = False
         if not stop.is_set():
             try:
                 await asyncio.wait_for(stop.wait(), AGAIN_SECONDS)

@@ -12,7 +12,8 @@ from sqlalchemy import Date, RowMapping, bindparam, delete, func, or_, select, t
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from db.models import PerformanceSnapshot, PerformanceWork, Portfolio
-from db.sessions import Session, Sessions
+from db.sessions import Session, Sessions, announce
+from db.vocabulary import Topic
 
 # A day of the market, in SQL; `investing.rules.market_hours.market_day` says the same.
 DAY = "(executed_at AT TIME ZONE 'America/New_York')::date"
@@ -22,7 +23,7 @@ EXTERNAL = "type IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER_IN', 'TRANSFER_OUT')"
 
 # All that was before the first wanted day is one move on the day before it. Candidates are days on which
 # anything that was ever held has a price; they stay where it was held on that day, or something happened.
-_DAYS = f"""
+_REPLAY = f"""
 WITH moves AS MATERIALIZED (
     SELECT greatest({DAY}, CAST(:since AS date) - 1) AS day, instrument_id, sum(cash_delta) AS cash,
            coalesce(sum(cash_delta) FILTER (WHERE {EXTERNAL}), 0) AS flow,
@@ -49,20 +50,24 @@ WITH moves AS MATERIALIZED (
            sum(coalesce(m.quantity, 0)) OVER (PARTITION BY h.instrument_id ORDER BY day) AS quantity
     FROM candidates CROSS JOIN instruments_held h
     LEFT JOIN moves m USING (day, instrument_id)
-), priced AS (
-    SELECT c.day, bool_or(b.close IS NOT NULL AND c.quantity <> 0) AS has_price,
-           coalesce(sum(round(c.quantity * coalesce(b.close, e.close), 10)), 0) AS positions_value,
-           coalesce(sum(round(c.moved * coalesce(b.close, e.close), 10)), 0) AS flow,
-           count(*) FILTER (WHERE c.quantity <> 0) AS num_positions,
-           count(*) FILTER (WHERE coalesce(b.close, e.close) IS NULL) AS unpriced_positions
-    FROM cells c
+)"""
+
+_PRICES = """FROM cells c
     LEFT JOIN price_bars b ON b.instrument_id = c.instrument_id AND b.date = c.day
     LEFT JOIN LATERAL (
         -- Only where the day has no bar, which is rare and so not worth a window over all of them.
         SELECT close FROM price_bars
         WHERE b.close IS NULL AND instrument_id = c.instrument_id AND date < c.day
         ORDER BY date DESC LIMIT 1
-    ) e ON true
+    ) e ON true"""
+
+_DAYS = f"""{_REPLAY}, priced AS (
+    SELECT c.day, bool_or(b.close IS NOT NULL AND c.quantity <> 0) AS has_price,
+           coalesce(sum(round(c.quantity * coalesce(b.close, e.close), 10)), 0) AS positions_value,
+           coalesce(sum(round(c.moved * coalesce(b.close, e.close), 10)), 0) AS flow,
+           count(*) FILTER (WHERE c.quantity <> 0) AS num_positions,
+           count(*) FILTER (WHERE coalesce(b.close, e.close) IS NULL) AS unpriced_positions
+    {_PRICES}
     WHERE c.day >= :since AND (c.quantity <> 0 OR c.moved <> 0)
     GROUP BY 1
 )
@@ -75,6 +80,25 @@ ORDER BY 1
 """
 
 _DAYS_SQL = text(_DAYS).bindparams(bindparam("since", type_=Date))
+
+# The same days, but for those on which a position had no price yet, with what each position was worth: as
+# text, which is read where it holds nobody up.
+_WORTH = f"""{_REPLAY}, worth AS MATERIALIZED (
+    SELECT c.day, bool_or(b.close IS NOT NULL) AS has_price,
+           bool_or(coalesce(b.close, e.close) IS NULL) AS is_unpriced,
+           json_object_agg(c.instrument_id, round(c.quantity * coalesce(b.close, e.close), 10)::text)::text
+           AS market_values
+    {_PRICES}
+    WHERE c.day >= :since AND c.quantity <> 0
+    GROUP BY 1
+)
+SELECT c.day AS date, c.cash_value, coalesce(w.market_values, '{{}}') AS market_values
+FROM cash c LEFT JOIN worth w USING (day)
+WHERE c.day BETWEEN :since AND :until AND (c.has_moved OR w.has_price) AND w.is_unpriced IS NOT TRUE
+ORDER BY 1
+"""
+
+_WORTH_SQL = text(_WORTH).bindparams(bindparam("since", type_=Date), bindparam("until", type_=Date))
 
 
 async def lock_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> dt.date | None:
@@ -95,6 +119,18 @@ async def find_days(
     """
     parameters = {"owner": owner_id, "portfolio": portfolio_id, "since": since}
     return (await session.execute(_DAYS_SQL, parameters)).mappings().all()
+
+
+async def find_worth(
+    session: Session, owner_id: UUID, portfolio_id: UUID, since: dt.date, until: dt.date
+) -> Sequence[RowMapping]:
+    """The same days up to another, but for those on which a position had no price yet.
+
+    Cash, and what each position was worth by its last close: `market_values`, the text of a JSON object with
+    a decimal string for each instrument's id.
+    """
+    parameters = {"owner": owner_id, "portfolio": portfolio_id, "since": since, "until": until}
+    return (await session.execute(_WORTH_SQL, parameters)).mappings().all()
 
 
 async def find_past(
@@ -123,10 +159,11 @@ async def replace_snapshots(
     since: dt.date,
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Makes these the snapshots from that day on.
+    """Makes these the snapshots from that day on, and announces them.
 
     One whose day stays keeps its id, and only those that changed are written.
     """
+    announce(session, owner_id, Topic.PORTFOLIOS)
     mine = (
         PerformanceSnapshot.owner_id == owner_id,
         PerformanceSnapshot.portfolio_id == portfolio_id,

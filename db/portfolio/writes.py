@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import RowMapping, insert, select, update
 
 from db.models import Account, Portfolio
-from db.sessions import Session
+from db.sessions import Session, announce
+from db.vocabulary import Topic
 
 
 async def name_is_taken(
@@ -42,12 +43,14 @@ async def find_settings(session: Session, owner_id: UUID, id: UUID) -> RowMappin
 
 
 async def insert_portfolio(session: Session, values: dict[str, Any]) -> None:
-    """Adds a portfolio."""
+    """Adds a portfolio, and announces it."""
+    announce(session, values["owner_id"], Topic.PORTFOLIOS)
     await session.execute(insert(Portfolio).values(**values))
 
 
 async def update_portfolio(session: Session, owner_id: UUID, id: UUID, values: dict[str, Any]) -> bool:
-    """Changes a portfolio. Whether the owner has it."""
+    """Changes a portfolio, and announces it. Whether the owner has it."""
+    announce(session, owner_id, Topic.PORTFOLIOS)
     changed = await session.execute(
         update(Portfolio)
         .where(Portfolio.owner_id == owner_id, Portfolio.id == id)

@@ -21,7 +21,8 @@ def post_to_portfolio(
     """Adds to the portfolio's cash, takes `released` from what is reserved of it, and marks its snapshots as
     stale from that day on.
 
-    The one write of a portfolio's row by a posting, also where no cash moves.
+    The one write of a portfolio's row by a posting, also where no cash moves. Nothing is announced here:
+    whoever commits does that.
     """
     parts.add(
         "UPDATE portfolios SET cash_balance = cash_balance + {}, reserved_cash = reserved_cash - {}, "

@@ -16,6 +16,8 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Account, Instrument, Portfolio, Position, Transaction
+from db.sessions import announce
+from db.vocabulary import Topic
 
 
 async def lock_account(session: AsyncSession, owner_id: UUID, account_id: UUID) -> RowMapping | None:
@@ -81,7 +83,10 @@ async def add_portfolio_cash(
 ) -> None:
     """Moves the portfolio's cash, and marks its snapshots as stale from that day on; the row is locked and
     the rule has agreed.
+
+    Every posting comes here, also where no cash moves, and is announced with it.
     """
+    announce(session, owner_id, Topic.PORTFOLIOS)
     await session.execute(
         update(Portfolio)
         .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)

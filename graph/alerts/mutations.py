@@ -47,8 +47,11 @@ class AlertRuleFiring:
     date: dt.date = strawberry.field(description="The day.")
     value: Decimal = strawberry.field(description="What it would have seen, in the threshold's unit.")
     threshold: Decimal = strawberry.field(description="The threshold that this is beyond.")
+    symbol: str | None = strawberry.field(
+        description="The instrument whose price or weight it is; null for a whole portfolio's value."
+    )
 
-    @strawberry.field(description="The portfolio whose value it is; null for an instrument's.")
+    @strawberry.field(description="The portfolio whose value or weight it is; null for a price.")
     async def portfolio(self, info: Info) -> Portfolio | None:
         if self.portfolio_id is None:
             return None
@@ -58,10 +61,11 @@ class AlertRuleFiring:
     def of(cls, firing: Firing) -> "AlertRuleFiring":
         """The firing as clients see it."""
         return cls(
-            portfolio_id=firing.portfolio_id,
+            portfolio_id=firing.target.portfolio_id,
             date=firing.date,
             value=firing.value,
             threshold=firing.threshold,
+            symbol=firing.target.symbol,
         )
 
 
@@ -73,7 +77,7 @@ class TestAlertRulePayload(Payload):
         description="The days, oldest first, at most 1,000.", default_factory=list
     )
     days: int = strawberry.field(
-        description="How many values there were to look at, one a day, or one a day and portfolio.", default=0
+        description="How many days there were to look at; for portfolios the days of each.", default=0
     )
     has_more: bool = strawberry.field(
         description="Whether there are more days than these 1,000.", default=False
@@ -122,8 +126,11 @@ class AlertMutation:
 
     @strawberry.mutation(
         description="When a rule like this would have fired, going by the daily closes of its instrument, or "
-        "by the portfolio's performanceHistory. Nothing is made and nothing is sent. Its hours are left out, "
-        "since a day has no time.",
+        "by the portfolio's performanceHistory. Weights are those that the transactions and the closes make; "
+        "a day on which something held had no price yet is left out. Drift is from the target weights of "
+        "today where the strategy is CUSTOM, and otherwise from what the last complete rebalance until that "
+        "day had reached. Nothing is made and nothing is sent. Its hours are left out, since a day has no "
+        "time.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def test_alert_rule(

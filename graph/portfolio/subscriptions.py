@@ -18,7 +18,7 @@ from graph.pacing import Pace
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
 from investing.doorbell import rung
 
-# Deposits and corrections ring no bell.
+# Whoever is killed between a commit and its ring, and a command that has no bell, are noticed then.
 LOOK_SECONDS = 10.0
 CHECKED_SECONDS = 1.0
 
@@ -41,8 +41,9 @@ _FIGURES = ("cash_balance", "market_value", "total_value", "unrealized_pnl")
 @strawberry.type
 class PortfolioSubscription:
     @strawberry.subscription(
-        description="What the portfolio is worth: first as it is now, then whenever a price or a trade "
-        "changes it. A few events a second at the most, the last one never left out.",
+        description="What the portfolio is worth: first as it is now, then whenever a price, a "
+        "trade, a movement of cash or a correction changes it. A few events a second at the most, the last "
+        "one never left out.",
         extensions=[guarded(IsAuthenticated(), OwnsPortfolio("portfolio_id"))],
     )
     async def portfolio_value(
@@ -52,7 +53,8 @@ class PortfolioSubscription:
         pace = Pace(context.events_per_second)
         told: list[str] = []
         with (
-            context.bell.listening(context.viewer_id, Topic.ORDERS) as rings,
+            # Orders too: those are counted, and so found within a second whatever is lost.
+            context.bell.listening(context.viewer_id, Topic.PORTFOLIOS, Topic.ORDERS) as rings,
             context.watches.watching(rings) as watch,
         ):
             while True:

@@ -7,11 +7,12 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from db.doorbells.line import PostgresLine
 from db.jobs.rounds import run_rounds
 from db.sessions import Sessions, open_sessions
-from db.vocabulary import Broker
+from db.vocabulary import Broker, Topic
 from graph.server.sending import sender_of, vault_of
 from investing.alerts.evaluator import Evaluator
 from investing.auth.sealing import Vault
@@ -53,9 +54,15 @@ async def at_work(
     """
     house = house_of(settings, sessions)
     bell = Doorbell()
-    sessions.announce = bell.ring
     desk = Desk(sessions, house, bell)
     evaluator = Evaluator(sessions, desk)
+
+    def announce(owner_id: UUID, topic: Topic) -> None:
+        bell.ring(owner_id, topic)
+        if topic is Topic.PORTFOLIOS:
+            evaluator.portfolios.wake(owner_id)
+
+    sessions.announce = announce
     optimiser = Optimiser(workers=settings.optimiser_workers, seconds=settings.optimiser_timeout_seconds)
     rebalancer = Rebalancer(sessions, house, desk, optimiser)
     crew = Crew(house, desk, optimiser, rebalancer, evaluator, bell)

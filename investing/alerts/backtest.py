@@ -1,5 +1,6 @@
 """When a rule would have fired: the same rule that decides about prices of today, over those of the past."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from db.sessions import Row
 from db.vocabulary import AlertKind
 from investing.actor import Actor
 from investing.alerts.channels import known_channels
+from investing.alerts.past_weights import Day, Histories, Target, past_weights
 from investing.alerts.rules import NewAlertRule, instrument_of
 from investing.rules.alert_settings import checked_channels
 from investing.rules.alerts import EVENT_KINDS, PRICE_KINDS, Quiet, Standing, daily_move, drawdown, step
@@ -22,19 +24,15 @@ from investing.rules.refusals import InvalidInput
 
 MOST_FIRINGS = 1_000
 
-_NO_HISTORY = frozenset({AlertKind.POSITION_WEIGHT, AlertKind.DRIFT})
-
-Day = tuple[dt.date, Decimal]
-
 
 @dataclass(frozen=True)
 class Firing:
-    """A day on which it would have fired, what it would have seen then, and the portfolio, if one."""
+    """A day on which it would have fired, what it would have seen then, and of what."""
 
     date: dt.date
     value: Decimal
     threshold: Decimal
-    portfolio_id: UUID | None = None
+    target: Target
 
 
 @dataclass(frozen=True)
@@ -58,25 +56,31 @@ async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date
         raise InvalidInput("The last day is before the first.", ("to",))
     if new.kind in EVENT_KINDS:
         raise InvalidInput(f"{new.kind} happens or does not: there is no history to try it on.", ("kind",))
-    if new.kind in _NO_HISTORY:
-        raise InvalidInput(f"No weights of past days are kept, which {new.kind} would need.", ("kind",))
     async with actor.sessions.begin(actor.id) as session:
         checked_channels(new.channels, await known_channels(session, actor.id))
+    histories: Histories
     if new.kind in PRICE_KINDS:
-        histories: dict[UUID | None, list[Day]] = {None: await _prices(actor, new)}
+        histories = {Target(None, new.symbol): await _prices(actor, new)}
+    elif new.kind in (AlertKind.POSITION_WEIGHT, AlertKind.DRIFT):
+        histories = await past_weights(actor, new, start, end)
     else:
         histories = await _portfolios(actor, new)
+    # In a thread, so that a server's other requests go on while ten years of twenty symbols are looked at.
+    return await asyncio.to_thread(_outcome, new, histories, start, end)
+
+
+def _outcome(new: NewAlertRule, histories: Histories, start: dt.date, end: dt.date) -> Outcome:
     firings: list[Firing] = []
-    days = 0
-    for portfolio_id, history in histories.items():
+    days: set[tuple[UUID | None, dt.date]] = set()
+    for target, history in histories.items():
         within = [day for day in history if start <= day[0] <= end]
-        days += len(within)
-        firings += islice(_firings(new, within, portfolio_id), MOST_FIRINGS + 1)
+        days.update((target.portfolio_id, date) for date, _ in within)
+        firings += islice(_firings(new, within, target), MOST_FIRINGS + 1)
     firings.sort(key=lambda firing: firing.date)
-    return Outcome(firings[:MOST_FIRINGS], days, len(firings) > MOST_FIRINGS)
+    return Outcome(firings[:MOST_FIRINGS], len(days), len(firings) > MOST_FIRINGS)
 
 
-def _firings(new: NewAlertRule, days: Sequence[Day], portfolio_id: UUID | None) -> Iterator[Firing]:
+def _firings(new: NewAlertRule, days: Sequence[Day], target: Target) -> Iterator[Firing]:
     quiet = Quiet(dt.timedelta(seconds=new.cooldown_seconds))
     standing = Standing()
     for date, value in days:
@@ -86,7 +90,7 @@ def _firings(new: NewAlertRule, days: Sequence[Day], portfolio_id: UUID | None) 
         came = step(new.bounds, quiet, standing, value, closing_time(date))
         standing = came.standing
         if came.fires:
-            yield Firing(date, value, new.threshold, portfolio_id)
+            yield Firing(date, value, new.threshold, target)
 
 
 async def _prices(actor: Actor, new: NewAlertRule) -> list[Day]:
@@ -108,10 +112,10 @@ def _move(before: Row, row: Row) -> Decimal | None:
     return daily_move(Decimal(row[column]), Decimal(before[column]))
 
 
-async def _portfolios(actor: Actor, new: NewAlertRule) -> dict[UUID | None, list[Day]]:
+async def _portfolios(actor: Actor, new: NewAlertRule) -> Histories:
     async with actor.sessions.reading(actor.id) as connection:
         rows = await fetch_portfolio_history(connection, actor.id)
-    histories: dict[UUID | None, list[Day]] = {}
+    histories: dict[Target, list[Day]] = {}
     peaks: dict[UUID, Decimal] = {}
     for row in rows:
         id = row["portfolio_id"]
@@ -119,7 +123,7 @@ async def _portfolios(actor: Actor, new: NewAlertRule) -> dict[UUID | None, list
             continue
         value = _value(new.kind, row, peaks)
         if value is not None:
-            histories.setdefault(id, []).append((row["date"], value))
+            histories.setdefault(Target(id, None), []).append((row["date"], value))
     return histories
 
 

@@ -1,7 +1,6 @@
 """All that watches for alerts in one process: prices, rules on them, and rules on portfolios."""
 
 import asyncio
-import logging
 
 from db.sessions import Sessions
 from investing.alerts.portfolios import PortfolioWatch
@@ -9,8 +8,6 @@ from investing.alerts.prices import PriceWatch
 from investing.market.floor import Floor
 from investing.market.ticker import Ticker
 from investing.trading.desk import Desk
-
-logger = logging.getLogger("graphfolio.alerts")
 
 
 class Evaluator:
@@ -20,6 +17,7 @@ class Evaluator:
         self.ticker = Ticker(sessions)
         self.prices = PriceWatch(sessions)
         self.portfolios = PortfolioWatch(sessions)
+        self.ticker.follow(self.portfolios.follow)
         self.floor = Floor(sessions, self.ticker, self.prices, desk)
 
     async def run(self) -> None:
@@ -33,9 +31,4 @@ class Evaluator:
 
     async def ready(self) -> None:
         """Waits until the last prices are known."""
-        while True:
-            try:
-                return await self.ticker.look()
-            except Exception as error:
-                logger.warning("The quotes could not be read.", exc_info=error)
-                await asyncio.sleep(1)
+        await self.ticker.ready()

@@ -1,181 +1,187 @@
-"""Rules on portfolios: looked at every few seconds, because prices, fills, cash and snapshots all move them.
+"""Rules on portfolios: looked at as soon as something has moved the portfolio, and every few seconds anyway.
 
-Any number of processes may do this at once. Who is due is claimed in a table that says nothing else; the look
-itself locks the owner's rules, so that each crossing fires once. A process that is killed has lost nothing:
-where a rule stands is stored, and the next look, a few seconds later, finds what this one would have.
+Whoever commits what moves a portfolio wakes the watch of its own process (`wake`). Prices are held against
+what the last look read, in memory (`follow`), and only whom they change something for is looked at. A look
+reads, and locks the owner's rules where they would change, so that each crossing fires once, however many
+processes look. What a killed process leaves is found by the look of every few seconds, which one process
+claims for all: where a rule stands is stored.
 """
 
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from db.alerts import looking, rules
-from db.sessions import Session, Sessions
-from db.vocabulary import AlertKind, Strategy
+from db.market.ticks import QuoteRow
+from db.outages import Outage
+from db.sessions import Sessions
+from db.writing import plain_of
+from investing.alerts.books import Book, read_book, rule_of
 from investing.alerts.raising import NewAlert, raise_alerts
-from investing.alerts.stored import bounds_of, quiet_of
-from investing.alerts.wording import Seen, alert_of
-from investing.rules.alerts import PORTFOLIO_KINDS, Standing, drawdown, step
-from investing.rules.weights import drifts_of, weights_of
+from investing.alerts.shelf import Shelf
+from investing.alerts.wording import alert_of
+from investing.rules.alerts import PORTFOLIO_KINDS
 
 logger = logging.getLogger("graphfolio.alerts")
 
 AGAIN_SECONDS = 5.0
 EVERY_SECONDS = 1.0
+COMMITS_SECONDS = 0.1
+PRICES_SECONDS = 0.25
+VALUED_SECONDS = 1.0
+"""An owner's portfolios are held against prices at most once in so long, however often they tick."""
+KEPT_LOOKS = 3
+"""A book is forgotten after so many times in which others have looked: their processes know better now."""
 AT_ONCE = 100
-ABREAST = 2
+ABREAST = 4
 """So many owners are looked at at a time, so that clients still find a connection."""
-
-Row = Mapping[Any, Any]
-Key = tuple[UUID, UUID, UUID | None]
-
-
-@dataclass(frozen=True)
-class _View:
-    """What an owner's portfolios are now."""
-
-    portfolios: Sequence[Row]
-    held: Mapping[UUID, Mapping[str, Decimal]]
-    indexes: Mapping[UUID, Row]
-    instruments: Mapping[str, UUID]
+_AT_A_STRETCH = 50
 
 
 class PortfolioWatch:
     """Looks at the portfolios of whoever has rules on them. One for each process; any number may run."""
 
     def __init__(self, sessions: Sessions, again_seconds: float = AGAIN_SECONDS) -> None:
-        """An owner's portfolios are looked at every so many seconds."""
+        """An owner's portfolios are looked at every so many seconds, whatever happens."""
         self._sessions = sessions
         self._again_seconds = again_seconds
+        self._outage = Outage(logger, "Looking at portfolios")
+        self._woken: set[UUID] = set()
+        self._is_woken = asyncio.Event()
+        self._prices: dict[UUID, QuoteRow] = {}
+        self._moved: set[UUID] = set()
+        self._has_moved = asyncio.Event()
+        self._shelf = Shelf(VALUED_SECONDS)
+
+    def wake(self, owner_id: UUID) -> None:
+        """Something is committed that moves the owner's portfolios, or changes the rules on them."""
+        self._woken.add(owner_id)
+        self._is_woken.set()
+
+    def follow(self, quotes: Sequence[QuoteRow]) -> None:
+        """Prices have moved. Of each the latest wins."""
+        for quote in quotes:
+            self._prices[quote.instrument_id] = quote
+            self._moved.add(quote.instrument_id)
+        self._has_moved.set()
+
+    async def run(self) -> None:
+        """Watches for ever. A fault is logged; the look of every few seconds finds what it left."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._for_ever(self._is_woken, self.catch_up, COMMITS_SECONDS))
+            tasks.create_task(self._for_ever(self._has_moved, self.value, PRICES_SECONDS))
+            tasks.create_task(self._for_ever(None, self.attend, EVERY_SECONDS))
 
     async def attend(self) -> int:
         """One round: everybody who is due. How many."""
+        self._shelf.forget(before=_clock() - KEPT_LOOKS * self._again_seconds)
         looked = 0
         while owners := await looking.claim_looks(self._sessions, self._again_seconds, AT_ONCE):
-            for some in range(0, len(owners), ABREAST):
-                await asyncio.gather(*(self._guarded(owner) for owner in owners[some : some + ABREAST]))
+            await self._look(owners)
             looked += len(owners)
             if len(owners) < AT_ONCE:
                 break
         return looked
 
-    async def run(self) -> None:
-        """Attends for ever. A fault is logged, and the next round tries again."""
-        while True:
-            try:
-                await self.attend()
-            except Exception as error:
-                logger.warning("The portfolios could not be looked at.", exc_info=error)
-            await asyncio.sleep(EVERY_SECONDS)
+    async def catch_up(self) -> int:
+        """Looks at those who were woken and have rules. How many."""
+        woken, self._woken = self._woken, set()
+        owners = await looking.with_looks(self._sessions, woken) if woken else []
+        await self._look(owners)
+        return len(owners)
 
-    async def _guarded(self, owner_id: UUID) -> None:
+    async def value(self) -> int:
+        """Holds what this process knows of against the prices that have moved, and looks at whom they change
+        something for. How many.
+        """
+        moved, self._moved = self._moved, set()
+        now, crossed = dt.datetime.now(dt.UTC), []
+        for number, (owner_id, book) in enumerate(self._shelf.due(moved, _clock()), 1):
+            if book.changes(now, self._prices):
+                crossed.append(owner_id)
+            if number % _AT_A_STRETCH == 0:
+                # Nobody else in the process waits for long.
+                await asyncio.sleep(0)
+        await self._look(crossed, are_crossed=True)
+        if self._shelf.has_more:
+            self._has_moved.set()
+        return len(crossed)
+
+    async def _for_ever(
+        self, bell: asyncio.Event | None, work: Callable[[], Awaitable[object]], pause: float
+    ) -> None:
+        while True:
+            if bell is not None:
+                await bell.wait()
+                bell.clear()
+            try:
+                await work()
+            except Exception as error:
+                self._outage.began(error)
+            await asyncio.sleep(pause)
+
+    async def _look(self, owners: Sequence[UUID], *, are_crossed: bool = False) -> None:
+        for some in range(0, len(owners), ABREAST):
+            looks = [self._guarded(owner, are_crossed) for owner in owners[some : some + ABREAST]]
+            if all(await asyncio.gather(*looks)):
+                self._outage.over()
+
+    async def _guarded(self, owner_id: UUID, is_crossed: bool) -> bool:
+        begun = _clock()
         try:
-            await look_at(self._sessions, owner_id, dt.datetime.now(dt.UTC))
+            book = await (_decided if is_crossed else _looked)(self._sessions, owner_id)
         except Exception as error:
-            logger.warning("A user's portfolios could not be looked at.", exc_info=error)
+            self._outage.began(error)
+            return False
+        self._shelf.keep(owner_id, book, begun)
+        if self._shelf.has_more:
+            self._has_moved.set()
+        return True
+
+
+async def _looked(sessions: Sessions, owner_id: UUID) -> Book | None:
+    """Reads the owner's portfolios, and decides where they change something. None without any rules."""
+    async with sessions.reading(owner_id) as connection:
+        found = await looking.rules_of(connection, owner_id, PORTFOLIO_KINDS)
+        book = await read_book(connection, owner_id, [rule_of(row) for row in found]) if found else None
+    if book is not None and not book.changes(dt.datetime.now(dt.UTC)):
+        return book
+    return await _decided(sessions, owner_id)
+
+
+async def _decided(sessions: Sessions, owner_id: UUID) -> Book | None:
+    book, _ = await _decide(sessions, owner_id, dt.datetime.now(dt.UTC))
+    return book
 
 
 async def look_at(sessions: Sessions, owner_id: UUID, now: dt.datetime) -> int:
     """Holds the owner's portfolios against the rules on them. How many alerts that raised."""
+    _, raised = await _decide(sessions, owner_id, now)
+    return raised
+
+
+async def _decide(sessions: Sessions, owner_id: UUID, now: dt.datetime) -> tuple[Book | None, int]:
     async with sessions.begin(owner_id) as session:
         found = await rules.lock_rules(session, owner_id, kinds=PORTFOLIO_KINDS, active=True)
         if not found:
             await looking.end_look(session, owner_id)
-            return 0
-        view = await _view(session, owner_id, {AlertKind(rule["kind"]) for rule in found})
-        states = await looking.states_of(session, owner_id, [rule["id"] for rule in found])
-        stands = {_key(state): Standing(state["is_armed"], state["quiet_until"]) for state in states}
+            return None, 0
+        connection = await plain_of(session)
+        book = await read_book(connection, owner_id, [rule_of(row) for row in found])
         alerts: list[NewAlert] = []
-        for rule in found:
-            for seen in _seen(rule, view):
-                assert seen.portfolio_id is not None, "it is a portfolio's value"
-                before = stands.get((rule["id"], seen.portfolio_id, seen.instrument_id), Standing())
-                came = step(bounds_of(rule), quiet_of(rule), before, seen.value, now)
-                if came.fires:
-                    alerts.append(alert_of(rule, seen))
-                if came.standing != before:
-                    key = (rule["id"], seen.portfolio_id, seen.instrument_id)
-                    stand = (came.standing.is_armed, came.standing.quiet_until)
-                    await looking.save_state(session, owner_id, *key, *stand)
+        for change in book.changes(now):
+            stands = change.step.standing
+            book.standings[change.key] = stands
+            if change.step.fires:
+                alerts.append(alert_of(change.rule.row, change.seen))
+            await looking.save_state(session, owner_id, *change.key, stands.is_armed, stands.quiet_until)
         if alerts:
             await rules.note_fired(session, owner_id, {alert.rule_id for alert in alerts if alert.rule_id})
             await raise_alerts(session, owner_id, alerts)
-        return len(alerts)
+    return book, len(alerts)
 
 
-def _key(state: Row) -> Key:
-    return state["rule_id"], state["portfolio_id"], state["instrument_id"]
-
-
-async def _view(session: Session, owner_id: UUID, kinds: set[AlertKind]) -> _View:
-    portfolios = await looking.portfolios_of(session, owner_id)
-    held: dict[UUID, dict[str, Decimal]] = {}
-    instruments: dict[str, UUID] = {}
-    if kinds & {AlertKind.POSITION_WEIGHT, AlertKind.DRIFT}:
-        for row in await looking.positions_of(session, owner_id):
-            held.setdefault(row["portfolio_id"], {})[row["symbol"]] = row["market_value"]
-            instruments[row["symbol"]] = row["instrument_id"]
-    if AlertKind.DRIFT in kinds:
-        wanted = {symbol for row in portfolios for symbol in targets_of(row)} - set(instruments)
-        instruments |= await looking.ids_of_symbols(session, sorted(wanted))
-    indexes: dict[UUID, Row] = {}
-    if AlertKind.DRAWDOWN in kinds:
-        indexes = {row["portfolio_id"]: row for row in await looking.returns_of(session, owner_id)}
-    return _View(portfolios, held, indexes, instruments)
-
-
-def targets_of(portfolio: Row) -> dict[str, Decimal]:
-    """The weights that a portfolio aims at: its owner's, or those of its last complete rebalance."""
-    is_custom = portfolio["strategy"] == Strategy.CUSTOM
-    targets = portfolio["target_weights"] if is_custom else portfolio["rebalanced_to"]
-    return {symbol: Decimal(str(weight)) for symbol, weight in (targets or {}).items()}
-
-
-def _seen(rule: Row, view: _View) -> Iterable[Seen]:
-    """Each value that the rule is held against; none where it cannot be told."""
-    for portfolio in view.portfolios:
-        if rule["portfolio_id"] in (None, portfolio["id"]):
-            yield from _of_portfolio(rule, portfolio, view)
-
-
-def _of_portfolio(rule: Row, portfolio: Row, view: _View) -> Iterable[Seen]:
-    kind, id = AlertKind(rule["kind"]), portfolio["id"]
-    total = portfolio["total_value"]
-    whole = {"currency": portfolio["currency"], "subject": portfolio["name"], "portfolio_id": id}
-    if kind is AlertKind.CASH_BELOW:
-        yield Seen(value=portfolio["cash_balance"], **whole)
-    elif kind is AlertKind.DRAWDOWN:
-        if (index := view.indexes.get(id)) is not None:
-            figures = {"index": index["level"], "peak": index["peak"], "date": str(index["date"])}
-            yield Seen(value=drawdown(index["level"], index["peak"]), figures=figures, **whole)
-    elif portfolio["unpriced_position_count"]:
-        # What has no price is worth nobody knows what, and so is the whole.
-        return
-    elif kind is AlertKind.PORTFOLIO_VALUE_BELOW:
-        yield Seen(value=total, **whole)
-    else:
-        yield from _of_positions(rule, portfolio, view)
-
-
-def _of_positions(rule: Row, portfolio: Row, view: _View) -> Iterable[Seen]:
-    total = portfolio["total_value"]
-    weights = weights_of(view.held.get(portfolio["id"], {}), total)
-    targets = targets_of(portfolio)
-    values = weights
-    if rule["kind"] == AlertKind.DRIFT:
-        values = drifts_of(weights, targets) if targets and total > 0 else {}
-    for symbol, value in values.items():
-        if rule["symbol"] in (None, symbol) and symbol in view.instruments:
-            yield Seen(
-                value=value,
-                currency=portfolio["currency"],
-                subject=symbol,
-                portfolio_id=portfolio["id"],
-                instrument_id=view.instruments[symbol],
-                figures={"weight": weights.get(symbol), "target": targets.get(symbol), "totalValue": total},
-            )
+def _clock() -> float:
+    return asyncio.get_running_loop().time()

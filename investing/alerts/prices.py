@@ -14,6 +14,7 @@ from uuid import UUID
 
 from db.alerts import watching
 from db.market.ticks import QuoteRow
+from db.outages import Outage
 from db.sessions import Sessions
 from investing.alerts.firing import decide
 from investing.alerts.stored import watched_of
@@ -43,6 +44,8 @@ class PriceWatch:
         self._idle = asyncio.Event()
         self._idle.set()
         self._mark = 0
+        self._reading = Outage(logger, "Reading the alert rules")
+        self._raising = Outage(logger, "Raising alerts")
 
     def __len__(self) -> int:
         return len(self._index)
@@ -87,31 +90,28 @@ class PriceWatch:
                 self._relieved.set()
             todo = list(owners.items())
             for some in range(0, len(todo), ABREAST):
-                await asyncio.gather(*(self._decide(*one) for one in todo[some : some + ABREAST]))
+                done = await asyncio.gather(*(self._decide(*one) for one in todo[some : some + ABREAST]))
+                if all(done):
+                    self._raising.over()
 
     async def run(self) -> None:
         """Loads, then keeps on for ever."""
         while True:
-            try:
+            with self._reading.survived():
                 await self.load()
                 break
-            except Exception as error:
-                logger.warning("The alert rules could not be read.", exc_info=error)
-                await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
         await self.keep()
 
     async def keep(self) -> None:
         """Decides and looks for ever. A fault is logged; what it left undone is found again."""
         next_look = asyncio.get_running_loop().time() + POLL_SECONDS
         while True:
-            try:
-                await self.settle()
-                if asyncio.get_running_loop().time() >= next_look:
-                    next_look = asyncio.get_running_loop().time() + POLL_SECONDS
+            await self.settle()
+            if asyncio.get_running_loop().time() >= next_look:
+                next_look = asyncio.get_running_loop().time() + POLL_SECONDS
+                with self._reading.survived():
                     await self.look()
-            except Exception as error:
-                logger.warning("The alert rules could not be read.", exc_info=error)
-                await asyncio.sleep(POLL_SECONDS)
             await self._wait(next_look - asyncio.get_running_loop().time())
 
     async def _wait(self, seconds: float) -> None:
@@ -123,15 +123,16 @@ class PriceWatch:
                 pass
         self._rung.clear()
 
-    async def _decide(self, owner_id: UUID, crossings: list[Crossing]) -> None:
+    async def _decide(self, owner_id: UUID, crossings: list[Crossing]) -> bool:
+        """Whether that was done; if not, it waits again."""
         try:
             stands = await decide(self._sessions, owner_id, crossings, _now())
         except Exception as error:
-            logger.warning("Alerts could not be raised, and are tried again.", exc_info=error)
+            self._raising.began(error)
             await asyncio.sleep(POLL_SECONDS)
             # First in line again, in their order.
             self._waiting.extendleft(reversed(crossings))
-            return
+            return False
         for crossing in crossings:
             self._open[crossing.rule_id] -= 1
         for rule_id, watch in stands.items():
@@ -145,6 +146,7 @@ class PriceWatch:
                 self._note(self._index.put(watched_of(watch), _now()))
         if not self._open:
             self._idle.set()
+        return True
 
     def _mirror(self, rows: Iterable[object]) -> None:
         now = _now()

@@ -10,8 +10,8 @@ from db.alerts import rules as rows
 from db.auth.writes import lock_user
 from db.ids import uuid7
 from db.market.writes import find_instrument_ids
-from db.sessions import Session
-from db.vocabulary import AlertKind, AlertSeverity
+from db.sessions import Session, announce
+from db.vocabulary import AlertKind, AlertSeverity, Topic
 from investing.actor import Actor
 from investing.alerts.channels import known_channels
 from investing.audit import note
@@ -125,6 +125,7 @@ async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> Non
             await _arm(session, actor.id, rule)
         elif any(rule[column] != before[column] for column in hours_columns(None)):
             await rows.end_quiet(session, actor.id, id)
+            announce(session, actor.id, Topic.PORTFOLIOS)
         await note(session, actor.id, actor.client, "alertRule.changed", "AlertRule", id, **changes)
 
 
@@ -165,6 +166,7 @@ async def _arm(session: Session, owner_id: UUID, rule: Mapping[str, Any]) -> Non
         return
     await rows.forget_states(session, owner_id, rule["id"])
     await rows.keep_look(session, owner_id, PORTFOLIO_KINDS)
+    announce(session, owner_id, Topic.PORTFOLIOS)
 
 
 async def _check_name(session: Session, owner_id: UUID, name: str, but: UUID | None) -> None:

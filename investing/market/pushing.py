@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from db.market.ticks import Tick
 from db.market.writes import find_instrument_ids
 from investing.actor import Actor
+from investing.audit import note
 from investing.market.floor import Floor
 from investing.market.ticks import check_tick
 from investing.rules.refusals import InvalidInput, UnknownInstrument
@@ -15,6 +16,7 @@ MOST_AT_ONCE = 1_000
 async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick]) -> int:
     """Brings prices to the floor, all or none. How many are news.
 
+    That they were brought is noted before they are: no price comes without a note, whatever dies on the way.
     Raises InvalidInput and UnknownInstrument.
     """
     if len(ticks) > MOST_AT_ONCE:
@@ -24,10 +26,15 @@ async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick]) -> int:
             check_tick(tick)
         except InvalidInput as refusal:
             raise InvalidInput(refusal.message, ("ticks", str(place), *refusal.field)) from None
+    if not ticks:
+        return 0
+    symbols = sorted({tick.symbol for tick in ticks})
     async with actor.sessions.begin(actor.id) as session:
-        known = await find_instrument_ids(session, sorted({tick.symbol for tick in ticks}))
-    for place, tick in enumerate(ticks):
-        if tick.symbol not in known:
-            where = ("ticks", str(place), "symbol")
-            raise UnknownInstrument(f"There is no instrument {tick.symbol}.", where, symbol=tick.symbol)
+        known = await find_instrument_ids(session, symbols)
+        for place, tick in enumerate(ticks):
+            if tick.symbol not in known:
+                where = ("ticks", str(place), "symbol")
+                raise UnknownInstrument(f"There is no instrument {tick.symbol}.", where, symbol=tick.symbol)
+        facts = {"prices": len(ticks), "symbols": " ".join(symbols)}
+        await note(session, actor.id, actor.client, "quotes.pushed", "User", actor.id, **facts)
     return len((await floor.take(ticks)).news)

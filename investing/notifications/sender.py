@@ -8,6 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from db.notifications.outbox import claim_work
+from db.outages import Outage
 from db.sessions import Session, Sessions
 from db.vocabulary import DestinationKind
 from investing.auth.sealing import Vault
@@ -15,7 +16,6 @@ from investing.notifications import attempts
 from investing.notifications.attempts import Desk, Errand
 from investing.notifications.carriers.protocol import Carrier, Undelivered
 from investing.notifications.carriers.relay import Relay
-from investing.notifications.outage import Outage
 from investing.rules.deliveries import Pace
 
 logger = logging.getLogger("graphfolio.notifications")
@@ -48,22 +48,17 @@ class Sender:
         self._make_carriers = carriers
         self._carriers: Mapping[DestinationKind, Carrier] | None = None
         self._under_way: dict[asyncio.Task[None], UUID] = {}
-        self._outbox = Outage(logger, "The outbox can be read")
-        self._keys = Outage(logger, "Destinations can be opened")
-        self._kinds = {kind: Outage(logger, f"Notifications by {kind} go out") for kind in DestinationKind}
+        self._outbox = Outage(logger, "Reading the outbox")
+        self._keys = Outage(logger, "Opening destinations")
+        self._kinds = {kind: Outage(logger, f"Sending by {kind}") for kind in DestinationKind}
 
     async def run(self, every_seconds: float = 1.0) -> None:
         """Sends for ever. What is on its way when this is cancelled is given some seconds to arrive."""
         try:
             while True:
                 taken = 0
-                try:
+                with self._outbox.survived():
                     taken = await self.take()
-                    self._outbox.ends()
-                except Exception as error:
-                    # The database is away, say: the next round tries again.
-                    first, *_ = [*str(error).splitlines(), ""]
-                    self._outbox.begins(f"The outbox cannot be read: {type(error).__name__} {first}".strip())
                 if len(self._under_way) >= ABREAST:
                     await asyncio.wait(
                         self._under_way, timeout=every_seconds, return_when=asyncio.FIRST_COMPLETED
@@ -136,13 +131,13 @@ class Sender:
     def _tell(self, errand: Errand | Undelivered, failure: Undelivered | None) -> None:
         """Logs what is the operator's to mend, and that it is; reasons hold no secrets."""
         if isinstance(errand, Undelivered):
-            self._keys.begins(f"A destination cannot be opened: {errand.reason}")
+            self._keys.began(errand.reason)
             return
-        self._keys.ends()
+        self._keys.over()
         if failure is None:
-            self._kinds[errand.kind].ends()
+            self._kinds[errand.kind].over()
         elif failure.is_ours:
-            self._kinds[errand.kind].begins(f"Notifications by {errand.kind} do not go out: {failure.reason}")
+            self._kinds[errand.kind].began(failure.reason)
 
     async def _write(self, owner_id: UUID, work: Callable[[Session], Awaitable[ResultT]]) -> ResultT:
         return await self._sessions.transact(owner_id, work)

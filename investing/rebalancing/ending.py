@@ -5,8 +5,8 @@ from uuid import UUID
 
 from db.canonical import decimal
 from db.rebalancing import running
-from db.sessions import Session
-from db.vocabulary import LegStatus, OrderSide, RebalanceStatus
+from db.sessions import Session, announce
+from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, Topic
 from investing.alerts.events import tell_rebalanced
 from investing.audit import note
 from investing.auth.types import Client
@@ -43,6 +43,8 @@ async def end(session: Session, owner_id: UUID, client: Client, id: UUID) -> Reb
         "completed_at": dt.datetime.now(dt.UTC),
     }
     await running.update_rebalance(session, owner_id, id, values)
+    # The weights that it has reached are those that the portfolio drifts from now.
+    announce(session, owner_id, Topic.PORTFOLIOS)
     await running.set_work(session, owner_id, id, None)
     await note(
         session,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
+from db.outages import Outage
 from db.sessions import Session, Sessions
 from db.trading import orders as rows
 from db.vocabulary import OrderStatus, Topic
@@ -38,6 +39,8 @@ class Desk:
         self._sessions = sessions
         self._house = house
         self.bell = bell or Doorbell()
+        self._asking = Outage(logger, "Asking a broker")
+        self._attending = Outage(logger, "Attending to the open orders")
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str) -> UUID:
         """Places an order, once for the key; a MARKET order is normally filled when this returns. Its id.
@@ -99,7 +102,8 @@ class Desk:
     async def run(self, every_seconds: float = 1.0) -> None:
         """Attends for ever. A fault is logged, and the next round tries again."""
         while True:
-            await self._guarded(self.attend(), "the open orders")
+            with self._attending.survived():
+                await self.attend()
             await asyncio.sleep(every_seconds)
 
     async def _ask(self, owner_id: UUID, client: Client, order: orders.OrderRow) -> None:
@@ -188,12 +192,14 @@ class Desk:
         """The broker's answer. Whatever goes wrong on the way, all that is known is that there is none."""
         try:
             async with asyncio.timeout(self._house.patience.total_seconds()):
-                return await asked
+                answer = await asked
         except Ambiguous:
             raise
         except Exception as error:
-            logger.warning("A broker did not answer.", exc_info=error)
+            self._asking.began(error)
             raise Ambiguous from error
+        self._asking.over()
+        return answer
 
     async def _guarded(self, work: Awaitable[object], what: str) -> bool:
         """Whether the work was done; a fault is logged, because one order must not hold up the others."""

@@ -7,7 +7,7 @@ from db.sessions import Sessions
 from db.trading import parts as writes
 from db.trading import quick
 from db.trading.locks import lock_portfolio_of_order
-from db.vocabulary import OrderStatus, TransactionType
+from db.vocabulary import OrderStatus, Topic, TransactionType
 from db.writing import Plain
 from investing.audit import add_note
 from investing.auth.types import Client
@@ -51,7 +51,9 @@ async def fill_quickly(
         await parts.write(connection)
         return status
 
-    return await sessions.write(owner_id, lock_portfolio_of_order(owner_id, order_id), work)
+    status = await sessions.write(owner_id, lock_portfolio_of_order(owner_id, order_id), work)
+    sessions.announce(owner_id, Topic.PORTFOLIOS)
+    return status
 
 
 async def _add_fill(

@@ -12,7 +12,7 @@ from db.parts import Parts
 from db.sessions import Session
 from db.trading import locks, quick
 from db.trading.writes import find_instrument, lock_portfolio
-from db.vocabulary import TransactionType
+from db.vocabulary import Topic, TransactionType
 from db.writing import Plain
 from investing.actor import Actor
 from investing.audit import add_note, note
@@ -106,6 +106,7 @@ async def _quickly(actor: Actor, record: Record, intent: Intent) -> Recorded:
 
     lock = locks.lock_portfolio(actor.id, record.portfolio_id)
     id = await once_quickly(actor.sessions, intent, lock, read, decide)
+    actor.sessions.announce(actor.id, Topic.PORTFOLIOS)
     return Recorded(id, written.get(id))
 
 

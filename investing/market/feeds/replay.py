@@ -13,6 +13,7 @@ import uuid
 
 from db.market import feeds
 from db.market.ticks import Tick
+from db.outages import Outage
 from db.sessions import Sessions
 from investing.market.floor import Floor
 
@@ -34,12 +35,11 @@ class Replay:
 
     async def run(self, floor: Floor) -> None:
         """A day after the other while this process has the lease; without it, it asks for it each second."""
+        outage = Outage(logger, "The replay")
         while True:
-            try:
+            has_lease = False
+            with outage.survived():
                 has_lease = await self.advance(floor)
-            except Exception as error:
-                logger.warning("The replay could not go on.", exc_info=error)
-                has_lease = False
             await asyncio.sleep(self._pause if has_lease else max(1.0, self._pause))
 
     async def advance(self, floor: Floor) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.graph.conftest import Api
-from tests.graph.doing import ERRORS, mutate, open_account, open_portfolio, refused
+from tests.graph.doing import ERRORS, mutate, open_account, open_portfolio, recorded, refused
 from tests.graph.stored import Stored, row_id
 
 RULE = """alertRule { id name kind severity threshold hysteresis symbol cooldownSeconds channels isActive
@@ -15,7 +15,7 @@ RULE = """alertRule { id name kind severity threshold hysteresis symbol cooldown
 
 TRY = f"""mutation($input: CreateAlertRuleInput!, $from: Date!, $to: Date!) {{
   testAlertRule(input: $input, from: $from, to: $to) {{
-    days hasMore firings {{ date value threshold portfolio {{ name }} }} {ERRORS} }} }}"""
+    days hasMore firings {{ date value threshold symbol portfolio {{ name }} }} {ERRORS} }} }}"""
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +175,8 @@ def test_trying_on_past_prices(api: Api, stored: Stored) -> None:
         "days": 7,
         "hasMore": False,
         "firings": [
-            {"date": "2024-01-02", "value": "111", "threshold": "110", "portfolio": None},
-            {"date": "2024-01-07", "value": "120", "threshold": "110", "portfolio": None},
+            {"date": "2024-01-02", "value": "111", "threshold": "110", "symbol": "IBM", "portfolio": None},
+            {"date": "2024-01-07", "value": "120", "threshold": "110", "symbol": "IBM", "portfolio": None},
         ],
         "userErrors": [],
     }
@@ -225,11 +225,98 @@ def test_trying_on_a_past_portfolio(api: Api, portfolio_id: str, stored: Stored)
     assert days("DRAWDOWN", "0.09", start="2024-02-04") == [("04", "0.1090909091")]
 
 
+Firings = tuple[int, list[tuple[str, str | None, str]]]
+
+
+def weighed(api: Api, portfolio_id: str, kind: str, threshold: str, **given: Any) -> Firings:
+    """How many days there were; day of the month, symbol and value of each firing."""
+    asked: dict[str, Any] = {
+        "kind": kind,
+        "threshold": threshold,
+        "cooldownSeconds": 0,
+        "portfolioId": portfolio_id,
+    }
+    found = attempt(api, **asked, **given)
+    return found["days"], [(f["date"][-2:], f["symbol"], f["value"]) for f in found["firings"]]
+
+
+def bought(api: Api, portfolio_id: str, day: str, symbol: str, quantity: str, price: str) -> None:
+    recorded(api, portfolio_id, "BUY", f"2024-03-{day}", symbol=symbol, quantity=quantity, price=price)
+
+
+def closes(stored: Stored) -> None:
+    for symbol in ("WA", "WB"):
+        stored.instrument(symbol)
+        stored.rows(
+            "DELETE FROM price_bars b USING instruments i WHERE i.id = b.instrument_id AND symbol = $1",
+            symbol,
+        )
+    stored.bars("WA", dt.date(2024, 3, 4), ["100", "120", "160", "80", "100"])
+    stored.bars("WB", dt.date(2024, 3, 6), ["20", "20", "40"])
+
+
+def test_trying_on_past_weights(register: Callable[[], Api], stored: Stored) -> None:
+    """Transactions times closes; a day on which something held has no price yet is left out."""
+    api = register()
+    closes(stored)
+    targets = {"WA": "0.5", "WB": "0.25"}
+    id = open_portfolio(api, open_account(api), strategy="CUSTOM", targetWeights=targets)
+    recorded(api, id, "DEPOSIT", "2024-03-01", amount="1000")
+    bought(api, id, "04", "WA", "5", "100")
+    bought(api, id, "05", "WB", "10", "20")
+    # Worth 500 of 1000, then 800 and 200 of 1300, 400 and 200 of 900, 500 and 400 of 1200.
+    assert weighed(api, id, "POSITION_WEIGHT", "0.3") == (
+        4,
+        [("04", "WA", "0.5"), ("08", "WB", "0.3333333333")],
+    )
+    again = [("04", "WA", "0.5"), ("06", "WA", "0.6153846154")]
+    assert weighed(api, id, "POSITION_WEIGHT", "0.45", symbol="WA") == (4, again[:1])
+    assert weighed(api, id, "POSITION_WEIGHT", "0.45", start="2024-03-05") == (3, again[1:])
+    assert weighed(api, id, "POSITION_WEIGHT", "0.3", symbol="WB", end="2024-03-07") == (2, [])
+    assert weighed(api, id, "DRIFT", "0.09") == (
+        5,
+        [("01", "WA", "0.5"), ("01", "WB", "0.25"), ("06", "WA", "0.1153846154")],
+    )
+    mutate(api, "updatePortfolio", "portfolio { id }", id=id, targetWeights={"WA": "0.6"})
+    assert weighed(api, id, "DRIFT", "0.18", symbol="WA", start="2024-03-04") == (
+        4,
+        [("08", "WA", "0.1833333333")],
+    )
+    assert weighed(api, id, "DRIFT", "0.18", symbol="AAPL") == (0, [])
+
+
+def test_trying_on_drifts_from_past_rebalances(register: Callable[[], Api], stored: Stored) -> None:
+    """From what the last complete one had reached at each day, as days are counted in New York."""
+    api = register()
+    closes(stored)
+    id = open_portfolio(api, open_account(api))
+    recorded(api, id, "DEPOSIT", "2024-03-01", amount="1000")
+    bought(api, id, "04", "WA", "5", "100")
+    assert weighed(api, id, "DRIFT", "0.1") == (0, [])
+    for ended, status, weight in (
+        ("2024-03-06T03:00:00Z", "COMPLETED", "0.4"),
+        ("2024-03-07T15:00:00Z", "FAILED", "0.9"),
+        ("2024-03-08T15:00:00Z", "COMPLETED", "0.7"),
+    ):
+        stored.rows(
+            "INSERT INTO rebalance_history (owner_id, id, portfolio_id, strategy, status, trigger, "
+            "new_weights, turnover, total_cost, completed_at) SELECT owner_id, gen_random_uuid(), id, "
+            "'EQUAL_WEIGHT', $2, 'MANUAL', $3::text::jsonb, 0, 0, $4::text::timestamptz FROM portfolios "
+            "WHERE id = $1",
+            row_id(id),
+            status,
+            f'{{"WA": "{weight}"}}',
+            ended,
+        )
+    # 600 of 1100, 800 of 1300 and 400 of 900 from 0.4; then 500 of 1000 from 0.7.
+    assert weighed(api, id, "DRIFT", "0.1") == (4, [("05", "WA", "0.1454545455"), ("08", "WA", "0.2")])
+    assert weighed(api, id, "DRIFT", "0.2") == (4, [("06", "WA", "0.2153846154")])
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
         ({"kind": "ORDER_REJECTED"}, ["input", "kind"]),
-        ({"kind": "DRIFT", "threshold": "0.1"}, ["input", "kind"]),
         ({"kind": "CASH_BELOW", "threshold": "1", "start": "2025-01-01"}, ["input", "to"]),
     ],
 )

@@ -9,7 +9,7 @@ from db.sessions import open_sessions
 from investing.auth.administration import set_administrator
 from tests.graph.conftest import Api
 from tests.graph.doing import mutate, refused
-from tests.graph.stored import Stored
+from tests.graph.stored import Stored, row_id
 
 SELECTION = "accepted"
 
@@ -43,6 +43,26 @@ def test_prices_come_in(administrator: Api, stored: Stored) -> None:
     ]
     again = mutate(administrator, "pushQuotes", SELECTION, ticks=ticks[:1])
     assert again == {"accepted": 0, "userErrors": []}
+
+
+def test_who_has_brought_prices_is_noted(administrator: Api, stored: Stored) -> None:
+    """One entry for each push, whatever came of it; none for one that is refused."""
+    for symbol in ("AAPL", "IBM"):
+        stored.instrument(symbol, "10.50")
+    noted = (
+        "SELECT details, entity_type, user_agent IS NOT NULL FROM audit_log "
+        "WHERE owner_id = $1 AND action = 'quotes.pushed' ORDER BY id OFFSET $2"
+    )
+    assert administrator.user_id is not None
+    user = row_id(administrator.user_id)
+    before = len(stored.rows(noted, user, 0))
+    ticks = [{"symbol": symbol, "price": "11"} for symbol in ("IBM", "AAPL", "IBM")]
+    assert mutate(administrator, "pushQuotes", SELECTION, ticks=ticks)["userErrors"] == []
+    mutate(administrator, "pushQuotes", SELECTION, ticks=[*ticks, {"symbol": "NONE", "price": "1"}])
+    mutate(administrator, "pushQuotes", SELECTION, ticks=[])
+    assert stored.rows(noted, user, before) == [
+        ('{"prices": "3", "symbols": "AAPL IBM"}', "User", True),
+    ]
 
 
 @pytest.mark.parametrize(

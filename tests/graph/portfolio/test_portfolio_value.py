@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
+from db.doorbells.line import PostgresLine
+from db.sessions import open_sessions
+from db.vocabulary import TransactionType
 from graph.portfolio import subscriptions
+from investing.account.service import move_cash
+from investing.actor import Actor
+from investing.auth.types import Client
+from investing.doorbell import SOON_SECONDS, Doorbell
 from tests.graph.conftest import Api
-from tests.graph.doing import cash, open_account, open_portfolio, recorded
-from tests.graph.stored import Stored
+from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, recorded
+from tests.graph.stored import Stored, row_id
 from tests.graph.streams import follow
 
 FOLLOW = """subscription($portfolio: ID!) { portfolioValue(portfolioId: $portfolio) {
@@ -28,9 +36,10 @@ def figures(portfolio_id: str, cash: str, market: str, total: str, gain: str) ->
 
 
 async def test_it_follows_prices_and_cash(
-    register: Callable[[], Api], stored: Stored, monkeypatch: pytest.MonkeyPatch
+    register: Callable[[], Api], stored: Stored, app_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "LOOK_SECONDS", 0.5)
+    """Each time it is told to look: it would not look by itself before the test is over."""
+    monkeypatch.setattr(subscriptions, "LOOK_SECONDS", 3600.0)
 
     def set_up() -> tuple[Api, str, str]:
         api = register()
@@ -58,6 +67,42 @@ async def test_it_follows_prices_and_cash(
         assert await stream.next() == figures(portfolio, "794", "161", "955", "55")
         await asyncio.to_thread(stored.rows, TICK, "PW", "7")
         assert await stream.next() == figures(portfolio, "794", "162", "956", "56")
+        moved = await asyncio.to_thread(transfer, api, account, portfolio, "44")
+        assert await stream.next() == figures(portfolio, "750", "162", "912", "56")
+        await asyncio.to_thread(reverse, api, moved)
+        assert await stream.next() == figures(portfolio, "794", "162", "956", "56")
+        await deposit_elsewhere(app_url, api, account, portfolio, "6")
+        assert await stream.next() == figures(portfolio, "800", "162", "962", "56")
+
+
+def transfer(api: Api, account: str, portfolio: str, amount: str) -> str:
+    """Cash to the account's unallotted; the transaction's id."""
+    given = {"accountId": account, "fromPortfolioId": portfolio, "amount": amount, "idempotencyKey": key()}
+    payload = mutate(api, "transferCash", "transaction { id }", **given)
+    assert payload["userErrors"] == []
+    return str(payload["transaction"]["id"])
+
+
+def reverse(api: Api, id: str) -> None:
+    """Takes a transaction back."""
+    given = {"transactionId": id, "idempotencyKey": key()}
+    assert mutate(api, "reverseTransaction", "transaction { id }", **given)["userErrors"] == []
+
+
+async def deposit_elsewhere(app_url: str, api: Api, account: str, portfolio: str, amount: str) -> None:
+    """A deposit by another process, whose doorbell is joined to the server's by the database alone."""
+    async with open_sessions(app_url, size=2) as sessions:
+        bell = Doorbell()
+        sessions.announce = bell.ring
+        joined = asyncio.create_task(bell.run(PostgresLine(sessions, app_url), sessions))
+        await asyncio.sleep(0)
+        assert api.user_id is not None
+        actor = Actor(row_id(api.user_id), sessions, Client())
+        where = (row_id(account), row_id(portfolio))
+        await move_cash(actor, TransactionType.DEPOSIT, *where, Decimal(amount), key(), None)
+        await asyncio.sleep(2 * SOON_SECONDS)
+        joined.cancel()
+        await asyncio.gather(joined, return_exceptions=True)
 
 
 async def test_a_few_events_a_second_and_the_last_value(register: Callable[[], Api], stored: Stored) -> None:

@@ -1,13 +1,11 @@
 """Prices come in: the newest wins, none is told twice, and whoever follows hears of each."""
 
-import asyncio
 import datetime as dt
 from decimal import Decimal
-from uuid import UUID
 
 import pytest
 
-from db.market.ticks import QuoteRow, Tick, save_ticks
+from db.market.ticks import Tick, save_ticks
 from db.sessions import Sessions
 from investing.market.ticker import Ticker
 from investing.market.ticks import apply_ticks, check_tick
@@ -100,29 +98,3 @@ async def test_following_prices_of_another_process(sessions: Sessions, exchange:
     await ticker.look()
     await ticker.look()
     assert heard == [symbol, late]
-
-
-async def test_a_subscriber_finds_the_latest(sessions: Sessions) -> None:
-    ticker = Ticker(sessions)
-
-    def tell(symbol: str, price: int) -> None:
-        id = {"A": 1, "B": 2, "C": 3}[symbol]
-        as_of = NOON + dt.timedelta(seconds=price)
-        ticker.tell([QuoteRow(UUID(int=id), symbol, Decimal(price), as_of, None)])
-
-    tell("A", 1)
-    tell("C", 1)
-    quotes = ticker.subscribe(["A", "B"], every_seconds=0.05)
-    assert [(q.symbol, q.price) for q in await anext(quotes)] == [("A", Decimal(1))]
-    for price in range(2, 50):
-        for symbol in "ABC":
-            tell(symbol, price)
-    assert {(q.symbol, q.price) for q in await anext(quotes)} == {("A", Decimal(49)), ("B", Decimal(49))}
-    waiting = asyncio.ensure_future(anext(quotes))
-    await asyncio.sleep(0.1)
-    tell("C", 60)
-    assert not waiting.done()
-    tell("B", 60)
-    assert [(q.symbol, q.price) for q in await waiting] == [("B", Decimal(60))]
-    await quotes.aclose()
-    assert ticker._subscribers == {}

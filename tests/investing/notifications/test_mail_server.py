@@ -79,7 +79,7 @@ async def refused(
     assert await post.statuses() == [(status, 1, reason)] * 2
     (row,) = [await post.destination(d["destination_id"]) for d in (await post.deliveries())[:1]]
     assert (row["failures"], row["is_active"]) == (0, True)
-    assert logged(caplog) == [f"Notifications by EMAIL do not go out: {reason}"]
+    assert logged(caplog) == [f"Sending by EMAIL does not work: {reason}"]
 
 
 async def test_a_wrong_password(post: Post, tls: Tls, caplog: pytest.LogCaptureFixture) -> None:
@@ -98,8 +98,8 @@ async def test_a_wrong_password(post: Post, tls: Tls, caplog: pytest.LogCaptureF
         await sender.drain()
         assert await post.statuses() == [("SENT", 3, None)] * 2
     assert logged(caplog) == [
-        "Notifications by EMAIL do not go out: The mail server refused the login (535).",
-        "Notifications by EMAIL go out again.",
+        "Sending by EMAIL does not work: The mail server refused the login (535).",
+        "Sending by EMAIL works again.",
     ]
 
 
@@ -173,4 +173,4 @@ async def test_a_slow_mail_server(
         await asyncio.sleep(1.4)
     assert (server.mails, server.recipients) == ([], [])
     assert await post.statuses() == [("DEAD", 1, "The receiver took too long.")]
-    assert logged(caplog) == ["Notifications by EMAIL do not go out: The receiver took too long."]
+    assert logged(caplog) == ["Sending by EMAIL does not work: The receiver took too long."]

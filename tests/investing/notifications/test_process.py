@@ -103,8 +103,8 @@ async def test_a_database_that_is_away_is_told_once(
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
     fails, works = said()[::2], said()[1::2]
-    assert works == ["The outbox can be read again."] * 2
+    assert works == ["Reading the outbox works again."] * 2
     assert len(fails) == 2
     for line in fails:
-        assert line.startswith("The outbox cannot be read: ")
+        assert line.startswith("Reading the outbox does not work: ")
         assert "\n" not in line

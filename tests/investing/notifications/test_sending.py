@@ -284,7 +284,7 @@ async def test_a_key_that_is_missing(
     assert await post.statuses() == [("FAILED", 1, reason)] * 2
     row = await post.destination(made.id)
     assert (row["failures"], row["is_active"]) == (0, True)
-    assert [r.getMessage() for r in caplog.records] == [f"A destination cannot be opened: {reason}"]
+    assert [r.getMessage() for r in caplog.records] == [f"Opening destinations does not work: {reason}"]
     post.vault = right
     await post.pass_hours(1)
     await post.send()

@@ -1,0 +1,69 @@
+"""What the log has of work that fails again and again: one line when that begins, one when it is over."""
+
+import asyncio
+import logging
+
+import pytest
+
+from db import outages
+from db.outages import Outage
+
+logger = logging.getLogger("graphfolio.tests")
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, bool]]:
+    """Each line, and whether a traceback came with it."""
+    found = [(record.getMessage(), bool(record.exc_info)) for record in caplog.records]
+    caplog.clear()
+    return found
+
+
+def test_an_outage_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage(logger, "Reading")
+    tries = 0
+
+    def attempt(error: Exception | None) -> None:
+        nonlocal tries
+        with outage.survived():
+            tries += 1
+            if error is not None:
+                raise error
+
+    for error in (None, ConnectionRefusedError("no\nanswer"), TimeoutError(), TimeoutError(), None, None):
+        attempt(error)
+    assert lines(caplog) == [
+        ("Reading does not work: ConnectionRefusedError: no", False),
+        ("Reading works again.", False),
+    ]
+    attempt(TimeoutError())
+    assert lines(caplog) == [("Reading does not work: TimeoutError", False)]
+    attempt(None)
+    caplog.clear()
+    # A surprise is told in full.
+    attempt(KeyError("x"))
+    assert lines(caplog) == [("Reading does not work: KeyError: 'x'", True)]
+    assert tries == 9
+
+
+def test_being_told_to_stop_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage(logger, "Reading")
+    with pytest.raises(asyncio.CancelledError), outage.survived():
+        raise asyncio.CancelledError
+    assert lines(caplog) == []
+
+
+async def test_work_that_does_not_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It works again when it has gone on for some seconds, and not when it begins."""
+    monkeypatch.setattr(outages, "SETTLED_SECONDS", 0.05)
+    outage = Outage(logger, "Hearing")
+    for _ in range(3):
+        with outage.lasting():
+            raise OSError("gone")
+    assert lines(caplog) == [("Hearing does not work: OSError: gone", False)]
+    with outage.lasting():
+        await asyncio.sleep(0.2)
+        assert lines(caplog) == [("Hearing works again.", False)]
+        raise OSError("gone again")
+    assert lines(caplog) == [("Hearing does not work: OSError: gone again", False)]
