@@ -66,6 +66,7 @@ class NatsLine:
             self._connection = client, fail
             while not broken.done():
                 await client.rtt(_ALIVE_SECONDS)
+                _heed_cancelling()
                 await asyncio.wait({broken}, timeout=_ALIVE_SECONDS)
             raise broken.result()
         except (Error, OSError) as error:
@@ -93,6 +94,7 @@ class NatsLine:
             await client.flush(_ALIVE_SECONDS)
         except Error as error:
             await fail(error)
+        _heed_cancelling()
 
     async def _connect(self, client: Client, fail: Fail) -> None:
         """Tries twice, which ends within ten seconds."""
@@ -135,3 +137,13 @@ class NatsLine:
         """
         if self._address.startswith("tls:") and not client._server_info.get("tls_required"):
             raise ConnectionError("the server has no TLS")
+
+
+def _heed_cancelling() -> None:
+    """Raises CancelledError where this task was cancelled inside of the client, which swallows that.
+
+    A process that ends would wait for ever otherwise.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

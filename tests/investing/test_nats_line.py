@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,9 @@ async def test_an_outage_is_told_of_once_and_without_the_password(
         runs.cancel()
         await asyncio.gather(runs, return_exceptions=True)
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert told == [f"Doorbells cannot be heard: {server.url()}: nats: 'Authorization Violation'"]
+    assert told == [
+        f"Hearing doorbells does not work: ConnectionError: {server.url()}: nats: 'Authorization Violation'"
+    ]
     for text in (SECRET, "p%40ss"):
         assert text not in caplog.text
 
@@ -176,3 +179,32 @@ def test_an_address_that_cannot_be_is_not_repeated(url: str) -> None:
 def test_addresses_that_can_be(url: str) -> None:
     found = Settings(_env_file=None, doorbell_url=url).doorbell_url
     assert (found.get_secret_value() if found else "") == url
+
+
+async def test_it_ends_when_it_is_told_to() -> None:
+    """Also in the very turn in which the server's answer has come, where waiting for it swallows the end."""
+    with nats() as server:
+        line = NatsLine(server.url())
+        listens = asyncio.create_task(line.listen(_deaf))
+        await until(partial(_is_connected, line), 10)
+        assert line._connection is not None
+        client, _ = line._connection
+
+        async def say_for_ever() -> None:
+            while True:
+                await line.say([BELL])
+                await asyncio.sleep(60)
+
+        says = asyncio.create_task(say_for_ever())
+        for is_awaited in (True, False):
+            while bool(client._pongs) is not is_awaited:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        says.cancel()
+        listens.cancel()
+        async with asyncio.timeout(5):
+            ended = await asyncio.gather(says, listens, return_exceptions=True)
+        assert [type(one) for one in ended] == [asyncio.CancelledError] * 2
+
+
+async def _is_connected(line: NatsLine) -> bool:
+    return line._connection is not None
