@@ -35,10 +35,10 @@ class NatsServer:
         return self._process.pid
 
     @property
-    def connections(self) -> int:
-        """How many clients it has."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._monitor}/varz", timeout=10) as answer:
-            return int(json.load(answer)["connections"])
+    def listeners(self) -> int:
+        """How many clients have a subscription."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._monitor}/connz", timeout=10) as answer:
+            return sum(client["subscriptions"] > 0 for client in json.load(answer)["connections"])
 
     def start(self) -> None:
         """Starts it, and waits until it takes connections."""

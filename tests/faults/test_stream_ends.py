@@ -17,10 +17,10 @@ import jwt
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from db.sessions import open_sessions
 from investing.auth.keys import KeyRing
 from investing.auth.tokens import AccessTokens
 from tests.faults.intents import Place
+from tests.faults.proof import prove_nothing_hangs
 from tests.faults.servers import KEYS, Server, memory
 from tests.faults.subscribers import START, Raiser, Subscriber, raiser, running, subscribed
 from tests.faults.waiting import sizes, until
@@ -284,6 +284,4 @@ async def test_who_goes_without_a_word_leaves_nothing(world: World, rng: random.
     await _calmed(lambda: _files(server), files + 1, 20)
     print(f"{memory(server) - once} KB more after three times as many")
     assert (memory(server) - once) / (3 * size) < 10
-    async with open_sessions(world.cluster.url("graphfolio_app"), size=1):
-        idle_in_transaction = "SELECT FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
-        assert await world.cluster.rows(idle_in_transaction) == []
+    await prove_nothing_hangs(world)

@@ -55,7 +55,7 @@ i AS (SELECT id FROM instruments WHERE symbol = 'AAPL'),
 rebalance AS (
     INSERT INTO rebalance_history (owner_id, id, portfolio_id, strategy, status, trigger, old_weights,
         new_weights, turnover, total_cost, failure_reason)
-    SELECT $1, $4, p.id, 'CUSTOM', 'PARTIAL', 'MANUAL', jsonb_build_object($2::text, $3::text), '{}', 0.1,
+    SELECT $1, $4, p.id, 'CUSTOM', 'COMPLETED', 'MANUAL', jsonb_build_object($2::text, $3::text), '{}', 0.1,
         $3::text::numeric, $2 FROM p),
 placed AS (
     INSERT INTO orders (owner_id, id, portfolio_id, instrument_id, rebalance_id, client_order_id, side, type,

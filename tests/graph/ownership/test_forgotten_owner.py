@@ -73,8 +73,10 @@ def test_every_query_names_an_owner() -> None:
         "fetch_closes",
         "fetch_instruments_by_symbol",
         "fetch_instrument_quotes",
+        "fetch_symbols",
     }
-    assert functions == of_the_market | AT_THE_DOOR
+    # Counts of many owners at once, from a table that has no policy.
+    assert functions == of_the_market | AT_THE_DOOR | {"rings"}
 
 
 def _has_ids(listing: Listing) -> bool:
