@@ -44,7 +44,8 @@ async def prove(world: World, intents: Sequence[Intent]) -> None:
 
 async def prove_nothing_hangs(world: World) -> None:
     """No server has left a transaction open."""
-    assert await world.cluster.rows(_IN_TRANSACTION) == []
+    hanging = await world.cluster.rows(_IN_TRANSACTION)
+    assert hanging == [], hanging
 
 
 async def differences(world: World) -> list[str]:
