@@ -19,6 +19,8 @@ ConnectionT = TypeVar("ConnectionT", bound="asyncpg.Connection[Any]")
 ResultT = TypeVar("ResultT")
 
 EVERY_SECONDS = 0.5
+_BACK_SECONDS = 0.1
+"""How soon it is asked again while it does not answer: everybody waits for that."""
 _SLICE_SECONDS = 0.25
 _SLICES = 6
 
@@ -70,7 +72,7 @@ class Pulse:
                     logger.warning("The database %s.", "answers again" if answers else "does not answer")
                 if not answers:
                     self._cut_off()
-                await asyncio.sleep(EVERY_SECONDS)
+                await asyncio.sleep(EVERY_SECONDS if answers else _BACK_SECONDS)
         finally:
             self._hang_up()
 

@@ -38,7 +38,7 @@ ReadT = TypeVar("ReadT")
 
 AWAY_SECONDS = 15.0
 """So long a stream that has begun waits for a database that is away; then it ends with an error."""
-_AGAIN_SECONDS = 0.3
+_AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -138,19 +138,24 @@ class Context:
 
     async def ended(self) -> None:
         """Returns once the login has ended before its time: its user has left it, or was shut out."""
-        viewer = await self.viewer()
-        with self.bell.listening(viewer.id, Topic.LOGINS) as bell:
-            while True:
-                try:
-                    await self.look_again()
-                except Unauthenticated:
-                    return
-                except Exception as error:
-                    # While nobody can be asked, nothing can be told either.
-                    logger.warning("A login cannot be checked: %s", error)
-                    await asyncio.sleep(1)
-                    continue
+        if await self._is_over():
+            return
+        with self.bell.listening(self.viewer_id, Topic.LOGINS) as bell:
+            # Once more: it may have ended before this listened.
+            while not await self._is_over():
                 await rung(bell)
+
+    async def _is_over(self) -> bool:
+        """Whether the login has ended; waits while nobody can be asked, since nothing can be told either."""
+        while True:
+            try:
+                await self.look_again()
+                return False
+            except Unauthenticated:
+                return True
+            except Exception as error:
+                logger.warning("A login cannot be checked: %s", error)
+                await asyncio.sleep(1)
 
     @property
     def viewer_id(self) -> UUID:
