@@ -6,6 +6,7 @@ BEGIN, the viewer and the lock that comes first travel together, and a transacti
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,6 +54,7 @@ class Writers:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._giving_up: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def begin(self, viewer_id: UUID | None, lock: Lock | None = None) -> AsyncIterator[Plain]:
@@ -65,15 +67,12 @@ class Writers:
         first = "" if lock is None else lock.sql
         connection = await self._begun(f"BEGIN; SET LOCAL app.user_id = {viewer}; {first}")
         try:
-            try:
-                yield connection
-                await connection.execute("COMMIT")
-            except BaseException:
-                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    await connection.execute("ROLLBACK")
-                raise
-        finally:
-            await self._pool.release(connection)
+            yield connection
+            await connection.execute("COMMIT")
+        except BaseException:
+            await self._give_up(connection)
+            raise
+        await self._pool.release(connection)
 
     async def transact(
         self, viewer_id: UUID | None, lock: Lock, work: Callable[[Plain], Awaitable[ResultT]]
@@ -106,14 +105,31 @@ class Writers:
                 return connection
             except BaseException as error:
                 was_gone = _is_gone(connection)
-                if not was_gone:
-                    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                        await connection.execute("ROLLBACK")
-                await self._pool.release(connection)
+                await self._give_up(connection)
                 # The server was restarted since this connection was used; nothing has been done on it yet.
                 if is_last or not was_gone or not isinstance(error, Exception):
                     raise
         raise AssertionError("the last try returns or raises")
+
+    async def _give_up(self, connection: Any) -> None:
+        """Ends the transaction and gives the connection back, also where who waits is cancelled meanwhile.
+
+        A request may be cancelled twice, and the pool takes back whatever it is given.
+        """
+        task = asyncio.ensure_future(self._roll_back(connection))
+        self._giving_up.add(task)
+        task.add_done_callback(self._giving_up.discard)
+        await asyncio.shield(task)
+
+    async def _roll_back(self, connection: Any) -> None:
+        try:
+            if not _is_gone(connection):
+                await connection.execute("ROLLBACK")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(asyncpg.InterfaceError):
+                connection.terminate()
+        finally:
+            await self._pool.release(connection)
 
 
 def _is_gone(connection: Any) -> bool:

@@ -115,7 +115,11 @@ async def test_a_connection_that_ended_unseen(
     assert await narrow.write(user, NOWHERE, viewer_of) == str(user)
 
 
-async def test_cancelled_anywhere_it_leaves_no_transaction(narrow: Sessions, superuser_url: str) -> None:
+@pytest.mark.parametrize("again", [None, 0, 1, 2, 5])
+async def test_cancelled_anywhere_it_leaves_no_transaction(
+    narrow: Sessions, superuser_url: str, again: int | None
+) -> None:
+    """Once, or a second time while the first is being cleared up after so many turns of the loop."""
     one, other = uuid.uuid4(), uuid.uuid4()
 
     async def sleep(connection: Plain) -> None:
@@ -127,6 +131,10 @@ async def test_cancelled_anywhere_it_leaves_no_transaction(narrow: Sessions, sup
         for _ in range(steps):
             await asyncio.sleep(0 if steps < 12 else 0.001)
         cut += writing.cancel()
+        for _ in range(again or 0):
+            await asyncio.sleep(0)
+        if again is not None:
+            writing.cancel()
         await asyncio.wait([writing])
         assert await narrow.write(other, NOWHERE, viewer_of) == str(other)
     assert cut > 12
