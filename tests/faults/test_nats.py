@@ -3,13 +3,15 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
+
+import pytest
 
 from db.doorbells.bells import Bell
 from db.vocabulary import Topic
 from investing.nats_line import NatsLine
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import Cluster, running_cluster
 from tests.faults.intents import Place
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Fleet, fleet
@@ -75,6 +77,13 @@ async def _listened_to(nats: NatsServer, number: int) -> None:
         return seen[-10:] == [number] * 10
 
     await until(all_are, 30, 0.1)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A database of its own: elsewhere are servers that hold rules against prices too, and know no NATS."""
+    with running_cluster() as running:
+        yield running
 
 
 async def test_alerts_come_by_nats_and_while_it_is_gone_by_the_look(cluster: Cluster) -> None:
