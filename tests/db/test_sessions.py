@@ -112,10 +112,15 @@ async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(
     await execute(superuser_url, "ALTER TABLE users DISABLE ROW LEVEL SECURITY")
     tries: list[uuid.UUID] = []
     both_hold_one = asyncio.Barrier(2)
+    one_is_done = asyncio.Event()
 
     async def add(first: uuid.UUID, second: uuid.UUID) -> None:
         async def work(session: Session) -> None:
             tries.append(first)
+            # Without this the new try may take its row back before the other one, which has
+            # waited for it, wakes: then one of them is ended once more.
+            if len(tries) > 2:
+                await one_is_done.wait()
             update = text("UPDATE users SET full_name = full_name || 'x' WHERE id = :id")
             await session.execute(update, {"id": first})
             if len(tries) <= 2:
@@ -123,6 +128,7 @@ async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(
             await session.execute(update, {"id": second})
 
         await sessions.transact(first, work)
+        one_is_done.set()
 
     try:
         await asyncio.gather(add(*users), add(*users[::-1]))
