@@ -173,6 +173,9 @@ class Session:
                         await self._send({"id": id_, "type": "error", "payload": answer.body["errors"]})
                         return
                     await self._send_text(NEXT % (orjson.dumps(id_), answer.encode(client.request_id)))
+                    # Sending waits for nobody while there is room: whoever catches up on a page of events
+                    # would hold up all others for as long as all of them take.
+                    await asyncio.sleep(0)
             self._forget(id_)
             await self._send({"id": id_, "type": "complete"})
         except WebSocketDisconnect:

@@ -154,9 +154,12 @@ async def test_without_faults_an_alert_is_there_at_once(
     people = await _people(world, users)
     subscribers = _subscribers(world, people, 5, rng)
     held: list[int] = []
+    alone = sum(memory(server) for server in world.fleet.servers)
     async with raiser(world.cluster) as raised, running(subscribers):
         await until(lambda: _connected(subscribers), 60)
         await asyncio.sleep(1.5)
+        idle = (sum(memory(server) for server in world.fleet.servers) - alone) / len(subscribers)
+        print(f"{idle:.0f} KB for each idle subscriber, the first ones of their servers")
         for part in (alerts // 5, alerts - alerts // 5):
             writing = [_write(raised, people, part, pace, random.Random(rng.random())) for _ in range(2)]
             await asyncio.gather(*writing)

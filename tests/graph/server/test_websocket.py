@@ -55,6 +55,18 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+async def test_one_that_has_much_to_tell_lets_the_others_speak(tiny: Served) -> None:
+    async with open_socket(tiny) as socket:
+        await initialise(socket)
+        await subscribe(socket, "much", "subscription { flood(size: 1) }")
+        await subscribe(socket, "little", "{ hello }")
+        told = 0
+        while (await receive(socket))["id"] == "much":
+            told += 1
+    # It goes on while the second message is on its way; without turns it would fill every buffer first.
+    assert told < 500
+
+
 async def test_queries_mutations_and_subscriptions_run(tiny: Served) -> None:
     async with open_socket(tiny) as socket:
         await initialise(socket)
