@@ -6,9 +6,10 @@ import asyncio
 import datetime as dt
 import logging
 import random
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -87,7 +88,7 @@ class Context:
             try:
                 self._viewer = await self.door.viewer(self._token)
             except NotLoggedIn:
-                raise Unauthenticated("Your login has ended: log in again.") from None
+                raise _login_has_ended() from None
             self._looked_at = asyncio.get_running_loop().time()
         return self._viewer
 
@@ -136,14 +137,27 @@ class Context:
         """When the login ends by itself; None before `viewer` was awaited."""
         return None if self._viewer is None else self._viewer.expires_at
 
-    async def ended(self) -> None:
-        """Returns once the login has ended before its time: its user has left it, or was shut out."""
-        if await self._is_over():
-            return
-        with self.bell.listening(self.viewer_id, Topic.LOGINS) as bell:
-            # Once more: it may have ended before this listened.
-            while not await self._is_over():
-                await rung(bell)
+    @asynccontextmanager
+    async def login(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """The login of a stream, which is checked; yields what returns once it has ended before its time.
+
+        That is when its user has left it, or was shut out. Raises Unauthenticated.
+        """
+        if self._token is None:
+            raise Unauthenticated
+        try:
+            user_id = self.door.user_of(self._token)
+        except NotLoggedIn:
+            raise _login_has_ended() from None
+        # Listens before it looks: no end can come between the two, and one look is enough.
+        with self.bell.listening(user_id, Topic.LOGINS) as bell:
+            await self.viewer()
+            yield partial(self._ended, bell)
+
+    async def _ended(self, bell: asyncio.Event) -> None:
+        await rung(bell)
+        while not await self._is_over():
+            await rung(bell)
 
     async def _is_over(self) -> bool:
         """Whether the login has ended; waits while nobody can be asked, since nothing can be told either."""
@@ -180,6 +194,10 @@ class Context:
     def forget(self) -> None:
         """Drops what was read: after a write, and before each event of a stream."""
         self._loaders.clear()
+
+
+def _login_has_ended() -> Unauthenticated:
+    return Unauthenticated("Your login has ended: log in again.")
 
 
 Info = strawberry.Info[Context, None]

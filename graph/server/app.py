@@ -45,9 +45,10 @@ def build_app(
     """Build the server around a schema.
 
     `open_context(token, client)` returns a fresh context for one operation. Its `close()` is awaited after
-    the operation; its `viewer()` is awaited when a stream begins with a token, and raises Unauthenticated
-    for a bad one; the stream ends at its `expires_at`, where it has one. Pages of `allowed_origins` may call
-    the endpoint beside those of its own origin. GET is off, unless `queries_over_get` opens it to queries.
+    the operation. A stream with a token holds `login()` of a context of its own, which raises Unauthenticated
+    for a bad one, and ends at its `expires_at`, where it has one, or when what `login()` yields returns.
+    Pages of `allowed_origins` may call the endpoint beside those of its own origin. GET is off, unless
+    `queries_over_get` opens it to queries.
     """
     origins = normalize_allowed_origins(allowed_origins)
     operations = Operations(ServedSchema.around(schema, limits), open_context, operation_timeout_seconds)

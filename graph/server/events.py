@@ -1,7 +1,7 @@
 """GraphQL over server-sent events: the protocol graphql-sse in its "distinct connections" mode."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 from starlette.responses import Response, StreamingResponse
 from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
@@ -41,15 +41,13 @@ async def _answers(
     if not operations.schema.is_subscription(asked.query, asked.operation_name):
         yield await operations.run(asked, token, client)
         return
-    try:
-        seconds = await operations.seconds_of_login(token, client)
-    except Exception as error:
-        yield operations.failure(error, client.request_id)
-        return
-    async with (
-        watched(operations, token, client, seconds) as life,
-        aclosing(operations.subscribe(asked, token, client)) as answers,
-    ):
+    async with AsyncExitStack() as stack:
+        try:
+            life = await stack.enter_async_context(watched(operations, token, client))
+        except Exception as error:
+            yield operations.failure(error, client.request_id)
+            return
+        answers = await stack.enter_async_context(aclosing(operations.subscribe(asked, token, client)))
         while True:
             try:
                 async with life.within():

@@ -42,20 +42,24 @@ class Lifetime:
 
 
 @asynccontextmanager
-async def watched(
-    operations: Operations, token: str | None, client: Client, seconds: float | None
-) -> AsyncIterator[Lifetime]:
-    """The lifetime of a stream whose token is good for so many seconds, None for without end."""
-    life = Lifetime(seconds)
+async def watched(operations: Operations, token: str | None, client: Client) -> AsyncIterator[Lifetime]:
+    """The lifetime of a stream with this token, without end where there is none.
 
-    async def watch() -> None:
-        await operations.end_of_login(token, client)
-        life.end()
+    Raises Unauthenticated for a token that is not, or no longer, good.
+    """
+    if token is None:
+        yield Lifetime(None)
+        return
+    async with operations.login(token, client) as login:
+        life = Lifetime(login.seconds)
 
-    watching = None if token is None else asyncio.create_task(watch())
-    try:
-        yield life
-    finally:
-        if watching is not None:
+        async def watch() -> None:
+            await login.ended()
+            life.end()
+
+        watching = asyncio.create_task(watch())
+        try:
+            yield life
+        finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)

@@ -2,8 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -76,10 +76,12 @@ def answer_of(result: Any, request_id: str) -> Answer:
     return Answer(body, executed)
 
 
-def seconds_left(context: Any) -> float | None:
-    """How long the login of a context is still good; None where it has no end."""
-    expires_at: datetime | None = getattr(context, "expires_at", None)
-    return None if expires_at is None else max(0.0, (expires_at - datetime.now(UTC)).total_seconds())
+@dataclass(frozen=True)
+class Login:
+    """The login of a stream: how many seconds it is good for, None for without end, and its end before."""
+
+    seconds: float | None
+    ended: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -138,26 +140,15 @@ class Operations:
         finally:
             await close(context)
 
-    async def seconds_of_login(self, token: str | None, client: Client) -> float | None:
-        """Return for how many seconds a login is still good, None for without end or nobody at all.
-
-        Raises Unauthenticated for a token that is not, or no longer, good.
-        """
-        if token is None:
-            return None
+    @asynccontextmanager
+    async def login(self, token: str, client: Client) -> AsyncIterator[Login]:
+        """The login of a stream, for as long as it lasts. Raises Unauthenticated for one that is not good."""
         context = self.open_context(token, client)
         try:
-            await context.viewer()
-            return seconds_left(context)
-        finally:
-            await close(context)
-
-    async def end_of_login(self, token: str | None, client: Client) -> None:
-        """Return once a login has been ended, or never where the context cannot tell."""
-        context = self.open_context(token, client)
-        ended = getattr(context, "ended", None)
-        try:
-            await (asyncio.Event().wait() if ended is None else ended())
+            async with context.login() as ended:
+                expires_at: datetime | None = context.expires_at
+                seconds = None if expires_at is None else (expires_at - datetime.now(UTC)).total_seconds()
+                yield Login(seconds, ended)
         finally:
             await close(context)
 

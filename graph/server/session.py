@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -62,10 +62,10 @@ class Session:
         try:
             try:
                 async with asyncio.timeout(self._init_seconds):
-                    seconds = await self._initialise()
+                    await self._initialise()
             except TimeoutError:
                 raise Closed(4408, "Connection initialisation timeout") from None
-            await self._listen(seconds)
+            await self._listen()
         except WebSocketDisconnect:
             pass
         except Closed as closed:
@@ -78,9 +78,16 @@ class Session:
         finally:
             await self._end_operations()
 
-    async def _listen(self, seconds: float | None) -> None:
+    async def _listen(self) -> None:
         """Handle messages for as long as the login is good."""
-        async with watched(self._operations, self._token, self._client, seconds) as life:
+        async with AsyncExitStack() as stack:
+            try:
+                watching = watched(self._operations, self._token, self._client)
+                life = await stack.enter_async_context(watching)
+            except CodedError as error:
+                raise Closed(4403, error.message[:100]) from None
+            self._initialised = True
+            await self._send({"type": "connection_ack"})
             try:
                 async with life.within():
                     while True:
@@ -88,8 +95,8 @@ class Session:
             except LifeOver as over:
                 raise Closed(4403, str(over)) from None
 
-    async def _initialise(self) -> float | None:
-        """Wait for connection_init; return for how many seconds the login that it brings is good."""
+    async def _initialise(self) -> None:
+        """Wait for connection_init, and take the token that it brings."""
         while True:
             message = await self._receive()
             if message["type"] != "connection_init":
@@ -101,12 +108,9 @@ class Session:
             payload = payload or {}
             try:
                 self._token = bearer_token(payload.get("authorization", payload.get("Authorization")))
-                seconds = await self._operations.seconds_of_login(self._token, self._client)
             except CodedError as error:
                 raise Closed(4403, error.message[:100]) from None
-            self._initialised = True
-            await self._send({"type": "connection_ack"})
-            return seconds
+            return
 
     async def _receive(self) -> dict[str, Any]:
         event = await self._socket.receive()

@@ -9,7 +9,7 @@ from db.sessions import Sessions
 from investing.audit import origin_of
 from investing.auth.passwords import Passwords
 from investing.auth.refresh_tokens import new_refresh_token, read_refresh_token
-from investing.auth.tokens import AccessTokens, InvalidToken
+from investing.auth.tokens import AccessTokens, Claims, InvalidToken
 from investing.auth.types import Client, LoggedIn, NotLoggedIn, Viewer
 from investing.rules import registration
 from investing.rules.refreshing import Verdict, judge
@@ -118,16 +118,23 @@ class Door:
             entity = ("session", link.family_id)
             await audit.record(session, shown.owner_id, "user.logged_out", origin_of(client), entity=entity)
 
+    def user_of(self, access_token: str) -> UUID:
+        """Whose access token it is, also where that login has ended since. Raises NotLoggedIn."""
+        return self._claims(access_token).user_id
+
     async def viewer(self, access_token: str) -> Viewer:
         """Who shows this access token. Raises NotLoggedIn. One SQL statement, for every operation."""
-        try:
-            claims = self._tokens.verify(access_token)
-        except InvalidToken:
-            raise NotLoggedIn from None
+        claims = self._claims(access_token)
         row = await queries.viewer(self._sessions, claims.user_id, claims.session_id)
         if row is None:
             raise NotLoggedIn
         return Viewer(**row, session_id=claims.session_id, expires_at=claims.expires_at)
+
+    def _claims(self, access_token: str) -> Claims:
+        try:
+            return self._tokens.verify(access_token)
+        except InvalidToken:
+            raise NotLoggedIn from None
 
     async def _note_failure(self, user_id: UUID, reason: str, client: Client) -> None:
         async with self._sessions.begin(user_id) as session:

@@ -171,6 +171,11 @@ def _stalled(port: int, token: str, *, events: bool) -> socket.socket:
     return raw
 
 
+async def _stalls(port: int, token: str, n: int) -> socket.socket:
+    """The n-th of them: half are sockets, half are streams of events. Those who are told are not held up."""
+    return await asyncio.to_thread(_stalled, port, token, events=n % 2 == 0)
+
+
 async def _calmed(measure: Callable[[], int], most: int, seconds: float) -> None:
     async def calm() -> bool:
         return measure() <= most
@@ -211,8 +216,7 @@ async def test_a_stalled_reader_costs_little_and_is_hung_up_on(
         while time.monotonic() < begun + minutes * 60 or len(hung_up_on) < number:
             # For long they come one after the other: all in one moment, again and again, would be an attack.
             for n in range(len(stalled), min(number, len(stalled) + (3 if minutes else number))):
-                raw = _stalled(server.port, victim.token, events=n % 2 == 0)
-                stalled.append((raw, time.monotonic()))
+                stalled.append((await _stalls(server.port, victim.token, n), time.monotonic()))
             await raised.alert(healthy.user_id)
             await asyncio.sleep(0.2)
             most = max(most, memory(server) - before)
@@ -221,8 +225,7 @@ async def test_a_stalled_reader_costs_little_and_is_hung_up_on(
                     longest = max(longest, time.monotonic() - since)
                     hung_up_on.add(n)
                     raw.close()
-                    again = _stalled(server.port, victim.token, events=n % 2 == 0)
-                    stalled[n] = (again, time.monotonic())
+                    stalled[n] = (await _stalls(server.port, victim.token, n), time.monotonic())
                 assert time.monotonic() - stalled[n][1] < patience, "it is still waited for"
         for raw, _ in stalled:
             raw.close()
@@ -247,7 +250,7 @@ def _p99(subscribers: list[Subscriber], raised: Raiser, start: int, end: int | N
 async def _warmed(server: Server, victim: Place) -> None:
     """What a server holds for good once it has been busy is not what a reader costs."""
     clients = _clients(server)
-    raws = [_stalled(server.port, victim.token, events=n % 2 == 0) for n in range(30)]
+    raws = [await _stalls(server.port, victim.token, n) for n in range(30)]
     await asyncio.sleep(3)
     for raw in raws:
         raw.close()

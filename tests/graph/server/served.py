@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -43,7 +43,12 @@ class TinyContext:
             raise Unauthenticated("The token is not good.")
         return "viewer"
 
-    async def ended(self) -> None:
+    @contextlib.asynccontextmanager
+    async def login(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        await self.viewer()
+        yield self._ended
+
+    async def _ended(self) -> None:
         if self.token != "good-for-a-moment":
             await asyncio.Event().wait()
         await asyncio.sleep(0.4)

@@ -79,7 +79,7 @@ def test_a_stream_needs_a_good_login_and_ends_with_it(tiny: Served) -> None:
     assert 1 <= len(numbers) <= 3
     assert last[1] == {"errors": [{"message": "Token expired", "extensions": {"code": "UNAUTHENTICATED"}}]}
     assert end == ("complete", None)
-    assert [context.closings for context in tiny.opened[before:]] == [1, 1, 1]
+    assert [context.closings for context in tiny.opened[before:]] == [1, 1]
 
 
 def test_a_stream_ends_when_its_login_is_ended(tiny: Served) -> None:
@@ -89,7 +89,7 @@ def test_a_stream_ends_when_its_login_is_ended(tiny: Served) -> None:
     assert 1 <= len(numbers) <= 3
     assert last[1] == {"errors": [{"message": "Login ended", "extensions": {"code": "UNAUTHENTICATED"}}]}
     assert end == ("complete", None)
-    assert [context.closings for context in tiny.opened[before:]] == [1, 1, 1]
+    assert [context.closings for context in tiny.opened[before:]] == [1, 1]
 
 
 def test_a_client_that_goes_ends_its_stream(tiny: Served, caplog: pytest.LogCaptureFixture) -> None:

@@ -104,14 +104,14 @@ async def test_each_operation_has_a_context_of_its_own_with_the_sockets_token(ti
                 assert data["client"][2].endswith(f".{id_}")
                 await receive(socket)
     opened = tiny.opened[before:]
-    # Besides the two operations of each socket, one that checked the login and one that watches it.
-    assert [context.token for context in opened] == ["good"] * 8
-    assert len({id(context) for context in opened}) == 8
+    # Besides the two operations of each socket, one that has checked the login and watches it.
+    assert [context.token for context in opened] == ["good"] * 6
+    assert len({id(context) for context in opened}) == 6
     for _ in range(100):
-        if [context.closings for context in opened] == [1] * 8:
+        if [context.closings for context in opened] == [1] * 6:
             break
         await asyncio.sleep(0.02)
-    assert [context.closings for context in opened] == [1] * 8
+    assert [context.closings for context in opened] == [1] * 6
 
 
 async def test_an_error_before_execution_ends_the_operation_only(tiny: Served) -> None:
@@ -184,7 +184,7 @@ async def test_the_socket_closes_when_its_login_is_ended(tiny: Served) -> None:
         assert await closing(socket) == (4403, "Login ended")
         assert asyncio.get_running_loop().time() - started < 1
     await asyncio.sleep(0.1)
-    assert [context.closings for context in tiny.opened[before:]] == [1, 1, 1]
+    assert [context.closings for context in tiny.opened[before:]] == [1, 1]
 
 
 async def test_without_an_init_the_socket_closes() -> None:
