@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.conftest import on_one_server
 from tests.faults.cluster import free_port
 from tests.faults.waiting import until
 from tests.faults.wire import Lost, Wire
@@ -88,6 +89,7 @@ async def test_what_is_due_is_done(
     assert await exchange.value("SELECT count(*) FROM pgqueuer_schedules WHERE status = 'picked'") == 0
 
 
+@on_one_server
 async def test_a_server_that_is_told_not_to_leaves_it_alone(
     exchange: Exchange, app_url: str, owner_url: str, tmp_path: Path
 ) -> None:
