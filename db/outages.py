@@ -10,7 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 SETTLED_SECONDS = 10.0
 
-_OF_THE_DATABASE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError)
+_OF_THE_DATABASE = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    SQLAlchemyError,
+)
 
 
 class Outage:

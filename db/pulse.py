@@ -85,12 +85,13 @@ class Pulse:
             except asyncpg.PostgresError as error:
                 # Whatever it says, it is there; but for one that only starts or stops.
                 return not isinstance(error, asyncpg.CannotConnectNowError)
-            except (OSError, TimeoutError, asyncpg.InterfaceError):
+            except Exception:
                 return False
             try:
                 await _patiently(self._asking.fetchval("SELECT true"))
                 return True
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:
+                # Whatever it is, asyncpg's own mistakes too: a pulse that stopped would let nobody in again.
                 self._hang_up()
                 if isinstance(error, TimeoutError):
                     return False

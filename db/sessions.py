@@ -44,10 +44,12 @@ _TRY_ANEW = frozenset({"40001", "40P01"})
 # lock_not_available and query_canceled: the limits below were reached.
 _TOO_LONG = frozenset({"55P03", "57014"})
 
+# InternalClientError comes of a question to a connection whose server has just said that it crashes.
 _AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
@@ -179,7 +181,7 @@ class Sessions:
         try:
             async with self._pool.acquire(timeout=2) as connection:
                 return bool(await connection.fetchval("SELECT true", timeout=2))
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (asyncpg.PostgresError, *_AWAY):
             return False
 
 

@@ -125,7 +125,7 @@ class Writers:
         try:
             if not _is_gone(connection):
                 await connection.execute("ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             with suppress(asyncpg.InterfaceError):
                 connection.terminate()
         finally:

@@ -35,9 +35,7 @@ class PostgresLine:
             while True:
                 await asyncio.sleep(_ALIVE_SECONDS)
                 await connection.fetchval("SELECT true", timeout=_ALIVE_SECONDS)
-        except asyncpg.PostgresError as error:
-            raise ConnectionError(str(error)) from error
-        except asyncpg.InterfaceError as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise ConnectionError(str(error)) from error
         finally:
             connection.terminate()
