@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from graph.errors import CodedError
 from graph.server.client import Client, bearer_token
 from graph.server.errors import RequestRefused, Throttled, internal
-from graph.server.lifetime import LifeOver, watched
+from graph.server.lifetime import LifeOver, Lifetime, watched
 from graph.server.operations import Answer, Operations
 from graph.server.requests import GraphQLRequest, request_from
 
@@ -60,12 +60,13 @@ class Session:
     async def serve(self) -> None:
         """Read messages until the session ends, then end the operations that are still under way."""
         try:
-            try:
-                async with asyncio.timeout(self._init_seconds):
-                    await self._initialise()
-            except TimeoutError:
-                raise Closed(4408, "Connection initialisation timeout") from None
-            await self._listen()
+            async with AsyncExitStack() as stack:
+                try:
+                    async with asyncio.timeout(self._init_seconds):
+                        life = await self._initialise(stack)
+                except TimeoutError:
+                    raise Closed(4408, "Connection initialisation timeout") from None
+                await self._listen(life)
         except WebSocketDisconnect:
             pass
         except Closed as closed:
@@ -78,25 +79,17 @@ class Session:
         finally:
             await self._end_operations()
 
-    async def _listen(self) -> None:
+    async def _listen(self, life: Lifetime) -> None:
         """Handle messages for as long as the login is good."""
-        async with AsyncExitStack() as stack:
-            try:
-                watching = watched(self._operations, self._token, self._client)
-                life = await stack.enter_async_context(watching)
-            except CodedError as error:
-                raise Closed(4403, error.message[:100]) from None
-            self._initialised = True
-            await self._send({"type": "connection_ack"})
-            try:
-                async with life.within():
-                    while True:
-                        await self._handle(await self._receive())
-            except LifeOver as over:
-                raise Closed(4403, str(over)) from None
+        try:
+            async with life.within():
+                while True:
+                    await self._handle(await self._receive())
+        except LifeOver as over:
+            raise Closed(4403, str(over)) from None
 
-    async def _initialise(self) -> None:
-        """Wait for connection_init, and take the token that it brings."""
+    async def _initialise(self, stack: AsyncExitStack) -> Lifetime:
+        """Wait for connection_init; return the lifetime of the login that it brings, kept on the stack."""
         while True:
             message = await self._receive()
             if message["type"] != "connection_init":
@@ -108,9 +101,13 @@ class Session:
             payload = payload or {}
             try:
                 self._token = bearer_token(payload.get("authorization", payload.get("Authorization")))
+                watching = watched(self._operations, self._token, self._client)
+                life = await stack.enter_async_context(watching)
             except CodedError as error:
                 raise Closed(4403, error.message[:100]) from None
-            return
+            self._initialised = True
+            await self._send({"type": "connection_ack"})
+            return life
 
     async def _receive(self) -> dict[str, Any]:
         event = await self._socket.receive()
