@@ -14,27 +14,32 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 STALL_SECONDS = 15.0
 """How long a connection may take none of what waits for it."""
+LOOKS = 5
+"""How often within that time it is looked at."""
 PING_SECONDS = 8.0
 """How often a WebSocket is asked whether it is there, and how long it has for an answer."""
 UNSENT_BYTES = 32 * 1024
-"""How much the kernel may hold beside the 64 KiB of uvicorn that fill up first."""
+"""How much of what is not sent yet the kernel may hold."""
+WAITING_BYTES = 16 * 1024
+"""How much may wait beside it before nothing more is made for this connection."""
 
 
 class _Impatient(asyncio.Protocol):
-    """Hangs up on a connection whose buffer stays full, or that does not let itself be closed."""
+    """Hangs up on a connection that takes nothing of what waits for it, or does not let itself be closed."""
 
     transport: asyncio.Transport
-    _hanging_up: asyncio.TimerHandle | None = None
+    _looking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bounds what the kernel takes: else it would hold megabytes before anybody noticed."""
-        limit_unsent(transport)
+        """Bounds what is held: else the kernel alone would take megabytes before anybody noticed."""
         super().connection_made(transport)
+        limit_unsent(transport)
+        self.transport.set_write_buffer_limits(WAITING_BYTES)
 
     def pause_writing(self) -> None:
-        """The buffer is full: from now on it has so long to become empty again."""
+        """The buffer is full: from now on something of it has to be taken."""
         super().pause_writing()
-        self._hang_up_after(STALL_SECONDS)
+        self._lose_patience()
 
     def resume_writing(self) -> None:
         """The reader has caught up."""
@@ -46,14 +51,28 @@ class _Impatient(asyncio.Protocol):
         self._be_patient()
         super().connection_lost(exc)
 
-    def _hang_up_after(self, seconds: float) -> None:
+    def _lose_patience(self) -> None:
         self._be_patient()
-        self._hanging_up = asyncio.get_running_loop().call_later(seconds, hang_up, self.transport)
+        self._look_again(self.transport.get_write_buffer_size(), asyncio.get_running_loop().time())
+
+    def _look_again(self, least: int, since: float) -> None:
+        look = asyncio.get_running_loop().call_later(STALL_SECONDS / LOOKS, self._look, least, since)
+        self._looking = look
+
+    def _look(self, least: int, since: float) -> None:
+        """Hangs up where no less than `least` bytes have waited `since` then: a slow reader takes some."""
+        left, now = self.transport.get_write_buffer_size(), asyncio.get_running_loop().time()
+        if left < least:
+            self._look_again(left, now)
+        elif now - since < STALL_SECONDS:
+            self._look_again(least, since)
+        else:
+            hang_up(self.transport)
 
     def _be_patient(self) -> None:
-        if self._hanging_up is not None:
-            self._hanging_up.cancel()
-            self._hanging_up = None
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
 
 
 class ImpatientHTTP(_Impatient, HttpToolsProtocol):
@@ -62,7 +81,7 @@ class ImpatientHTTP(_Impatient, HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Nothing more is asked: what was answered has to be taken now."""
         super().timeout_keep_alive_handler()
-        self._hang_up_after(STALL_SECONDS)
+        self._lose_patience()
 
 
 class ImpatientWebSocket(_Impatient, WebSocketsSansIOProtocol):
@@ -72,7 +91,7 @@ class ImpatientWebSocket(_Impatient, WebSocketsSansIOProtocol):
         """As ever; but the client has only so long to take the end."""
         await super().send(message)
         if message["type"] == "websocket.close":
-            self._hang_up_after(STALL_SECONDS)
+            self._lose_patience()
 
     def keepalive_timeout(self) -> None:
         """No answer to a ping: what is still in the buffer will not be read either."""

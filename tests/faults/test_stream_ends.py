@@ -9,7 +9,8 @@ import random
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -203,32 +204,31 @@ async def test_a_stalled_reader_costs_little_and_is_hung_up_on(
         for _ in range(8):
             await raised.alert(victim.user_id, 100, _WORDS)
         await _warmed(server, victim)
-        for _ in range(300 if minutes else 30):
-            await raised.alert(healthy.user_id)
-            await asyncio.sleep(0.1)
-        calm = len(raised.committed)
-        before, clients = memory(server), _clients(server)
-        begun = time.monotonic()
-        stalled: list[tuple[socket.socket, float]] = []
-        hung_up_on: set[int] = set()
-        most, longest = 0, 0.0
-        # Until each was hung up on once, and then for as long as was asked for.
-        while time.monotonic() < begun + minutes * 60 or len(hung_up_on) < number:
-            # For long they come one after the other: all in one moment, again and again, would be an attack.
-            for n in range(len(stalled), min(number, len(stalled) + (3 if minutes else number))):
-                stalled.append((await _stalls(server.port, victim.token, n), time.monotonic()))
-            await raised.alert(healthy.user_id)
-            await asyncio.sleep(0.2)
-            most = max(most, memory(server) - before)
-            for n, (raw, since) in enumerate(stalled):
-                if _is_over(raw):
-                    longest = max(longest, time.monotonic() - since)
-                    hung_up_on.add(n)
-                    raw.close()
-                    stalled[n] = (await _stalls(server.port, victim.token, n), time.monotonic())
-                assert time.monotonic() - stalled[n][1] < patience, "it is still waited for"
-        for raw, _ in stalled:
-            raw.close()
+        async with _telling(raised, healthy):
+            await asyncio.sleep(30 if minutes else 3)
+            calm = len(raised.committed)
+            before, clients = memory(server), _clients(server)
+            begun = time.monotonic()
+            stalled: list[tuple[socket.socket, float]] = []
+            hung_up_on: set[int] = set()
+            most, longest = 0, 0.0
+            # Until each was hung up on once, and then for as long as was asked for.
+            while time.monotonic() < begun + minutes * 60 or len(hung_up_on) < number:
+                # For long they come one after the other: all in one moment, again and again, would be an
+                # attack.
+                for n in range(len(stalled), min(number, len(stalled) + (3 if minutes else number))):
+                    stalled.append((await _stalls(server.port, victim.token, n), time.monotonic()))
+                await asyncio.sleep(0.2)
+                most = max(most, memory(server) - before)
+                for n, (raw, since) in enumerate(stalled):
+                    if _is_over(raw):
+                        longest = max(longest, time.monotonic() - since)
+                        hung_up_on.add(n)
+                        raw.close()
+                        stalled[n] = (await _stalls(server.port, victim.token, n), time.monotonic())
+                    assert time.monotonic() - stalled[n][1] < patience, "it is still waited for"
+            for raw, _ in stalled:
+                raw.close()
         await _calmed(lambda: _clients(server), clients, 30)
         undisturbed, disturbed = _p99(others, raised, 0, calm), _p99(others, raised, calm, None)
     print(
@@ -236,6 +236,27 @@ async def test_a_stalled_reader_costs_little_and_is_hung_up_on(
         f"p99 of the others {disturbed:.3f} s, without them {undisturbed:.3f} s"
     )
     assert most / number < 256
+    # A few seconds have too few alerts for a hundredth of them.
+    if minutes:
+        assert disturbed <= 2 * undisturbed
+
+
+@asynccontextmanager
+async def _telling(raised: Raiser, person: Place) -> AsyncIterator[None]:
+    """Ten alerts a second, whatever else happens: told at moments that nothing else here decides."""
+
+    async def tell() -> None:
+        while True:
+            await raised.alert(person.user_id)
+            await asyncio.sleep(0.1)
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+        assert not telling.done(), "nobody was told any more"
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 def _p99(subscribers: list[Subscriber], raised: Raiser, start: int, end: int | None) -> float:

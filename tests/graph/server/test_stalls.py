@@ -109,6 +109,26 @@ def test_a_slow_reader_is_not_a_stalled_one(impatient: Served) -> None:
     raw.close()
 
 
+def test_a_long_answer_may_take_long(impatient: Served) -> None:
+    """Two million bytes for a reader of some 500 KB/s, and a patience of one second."""
+    raw = connected(impatient)
+    fields = " ".join(f"a{n}: hello(name: $name)" for n in range(20))
+    asked = {"query": f"query($name: String!) {{ {fields} }}", "variables": {"name": "x" * 100_000}}
+    body = json.dumps(asked).encode()
+    raw.sendall(
+        b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body) + body
+    )
+    raw.settimeout(5)
+    taken, begun = 0, time.monotonic()
+    while data := raw.recv(10_000):
+        taken += len(data)
+        time.sleep(len(data) / 500_000)
+    raw.close()
+    assert time.monotonic() - begun > 3
+    assert taken > 2_000_000
+
+
 def test_no_answer_to_a_ping_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stalls, "PING_SECONDS", 0.3)
     with serve_tiny() as served:
