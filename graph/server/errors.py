@@ -1,6 +1,7 @@
 """How an error looks to a client: a code always, and nothing of the cause of a surprise."""
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from graph.errors import BadUserInput, CodedError, QueryTooComplex, TimedOut
 INTERNAL = "INTERNAL_SERVER_ERROR"
 LONGEST_MESSAGE = 500
 logger = logging.getLogger("graphfolio")
+_VALUE = re.compile(r"(?:(cannot represent [^:]*value)|[,;] found): .*", re.DOTALL)
 
 
 class Throttled(CodedError):
@@ -56,8 +58,7 @@ def _present(error: GraphQLError, request_id: str) -> dict[str, Any]:
     elif _is_too_long(error):
         shown["extensions"] = {"code": QueryTooComplex.code}
     elif _is_the_clients(error):
-        # Suggestions would tell the names of a schema to those who may only guess; a wrong value may be huge.
-        shown["message"] = error.message.split(" Did you mean ")[0][:LONGEST_MESSAGE]
+        shown["message"] = _without_values(error.message)[:LONGEST_MESSAGE]
         shown["extensions"] = {"code": BadUserInput.code}
     elif took_too_long(list(_causes(error))[-1]):
         shown["message"] = "Something else holds what this needs, or there is too much of it: try again."
@@ -68,6 +69,13 @@ def _present(error: GraphQLError, request_id: str) -> dict[str, Any]:
         shown["message"] = "Internal error."
         shown["extensions"] = {"code": INTERNAL, "requestId": request_id}
     return shown
+
+
+def _without_values(message: str) -> str:
+    """The engine's words without what was sent: it would show a whole input, with the password in it, to
+    whatever keeps a client's errors. Nor with suggestions, which tell a schema's names to those who guess.
+    """
+    return _VALUE.sub(r"\1.", message.split(" Did you mean ")[0])
 
 
 def _causes(error: GraphQLError) -> Iterable[BaseException]:
