@@ -19,6 +19,7 @@ from db.sessions import Connection, Sessions, is_away
 from db.vocabulary import Topic
 from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
+from investing.auth.api_keys import ApiKeys
 from investing.auth.service import Door
 from investing.auth.types import Client, NotLoggedIn, Viewer
 from investing.doorbell import Doorbell, rung
@@ -53,6 +54,7 @@ class Services:
     house: House
     optimiser: Optimiser
     destinations: Destinations
+    api_keys: ApiKeys
     floor: Floor
     bell: Doorbell
     watches: Watches
@@ -70,6 +72,7 @@ class Context:
         self.house = services.house
         self.optimiser = services.optimiser
         self.destinations = services.destinations
+        self.api_keys = services.api_keys
         self.floor = services.floor
         self.bell = services.bell
         self.watches = services.watches

@@ -12,6 +12,7 @@ from strawberry.types import Info as AnyInfo
 
 from graph.account.loaders import AccountById
 from graph.alerts.loaders import AlertById, AlertRuleById
+from graph.auth.loaders import ApiKeyById
 from graph.context import Context
 from graph.errors import BadUserInput, Forbidden
 from graph.ids import id_of
@@ -126,6 +127,13 @@ class OwnsAlert(Owns):
 
     type_name = "Alert"
     loader = AlertById
+
+
+class OwnsApiKey(Owns):
+    """A broker's credentials of the viewer's."""
+
+    type_name = "ApiKey"
+    loader = ApiKeyById
 
 
 class OwnsAlertRule(Owns):

@@ -8,6 +8,7 @@ from graph.account.mutations import AccountMutation
 from graph.alerts.mutations import AlertMutation
 from graph.alerts.subscriptions import AlertSubscription
 from graph.alerts.types import Alert, AlertRule
+from graph.auth.api_keys import ApiKeyMutation
 from graph.auth.mutations import AuthMutation
 from graph.auth.queries import AuthQuery
 from graph.auth.records import ApiKey, AuditEntry
@@ -36,6 +37,7 @@ class Query(AuthQuery, MarketQuery, TradingQuery):
 @strawberry.type(description="Everything that can be done. Mutations of one document run one after another.")
 class Mutation(
     AuthMutation,
+    ApiKeyMutation,
     AccountMutation,
     PortfolioMutation,
     TradingMutation,

@@ -14,6 +14,7 @@ from graph.server.app import build_app
 from graph.server.client import Client
 from graph.server.crew import at_work
 from graph.server.sending import relay_of, vault_of
+from investing.auth.api_keys import ApiKeys
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.sealing import Vault
@@ -64,6 +65,7 @@ def build_server(
                             house=crew.house,
                             optimiser=crew.optimiser,
                             destinations=Destinations(vault, anywhere=anywhere, mail=relay is not None),
+                            api_keys=ApiKeys(vault),
                             floor=crew.evaluator.floor,
                             bell=crew.bell,
                             watches=Watches(crew.evaluator.ticker),

@@ -64,15 +64,20 @@ def ring() -> KeyRing:
     return KeyRing.generate()
 
 
+@pytest.fixture(scope="session")
+def vault() -> Vault:
+    return Vault(KeyRing.generate)
+
+
 @pytest.fixture(scope="module")
-def server_url(app_url: str, ring: KeyRing) -> Iterator[str]:
+def server_url(app_url: str, ring: KeyRing, vault: Vault) -> Iterator[str]:
     """A server with cheap password hashing, in a thread with a loop of its own."""
     app = build_server(
         # Nothing is sent by itself, so that what a test looks at stays as it is.
         Settings(_env_file=None, worker=False, send_notifications=False),
         app_url,
         ring,
-        vault=Vault(KeyRing.generate),
+        vault=vault,
         hasher=PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1),
     )
     with socket.socket() as bound:

@@ -172,6 +172,9 @@ SAMPLES: dict[str, Any] = {
     "address": "https://example.org/hook",
     # The destination is confirmed already.
     "code": "ABCDEFGH",
+    "label": lambda: f"new {uuid.uuid4()}",
+    "apiKey": "PK0123456789",
+    "apiSecret": "hush",
     # The door, which has tests of its own.
     "username": lambda: f"u{uuid.uuid4().hex[:20]}",
     "email": lambda: f"{uuid.uuid4().hex}@example.org",

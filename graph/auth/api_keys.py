@@ -1,0 +1,66 @@
+"""Storing and deleting a broker's credentials."""
+
+from typing import Annotated, Any
+
+import strawberry
+
+from graph.auth.loaders import ApiKeyById
+from graph.auth.records import ApiKey
+from graph.context import Info
+from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
+from graph.permissions import IsAuthenticated, OwnsAccount, OwnsApiKey
+from graph.vocabulary import Broker
+
+
+@strawberry.input(description="Credentials to store.")
+class StoreApiKeyInput:
+    broker: Broker = strawberry.field(description="The broker that they are for.")
+    label: str = strawberry.field(
+        description="1 to 100 characters. What you have for the broker under this label already is replaced."
+    )
+    api_key: str = strawberry.field(description="The key's id at the broker, 1 to 200 characters.")
+    api_secret: str = strawberry.field(
+        description="The secret, 1 to 8,000 characters. It is sealed, and never told again."
+    )
+    account_id: strawberry.ID | None = strawberry.field(
+        description="The account that they are for, one at this broker; all of them if left out.",
+        default=None,
+    )
+
+
+@strawberry.type(description="The credentials as they are now, or why nothing was stored.")
+class ApiKeyPayload(Payload):
+    api_key: ApiKey | None = strawberry.field(description="The credentials.", default=None)
+
+
+@strawberry.type(description="The credentials that are gone, or why they are not.")
+class DeleteApiKeyPayload(Payload):
+    deleted_id: strawberry.ID | None = strawberry.field(description="The id that they had.", default=None)
+
+
+_Id = Annotated[strawberry.ID, strawberry.argument(description="The credentials' id.")]
+
+
+@strawberry.type
+class ApiKeyMutation:
+    @strawberry.mutation(
+        description="Stores credentials for a broker, or others in their place: under the same label for the "
+        "same broker there is one key.",
+        extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
+    )
+    async def store_api_key(self, info: Info, input: Annotated[StoreApiKeyInput, INPUT]) -> ApiKeyPayload:
+        account_id = None if input.account_id is None else own_id("Account", input.account_id)
+        id = await info.context.api_keys.store(
+            actor_of(info.context), input.broker, input.label, input.api_key, input.api_secret, account_id
+        )
+        info.context.forget()
+        row: Any = await info.context.loader(ApiKeyById).load(id)
+        return ApiKeyPayload(api_key=ApiKey.from_row(row))
+
+    @strawberry.mutation(
+        description="Deletes credentials: the sealed secret is gone for good.",
+        extensions=[Guard(IsAuthenticated(), OwnsApiKey("id"))],
+    )
+    async def delete_api_key(self, info: Info, id: _Id) -> DeleteApiKeyPayload:
+        await info.context.api_keys.delete(actor_of(info.context), own_id("ApiKey", id))
+        return DeleteApiKeyPayload(deleted_id=id)

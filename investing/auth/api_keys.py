@@ -1,0 +1,93 @@
+"""Credentials for brokers: sealed when they are stored, and never shown again."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import orjson
+
+from db.auth import api_keys as rows
+from db.auth.writes import lock_user
+from db.ids import uuid7
+from db.vocabulary import Broker
+from investing.actor import Actor
+from investing.audit import note
+from investing.auth.sealing import Place, Sealed, Unsealable, Vault
+from investing.rules.api_keys import MOST_API_KEYS, checked_key, checked_secret, hint_of
+from investing.rules.names import checked_name
+from investing.rules.refusals import InvalidInput, LimitReached, NotFound
+
+TYPE = "ApiKey"
+TABLE = "api_keys"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a broker is asked with."""
+
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    @classmethod
+    def opened(cls, vault: Vault, owner_id: UUID, id: UUID, sealed: Sealed) -> "Credentials":
+        """Those of a row. Raises UnknownKey and Unsealable."""
+        try:
+            return cls(**orjson.loads(vault.open(Place(TABLE, owner_id, id), sealed)))
+        except (TypeError, ValueError):
+            raise Unsealable("A stored secret is not in the form that Graphfolio writes.") from None
+
+    def sealed(self, vault: Vault, owner_id: UUID, id: UUID) -> dict[str, bytes | str]:
+        """The columns that hold them."""
+        text = orjson.dumps({"key": self.key, "secret": self.secret})
+        sealed = vault.seal(Place(TABLE, owner_id, id), text)
+        return {"ciphertext": sealed.ciphertext, "encryption_key_id": sealed.key_id}
+
+
+class ApiKeys:
+    """What users do with their brokers' keys."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def store(
+        self, actor: Actor, broker: Broker, label: str, key: str, secret: str, account_id: UUID | None
+    ) -> UUID:
+        """Stores credentials, in the place of those that have the same label for the same broker; their id.
+
+        Raises InvalidInput, NotFound and LimitReached.
+        """
+        label = checked_name(label, "label")
+        given = Credentials(checked_key(key), checked_secret(secret))
+        async with actor.sessions.begin(actor.id) as session:
+            # Of two who look at once whether there are such, or how many there are, one waits.
+            await lock_user(session, actor.id)
+            if account_id is not None:
+                found = await rows.broker_of(session, actor.id, account_id)
+                if found is None:
+                    raise NotFound("There is no such account.", ("accountId",))
+                if found != broker:
+                    raise InvalidInput(f"The account is one at {found}.", ("accountId",))
+            former = await rows.find_api_key(session, actor.id, broker, label)
+            id = former or uuid7()
+            facts = {"broker": broker.value, "label": label, "key_hint": hint_of(given.key)}
+            values = {**facts, "account_id": account_id, **given.sealed(self._vault, actor.id, id)}
+            if former:
+                await rows.replace_api_key(session, actor.id, id, values)
+            else:
+                if await rows.count_api_keys(session, actor.id) >= MOST_API_KEYS:
+                    raise LimitReached(f"There can be {MOST_API_KEYS} API keys.", limit=MOST_API_KEYS)
+                await rows.insert_api_key(session, {"owner_id": actor.id, "id": id, **values})
+            action = "apiKey.replaced" if former else "apiKey.stored"
+            await note(session, actor.id, actor.client, action, TYPE, id, **_told(facts))
+        return id
+
+    async def delete(self, actor: Actor, id: UUID) -> None:
+        """Deletes credentials. Raises NotFound."""
+        async with actor.sessions.begin(actor.id) as session:
+            deleted = await rows.delete_api_key(session, actor.id, id)
+            if deleted is None:
+                raise NotFound("There is no such API key.", ("id",))
+            await note(session, actor.id, actor.client, "apiKey.deleted", TYPE, id, **_told(dict(deleted)))
+
+
+def _told(facts: dict[str, str]) -> dict[str, str]:
+    return {"broker": facts["broker"], "label": facts["label"], "hint": facts["key_hint"]}
