@@ -55,6 +55,13 @@ class Settings(BaseSettings):
         "and for the paper broker.",
     )
     operation_timeout_seconds: float = Field(30, gt=0, description="How long one operation may take.")
+    login_attempts: int = Field(
+        10,
+        ge=0,
+        le=10**6,
+        description="How often one address may try to log in to one name in ten minutes; ten times as often "
+        "one name from anywhere, and one address to any names. 0 is no limit.",
+    )
     passwords_at_once: int = Field(2, ge=1, le=64, description="Passwords hashed at once: 64 MiB each.")
     paper_commission_per_order: Decimal = Field(
         Decimal(0), ge=0, lt=10**6, description="What the paper broker takes for each order."

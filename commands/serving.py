@@ -11,6 +11,9 @@ from commands.opening import DataDir, opened, progress, revealed
 from db.server import Database
 from settings import Settings
 
+FULL_COLLECTIONS = 30
+"""After so many collections of the younger objects all are looked at; Python's own figure is 10."""
+
 
 def serve(data_dir: DataDir = None, host: str | None = None, port: int | None = None) -> None:
     """Serve the API, on an embedded PostgreSQL or the one that DATABASE_URL names."""
@@ -46,8 +49,11 @@ def worker(data_dir: DataDir = None) -> None:
 
 
 def _collect() -> None:
-    """Turns the collector on; what is imported stays for good, so that it need never look at that again."""
+    """Turns the collector on; what is there by now stays for good, and it need never look at that again."""
     gc.freeze()
+    # A full collection holds up everybody for 0.1 s with 200 streams open, and what it would find is little:
+    # docs/decisions/streams.md has the figures.
+    gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTIONS)
     gc.enable()
 
 
@@ -60,14 +66,15 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
     from investing.auth.keys import KeyRing
     from investing.auth.secret_file import load_or_generate
 
-    _collect()
     keys = revealed(settings.token_keys)
     ring = KeyRing.parse(keys) if keys else load_or_generate(settings.data_dir)
     vault = vault_of(settings)
     # So that keys which cannot be used are told at the start, and not at somebody's request.
     vault.read()
+    server = build_server(settings, found.url, ring, vault=vault)
+    _collect()
     uvicorn.run(
-        build_server(settings, found.url, ring, vault=vault),
+        server,
         host=host or settings.host,
         port=settings.port if port is None else port,
         log_level="warning",

@@ -9,7 +9,7 @@ from db.alerts.models import (
     AlertState,
     AlertWatch,
 )
-from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, RefreshToken, User
+from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, LoginAttempt, RefreshToken, User
 from db.base import Base
 from db.doorbells.models import Doorbell
 from db.market.models import Instrument, MarketFeed, PriceBar, Quote, Watchlist, WatchlistItem
@@ -37,6 +37,7 @@ __all__ = [
     "Import",
     "Instrument",
     "Login",
+    "LoginAttempt",
     "Lot",
     "LotUse",
     "MarketFeed",

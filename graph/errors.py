@@ -57,6 +57,12 @@ class QueryTooComplex(CodedError):
     code = "QUERY_TOO_COMPLEX"
 
 
+class Throttled(CodedError):
+    """More at once, or more often, than one client may."""
+
+    code = "THROTTLED"
+
+
 class TimedOut(CodedError):
     """The operation took longer than it may."""
 

@@ -41,6 +41,18 @@ class Login(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
 
 
+class LoginAttempt(Base):
+    """Until when whoever has tried to come in has used up attempts: see `db.auth.attempts`.
+
+    Without an owner, since nobody is in yet; the subject is a hash.
+    """
+
+    __tablename__ = "login_attempts"
+
+    subject: Mapped[bytes] = mapped_column(primary_key=True)
+    full_until: Mapped[dt.datetime]
+
+
 class RefreshToken(Owned, Base):
     """One link of a login's chain; the family is the login itself. Only the token's hash is stored."""
 

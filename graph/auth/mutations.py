@@ -1,13 +1,17 @@
 """The door: registering, logging in, staying in and leaving."""
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import strawberry
 
 from graph.auth.types import User
 from graph.context import Info
+from graph.errors import Throttled
 from graph.mutating import INPUT, Guard, Payload
+from investing.auth.attempts import TooManyAttempts
 from investing.auth.types import LoggedIn
 
 
@@ -55,6 +59,15 @@ class LogoutPayload(Payload):
     pass
 
 
+@contextmanager
+def _throttled() -> Iterator[None]:
+    """Raises Throttled with the seconds to wait in `retryAfter`."""
+    try:
+        yield
+    except TooManyAttempts as many:
+        raise Throttled(str(many), retryAfter=many.seconds) from None
+
+
 async def _logged_in(info: Info, login: LoggedIn) -> AuthPayload:
     info.context.use(login.access_token)
     return AuthPayload(
@@ -69,14 +82,20 @@ async def _logged_in(info: Info, login: LoggedIn) -> AuthPayload:
 class AuthMutation:
     @strawberry.mutation(description="Makes a user and logs them in.", extensions=[Guard()])
     async def register(self, info: Info, input: Annotated[RegisterInput, INPUT]) -> AuthPayload:
-        login = await info.context.door.register(
-            input.username, input.email, input.password, input.full_name, info.context.client
-        )
+        with _throttled():
+            login = await info.context.door.register(
+                input.username, input.email, input.password, input.full_name, info.context.client
+            )
         return await _logged_in(info, login)
 
-    @strawberry.mutation(description="Logs a user in.", extensions=[Guard()])
+    @strawberry.mutation(
+        description="Logs a user in. After too many attempts the error is THROTTLED; its `retryAfter` says "
+        "for how many seconds.",
+        extensions=[Guard()],
+    )
     async def login(self, info: Info, input: Annotated[LoginInput, INPUT]) -> AuthPayload:
-        login = await info.context.door.login(input.username, input.password, info.context.client)
+        with _throttled():
+            login = await info.context.door.login(input.username, input.password, info.context.client)
         return await _logged_in(info, login)
 
     @strawberry.mutation(

@@ -18,12 +18,6 @@ logger = logging.getLogger("graphfolio")
 _VALUE = re.compile(r"(?:(cannot represent [^:]*value)|[,;] found): .*", re.DOTALL)
 
 
-class Throttled(CodedError):
-    """More at once than one client may have."""
-
-    code = "THROTTLED"
-
-
 class RequestRefused(Exception):
     """An HTTP request that holds no operation to run: a status, and the coded error that says why."""
 

@@ -54,7 +54,13 @@ def build_server(
         )
         try:
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
-                door = Door(sessions, tokens, passwords, dt.timedelta(days=settings.refresh_token_days))
+                door = Door(
+                    sessions,
+                    tokens,
+                    passwords,
+                    dt.timedelta(days=settings.refresh_token_days),
+                    most_attempts=settings.login_attempts,
+                )
                 async with at_work(settings, sessions, url, vault, jobs=settings.worker) as crew:
                     opened.append(
                         Services(

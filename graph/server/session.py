@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from graph.errors import CodedError
+from graph.errors import CodedError, Throttled
 from graph.server.client import Client, bearer_token
-from graph.server.errors import RequestRefused, Throttled, internal
+from graph.server.errors import RequestRefused, internal
 from graph.server.lifetime import LifeOver, Lifetime, watched
 from graph.server.operations import Answer, Operations
 from graph.server.requests import GraphQLRequest, request_from

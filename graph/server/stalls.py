@@ -12,11 +12,11 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-STALL_SECONDS = 15.0
+STALL_SECONDS = 20.0
 """How long a connection may take none of what waits for it."""
 LOOKS = 5
 """How often within that time it is looked at."""
-PING_SECONDS = 8.0
+PING_SECONDS = 10.0
 """How often a WebSocket is asked whether it is there, and how long it has for an answer."""
 UNSENT_BYTES = 32 * 1024
 """How much of what is not sent yet the kernel may hold."""

@@ -7,6 +7,7 @@ from db.auth import audit, queries, writes
 from db.ids import uuid7
 from db.sessions import Sessions
 from investing.audit import origin_of
+from investing.auth.attempts import Attempts
 from investing.auth.passwords import Passwords
 from investing.auth.refresh_tokens import new_refresh_token, read_refresh_token
 from investing.auth.tokens import AccessTokens, Claims, InvalidToken
@@ -25,21 +26,28 @@ class Door:
         tokens: AccessTokens,
         passwords: Passwords,
         refresh_lifetime: dt.timedelta = dt.timedelta(days=30),
+        *,
+        most_attempts: int = 0,
     ) -> None:
         self._sessions = sessions
         self._tokens = tokens
         self._passwords = passwords
         self._refresh_lifetime = refresh_lifetime
+        self._attempts = Attempts(sessions, most_attempts)
 
     async def register(
         self, username: str, email: str, password: str, full_name: str | None, client: Client
     ) -> LoggedIn:
-        """Makes a user and logs them in. Raises InvalidInput, WeakPassword, NameTaken or EmailTaken."""
-        # A limit on attempts belongs here, before anything costs time.
+        """Makes a user and logs them in.
+
+        Raises InvalidInput, WeakPassword, NameTaken, EmailTaken and TooManyAttempts.
+        """
         username = registration.username(username)
         email = registration.email(email)
         full_name = registration.full_name(full_name)
-        password_hash = await self._passwords.hash(registration.password(password))
+        registration.password(password)
+        await self._attempts.registration(client.ip_address)
+        password_hash = await self._passwords.hash(password)
         user_id = uuid7()
         refresh_token, token_hash = new_refresh_token(user_id)
         async with self._sessions.begin(user_id) as session:
@@ -54,13 +62,18 @@ class Door:
         return self._logged_in(user_id, session_id, refresh_token)
 
     async def login(self, identifier: str, password: str, client: Client) -> LoggedIn:
-        """Logs in by username or e-mail address, in any case of letters. Raises WrongCredentials.
+        """Logs in by username or e-mail address, in any case of letters.
+
+        Raises WrongCredentials, and TooManyAttempts before anything is looked at that costs time or tells.
 
         A name that nobody has goes through the same steps with an id that nobody has: what is wrong shows
         neither in the answer nor in its time.
         """
-        # A limit on attempts belongs here, before anything costs time.
-        user_id = await queries.user_id_of(self._sessions, registration.as_login(identifier)) or uuid7()
+        name = registration.as_login(identifier)
+        known = await queries.user_id_of(self._sessions, name)
+        # By the user where there is one: whoever has two names has no more attempts.
+        attempt = await self._attempts.login(str(known or name), client.ip_address)
+        user_id = known or uuid7()
         found = await queries.credentials(self._sessions, user_id)
         stored = found.password_hash if found and found.is_active else None
         checked = await self._passwords.verify(password, stored)
@@ -75,6 +88,7 @@ class Door:
             session_id = await writes.start_family(session, user_id, token_hash, self._refresh_lifetime)
             entity = ("session", session_id)
             await audit.record(session, user_id, "user.logged_in", origin_of(client), entity=entity)
+        await attempt.was_right()
         return self._logged_in(user_id, session_id, refresh_token)
 
     async def refresh(self, refresh_token: str, client: Client) -> LoggedIn:

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from functools import partial
 
+from db.auth.attempts import purge_attempts
 from db.jobs.rounds import Job
 from db.sessions import Sessions
 from investing.alerts.acknowledging import purge_alerts
@@ -34,5 +35,6 @@ def jobs_of(
         Job("rebalances.go_on", EVERY_TWO_SECONDS, rebalancer.go_on),
         Job("rebalances.start_due", EVERY_TEN_SECONDS, schedule.start_due),
         Job("performance.refresh", EVERY_TWO_SECONDS, partial(refresh_due, sessions)),
+        Job("loginAttempts.purge", EVERY_HOUR, partial(purge_attempts, sessions)),
         Job("alerts.purge", EVERY_HOUR, partial(purge_alerts, sessions, alerts_kept)),
     ]

@@ -116,6 +116,8 @@ async def fleet(cluster: Cluster, *ports: int, **settings: object) -> AsyncItera
             "GRAPHFOLIO_DATA_DIR": folder,
             "GRAPHFOLIO_ACCESS_TOKEN_MINUTES": "60",
             "GRAPHFOLIO_BROKER_TIMEOUT_SECONDS": "2",
+            # Its people all come from one address.
+            "GRAPHFOLIO_LOGIN_ATTEMPTS": "0",
             **{f"GRAPHFOLIO_{name.upper()}": str(value) for name, value in settings.items()},
         }
         found = Fleet([])

@@ -74,7 +74,7 @@ def server_url(app_url: str, ring: KeyRing, vault: Vault) -> Iterator[str]:
     """A server with cheap password hashing, in a thread with a loop of its own."""
     app = build_server(
         # Nothing is sent by itself, so that what a test looks at stays as it is.
-        Settings(_env_file=None, worker=False, send_notifications=False),
+        Settings(_env_file=None, worker=False, send_notifications=False, login_attempts=0),
         app_url,
         ring,
         vault=vault,

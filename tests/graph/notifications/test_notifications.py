@@ -84,6 +84,7 @@ async def client(app_url: str, mails: MailServer) -> AsyncIterator[httpx.AsyncCl
     """A server that sends, on this event loop."""
     settings = Settings(
         _env_file=None,
+        login_attempts=0,
         allow_private_destinations=True,
         smtp_host="127.0.0.1",
         smtp_port=mails.port,

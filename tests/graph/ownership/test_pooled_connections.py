@@ -36,7 +36,9 @@ async def narrow_server(url: str, ring: KeyRing, size: int) -> AsyncIterator[htt
     Its application is called on this event loop, where a request can be cancelled at any point of its way.
     """
     hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
-    settings = Settings(_env_file=None, worker=False, pool_size=size, send_notifications=False)
+    settings = Settings(
+        _env_file=None, worker=False, pool_size=size, send_notifications=False, login_attempts=0
+    )
     app = build_server(settings, url, ring, hasher=hasher)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))

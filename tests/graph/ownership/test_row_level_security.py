@@ -18,6 +18,7 @@ WITHOUT_AN_OWNER = {
     "delivery_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "doorbells": {"SELECT", "INSERT", "UPDATE"},
     "instruments": {"SELECT"},
+    "login_attempts": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},
     "market_feeds": {"SELECT", "INSERT", "UPDATE"},
     "order_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
