@@ -5,7 +5,7 @@ import datetime as dt
 from db.sessions import Sessions
 
 # The generic cell rate algorithm (ITU-T I.371): one instant for each subject, which every attempt moves on by
-# a step and which may not be further away than the span. A row that is not moved is full.
+# a step and which may not be further away than the span. One that cannot be moved is full.
 _TAKE = """
 WITH taken AS (
     INSERT INTO login_attempts AS a (subject, full_until) VALUES ($1, now() + $2::interval)
@@ -20,7 +20,7 @@ SELECT EXISTS (SELECT FROM taken) AS is_taken,
 
 _GIVE_BACK = "UPDATE login_attempts SET full_until = full_until - $2::interval WHERE subject = $1"
 
-# What is over says nothing any more. In a fixed order, and only what nobody is about to move.
+# What is over says nothing any more; what somebody is just moving is not over.
 _PURGE = """
 DELETE FROM login_attempts WHERE subject IN (
     SELECT subject FROM login_attempts WHERE full_until < now() FOR UPDATE SKIP LOCKED)

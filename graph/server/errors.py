@@ -16,6 +16,7 @@ INTERNAL = "INTERNAL_SERVER_ERROR"
 LONGEST_MESSAGE = 500
 logger = logging.getLogger("graphfolio")
 _VALUE = re.compile(r"(?:(cannot represent [^:]*value)|[,;] found): .*", re.DOTALL)
+_TOKEN = re.compile(r"\b(String|BlockString|Int|Float) '.*", re.DOTALL)
 
 
 class RequestRefused(Exception):
@@ -69,7 +70,7 @@ def _without_values(message: str) -> str:
     """The engine's words without what was sent: it would show a whole input, with the password in it, to
     whatever keeps a client's errors. Nor with suggestions, which tell a schema's names to those who guess.
     """
-    return _VALUE.sub(r"\1.", message.split(" Did you mean ")[0])
+    return _VALUE.sub(r"\1.", _TOKEN.sub(r"\1.", message.split(" Did you mean ")[0]))
 
 
 def _causes(error: GraphQLError) -> Iterable[BaseException]:

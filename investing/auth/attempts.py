@@ -43,43 +43,42 @@ class Attempts:
     async def login(self, name: str, address: str | None) -> "Attempt":
         """One more attempt to log in; counted before anything is looked at. Raises TooManyAttempts."""
         place = _network(address)
-        limits = [self._limit(1, "name and address", name, place), self._limit(MANY, "name", name)]
+        limits = [(1, f"name and address\n{name}\n{place}"), (MANY, f"name\n{name}")]
         if place:
-            limits.append(self._limit(MANY, "address", place))
+            limits.append((MANY, f"address\n{place}"))
         return await self._take(limits)
 
     async def registration(self, address: str | None) -> None:
         """One more attempt to register, which tells what names there are. Raises TooManyAttempts."""
         place = _network(address)
-        await self._take([self._limit(MANY, "registrations", place)] if place else [])
+        await self._take([(MANY, f"registrations\n{place}")] if place else [])
 
-    def _limit(self, times: int, *subject: str) -> _Limit:
-        """`times` as many attempts as there are from one address to one name."""
-        # Hashed: a table of what people typed for their names would hold passwords too.
-        digest = hashlib.sha256("\n".join(subject).encode()).digest()
-        return _Limit(digest, SPAN / (times * self._most) if self._most else SPAN)
-
-    async def _take(self, limits: list[_Limit]) -> "Attempt":
+    async def _take(self, limits: list[tuple[int, str]]) -> "Attempt":
+        """One attempt of each subject, which has so many times as many as one address for one name."""
+        taken = Attempt(self._sessions, [])
         if not self._most:
-            return Attempt(self._sessions, [])
+            return taken
         # One after the other: whoever is over the first limit does not use up the next.
-        for limit in limits:
+        for times, subject in limits:
+            # Hashed: a table of what people typed for their names would hold passwords too.
+            limit = _Limit(hashlib.sha256(subject.encode()).digest(), SPAN / (times * self._most))
             if seconds := await take(self._sessions, limit.subject, limit.step, SPAN):
                 raise TooManyAttempts(seconds)
-        return Attempt(self._sessions, limits)
+            taken.limits.append(limit)
+        return taken
 
 
 @dataclass(frozen=True)
 class Attempt:
     """One that was let in."""
 
-    _sessions: Sessions
-    _limits: list[_Limit]
+    sessions: Sessions
+    limits: list[_Limit]
 
     async def was_right(self) -> None:
         """It does not count: who knows the password may come as often as they like."""
-        for limit in self._limits:
-            await give_back(self._sessions, limit.subject, limit.step)
+        for limit in self.limits:
+            await give_back(self.sessions, limit.subject, limit.step)
 
 
 def _network(address: str | None) -> str:

@@ -45,7 +45,7 @@ class Door:
         username = registration.username(username)
         email = registration.email(email)
         full_name = registration.full_name(full_name)
-        registration.password(password)
+        password = registration.password(password)
         await self._attempts.registration(client.ip_address)
         password_hash = await self._passwords.hash(password)
         user_id = uuid7()
@@ -70,10 +70,9 @@ class Door:
         neither in the answer nor in its time.
         """
         name = registration.as_login(identifier)
-        known = await queries.user_id_of(self._sessions, name)
-        # By the user where there is one: whoever has two names has no more attempts.
-        attempt = await self._attempts.login(str(known or name), client.ip_address)
-        user_id = known or uuid7()
+        # By what was typed: were it by the user, a name that is full would tell whose the other one is.
+        attempt = await self._attempts.login(name, client.ip_address)
+        user_id = await queries.user_id_of(self._sessions, name) or uuid7()
         found = await queries.credentials(self._sessions, user_id)
         stored = found.password_hash if found and found.is_active else None
         checked = await self._passwords.verify(password, stored)

@@ -26,7 +26,7 @@ def checked_secret(secret: str) -> str:
     secret = secret.strip()
     if not 1 <= len(secret) <= LONGEST_SECRET:
         raise InvalidInput(f"A secret has 1 to {LONGEST_SECRET:,} characters.", ("apiSecret",))
-    lines = secret.splitlines()
+    lines = secret.replace("\r\n", "\n").split("\n")
     if not secret.isascii() or not all(line.isprintable() for line in lines):
         raise InvalidInput("A secret has letters, digits, punctuation and lines only.", ("apiSecret",))
     return secret

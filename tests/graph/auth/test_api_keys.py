@@ -118,6 +118,7 @@ def test_the_same_label_replaces(holder: Api, stored: Stored, vault: Vault) -> N
         ({"apiSecret": "\n"}, "apiSecret", "A secret has 1 to 8,000 characters."),
         ({"apiSecret": "x" * 8_001}, "apiSecret", "A secret has 1 to 8,000 characters."),
         ({"apiSecret": "a\x07b"}, "apiSecret", "A secret has letters, digits, punctuation and lines only."),
+        ({"apiSecret": "a\x0bb"}, "apiSecret", "A secret has letters, digits, punctuation and lines only."),
         ({"apiSecret": "“quoted”"}, "apiSecret", "A secret has letters, digits, punctuation and lines only."),
     ],
 )
@@ -193,6 +194,8 @@ def test_a_secret_is_seen_nowhere(holder: Api, stored: Stored, caplog: pytest.Lo
         holder.post(INLINE.replace("SECRET", f'["{canary}"]')),
         holder.post(INLINE.replace("SECRET", f'"{canary}", more: 1')),
         holder.post(INLINE.replace("SECRET", canary)),
+        holder.post(INLINE.replace(": SECRET", f' "{canary}"')),
+        holder.post(INLINE.replace(": SECRET", f' """{canary}"""')),
         holder.post(KEYS),
     ]
     assert taken[0]["data"]["storeApiKey"]["apiKey"]["keyHint"] == "…6789"
@@ -212,6 +215,8 @@ def test_a_secret_is_seen_nowhere(holder: Api, stored: Stored, caplog: pytest.Lo
         "String cannot represent a non string value.",
         f"{wrong} not to include unknown field 'more'.",
         "String cannot represent a non string value.",
+        "Syntax Error: Expected ':', found String.",
+        "Syntax Error: Expected ':', found BlockString.",
     ]
     logged = "\n".join(record.getMessage() + (record.exc_text or "") for record in caplog.records)
     for where in (json.dumps(taken), rows, logged):
