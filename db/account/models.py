@@ -15,6 +15,7 @@ class Account(Owned, Updated, Base):
 
     `unallotted_cash` is the account's cash that no portfolio has been given; the cash of the whole account
     is that and the cash of its portfolios, so that a trade locks its portfolio and never its account.
+    `time_zone` is an IANA name: it decides which day a moment of the account belongs to.
     """
 
     __tablename__ = "accounts"
@@ -33,6 +34,7 @@ class Account(Owned, Updated, Base):
     broker: Mapped[str]
     account_type: Mapped[str]
     currency: Mapped[str]
+    time_zone: Mapped[str] = mapped_column(server_default=text("'America/New_York'"))
     initial_balance: Mapped[Money] = mapped_column(default=Decimal(0))
     unallotted_cash: Mapped[Money] = mapped_column(default=Decimal(0))
     is_paper: Mapped[bool] = mapped_column(server_default=text("true"))

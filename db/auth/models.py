@@ -14,7 +14,10 @@ from db.vocabulary import Broker
 
 
 class User(Updated, Base):
-    """A person. The row is owned by itself: its id is the owner of everything below it."""
+    """A person. The row is owned by itself: its id is the owner of everything below it.
+
+    `time_zone` is an IANA name: it cuts the figures over all accounts into days.
+    """
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),)
@@ -27,6 +30,7 @@ class User(Updated, Base):
     is_admin: Mapped[bool] = mapped_column(server_default=text("false"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     currency: Mapped[str] = mapped_column(server_default=text("'USD'"))
+    time_zone: Mapped[str] = mapped_column(server_default=text("'America/New_York'"))
     last_login_at: Mapped[dt.datetime | None]
     created_at: Mapped[Created] = mapped_column(sort_order=98)
 

@@ -4,6 +4,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
+NEW_YORK_EXCHANGES = frozenset({"NYSE", "NASDAQ"})
 
 
 def closing_time(date: dt.date) -> dt.datetime:
@@ -12,6 +13,25 @@ def closing_time(date: dt.date) -> dt.datetime:
     Half days, which end at 13:00, are not told apart. Source: New York Stock Exchange, core trading session.
     """
     return dt.datetime.combine(date, dt.time(16), NEW_YORK).astimezone(dt.UTC)
+
+
+def closing_instant(exchange: str | None, date: dt.date) -> dt.datetime | None:
+    """Return when the exchange closes on that day; None where its hours are not known.
+
+    A price of a market whose hours are not known counts at the end of the account's day.
+    """
+    return closing_time(date) if exchange in NEW_YORK_EXCHANGES else None
+
+
+def day_of(instant: dt.datetime, time_zone: str) -> dt.date:
+    """Return the day that an instant belongs to in an IANA time zone, from midnight to midnight there.
+
+    In SQL it is `(executed_at AT TIME ZONE time_zone)::date`.
+    """
+    try:
+        return instant.astimezone(ZoneInfo(time_zone)).date()
+    except OverflowError:
+        return dt.date.min if instant.year == dt.MINYEAR else dt.date.max
 
 
 def market_day(instant: dt.datetime) -> dt.date:
