@@ -1,6 +1,7 @@
 """Real databases for the tests: every module of tests gets one of its own, freshly migrated.
 
-All of them run against the embedded PostgreSQL and, where PostgreSQL 15 is installed, against that too.
+All of them run against the embedded PostgreSQL; what is about the database itself, about trading and about
+faults runs against PostgreSQL 15 too, where that is installed.
 """
 
 import asyncio
@@ -23,8 +24,21 @@ from tests.workers import ByUnit
 
 SERVERS = ["embedded", "postgresql-15"] if INSTALLED else ["embedded"]
 
+ON_EVERY_SERVER = ("db", "faults", "graph/trading", "investing/trading")
+"""The rooms of tests that run on the oldest supported PostgreSQL too: elsewhere it said nothing more."""
+
 on_one_server = pytest.mark.parametrize("postgres", ["embedded"], indirect=True)
 """For slow tests of processes, of which another version of PostgreSQL says nothing more."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the servers of each test, unless it has chosen by `on_one_server`."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    if "postgres" not in metafunc.fixturenames or any(mark.args[0] == "postgres" for mark in marks):
+        return
+    room = metafunc.definition.path.relative_to(Path(__file__).parent)
+    servers = SERVERS if any(room.is_relative_to(name) for name in ON_EVERY_SERVER) else SERVERS[:1]
+    metafunc.parametrize("postgres", servers, indirect=True, scope="session")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -57,7 +71,7 @@ async def execute(url: str, *statements: str) -> None:
         await connection.close()
 
 
-@pytest.fixture(scope="session", params=SERVERS)
+@pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     with contextlib.ExitStack() as stack:
         if request.param == "embedded":
