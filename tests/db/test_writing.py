@@ -123,7 +123,7 @@ async def test_cancelled_anywhere_it_leaves_no_transaction(
     one, other = uuid.uuid4(), uuid.uuid4()
 
     async def sleep(connection: Plain) -> None:
-        await connection.execute("SELECT pg_sleep(0.02)")
+        await connection.execute("SELECT pg_sleep(0.05)")
 
     cut = 0
     for steps in range(24):
