@@ -70,7 +70,8 @@ WORKINGS: Mapping[Figure, Working] = {
         _GIPS,
     ),
     Figure.MONEY_WEIGHTED_RETURN: Working(
-        "The yearly rate at which all payments are worth nothing together, found in floating point.",
+        "The only yearly rate at which all payments are worth nothing together, which is searched for: their "
+        "worth changes its sign between the rate - 5E-11 and the rate + 5E-11.",
         "x where the sum of amount_i / (1 + x) ^ (days_i / 365) is 0, days from the first payment on",
         "Microsoft Excel's XIRR",
     ),

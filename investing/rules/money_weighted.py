@@ -1,87 +1,124 @@
 """The money-weighted return: the one yearly rate at which every payment grew to what is there at the end.
 
-It is called XIRR after the spreadsheet function, with days / 365 as the exponent. It is an approximation by
-nature, a root that is searched for, and so the one figure that is worked out in floating point.
+It is called XIRR after the spreadsheet function, with days / 365 as the exponent. It is a root, so there is
+no formula for it: it is searched for, and told only where what the payments are worth together changes its
+sign within half of the tenth place below it and above it.
 """
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 
 import pyxirr
 
-from db.vocabulary import UnavailableReason
-from investing.rules.returns import stored
+from db.vocabulary import UnavailableReason as Reason
+from investing.rules.money import LIMIT, PLACES
+from investing.rules.rate_roots import EXACT, SeveralRoots, Stream, only_root
 
 Payments = Sequence[tuple[dt.date, Decimal]]
 
-# Rates that the search for a second root looks at: from -99.99 % to a millionfold, closer where rates are.
-_GRID = [-0.9999, -0.999, -0.99, *(n / 100 for n in range(-98, 300)), *(3 * 1.05**n for n in range(260))]
+HALF = PLACES / 2
+"""By how much the told rate is off at most: the root is between rate - HALF and rate + HALF."""
+
+_LOWEST = PLACES - 1
+"""The lowest rate with ten places that is above -100 %."""
+
+# After a step of Newton's that is as small as the first, the error is of the order of its square: the root is
+# known to the places of the second.
+_CLOSE, _CERTAIN = Decimal("1E-13"), Decimal("1E-22")
+
+_ONE = Decimal(1)
 
 
-def money_weighted(payments: Payments) -> Decimal | UnavailableReason:
-    """The rate of these payments by day, negative what is put in and positive what comes out, as a fraction.
+def money_weighted(payments: Payments) -> Decimal | Reason:
+    """Return the rate of these payments by day, negative what is put in and positive what comes out, as a
+    fraction with ten places, or the reason where there is no rate or none that is the only one.
 
-    Two payments of the same day may be given one by one. The reason where there is no rate, or none that is
-    the only one.
+    Payments of one day may be given one by one. The reason is NO_CASH_FLOWS where on no day something is put
+    in, or on none something comes out; NO_ROOT where no rate above -1 makes all of them worth nothing;
+    SEVERAL_ROOTS where more than one does, or where two cannot be told apart; OUT_OF_RANGE where the only one
+    has more than 18 digits or is closer to -1 than the tenth place.
 
-    Source: Microsoft Excel's XIRR, as pyxirr computes it. That it is the only root follows where what is
-    invested, compounded at that rate, is never less than nothing before the end (C. S. Soper, The Marginal
-    Efficiency of Capital: A Further Note, Economic Journal, 1959); elsewhere others are searched for.
+    Source: Microsoft Excel's XIRR. The first guess is pyxirr's. That it is the only root follows where what
+    is invested, compounded at that rate, is never less than nothing before the end (C. S. Soper, The Marginal
+    Efficiency of Capital: A Further Note, Economic Journal, 1959); elsewhere every rate is looked at.
     """
     daily = _by_day(payments)
-    if not any(amount < 0 for _, amount in daily) or not any(amount > 0 for _, amount in daily):
-        return UnavailableReason.NO_CASH_FLOWS
-    roots = _roots(daily)
-    if len(roots) > 1:
-        return UnavailableReason.SEVERAL_ROOTS
-    if not roots:
-        return UnavailableReason.NO_ROOT
-    rate = stored(Decimal(repr(roots[0])))
-    return UnavailableReason.OUT_OF_RANGE if rate is None else rate
+    if len({amount > 0 for _, amount in daily}) < 2:
+        return Reason.NO_CASH_FLOWS
+    first = daily[0][0]
+    stream = Stream([(date - first).days for date, _ in daily], [amount for _, amount in daily])
+    rate = _guessed(stream, pyxirr.xirr([date for date, _ in daily], [float(amount) for _, amount in daily]))
+    return _searched(stream) if rate is None else rate
 
 
-def _by_day(payments: Payments) -> list[tuple[dt.date, float]]:
+def _by_day(payments: Payments) -> list[tuple[dt.date, Decimal]]:
+    """The sum of each day that has one, in order."""
     days: dict[dt.date, Decimal] = {}
     for date, amount in payments:
-        days[date] = days.get(date, Decimal(0)) + amount
-    return [(date, float(amount)) for date, amount in sorted(days.items())]
+        days[date] = EXACT.add(days.get(date, Decimal(0)), amount)
+    return [(date, amount) for date, amount in sorted(days.items()) if amount]
 
 
-def _roots(daily: list[tuple[dt.date, float]]) -> list[float]:
-    """The only root, or as many as show themselves."""
-    dates, amounts = [date for date, _ in daily], [amount for _, amount in daily]
-    root = pyxirr.xirr(dates, amounts)
-    if root is not None and root > -1 and _is_invested_throughout(daily, root):
-        return [root]
-    values = [_value(daily, rate) for rate in _GRID]
-    roots = [
-        _GRID[n] for n in range(len(_GRID) - 1) if (values[n] > 0) != (values[n + 1] > 0) or values[n] == 0
-    ]
-    if len(roots) == 1 and root is not None:
-        return [root]
-    return roots
+def _guessed(stream: Stream, guess: float | None) -> Decimal | None:
+    """The rate at a guess, where it is a root and Soper's condition holds; None where that is not so."""
+    if guess is None or not math.isfinite(guess) or not _LOWEST < guess < LIMIT:
+        return None
+    growth = EXACT.add(_ONE, Decimal(guess))
+    for _ in range(4):
+        _, step = stream.sign_and_step(growth)
+        if step is None or abs(step) > 1:
+            return None
+        growth = EXACT.multiply(growth, EXACT.exp(step))
+        if EXACT.multiply(abs(step), growth) < _CLOSE:
+            break
+    rate = _rounded(EXACT.subtract(growth, _ONE))
+    return rate if _LOWEST <= rate < LIMIT and stream.is_only_root_between(*_ends(rate)) else None
 
 
-def _is_invested_throughout(daily: list[tuple[dt.date, float]], rate: float) -> bool:
-    """Whether what is invested, compounded at the rate, is above zero on every day before the last."""
-    first = daily[0][0]
-    balance = 0.0
-    for date, amount in daily[:-1]:
-        balance += amount * (1 + rate) ** (-(date - first).days / 365)
-        if balance >= 0:
-            return False
-    return True
+def _ends(rate: Decimal) -> tuple[Decimal, Decimal]:
+    """1 + the rate a HALF lower, and a HALF higher."""
+    return EXACT.add(_ONE, EXACT.subtract(rate, HALF)), EXACT.add(_ONE, EXACT.add(rate, HALF))
 
 
-def _value(daily: list[tuple[dt.date, float]], rate: float) -> float:
-    """What the payments are worth on the middle day at this rate: zero at a root."""
-    middle = daily[len(daily) // 2][0]
-    total = 0.0
-    for date, amount in daily:
-        exponent = (middle - date).days / 365
-        try:
-            total += amount * (1 + rate) ** exponent
-        except OverflowError:
-            total += amount * float("inf")
-    return total
+def _searched(stream: Stream) -> Decimal | Reason:
+    try:
+        bracket = only_root(stream)
+    except SeveralRoots:
+        return Reason.SEVERAL_ROOTS
+    if bracket is None:
+        return Reason.NO_ROOT
+    near = _rounded(EXACT.subtract(_refined(stream, *bracket), _ONE))
+    if not _LOWEST <= near < LIMIT:
+        return Reason.OUT_OF_RANGE
+    # The root may be so close to the border between two rates that only the signs say on which side it is.
+    for rate in (near, EXACT.subtract(near, PLACES), EXACT.add(near, PLACES)):
+        low, high = _ends(rate)
+        if rate >= _LOWEST and stream.sign(low) != stream.sign(high):
+            return rate
+    return Reason.SEVERAL_ROOTS
+
+
+def _refined(stream: Stream, low: Decimal, high: Decimal) -> Decimal:
+    """1 + the rate at the root between two values of s = ln(1 + rate): Newton's steps, and halving where they
+    leave the bracket or do not close in on the root.
+    """
+    at_low = stream.sign(EXACT.exp(low))
+    s = EXACT.divide(EXACT.add(low, high), Decimal(2))
+    width = EXACT.subtract(high, low)
+    while True:
+        growth = EXACT.exp(s)
+        sign, step = stream.sign_and_step(growth)
+        if sign == 0 or EXACT.multiply(width, max(growth, _ONE)) < _CLOSE:
+            return growth
+        low, high = (s, high) if sign == at_low else (low, s)
+        after = s if step is None else EXACT.add(s, step)
+        if not low < after < high or abs(EXACT.subtract(after, s)) > width / 2:
+            after = EXACT.divide(EXACT.add(low, high), Decimal(2))
+        width, s = abs(EXACT.subtract(after, s)), after
+
+
+def _rounded(rate: Decimal) -> Decimal:
+    """With ten places, halves away from zero; what is not a half only by the error of the search is one."""
+    return rate if abs(rate) >= LIMIT else EXACT.quantize(EXACT.quantize(rate, _CERTAIN), PLACES)

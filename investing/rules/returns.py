@@ -13,12 +13,14 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from investing.rules.money import LIMIT, PLACES
 
 DAYS_PER_YEAR = 252
-"""Trading days, by which deviations and means of daily returns are made yearly ones."""
+"""Trading days, by which deviations and means of daily returns are made yearly ones.
+
+`investing.rules.frequency` tells how many periods a year another series has.
+"""
 
 # Wide enough that sums of squares of stored returns are exact.
 WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
 ZERO, ONE = Decimal(0), Decimal(1)
-_ROOT_OF_YEAR = WIDE.sqrt(Decimal(DAYS_PER_YEAR))
 _CALENDAR_YEAR = 365
 
 
@@ -53,40 +55,50 @@ def annualized(total_return: Decimal, start: dt.date, end: dt.date) -> Decimal |
 
 
 def daily_rate(yearly: Decimal) -> Decimal:
-    """The rate of a trading day that makes this one in 252 of them: (1 + y) ^ (1 / 252) - 1, not rounded."""
-    return WIDE.subtract(WIDE.power(ONE + yearly, WIDE.divide(ONE, Decimal(DAYS_PER_YEAR))), ONE)
+    """Return the rate of a trading day that makes this one in 252 of them, not rounded."""
+    return periodic_rate(yearly, DAYS_PER_YEAR)
+
+
+def periodic_rate(yearly: Decimal, periods_per_year: int) -> Decimal:
+    """Return the rate of a period that makes this one in a year of them: (1 + y) ^ (1 / periods) - 1, not
+    rounded. `yearly` is a fraction above -1.
+    """
+    return WIDE.subtract(WIDE.power(ONE + yearly, WIDE.divide(ONE, Decimal(periods_per_year))), ONE)
 
 
 class Statistics:
-    """Sums over daily returns. `risk_free` is a rate per day."""
+    """Sums over the returns of periods, of which a year has `periods_per_year`. `risk_free` is a rate per
+    period.
+    """
 
-    def __init__(self, risk_free: Decimal = ZERO) -> None:
+    def __init__(self, risk_free: Decimal = ZERO, periods_per_year: int = DAYS_PER_YEAR) -> None:
         self._risk_free = risk_free
+        self._root_of_year = WIDE.sqrt(Decimal(periods_per_year))
         self._count = 0
         self._sum = self._squares = self._downside = ZERO
 
-    def add(self, daily: Decimal) -> None:
-        """One more day."""
-        below = min(WIDE.subtract(daily, self._risk_free), ZERO)
+    def add(self, value: Decimal) -> None:
+        """Count the return of one more period, a fraction at ten places."""
+        below = min(WIDE.subtract(value, self._risk_free), ZERO)
         self._count += 1
-        self._sum = WIDE.add(self._sum, daily)
-        self._squares = WIDE.fma(daily, daily, self._squares)
+        self._sum = WIDE.add(self._sum, value)
+        self._squares = WIDE.fma(value, value, self._squares)
         self._downside = WIDE.fma(below, below, self._downside)
 
     def volatility(self) -> Decimal | None:
-        """The sample standard deviation (n - 1) of daily returns x sqrt(252)."""
+        """Return the sample standard deviation (n - 1) of the returns x sqrt(periods per year)."""
         deviation = self._deviation()
-        return None if deviation is None else stored(WIDE.multiply(deviation, _ROOT_OF_YEAR))
+        return None if deviation is None else stored(WIDE.multiply(deviation, self._root_of_year))
 
     def sharpe_ratio(self) -> Decimal | None:
-        """Mean excess return over its standard deviation x sqrt(252).
+        """Return the mean excess return over its standard deviation x sqrt(periods per year).
 
         Source: W. F. Sharpe, The Sharpe Ratio, Journal of Portfolio Management, 1994.
         """
         return self._per_unit_of(self._deviation())
 
     def sortino_ratio(self) -> Decimal | None:
-        """Mean excess return over the downside deviation x sqrt(252).
+        """Return the mean excess return over the downside deviation x sqrt(periods per year).
 
         The downside deviation is the root of the mean over all n returns, not only the poor ones, of the
         square of what each falls short of the risk-free rate. Source: F. A. Sortino and L. N. Price,
@@ -108,4 +120,4 @@ class Statistics:
         if not risk:
             return None
         excess = WIDE.subtract(WIDE.divide(self._sum, Decimal(self._count)), self._risk_free)
-        return stored(WIDE.multiply(WIDE.divide(excess, risk), _ROOT_OF_YEAR))
+        return stored(WIDE.multiply(WIDE.divide(excess, risk), self._root_of_year))
