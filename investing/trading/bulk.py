@@ -14,7 +14,6 @@ from db.sessions import Session
 from db.trading import imports, writes
 from investing.rules.import_rows import Content, fingerprint
 from investing.rules.ledger import ZERO, Entry, Posting
-from investing.rules.market_hours import market_day
 from investing.rules.merging import Merged, NewEntry, Past, PastCash, PastEntry, merge
 from investing.rules.refusals import InsufficientCash, InsufficientShares
 from investing.trading.holdings import Change, Holdings, load_holdings
@@ -119,7 +118,7 @@ class Batch:
         if merged.postings:
             cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
             first = self._lines[min(merged.postings)].entry.executed_at
-            await writes.add_portfolio_cash(self._session, *self._key, cash, market_day(first))
+            await writes.add_portfolio_cash(self._session, *self._key, cash, first)
 
     async def _save_derived(self, merged: Merged) -> None:
         """Writes what follows from the postings, instrument by instrument; those with new entries alone."""
