@@ -17,7 +17,7 @@ from db.trading.models import IS_OPEN
 
 
 async def lock_trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
-    """The portfolio's row, held until the transaction ends, with the broker, state and time zone of its account."""
+    """Return the portfolio's row, locked until the transaction ends, with its account's broker and zone."""
     statement = (
         select(
             Portfolio.id,

@@ -35,7 +35,7 @@ async def lock_account(session: AsyncSession, owner_id: UUID, account_id: UUID) 
 
 
 async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
-    """The portfolio's row, held until the transaction ends, with the state and the time zone of its account."""
+    """Return the portfolio's row, held until the transaction ends, with its account's state and time zone."""
     its_account = (Account.owner_id == owner_id, Account.id == Portfolio.account_id)
     statement = select(
         Portfolio.id,
@@ -83,7 +83,7 @@ async def insert_transaction(session: AsyncSession, values: Mapping[str, Any]) -
     await session.execute(insert(Transaction).values(**values))
 
 
-# The time zone is read here and not before: whoever changes it has locked the portfolio until it is committed,
+# The time zone is read here and not before: whoever changes it holds the portfolio until that is committed,
 # and this statement sees what is committed. The lesser of both marks, or the one that there is.
 _MOVE_CASH = text(f"""
 UPDATE portfolios p SET cash_balance = p.cash_balance + :delta,

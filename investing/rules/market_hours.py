@@ -17,7 +17,7 @@ NEW_YORK_EXCHANGES = frozenset(
         *("IEX", "IEXG"),
     }
 )
-"""Names and MICs (ISO 10383), in capitals, of the exchanges of the United States that keep New York's hours."""
+"""Names and MICs (ISO 10383), in capitals, of the American exchanges that keep New York's hours."""
 
 
 def trades_in_new_york(exchange: str | None) -> bool:

@@ -14,7 +14,9 @@ FIRST = dt.date(1990, 1, 1)
 
 
 # The package takes the values of a column of instants as the next major pandas will not give them.
-@pytest.mark.filterwarnings("ignore:Series.values returning an ndarray that drops timezone:DeprecationWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Series.values returning an ndarray that drops timezone:DeprecationWarning"
+)
 def test_sessions_and_closes_are_those_of_exchange_calendars() -> None:
     from exchange_calendars import get_calendar
 

@@ -47,8 +47,10 @@ def test_closing_time(date: dt.date, hour: int) -> None:
 
 @pytest.mark.parametrize(
     "exchange",
-    ["NYSE", "nyse", "XNYS", "NASDAQ", "xnas", "NYSE Arca", "NYSEARCA", "ARCX", "NYSE American", "XASE", "BATS"]
-    + ["Cboe BZX", " cboe  bzx ", "NYSE-Arca"],
+    [
+        *("NYSE", "nyse", "XNYS", "NASDAQ", "xnas", "NYSE Arca", "NYSEARCA", "ARCX", "NYSE American"),
+        *("XASE", "BATS", "Cboe BZX", " cboe  bzx ", "NYSE-Arca"),
+    ],
 )
 def test_exchanges_of_new_yorks_hours(exchange: str) -> None:
     assert trades_in_new_york(exchange)
