@@ -15,7 +15,7 @@ from db.account.writes import (
 from db.account.zones import knows_time_zone
 from db.auth.writes import lock_user
 from db.ids import uuid7
-from db.sessions import Session
+from db.sessions import Session, Sessions
 from db.trading.writes import lock_account, lock_portfolio
 from db.vocabulary import AccountType, Broker, TransactionType
 from investing.actor import Actor
@@ -110,6 +110,12 @@ async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_z
     await mark_all_stale(session, actor.id, id)
     zones = {"time_zone": time_zone, "before": before}
     await note(session, actor.id, actor.client, "account.time_zone_changed", "Account", id, **zones)
+
+
+async def is_known(sessions: Sessions, time_zone: str) -> bool:
+    """Return whether PostgreSQL knows a time zone."""
+    async with sessions.begin(None) as session:
+        return await knows_time_zone(session, time_zone)
 
 
 async def check_known(session: Session, time_zone: str) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from commands.opening import Stop, check_time_zone
 from db.account.writes import lock_portfolios, mark_all_stale, update_account
 from db.market.bars import DailyBar, bar_load
 from db.sessions import Sessions
@@ -19,6 +20,7 @@ from investing.portfolio.snapshots import refresh
 from investing.rules import time_zones
 from investing.rules.refusals import InsufficientCash, InvalidInput, NotFound
 from investing.trading.recording import Record, record_transaction
+from settings import Settings
 from tests.investing.portfolio.days import fetch
 from tests.investing.trading.ledgers import import_csv
 from tests.investing.trading.world import World, make_world, open_portfolio
@@ -136,7 +138,7 @@ async def zone(world: World) -> object:
 
 
 async def test_one_that_only_python_knows(
-    world: World, superuser_url: str, monkeypatch: pytest.MonkeyPatch
+    world: World, superuser_url: str, app_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused before anything changes; and nothing can put one into a row, where it would stop everybody."""
     monkeypatch.setattr(time_zones, "_known", lambda: frozenset({"Mars/Olympus"}))
@@ -145,6 +147,8 @@ async def test_one_that_only_python_knows(
     assert refused.value.field == ("timeZone",)
     with pytest.raises(InvalidInput):
         await change_user(world.actor, {"time_zone": "Mars/Olympus"})
+    with pytest.raises(Stop, match=r"GRAPHFOLIO_TIME_ZONE: PostgreSQL does not know Mars/Olympus"):
+        await asyncio.to_thread(check_time_zone, Settings(_env_file=None, time_zone="Mars/Olympus"), app_url)
     for table in ("accounts", "users"):
         with pytest.raises(asyncpg.InvalidParameterValueError):
             await fetch(superuser_url, f"UPDATE {table} SET time_zone = 'Mars/Olympus'")
