@@ -44,8 +44,8 @@ def test_an_account_has_a_time_zone(api: Api) -> None:
     named = mutate(api, "updateAccount", ACCOUNT, accountId=id, name=" Tokyo ")["account"]
     assert named == {"id": id, "name": "Tokyo", "timeZone": "Asia/Tokyo"}
     assert mutate(api, "updateAccount", ACCOUNT, accountId=id)["account"] == named
-    for given, field in (({"timeZone": None}, "timeZone"), ({"name": None}, "name")):
-        (error,) = mutate(api, "updateAccount", ACCOUNT, accountId=id, **given)["userErrors"]
+    for field in ("timeZone", "name"):
+        (error,) = mutate(api, "updateAccount", ACCOUNT, accountId=id, **{field: None})["userErrors"]
         assert error["field"] == ["input", field]
     # Both or neither.
     for given in ({"name": "Other", "timeZone": "EST"}, {"name": "Plain", "timeZone": "UTC"}):
