@@ -6,7 +6,7 @@ The rules are those of `posting`; what differs is that a holding is loaded and s
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +41,8 @@ class Batch:
         assert place.portfolio_id is not None, "entries are imported into a portfolio"
         self._session = session
         self._place = place
-        self._lines = lines
+        zone = place.time_zone
+        self._lines = [replace(line, entry=replace(line.entry, time_zone=zone)) for line in lines]
         self._key = (place.owner_id, place.portfolio_id)
         # What open orders have reserved is there on every day of the past; only the end must leave it.
         self._cash = place.cash + place.reserved
@@ -68,6 +69,7 @@ class Batch:
             portfolio_id=self._key[1],
             cash=self._cash - sum((delta for _, delta in moves), ZERO),
             may_owe=self._place.margin,
+            time_zone=self._place.time_zone,
             holdings={
                 (portfolio_id, id): holding
                 for id, loaded in self._loaded.items()

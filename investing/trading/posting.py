@@ -5,7 +5,7 @@ The one way that cash and shares ever move. The caller has locked the account or
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -78,6 +78,7 @@ async def post_entry(
     be later, which saves looking; `may_owe` is False where cash may not go below zero even on margin. Raises
     InsufficientCash, InsufficientShares and InvalidInput.
     """
+    entry = replace(entry, time_zone=place.time_zone)
     holdings = None
     if entry.of_shares:
         assert instrument_id is not None

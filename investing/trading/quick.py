@@ -54,6 +54,7 @@ async def post_quickly(
     what `post_entry` raises.
     """
     assert place.portfolio_id is not None, "the quick way is for portfolios"
+    entry = dataclasses.replace(entry, time_zone=place.time_zone)
     holdings = None
     if entry.of_shares:
         holdings = await _holdings(connection, place, entry, row, released)

@@ -18,7 +18,7 @@ from investing.account.service import NewAccount, change_account, create_account
 from investing.auth.profile import change_user
 from investing.portfolio.snapshots import refresh
 from investing.rules import time_zones
-from investing.rules.refusals import InsufficientCash, InvalidInput, NotFound
+from investing.rules.refusals import InsufficientCash, InsufficientShares, InvalidInput, NotFound
 from investing.trading.recording import Record, record_transaction
 from settings import Settings
 from tests.investing.portfolio.days import fetch
@@ -208,3 +208,25 @@ async def test_the_day_on_which_cash_is_missing_is_the_accounts(world: World) ->
     with pytest.raises(InsufficientCash) as refused:
         await post(world, "BUY", "2024-01-01T12:00:00Z", quantity="1", price="10")
     assert refused.value.on_date == dt.date(2024, 1, 10)
+
+
+async def test_the_day_on_which_shares_are_missing_is_the_accounts(world: World) -> None:
+    with pytest.raises(InvalidInput, match="Nothing was held on 2024-01-10"):
+        await post(world, "SPLIT", NIGHT, quantity="2", split_for="1")
+    with pytest.raises(InsufficientShares, match="needed on 2024-01-10") as refused:
+        await post(world, "SELL", NIGHT, quantity="1", price="1")
+    assert refused.value.on_date == dt.date(2024, 1, 10)
+    # Of a later sale, which would find too little: in Tokyo it is of the 10th.
+    other = await make_tokyo(world)
+    await post(world, "TRANSFER_IN", "2024-01-02T12:00:00Z", other, quantity="5", amount="5")
+    await post(world, "SELL", "2024-01-09T16:30:00Z", other, quantity="5", price="1")
+    with pytest.raises(InsufficientShares) as refused:
+        await post(world, "SELL", "2024-01-02T18:00:00Z", other, quantity="1", price="1")
+    assert refused.value.on_date == dt.date(2024, 1, 10)
+    rows = f"SELL,ABC,1,1,,,,{NIGHT},\nWITHDRAWAL,,,,2000000,,,{NIGHT},\n"
+    report = await import_csv(world.actor, world.portfolios[1], rows)
+    refusals = [outcome.refusal for outcome in report.outcomes]
+    assert [str(refusal) for refusal in refusals] == [
+        "1 shares are needed on 2024-01-10, 0 are held.",
+        "2000000 is needed on 2024-01-10, 1000000 is there.",
+    ]
