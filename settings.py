@@ -9,6 +9,9 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from investing.rules.refusals import InvalidInput
+from investing.rules.time_zones import DEFAULT, checked_time_zone
+
 
 class Settings(BaseSettings):
     """What an operator may choose. The names are GRAPHFOLIO_ and the field's, but for DATABASE_URL."""
@@ -146,6 +149,9 @@ class Settings(BaseSettings):
     replay_speed: float = Field(
         1, gt=0, le=100, description="How many days the feed `replay` brings in a second."
     )
+    time_zone: str = Field(
+        DEFAULT, description="The IANA time zone of new accounts and users; each can have another one."
+    )
     alert_retention_days: int = Field(365, ge=1, le=36500, description="How long alerts are kept.")
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."
@@ -168,6 +174,14 @@ class Settings(BaseSettings):
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _of_a_place(cls, value: str) -> str:
+        try:
+            return checked_time_zone(value)
+        except InvalidInput as refused:
+            raise PydanticCustomError("time_zone", refused.message) from None
 
     @field_validator("doorbell_url")
     @classmethod

@@ -26,9 +26,10 @@ WITH claimed AS (
     SELECT id, currency FROM instruments WHERE symbol = $6
 ), p AS (
     UPDATE portfolios SET cash_balance = cash_balance - round($7::numeric * $8::numeric, 10),
-        snapshots_stale_from = least(snapshots_stale_from, (now() AT TIME ZONE 'America/New_York')::date)
-    FROM i
-    WHERE owner_id = $1 AND portfolios.id = $5 AND is_active AND portfolios.currency = i.currency
+        snapshots_stale_from = least(snapshots_stale_from, (now() AT TIME ZONE a.time_zone)::date)
+    FROM i, accounts a
+    WHERE portfolios.owner_id = $1 AND portfolios.id = $5 AND portfolios.is_active
+      AND portfolios.currency = i.currency AND a.owner_id = $1 AND a.id = portfolios.account_id
       AND cash_balance - reserved_cash >= round($7::numeric * $8::numeric, 10)
       AND EXISTS (SELECT FROM claimed)
     RETURNING portfolios.account_id, portfolios.currency, i.id AS instrument_id,

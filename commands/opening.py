@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from db.schema import upgrade
 from db.server import Database, database
 from db.sessions import Sessions, open_sessions
+from investing.rules.time_zones import DEFAULT
 from settings import Settings
 
 ResultT = TypeVar("ResultT")
@@ -31,6 +32,16 @@ def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Set
         if migrate and upgrade(found.owner_url):
             typer.echo("The database's schema is new.")
         yield settings, found
+
+
+def check_time_zone(settings: Settings, url: str) -> None:
+    """Raise Stop where PostgreSQL does not know the time zone that new accounts would have."""
+    from investing.account.service import is_known
+
+    if settings.time_zone != DEFAULT and not with_sessions(url, lambda s: is_known(s, settings.time_zone)):
+        raise Stop(
+            f"GRAPHFOLIO_TIME_ZONE: PostgreSQL does not know {settings.time_zone}: choose another one."
+        )
 
 
 def revealed(secret: SecretStr | None) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from commands.opening import DataDir, opened, progress, revealed
+from commands.opening import DataDir, check_time_zone, opened, progress, revealed
 from db.server import Database
 from settings import Settings
 
@@ -18,6 +18,7 @@ FULL_COLLECTIONS = 30
 def serve(data_dir: DataDir = None, host: str | None = None, port: int | None = None) -> None:
     """Serve the API, on an embedded PostgreSQL or the one that DATABASE_URL names."""
     with opened(data_dir) as (settings, found):
+        check_time_zone(settings, found.url)
         _serve(settings, found, host, port)
 
 
@@ -26,6 +27,7 @@ def demo(data_dir: DataDir = None, host: str | None = None, port: int | None = N
     from investing.demo.service import set_up_demo
 
     with opened(data_dir) as (settings, found):
+        check_time_zone(settings, found.url)
         with progress() as report:
             outcome = set_up_demo(found.url, found.owner_url, revealed(settings.demo_password), report)
         host, port = host or settings.host, settings.port if port is None else port

@@ -71,5 +71,11 @@ def one_of(column: str, words: Iterable[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({_quoted(words)})", name=column)
 
 
+def known_time_zone() -> CheckConstraint:
+    """Return a check that `time_zone` is known to PostgreSQL, which raises an error of its own where not."""
+    known = "(TIMESTAMPTZ '2000-01-01 00:00+00' AT TIME ZONE time_zone) IS NOT NULL"
+    return CheckConstraint(known, name="time_zone")
+
+
 def _quoted(words: Iterable[StrEnum]) -> str:
     return ", ".join(f"'{word}'" for word in words)

@@ -59,6 +59,7 @@ class Services:
     bell: Doorbell
     watches: Watches
     events_per_second: float
+    time_zone: str
 
 
 class Context:
@@ -77,6 +78,7 @@ class Context:
         self.bell = services.bell
         self.watches = services.watches
         self.events_per_second = services.events_per_second
+        self.time_zone = services.time_zone
         self.client = Client(client.ip_address, client.user_agent)
         self._token = token
         self._viewer: Viewer | None = None

@@ -14,7 +14,7 @@ from graph.ids import id_of
 from graph.permissions import Owns
 from graph.user_errors import UserError, user_error
 from investing.actor import Actor
-from investing.rules.refusals import NotFound, Refusal
+from investing.rules.refusals import InvalidInput, NotFound, Refusal
 
 INPUT = strawberry.argument(description="What to do.")
 """How every mutation describes its one argument."""
@@ -77,6 +77,16 @@ def _path(refusal: Refusal) -> tuple[str, ...]:
 def actor_of(context: Context) -> Actor:
     """The viewer as somebody who writes."""
     return Actor(context.viewer_id, context.sessions, context.client)
+
+
+def given(field: str, value: str | None) -> str | None:
+    """Return what an optional field that is never null was given, None where it was left out.
+
+    Raises InvalidInput for null.
+    """
+    if value is None:
+        raise InvalidInput(f"{field} cannot be null: leave it out to keep it.", (field,))
+    return None if value is strawberry.UNSET else value
 
 
 def own_id(type_name: str, text: str) -> UUID:

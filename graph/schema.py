@@ -9,6 +9,7 @@ from graph.alerts.mutations import AlertMutation
 from graph.alerts.subscriptions import AlertSubscription
 from graph.alerts.types import Alert, AlertRule
 from graph.auth.api_keys import ApiKeyMutation
+from graph.auth.me import MeMutation
 from graph.auth.mutations import AuthMutation
 from graph.auth.queries import AuthQuery
 from graph.auth.records import ApiKey, AuditEntry
@@ -37,6 +38,7 @@ class Query(AuthQuery, MarketQuery, TradingQuery):
 @strawberry.type(description="Everything that can be done. Mutations of one document run one after another.")
 class Mutation(
     AuthMutation,
+    MeMutation,
     ApiKeyMutation,
     AccountMutation,
     PortfolioMutation,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from db.base import Base, Money, Owned, Updated, of_user, one_of
+from db.base import Base, Money, Owned, Updated, known_time_zone, of_user, one_of
 from db.portfolio.models import Portfolio
 from db.vocabulary import AccountType, Broker
 
@@ -28,6 +28,7 @@ class Account(Owned, Updated, Base):
         CheckConstraint("account_type = 'MARGIN' OR unallotted_cash >= 0", name="cash_not_negative"),
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),
         CheckConstraint("initial_balance >= 0", name="initial_balance"),
+        known_time_zone(),
     )
 
     name: Mapped[str]

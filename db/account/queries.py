@@ -9,7 +9,7 @@ from db.sessions import Connection, Row
 ACCOUNTS = Listing(
     name="accounts",
     columns="""t.id, t.name, t.broker, t.account_type, t.currency, t.initial_balance, t.is_paper, t.is_active,
-        t.created_at, t.unallotted_cash,
+        t.created_at, t.unallotted_cash, t.time_zone,
         t.unallotted_cash + (SELECT coalesce(sum(p.cash_balance), 0) FROM portfolios p
                              WHERE p.owner_id = $1 AND p.account_id = t.id) AS cash_balance""",
     source="accounts t",

@@ -4,10 +4,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
-from db.models import Account
-from db.sessions import Session
+from db.account.days import day_of
+from db.models import Account, Portfolio
+from db.sessions import Session, announce
+from db.vocabulary import Topic
 
 
 async def name_is_taken(session: Session, owner_id: UUID, name: str, *, but: UUID | None = None) -> bool:
@@ -34,3 +36,29 @@ async def update_account(session: Session, owner_id: UUID, id: UUID, values: dic
         .returning(Account.id)
     )
     return changed.first() is not None
+
+
+_MARK_ALL = f"""
+UPDATE portfolios p SET snapshots_stale_from = least(p.snapshots_stale_from,
+    (SELECT min(date) FROM performance_history WHERE owner_id = :owner AND portfolio_id = p.id),
+    (SELECT min({day_of("executed_at", "a.time_zone")}) FROM transactions
+     WHERE owner_id = :owner AND portfolio_id = p.id))
+FROM accounts a
+WHERE a.owner_id = :owner AND a.id = :account AND p.owner_id = :owner AND p.account_id = a.id
+"""
+
+
+async def lock_portfolios(session: Session, owner_id: UUID, account_id: UUID) -> None:
+    """Hold all portfolios of an account until the transaction ends; the account is locked already."""
+    statement = select(Portfolio.id).where(Portfolio.owner_id == owner_id, Portfolio.account_id == account_id)
+    await session.execute(statement.order_by(Portfolio.id).with_for_update(key_share=True))
+
+
+async def mark_all_stale(session: Session, owner_id: UUID, account_id: UUID) -> None:
+    """Mark the snapshots of all portfolios of an account as stale from their first day on.
+
+    The caller has locked the portfolios. The first day is that of the first snapshot or, where it is earlier
+    in the account's time zone as it is now, of the first transaction.
+    """
+    announce(session, owner_id, Topic.PORTFOLIOS)
+    await session.execute(text(_MARK_ALL), {"owner": owner_id, "account": account_id})

@@ -9,8 +9,8 @@ _BY_ID = (Key("id", "t.id", UUID),)
 # Without an owner, so only an administrator's connection sees any row but the viewer's own.
 USERS = Listing(
     name="users",
-    columns="""t.id, t.username, t.email, t.full_name, t.is_admin, t.is_active, t.currency, t.created_at,
-        t.last_login_at""",
+    columns="""t.id, t.username, t.email, t.full_name, t.is_admin, t.is_active, t.currency, t.time_zone,
+        t.created_at, t.last_login_at""",
     source="users t",
     order=_BY_ID,
     owner=None,

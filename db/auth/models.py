@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import Base, Created, Owned, Updated, of_owner, of_user, one_of
+from db.base import Base, Created, Owned, Updated, known_time_zone, of_owner, of_user, one_of
 from db.ids import uuid7
 from db.vocabulary import Broker
 
@@ -20,7 +20,7 @@ class User(Updated, Base):
     """
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),)
+    __table_args__ = (CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"), known_time_zone())
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     username: Mapped[str]

@@ -17,7 +17,7 @@ _CREDENTIALS = "SELECT password_hash, is_active FROM users WHERE id = $1"
 # family's id and stands for it: see `db.auth.writes`. Naming family_id as well would tempt the planner to the
 # other index, and through all the links of a long login.
 _VIEWER = """
-SELECT u.id, u.username, u.email, u.full_name, u.currency, u.is_admin, u.is_active,
+SELECT u.id, u.username, u.email, u.full_name, u.currency, u.time_zone, u.is_admin, u.is_active,
        u.created_at, u.last_login_at
 FROM users u
 JOIN refresh_tokens s ON s.owner_id = $1 AND s.id = $2 AND s.revoked_at IS NULL

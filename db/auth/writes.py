@@ -6,6 +6,8 @@ So ending a login is one row's change, and finding out whether it has ended is o
 """
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Update, func, insert, select, update
@@ -17,7 +19,13 @@ from db.ids import uuid7
 
 
 async def add_user(
-    session: AsyncSession, user_id: UUID, username: str, email: str, full_name: str | None, password_hash: str
+    session: AsyncSession,
+    user_id: UUID,
+    username: str,
+    email: str,
+    full_name: str | None,
+    password_hash: str,
+    time_zone: str,
 ) -> set[str]:
     """Adds a user who logs in with either name. The identifiers (in lower case) that others have already.
 
@@ -30,6 +38,7 @@ async def add_user(
             email=email,
             full_name=full_name,
             password_hash=password_hash,
+            time_zone=time_zone,
             last_login_at=func.now(),
         )
     )
@@ -104,6 +113,11 @@ async def lock_user(session: AsyncSession, user_id: UUID) -> None:
     whether it is taken, both would find that it is not.
     """
     await session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+
+
+async def update_user(session: AsyncSession, user_id: UUID, values: Mapping[str, Any]) -> None:
+    """Change columns of a user's own row."""
+    await session.execute(update(User).where(User.id == user_id).values(**values))
 
 
 async def set_administrator(session: AsyncSession, user_id: UUID, value: bool) -> bool:

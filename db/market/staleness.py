@@ -6,21 +6,24 @@ import datetime as dt
 from collections.abc import Mapping
 from uuid import UUID
 
+from db.account.days import day_of
 from db.sessions import Connection
 
 # From the changed price on, but not before the portfolio had anything of the instrument; and not at all where
-# it had sold everything by then.
-_MARK = """
+# it had sold everything by then. A close counts in the account's day in which its market closed: that is the
+# date of the bar or the day after it, and nowhere the day before, for New York closes after noon of any zone
+# that is behind it. So the bar's date is right, or a day too early, which costs a day computed twice.
+_MARK = f"""
 UPDATE portfolios p SET snapshots_stale_from = least(p.snapshots_stale_from, s.first)
 FROM (
     SELECT h.portfolio_id, min(greatest(c.first, t.first)) AS first
     FROM unnest($2::uuid[], $3::date[]) AS c(instrument_id, first)
     JOIN positions h ON h.owner_id = $1 AND h.instrument_id = c.instrument_id
     CROSS JOIN LATERAL (
-        SELECT min((executed_at AT TIME ZONE 'America/New_York')::date) AS first,
-               max((executed_at AT TIME ZONE 'America/New_York')::date) AS last
-        FROM transactions
-        WHERE owner_id = $1 AND portfolio_id = h.portfolio_id AND instrument_id = c.instrument_id
+        SELECT min({day_of("t.executed_at", "a.time_zone")}) AS first,
+               max({day_of("t.executed_at", "a.time_zone")}) AS last
+        FROM transactions t JOIN accounts a ON a.owner_id = $1 AND a.id = t.account_id
+        WHERE t.owner_id = $1 AND t.portfolio_id = h.portfolio_id AND t.instrument_id = c.instrument_id
     ) t
     WHERE h.quantity > 0 OR t.last >= c.first
     GROUP BY 1

@@ -15,7 +15,7 @@ from db.trading.models import IS_OPEN
 async def find_rebalanced(
     session: Session, owner_id: UUID, portfolio_id: UUID, *, lock: bool = False
 ) -> RowMapping | None:
-    """The portfolio with all that decides its plans, and the broker and state of its account.
+    """The portfolio with all that decides its plans, and the broker, state and time zone of its account.
 
     Locked until the transaction ends if asked.
     """
@@ -23,7 +23,7 @@ async def find_rebalanced(
         column for column in Portfolio.__table__.columns if column.name not in ("created_at", "updated_at")
     ]
     statement = (
-        select(*columns, Account.broker, Account.is_active.label("account_is_active"))
+        select(*columns, Account.broker, Account.is_active.label("account_is_active"), Account.time_zone)
         .join(Account, (Account.owner_id == Portfolio.owner_id) & (Account.id == Portfolio.account_id))
         .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
     )

@@ -29,6 +29,13 @@ async def hold_quotes(session: Session, instrument_ids: Sequence[UUID]) -> dict[
     return {row.instrument_id: row.price for row in await session.execute(statement)}
 
 
+async def find_venues(session: Session, instrument_ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
+    """Return what decides when an order ends, `asset_class` and `exchange`, by instrument."""
+    statement = select(Instrument.id, Instrument.asset_class, Instrument.exchange)
+    found = await session.execute(statement.where(Instrument.id.in_(instrument_ids)))
+    return {row["id"]: row for row in found.mappings()}
+
+
 async def find_universe(
     session: Session, owner_id: UUID, portfolio_id: UUID, symbols: Sequence[str]
 ) -> list[UUID]:

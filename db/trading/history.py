@@ -28,10 +28,12 @@ _STARTS = "unnest(:portfolios, :instants, :ids) AS s(portfolio_id, executed_at, 
 
 _CHANGES = f"""
 SELECT t.id, t.portfolio_id, t.transfer_id, t.type, t.executed_at, t.amount, t.commission, t.quantity,
-       t.price, t.split_for, t.cash_delta, t.quantity_delta, t.cost_delta, t.realized_pnl, t.realized_pnl_fifo
+       t.price, t.split_for, t.cash_delta, t.quantity_delta, t.cost_delta, t.realized_pnl,
+       t.realized_pnl_fifo, a.time_zone
 FROM {_STARTS}
 JOIN transactions t ON t.owner_id = :owner AND t.portfolio_id = s.portfolio_id
     AND t.instrument_id = :instrument AND (t.executed_at, t.id) >= (s.executed_at, s.id)
+JOIN accounts a ON a.owner_id = :owner AND a.id = t.account_id
 WHERE t.type IN ('BUY', 'SELL', 'TRANSFER_IN', 'TRANSFER_OUT', 'SPLIT') AND {_STANDING}
 ORDER BY t.executed_at, t.id
 """

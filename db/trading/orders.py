@@ -17,7 +17,7 @@ from db.trading.models import IS_OPEN
 
 
 async def lock_trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
-    """The portfolio's row, held until the transaction ends, with the broker and state of its account."""
+    """Return the portfolio's row, locked until the transaction ends, with its account's broker and zone."""
     statement = (
         select(
             Portfolio.id,
@@ -30,6 +30,7 @@ async def lock_trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> R
             Portfolio.is_active,
             Account.broker,
             Account.is_active.label("account_is_active"),
+            Account.time_zone,
         )
         .join(Account, (Account.owner_id == Portfolio.owner_id) & (Account.id == Portfolio.account_id))
         .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
@@ -41,7 +42,15 @@ async def lock_trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> R
 async def find_quoted(session: Session, symbol: str) -> RowMapping | None:
     """The instrument with this symbol, and its quote where it has one."""
     statement = (
-        select(Instrument.id, Instrument.symbol, Instrument.currency, Quote.price, Quote.as_of)
+        select(
+            Instrument.id,
+            Instrument.symbol,
+            Instrument.currency,
+            Instrument.asset_class,
+            Instrument.exchange,
+            Quote.price,
+            Quote.as_of,
+        )
         .outerjoin(Quote, Quote.instrument_id == Instrument.id)
         .where(Instrument.symbol == symbol)
     )

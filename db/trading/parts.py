@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.account.days import day_of
 from db.parts import Parts
 
 _LOT = ("id", "transaction_id", "number", "opened_at", "remaining_quantity", "remaining_cost")
@@ -16,22 +17,25 @@ Row = Mapping[str, Any]
 
 
 def post_to_portfolio(
-    parts: Parts, owner_id: UUID, portfolio_id: UUID, cash: Decimal, released: Decimal, since: dt.date
+    parts: Parts, owner_id: UUID, portfolio_id: UUID, cash: Decimal, released: Decimal, since: dt.datetime
 ) -> None:
-    """Adds to the portfolio's cash, takes `released` from what is reserved of it, and marks its snapshots as
-    stale from that day on.
+    """Add to the portfolio's cash, take `released` from what is reserved of it, and mark its snapshots as
+    stale from the account's day of that instant on.
 
     The one write of a portfolio's row by a posting, also where no cash moves. Nothing is announced here:
     whoever commits does that.
     """
     parts.add(
-        "UPDATE portfolios SET cash_balance = cash_balance + {}, reserved_cash = reserved_cash - {}, "
-        "snapshots_stale_from = least(snapshots_stale_from, {}) WHERE owner_id = {} AND id = {}",
+        "UPDATE portfolios p SET cash_balance = p.cash_balance + {}, "
+        "reserved_cash = p.reserved_cash - {}, snapshots_stale_from = least(p.snapshots_stale_from, "
+        + day_of("{}::timestamptz", "a.time_zone")
+        + ") FROM accounts a WHERE p.owner_id = {} AND p.id = {} AND a.owner_id = {} AND a.id = p.account_id",
         cash,
         released,
         since,
         owner_id,
         portfolio_id,
+        owner_id,
     )
 
 

@@ -23,7 +23,7 @@ _LOCK_OF_ORDER = """SELECT FROM portfolios WHERE owner_id = {owner} AND id =
     (SELECT portfolio_id FROM orders WHERE owner_id = {owner} AND id = {order}) FOR NO KEY UPDATE"""
 
 _PORTFOLIO = """p.id, p.account_id, p.currency, p.margin, p.cash_balance, p.reserved_cash, p.is_active,
-    a.is_active AS account_is_active"""
+    a.is_active AS account_is_active, a.time_zone"""
 _HELD = """h.quantity AS held_quantity, h.reserved_quantity AS held_reserved, h.cost_basis AS held_cost,
     h.realized_pnl AS held_gain, h.realized_pnl_fifo AS held_gain_fifo"""
 _KEY = "k.field AS key_field, k.arguments_hash AS key_hash, k.outcome AS key_outcome"
@@ -47,7 +47,8 @@ WHERE p.owner_id = $1 AND p.id = $2
 
 _FOR_ORDER = f"""
 SELECT {_PORTFOLIO}, {_KEY}, p.max_position_size, a.broker,
-    i.id AS instrument_id, i.symbol, i.currency AS instrument_currency, q.price, q.as_of,
+    i.id AS instrument_id, i.symbol, i.currency AS instrument_currency, i.asset_class, i.exchange,
+    q.price, q.as_of,
     coalesce(h.quantity - h.reserved_quantity, 0) AS free_quantity
 FROM portfolios p
 JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id

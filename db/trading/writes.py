@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, bindparam, func, insert, select, text, update
+from sqlalchemy import Numeric, RowMapping, bindparam, insert, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.account.days import day_of
 from db.models import Account, Instrument, Portfolio, Position, Transaction
 from db.sessions import announce
 from db.vocabulary import Topic
@@ -23,16 +24,19 @@ from db.vocabulary import Topic
 async def lock_account(session: AsyncSession, owner_id: UUID, account_id: UUID) -> RowMapping | None:
     """The account's row, held until the transaction ends."""
     statement = select(
-        Account.id, Account.currency, Account.account_type, Account.unallotted_cash, Account.is_active
+        Account.id,
+        Account.currency,
+        Account.account_type,
+        Account.unallotted_cash,
+        Account.time_zone,
+        Account.is_active,
     ).where(Account.owner_id == owner_id, Account.id == account_id)
     return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
 
 
 async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
-    """The portfolio's row, held until the transaction ends, and whether its account is active."""
-    account = select(Account.is_active).where(
-        Account.owner_id == owner_id, Account.id == Portfolio.account_id
-    )
+    """Return the portfolio's row, held until the transaction ends, with its account's state and time zone."""
+    its_account = (Account.owner_id == owner_id, Account.id == Portfolio.account_id)
     statement = select(
         Portfolio.id,
         Portfolio.account_id,
@@ -41,7 +45,8 @@ async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UU
         Portfolio.cash_balance,
         Portfolio.reserved_cash,
         Portfolio.is_active,
-        account.scalar_subquery().label("account_is_active"),
+        select(Account.is_active).where(*its_account).scalar_subquery().label("account_is_active"),
+        select(Account.time_zone).where(*its_account).scalar_subquery().label("time_zone"),
     ).where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
     return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
 
@@ -78,31 +83,35 @@ async def insert_transaction(session: AsyncSession, values: Mapping[str, Any]) -
     await session.execute(insert(Transaction).values(**values))
 
 
-async def add_portfolio_cash(
-    session: AsyncSession, owner_id: UUID, portfolio_id: UUID, delta: Decimal, since: dt.date
-) -> None:
-    """Moves the portfolio's cash, and marks its snapshots as stale from that day on; the row is locked and
-    the rule has agreed.
+# The time zone is read here and not before: whoever changes it holds the portfolio until that is committed,
+# and this statement sees what is committed. The lesser of both marks, or the one that there is.
+_MOVE_CASH = text(f"""
+UPDATE portfolios p SET cash_balance = p.cash_balance + :delta,
+    snapshots_stale_from = least(p.snapshots_stale_from, {day_of(":since", "a.time_zone")})
+FROM accounts a
+WHERE p.owner_id = :owner AND p.id = :portfolio AND a.owner_id = :owner AND a.id = p.account_id
+""").bindparams(bindparam("since", type_=TIMESTAMP(timezone=True)), bindparam("delta", type_=Numeric(28, 10)))
 
-    Every posting comes here, also where no cash moves, and is announced with it.
+
+async def add_portfolio_cash(
+    session: AsyncSession, owner_id: UUID, portfolio_id: UUID, delta: Decimal, since: dt.datetime
+) -> None:
+    """Move the portfolio's cash, and mark its snapshots as stale from the account's day of that instant on.
+
+    The row is locked and the rule has agreed. Every posting comes here, also where no cash moves, and is
+    announced with it.
     """
     announce(session, owner_id, Topic.PORTFOLIOS)
-    await session.execute(
-        update(Portfolio)
-        .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
-        .values(
-            cash_balance=Portfolio.cash_balance + delta,
-            # The lesser of both, or the one that there is.
-            snapshots_stale_from=func.least(Portfolio.snapshots_stale_from, since),
-        )
-    )
+    parameters = {"owner": owner_id, "portfolio": portfolio_id, "delta": delta, "since": since}
+    await session.execute(_MOVE_CASH, parameters)
 
 
-_MARK_SPLITS = """
-UPDATE portfolios p SET snapshots_stale_from = least(p.snapshots_stale_from, t.first)
-FROM (SELECT portfolio_id, min((executed_at AT TIME ZONE 'America/New_York')::date) AS first
-      FROM transactions WHERE owner_id = :owner AND id = ANY(:ids) GROUP BY 1) t
-WHERE p.owner_id = :owner AND p.id = t.portfolio_id
+_MARK_SPLITS = f"""
+UPDATE portfolios p SET snapshots_stale_from = least(p.snapshots_stale_from, s.first)
+FROM (SELECT t.portfolio_id, min({day_of("t.executed_at", "a.time_zone")}) AS first
+      FROM transactions t JOIN accounts a ON a.owner_id = :owner AND a.id = t.account_id
+      WHERE t.owner_id = :owner AND t.id = ANY(:ids) GROUP BY 1) s
+WHERE p.owner_id = :owner AND p.id = s.portfolio_id
 """
 
 

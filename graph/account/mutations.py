@@ -10,7 +10,7 @@ from db.vocabulary import TransactionType
 from graph.account.loaders import AccountById
 from graph.account.types import Account
 from graph.context import Info
-from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
+from graph.mutating import INPUT, Guard, Payload, actor_of, given, own_id
 from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio
 from graph.scalars import CurrencyCode
 from graph.trading.loaders import TransactionById
@@ -31,11 +31,22 @@ class CreateAccountInput:
     )
     initial_balance: Decimal = strawberry.field(description="Its first deposit.", default=Decimal(0))
     is_paper: bool = strawberry.field(description="Whether its money is make-believe.", default=True)
+    time_zone: str | None = strawberry.field(
+        description="The IANA time zone of its days, as Europe/Berlin; the server's default if left out.",
+        default=None,
+    )
 
 
 @strawberry.input(description="An account to change; what is left out stays.")
 class UpdateAccountInput:
-    name: str = strawberry.field(description="1 to 100 characters, unique among yours.")
+    account_id: strawberry.ID = strawberry.field(description="The account.")
+    name: str | None = strawberry.field(
+        description="1 to 100 characters, unique among yours.", default=strawberry.UNSET
+    )
+    time_zone: str | None = strawberry.field(
+        description="The IANA time zone of its days, as Europe/Berlin. Another one cuts all its days anew.",
+        default=strawberry.UNSET,
+    )
 
 
 @strawberry.input(description="Cash that comes from outside or goes there.")
@@ -122,18 +133,19 @@ class AccountMutation:
             currency=input.currency,
             initial_balance=input.initial_balance,
             is_paper=input.is_paper,
+            time_zone=info.context.time_zone if input.time_zone is None else input.time_zone,
         )
         return await _account(info, await service.create_account(actor_of(info.context), new))
 
     @strawberry.mutation(
-        description="Renames an account.", extensions=[Guard(IsAuthenticated(), OwnsAccount("id"))]
+        description="Gives an account another name, another time zone or both.",
+        extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
     )
-    async def update_account(
-        self, info: Info, id: _Id, input: Annotated[UpdateAccountInput, INPUT]
-    ) -> AccountPayload:
-        account_id = own_id("Account", id)
-        await service.rename_account(actor_of(info.context), account_id, input.name)
-        return await _account(info, account_id)
+    async def update_account(self, info: Info, input: Annotated[UpdateAccountInput, INPUT]) -> AccountPayload:
+        id = own_id("Account", input.account_id)
+        name, time_zone = given("name", input.name), given("timeZone", input.time_zone)
+        await service.change_account(actor_of(info.context), id, name=name, time_zone=time_zone)
+        return await _account(info, id)
 
     @strawberry.mutation(
         description="Archives an account: it stays, with history and cash, and takes no more entries.",

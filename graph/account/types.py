@@ -49,6 +49,9 @@ class Account(Node):
     initial_balance: Decimal = strawberry.field(description="The cash that it was opened with.")
     cash_balance: Decimal = strawberry.field(description="All its cash: unallotted and in portfolios.")
     unallotted_cash: Decimal = strawberry.field(description="Its cash that no portfolio has been given.")
+    time_zone: str = strawberry.field(
+        description="The IANA time zone, as Europe/Berlin, that decides which day a moment belongs to here."
+    )
     is_paper: bool = strawberry.field(description="Whether its money is make-believe.")
     is_active: bool = strawberry.field(description="False once it is archived.")
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
@@ -66,6 +69,7 @@ class Account(Node):
             initial_balance=row["initial_balance"],
             cash_balance=row["cash_balance"],
             unallotted_cash=row["unallotted_cash"],
+            time_zone=row["time_zone"],
             is_paper=row["is_paper"],
             is_active=row["is_active"],
             created_at=row["created_at"],

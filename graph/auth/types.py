@@ -120,6 +120,14 @@ class User(Node):
         """The user who asks: read already, to check the login."""
         return cls.from_row(dataclasses.asdict(viewer))
 
+    @strawberry.field(
+        description="The IANA time zone, as Europe/Berlin, that cuts the user's own figures into days.",
+        extensions=[guarded(IsSelf())],
+    )
+    def time_zone(self) -> str:
+        zone: str = self.row["time_zone"]
+        return zone
+
     @strawberry.field(description="What the user has in all.", extensions=[guarded(IsSelf())])
     async def summary(self, info: Info) -> UserSummary:
         return UserSummary.from_row(await info.context.loader(SummaryByUser).load(self.row["id"]))

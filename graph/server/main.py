@@ -60,6 +60,7 @@ def build_server(
                     passwords,
                     dt.timedelta(days=settings.refresh_token_days),
                     most_attempts=settings.login_attempts,
+                    time_zone=settings.time_zone,
                 )
                 async with at_work(settings, sessions, url, vault, jobs=settings.worker) as crew:
                     opened.append(
@@ -76,6 +77,7 @@ def build_server(
                             bell=crew.bell,
                             watches=Watches(crew.evaluator.ticker),
                             events_per_second=settings.stream_events_per_second,
+                            time_zone=settings.time_zone,
                         )
                     )
                     yield

@@ -1,14 +1,21 @@
-"""Accounts: opening, renaming and archiving them, and moving cash in and out."""
+"""Accounts: opening, changing and archiving them, and moving cash in and out."""
 
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from db.account.writes import insert_account, name_is_taken, update_account
+from db.account.writes import (
+    insert_account,
+    lock_portfolios,
+    mark_all_stale,
+    name_is_taken,
+    update_account,
+)
+from db.account.zones import knows_time_zone
 from db.auth.writes import lock_user
 from db.ids import uuid7
-from db.sessions import Session
+from db.sessions import Session, Sessions
 from db.trading.writes import lock_account, lock_portfolio
 from db.vocabulary import AccountType, Broker, TransactionType
 from investing.actor import Actor
@@ -17,6 +24,7 @@ from investing.idempotency import once
 from investing.rules.entries import check_notes, entry_of
 from investing.rules.names import checked_name
 from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
+from investing.rules.time_zones import DEFAULT, checked_time_zone, no_such_time_zone
 from investing.trading.posting import Place, post_entry
 
 
@@ -30,6 +38,7 @@ class NewAccount:
     currency: str
     initial_balance: Decimal
     is_paper: bool
+    time_zone: str = DEFAULT
 
 
 async def create_account(actor: Actor, new: NewAccount) -> UUID:
@@ -38,6 +47,7 @@ async def create_account(actor: Actor, new: NewAccount) -> UUID:
     Raises InvalidInput and NameTaken.
     """
     name = checked_name(new.name)
+    time_zone = checked_time_zone(new.time_zone)
     if new.initial_balance < 0:
         raise InvalidInput("An account starts with no cash or some.", ("initialBalance",))
     id = uuid7()
@@ -45,6 +55,7 @@ async def create_account(actor: Actor, new: NewAccount) -> UUID:
         await lock_user(session, actor.id)
         if await name_is_taken(session, actor.id, name):
             raise NameTaken(f"You have an account {name} already.", ("name",))
+        await check_known(session, time_zone)
         values = {
             "name": name,
             "broker": new.broker.value,
@@ -52,6 +63,7 @@ async def create_account(actor: Actor, new: NewAccount) -> UUID:
             "currency": new.currency,
             "initial_balance": new.initial_balance,
             "is_paper": new.is_paper,
+            "time_zone": time_zone,
         }
         await insert_account(session, actor.id, id, values)
         if new.initial_balance:
@@ -62,16 +74,54 @@ async def create_account(actor: Actor, new: NewAccount) -> UUID:
     return id
 
 
-async def rename_account(actor: Actor, id: UUID, name: str) -> None:
-    """Gives an account another name. Raises InvalidInput, NameTaken and NotFound."""
-    name = checked_name(name)
+async def change_account(
+    actor: Actor, id: UUID, *, name: str | None = None, time_zone: str | None = None
+) -> None:
+    """Give an account another name, another time zone or both; what is None stays.
+
+    Another time zone cuts its days anew: all snapshots of its portfolios are stale from their first day on.
+    Raises InvalidInput, NameTaken and NotFound.
+    """
+    name = None if name is None else checked_name(name)
+    time_zone = None if time_zone is None else checked_time_zone(time_zone)
     async with actor.sessions.begin(actor.id) as session:
         await lock_user(session, actor.id)
-        if await name_is_taken(session, actor.id, name, but=id):
-            raise NameTaken(f"You have an account {name} already.", ("name",))
-        if not await update_account(session, actor.id, id, {"name": name}):
-            raise NotFound("There is no such account.", ("id",))
-        await note(session, actor.id, actor.client, "account.renamed", "Account", id, name=name)
+        account = await lock_account(session, actor.id, id)
+        if account is None:
+            raise NotFound("There is no such account.", ("accountId",))
+        if name is not None:
+            await _rename(session, actor, id, name)
+        if time_zone not in (None, account["time_zone"]):
+            await _move_to(session, actor, id, account["time_zone"], time_zone)
+
+
+async def _rename(session: Session, actor: Actor, id: UUID, name: str) -> None:
+    if await name_is_taken(session, actor.id, name, but=id):
+        raise NameTaken(f"You have an account {name} already.", ("name",))
+    await update_account(session, actor.id, id, {"name": name})
+    await note(session, actor.id, actor.client, "account.renamed", "Account", id, name=name)
+
+
+async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_zone: str) -> None:
+    await check_known(session, time_zone)
+    # Whatever is posted meanwhile waits for the account's new days, or is there to be marked.
+    await lock_portfolios(session, actor.id, id)
+    await update_account(session, actor.id, id, {"time_zone": time_zone})
+    await mark_all_stale(session, actor.id, id)
+    zones = {"time_zone": time_zone, "before": before}
+    await note(session, actor.id, actor.client, "account.time_zone_changed", "Account", id, **zones)
+
+
+async def is_known(sessions: Sessions, time_zone: str) -> bool:
+    """Return whether PostgreSQL knows a time zone."""
+    async with sessions.begin(None) as session:
+        return await knows_time_zone(session, time_zone)
+
+
+async def check_known(session: Session, time_zone: str) -> None:
+    """Raise InvalidInput for a time zone that PostgreSQL does not know."""
+    if time_zone != DEFAULT and not await knows_time_zone(session, time_zone):
+        raise no_such_time_zone()
 
 
 async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:

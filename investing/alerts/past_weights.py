@@ -16,7 +16,7 @@ from db.vocabulary import AlertKind, Strategy
 from investing.actor import Actor
 from investing.alerts.books import weights_stored
 from investing.alerts.rules import NewAlertRule
-from investing.rules.market_hours import market_day
+from investing.rules.market_hours import day_of
 from investing.rules.weights import Aims, Worth, past_drifts
 
 Day = tuple[dt.date, Decimal]
@@ -59,7 +59,8 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
 def _aims(portfolio: Row, rebalanced: Sequence[Row]) -> list[Aims]:
     if portfolio["strategy"] == Strategy.CUSTOM:
         return [Aims(dt.date.min, weights_stored(portfolio["target_weights"]))]
-    return [Aims(market_day(row["ended_at"]), weights_stored(row["new_weights"])) for row in rebalanced]
+    zone = portfolio["time_zone"]
+    return [Aims(day_of(row["ended_at"], zone), weights_stored(row["new_weights"])) for row in rebalanced]
 
 
 def _histories(

@@ -15,10 +15,14 @@ from investing.auth.types import Client, LoggedIn, NotLoggedIn, Viewer
 from investing.rules import registration
 from investing.rules.refreshing import Verdict, judge
 from investing.rules.refusals import EmailTaken, InvalidRefreshToken, NameTaken, WrongCredentials
+from investing.rules.time_zones import DEFAULT
 
 
 class Door:
-    """Lets users in and out. A login is a session; its id is that of its family of refresh tokens."""
+    """Lets users in and out. A login is a session; its id is that of its family of refresh tokens.
+
+    Who registers has `time_zone`, an IANA name, until they choose another.
+    """
 
     def __init__(
         self,
@@ -28,12 +32,14 @@ class Door:
         refresh_lifetime: dt.timedelta = dt.timedelta(days=30),
         *,
         most_attempts: int = 0,
+        time_zone: str = DEFAULT,
     ) -> None:
         self._sessions = sessions
         self._tokens = tokens
         self._passwords = passwords
         self._refresh_lifetime = refresh_lifetime
         self._attempts = Attempts(sessions, most_attempts)
+        self._time_zone = time_zone
 
     async def register(
         self, username: str, email: str, password: str, full_name: str | None, client: Client
@@ -51,7 +57,9 @@ class Door:
         user_id = uuid7()
         refresh_token, token_hash = new_refresh_token(user_id)
         async with self._sessions.begin(user_id) as session:
-            taken = await writes.add_user(session, user_id, username, email, full_name, password_hash)
+            taken = await writes.add_user(
+                session, user_id, username, email, full_name, password_hash, self._time_zone
+            )
             if username.lower() in taken:
                 raise NameTaken("This username is taken.", ("username",))
             if taken:

@@ -36,6 +36,7 @@ class Viewer:
     email: str
     full_name: str | None
     currency: str
+    time_zone: str
     is_admin: bool
     is_active: bool
     created_at: dt.datetime

@@ -59,6 +59,7 @@ class AccountPlan:
     portfolios: Sequence[PortfolioPlan]
     broker: Broker = Broker.PAPER
     currency: str = "USD"
+    time_zone: str = "America/New_York"
 
 
 @dataclass(frozen=True, kw_only=True)

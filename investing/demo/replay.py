@@ -110,7 +110,7 @@ class AccountReplay:
         margin = plan.account_type is AccountType.MARGIN
 
         def book(portfolio_id: UUID | None) -> Book:
-            place = Place(owner_id, self.id, portfolio_id, plan.currency, ZERO, margin)
+            place = Place(owner_id, self.id, portfolio_id, plan.currency, ZERO, margin, plan.time_zone)
             return Book(place, market, ids, now)
 
         self.book = book(None)

@@ -63,6 +63,7 @@ def _account_row(owner_id: UUID, replay: AccountReplay) -> dict[str, Any]:
         "broker": plan.broker.value,
         "account_type": plan.account_type.value,
         "currency": plan.currency,
+        "time_zone": plan.time_zone,
         "initial_balance": plan.initial_balance,
         "unallotted_cash": replay.book.cash,
         "is_paper": True,

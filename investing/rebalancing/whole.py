@@ -47,11 +47,19 @@ async def trade_whole(
     refuses: the caller's transaction then leaves nothing behind.
     """
     requests = [_request(order_id_of(id, n), trade) for n, trade in enumerate(plan.trades, 1)]
+    venues = await running.find_venues(session, [trade.instrument_id for trade in plan.trades])
     filled = await broker.fill_all(session, requests)
     legs = []
     for number, (trade, request, order) in enumerate(zip(plan.trades, requests, filled, strict=True), 1):
         _check(request, order)
         row = _order_row(owner_id, id, portfolio, trade, request, order, now)
+        row["expires_at"] = expires_at(
+            TimeInForce.DAY,
+            now,
+            asset_class=venues[trade.instrument_id]["asset_class"],
+            exchange=venues[trade.instrument_id]["exchange"],
+            time_zone=portfolio["time_zone"],
+        )
         await rows.insert_filled_order(session, row)
         for execution in order.executions:
             await _post(session, owner_id, portfolio, trade, request, execution)
@@ -110,7 +118,6 @@ def _order_row(
         "quantity": trade.quantity,
         "filled_quantity": trade.quantity,
         "average_fill_price": _average(order.executions),
-        "expires_at": expires_at(TimeInForce.DAY, now),
         "submitted_at": now,
     }
 

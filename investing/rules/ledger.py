@@ -13,6 +13,7 @@ from uuid import UUID
 
 from db.vocabulary import TransactionType
 from investing.rules.lots import Lot, LotUse, add, part_of, split, take, with_gains, without
+from investing.rules.market_hours import day_of
 from investing.rules.money import fits, product
 from investing.rules.refusals import InsufficientShares, InvalidInput
 
@@ -47,7 +48,10 @@ def overtaking(type: TransactionType) -> frozenset[TransactionType]:
 
 @dataclass(frozen=True)
 class Entry:
-    """One transaction as it was given. `of_shares` tells a transfer of shares from one of cash."""
+    """One transaction as it was given. `of_shares` tells a transfer of shares from one of cash.
+
+    `time_zone` is its account's, for telling its day.
+    """
 
     id: UUID
     type: TransactionType
@@ -58,6 +62,12 @@ class Entry:
     price: Decimal | None = None
     split_for: Decimal | None = None
     of_shares: bool = False
+    time_zone: str = "UTC"
+
+    @property
+    def day(self) -> dt.date:
+        """Return the account's day that it is on."""
+        return day_of(self.executed_at, self.time_zone)
 
     @property
     def place(self) -> tuple[dt.datetime, UUID]:
@@ -207,12 +217,12 @@ def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotUse]]:
     quantity = _quantity(entry)
     if quantity > holding.quantity:
         raise InsufficientShares(
-            f"{quantity.normalize():f} shares are needed on {entry.executed_at.date()}, "
+            f"{quantity.normalize():f} shares are needed on {entry.day}, "
             f"{holding.quantity.normalize():f} are held.",
             ("quantity",),
             required=quantity,
             available=holding.quantity,
-            on_date=entry.executed_at.date(),
+            on_date=entry.day,
         )
     cost = part_of(holding.cost, quantity, holding.quantity)
     holding.quantity -= quantity
@@ -223,7 +233,7 @@ def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotUse]]:
 def _split(holding: Holding, entry: Entry) -> Posting:
     """Gives `quantity` new shares for every `split_for` old ones, lot by lot; cost does not change."""
     if not holding.quantity:
-        raise InvalidInput(f"Nothing was held on {entry.executed_at.date()} that a split could change.")
+        raise InvalidInput(f"Nothing was held on {entry.day} that a split could change.")
     assert entry.split_for, "a split has a ratio"
     uses = split(holding.lots, _quantity(entry), entry.split_for)
     if uses is None:

@@ -1,10 +1,10 @@
-"""On which days the New York Stock Exchange trades, and when a period's rebalance is due."""
+"""On which days the exchanges of New York trade, and when a period's rebalance is due."""
 
 import datetime as dt
-from functools import lru_cache
 
 from db.vocabulary import RebalanceFrequency
-from investing.rules.market_hours import NEW_YORK
+from investing.rules.market_holidays import holidays
+from investing.rules.market_hours import NEW_YORK, closing_time
 
 DUE = dt.time(10)
 """When a scheduled rebalance is due, in New York: half an hour after the open, when prices have settled."""
@@ -13,50 +13,16 @@ _ONE_DAY = dt.timedelta(days=1)
 
 
 def is_market_day(date: dt.date) -> bool:
-    """Whether the exchange trades on that day.
-
-    Source: New York Stock Exchange, rule 7.2 (holidays), as of 2022; days closed for an occasion, such as a
-    day of mourning, are not known. Earlier years are judged by the same rule.
-    """
+    """Return whether the exchanges of New York trade on that day, half days included: right since 1990."""
     return date.weekday() < 5 and date not in holidays(date.year)
 
 
-@lru_cache(maxsize=64)
-def holidays(year: int) -> frozenset[dt.date]:
-    """The weekdays of a year on which the exchange is closed."""
-    fixed = [dt.date(year, 6, 19), dt.date(year, 7, 4), dt.date(year, 12, 25)]
-    days = {_observed(day) for day in fixed}
-    # A New Year's Day on a Saturday is not made up for on the Friday, which ends a year.
-    new_year = dt.date(year, 1, 1)
-    days.add(new_year + _ONE_DAY if new_year.weekday() == 6 else new_year)
-    days |= {_nth(year, 1, 0, 3), _nth(year, 2, 0, 3), _nth(year, 9, 0, 1), _nth(year, 11, 3, 4)}
-    last_of_may = dt.date(year, 5, 31)
-    days.add(last_of_may - last_of_may.weekday() * _ONE_DAY)
-    days.add(_easter(year) - 2 * _ONE_DAY)
-    return frozenset(day for day in days if day.weekday() < 5)
-
-
-def _observed(day: dt.date) -> dt.date:
-    """The Friday before a Saturday, the Monday after a Sunday."""
-    return day + {5: -_ONE_DAY, 6: _ONE_DAY}.get(day.weekday(), dt.timedelta(0))
-
-
-def _nth(year: int, month: int, weekday: int, n: int) -> dt.date:
-    first = dt.date(year, month, 1)
-    return first + dt.timedelta(days=(weekday - first.weekday()) % 7 + 7 * (n - 1))
-
-
-def _easter(year: int) -> dt.date:
-    """Easter Sunday. Source: the anonymous Gregorian algorithm (Nature, 20 April 1876)."""
-    a, (b, c) = year % 19, divmod(year, 100)
-    d, e = divmod(b, 4)
-    g = (b - (b + 8) // 25 + 1) // 3
-    h = (19 * a + b - d - g + 15) % 30
-    i, k = divmod(c, 4)
-    m = (32 + 2 * e + 2 * i - h - k) % 7
-    n = (a + 11 * h + 22 * m) // 451
-    month, day = divmod(h + m - 7 * n + 114, 31)
-    return dt.date(year, month, day + 1)
+def next_close(after: dt.datetime) -> dt.datetime:
+    """Return the first close in New York that is later than an instant."""
+    date = after.astimezone(NEW_YORK).date()
+    while not is_market_day(date) or closing_time(date) <= after:
+        date += _ONE_DAY
+    return closing_time(date)
 
 
 def next_due(frequency: RebalanceFrequency, after: dt.datetime) -> dt.datetime:

@@ -1,18 +1,44 @@
 """Which day a moment belongs to, when a day of the market ends, and when its closing price is known."""
 
 import datetime as dt
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from investing.rules.market_holidays import CLOSE, early_closes
+
 NEW_YORK = ZoneInfo("America/New_York")
-NEW_YORK_EXCHANGES = frozenset({"NYSE", "NASDAQ"})
+NEW_YORK_EXCHANGES = frozenset(
+    {
+        *("NYSE", "XNYS", "NEW YORK STOCK EXCHANGE"),
+        *("NASDAQ", "XNAS", "XNGS", "XNMS", "XNCM", "NASDAQGS", "NASDAQGM", "NASDAQCM"),
+        *("NYSE ARCA", "NYSEARCA", "ARCA", "ARCX"),
+        *("NYSE AMERICAN", "NYSE MKT", "NYSE AMEX", "AMEX", "XASE"),
+        *("BATS", "BZX", "CBOE BZX", "CBOE US"),
+        *("IEX", "IEXG"),
+    }
+)
+"""Names and MICs (ISO 10383), in capitals, of the American exchanges that keep New York's hours."""
+
+
+def trades_in_new_york(exchange: str | None) -> bool:
+    """Return whether an exchange keeps New York's days and hours: by its name or its MIC, in any case."""
+    return exchange is not None and _plain(exchange) in NEW_YORK_EXCHANGES
+
+
+@lru_cache(maxsize=1024)
+def _plain(exchange: str) -> str:
+    return " ".join(exchange.replace("-", " ").replace("_", " ").upper().split())
 
 
 def closing_time(date: dt.date) -> dt.datetime:
-    """The instant of the New York close, 16:00 there: 21:00 UTC in winter, 20:00 UTC in summer.
+    """Return the instant of the New York close on a date: 16:00 there, which is 21:00 UTC in winter and 20:00
+    UTC in summer; on half days 13:00.
 
-    Half days, which end at 13:00, are not told apart. Source: New York Stock Exchange, core trading session.
+    A day without trading has the close that it would have had. Source: New York Stock Exchange, core trading
+    session, and `market_holidays`.
     """
-    return dt.datetime.combine(date, dt.time(16), NEW_YORK).astimezone(dt.UTC)
+    time = early_closes(date.year).get(date, CLOSE)
+    return dt.datetime.combine(date, time, NEW_YORK).astimezone(dt.UTC)
 
 
 def closing_instant(exchange: str | None, date: dt.date) -> dt.datetime | None:
@@ -20,7 +46,7 @@ def closing_instant(exchange: str | None, date: dt.date) -> dt.datetime | None:
 
     A price of a market whose hours are not known counts at the end of the account's day.
     """
-    return closing_time(date) if exchange in NEW_YORK_EXCHANGES else None
+    return closing_time(date) if trades_in_new_york(exchange) else None
 
 
 def day_of(instant: dt.datetime, time_zone: str) -> dt.date:
@@ -34,11 +60,20 @@ def day_of(instant: dt.datetime, time_zone: str) -> dt.date:
         return dt.date.min if instant.year == dt.MINYEAR else dt.date.max
 
 
+def end_of_day(date: dt.date, time_zone: str) -> dt.datetime:
+    """Return the first instant after a day in an IANA time zone: the next midnight there, in UTC.
+
+    Where the clocks skip that midnight it is the instant at which they do so.
+    """
+    midnight = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), ZoneInfo(time_zone))
+    return midnight.astimezone(dt.UTC)
+
+
 def market_day(instant: dt.datetime) -> dt.date:
     """The day that an instant belongs to: the calendar's in New York, from midnight to midnight there.
 
-    What happens after the close still counts into that day, and a weekend has days of its own. In SQL it is
-    `(executed_at AT TIME ZONE 'America/New_York')::date`.
+    It is the day of prices. What happens after the close still counts into that day, and a weekend has days
+    of its own. An account's day is `day_of`, by the account's time zone.
     """
     try:
         return instant.astimezone(NEW_YORK).date()

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from db.vocabulary import TransactionType
 from investing.rules.ledger import ZERO, Entry, Holding, Moved, Posting, post, post_cash
+from investing.rules.market_hours import day_of
 from investing.rules.refusals import InsufficientCash, InsufficientShares, Refusal
 
 _TAKERS = (TransactionType.SELL, TransactionType.TRANSFER_OUT, TransactionType.SPLIT)
@@ -55,7 +56,7 @@ class Past:
 
     `portfolio_id` is where the new entries go. `holdings` are those before `entries`, `cash` is that before
     `moves`. Both are in the ledger's order. `moved` is what transfers bring in, by their ids, that left
-    another portfolio before the timeline starts.
+    another portfolio before the timeline starts. `time_zone` is of the account of the new entries.
     """
 
     portfolio_id: UUID
@@ -65,6 +66,7 @@ class Past:
     entries: Sequence[PastEntry] = ()
     moves: Sequence[PastCash] = ()
     moved: Mapping[UUID, Moved] = field(default_factory=dict)
+    time_zone: str = "UTC"
 
 
 @dataclass
@@ -125,6 +127,7 @@ class _Timeline:
         self._cash = past.cash
         self._paid: list[int] = []
         self._portfolio_id = past.portfolio_id
+        self._time_zone = past.time_zone
         self._of_shares: dict[UUID, list[int]] = {}
         self._moved = dict(past.moved)
         self.merged = Merged(refusals=dict(blamed))
@@ -150,7 +153,7 @@ class _Timeline:
         entry, instrument_id = self._new[place].entry, self._new[place].instrument_id
         expected = cash_delta_of(entry)
         if expected < 0 and not self._may_owe and self._cash + expected < 0:
-            raise _short_of_cash(-expected, self._cash, entry.executed_at)
+            raise _short_of_cash(-expected, self._cash, entry.day)
         if entry.of_shares:
             assert instrument_id is not None, "shares are shares of something"
             posting = self._post_shares(place, entry, instrument_id)
@@ -213,7 +216,8 @@ class _Timeline:
                 break
             required = -self.merged.postings[place].cash_delta
             balance += required
-            blamed[place] = _short_of_cash(required, balance, event.executed_at)
+            day = day_of(event.executed_at, self._time_zone)
+            blamed[place] = _short_of_cash(required, balance, day)
         raise _NoLongerFits(blamed)
 
     def _payers(self, missing: Decimal) -> list[int]:
@@ -238,11 +242,11 @@ def cash_delta_of(entry: Entry) -> Decimal:
             return post_cash(entry).cash_delta
 
 
-def _short_of_cash(required: Decimal, available: Decimal, when: dt.datetime) -> InsufficientCash:
+def _short_of_cash(required: Decimal, available: Decimal, day: dt.date) -> InsufficientCash:
     return InsufficientCash(
-        f"{required.normalize():f} is needed on {when:%Y-%m-%d}, {available.normalize():f} is there.",
+        f"{required.normalize():f} is needed on {day}, {available.normalize():f} is there.",
         ("amount",),
         required=required,
         available=available,
-        on_date=when.date(),
+        on_date=day,
     )

@@ -7,8 +7,9 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context, Decimal
 
-from db.vocabulary import BrokerOrderStatus, OrderSide, OrderStatus, OrderType, TimeInForce
-from investing.rules.market_hours import NEW_YORK, closing_time
+from db.vocabulary import AssetClass, BrokerOrderStatus, OrderSide, OrderStatus, OrderType, TimeInForce
+from investing.rules.market_days import next_close
+from investing.rules.market_hours import day_of, end_of_day, trades_in_new_york
 from investing.rules.money import LIMIT, PLACES, product, quotient, share
 from investing.rules.refusals import InvalidInput, PositionTooLarge, StalePrice
 
@@ -181,14 +182,19 @@ def check_fresh(symbol: str, as_of: dt.datetime, now: dt.datetime, max_age: dt.t
         )
 
 
-def expires_at(time_in_force: TimeInForce, now: dt.datetime) -> dt.datetime | None:
-    """When a DAY order ends: at the next New York close of a weekday. Holidays are not told apart."""
+def expires_at(
+    time_in_force: TimeInForce, now: dt.datetime, *, asset_class: str, exchange: str | None, time_zone: str
+) -> dt.datetime | None:
+    """Return when an order that is placed now ends by itself; None for a GTC order.
+
+    A DAY order ends at the next close of the instrument's market, on half days early. Where that trades
+    around the clock, or its hours are not known, it ends with the day in the account's `time_zone`.
+    """
     if time_in_force is TimeInForce.GTC:
         return None
-    date = now.astimezone(NEW_YORK).date()
-    while date.weekday() >= 5 or closing_time(date) <= now:
-        date += dt.timedelta(days=1)
-    return closing_time(date)
+    if asset_class != AssetClass.CRYPTO and trades_in_new_york(exchange):
+        return next_close(now)
+    return end_of_day(day_of(now, time_zone), time_zone)
 
 
 def status_of(

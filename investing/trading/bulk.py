@@ -6,7 +6,7 @@ The rules are those of `posting`; what differs is that a holding is loaded and s
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from db.sessions import Session
 from db.trading import imports, writes
 from investing.rules.import_rows import Content, fingerprint
 from investing.rules.ledger import ZERO, Entry, Posting
-from investing.rules.market_hours import market_day
 from investing.rules.merging import Merged, NewEntry, Past, PastCash, PastEntry, merge
 from investing.rules.refusals import InsufficientCash, InsufficientShares
 from investing.trading.holdings import Change, Holdings, load_holdings
@@ -42,7 +41,8 @@ class Batch:
         assert place.portfolio_id is not None, "entries are imported into a portfolio"
         self._session = session
         self._place = place
-        self._lines = lines
+        zone = place.time_zone
+        self._lines = [replace(line, entry=replace(line.entry, time_zone=zone)) for line in lines]
         self._key = (place.owner_id, place.portfolio_id)
         # What open orders have reserved is there on every day of the past; only the end must leave it.
         self._cash = place.cash + place.reserved
@@ -69,6 +69,7 @@ class Batch:
             portfolio_id=self._key[1],
             cash=self._cash - sum((delta for _, delta in moves), ZERO),
             may_owe=self._place.margin,
+            time_zone=self._place.time_zone,
             holdings={
                 (portfolio_id, id): holding
                 for id, loaded in self._loaded.items()
@@ -119,7 +120,7 @@ class Batch:
         if merged.postings:
             cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
             first = self._lines[min(merged.postings)].entry.executed_at
-            await writes.add_portfolio_cash(self._session, *self._key, cash, market_day(first))
+            await writes.add_portfolio_cash(self._session, *self._key, cash, first)
 
     async def _save_derived(self, merged: Merged) -> None:
         """Writes what follows from the postings, instrument by instrument; those with new entries alone."""

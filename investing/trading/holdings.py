@@ -197,6 +197,7 @@ def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotUse]]) -> Change
         price=row["price"],
         split_for=row["split_for"],
         of_shares=True,
+        time_zone=row["time_zone"],
     )
     stored = Posting(
         cash_delta=row["cash_delta"],

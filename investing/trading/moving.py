@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -61,13 +61,13 @@ async def _transfer(session: Session, actor: Actor, transfer: ShareTransfer) -> 
     out = _entry(TransactionType.TRANSFER_OUT, transfer)
     into = _entry(TransactionType.TRANSFER_IN, transfer, at=out.executed_at)
     transfer_id = uuid7()
-    changes = (
-        Change(transfer.from_portfolio_id, out, transfer_id),
-        Change(transfer.to_portfolio_id, into, transfer_id),
-    )
-    starts = {change.portfolio_id: change.entry.place for change in changes}
+    starts = {transfer.from_portfolio_id: out.place, transfer.to_portfolio_id: into.place}
     locked = await lock_reached(session, actor.id, instrument["id"], starts)
     places = _places(actor.id, transfer, locked, instrument["currency"])
+    changes = tuple(
+        Change(id, replace(entry, time_zone=places[id].time_zone), transfer_id)
+        for id, entry in ((transfer.from_portfolio_id, out), (transfer.to_portfolio_id, into))
+    )
     holdings = await load_holdings(session, actor.id, instrument["id"], starts, changes)
     postings = holdings.post(changes)
     for change in changes:

@@ -95,7 +95,7 @@ async def place(
         session, owner_id, new.portfolio_id, instrument["id"], ticket.reserved_cash, ticket.reserved_quantity
     )
     id = uuid7() if part_of is None else part_of.order_id
-    order = _row(owner_id, id, new, ticket, instrument["id"], trader["broker"], now)
+    order = _row(owner_id, id, new, ticket, instrument, trader, now)
     if part_of is not None:
         order["rebalance_id"] = part_of.rebalance_id
     await rows.insert_order(session, order, _due_at(house, now))
@@ -133,6 +133,8 @@ async def _add_order(
         found = {
             "id": row["instrument_id"],
             "currency": row["instrument_currency"],
+            "asset_class": row["asset_class"],
+            "exchange": row["exchange"],
             "price": row["price"],
             "as_of": row["as_of"],
         }
@@ -145,7 +147,7 @@ async def _add_order(
         writes.reserve_cash(parts, *key, ticket.reserved_cash)
     if ticket.reserved_quantity:
         writes.reserve_shares(parts, *key, instrument["id"], ticket.reserved_quantity)
-    order = _row(actor.id, uuid7(), new, ticket, instrument["id"], row["broker"], now)
+    order = _row(actor.id, uuid7(), new, ticket, instrument, row, now)
     writes.add_order(parts, order, _due_at(house, now))
     told = noted(order, symbol=new.symbol)
     add_note(parts, actor.id, actor.client, "order.placed", "Order", order["id"], **told)
@@ -237,17 +239,24 @@ def _row(
     id: UUID,
     new: NewOrder,
     ticket: Ticket,
-    instrument_id: UUID,
-    broker: str,
+    instrument: Row,
+    trader: Row,
     now: dt.datetime,
 ) -> dict[str, Any]:
+    expires_at = rules.expires_at(
+        new.wish.time_in_force,
+        now,
+        asset_class=instrument["asset_class"],
+        exchange=instrument["exchange"],
+        time_zone=trader["time_zone"],
+    )
     return {
         "owner_id": owner_id,
         "id": id,
         "client_order_id": id,
         "portfolio_id": new.portfolio_id,
-        "instrument_id": instrument_id,
-        "broker": broker,
+        "instrument_id": instrument["id"],
+        "broker": trader["broker"],
         "side": new.wish.side.value,
         "type": new.wish.type.value,
         "status": OrderStatus.PENDING.value,
@@ -258,6 +267,6 @@ def _row(
         "limit_price": new.wish.limit_price,
         "worst_price": ticket.worst_price,
         "reserved_cash": ticket.reserved_cash,
-        "expires_at": rules.expires_at(new.wish.time_in_force, now),
+        "expires_at": expires_at,
         "submitted_at": now,
     }

@@ -5,7 +5,7 @@ The one way that cash and shares ever move. The caller has locked the account or
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from uuid import UUID
 from db.sessions import Session
 from db.trading import writes
 from investing.rules.ledger import Entry, Posting, check_fits, post_cash
-from investing.rules.market_hours import market_day
+from investing.rules.market_hours import day_of
 from investing.rules.refusals import InsufficientCash
 from investing.trading.holdings import Change, load_holdings
 
@@ -22,7 +22,8 @@ from investing.trading.holdings import Change, load_holdings
 class Place:
     """Where an entry belongs: a portfolio, or the account's unallotted cash where `portfolio_id` is None.
 
-    `cash` is what may be spent there: what open orders have reserved is not part of it.
+    `cash` is what may be spent there: what open orders have reserved is not part of it. `time_zone` is the
+    account's, an IANA name: it decides which day an instant is on.
     """
 
     owner_id: UUID
@@ -31,6 +32,7 @@ class Place:
     currency: str
     cash: Decimal
     margin: bool
+    time_zone: str
     reserved: Decimal = Decimal(0)
 
     @classmethod
@@ -39,13 +41,15 @@ class Place:
         reserved = row["reserved_cash"]
         available = row["cash_balance"] - reserved
         account_id, currency = row["account_id"], row["currency"]
-        return cls(owner_id, account_id, row["id"], currency, available, row["margin"], reserved)
+        margin, time_zone = row["margin"], row["time_zone"]
+        return cls(owner_id, account_id, row["id"], currency, available, margin, time_zone, reserved)
 
     @classmethod
     def of_account(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "Place":
         """A locked account's unallotted cash."""
         margin = row["account_type"] == "MARGIN"
-        return cls(owner_id, row["id"], None, row["currency"], row["unallotted_cash"], margin)
+        cash, time_zone = row["unallotted_cash"], row["time_zone"]
+        return cls(owner_id, row["id"], None, row["currency"], cash, margin, time_zone)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ async def post_entry(
     be later, which saves looking; `may_owe` is False where cash may not go below zero even on margin. Raises
     InsufficientCash, InsufficientShares and InvalidInput.
     """
+    entry = replace(entry, time_zone=place.time_zone)
     holdings = None
     if entry.of_shares:
         assert instrument_id is not None
@@ -151,8 +156,7 @@ async def move_cash(session: Session, place: Place, delta: Decimal, at: dt.datet
     if place.portfolio_id is None:
         await writes.add_account_cash(session, place.owner_id, place.account_id, delta)
     else:
-        since = market_day(at)
-        await writes.add_portfolio_cash(session, place.owner_id, place.portfolio_id, delta, since)
+        await writes.add_portfolio_cash(session, place.owner_id, place.portfolio_id, delta, at)
 
 
 def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = None) -> None:
@@ -173,4 +177,4 @@ async def check_later_cash(session: Session, place: Place, since: dt.datetime, d
     lowest = await writes.lowest_cash_since(
         session, place.owner_id, place.account_id, place.portfolio_id, since
     )
-    check_cash(lowest["balance"] - delta, delta, lowest["executed_at"].date())
+    check_cash(lowest["balance"] - delta, delta, day_of(lowest["executed_at"], place.time_zone))

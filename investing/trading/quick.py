@@ -17,7 +17,7 @@ from db.writing import Plain
 from investing.idempotency import NotQuick
 from investing.rules.ledger import ZERO, Entry, Holding, Posting, post_cash
 from investing.rules.lots import Lot
-from investing.rules.market_hours import market_day
+from investing.rules.market_hours import day_of
 from investing.trading.holdings import OUT, Change, Holdings
 from investing.trading.posting import Fills, Place, check_cash, check_posting, transaction_row
 from investing.trading.stored_lots import lot_of
@@ -54,6 +54,7 @@ async def post_quickly(
     what `post_entry` raises.
     """
     assert place.portfolio_id is not None, "the quick way is for portfolios"
+    entry = dataclasses.replace(entry, time_zone=place.time_zone)
     holdings = None
     if entry.of_shares:
         holdings = await _holdings(connection, place, entry, row, released)
@@ -66,9 +67,8 @@ async def post_quickly(
     parts.insert("transactions", transaction)
     if holdings is not None:
         _save(parts, holdings, released.quantity)
-    since = market_day(entry.executed_at)
     key = (place.owner_id, place.portfolio_id)
-    writes.post_to_portfolio(parts, *key, posting.cash_delta, released.cash, since)
+    writes.post_to_portfolio(parts, *key, posting.cash_delta, released.cash, entry.executed_at)
     return transaction
 
 
@@ -97,7 +97,8 @@ async def _check_later_cash(connection: Plain, place: Place, entry: Entry, posti
     lowest = await quick.lowest_cash_since(
         connection, place.owner_id, place.account_id, place.portfolio_id, entry.executed_at
     )
-    check_cash(lowest["balance"], posting.cash_delta, lowest["executed_at"].date())
+    on_date = day_of(lowest["executed_at"], place.time_zone)
+    check_cash(lowest["balance"], posting.cash_delta, on_date)
 
 
 def _save(parts: Parts, holdings: Holdings, released: Decimal) -> None:

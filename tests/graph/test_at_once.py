@@ -46,7 +46,7 @@ def test_a_name_is_given_once(api: Api) -> None:
 def test_a_new_name_is_given_once(api: Api) -> None:
     accounts = [open_account(api, f"Before {n}") for n in range(8)]
     renamed = at_once(
-        8, lambda n: mutate(api, "updateAccount", "account { id }", id=accounts[n], name="After")
+        8, lambda n: mutate(api, "updateAccount", "account { id }", accountId=accounts[n], name="After")
     )
     assert codes(renamed) == ONE_OF_EIGHT
     portfolios = [open_portfolio(api, accounts[0], f"Before {n}") for n in range(8)]

@@ -11,7 +11,7 @@ from tests.graph.ownership.people import Person
 from tests.graph.ownership.shape import OWNED
 
 USERS = "{ users { totalCount nodes { id username email fullName isAdmin isActive createdAt lastLoginAt } } }"
-PLAINLY_THEIRS = {"alertsCursor"}
+PLAINLY_THEIRS = {"alertsCursor", "timeZone"}
 """Fields without an inner selection that only the user sees."""
 OF_A_USER = [n for n, f in fields_of("User").items() if is_composite_type(get_named_type(f.type))]
 ABOUT_A_USER = {"id", "username", "email", "fullName", "isAdmin", "isActive", "createdAt", "lastLoginAt"}

@@ -23,7 +23,7 @@ from tests.graph.ownership.documents import holds
 from tests.graph.ownership.people import Person
 
 EVERYTHING = f"{{ me {{ {holds('User', 1)} }} }}"
-RENAME = """mutation($id: ID!, $input: UpdateAccountInput!) { updateAccount(id: $id, input: $input) {
+RENAME = """mutation($input: UpdateAccountInput!) { updateAccount(input: $input) {
     account { id name portfolios(first: 3) { nodes { id name } } } userErrors { message } } }"""
 REQUESTS = 200
 CANCELLED = 40
@@ -56,8 +56,8 @@ async def _ask(client: httpx.AsyncClient, person: Person, query: str, **variable
 
 
 async def _rename(client: httpx.AsyncClient, person: Person) -> bytes:
-    name = {"name": f"{person.canary} savings"}
-    return await _ask(client, person, RENAME, id=person.ids["Account"], input=name)
+    input = {"accountId": person.ids["Account"], "name": f"{person.canary} savings"}
+    return await _ask(client, person, RENAME, input=input)
 
 
 async def test_many_at_once(world: World, app_url: str, ring: KeyRing) -> None:

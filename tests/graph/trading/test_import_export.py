@@ -115,7 +115,7 @@ def test_all_or_nothing_and_the_facts(register: Callable[[], Api]) -> None:
                 "__typename": "InsufficientCash",
                 "code": "INSUFFICIENT_CASH",
                 "field": ["input", "rows", "1", "amount"],
-                "message": "201 is needed on 2024-01-02, 100.5 is there.",
+                "message": "201 is needed on 2024-01-01, 100.5 is there.",
                 "shortfall": "100.5",
             },
         },

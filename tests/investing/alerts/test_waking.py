@@ -12,7 +12,7 @@ import pytest
 from db.market.ticks import Tick
 from db.sessions import Sessions
 from db.vocabulary import AlertKind, Topic, TransactionType
-from investing.account.service import move_cash, rename_account
+from investing.account.service import change_account, move_cash
 from investing.account.transfers import transfer_cash
 from investing.actor import Actor
 from investing.alerts import portfolios
@@ -93,7 +93,7 @@ async def test_whatever_moves_a_portfolio_says_so(
     assert await wakes(lambda: change_rule(actor, id, {"threshold": Decimal(2)}))
     assert await wakes(lambda: rule(actor, "DRAWDOWN", "0.5"))
 
-    assert not await wakes(lambda: rename_account(actor, account, "B"))
+    assert not await wakes(lambda: change_account(actor, account, name="B"))
     with pytest.raises(InsufficientCash):
         await wakes(lambda: cash(TransactionType.WITHDRAWAL, "100000000"))
     assert watch._woken == set()

@@ -1,5 +1,10 @@
 """What must hold for any ledger and what is projected from it; each query finds what contradicts it."""
 
+from investing.rules.market_holidays import early_closes
+
+# Days of the bundled prices on which trading ended at 13:00.
+_HALF_DAYS = ", ".join(f"'{day}'" for year in range(1993, 2023) for day in early_closes(year))
+
 CONTRADICTIONS = {
     "a portfolio's cash is the sum of its cash deltas": """
         SELECT p.name FROM portfolios p
@@ -54,11 +59,12 @@ CONTRADICTIONS = {
         GROUP BY owner_id, account_id, transfer_id
         HAVING array_agg(type ORDER BY id) <> ARRAY['TRANSFER_OUT', 'TRANSFER_IN'] OR sum(cash_delta) <> 0
     """,
-    "trades are at the close of their day": """
+    "trades are at the close of their day": f"""
         SELECT t.id FROM transactions t LEFT JOIN price_bars b ON b.instrument_id = t.instrument_id
             AND b.date = (t.executed_at AT TIME ZONE 'America/New_York')::date
         WHERE t.type IN ('BUY', 'SELL') AND (t.price IS DISTINCT FROM b.close OR
-            (t.executed_at AT TIME ZONE 'America/New_York')::time <> '16:00')
+            (t.executed_at AT TIME ZONE 'America/New_York')::time
+                <> CASE WHEN b.date IN ({_HALF_DAYS}) THEN time '13:00' ELSE time '16:00' END)
     """,
     "nothing is booked on top of adjusted prices, and no portfolio mixes both kinds": """
         SELECT t.portfolio_id FROM transactions t JOIN instruments i ON i.id = t.instrument_id

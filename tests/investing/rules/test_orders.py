@@ -159,11 +159,43 @@ def test_a_quote_may_be_too_old() -> None:
         ("2024-12-02T12:00:00+00:00", "2024-12-02T21:00:00+00:00"),
         # Still the day before in New York.
         ("2024-05-03T02:00:00+00:00", "2024-05-03T20:00:00+00:00"),
+        # 12:59 and 14:00 in New York on a half day, which ends at 13:00 there.
+        ("2024-11-29T17:59:00+00:00", "2024-11-29T18:00:00+00:00"),
+        ("2024-11-29T19:00:00+00:00", "2024-12-02T21:00:00+00:00"),
+        ("2024-07-03T18:00:00+00:00", "2024-07-05T20:00:00+00:00"),
+        # Good Friday, and a day of mourning.
+        ("2024-03-28T21:00:00+00:00", "2024-04-01T20:00:00+00:00"),
+        ("2025-01-09T12:00:00+00:00", "2025-01-10T21:00:00+00:00"),
     ],
 )
-def test_a_day_order_ends_at_the_next_close(now: str, end: str) -> None:
-    assert expires_at(TimeInForce.DAY, dt.datetime.fromisoformat(now)) == dt.datetime.fromisoformat(end)
-    assert expires_at(TimeInForce.GTC, dt.datetime.fromisoformat(now)) is None
+def test_a_day_order_ends_at_the_next_close_of_its_market(now: str, end: str) -> None:
+    placed = dt.datetime.fromisoformat(now)
+    for zone in ("America/New_York", "Asia/Tokyo"):
+        traded = {"asset_class": "EQUITY", "exchange": "nasdaq", "time_zone": zone}
+        assert expires_at(TimeInForce.DAY, placed, **traded) == dt.datetime.fromisoformat(end)
+        assert expires_at(TimeInForce.GTC, placed, **traded) is None
+
+
+@pytest.mark.parametrize(
+    ("asset_class", "exchange", "time_zone", "now", "end"),
+    [
+        # Around the clock, at weekends as well: midnight in Tokyo is 15:00 UTC.
+        ("CRYPTO", None, "Asia/Tokyo", "2024-05-04T12:00:00+00:00", "2024-05-04T15:00:00+00:00"),
+        ("CRYPTO", "NASDAQ", "Asia/Tokyo", "2024-05-04T15:00:00+00:00", "2024-05-05T15:00:00+00:00"),
+        # Hours that are not known; the night in which the clock goes forward has 23 hours.
+        ("EQUITY", "XETRA", "Europe/Berlin", "2024-01-09T23:30:00+00:00", "2024-01-10T23:00:00+00:00"),
+        ("EQUITY", None, "Europe/Berlin", "2024-03-30T23:30:00+00:00", "2024-03-31T22:00:00+00:00"),
+        ("FUND", "", "America/New_York", "2024-11-29T19:00:00+00:00", "2024-11-30T05:00:00+00:00"),
+    ],
+)
+def test_without_known_hours_a_day_order_ends_with_the_accounts_day(
+    asset_class: str, exchange: str | None, time_zone: str, now: str, end: str
+) -> None:
+    placed = dt.datetime.fromisoformat(now)
+    found = expires_at(
+        TimeInForce.DAY, placed, asset_class=asset_class, exchange=exchange, time_zone=time_zone
+    )
+    assert found == dt.datetime.fromisoformat(end)
 
 
 def test_where_an_order_may_go() -> None:

@@ -218,9 +218,10 @@ async def test_earlier_rows_must_leave_enough_for_what_came_later(actor: Actor, 
     assert refused(report) == [(2, "INSUFFICIENT_SHARES"), (3, "INSUFFICIENT_CASH")]
     shares, cash = (report.outcomes[place].refusal for place in (0, 1))
     assert isinstance(shares, InsufficientShares)
-    assert shares.on_date == dt.date(2020, 1, 10)
+    # Midnight in UTC is the evening before in New York.
+    assert shares.on_date == dt.date(2020, 1, 9)
     assert isinstance(cash, InsufficientCash)
-    assert (cash.on_date, cash.required, cash.available) == (dt.date(2020, 1, 11), Decimal(1), Decimal(0))
+    assert (cash.on_date, cash.required, cash.available) == (dt.date(2020, 1, 10), Decimal(1), Decimal(0))
 
 
 async def test_earlier_rows_change_later_gains_and_lots(actor: Actor, portfolio_id: UUID) -> None:

@@ -1,0 +1,42 @@
+"""Changing oneself."""
+
+from typing import Annotated
+
+import strawberry
+
+from graph.auth.types import User
+from graph.context import Info
+from graph.mutating import INPUT, Guard, Payload, actor_of, given
+from graph.permissions import IsAuthenticated
+from investing.auth.profile import change_user
+
+
+@strawberry.input(description="What to change of yourself; what is left out stays.")
+class UpdateMeInput:
+    full_name: str | None = strawberry.field(
+        description="The name to be called by, at most 200 characters; null for none.",
+        default=strawberry.UNSET,
+    )
+    time_zone: str | None = strawberry.field(
+        description="The IANA time zone, as Europe/Berlin, that cuts your own figures into days. Accounts "
+        "keep theirs.",
+        default=strawberry.UNSET,
+    )
+
+
+@strawberry.type(description="The user as they are now, or why nothing was done.")
+class UserPayload(Payload):
+    user: User | None = strawberry.field(description="The user.", default=None)
+
+
+@strawberry.type
+class MeMutation:
+    @strawberry.mutation(description="Changes yourself.", extensions=[Guard(IsAuthenticated())])
+    async def update_me(self, info: Info, input: Annotated[UpdateMeInput, INPUT]) -> UserPayload:
+        changes = {"time_zone": given("timeZone", input.time_zone)}
+        if input.full_name is not strawberry.UNSET:
+            changes["full_name"] = input.full_name
+        await change_user(actor_of(info.context), changes)
+        # The viewer was read before.
+        await info.context.look_again()
+        return UserPayload(user=User.from_viewer(await info.context.viewer()))
