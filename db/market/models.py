@@ -43,7 +43,9 @@ class PriceBar(Base):
     __tablename__ = "price_bars"
     __table_args__ = (
         CheckConstraint("close >= 0 AND adjusted_close >= 0 AND volume >= 0", name="not_negative"),
-        CheckConstraint("low >= 0 AND open BETWEEN low AND high AND close BETWEEN low AND high", name="range"),
+        CheckConstraint(
+            "low >= 0 AND open BETWEEN low AND high AND close BETWEEN low AND high", name="range"
+        ),
     )
 
     instrument_id: Mapped[UUID] = mapped_column(
