@@ -41,6 +41,8 @@ class Sizing:
         """
         one = self.held[target.symbol]
         gap = product(target.target_weight, self.value) - product(one.quantity, one.price)
+        if gap > 0 and not one.price:
+            return ZERO, SkipReason.WORTHLESS
         if gap < 0 and self.rules.buy_only:
             return ZERO, SkipReason.BUY_ONLY
         left = gap - product(one.incoming, one.price) if gap > 0 else gap + product(one.reserved, one.price)
