@@ -1,7 +1,7 @@
 """The ledger once more, as plainly as it can be said: a list of lines, and everything worked out anew.
 
-Shares no code with the server. Cash and costs are exact Decimals; divisions are rounded to ten places, those of
-shares to eighteen, halves away from zero.
+Shares no code with the server. Cash and costs are exact Decimals; divisions are rounded to ten places,
+those of shares to eighteen, halves away from zero.
 """
 
 from collections.abc import Iterable, Iterator

@@ -57,7 +57,8 @@ def test_no_header() -> None:
 def test_a_worthless_share_has_a_price() -> None:
     """A close of 0 is one; a volume is a quantity, with as many places."""
     bar = read("A,2024-05-31,1,1,0,0,0.00,0.000000000000000001")
-    assert (bar.close, bar.low, bar.adjusted_close, bar.volume) == (0, 0, 0, Decimal("1E-18"))
+    assert bar.close == bar.low == bar.adjusted_close == 0
+    assert bar.volume == Decimal("1E-18")
 
 
 def read(line: str) -> DailyBar:

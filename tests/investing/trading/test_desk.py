@@ -232,8 +232,8 @@ async def test_partial_fills_cost_what_was_reserved_and_no_more(
 
 
 async def test_small_sums_are_whole(sessions: Sessions, exchange: Exchange) -> None:
-    """101.1 pays for 10 @ 10 with slippage 0.001 and commission 1, 4 shares a tick; then 100 at 33.37, and the
-    market value of it at 41.03, leave nothing behind either.
+    """101.1 pays for 10 @ 10 with slippage 0.001 and commission 1, 4 shares a tick; 100 at 33.37, sold for
+    its market value at 41.03, leaves nothing behind either.
 
     4 x 10.01 + 0.4 = 40.44 twice and 20.22. 100 / 33.37 is 2.996703626011387473 shares, which are worth
     122.9547497752 at 41.03.
