@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-MOST_STATES = 1_000
+MOST_STATES = 400
 """So many states are kept for the next holding. Where there are more, the best of those is the answer."""
 
 

@@ -22,7 +22,7 @@ each; further away they are looked at in steps that double, and then once more a
 """
 
 LEAST = 4
-ROUNDS = 3
+ROUNDS = 12
 
 
 class _Wish(NamedTuple):
@@ -40,7 +40,7 @@ class _Wish(NamedTuple):
     @property
     def bounds(self) -> tuple[int, int]:
         """The fewest shares, and the most, but for none at all."""
-        low, high = int(min(self.goal, self.most)), min(ceil(self.goal), self.most)
+        low, high = min(int(self.goal), self.most), min(ceil(self.goal), self.most)
         if self.side is OrderSide.BUY:
             return max(1, low - self.window), high
         return max(1, low), min(high + self.window, self.most)
@@ -92,7 +92,7 @@ class WholeShares(Sizing):
 
     def _chosen(self, wishes: Sequence[_Wish], cash: int) -> Quantities:
         """The nearest plan: where not every quantity can be looked at, again about what was found."""
-        about = [int(min(wish.goal, wish.most)) for wish in wishes]
+        about = [min(int(wish.goal), wish.most) for wish in wishes]
         close = max(LEAST, CLOSE // max(1, len(wishes)))
         for _ in range(ROUNDS):
             choices = [

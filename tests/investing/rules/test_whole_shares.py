@@ -126,8 +126,8 @@ def test_limits_hold_in_whole_shares() -> None:
 
 
 def test_a_cheap_share_gives_way_by_as_many_as_it_takes() -> None:
-    """500 each at 0.01 and 900, a commission of 1 on either order: with one at 900 there is 1000 - 901 - 1 = 98
-    for the other. |900 - 500| + |98 - 500| = 802 is further off than the 500 of having none.
+    """500 each at 0.01 and 900, a commission of 1 on either order: with one at 900 there is 1000 - 901 - 1 =
+    98 for the other. |900 - 500| + |98 - 500| = 802 is further off than the 500 of having none.
 
     With 300 and 700 it is 200 + 202, nearer than 700: 30,000 shares become 9,800.
     """
