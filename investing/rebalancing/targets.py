@@ -132,8 +132,12 @@ async def _returns(
     available = _fewest(returns)
     if last is not None and available == days and latest - last <= STALE_DAYS:
         return returns
+    # As many as another has, or as the days of an only one have between them.
+    complete = max((len(found) for found in returns.values()), default=0)
+    if len(histories) == 1:
+        complete = min(days, histories[0].days - 1)
     for symbol, found in sorted(returns.items()):
-        if len(found) < max(map(len, returns.values())):
+        if len(found) < complete:
             raise InsufficientHistory(
                 f"The price of {symbol} was 0 on some days, after which there is no return: leave it out, or "
                 "set lookBackDays.",

@@ -235,6 +235,12 @@ def test_what_else_there_is_no_plan_for(api: Api, opened: Callable[..., str], st
         "maxPositionSize": "0.49",
         "leastSize": "0.5",
     }
+    # 61 closes have 60 returns, but for the one from the close of 0 on.
+    stored.instrument("LOST", "10")
+    stored.bars("LOST", dt.date(2022, 1, 1), [*closes[:30], "0", *closes[31:]])
+    lost = {"code": "INSUFFICIENT_HISTORY", "symbol": "LOST", "availableDays": 59, "requiredDays": 60}
+    for symbols in (["LOST"], ["LONE", "LOST"]):
+        assert no_plan(api, opened(**fifty, symbols=symbols)) == {**lost, "lastDate": "2022-03-02"}
     assert no_plan(api, opened(strategy="MIN_CVAR"))["code"] == "EMPTY_UNIVERSE"
     poor = opened(strategy="EQUAL_WEIGHT", symbols=["BARE"], initialCash="0")
     assert no_plan(api, poor) == {"code": "WORTH_NOTHING", "totalValue": "0"}
