@@ -24,6 +24,8 @@ each; further away they are looked at in steps that double, and then once more a
 LEAST = 4
 ROUNDS = 12
 
+_HALF = Decimal("0.5")
+
 
 class _Wish(NamedTuple):
     """What is to be traded of a holding: the amount that it is off its target, and the shares of it that the
@@ -52,38 +54,31 @@ class WholeShares(Sizing):
     def _sized(
         self, gaps: Mapping[str, Decimal], spendable: Decimal, skipped: dict[str, SkipReason]
     ) -> tuple[Quantities, Quantities]:
+        sold = (symbol for symbol, gap in gaps.items() if gap < 0)
         wanted = {symbol: abs(gap) / self.held[symbol].price for symbol, gap in gaps.items()}
-        sides = {symbol: OrderSide.SELL if gap < 0 else OrderSide.BUY for symbol, gap in gaps.items()}
-        most = self._limits(wanted, sides)
-        cash = spendable + sum(
-            (
-                self._brought(symbol, self._near(wanted[symbol], most[symbol]))
-                for symbol in gaps
-                if gaps[symbol] < 0
-            ),
-            ZERO,
-        )
+        reach = self._reach(wanted)
+        most = self._limits(gaps, wanted, reach)
+        near = {symbol: min(_down(wanted[symbol] + _HALF), most[symbol]) for symbol in gaps}
+        cash = spendable + sum((self._brought(symbol, near[symbol]) for symbol in sold), ZERO)
         # Without costs the targets add up to what there is: less is there where open orders have reserved
         # it, or where only new cash is invested. Then each purchase has its share, rounded up or down.
         short = self._shares_of(gaps, wanted, spendable, cash)
-        reach = ZERO if short else self._reach(wanted)
         wishes = [
             _Wish(
                 symbol,
-                sides[symbol],
+                OrderSide.SELL if gaps[symbol] < 0 else OrderSide.BUY,
                 abs(gaps[symbol]),
                 short.get(symbol, wanted[symbol]),
                 int(most[symbol]),
-                ceil(reach / self.held[symbol].price),
+                0 if short else ceil(reach / self.held[symbol].price),
             )
             for symbol in sorted(gaps)
         ]
         # Sales alone may not fill up a reserve: then nothing is bought.
         found = self._chosen(wishes, _units(max(spendable, spendable - cash)))
-        for wish in wishes:
-            if not found[wish.symbol]:
-                near = self._near(wanted[wish.symbol], most[wish.symbol])
-                skipped[wish.symbol] = self._why(wish, near)
+        skipped |= {
+            wish.symbol: self._why(wish, near[wish.symbol]) for wish in wishes if not found[wish.symbol]
+        }
         sells, buys = (
             {wish.symbol: found[wish.symbol] for wish in wishes if wish.side is side and found[wish.symbol]}
             for side in (OrderSide.SELL, OrderSide.BUY)
@@ -105,21 +100,21 @@ class WholeShares(Sizing):
             about = found
         return {wish.symbol: Decimal(quantity) for wish, quantity in zip(wishes, found, strict=True)}
 
-    def _limits(self, wanted: Quantities, sides: Mapping[str, OrderSide]) -> Quantities:
+    def _limits(self, gaps: Mapping[str, Decimal], wanted: Quantities, reach: Decimal) -> Quantities:
         """The most that may be traded of each: what is free, the largest trade, the largest position."""
         largest = self._largest_trade()
         found = {}
-        for symbol, side in sides.items():
+        for symbol, gap in gaps.items():
             one = self.held[symbol]
-            is_sale = side is OrderSide.SELL
-            most = one.quantity - one.reserved if is_sale else _up(wanted[symbol])
+            most, price = _up(wanted[symbol]), self.rules.terms.slipped(OrderSide.BUY, one.price)
+            if gap < 0:
+                most, price = min(one.quantity - one.reserved, most + _up(reach / one.price)), one.price
             if largest is not None:
-                price = one.price if is_sale else self.rules.terms.slipped(side, one.price)
                 most = min(most, largest / price)
             found[symbol] = max(ZERO, _down(most))
         if self.rules.max_position_size < ONE:
-            buys = {symbol: found[symbol] for symbol, side in sides.items() if side is OrderSide.BUY}
-            sells = {symbol: quantity for symbol, quantity in found.items() if symbol not in buys}
+            buys = {symbol: quantity for symbol, quantity in found.items() if gaps[symbol] > 0}
+            sells = {symbol: quantity for symbol, quantity in found.items() if gaps[symbol] < 0}
             rooms = self._rooms(sells, buys)
             found |= {symbol: max(ZERO, min(most, _down(rooms[symbol]))) for symbol, most in buys.items()}
         return found
@@ -189,10 +184,6 @@ class WholeShares(Sizing):
         if not near:
             return SkipReason.LESS_THAN_A_SHARE
         return self._objection(wish.symbol, wish.side, near) or SkipReason.NO_CASH
-
-    def _near(self, wanted: Decimal, most: Decimal) -> Decimal:
-        """The nearest number of whole shares, the larger of two."""
-        return min(_down(wanted + Decimal("0.5")), most)
 
 
 def _up(quantity: Decimal) -> Decimal:
