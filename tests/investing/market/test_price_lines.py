@@ -117,6 +117,8 @@ def test_an_adjusted_instrument_has_one_figure() -> None:
         (f"A,2024-05-31,1,1,1,1,1,1{'0' * 18}", "the volume has more than 18 digits before the point"),
         (f"A,2024-05-31,1,1,1,{'x' * 50},1,1", f"the close '{'x' * 40}…' is no plain decimal number"),
         ("A,2024-05-31,,,,-0.01,,", "the close is negative"),
+        ("A,2024-05-31,,,,0,1,", "the close 0 and the adjusted close 1: either both are 0 or none"),
+        ("A,2024-05-31,,,,1,0.0,", "the close 1 and the adjusted close 0.0: either both are 0 or none"),
         ("A,2024-05-31,1,1,1,1,1,1.0000000000000000001", "the volume has more than 18 decimals"),
         ("A,2024-05-31,-1,1,1,1,1,1", "the open is negative"),
         ("A,2024-05-31,1,1,1,1,-1,1", "the adjusted close is negative"),
