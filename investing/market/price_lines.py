@@ -91,7 +91,9 @@ class LineReader:
                 raise BadLine(f"the stored closes of {symbol} are adjusted ones, and this one is not")
             adjusted_close = close
         if adjusted_close is not None and bool(adjusted_close) is not bool(close):
-            raise BadLine(f"the close {close} and the adjusted close {adjusted_close}: either both are 0 or none")
+            raise BadLine(
+                f"the close {close} and the adjusted close {adjusted_close}: either both are 0 or none"
+            )
         _check_range(opened, high, low, close)
         volume = _number("volume", values.get("volume", ""), 18)
         if volume is not None and volume < 0:
