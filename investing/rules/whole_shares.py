@@ -16,7 +16,7 @@ from investing.rules.nearest import Option, nearest
 from investing.rules.rebalancing import ONE, ZERO
 from investing.rules.sizing import Quantities, Sizing
 
-CLOSE = 240
+CLOSE = 150
 """So many quantities about its goal are looked at one by one, of all holdings together, and at least LEAST of
 each; further away they are looked at in steps that double, and then once more about what was found there.
 """
