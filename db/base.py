@@ -14,7 +14,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from db.ids import uuid7
 
 Money = Annotated[Decimal, mapped_column(Numeric(28, 10))]
-"""An amount, a price or a quantity: 28 digits, 10 of them after the point."""
+"""An amount, a price or a fraction: 28 digits, 10 of them after the point."""
+
+Quantity = Annotated[Decimal, mapped_column(Numeric(38, 18))]
+"""A number of shares or units: 38 digits, 18 of them after the point."""
 
 Created = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]
 

@@ -83,6 +83,7 @@ class SkipReason(StrEnum):
     BELOW_MINIMUM = "BELOW_MINIMUM"
     COSTS_TOO_MUCH = "COSTS_TOO_MUCH"
     TURNOVER_LIMIT = "TURNOVER_LIMIT"
+    WORTHLESS = "WORTHLESS"
 
 
 class AssetClass(StrEnum):

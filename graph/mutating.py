@@ -1,6 +1,8 @@
 """What every mutation shares: its permissions, its payload with userErrors, and a fresh read afterwards."""
 
+import dataclasses
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from graph.ids import id_of
 from graph.permissions import Owns
 from graph.user_errors import UserError, user_error
 from investing.actor import Actor
+from investing.rules.entries import check_places
 from investing.rules.refusals import InvalidInput, NotFound, Refusal
 
 INPUT = strawberry.argument(description="What to do.")
@@ -46,6 +49,7 @@ class Guard(FieldExtension):
             for permission in self.permissions:
                 if not await _allows(permission, source, info, kwargs):
                     raise _not_found(permission)
+            _check_decimals(kwargs.get("input"))
             # What the permissions have read is what the mutation is about to change.
             info.context.forget()
             return await next_(source, info, **kwargs)
@@ -53,6 +57,17 @@ class Guard(FieldExtension):
             return self.payload(user_errors=[user_error(refusal, _path(refusal))])
         finally:
             info.context.forget()
+
+
+def _check_decimals(given: Any) -> None:
+    """Raises InvalidInput for an amount with more places than are stored, whatever field it is in.
+
+    What a list holds is refused row by row, by whoever takes the rows.
+    """
+    for field in dataclasses.fields(given) if dataclasses.is_dataclass(given) else ():
+        value = getattr(given, field.name)
+        if isinstance(value, Decimal):
+            check_places(field.name, value)
 
 
 async def _allows(permission: BasePermission, source: Any, info: Info, kwargs: dict[str, Any]) -> bool:

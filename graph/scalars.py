@@ -14,7 +14,7 @@ from db.canonical import instant
 
 CurrencyCode = NewType("CurrencyCode", str)
 
-_DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,10})?", re.ASCII)
+_DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _WEST = dt.timezone(dt.timedelta(hours=-14))
@@ -28,7 +28,7 @@ def _parse_decimal(value: Any) -> decimal.Decimal:
     if not isinstance(value, str):
         raise ValueError('Decimal is a string, such as "12.34": a JSON number would not be exact.')
     if not _DECIMAL.fullmatch(value):
-        raise ValueError("Decimal has at most 18 digits before the point and 10 after it, and no exponent.")
+        raise ValueError("Decimal has at most 18 digits before the point and 18 after it, and no exponent.")
     return decimal.Decimal(value)
 
 
@@ -64,8 +64,8 @@ def _parse_currency(value: Any) -> CurrencyCode:
 SCALARS: dict[object, ScalarDefinition] = {
     decimal.Decimal: strawberry.scalar(
         name="Decimal",
-        description="Exact decimal. A string on the wire, both ways; finite; at most 28 digits, 10 of them "
-        "after the point. JSON numbers are refused.",
+        description="Exact decimal. A string on the wire, both ways; finite; at most 18 digits before the "
+        "point and 18 after it; amounts of money are kept to 10 places. JSON numbers are refused.",
         serialize=_serialize_decimal,
         parse_value=_parse_decimal,
     ),

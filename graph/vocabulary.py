@@ -178,6 +178,7 @@ _publish(
     BELOW_MINIMUM="It is less than the smallest trade of the portfolio.",
     COSTS_TOO_MUCH="The commission would take it all.",
     TURNOVER_LIMIT="The limit on the turnover leaves nothing, or too little, for it.",
+    WORTHLESS="Its price is 0, at which nothing is bought.",
 )
 _publish(
     OrderSide,
@@ -266,7 +267,7 @@ _publish(
     TOTAL_LOSS="More than everything was lost on a day.",
     OUT_OF_RANGE="The figure is larger, or closer to the loss of everything, than can be told.",
     SEVERAL_CURRENCIES="There are several currencies and no exchange rates.",
-    NO_BENCHMARK_PRICES="The benchmark has no prices for these days.",
+    NO_BENCHMARK_PRICES="The benchmark has no prices for these days, or one of 0.",
     NO_VALUE="All of it together is worth nothing, or less.",
     NO_TARGETS="There are no target weights.",
 )

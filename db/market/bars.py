@@ -21,7 +21,7 @@ from db.sessions import Connection
 _STAGING = """
 CREATE TEMPORARY TABLE staged_bars (
     symbol text NOT NULL, date date NOT NULL, open numeric(28, 10), high numeric(28, 10), low numeric(28, 10),
-    close numeric(28, 10) NOT NULL, adjusted_close numeric(28, 10), volume numeric(28, 10),
+    close numeric(28, 10) NOT NULL, adjusted_close numeric(28, 10), volume numeric(38, 18),
     line bigint NOT NULL
 ) ON COMMIT DROP
 """

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Text, UniqueCons
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import Base, Created, Money, Owned, Updated, of_owner, of_user, one_of
+from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, of_user, one_of
 from db.ids import uuid7
 from db.vocabulary import AssetClass
 
@@ -42,8 +42,10 @@ class PriceBar(Base):
 
     __tablename__ = "price_bars"
     __table_args__ = (
-        CheckConstraint("close > 0 AND adjusted_close > 0 AND volume >= 0", name="positive"),
-        CheckConstraint("low > 0 AND open BETWEEN low AND high AND close BETWEEN low AND high", name="range"),
+        CheckConstraint("close >= 0 AND adjusted_close >= 0 AND volume >= 0", name="not_negative"),
+        CheckConstraint(
+            "low >= 0 AND open BETWEEN low AND high AND close BETWEEN low AND high", name="range"
+        ),
     )
 
     instrument_id: Mapped[UUID] = mapped_column(
@@ -55,7 +57,7 @@ class PriceBar(Base):
     low: Mapped[Money | None]
     close: Mapped[Money]
     adjusted_close: Mapped[Money | None]
-    volume: Mapped[Money | None]
+    volume: Mapped[Quantity | None]
 
 
 class Quote(Base):
@@ -67,7 +69,7 @@ class Quote(Base):
     """
 
     __tablename__ = "quotes"
-    __table_args__ = (CheckConstraint("price > 0", name="positive"),)
+    __table_args__ = (CheckConstraint("price >= 0", name="not_negative"),)
 
     instrument_id: Mapped[UUID] = mapped_column(
         ForeignKey("instruments.id", ondelete="CASCADE"), primary_key=True

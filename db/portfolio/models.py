@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from db.base import Base, Created, Money, Owned, Updated, of_owner, one_of
+from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, one_of
 from db.vocabulary import RebalanceFrequency, Strategy
 
 if TYPE_CHECKING:
@@ -98,10 +98,10 @@ class Position(Owned, Updated, Base):
 
     portfolio_id: Mapped[UUID]
     instrument_id: Mapped[UUID] = mapped_column(ForeignKey("instruments.id"), index=True)
-    quantity: Mapped[Money]
+    quantity: Mapped[Quantity]
     cost_basis: Mapped[Money]
     realized_pnl: Mapped[Money] = mapped_column(default=Decimal(0))
-    reserved_quantity: Mapped[Money] = mapped_column(server_default=text("0"))
+    reserved_quantity: Mapped[Quantity] = mapped_column(server_default=text("0"))
     realized_pnl_fifo: Mapped[Money] = mapped_column(server_default=text("0"))
 
 
@@ -143,7 +143,7 @@ class Lot(Owned, Updated, Base):
     transaction_id: Mapped[UUID]
     number: Mapped[int] = mapped_column(server_default=text("0"))
     opened_at: Mapped[dt.datetime]
-    remaining_quantity: Mapped[Money]
+    remaining_quantity: Mapped[Quantity]
     remaining_cost: Mapped[Money]
 
 
@@ -169,7 +169,7 @@ class LotUse(Base):
     transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
     lot_transaction_id: Mapped[UUID] = mapped_column(primary_key=True)
     lot_number: Mapped[int] = mapped_column(primary_key=True)
-    quantity_delta: Mapped[Money]
+    quantity_delta: Mapped[Quantity]
     cost_delta: Mapped[Money]
     gain: Mapped[Money | None]
 

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import Base, Created, Money, Owned, Updated, of_owner, one_of
+from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, one_of
 from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, RebalanceTrigger, Strategy
 
 
@@ -77,8 +77,8 @@ class RebalanceLeg(Updated, Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     instrument_id: Mapped[UUID] = mapped_column(ForeignKey("instruments.id"))
     side: Mapped[str]
-    quantity: Mapped[Money]
-    filled_quantity: Mapped[Money] = mapped_column(server_default=text("0"))
+    quantity: Mapped[Quantity]
+    filled_quantity: Mapped[Quantity] = mapped_column(server_default=text("0"))
     quote_price: Mapped[Money]
     status: Mapped[str] = mapped_column(server_default=text("'PLANNED'"))
     order_id: Mapped[UUID | None]

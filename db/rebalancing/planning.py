@@ -94,7 +94,8 @@ SELECT i.symbol, (SELECT max(b.date) FROM price_bars b WHERE b.instrument_id = i
 FROM instruments i WHERE i.symbol = ANY($1)
 """
 
-# A return spans two days of the common calendar, between adjusted closes where both days have them.
+# A return spans two days of the common calendar, between adjusted closes where both days have them. After a
+# close of 0 there is none.
 _RETURNS = """
 WITH bars AS MATERIALIZED (
     SELECT b.instrument_id, b.date, b.close::float8 AS close, b.adjusted_close::float8 AS adjusted
@@ -104,7 +105,8 @@ WITH bars AS MATERIALIZED (
     SELECT date FROM bars GROUP BY date HAVING count(*) = $2 ORDER BY date DESC LIMIT $3
 ), changes AS (
     SELECT instrument_id, date,
-           coalesce(adjusted / lag(adjusted) OVER day, close / lag(close) OVER day) - 1 AS change
+           coalesce(adjusted / nullif(lag(adjusted) OVER day, 0), close / nullif(lag(close) OVER day, 0)) - 1
+               AS change
     FROM bars JOIN days USING (date) WINDOW day AS (PARTITION BY instrument_id ORDER BY date)
 )
 SELECT i.symbol, c.returns, c.last
@@ -131,7 +133,7 @@ async def fetch_returns(
     """The latest `days` daily returns of each instrument, oldest first, and the day of the last ones.
 
     Only days from `since` on at which all of them have a price count; there are fewer returns where there are
-    fewer such days. Statistics, not money: floats.
+    fewer such days, and fewer of an instrument whose close was 0. Statistics, not money: floats.
     """
     rows = await connection.fetch(_RETURNS, symbols, len(symbols), days + 1, since)
     last = rows[0]["last"] if rows else None

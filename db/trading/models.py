@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import Base, Created, Money, Owned, Updated, of_owner, one_of
+from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, one_of
 from db.vocabulary import Broker, OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
 
 IS_OPEN = "status IN ('PENDING', 'ACCEPTED', 'PARTIALLY_FILLED', 'UNKNOWN')"
@@ -52,8 +52,8 @@ class Order(Owned, Updated, Base):
     type: Mapped[str]
     status: Mapped[str]
     time_in_force: Mapped[str] = mapped_column(server_default=text("'DAY'"))
-    quantity: Mapped[Money]
-    filled_quantity: Mapped[Money] = mapped_column(default=Decimal(0))
+    quantity: Mapped[Quantity]
+    filled_quantity: Mapped[Quantity] = mapped_column(default=Decimal(0))
     limit_price: Mapped[Money | None]
     average_fill_price: Mapped[Money | None]
     notional: Mapped[Money | None]
@@ -138,14 +138,14 @@ class Transaction(Owned, Base):
     reverses_id: Mapped[UUID | None]
     transfer_id: Mapped[UUID | None]
     type: Mapped[str]
-    quantity: Mapped[Money | None]
+    quantity: Mapped[Quantity | None]
     price: Mapped[Money | None]
     amount: Mapped[Money]
     commission: Mapped[Money]
-    split_for: Mapped[Money | None]
+    split_for: Mapped[Quantity | None]
     currency: Mapped[str]
     cash_delta: Mapped[Money]
-    quantity_delta: Mapped[Money]
+    quantity_delta: Mapped[Quantity]
     cost_delta: Mapped[Money] = mapped_column(server_default=text("0"))
     realized_pnl: Mapped[Money | None]
     realized_pnl_fifo: Mapped[Money | None]

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import Base, Created, Money, one_of
+from db.base import Base, Created, Money, Quantity, one_of
 from db.ids import uuid7
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType
 
@@ -40,8 +40,8 @@ class PaperOrder(Base):
     instrument_id: Mapped[UUID | None] = mapped_column(ForeignKey("instruments.id"))
     side: Mapped[str | None]
     type: Mapped[str | None]
-    quantity: Mapped[Money] = mapped_column(default=Decimal(0))
-    filled_quantity: Mapped[Money] = mapped_column(default=Decimal(0))
+    quantity: Mapped[Quantity] = mapped_column(default=Decimal(0))
+    filled_quantity: Mapped[Quantity] = mapped_column(default=Decimal(0))
     limit_price: Mapped[Money | None]
     worst_price: Mapped[Money | None]
     commission: Mapped[Money] = mapped_column(default=Decimal(0))
@@ -64,7 +64,7 @@ class PaperExecution(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     client_order_id: Mapped[UUID] = mapped_column(ForeignKey("paper_orders.client_order_id"))
-    quantity: Mapped[Money]
+    quantity: Mapped[Quantity]
     price: Mapped[Money]
     commission: Mapped[Money]
     executed_at: Mapped[dt.datetime]

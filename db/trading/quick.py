@@ -68,6 +68,7 @@ _OVERTAKEN_FILL = _OVERTAKEN.format(
 _FOR_FILL = f"""
 SELECT {_PORTFOLIO}, {_HELD}, i.symbol,
     o.id AS order_id, o.side, o.status, o.instrument_id, o.quantity, o.filled_quantity, o.broker_order_id,
+    o.limit_price, o.worst_price,
     o.reserved_cash AS order_reserved_cash,
     EXISTS (SELECT FROM transactions t WHERE t.owner_id = $1 AND t.execution_id = $3) AS is_executed,
     coalesce((SELECT sum(t.quantity * t.price) FROM transactions t

@@ -5,10 +5,12 @@ lots; what a transfer moves waits in `moving` from its outgoing side to its inco
 open lots of all portfolios, oldest first. Reversed entries and their reversals are left out.
 """
 
-# Divisions are carried to 60 places, so that the rounding to ten is the only one.
+# Divisions are carried to 80 places, so that the rounding to ten, or to eighteen of a quantity, is the only
+# one.
 REPLAY = """
-CREATE OR REPLACE FUNCTION pg_temp.part_of(whole numeric, part numeric, of_all numeric) RETURNS numeric
-LANGUAGE sql IMMUTABLE AS $$ SELECT round((whole * part)::numeric(200, 60) / of_all, 10) $$;
+CREATE OR REPLACE FUNCTION pg_temp.part_of(whole numeric, part numeric, of_all numeric, places int = 10)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$ SELECT round((whole * part)::numeric(200, 80) / of_all, places) $$;
 
 CREATE OR REPLACE FUNCTION pg_temp.replayed(owner uuid)
 RETURNS TABLE (kind text, portfolio_id uuid, instrument_id uuid, transaction_id uuid, lot_id uuid, number int,
@@ -103,7 +105,7 @@ BEGIN
             moved := 0;
             FOR i IN 1 .. cardinality(source) LOOP
                 CONTINUE WHEN lot_of[i] <> t.portfolio_id;
-                part := pg_temp.part_of(quantities[i], t.quantity, t.split_for) - quantities[i];
+                part := pg_temp.part_of(quantities[i], t.quantity, t.split_for, 18) - quantities[i];
                 quantities[i] := quantities[i] + part;
                 moved := moved - part;
                 RETURN QUERY SELECT 'use', t.portfolio_id, at_instrument, t.id, source[i], numbers[i],

@@ -41,7 +41,9 @@ class DeleteWatchlistPayload(Payload):
 @strawberry.input(description="A price that has come in.")
 class TickInput:
     symbol: str = strawberry.field(description="The instrument's symbol.")
-    price: Decimal = strawberry.field(description="The price, in the instrument's currency, above zero.")
+    price: Decimal = strawberry.field(
+        description="The price, in the instrument's currency; 0 for a share that is worth nothing."
+    )
     as_of: dt.datetime | None = strawberry.field(
         description="When it was made, not in the future; now if left out.", default=None
     )

@@ -91,7 +91,10 @@ class Portfolio(Node):
     target_weights: JSON | None = strawberry.field(
         description="The weights of the strategy CUSTOM: symbols with decimal strings."
     )
-    fractional_shares: bool = strawberry.field(description="Whether rebalancing trades parts of shares.")
+    fractional_shares: bool = strawberry.field(
+        description="Whether rebalancing trades parts of shares. If not, a plan comes as near to its targets "
+        "as whole shares that the cash pays for can."
+    )
     minimum_trade: Decimal = strawberry.field(description="The smallest amount that rebalancing trades.")
     relative_drift_band: Decimal | None = strawberry.field(
         description="How far a weight may drift as a part of its target; of two bands the narrower counts."

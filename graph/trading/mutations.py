@@ -9,7 +9,7 @@ import strawberry
 from graph.account.mutations import TransactionPayload
 from graph.context import Info
 from graph.mutating import INPUT, Guard, actor_of, own_id
-from graph.permissions import IsAuthenticated, OwnsPortfolio, OwnsTransaction
+from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio, OwnsTransaction
 from graph.trading.types import Transaction
 from graph.vocabulary import TransactionType
 from investing.trading.moving import ShareTransfer, transfer_shares
@@ -20,10 +20,17 @@ from investing.trading.reversing import reverse_transaction
 @strawberry.input(
     description="A transaction that happened. BUY and SELL have symbol, quantity and price; DIVIDEND symbol "
     "and amount; SPLIT symbol, quantity and splitFor; a transfer of shares symbol, quantity and, coming in, "
-    "its cost as amount or price; everything else an amount."
+    "its cost as amount or price; everything else an amount. It belongs to a portfolio, or, where it is cash "
+    "alone, to the account's unallotted cash: interest on it, for one."
 )
 class RecordTransactionInput:
-    portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
+    account_id: strawberry.ID | None = strawberry.field(
+        description="The account, where it is of no portfolio; with one it has to be the portfolio's.",
+        default=None,
+    )
+    portfolio_id: strawberry.ID | None = strawberry.field(
+        description="The portfolio; without one it is the account's unallotted cash.", default=None
+    )
     type: TransactionType = strawberry.field(description="What it did.")
     symbol: str | None = strawberry.field(description="The instrument's symbol.", default=None)
     quantity: Decimal | None = strawberry.field(
@@ -76,13 +83,20 @@ class TransferSharesInput:
 class TradingMutation:
     @strawberry.mutation(
         description="Puts a transaction on the ledger, wherever in time it belongs.",
-        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id", locked=True))],
+        extensions=[
+            Guard(
+                IsAuthenticated(),
+                OwnsAccount("input", "account_id"),
+                OwnsPortfolio("input", "portfolio_id", locked=True),
+            )
+        ],
     )
     async def record_transaction(
         self, info: Info, input: Annotated[RecordTransactionInput, INPUT]
     ) -> TransactionPayload:
         record = Record(
-            portfolio_id=own_id("Portfolio", input.portfolio_id),
+            account_id=None if input.account_id is None else own_id("Account", input.account_id),
+            portfolio_id=None if input.portfolio_id is None else own_id("Portfolio", input.portfolio_id),
             type=input.type,
             symbol=input.symbol,
             quantity=input.quantity,

@@ -29,7 +29,9 @@ class PlaceOrderInput:
     )
     notional: Decimal | None = strawberry.field(
         description="How much cash to trade, in the portfolio's currency: a BUY costs no more than that, "
-        "commission included. The quantity follows from the limit, or from the quote.",
+        "commission included. The quantity follows from the limit, or from the quote, and has 18 places. A "
+        "SELL whose notional is exactly what the position is worth at that price, its `marketValue` for a "
+        "MARKET order, sells all of it; what open orders have reserved is left out.",
         default=None,
     )
     limit_price: Decimal | None = strawberry.field(

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.canonical import decimal
 from db.ids import uuid7
 from db.sessions import Session, Sessions
 from db.trading import paper as books
@@ -137,9 +138,12 @@ def _accepted(
             return order | _rejected("NO_PRICE", f"There is no price of {request.symbol}."), None
         return order, None
     fill = fill_of(_resting(order), quote["price"], terms)
+    if request.side is OrderSide.BUY and request.type is OrderType.MARKET and not quote["price"]:
+        reason = f"The price of {request.symbol} is 0, at which nothing is bought."
+        return order | _rejected("PRICE_MOVED", reason), None
     if fill is None and request.type is OrderType.MARKET:
-        at = quote["price"].normalize()
-        reason = f"The price of {request.symbol} moved beyond what was reserved, to {at:f}."
+        at = decimal(quote["price"])
+        reason = f"The price of {request.symbol} moved beyond what was reserved, to {at}."
         return order | _rejected("PRICE_MOVED", reason), None
     return order | _after(order, fill), fill
 

@@ -123,7 +123,7 @@ def within_range(bar: DailyBar) -> DailyBar:
     """
     if bar.open is None or bar.high is None or bar.low is None:
         return bar
-    if 0 < bar.low <= min(bar.open, bar.close) and max(bar.open, bar.close) <= bar.high:
+    if 0 <= bar.low <= min(bar.open, bar.close) and max(bar.open, bar.close) <= bar.high:
         return bar
     return bar._replace(open=None, high=None, low=None)
 

@@ -90,8 +90,12 @@ class LineReader:
             if adjusted_close not in (None, close):
                 raise BadLine(f"the stored closes of {symbol} are adjusted ones, and this one is not")
             adjusted_close = close
+        if adjusted_close is not None and bool(adjusted_close) is not bool(close):
+            raise BadLine(
+                f"the close {close} and the adjusted close {adjusted_close}: either both are 0 or none"
+            )
         _check_range(opened, high, low, close)
-        volume = _number("volume", values.get("volume", ""))
+        volume = _number("volume", values.get("volume", ""), 18)
         if volume is not None and volume < 0:
             raise BadLine("the volume is negative")
         return DailyBar(symbol, date, opened, high, low, close, adjusted_close, volume, number)
@@ -132,21 +136,22 @@ def _symbol(text: str) -> str:
 
 
 def _price(values: dict[str, str], name: str) -> Decimal | None:
+    # 0 is a price: that of a share which is worth nothing.
     price = _number(name, values.get(name, ""))
-    if price is not None and price <= 0:
-        raise BadLine(f"the {name} is {'zero' if price == 0 else 'negative'}")
+    if price is not None and price < 0:
+        raise BadLine(f"the {name} is negative")
     return price
 
 
-def _number(name: str, text: str) -> Decimal | None:
+def _number(name: str, text: str, places: int = 10) -> Decimal | None:
     if not text:
         return None
     if not (match := _NUMBER.fullmatch(text)):
         raise BadLine(f"the {name} {_shown(text)} is no plain decimal number")
     if len(match[1].lstrip("0")) > 18:
         raise BadLine(f"the {name} has more than 18 digits before the point")
-    if len(match[2] or "") > 10:
-        raise BadLine(f"the {name} has more than 10 decimals")
+    if len(match[2] or "") > places:
+        raise BadLine(f"the {name} has more than {places} decimals")
     return Decimal(text)
 
 

@@ -9,11 +9,9 @@ from db.market.ticks import QuoteRow, Tick, save_ticks
 from db.sessions import Session, Sessions
 from investing.market.ticker import Ticker
 from investing.rules.market_hours import market_day
-from investing.rules.money import LIMIT
+from investing.rules.money import LIMIT, has_places
 from investing.rules.refusals import InvalidInput, UnknownInstrument
 from investing.trading.desk import Desk
-
-PLACES = 10
 
 
 @dataclass(frozen=True)
@@ -26,11 +24,12 @@ class Applied:
 
 def check_tick(tick: Tick) -> None:
     """Raises InvalidInput for a price that is none, or of a moment that has not come."""
-    exponent = tick.price.as_tuple().exponent
-    if not tick.price.is_finite() or not 0 < tick.price < LIMIT:
-        raise InvalidInput("A price is above zero.", ("price",))
-    if isinstance(exponent, int) and exponent < -PLACES:
-        raise InvalidInput(f"A price has at most {PLACES} places.", ("price",))
+    if not tick.price.is_finite() or tick.price >= LIMIT:
+        raise InvalidInput("A price has at most 18 digits before the point.", ("price",))
+    if tick.price < 0:
+        raise InvalidInput("A price is not negative.", ("price",))
+    if not has_places(tick.price):
+        raise InvalidInput("A price has at most 10 places.", ("price",))
     if tick.as_of > dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1):
         raise InvalidInput("A price of the future is none.", ("asOf",))
 

@@ -1,5 +1,6 @@
 """Plans: what a rebalance would do now. A dry run writes nothing and locks nothing."""
 
+import asyncio
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping
@@ -83,7 +84,9 @@ async def plan_in(
         )
         for row in rows
     ]
-    return make_plan(
+    # In a thread: the nearest plan in whole shares of some hundred symbols takes a moment to find.
+    return await asyncio.to_thread(
+        make_plan,
         targets.strategy,
         targets.weights,
         held,

@@ -125,14 +125,32 @@ async def _returns(
         # Five days of trading in eight are fewer than there are: with holidays, and those of two exchanges.
         since = oldest - dt.timedelta(days=30 + days * 8 // 5)
         returns, last = await fetch_returns(connection, symbols, days, since)
-        if last is not None and len(returns[symbols[0]]) == days and latest - last <= STALE_DAYS:
+        if last is not None and _fewest(returns) == days and latest - last <= STALE_DAYS:
             return returns
         returns, last = await fetch_returns(connection, symbols, days)
         histories = await fetch_histories(connection, symbols)
-    available = min((len(each) for each in returns.values()), default=0)
+    available = _fewest(returns)
     if last is not None and available == days and latest - last <= STALE_DAYS:
         return returns
+    # As many as another has, or as the days of an only one have between them.
+    complete = max((len(found) for found in returns.values()), default=0)
+    if len(histories) == 1:
+        complete = min(days, histories[0].days - 1)
+    for symbol, found in sorted(returns.items()):
+        if len(found) < complete:
+            raise InsufficientHistory(
+                f"The price of {symbol} was 0 on some days, after which there is no return: leave it out, or "
+                "set lookBackDays.",
+                symbol=symbol,
+                available_days=available,
+                required_days=days,
+                last_date=last,
+            )
     raise _too_little(histories, days, available, last)
+
+
+def _fewest(returns: Mapping[str, Sequence[float]]) -> int:
+    return min((len(each) for each in returns.values()), default=0)
 
 
 def _newest(symbols: Sequence[str], newest: Mapping[str, dt.date | None]) -> tuple[dt.date, dt.date]:

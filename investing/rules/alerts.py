@@ -151,8 +151,11 @@ def hold(quiet: Quiet, standing: Standing, now: dt.datetime) -> Standing | None:
 
 
 def daily_move(price: Decimal, previous: Decimal | None) -> Decimal | None:
-    """How far a price is from that of the day before, up or down, as a fraction of it; None without one."""
-    return None if previous is None else quotient(abs(price - previous), previous)
+    """How far a price is from that of the day before, up or down, as a fraction of it; None without one.
+
+    From a price of 0 no move is known.
+    """
+    return None if not previous else quotient(abs(price - previous), previous)
 
 
 def drawdown(index: Decimal, peak: Decimal) -> Decimal:

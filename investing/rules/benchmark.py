@@ -72,6 +72,9 @@ def compare(points: Sequence[Point], figures: Figures, prices: Sequence[Price]) 
         return incomparable(Reason.NO_BENCHMARK_PRICES)
     closes = closes_on([point.date for point in points], prices)
     values = {date: close.price for date, close in closes.items()}
+    if not all(values[point.date] for point in points[:-1]):
+        # From a price of 0 there is no return.
+        return incomparable(Reason.NO_BENCHMARK_PRICES)
     its_return = stored(WIDE.subtract(WIDE.divide(values[points[-1].date], values[points[0].date]), ONE))
     if total_return is None or its_return is None:
         of_return = Figure.TIME_WEIGHTED_RETURN

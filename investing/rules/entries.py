@@ -8,7 +8,7 @@ from uuid import UUID
 
 from db.vocabulary import TransactionType
 from investing.rules.ledger import SHARE_TYPES, ZERO, Entry, trade_amount
-from investing.rules.money import LIMIT
+from investing.rules.money import LIMIT, PLACES, QUANTITY_PLACES, has_places
 from investing.rules.refusals import InvalidInput
 
 _TRADES = (TransactionType.BUY, TransactionType.SELL)
@@ -17,6 +17,8 @@ _NEED_SYMBOL = (*_TRADES, TransactionType.DIVIDEND, TransactionType.SPLIT)
 _MAY_HAVE_SYMBOL = (*_NEED_SYMBOL, *_TRANSFERS, TransactionType.FEE, TransactionType.TAX)
 
 
+_OF_SHARES = ("quantity", "split_for")
+
 LONGEST_NOTES = 2000
 
 
@@ -24,6 +26,23 @@ def check_notes(notes: str | None) -> None:
     """The owner's own words. Raises InvalidInput for too many of them."""
     if notes is not None and len(notes) > LONGEST_NOTES:
         raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
+
+
+def check_places(name: str, value: Decimal | None) -> None:
+    """Raises InvalidInput for what is no number that can be stored.
+
+    Quantities (`quantity`, `split_for`) have 18 places, amounts and prices 10; either has at most 18 digits
+    before the point.
+    """
+    if value is None:
+        return
+    words = name.split("_")
+    field = (words[0] + "".join(word.title() for word in words[1:]),)
+    if not value.is_finite() or abs(value) >= LIMIT:
+        raise InvalidInput(f"The {' '.join(words)} has more than 18 digits before the point.", field)
+    if not has_places(value, QUANTITY_PLACES if name in _OF_SHARES else PLACES):
+        most = 18 if name in _OF_SHARES else 10
+        raise InvalidInput(f"The {' '.join(words)} has more than {most} decimals.", field)
 
 
 def entry_of(
@@ -45,6 +64,9 @@ def entry_of(
     a quantity and, coming in, its cost as amount or price; SPLIT gives `quantity` new shares for every
     `split_for` old ones; everything else has an amount.
     """
+    given = {"quantity": quantity, "price": price, "amount": amount, "commission": commission}
+    for name, value in {**given, "split_for": split_for}.items():
+        check_places(name, value)
     if executed_at > now:
         raise InvalidInput("A transaction is recorded once it has happened.", ("executedAt",))
     if type in _NEED_SYMBOL and not has_symbol:
@@ -66,7 +88,7 @@ def entry_of(
         amount = _amount_of_shares(type, quantity, price, amount)
     else:
         amount = _require("amount", amount)
-    if amount >= LIMIT or (quantity or ZERO) >= LIMIT:
+    if amount >= LIMIT:
         raise InvalidInput("This is more than the ledger can hold.", ("amount",))
     return Entry(
         id=id,

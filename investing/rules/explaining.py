@@ -145,10 +145,11 @@ def sub_periods(points: Sequence[Point], prices: Sequence[Price] | None) -> list
 
 
 def closes_at(points: Sequence[Point], prices: Sequence[Price] | None) -> dict[dt.date, Close]:
-    """The benchmark's close of each day; nothing where its prices begin too late."""
+    """The benchmark's close of each day; nothing where its prices begin too late, or one of them is 0."""
     if not prices or not points or points[0].date < prices[0].date:
         return {}
-    return closes_on([point.date for point in points], prices)
+    closes = closes_on([point.date for point in points], prices)
+    return closes if all(closes[point.date].price for point in points[:-1]) else {}
 
 
 def value_of(figure: Figure, figures: Figures, comparison: Comparison | None) -> Decimal | None:

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from db.canonical import decimal, instant
 from db.vocabulary import TransactionType
-from investing.rules.entries import entry_of
+from investing.rules.entries import check_places, entry_of
 from investing.rules.ledger import ZERO, Entry
-from investing.rules.money import LIMIT, quotient
+from investing.rules.money import quotient
 from investing.rules.refusals import CurrencyMismatch, InvalidInput, Refusal
 
 LONGEST_NOTES = 2000
@@ -78,7 +78,7 @@ def entry_of_row(row: ImportRow, id: UUID, now: dt.datetime, currency: str) -> E
             actual=row.currency or "",
         )
     for name in ("quantity", "price", "amount", "commission", "split_for"):
-        _check_number(name, getattr(row, name))
+        check_places(name, getattr(row, name))
     check_notes(row.notes)
     price, amount = row.price, row.amount
     trade = row.type in _TRADES
@@ -121,17 +121,6 @@ def agrees(quantity: Decimal, price: Decimal, product: Decimal, amount: Decimal)
     assert isinstance(exponent, int), "the price is finite"
     half_a_unit = min(_HALF_A_CENT, Decimal(5).scaleb(exponent - 1))
     return abs(amount - product) <= max(_CENT, quantity * half_a_unit)
-
-
-def _check_number(name: str, value: Decimal | None) -> None:
-    if value is None:
-        return
-    words = name.split("_")
-    field = (words[0] + "".join(word.title() for word in words[1:]),)
-    if not value.is_finite() or abs(value) >= LIMIT:
-        raise InvalidInput(f"The {words[0]} has more than 18 digits before the point.", field)
-    if value != round(value, 10):
-        raise InvalidInput(f"The {words[0]} has more than 10 decimals.", field)
 
 
 def check_notes(notes: str | None) -> None:

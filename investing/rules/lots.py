@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from investing.rules.money import share
+from investing.rules.money import QUANTITY_PLACES, share
 
 ZERO = Decimal(0)
 
@@ -86,7 +86,7 @@ def take(lots: list[Lot], quantity: Decimal) -> list[LotUse]:
 
 def split(lots: list[Lot], new: Decimal, old: Decimal) -> list[LotUse] | None:
     """Makes `new` shares of every `old` ones, lot by lot; None where nothing would be left of one."""
-    after = [replace(lot, quantity=share(lot.quantity, new, old)) for lot in lots]
+    after = [replace(lot, quantity=share(lot.quantity, new, old, QUANTITY_PLACES)) for lot in lots]
     if not all(lot.quantity for lot in after):
         return None
     uses = [

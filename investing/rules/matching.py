@@ -33,6 +33,8 @@ class Fill:
 def fill_of(order: Resting, quote: Decimal, terms: Terms) -> Fill | None:
     """The fill that a tick at this price brings, or None where it does not reach the order's limit.
 
+    At a price of 0 shares are worth nothing: what is to be sold is sold for nothing, and nobody buys.
+
     The commission for the order is charged in parts, with the shares, so that a small first fill does not
     have to pay for all of it.
     """
@@ -50,6 +52,8 @@ def fill_of(order: Resting, quote: Decimal, terms: Terms) -> Fill | None:
 def _price(order: Resting, quote: Decimal, terms: Terms) -> Decimal | None:
     slipped = terms.slipped(order.side, quote)
     is_buy = order.side is OrderSide.BUY
+    if is_buy and not quote:
+        return None
     if order.type is OrderType.LIMIT:
         assert order.limit_price is not None, "a LIMIT order has a limit"
         crosses = quote <= order.limit_price if is_buy else quote >= order.limit_price

@@ -5,16 +5,15 @@ Amounts are in the portfolio's currency, quantities in shares, prices for one sh
 
 import datetime as dt
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Context, Decimal
+from decimal import Decimal
 
 from db.vocabulary import AssetClass, BrokerOrderStatus, OrderSide, OrderStatus, OrderType, TimeInForce
 from investing.rules.market_days import next_close
 from investing.rules.market_hours import day_of, end_of_day, trades_in_new_york
-from investing.rules.money import LIMIT, PLACES, product, quotient, share
+from investing.rules.money import LIMIT, PLACES, has_places, product, quantity_for, quotient
 from investing.rules.refusals import InvalidInput, PositionTooLarge, StalePrice
 
 ZERO = Decimal(0)
-_DOWN = Context(prec=80, rounding=ROUND_DOWN)
 
 OPEN = frozenset(
     {OrderStatus.PENDING, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED, OrderStatus.UNKNOWN}
@@ -86,6 +85,9 @@ def check_wish(wish: Wish) -> None:
     for name, value in (("quantity", wish.quantity), ("notional", wish.notional)):
         if value is not None and value <= 0:
             raise InvalidInput(f"The {name} is above zero.", (name,))
+    for name, value in (("notional", wish.notional), ("limitPrice", wish.limit_price)):
+        if value is not None and not has_places(value):
+            raise InvalidInput(f"The {name} has more than 10 decimals.", (name,))
     if wish.type is OrderType.LIMIT and wish.limit_price is None:
         raise InvalidInput("A LIMIT order needs its limitPrice.", ("limitPrice",))
     if wish.type is OrderType.MARKET and wish.limit_price is not None:
@@ -94,22 +96,27 @@ def check_wish(wish: Wish) -> None:
         raise InvalidInput("The limitPrice is above zero.", ("limitPrice",))
 
 
-def ticket_of(wish: Wish, price: Decimal, terms: Terms) -> Ticket:
+def ticket_of(wish: Wish, price: Decimal, terms: Terms, free: Decimal = ZERO) -> Ticket:
     """The wish at its price: the limit, or the quote of a MARKET order.
 
     A BUY reserves quantity x price x (1 + slippage) and the commission; of a `notional` all of that is paid.
-    A SELL reserves its shares, and the commission in cash where the shares might not bring it in. Raises
-    InvalidInput for nothing at all and for more than the ledger can hold.
+    A SELL reserves its shares, and the commission in cash where the shares might not bring it in. One whose
+    `notional` is what the `free` shares are worth sells all of them, so that none of their value's rounding
+    stays behind. Raises InvalidInput for nothing at all, for more than the ledger can hold, and for a BUY at
+    a price of nothing.
     """
     dearest = price if wish.type is OrderType.LIMIT else terms.slipped(wish.side, price)
-    quantity = wish.quantity if wish.quantity is not None else _affordable(wish, dearest, terms)
+    quantity = _wanted(wish, price, dearest, terms, free)
     if quantity <= 0:
         raise InvalidInput("This notional does not pay for the smallest part of a share.", ("notional",))
     if quantity >= LIMIT or quantity * dearest + terms.commission(quantity) >= LIMIT:
         raise InvalidInput("This is more than the ledger can hold.", ("quantity",))
     is_market = wish.type is OrderType.MARKET
     if wish.side is OrderSide.BUY:
-        cash = product(quantity, dearest) + terms.commission(quantity) + _rounding(quantity, terms)
+        amount = product(quantity, dearest)
+        if not amount:
+            raise InvalidInput("So few shares cost less than 0.0000000001: buy more of them.", ("quantity",))
+        cash = amount + terms.commission(quantity)
         return Ticket(quantity, dearest if is_market else None, cash, ZERO)
     commission = terms.commission(quantity)
     if not commission:
@@ -119,34 +126,31 @@ def ticket_of(wish: Wish, price: Decimal, terms: Terms) -> Ticket:
     return Ticket(quantity, quotient(commission, quantity) + PLACES if is_market else None, ZERO, quantity)
 
 
-def _affordable(wish: Wish, price: Decimal, terms: Terms) -> Decimal:
+def _wanted(wish: Wish, price: Decimal, dearest: Decimal, terms: Terms, free: Decimal) -> Decimal:
+    """The shares that are wished for, or that the notional comes to; `price` is before the slippage."""
+    if not price and wish.side is OrderSide.BUY:
+        raise InvalidInput("The price is 0, at which nothing is bought: give a limit price.", ("symbol",))
+    if wish.quantity is not None:
+        return wish.quantity
     assert wish.notional is not None, "checked before"
-    if wish.side is OrderSide.SELL:
-        return _divided_down(wish.notional, price)
-    spendable = wish.notional - terms.commission_per_order
+    if wish.side is OrderSide.BUY:
+        return _affordable(wish.notional, dearest, terms)
+    if free and wish.notional in (product(free, price), product(free, dearest)):
+        return free
+    if not dearest:
+        raise InvalidInput("At a price of 0 no shares bring in cash: give the quantity.", ("notional",))
+    return quantity_for(wish.notional, dearest)
+
+
+def _affordable(notional: Decimal, price: Decimal, terms: Terms) -> Decimal:
+    """The most shares that cost no more than the notional, which may be all the cash there is."""
+    spendable = notional - terms.commission_per_order
     each = price + terms.commission_per_share
-    most = _divided_down(spendable, each)
-    # So that not even roundings make it cost more than the notional, which may be all the cash there is.
-    spare = _rounding(most, terms) + (PLACES if terms.commission_per_share else ZERO)
-    return _divided_down(spendable - spare, each) if spare else most
-
-
-def _divided_down(amount: Decimal, price: Decimal) -> Decimal:
-    return _DOWN.quantize(_DOWN.divide(amount, price), PLACES)
-
-
-def _rounding(quantity: Decimal, terms: Terms) -> Decimal:
-    """What the roundings of several fills may add up to; nothing where there is one."""
-    if terms.shares_per_tick is None or quantity <= terms.shares_per_tick:
-        return ZERO
-    return 3 * PLACES * (quantity / terms.shares_per_tick).to_integral_value("ROUND_CEILING")
-
-
-def still_reserved(reserved: Decimal, remaining: Decimal, filled: Decimal) -> Decimal:
-    """What an order reserves after `filled` of its `remaining` shares: its part, none after the last."""
-    if filled >= remaining:
-        return ZERO
-    return share(reserved, remaining - filled, remaining)
+    quantity = quantity_for(spendable, each)
+    if product(quantity, price) + product(terms.commission_per_share, quantity) > spendable:
+        # Each of the two may be rounded up by half a unit.
+        quantity = quantity_for(spendable - PLACES, each)
+    return quantity
 
 
 def check_size(

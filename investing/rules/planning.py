@@ -21,6 +21,7 @@ from investing.rules.rebalancing import (
 )
 from investing.rules.refusals import WorthNothing
 from investing.rules.sizing import Sizing
+from investing.rules.whole_shares import WholeShares
 
 _DOWN = Context(prec=80, rounding=ROUND_DOWN)
 _TEN_PLACES = Decimal("1E-10")
@@ -52,7 +53,7 @@ def make_plan(
     current_cash_weight = ONE - sum((target.current_weight for target in targets), ZERO)
     cash_weight = ONE - sum((target.target_weight for target in targets), ZERO)
     spendable = cash - reserved_cash - product(rules.cash_reserve, value)
-    sizing = Sizing(rules, value, {one.symbol: one for one in held})
+    sizing = (Sizing if rules.fractional else WholeShares)(rules, value, {one.symbol: one for one in held})
     gaps, skipped = _gaps(sizing, targets, current_cash_weight - cash_weight)
     trades, left = sizing.trades(gaps, spendable)
     return Plan(

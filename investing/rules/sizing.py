@@ -41,6 +41,8 @@ class Sizing:
         """
         one = self.held[target.symbol]
         gap = product(target.target_weight, self.value) - product(one.quantity, one.price)
+        if gap > 0 and not one.price:
+            return ZERO, SkipReason.WORTHLESS
         if gap < 0 and self.rules.buy_only:
             return ZERO, SkipReason.BUY_ONLY
         left = gap - product(one.incoming, one.price) if gap > 0 else gap + product(one.reserved, one.price)
@@ -82,10 +84,7 @@ class Sizing:
         `spendable` is the cash that may be spent before anything is sold.
         """
         skipped: dict[str, SkipReason] = {}
-        sells = self._sells({symbol: -gap for symbol, gap in gaps.items() if gap < 0}, skipped)
-        wanted = self._wanted({symbol: gap for symbol, gap in gaps.items() if gap > 0}, skipped)
-        wanted = self._within_size(sells, wanted)
-        buys = self._buys(wanted, self._cash(spendable, sells), SkipReason.NO_CASH, skipped)
+        sells, buys = self._sized(gaps, spendable, skipped)
         limit = self.rules.max_turnover
         if limit is not None and self._traded(sells, buys) > limit * self.value:
             sells, buys = self._slowed(sells, buys, skipped)
@@ -119,6 +118,15 @@ class Sizing:
             estimated_realized_pnl=average,
             estimated_realized_pnl_fifo=fifo,
         )
+
+    def _sized(
+        self, gaps: Mapping[str, Decimal], spendable: Decimal, skipped: dict[str, SkipReason]
+    ) -> tuple[Quantities, Quantities]:
+        """What is sold and bought to close the gaps, before the limit on the turnover."""
+        sells = self._sells({symbol: -gap for symbol, gap in gaps.items() if gap < 0}, skipped)
+        wanted = self._wanted({symbol: gap for symbol, gap in gaps.items() if gap > 0}, skipped)
+        wanted = self._within_size(sells, wanted)
+        return sells, self._buys(wanted, self._cash(spendable, sells), SkipReason.NO_CASH, skipped)
 
     def _sells(self, amounts: Mapping[str, Decimal], skipped: dict[str, SkipReason]) -> Quantities:
         most = self._largest_trade()
@@ -154,6 +162,14 @@ class Sizing:
         """The purchases, none of which makes a position too large once the plan's costs are paid."""
         if self.rules.max_position_size >= ONE:
             return wanted
+        rooms = self._rooms(sells, wanted)
+        return {
+            symbol: max(ZERO, min(quantity, self._rounded(_DOWN, rooms[symbol])))
+            for symbol, quantity in wanted.items()
+        }
+
+    def _rooms(self, sells: Quantities, wanted: Quantities) -> Quantities:
+        """How many more shares of each purchase the largest size of a position leaves room for."""
         costs = [
             self.trade(symbol, OrderSide.SELL, quantity).estimated_cost for symbol, quantity in sells.items()
         ]
@@ -161,12 +177,8 @@ class Sizing:
             self.trade(symbol, OrderSide.BUY, quantity).estimated_cost for symbol, quantity in wanted.items()
         ]
         largest = product(self.rules.max_position_size, self.value - sum(costs, ZERO)) - PLACES
-        found = {}
-        for symbol, quantity in wanted.items():
-            one = self.held[symbol]
-            room = largest / one.price - one.quantity - one.incoming
-            found[symbol] = max(ZERO, min(quantity, self._rounded(_DOWN, room)))
-        return found
+        held = {symbol: self.held[symbol] for symbol in wanted}
+        return {symbol: largest / one.price - one.quantity - one.incoming for symbol, one in held.items()}
 
     def _buys(
         self, wanted: Quantities, cash: Decimal, reason: SkipReason, skipped: dict[str, SkipReason]

@@ -12,10 +12,9 @@ from db.writing import Plain
 from investing.audit import add_note
 from investing.auth.types import Client
 from investing.brokers.protocol import Execution
-from investing.rules.filling import after_fill
 from investing.rules.ledger import overtaking
 from investing.rules.orders import OPEN
-from investing.trading.orders import OrderRow, changed_by, entry_of, noted, standing_of
+from investing.trading.orders import OrderRow, changed_by, entry_of, filled_by, noted
 from investing.trading.posting import Fills, Place
 from investing.trading.quick import Released, post_quickly
 
@@ -66,14 +65,14 @@ async def _add_fill(
     broker_order_id: str | None,
 ) -> OrderStatus:
     row, order = found
-    filled = after_fill(standing_of(order, row["filled_value"]), execution.quantity, execution.price)
+    filled = filled_by(order, row["filled_value"], execution)
     # What the order had reserved is free for it now.
     free = {**row, "reserved_cash": row["reserved_cash"] - filled.released_cash}
     await post_quickly(
         connection,
         parts,
         Place.of_portfolio(owner_id, free),
-        entry_of(order, execution),
+        entry_of(order, execution, filled.amount),
         row,
         fills=Fills(order["id"], execution.id),
         released=Released(filled.released_cash, filled.released_quantity),

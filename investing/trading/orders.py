@@ -20,7 +20,7 @@ from investing.brokers.protocol import BrokerOrder, Execution, OrderRequest, Rej
 from investing.idempotency import dump
 from investing.rules import orders as rules
 from investing.rules.filling import Filled, Standing, after_fill
-from investing.rules.ledger import Entry, trade_amount
+from investing.rules.ledger import Entry
 from investing.rules.orders import OPEN, ZERO
 from investing.rules.refusals import (
     NoPrice,
@@ -54,46 +54,51 @@ async def fill(
     if order["status"] not in OPEN or await rows.is_executed(session, owner_id, execution.id):
         return OrderStatus(order["status"])
     value = await rows.filled_value(session, owner_id, order["id"]) if order["filled_quantity"] else ZERO
-    filled = after_fill(standing_of(order, value), execution.quantity, execution.price)
+    filled = filled_by(order, value, execution)
     await _release(session, owner_id, order, filled.released_cash, execution.quantity)
-    await _post(session, owner_id, order, execution)
+    await _post(session, owner_id, order, execution, filled.amount)
     changed = changed_by(order, filled, broker_order_id)
     await _change(session, owner_id, client, order, filled.status, changed, execution=execution.id)
     return filled.status
 
 
-async def _post(session: Session, owner_id: UUID, order: OrderRow, execution: Execution) -> None:
+async def _post(
+    session: Session, owner_id: UUID, order: OrderRow, execution: Execution, amount: Decimal
+) -> None:
     # Again, since what the order had reserved is free for it now.
     trader = await rows.lock_trader(session, owner_id, order["portfolio_id"])
     assert trader is not None, "it is locked"
     await post_entry(
         session,
         Place.of_portfolio(owner_id, trader),
-        entry_of(order, execution),
+        entry_of(order, execution, amount),
         instrument_id=order["instrument_id"],
         fills=Fills(order["id"], execution.id),
         now=True,
     )
 
 
-def standing_of(order: OrderRow, value: Decimal) -> Standing:
-    """The order for the rule; `value` is quantity x price over all that it traded."""
-    return Standing(
-        side=OrderSide(order["side"]),
+def filled_by(order: OrderRow, value: Decimal, execution: Execution) -> Filled:
+    """The order after a fill; `value` is quantity x price over all that it traded before."""
+    side = OrderSide(order["side"])
+    standing = Standing(
+        side=side,
         quantity=order["quantity"],
         filled=order["filled_quantity"],
         reserved_cash=order["reserved_cash"],
         value=value,
+        dearest=(order["limit_price"] or order["worst_price"]) if side is OrderSide.BUY else None,
     )
+    return after_fill(standing, execution.quantity, execution.price, execution.commission)
 
 
-def entry_of(order: OrderRow, execution: Execution) -> Entry:
-    """The fill of an order as an entry of the ledger."""
+def entry_of(order: OrderRow, execution: Execution, amount: Decimal) -> Entry:
+    """The fill of an order as an entry of the ledger, with its amount by the rule."""
     return Entry(
         id=uuid7(),
         type=TransactionType.BUY if order["side"] == OrderSide.BUY else TransactionType.SELL,
         executed_at=execution.executed_at,
-        amount=trade_amount(execution.quantity, execution.price),
+        amount=amount,
         commission=execution.commission,
         quantity=execution.quantity,
         price=execution.price,

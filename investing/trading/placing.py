@@ -191,7 +191,7 @@ def _ticket(new: NewOrder, facts: Facts, house: House, now: dt.datetime) -> tupl
     terms = house.brokers.named(trader["broker"]).terms
     instrument = checked_instrument(new.symbol, facts.instrument, trader["currency"])
     price = _price(new, instrument, house, now)
-    ticket = rules.ticket_of(new.wish, price, terms)
+    ticket = rules.ticket_of(new.wish, price, terms, facts.free)
     field = "quantity" if new.wish.notional is None else "notional"
     if facts.exposure is not None:
         value_after = (facts.exposure["quantity"] + ticket.quantity) * price

@@ -11,7 +11,7 @@ from db.ids import uuid7
 from db.parts import Parts
 from db.sessions import Session
 from db.trading import locks, quick
-from db.trading.writes import find_instrument, lock_portfolio
+from db.trading.writes import find_instrument, lock_account, lock_portfolio
 from db.vocabulary import Topic, TransactionType
 from db.writing import Plain
 from investing.actor import Actor
@@ -22,6 +22,7 @@ from investing.rules.ledger import SHARE_TYPES, Entry, overtaking
 from investing.rules.refusals import (
     CurrencyMismatch,
     Inactive,
+    InvalidInput,
     NotFound,
     PortfolioInactive,
     UnknownInstrument,
@@ -33,9 +34,12 @@ from investing.trading.quick import post_quickly
 
 @dataclass(frozen=True)
 class Record:
-    """A transaction as its owner tells it."""
+    """A transaction as its owner tells it: of a portfolio, or of the account's unallotted cash without one.
 
-    portfolio_id: UUID
+    `account_id`, where both are given, is the portfolio's.
+    """
+
+    portfolio_id: UUID | None
     type: TransactionType
     symbol: str | None
     quantity: Decimal | None
@@ -45,6 +49,7 @@ class Record:
     split_for: Decimal | None
     executed_at: dt.datetime
     notes: str | None
+    account_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -63,32 +68,36 @@ async def record_transaction(actor: Actor, record: Record, idempotency_key: str)
 async def recorded(actor: Actor, record: Record, idempotency_key: str) -> Recorded:
     """The same, and the row as it was written where that was just now and the quick way.
 
-    Raises InvalidInput, NotFound, PortfolioInactive, UnknownInstrument, CurrencyMismatch, InsufficientCash,
-    InsufficientShares and IdempotencyMismatch.
+    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, UnknownInstrument, CurrencyMismatch,
+    InsufficientCash, InsufficientShares and IdempotencyMismatch.
     """
     check_notes(record.notes)
-
-    intent = Intent.of(actor.id, idempotency_key, "recordTransaction", vars(record))
+    # An account that was not named is no part of what a key stands for, nor was it when there was none.
+    arguments = {name: value for name, value in vars(record).items() if (name, value) != ("account_id", None)}
+    intent = Intent.of(actor.id, idempotency_key, "recordTransaction", arguments)
+    if record.portfolio_id is None:
+        return Recorded(await once_generally(actor.sessions, intent, lambda s: _of_account(s, actor, record)))
     try:
-        return await _quickly(actor, record, intent)
+        return await _quickly(actor, record, record.portfolio_id, intent)
     except NotQuick:
-        return Recorded(await once_generally(actor.sessions, intent, lambda s: _record(s, actor, record)))
+        id = await once_generally(actor.sessions, intent, lambda s: _record(s, actor, record))
+        return Recorded(id)
 
 
-async def _quickly(actor: Actor, record: Record, intent: Intent) -> Recorded:
+async def _quickly(actor: Actor, record: Record, portfolio_id: UUID, intent: Intent) -> Recorded:
     written: dict[UUID, Mapping[str, Any]] = {}
 
     async def read(connection: Plain) -> Mapping[Any, Any]:
         row = await quick.for_entry(
             connection,
             actor.id,
-            record.portfolio_id,
+            portfolio_id,
             intent.key,
             record.symbol,
             record.executed_at,
             overtaking(record.type),
         )
-        return _checked_portfolio(row)
+        return _checked_portfolio(row, record)
 
     async def decide(connection: Plain, row: Mapping[Any, Any], parts: Parts) -> UUID:
         _check_active(row)
@@ -104,15 +113,39 @@ async def _quickly(actor: Actor, record: Record, intent: Intent) -> Recorded:
         add_note(parts, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
         return entry.id
 
-    lock = locks.lock_portfolio(actor.id, record.portfolio_id)
+    lock = locks.lock_portfolio(actor.id, portfolio_id)
     id = await once_quickly(actor.sessions, intent, lock, read, decide)
     actor.sessions.announce(actor.id, Topic.PORTFOLIOS)
     return Recorded(id, written.get(id))
 
 
+async def _of_account(session: Session, actor: Actor, record: Record) -> UUID:
+    """The same for an account's unallotted cash, where there is nothing but cash."""
+    if record.account_id is None:
+        raise InvalidInput(
+            "Give the portfolioId, or the accountId for its unallotted cash.", ("portfolioId",)
+        )
+    if record.symbol is not None:
+        raise InvalidInput(
+            "An account's unallotted cash holds no shares: name the portfolio, or leave the symbol out.",
+            ("symbol",),
+        )
+    account = await lock_account(session, actor.id, record.account_id)
+    if account is None:
+        raise NotFound("There is no such account.", ("accountId",))
+    if not account["is_active"]:
+        raise Inactive("The account is archived: restore it first.", ("accountId",))
+    entry = _entry(record, has_symbol=False)
+    await post_entry(session, Place.of_account(actor.id, account), entry, notes=record.notes)
+    await note(session, actor.id, actor.client, *_noted(entry), type=record.type, symbol=None)
+    return entry.id
+
+
 async def _record(session: Session, actor: Actor, record: Record) -> UUID:
+    assert record.portfolio_id is not None, "asked before"
     await _lock_reached(session, actor.id, record)
-    portfolio = _checked_portfolio(await lock_portfolio(session, actor.id, record.portfolio_id))
+    locked = await lock_portfolio(session, actor.id, record.portfolio_id)
+    portfolio = _checked_portfolio(locked, record)
     _check_active(portfolio)
     instrument_id = None
     if record.symbol is not None:
@@ -124,9 +157,11 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
     return entry.id
 
 
-def _checked_portfolio(portfolio: Mapping[Any, Any] | None) -> Mapping[Any, Any]:
+def _checked_portfolio(portfolio: Mapping[Any, Any] | None, record: Record) -> Mapping[Any, Any]:
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
+    if record.account_id not in (None, portfolio["account_id"]):
+        raise NotFound("The account has no such portfolio.", ("portfolioId",))
     return portfolio
 
 
@@ -160,7 +195,7 @@ async def _lock_reached(session: Session, owner_id: UUID, record: Record) -> Non
     """Locks, by id, what an entry of the past changes: also where its shares were transferred to since."""
     if record.symbol is not None and record.type in SHARE_TYPES:
         instrument = await find_instrument(session, record.symbol)
-        if instrument is not None:
+        if instrument is not None and record.portfolio_id is not None:
             starts = {record.portfolio_id: (record.executed_at, uuid7())}
             await lock_reached(session, owner_id, instrument["id"], starts)
 

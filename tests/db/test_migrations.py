@@ -73,3 +73,23 @@ def test_a_schema_newer_than_the_code_is_left_alone(empty_url: str) -> None:
 def test_the_newest_revision_is_alembics_head() -> None:
     """Revisions are read from file names, which spares a start Alembic's import."""
     assert schema.revisions()[-1] == ScriptDirectory(str(schema.INI.parent / "migrations")).get_current_head()
+
+
+def test_no_digit_of_a_quantity_is_lost_on_the_way_down(empty_url: str) -> None:
+    """Ten places are kept both ways; a quantity that has more stops the way down, and nothing changes."""
+    upgrade(empty_url)
+    config = schema._config(empty_url)
+    before = ScriptDirectory.from_config(config).get_revision("0016").down_revision
+    order = """INSERT INTO paper_orders (client_order_id, id, quantity, filled_quantity, commission, status)
+        VALUES (gen_random_uuid(), gen_random_uuid(), '{}', 0, 0, 'CANCELLED')"""
+    asyncio.run(execute(empty_url, order.format("12345678901234567.0123456789")))
+    command.downgrade(config, str(before))
+    assert upgrade(empty_url)
+    assert rows(empty_url, "SELECT quantity::text FROM paper_orders") == [
+        ("12345678901234567.012345678900000000",)
+    ]
+    asyncio.run(execute(empty_url, order.format("0.000000000000000001")))
+    made = catalog(empty_url)
+    with pytest.raises(Exception, match=r"0\.000000000000000001 has more than 10 places"):
+        command.downgrade(config, str(before))
+    assert catalog(empty_url) == made

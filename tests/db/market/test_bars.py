@@ -88,7 +88,7 @@ def test_a_failed_load_leaves_nothing(owner_url: str, within: Within) -> None:
         await load.stage([bar(2, "1"), bar(3, "-1")])
         await load.store()
 
-    with pytest.raises(asyncpg.CheckViolationError, match="ck_price_bars_positive"):
+    with pytest.raises(asyncpg.CheckViolationError, match="ck_price_bars_not_negative"):
         within(steps)
     assert [count(owner_url, table) for table in ("instruments", "price_bars")] == [0, 0]
 

@@ -1,7 +1,7 @@
 """The ledger once more, as plainly as it can be said: a list of lines, and everything worked out anew.
 
-Shares no code with the server. Cash and costs are exact Decimals; divisions are rounded to ten places, halves
-away from zero.
+Shares no code with the server. Cash and costs are exact Decimals; divisions are rounded to ten places,
+those of shares to eighteen, halves away from zero.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,8 +21,8 @@ class Impossible(Exception):
     """What is asked would need cash or shares that are not there, or makes no sense."""
 
 
-def rounded(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("1E-10"), ROUND_HALF_UP)
+def rounded(value: Decimal, places: str = "1E-10") -> Decimal:
+    return value.quantize(Decimal(places), ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ class Holding:
         if not self.quantity:
             raise Impossible
         for lot in self.lots:
-            lot.quantity = rounded(lot.quantity * new / old)
+            lot.quantity = rounded(lot.quantity * new / old, "1E-18")
         self.quantity = sum((lot.quantity for lot in self.lots), ZERO)
 
 

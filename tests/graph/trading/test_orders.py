@@ -78,8 +78,8 @@ def test_a_market_order_is_filled_when_it_answers(trader: Make, market: Market) 
 def test_a_notional_buys_what_it_pays_for(trader: Make, market: Market) -> None:
     someone, abc = trader(), market.list("ABC", "3")
     order = someone.placed(abc, notional="1000")
-    assert (order["quantity"], order["notional"]) == ("333.3333333333", "1000")
-    assert order["portfolio"]["cashBalance"] == "0.0000000001"
+    assert (order["quantity"], order["notional"]) == ("333.333333333333333333", "1000")
+    assert order["portfolio"]["cashBalance"] == "0"
     refused = someone.refused(abc, notional="1")
     assert (refused["__typename"], refused["field"]) == ("InsufficientCash", ["input", "notional"])
 
@@ -277,7 +277,7 @@ def test_every_refusal_is_a_type_of_its_own(trader: Make, market: Market) -> Non
         ({"quantity": "1", "limitPrice": "1"}, "limitPrice"),
         ({"quantity": "1", "type": "LIMIT", "limitPrice": "0"}, "limitPrice"),
         ({"quantity": "999999999999999999", "type": "LIMIT", "limitPrice": "9999"}, "quantity"),
-        ({"notional": "0.0000000001"}, "notional"),
+        ({"quantity": "0.000000000000000001"}, "quantity"),
     ],
 )
 def test_what_makes_no_sense(trader: Make, market: Market, given: dict[str, Any], field: str) -> None:

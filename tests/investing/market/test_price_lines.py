@@ -54,6 +54,13 @@ def test_no_header() -> None:
         read_header(" ")
 
 
+def test_a_worthless_share_has_a_price() -> None:
+    """A close of 0 is one; a volume is a quantity, with as many places."""
+    bar = read("A,2024-05-31,1,1,0,0,0.00,0.000000000000000001")
+    assert bar.close == bar.low == bar.adjusted_close == 0
+    assert bar.volume == Decimal("1E-18")
+
+
 def read(line: str) -> DailyBar:
     return LineReader(ALL, TODAY, frozenset({"XOM"})).read(7, line)
 
@@ -109,7 +116,10 @@ def test_an_adjusted_instrument_has_one_figure() -> None:
         ("A,2024-05-31,1,1,1,1.00000000001,1,1", "the close has more than 10 decimals"),
         (f"A,2024-05-31,1,1,1,1,1,1{'0' * 18}", "the volume has more than 18 digits before the point"),
         (f"A,2024-05-31,1,1,1,{'x' * 50},1,1", f"the close '{'x' * 40}…' is no plain decimal number"),
-        ("A,2024-05-31,1,1,1,0.00,1,1", "the close is zero"),
+        ("A,2024-05-31,,,,-0.01,,", "the close is negative"),
+        ("A,2024-05-31,,,,0,1,", "the close 0 and the adjusted close 1: either both are 0 or none"),
+        ("A,2024-05-31,,,,1,0.0,", "the close 1 and the adjusted close 0.0: either both are 0 or none"),
+        ("A,2024-05-31,1,1,1,1,1,1.0000000000000000001", "the volume has more than 18 decimals"),
         ("A,2024-05-31,-1,1,1,1,1,1", "the open is negative"),
         ("A,2024-05-31,1,1,1,1,-1,1", "the adjusted close is negative"),
         ("A,2024-05-31,1,1,1,1,1,-1", "the volume is negative"),

@@ -45,7 +45,6 @@ def test_good_lines(line: str, expected: Tick) -> None:
         ",1",
         "AAPL,",
         "AAPL,one",
-        "AAPL,0",
         "AAPL,-1",
         "AAPL,NaN",
         "AAPL,0.00000000001",

@@ -71,7 +71,7 @@ async def test_the_price_of_the_day_before(sessions: Sessions, exchange: Exchang
     assert await quote(exchange, again) == steps[-1][1]
 
 
-@pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity", "1e18", "0.00000000001"])
+@pytest.mark.parametrize("price", ["-0.01", "-1", "NaN", "Infinity", "1e18", "0.00000000001"])
 def test_what_is_no_price(price: str) -> None:
     with pytest.raises(InvalidInput):
         check_tick(Tick("A", Decimal(price), NOON))
@@ -79,6 +79,8 @@ def test_what_is_no_price(price: str) -> None:
 
 def test_a_price_of_the_future() -> None:
     check_tick(Tick("A", Decimal(1), dt.datetime.now(dt.UTC)))
+    # Nothing is a price too.
+    check_tick(Tick("A", Decimal(0), dt.datetime.now(dt.UTC)))
     with pytest.raises(InvalidInput):
         check_tick(Tick("A", Decimal(1), dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)))
 

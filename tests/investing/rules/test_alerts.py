@@ -100,6 +100,9 @@ def test_hours(start: str, end: str, days: str, now: str, expected: str) -> None
 def test_figures() -> None:
     assert daily_move(Decimal(95), Decimal(100)) == daily_move(Decimal(105), Decimal(100)) == Decimal("0.05")
     assert daily_move(Decimal(95), None) is None
+    # All is lost in a day; from nothing no move is known.
+    assert daily_move(Decimal(0), Decimal(95)) == 1
+    assert daily_move(Decimal(95), Decimal(0)) is None
     assert drawdown(Decimal("0.9"), Decimal("1.2")) == Decimal("0.25")
     assert drawdown(Decimal("1.2"), Decimal("1.2")) == 0
     held = weights_of({"A": Decimal(1), "B": Decimal(2)}, Decimal(3))

@@ -54,6 +54,13 @@ def test_adjusted_closes_where_all_are_known() -> None:
     assert beside(["100", "110"], closes, {1: "50"}).benchmark_return == D("-0.5")
 
 
+def test_a_benchmark_that_loses_everything_and_one_that_begins_with_nothing() -> None:
+    assert beside(["100", "110"], {0: "100", 1: "0"}).benchmark_return == -1
+    found = beside(["100", "110", "121"], {0: "100", 1: "0", 2: "5"})
+    assert found.benchmark_return is None
+    assert set(reasons(found).values()) == {Reason.NO_BENCHMARK_PRICES}
+
+
 def test_nothing_before_its_first_price() -> None:
     for closes in ({}, {1: "100"}):
         found = beside(["100", "110"], closes)

@@ -113,7 +113,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(InvalidInput, match="Nothing was held"):
         post(Holding(), entry(T.SPLIT, "2", split_for="1"))
     with pytest.raises(InvalidInput, match="leave nothing of a lot"):
-        post(holding, entry(T.SPLIT, "0.0000000001", split_for="1000"))
+        post(holding, entry(T.SPLIT, "0.000000000000000001", split_for="1000"))
     with pytest.raises(InvalidInput, match="more than the ledger can hold"):
         post(holding, entry(T.TRANSFER_IN, "999999999999999999", "1"))
 
@@ -135,10 +135,10 @@ def test_cash(type: TransactionType, delta: str) -> None:
     assert post_cash(entry(type, amount="10", commission="1")) == Posting(D(delta))
 
 
-def rounded(value: Decimal) -> Decimal:
+def rounded(value: Decimal, places: str = "1E-10") -> Decimal:
     """To ten places, halves away from zero, in a context of its own."""
     with localcontext(prec=100):
-        return value.quantize(D("1E-10"), ROUND_HALF_UP)
+        return value.quantize(D(places), ROUND_HALF_UP)
 
 
 @dataclass
@@ -173,11 +173,11 @@ class Plain:
     def split(self, new: Decimal, old: Decimal) -> None:
         """Other shares at the same cost."""
         with localcontext(prec=100):
-            self.queue = [[rounded(quantity * new / old), cost] for quantity, cost in self.queue]
+            self.queue = [[rounded(quantity * new / old, "1E-18"), cost] for quantity, cost in self.queue]
         self.quantity = sum((quantity for quantity, _ in self.queue), D(0))
 
 
-SIZE = st.decimals("0.0000000001", "1000000", places=10)
+SIZE = st.decimals("0.000000000000000001", "1000000", places=18)
 COST = st.decimals("0", "1000000", places=10)
 STEP = st.one_of(
     st.tuples(st.just("buy"), SIZE, COST),

@@ -66,13 +66,13 @@ def test_gains_of_lots_add_up_to_the_last_digit() -> None:
 
 def test_a_split_is_taken_back_exactly() -> None:
     holding = Holding()
-    post(holding, entry(1, TransactionType.BUY, "0.3333333333", "1"))
-    post(holding, entry(2, TransactionType.BUY, "0.0000000001", "1"))
+    post(holding, entry(1, TransactionType.BUY, "0.333333333333333333", "1"))
+    post(holding, entry(2, TransactionType.BUY, "0.000000000000000001", "1"))
     before = copy.deepcopy(holding)
     posting = post(holding, entry(3, TransactionType.SPLIT, "3"))
     # Both end in half of the last place and go up: no ratio leads back from there.
-    assert left(holding) == [(1, D("0.5000000000"), D(1)), (2, D("0.0000000002"), D(1))]
-    assert posting.quantity_delta == D("0.1666666668")
+    assert left(holding) == [(1, D("0.5"), D(1)), (2, D("0.000000000000000002"), D(1))]
+    assert posting.quantity_delta == D("0.166666666666666668")
     take_back(holding, [(UUID(int=3), posting)])
     assert holding == before
 
@@ -114,7 +114,7 @@ def test_what_cannot_be(holding: Holding) -> None:
     with pytest.raises(InvalidInput, match=r"^Nothing was held on 2020-01-10 that a split could change\.$"):
         post(Holding(), entry(9, TransactionType.SPLIT, "3"))
     with pytest.raises(InvalidInput, match=r"^The split would leave nothing of a lot"):
-        post(holding, entry(9, TransactionType.SPLIT, "0.000000000001"))
+        post(holding, entry(9, TransactionType.SPLIT, "0.00000000000000000001"))
     assert holding == before
 
 

@@ -1,6 +1,7 @@
 """What orders reserve, how they are matched, and where they may go."""
 
 import datetime as dt
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import product
 
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 
 from db.trading.models import IS_OPEN
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderStatus, OrderType, TimeInForce
-from investing.rules.matching import Resting, fill_of
+from investing.rules.filling import Standing, after_fill
+from investing.rules.matching import Fill, Resting, fill_of
 from investing.rules.money import product as rounded
 from investing.rules.orders import (
     OPEN,
+    ZERO,
     Terms,
     Ticket,
     Wish,
@@ -22,10 +25,9 @@ from investing.rules.orders import (
     expires_at,
     may_become,
     status_of,
-    still_reserved,
     ticket_of,
 )
-from investing.rules.refusals import PositionTooLarge, StalePrice
+from investing.rules.refusals import InvalidInput, PositionTooLarge, StalePrice
 
 D = Decimal
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -57,11 +59,18 @@ def wish(
         (wish(BUY, MARKET, "100"), TERMS, Ticket(D(100), D("10.02"), D("1004.5"), D(0))),
         (wish(BUY, LIMIT, "100", limit="10"), TERMS, Ticket(D(100), None, D("1002.5"), D(0))),
         (wish(BUY, MARKET, "100"), Terms(), Ticket(D(100), D(10), D(1000), D(0))),
-        # (1000 - 1.5) / (10.02 + 0.01), rounded down; all of it then stays below 1000.
+        # (1000 - 1.5) / (10.02 + 0.01), rounded down to 18 places: 997.5044865403788634... and
+        # 0.9955134596211366... make 998.5, each rounded.
         (
             wish(BUY, MARKET, None, "1000"),
             TERMS,
-            Ticket(D("99.5513459621"), D("10.02"), D("999.9999999998"), D(0)),
+            Ticket(D("99.551345962113659022"), D("10.02"), D(1000), D(0)),
+        ),
+        # 100 / 33.37, rounded down to 18 places.
+        (
+            wish(BUY, LIMIT, None, "100", "33.37"),
+            Terms(),
+            Ticket(D("2.996703626011387473"), None, D(100), D(0)),
         ),
         (wish(SELL, MARKET, "100"), Terms(), Ticket(D(100), None, D(0), D(100))),
         # The sale pays for its own commission, if it is never below 2.5 / 100 a share.
@@ -72,15 +81,137 @@ def wish(
     ],
 )
 def test_what_an_order_reserves(asked: Wish, terms: Terms, ticket: Ticket) -> None:
-    assert ticket_of(asked, D(10), terms) == ticket
+    assert ticket_of(asked, asked.limit_price or D(10), terms) == ticket
+
+
+def test_a_notional_of_what_is_held_sells_all_of_it() -> None:
+    """Also where the price has moved since the purchase, and with slippage: the market value is the quote's.
+
+    2.996703626011387473 x 41.03 = 122.95474977524722801719, which has ten places as a market value: over
+    41.03 that is only 2.9967036260102364...
+    """
+    held = D("2.996703626011387473")
+    value = rounded(held, D("41.03"))
+    assert value == D("122.9547497752")
+    asked = wish(SELL, MARKET, None, str(value))
+    for terms in (Terms(), Terms(slippage=D("0.001")), TERMS):
+        assert ticket_of(asked, D("41.03"), terms, held).quantity == held
+    # At the limit the value is the limit's: 3 x 7 = 21.
+    assert ticket_of(wish(SELL, LIMIT, None, "21", "7"), D(7), Terms(), D(3)).quantity == D(3)
+    # One unit more or less is a quantity like any other: 122.9547497751 / 41.03, rounded down.
+    less = ticket_of(wish(SELL, MARKET, None, "122.9547497751"), D("41.03"), Terms(), held)
+    assert less.quantity == D("2.996703626007799171")
+    assert ticket_of(asked, D("41.03"), Terms(), ZERO).quantity == D("2.996703626010236412")
+
+
+@pytest.mark.parametrize(
+    ("asked", "price", "words"),
+    [
+        (wish(BUY, MARKET, "1"), "0", "The price is 0, at which nothing is bought: give a limit price."),
+        (
+            wish(BUY, MARKET, None, "1"),
+            "0",
+            "The price is 0, at which nothing is bought: give a limit price.",
+        ),
+        (wish(SELL, MARKET, None, "1"), "0", "At a price of 0 no shares bring in cash: give the quantity."),
+        # 1E-18 x 10 rounds to nothing, and so would be had for nothing.
+        (
+            wish(BUY, MARKET, "0.000000000000000001"),
+            "10",
+            "So few shares cost less than 0.0000000001: buy more of them.",
+        ),
+        # 1E-10 / 1E9 is less than 1E-18.
+        (
+            wish(BUY, MARKET, None, "0.0000000001"),
+            "1000000000",
+            "This notional does not pay for the smallest part of a share.",
+        ),
+    ],
+)
+def test_an_order_that_comes_to_nothing(asked: Wish, price: str, words: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        ticket_of(asked, D(price), Terms(), D(1))
+    assert str(refused.value) == words
+
+
+def test_what_is_worth_nothing_is_sold_for_nothing() -> None:
+    """Of 5 shares at 0 the sale brings 0; its commission has to be there in cash."""
+    assert ticket_of(wish(SELL, MARKET, "5"), D(0), Terms()) == Ticket(D(5), None, D(0), D(5))
+    assert ticket_of(wish(SELL, MARKET, "5"), D(0), Terms(D(1))) == Ticket(D(5), None, D(1), D(5))
+    resting = Resting(SELL, MARKET, D(5), D(0), None, None, D(0))
+    assert fill_of(resting, D(0), Terms(D(1))) == Fill(D(5), D(0), D(1))
+    # A resting purchase waits until there is a price again.
+    assert fill_of(Resting(BUY, LIMIT, D(5), D(0), D(3), None, D(0)), D(0), Terms()) is None
+    dust = D("0.000000000000000001")
+    assert ticket_of(wish(SELL, MARKET, str(dust)), D(10), Terms()) == Ticket(dust, None, D(0), dust)
+
+
+def test_fills_are_parts_of_one_rounded_trade() -> None:
+    """10 @ 10 with slippage 0.001 and commission 1, 4 shares a tick: 101.1 is reserved, and 101.1 is paid.
+
+    4 x 10.01 + 0.4 = 40.44 twice, then 2 x 10.01 + 0.2 = 20.22.
+    """
+    terms = Terms(D(1), slippage=D("0.001"), shares_per_tick=D(4))
+    ticket = ticket_of(wish(BUY, MARKET, "10"), D(10), terms)
+    assert ticket == Ticket(D(10), D("10.01"), D("101.1"), D(0))
+    assert list(fills(ticket, wish(BUY, MARKET, "10"), [D(10)] * 3, terms)) == [
+        (D("40.04"), D("0.4"), D("60.66"), D("10.01")),
+        (D("40.04"), D("0.4"), D("20.22"), D("10.01")),
+        (D("20.02"), D("0.2"), D(0), D("10.01")),
+    ]
+
+
+def test_a_better_price_frees_what_it_saves() -> None:
+    """1 of 3 shares at a time, limit 3.3333333333, prices 3.3333333333, 1.1111111111 and 3.3333333333, 1 x 3
+    commission: of 9.9999999999 + 1 each fill leaves exactly what the rest may still cost.
+
+    Quantities of a third make the totals 1.1111111111, 1.48148148147 and 2.59259259257 and so on: the second
+    fill costs 1.4814814815 - 1.1111111111, the third 2.5925925926 - 1.4814814815.
+    """
+    third = "0.333333333333333333"
+    terms = Terms(D(1), shares_per_tick=D(third))
+    asked = wish(BUY, LIMIT, "0.999999999999999999", limit="3.3333333333")
+    ticket = ticket_of(asked, D("3.3333333333"), terms)
+    assert ticket.reserved_cash == D("4.3333333333")
+    prices = [D("3.3333333333"), D("1.1111111111"), D("3.3333333333")]
+    assert list(fills(ticket, asked, prices, terms)) == [
+        (D("1.1111111111"), D("0.3333333333"), D("2.8888888889"), D("3.3333333333")),
+        (D("0.3703703704"), D("0.3333333334"), D("1.4444444444"), D("2.2222222222")),
+        (D("1.1111111111"), D("0.3333333333"), D(0), D("2.5925925926")),
+    ]
+
+
+def fills(
+    ticket: Ticket, asked: Wish, quotes: list[Decimal], terms: Terms
+) -> Iterator[tuple[Decimal, Decimal, Decimal, Decimal]]:
+    """What the fill of each quote costs, its commission, what stays reserved, and the average price."""
+    filled = paid = value = ZERO
+    reserved = ticket.reserved_cash
+    for quote in quotes:
+        resting = Resting(
+            asked.side, asked.type, ticket.quantity, filled, asked.limit_price, ticket.worst_price, paid
+        )
+        fill = fill_of(resting, quote, terms)
+        assert fill is not None
+        dearest = (asked.limit_price or ticket.worst_price) if asked.side is BUY else None
+        standing = Standing(asked.side, ticket.quantity, filled, reserved, value, dearest)
+        after = after_fill(standing, fill.quantity, fill.price, fill.commission)
+        assert after.released_cash == reserved - after.reserved_cash
+        yield after.amount, fill.commission, after.reserved_cash, after.average_price
+        value += fill.quantity * fill.price
+        filled, paid, reserved = after.filled, paid + fill.commission, after.reserved_cash
+        if filled == ticket.quantity:
+            return
 
 
 amounts = st.decimals("0.0001", "10000", places=10)
+quantities = st.decimals("0.0001", "10000", places=18)
 
 
 @given(
-    quantity=amounts,
+    quantity=quantities,
     price=amounts,
+    quotes=st.lists(st.decimals("0.5", "1", places=4), min_size=1, max_size=4),
     terms=st.builds(
         Terms,
         st.decimals("0", "20", places=4),
@@ -95,6 +226,7 @@ amounts = st.decimals("0.0001", "10000", places=10)
 def test_no_fill_costs_more_than_was_reserved_for_it(
     quantity: Decimal,
     price: Decimal,
+    quotes: list[Decimal],
     terms: Terms,
     side: OrderSide,
     type: OrderType,
@@ -113,20 +245,20 @@ def test_no_fill_costs_more_than_was_reserved_for_it(
     )
     ticket = ticket_of(asked, price, terms)
     assert notional is None or ticket.reserved_cash <= notional
-    cash = reserved = ticket.reserved_cash
-    filled = paid = D(0)
-    for _ in range(200):
-        resting = Resting(side, type, ticket.quantity, filled, asked.limit_price, ticket.worst_price, paid)
-        fill = fill_of(resting, price, terms)
-        assert fill is not None
-        value = rounded(fill.quantity, fill.price)
-        cash += (-value if side is BUY else value) - fill.commission
-        reserved = still_reserved(reserved, ticket.quantity - filled, fill.quantity)
-        filled, paid = filled + fill.quantity, paid + fill.commission
-        assert cash >= (reserved if side is BUY else 0)
-        if filled == ticket.quantity:
-            assert (reserved, paid) == (D(0), terms.commission(ticket.quantity))
-            return
+    cash = ticket.reserved_cash
+    # A purchase at better and better prices down to half; a sale at the quote itself.
+    past = [rounded(price, part) if side is BUY else price for part in quotes]
+    told = list(fills(ticket, asked, [past[n % len(past)] for n in range(200)], terms))
+    paid = D(0)
+    for amount, commission, reserved, _ in told:
+        cash += (-amount if side is BUY else amount) - commission
+        paid += commission
+        # No overdraft: what stays reserved is there, and of a sale nothing is owed for a moment.
+        assert cash >= reserved >= 0
+    if len(told) < 200:
+        assert (told[-1][2], paid) == (D(0), terms.commission(ticket.quantity))
+    if side is BUY and len(told) < 200 and set(quotes) == {D(1)}:
+        assert cash == 0
 
 
 def test_the_size_of_a_position() -> None:

@@ -45,11 +45,11 @@ class State:
     lots: list[Held] = field(default_factory=list)
 
 
-def ratio(whole: Decimal, part: Decimal, of: Decimal) -> Decimal:
-    """whole x part / of to ten places."""
+def ratio(whole: Decimal, part: Decimal, of: Decimal, places: str = "1E-10") -> Decimal:
+    """whole x part / of to ten places; quantities have eighteen."""
     with localcontext() as context:
         context.prec = 100
-        return (whole * part / of).quantize(Decimal("1E-10"), ROUND_HALF_UP)
+        return (whole * part / of).quantize(Decimal(places), ROUND_HALF_UP)
 
 
 def replay(entries: list[Given], portfolios: int) -> tuple[list[State], dict[int, tuple[Decimal, Decimal]]]:
@@ -98,7 +98,7 @@ def _open(
 def _split(state: State, entry: Given) -> None:
     if not state.quantity:
         raise Impossible
-    after = [ratio(lot.quantity, entry.quantity, entry.old) for lot in state.lots]
+    after = [ratio(lot.quantity, entry.quantity, entry.old, "1E-18") for lot in state.lots]
     if not all(after):
         raise Impossible
     for lot, quantity in zip(state.lots, after, strict=True):

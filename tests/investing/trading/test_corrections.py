@@ -52,14 +52,14 @@ async def test_an_entry_before_a_split(world: World) -> None:
     await world.buy(1, "10", "10")
     split = await world.split(5, "3", "2")
     sale = await world.sell(7, "12", "20")
-    before = await world.buy(3, "0.3333333333", "30")
-    # The split's shares follow from what was held: 10.3333333333 x 1.5, lot by lot.
-    assert await world.uses(split) == [(D(5), D(0), None), (D("0.1666666667"), D(0), None)]
+    before = await world.buy(3, "0.333333333333333333", "30")
+    # The split's shares follow from what was held: 10.333333333333333333 x 1.5, lot by lot, to 18 places.
+    assert await world.uses(split) == [(D(5), D(0), None), (D("0.166666666666666667"), D(0), None)]
     (row,) = await world.rows(
         "SELECT quantity_delta FROM transactions WHERE owner_id = $1 AND id = $2", split
     )
-    assert D(row["quantity_delta"]) == D("5.1666666667")
-    assert await world.lots() == [(on(1), D(3), D(20)), (on(3), D("0.5"), D("9.999999999"))]
+    assert D(row["quantity_delta"]) == D("5.166666666666666667")
+    assert await world.lots() == [(on(1), D(3), D(20)), (on(3), D("0.5"), D(10))]
     assert await world.uses(sale) == [(D(-12), D(-80), D(160))]
     await world.reverse(before)
     assert await world.position() == (D(3), D(20), D(160), D(160))

@@ -10,13 +10,19 @@ from uuid import UUID
 import pytest
 
 from db.sessions import Sessions
-from db.vocabulary import OrderSide
+from db.vocabulary import OrderSide, OrderType, TimeInForce
 from investing.actor import Actor
 from investing.brokers.paper import PaperBroker
 from investing.brokers.protocol import BrokerOrder, OrderRequest
 from investing.market.ticks import apply_tick
-from investing.rules.orders import Terms, ticket_of
-from investing.rules.refusals import BrokerUnavailable, InsufficientCash, OrderNotOpen, StalePrice
+from investing.rules.orders import Terms, Wish, ticket_of
+from investing.rules.refusals import (
+    BrokerUnavailable,
+    InsufficientCash,
+    InvalidInput,
+    OrderNotOpen,
+    StalePrice,
+)
 from investing.trading import orders, placing
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder
@@ -55,7 +61,7 @@ async def test_a_crash_before_the_broker(sessions: Sessions, exchange: Exchange,
     assert json.loads(await facts(exchange, actor)) == {
         "cash": "70.0000000000",
         "held": "0.0000000000",
-        "shares": "3.0000000000",
+        "shares": f"3.{0:018}",
         "trades": 1,
     }
 
@@ -159,7 +165,7 @@ async def test_a_bad_line_never_buys_twice(
     assert json.loads(await facts(exchange, actor)) == {
         "cash": f"{count * 10}.0000000000",
         "held": "0.0000000000",
-        "shares": f"{count}.0000000000",
+        "shares": f"{count}.{0:018}",
         "trades": count,
     }
     executed = await exchange.value(
@@ -210,9 +216,10 @@ async def test_partial_fills_cost_what_was_reserved_and_no_more(
     desk = desk_of(sessions, PaperBroker(sessions, terms))
     symbol = await exchange.listed("3.3333333333")
     wish = buy(UUID(int=0), symbol, "7.7777777777").wish
-    # With this cash and not one digit more.
+    # With this cash and not one digit more: 7.7777777777 x 3.3356666666 + 1 + 7.7777777777 x 0.003, which is
+    # 25.9440740733 + 1.0233333333 (the slippage makes 0.0023333333 of the price).
     needed = ticket_of(wish, Decimal("3.3333333333"), terms).reserved_cash
-    assert needed == Decimal("26.9674074102")
+    assert needed == Decimal("26.9674074066")
     actor, portfolio_id = await exchange.trader(str(needed))
     id = await desk.place(actor, NewOrder(portfolio_id, symbol, wish), key())
     assert await status(exchange, id) == "PARTIALLY_FILLED"
@@ -220,8 +227,77 @@ async def test_partial_fills_cost_what_was_reserved_and_no_more(
         await apply_tick(sessions, desk, symbol, Decimal("3.3333333333"), dt.datetime.now(dt.UTC))
     assert await status(exchange, id) == "FILLED"
     found = json.loads(await facts(exchange, actor))
-    assert (found["shares"], found["held"], found["trades"]) == ("7.7777777777", "0.0000000000", 12)
-    assert Decimal(0) <= Decimal(found["cash"]) < Decimal("0.00000001")
+    assert (found["shares"], found["held"], found["trades"]) == ("7.777777777700000000", "0.0000000000", 12)
+    assert found["cash"] == "0.0000000000"
+
+
+async def test_small_sums_are_whole(sessions: Sessions, exchange: Exchange) -> None:
+    """101.1 pays for 10 @ 10 with slippage 0.001 and commission 1, 4 shares a tick; 100 at 33.37, sold for
+    its market value at 41.03, leaves nothing behind either.
+
+    4 x 10.01 + 0.4 = 40.44 twice and 20.22. 100 / 33.37 is 2.996703626011387473 shares, which are worth
+    122.9547497752 at 41.03.
+    """
+    terms = Terms(Decimal(1), slippage=Decimal("0.001"), shares_per_tick=Decimal(4))
+    desk = desk_of(sessions, PaperBroker(sessions, terms))
+    symbol = await exchange.listed("10")
+    actor, portfolio_id = await exchange.trader("101.1")
+    id = await desk.place(actor, buy(portfolio_id, symbol, "10"), key())
+    seen = []
+    for _ in range(3):
+        row = f"(SELECT (filled_quantity::float, reserved_cash)::text FROM orders WHERE id = '{id}')"
+        cash = "(SELECT cash_balance FROM portfolios WHERE owner_id = $1)"
+        seen.append(await exchange.value(f"SELECT {row} || ' ' || {cash}", actor.id))
+        await apply_tick(sessions, desk, symbol, Decimal(10), dt.datetime.now(dt.UTC))
+    assert await status(exchange, id) == "FILLED"
+    assert seen == [
+        "(4,60.6600000000) 60.6600000000",
+        "(8,20.2200000000) 20.2200000000",
+        "(10,0.0000000000) 0.0000000000",
+    ]
+    free = desk_of(sessions, PaperBroker(sessions, Terms()))
+    symbol = await exchange.listed("33.37")
+    actor, portfolio_id = await exchange.trader("100")
+    for side, notional, price in (
+        (OrderSide.BUY, "100", "33.37"),
+        (OrderSide.SELL, "122.9547497752", "41.03"),
+    ):
+        await apply_tick(sessions, free, symbol, Decimal(price), dt.datetime.now(dt.UTC))
+        wish = Wish(side, OrderType.MARKET, None, Decimal(notional), None, TimeInForce.DAY)
+        assert await status(
+            exchange, await free.place(actor, NewOrder(portfolio_id, symbol, wish), key())
+        ) == ("FILLED")
+    assert json.loads(await facts(exchange, actor)) == {
+        "cash": "122.9547497752",
+        "held": "0.0000000000",
+        "shares": f"0.{0:018}",
+        "trades": 2,
+    }
+
+
+async def test_a_worthless_share_is_sold_for_nothing(sessions: Sessions, exchange: Exchange) -> None:
+    """Once the quote is 0: nobody buys, also not what rests above it, and a sale brings 0 and costs 1."""
+    desk = desk_of(sessions, PaperBroker(sessions, Terms(Decimal(1))))
+    symbol = await exchange.listed("10")
+    actor, portfolio_id = await exchange.trader("40")
+    await desk.place(actor, buy(portfolio_id, symbol, "2"), key())
+    rests = await desk.place(actor, buy(portfolio_id, symbol, "1", limit="5"), key())
+    await apply_tick(sessions, desk, symbol, Decimal(0), dt.datetime.now(dt.UTC))
+    assert await status(exchange, rests) == "ACCEPTED"
+    with pytest.raises(
+        InvalidInput, match=r"^The price is 0, at which nothing is bought: give a limit price\.$"
+    ):
+        await desk.place(actor, buy(portfolio_id, symbol, "1"), key())
+    sale = await desk.place(actor, order(portfolio_id, symbol, OrderSide.SELL, "2"), key())
+    assert await status(exchange, sale) == "FILLED"
+    await desk.cancel(actor, rests)
+    # 40 - 20 - 1 and - 1 for the sale.
+    assert json.loads(await facts(exchange, actor)) == {
+        "cash": "18.0000000000",
+        "held": "0.0000000000",
+        "shares": f"0.{0:018}",
+        "trades": 2,
+    }
 
 
 async def test_selling_everything_with_no_cash_at_all(sessions: Sessions, exchange: Exchange) -> None:
@@ -265,7 +341,7 @@ async def test_cash_for_a_hundred_is_spent_a_hundred_times(
         assert json.loads(await facts(exchange, actor)) == {
             "cash": "0.0000000000",
             "held": "0.0000000000",
-            "shares": "100.0000000000",
+            "shares": f"100.{0:018}",
             "trades": 100,
         }
 
