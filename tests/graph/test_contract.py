@@ -27,7 +27,6 @@ TO_COME = frozenset({"account", "brokers", "currencies", "dashboard", "figures",
 
 SECOND_EDITION_TO_COME = frozenset(
     {
-        "A required argument Mutation.updateAccount(id:) was added.",
         "A required argument Mutation.updatePortfolio(id:) was added.",
         "AlertMetric was removed.",
         "Argument Account.transactions(filter:) was removed.",
@@ -51,8 +50,6 @@ SECOND_EDITION_TO_COME = frozenset(
         "Field Rebalance.newWeights changed type from [Weight!]! to JSON!.",
         "Field Rebalance.oldWeights changed type from [Weight!]! to JSON!.",
         "Field StoreApiKeyInput.apiSecret changed type from String to String!.",
-        "Field UpdateAccountInput.accountId was removed.",
-        "Field UpdateAccountInput.name changed type from String to String!.",
         "Field UpdatePortfolioInput.portfolioId was removed.",
         "Field UpdatePortfolioInput.targetWeights changed type from [WeightInput!] to JSON.",
         "Field UserError.code changed type from UserErrorCode! to String!.",
