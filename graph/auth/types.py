@@ -51,6 +51,8 @@ from graph.portfolio.performance import (
 )
 from graph.portfolio.performance_loaders import PerformanceByUser
 from graph.scalars import CurrencyCode
+from graph.trading.imports import Import
+from graph.trading.loaders import ImportCountByUser, ImportsByUser
 from graph.vocabulary import AlertKind, AlertSeverity, AllocationDimension
 from investing.alerts.following import place_now
 from investing.auth.types import Viewer
@@ -252,6 +254,22 @@ class User(Node):
             self.row["id"],
             (first, after, last, before),
         )
+
+    @strawberry.field(
+        description="The imports that wrote something, newest first. Each can be taken back as a whole by "
+        "reverseImport.",
+        extensions=[guarded(IsSelf())],
+    )
+    async def imports(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Import]:
+        page = (first, after, last, before)
+        return await connect(info, ImportsByUser, ImportCountByUser, Import.from_row, self.row["id"], page)
 
     @strawberry.field(description="The brokers' keys, oldest first.", extensions=[guarded(IsSelf())])
     async def api_keys(

@@ -100,7 +100,8 @@ async def _quickly(actor: Actor, record: Record, intent: Intent) -> Recorded:
         entry = _entry(record, has_symbol=instrument_id is not None)
         place = Place.of_portfolio(actor.id, row)
         posted = await post_quickly(connection, parts, place, entry, row, notes=record.notes)
-        written[entry.id] = {**posted, "symbol": row["symbol"], "order_id": None, "reverses_id": None}
+        pointing = {"order_id": None, "reverses_id": None, "import_id": None}
+        written[entry.id] = {**posted, **pointing, "symbol": row["symbol"]}
         add_note(parts, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
         return entry.id
 

@@ -143,9 +143,7 @@ def _own_instruments() -> None:
 
 def _imports() -> None:
     op.alter_column("imports", "report", nullable=True)
-    op.add_column(
-        "imports", sa.Column("format", sa.Text(), server_default=sa.text("'api'"), nullable=False)
-    )
+    op.add_column("imports", sa.Column("format", sa.Text(), server_default=sa.text("'api'"), nullable=False))
     op.add_column(
         "imports",
         sa.Column("transaction_count", sa.Integer(), server_default=sa.text("0"), nullable=False),

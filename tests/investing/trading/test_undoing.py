@@ -20,8 +20,8 @@ from investing.rules.refusals import (
     InvalidInput,
     NotFound,
 )
-from investing.trading.importing import import_rows_once
 from investing.trading.formats.csv_rows import read_csv
+from investing.trading.importing import import_rows_once
 from investing.trading.undoing import reverse_import, undo_import
 from tests.investing.trading.ledgers import (
     HEADER,
@@ -172,9 +172,7 @@ async def test_a_split_of_nothing(actor: Actor, portfolio_id: UUID) -> None:
     assert (await _figures(actor, portfolio_id))[1] == []  # type: ignore[index]
 
 
-async def test_what_open_orders_have_reserved(
-    actor: Actor, portfolio_id: UUID, superuser_url: str
-) -> None:
+async def test_what_open_orders_have_reserved(actor: Actor, portfolio_id: UUID, superuser_url: str) -> None:
     """As an order would have it: 60 of the cash and 3 of the shares are spoken for."""
     shares = await import_csv(actor, portfolio_id, "TRANSFER_IN,ABC,5,,50,,,2020-01-01T00:00:00Z,\n")
     cash = await import_csv(actor, portfolio_id, "DEPOSIT,,,,100,,,2020-01-01T00:00:00Z,\n")
@@ -188,7 +186,9 @@ async def test_what_open_orders_have_reserved(
         ):
             given = {"owner": actor.id, "portfolio": portfolio_id}
             await session.execute(text(sql.format(cash=60, shares=3)), given)
-    with pytest.raises(InsufficientCash, match=r"Open orders have reserved 60, without this import there is 0"):
+    with pytest.raises(
+        InsufficientCash, match=r"Open orders have reserved 60, without this import there is 0"
+    ):
         await _reverse(actor, cash.import_id)
     with pytest.raises(InsufficientShares, match="cancel one first"):
         await _reverse(actor, shares.import_id)
@@ -252,7 +252,9 @@ async def test_rows_reversed_singly(sessions: Sessions, superuser_url: str) -> N
     assert statuses(await import_csv(actor, portfolio_id, rows)) == ["DUPLICATE"] * 3
     await _reverse(actor, report.import_id)
     assert await world.position() == (0, 0, 0, 0)
-    (count,) = await world.rows("SELECT count(*) FROM transactions WHERE owner_id = $1 AND reverses_id IS NOT NULL")
+    (count,) = await world.rows(
+        "SELECT count(*) FROM transactions WHERE owner_id = $1 AND reverses_id IS NOT NULL"
+    )
     assert count["count"] == 3
     assert statuses(await import_csv(actor, portfolio_id, rows)) == ["OK"] * 3
     assert await world.position() == (6, 60, 0, 0)
