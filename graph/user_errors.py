@@ -99,7 +99,7 @@ class InsufficientShares(UserError, Shortage):
 
 
 @strawberry.type(
-    description="The transaction has been reversed before, and `reversedBy` of it says by what; or the import."
+    description="The transaction, or the import, has been reversed before; `reversedBy` says by what."
 )
 class AlreadyReversed(UserError):
     pass

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, and_, case, insert, select
 from sqlalchemy.orm import aliased
 
+from db.market.symbols import meant
 from db.models import Import, Instrument, Portfolio, Transaction
 from db.sessions import Connection, Row, Session
 from db.vocabulary import TransactionType
@@ -16,10 +17,10 @@ from db.vocabulary import TransactionType
 CHUNK = 5000
 
 
-async def find_instruments(session: Session, symbols: Sequence[str]) -> dict[str, RowMapping]:
-    """Id and currency of the instruments with these symbols."""
-    statement = select(Instrument.symbol, Instrument.id, Instrument.currency)
-    found = await session.execute(statement.where(Instrument.symbol.in_(symbols)))
+async def find_instruments(session: Session, owner_id: UUID, symbols: Sequence[str]) -> dict[str, RowMapping]:
+    """Return id and currency of the instruments that these symbols mean to the owner, by symbol."""
+    columns = (Instrument.symbol, Instrument.id, Instrument.currency)
+    found = await session.execute(meant(owner_id, symbols).with_only_columns(*columns))
     return {row["symbol"]: row for row in found.mappings()}
 
 

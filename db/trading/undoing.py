@@ -45,10 +45,10 @@ async def standing_of(session: Session, owner_id: UUID, import_id: UUID) -> Sequ
     return (await session.execute(statement)).mappings().all()
 
 
-# The figures of what is reversed, and its deltas with the other sign, as `investing.trading.reversing` has it.
+# The figures of what is reversed, and its deltas with the other sign, as in `investing.trading.reversing`.
 _REVERSE = """
-INSERT INTO transactions (owner_id, id, reverses_id, account_id, portfolio_id, instrument_id, transfer_id, type,
-    quantity, price, amount, commission, split_for, currency, executed_at, cash_delta, quantity_delta,
+INSERT INTO transactions (owner_id, id, reverses_id, account_id, portfolio_id, instrument_id, transfer_id,
+    type, quantity, price, amount, commission, split_for, currency, executed_at, cash_delta, quantity_delta,
     cost_delta, realized_pnl, realized_pnl_fifo)
 SELECT :owner, n.id, t.id, t.account_id, t.portfolio_id, t.instrument_id, t.transfer_id, t.type, t.quantity,
     t.price, t.amount, t.commission, t.split_for, t.currency, t.executed_at, -t.cash_delta, -t.quantity_delta,

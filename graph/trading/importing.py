@@ -157,8 +157,8 @@ def _row(line: int, given: ImportRowInput) -> ImportRow:
 class ImportMutation:
     @strawberry.mutation(
         description="Puts many transactions on the ledger at once, all or nothing. Safe to run twice: a row "
-        "that is there already, with all its figures, is a duplicate and does nothing, unless it came with an "
-        "import that was taken back. reverseImport takes it back.",
+        "that is there already, with all its figures, is a duplicate and does nothing, unless it came with "
+        "an import that was taken back. reverseImport takes it back.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def import_transactions(

@@ -26,8 +26,8 @@ class Import(Node):
     row: strawberry.Private[Any]
     created_at: dt.datetime = strawberry.field(description="When they came.")
     format: str = strawberry.field(
-        description="What they came in: `csv`, `ghostfolio`, `ibflex`, `ofx` or another format of the command "
-        "import-transactions, `api` for importTransactions."
+        description="What they came in: `csv`, `ghostfolio`, `ibflex`, `ofx` or another format of the "
+        "command import-transactions, `api` for importTransactions."
     )
     transaction_count: int = strawberry.field(description="How many transactions it wrote.")
     reversed_at: dt.datetime | None = strawberry.field(

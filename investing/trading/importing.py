@@ -166,7 +166,7 @@ async def _lock_reached(session: Session, owner_id: UUID, portfolio_id: UUID, ro
         if isinstance(row, ImportRow) and row.symbol is not None and row.type in SHARE_TYPES:
             first[row.symbol] = min(row.executed_at, first.get(row.symbol, row.executed_at))
     if first:
-        instruments = await imports.find_instruments(session, sorted(first))
+        instruments = await imports.find_instruments(session, owner_id, sorted(first))
         starts = {
             instrument["id"]: {portfolio_id: (first[symbol], _FIRST)}
             for symbol, instrument in instruments.items()
@@ -190,7 +190,8 @@ class _Sheet:
         good = [(place, row) for place, row in enumerate(self._rows) if isinstance(row, ImportRow)]
         good.sort(key=lambda pair: (pair[1].executed_at, pair[1].rank))
         symbols = sorted({row.symbol for _, row in good if row.symbol is not None})
-        instruments = await imports.find_instruments(session, symbols) if symbols else {}
+        owner_id = self.place.owner_id
+        instruments = await imports.find_instruments(session, owner_id, symbols) if symbols else {}
         recorded, taken = await self._recorded(session, sorted({row.executed_at for _, row in good}))
         now = dt.datetime.now(dt.UTC)
         seen: Counter[Content] = Counter()

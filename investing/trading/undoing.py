@@ -46,7 +46,7 @@ async def reverse_import(actor: Actor, import_id: UUID, idempotency_key: str) ->
 
     What of it was reversed before stays so. Raises NotFound, AlreadyReversed, Inactive and
     IdempotencyMismatch; InsufficientCash and InsufficientShares with the day, and with the later transaction
-    that needs what it brought; and InvalidInput for a later split of what it brought. Nothing is changed then.
+    that needs what it brought; and InvalidInput for a later split of it. Nothing is changed then.
     """
 
     async def effect(session: Session) -> UUID:

@@ -101,7 +101,8 @@ def test_in_and_out(register: Callable[[], Api]) -> None:
 
 UNDO = """mutation($input: ReverseImportInput!) { reverseImport(input: $input) {
   import { id format transactionCount reversedAt portfolio { id } }
-  userErrors { __typename code field message ... on InsufficientShares { onDate transactionId shortfall } } } }"""
+  userErrors { __typename code field message
+    ... on InsufficientShares { onDate transactionId shortfall } } } }"""
 IMPORTS = """query($id: ID!) { me { imports { totalCount nodes { id reversedAt transactionCount } } }
   node(id: $id) { __typename ... on Import { format } } }"""
 UNDONE = """query($id: ID!) { node(id: $id) { ... on Portfolio { cashBalance transactions { nodes {
@@ -162,7 +163,8 @@ def test_what_needs_an_import_is_named(register: Callable[[], Api]) -> None:
     given = {"portfolioId": id, "rows": [{**shares, "executedAt": "2024-01-01T00:00:00Z"}]}
     made = api.data(asked, input={**given, "idempotencyKey": str(uuid.uuid4())})["importTransactions"]
     sold = api.data(
-        "mutation($input: RecordTransactionInput!) { recordTransaction(input: $input) { transaction { id } } }",
+        "mutation($input: RecordTransactionInput!) { recordTransaction(input: $input) { "
+        "transaction { id } } }",
         input={
             "portfolioId": id,
             "type": "SELL",
@@ -181,8 +183,8 @@ def test_what_needs_an_import_is_named(register: Callable[[], Api]) -> None:
                 "__typename": "InsufficientShares",
                 "code": "INSUFFICIENT_SHARES",
                 "field": ["input", "importId"],
-                "message": "The SELL of 2 ABC on 2024-02-03 needs shares that this import brought, without it "
-                "there are 0: reverse that transaction first.",
+                "message": "The SELL of 2 ABC on 2024-02-03 needs shares that this import brought, without "
+                "it there are 0: reverse that transaction first.",
                 "onDate": "2024-02-03",
                 "transactionId": sold,
                 "shortfall": "2",

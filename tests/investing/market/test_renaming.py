@@ -44,7 +44,8 @@ async def test_everything_stays_but_the_name(world: World, owner_url: str) -> No
     await asyncio.to_thread(rename_symbol, owner_url, "ABC", "META")
     assert await world.rows("SELECT id, instrument_id FROM positions WHERE owner_id = $1") == before
     found = await world.rows(
-        "SELECT i.symbol FROM transactions t JOIN instruments i ON i.id = t.instrument_id WHERE t.owner_id = $1"
+        "SELECT i.symbol FROM transactions t JOIN instruments i ON i.id = t.instrument_id "
+        "WHERE t.owner_id = $1"
     )
     assert found == [{"symbol": "META"}]
     wishes = await world.rows("SELECT symbols, target_weights FROM portfolios WHERE owner_id = $1")
