@@ -26,8 +26,8 @@ WHERE owner_id = $1 AND ($2 = ANY(symbols) OR target_weights ? $2)
 
 
 class Found(NamedTuple):
-    """What a renaming found: the instrument or none, and whether the new symbol is taken, by how many users for
-    one of their own. Where it is there and the symbol is not taken, it was renamed.
+    """What a renaming found: the instrument or none, and whether the new symbol is taken, or how many users
+    have it for one of their own. Where it is there and the symbol is free, it was renamed.
     """
 
     is_there: bool

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from db.market.models import Instrument
 
@@ -25,7 +26,7 @@ def meant(owner_id: UUID | None, symbols: Sequence[str]) -> Select[Instrument]:
     """Return the query of the instruments that these symbols mean to an owner; to nobody, the shared ones."""
     return (
         select(Instrument)
-        .distinct(Instrument.symbol)
+        .ext(distinct_on(Instrument.symbol))
         .where(
             Instrument.symbol.in_(symbols),
             or_(Instrument.owner_id.is_(None), Instrument.owner_id == owner_id),

@@ -9,6 +9,7 @@ import strawberry
 
 from db.market.ticks import Tick
 from graph.context import Info
+from graph.errors import Forbidden
 from graph.market.loaders import InstrumentById, WatchlistById
 from graph.market.types import Instrument, Watchlist
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
@@ -108,7 +109,10 @@ class MarketMutation:
         now = dt.datetime.now(dt.UTC)
         ticks = [Tick(tick.symbol, tick.price, tick.as_of or now) for tick in input.ticks]
         actor, is_admin = actor_of(info.context), (await info.context.viewer()).is_admin
-        accepted = await pushing.push(actor, info.context.floor, ticks, is_admin=is_admin)
+        try:
+            accepted = await pushing.push(actor, info.context.floor, ticks, is_admin=is_admin)
+        except pushing.SharedPrice as error:
+            raise Forbidden(str(error)) from None
         return PushQuotesPayload(accepted=accepted)
 
     @strawberry.mutation(

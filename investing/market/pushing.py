@@ -13,13 +13,17 @@ from investing.rules.refusals import InvalidInput, UnknownInstrument
 MOST_AT_ONCE = 1_000
 
 
+class SharedPrice(Exception):
+    """A price of a shared instrument, by somebody who is no administrator; the message says so."""
+
+
 async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick], *, is_admin: bool) -> int:
     """Brings prices to the floor, all or none. How many are news.
 
     Whoever is no administrator brings those of instruments of their own alone.
 
     That they were brought is noted before they are: no price comes without a note, whatever dies on the way.
-    Raises InvalidInput and UnknownInstrument.
+    Raises InvalidInput, UnknownInstrument and SharedPrice.
     """
     if len(ticks) > MOST_AT_ONCE:
         raise InvalidInput(f"At most {MOST_AT_ONCE} prices at once.", ("ticks",))
@@ -38,9 +42,7 @@ async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick], *, is_admin: b
             if tick.symbol not in owners:
                 raise UnknownInstrument(f"There is no instrument {tick.symbol}.", where, symbol=tick.symbol)
             if owners[tick.symbol] is None and not is_admin:
-                raise InvalidInput(
-                    f"{tick.symbol} is shared: its prices are brought by administrators.", where
-                )
+                raise SharedPrice(f"{tick.symbol} is shared: its prices are brought by administrators.")
         facts = {"prices": len(ticks), "symbols": " ".join(symbols)}
         await note(session, actor.id, actor.client, "quotes.pushed", "User", actor.id, **facts)
     owned = [tick._replace(owner_id=owners[tick.symbol]) for tick in ticks]
