@@ -90,7 +90,8 @@ class UserSummary:
     @classmethod
     def from_row(cls, row: Row) -> Self:
         """The summary of a row of the view."""
-        return cls(row=row, **{name: row[name] for name in cls.__dataclass_fields__ if name != "row"})
+        figures = {name for name in cls.__dataclass_fields__ if name not in ("row", "unavailable")}
+        return cls(row=row, **{name: row[name] for name in figures})
 
     @strawberry.field(
         description="What the sums leave out: each instrument that has neither a quote nor a trade of yours "

@@ -38,6 +38,9 @@ def test_every_type_is_known() -> None:
     assert [type_.name for type_ in types if not _is_known(type_)] == []
 
 
+EMPTY = {"UnavailableValue"}
+"""What nobody has here: what is held has a price, or no plan could be made. tests/graph/market has it."""
+
 BELOW_THE_ROOT = {"User.alerts"}
 """Fields of a thing of one's own that take an id."""
 
@@ -138,7 +141,8 @@ def test_every_way_shows_ones_own(world: World, way: Way) -> None:
     assert world.holder.leaks_into(plain) == world.holder.leaks_into(filtered) == []
     assert plain.codes == filtered.codes == (["FORBIDDEN"] if of_administrators else [])
     at_the_end = b'"node":{' if CURSORS & set(way.last.args) else b'"reached"'
-    assert of_administrators or at_the_end in plain.content, "the samples do not lead there"
+    may_be_empty = get_named_type(way.last.type).name in EMPTY
+    assert of_administrators or may_be_empty or at_the_end in plain.content, "the samples do not lead there"
 
 
 def _asked(
