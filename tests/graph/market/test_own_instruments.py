@@ -1,4 +1,4 @@
-"""Instruments of one's own: made, found, priced and held by their owner alone, and valued at the last trade."""
+"""Instruments of one's own, which their owner alone sees and prices, and values at the last trade."""
 
 import asyncio
 import uuid

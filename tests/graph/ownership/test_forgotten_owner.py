@@ -90,7 +90,7 @@ def _has_ids(listing: Listing) -> bool:
 
 
 async def test_instruments_without_their_filter(world: World, sessions: Sessions, superuser_url: str) -> None:
-    """What is shared is seen, one's own is seen, and the holder's own is not, whoever is named as the owner."""
+    """The shared ones are seen and one's own, and the holder's are not, whoever is named as the owner."""
     holder, stranger = world.holder.owner_id, world.stranger.owner_id
     admin = await asyncpg.connect(superuser_url)
     theirs = await admin.fetchval("SELECT id FROM instruments WHERE owner_id = $1", holder)
