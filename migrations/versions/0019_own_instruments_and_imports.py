@@ -63,6 +63,8 @@ LEFT JOIN LATERAL (
         ) d
     ) f
     WHERE q.price IS NULL AND s.quantity > 0
+    -- Keeps the query apart, so that nothing of it runs for what has a quote.
+    LIMIT 1
 ) t ON true
 """
 

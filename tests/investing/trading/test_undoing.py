@@ -35,7 +35,10 @@ from tests.investing.trading.ledgers import (
     statuses,
 )
 from tests.investing.trading.test_importing import LEDGER, record
-from tests.investing.trading.world import make_world, on
+from tests.investing.trading.test_importing_corrected import _correct as correct
+from tests.investing.trading.test_importing_corrected import _row as csv_row
+from tests.investing.trading.test_importing_corrected import _rows as random_rows
+from tests.investing.trading.world import forget, make_world, on
 
 
 async def _reverse(actor: Actor, import_id: UUID | None) -> None:
@@ -277,3 +280,37 @@ async def test_killed_in_the_middle(actor: Actor, superuser_url: str) -> None:
     assert await undo_import(actor, report.import_id) == 600
     assert (await _figures(actor, portfolio_id))[0] == [("0",)]  # type: ignore[index]
     assert await differences(actor) == []
+
+
+@pytest.mark.parametrize("at", [0, 1])
+async def test_among_corrections_and_transfers(sessions: Sessions, superuser_url: str, at: int) -> None:
+    """Purchases and sales of a past with splits, reversals and transfers between portfolios, and out again.
+
+    What is compared is every portfolio's, because shares went on to others.
+    """
+    world = await make_world(sessions, superuser_url, portfolios=3)
+    await correct(world)
+    before = [await _figures(world.actor, id) for id in world.portfolios]
+    text = "".join(csv_row(*row) for row in random_rows(at))
+    report = await import_csv(world.actor, world.portfolios[at], text, skip_bad=True)
+    assert report.written
+    assert [await _figures(world.actor, id) for id in world.portfolios] != before
+    await _reverse(world.actor, report.import_id)
+    assert [await _figures(world.actor, id) for id in world.portfolios] == before
+    assert await world.differences() == []
+    await forget(world, superuser_url)
+
+
+async def test_shares_that_went_to_another_portfolio(sessions: Sessions, superuser_url: str) -> None:
+    """3 of one's own and 4 imported; 5 moved on: without the import 3 are there."""
+    world = await make_world(sessions, superuser_url, portfolios=2)
+    await world.buy(1, "3", "10")
+    row = f"BUY,ABC,4,10,,,,{on(2).isoformat()},\n"
+    report = await import_csv(world.actor, world.portfolios[0], row)
+    await world.move(5, "5")
+    with pytest.raises(
+        InsufficientShares, match="The TRANSFER_OUT of 5 ABC on 2020-01-06 needs shares"
+    ) as told:
+        await _reverse(world.actor, report.import_id)
+    assert [told.value.required, told.value.available] == [5, 3]
+    assert await world.differences() == []
