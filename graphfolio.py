@@ -34,6 +34,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     market.import_prices,
     market.ticks,
     ledger.import_transactions,
+    ledger.reverse_import,
     ledger.export_transactions,
     market.rename_symbol,
     people.grant_admin,

@@ -50,7 +50,25 @@ def import_transactions(
     summary = report.summary()
     if report.is_bad and not skip_bad:
         raise Stop(f"{summary}: nothing {'would be' if dry_run else 'was'} loaded (see --skip-bad).")
+    if report.import_id is not None:
+        typer.echo(f"This import is {report.import_id}: reverse-import takes it back.")
     typer.echo(f"{summary}{': nothing was changed, this was a dry run' if dry_run else ''}.")
+
+
+def reverse_import(
+    id: Annotated[str, typer.Argument(help="The import's id, as import-transactions or the API tells it.")],
+    user: Whose,
+    data_dir: DataDir = None,
+) -> None:
+    """Take an import of transactions back as a whole; its file can be imported again then."""
+    from investing.trading.transaction_files import reverse_file
+
+    with opened(data_dir) as (_, found), progress() as bar:
+        count = with_sessions(
+            found.url,
+            lambda sessions: reverse_file(sessions, _import_id(id), user=user, progress=bar),
+        )
+    typer.echo(f"{count} transactions are reversed.")
 
 
 def export_transactions(
@@ -79,12 +97,18 @@ def export_transactions(
 
 def _portfolio_id(text: str) -> str:
     """The id behind a global id of the API; a name, or the id itself, stays as it is."""
-    if not text.startswith("UG9ydGZvbGlvO"):
-        return text
+    return _row_id("Portfolio", text) if text.startswith("UG9ydGZvbGlvO") else text
+
+
+def _import_id(text: str) -> str:
+    return _row_id("Import", text) if text.startswith("SW1wb3J0O") else text
+
+
+def _row_id(type_name: str, text: str) -> str:
     from graph.errors import BadUserInput
     from graph.ids import id_of
 
     try:
-        return str(id_of("Portfolio", text) or text)
+        return str(id_of(type_name, text) or text)
     except BadUserInput:
         return text

@@ -5,10 +5,16 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from commands.opening import DataDir, Stop, opened, progress, with_sessions
+
+Owner = Annotated[
+    str | None,
+    typer.Option("--user", help="Whose own instruments are meant, by username or e-mail; the shared ones."),
+]
 
 
 def load_prices(data_dir: DataDir = None) -> None:
@@ -29,6 +35,7 @@ def import_prices(
     file: Annotated[Path, typer.Argument(help="A CSV file of daily bars, UTF-8, with headers.")],
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Load the good lines all the same.")] = False,
     currency: Annotated[str, typer.Option(help="The currency of instruments that are new.")] = "USD",
+    user: Owner = None,
     data_dir: DataDir = None,
 ) -> None:
     """Import daily bars of your own: symbol, date, open, high, low, close, adjusted close, volume."""
@@ -39,7 +46,13 @@ def import_prices(
 
     with opened(data_dir) as (_, found), progress() as report:
         outcome = run_import(
-            found.owner_url, file, skip_bad=skip_bad, progress=report, report_bad=bad, currency=currency
+            found.owner_url,
+            file,
+            skip_bad=skip_bad,
+            progress=report,
+            report_bad=bad,
+            currency=currency,
+            owner_id=_owner_id(found.url, user),
         )
     if not outcome.loaded:
         raise Stop(f"{outcome.bad} of {outcome.lines} lines are bad: nothing was loaded (see --skip-bad).")
@@ -91,11 +104,21 @@ def ticks(
 def rename_symbol(
     old: Annotated[str, typer.Argument(help="The symbol that it has.")],
     new: Annotated[str, typer.Argument(help="The symbol that it gets; no other instrument may have it.")],
+    user: Owner = None,
     data_dir: DataDir = None,
 ) -> None:
     """Give an instrument another symbol; positions, history and prices stay with it."""
     from investing.market.renaming import rename_symbol as rename
 
     with opened(data_dir) as (_, found):
-        rename(found.owner_url, old, new)
+        rename(found.owner_url, old, new, _owner_id(found.url, user))
     typer.echo(f"{old} is {new} now.")
+
+
+def _owner_id(url: str, user: str | None) -> UUID | None:
+    """The id of the user whose own instruments are meant; None for the shared ones. Raises NoSuchUser."""
+    if user is None:
+        return None
+    from investing.auth.administration import find_user
+
+    return with_sessions(url, lambda sessions: find_user(sessions, user))

@@ -39,7 +39,10 @@ def sequence_number(text: str) -> int:
 
 @dataclass(frozen=True)
 class Listing:
-    """One list. The last key of its order is unique within a parent. Filters hold `{}` for their value."""
+    """One list. The last key of its order is unique within a parent. Filters hold `{}` for their value.
+
+    Of a `shared` one, rows without an owner are everybody's.
+    """
 
     name: str
     columns: str
@@ -48,9 +51,15 @@ class Listing:
     descending: bool = False
     parent: str | None = None
     owner: str | None = "t.owner_id"
+    shared: bool = False
     id: str = "t.id"
     condition: str | None = None
     filters: Mapping[str, str] = field(default_factory=dict)
+
+    def owned_by(self, owner: str) -> str:
+        """Return the condition that a row is this owner's to see."""
+        own = f"{self.owner} = {owner}"
+        return f"({self.owner} IS NULL OR {own})" if self.shared else own
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class _Statement:
         self.parameters: list[Any] = []
         self.conditions: list[str] = []
         if listing.owner is not None:
-            self.conditions.append(f"{listing.owner} = {self.name(owner_id)}")
+            self.conditions.append(listing.owned_by(self.name(owner_id)))
         if listing.condition is not None:
             self.conditions.append(listing.condition)
 
@@ -152,7 +161,7 @@ async def fetch_by_ids(
     connection: Connection, listing: Listing, owner_id: UUID | None, ids: Sequence[UUID]
 ) -> dict[UUID, Row]:
     """The owner's rows with these ids. A missing one and another owner's are both just not there."""
-    owner = f"{listing.owner} = $1 AND " if listing.owner is not None else ""
+    owner = f"{listing.owned_by('$1')} AND " if listing.owner is not None else ""
     parameters = (ids,) if listing.owner is None else (owner_id, ids)
     rows = await connection.fetch(
         f"SELECT {listing.columns} FROM {listing.source} "

@@ -36,7 +36,10 @@ Row = asyncpg.Record
 
 CONNECT_SECONDS = 10.0
 
-_SET_VIEWER = "SELECT set_config('app.user_id', $1, false), set_config('app.administrator', $2, false)"
+_SET_VIEWER = (
+    "SELECT set_config('app.user_id', $1, false), set_config('app.administrator', $2, false), "
+    "set_config('app.market', $3, false)"
+)
 
 # serialization_failure and deadlock_detected: the transaction was not at fault, and nothing of it is left.
 _TRY_ANEW = frozenset({"40001", "40P01"})
@@ -71,7 +74,8 @@ _SERVER_SETTINGS = {
 _WRITING = {**_SERVER_SETTINGS, "plan_cache_mode": "force_generic_plan"}
 # The books need not be on disk before an answer: whatever came of it is committed by the desk, which waits
 # for the disk, and the log is written in order. What is lost without that was told to nobody.
-_BOOKS = {**_WRITING, "synchronous_commit": "off"}
+# They see every instrument and quote: whose an order is, and so what it may name, the desk has seen.
+_BOOKS = {**_WRITING, "synchronous_commit": "off", "app.market": "on"}
 
 
 if TYPE_CHECKING:
@@ -89,7 +93,7 @@ class ViewerConnection(Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._viewer: tuple[str, ...] | None = ("", "")
+        self._viewer: tuple[str, ...] | None = ("", "", "")
 
     async def act_for(self, *viewer: str) -> None:
         """Sets the viewer for row-level security; at most one round trip."""
@@ -119,16 +123,18 @@ class Sessions:
 
     @asynccontextmanager
     async def reading(
-        self, viewer_id: UUID | None, *, as_administrator: bool = False
+        self, viewer_id: UUID | None, *, as_administrator: bool = False, whole_market: bool = False
     ) -> AsyncIterator[Connection]:
         """A connection for reading rows, which row-level security limits to the viewer's.
 
-        An administrator reads the users as well. Costs one round trip, or none where the connection
-        served the same viewer last.
+        An administrator reads the users as well. `whole_market` is for who follows prices before it is known
+        whom one concerns: instruments and prices of everybody's own are read as well. Costs one round trip,
+        or none where the connection served the same viewer last.
         """
         connection: Any
         async with self._pool.acquire() as connection:
-            await connection.act_for(str(viewer_id or ""), "on" if as_administrator else "")
+            administrator, market = ("on" if wanted else "" for wanted in (as_administrator, whole_market))
+            await connection.act_for(str(viewer_id or ""), administrator, market)
             yield connection
 
     @asynccontextmanager

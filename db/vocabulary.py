@@ -277,6 +277,7 @@ class UnavailableReason(StrEnum):
     NO_BENCHMARK_PRICES = "NO_BENCHMARK_PRICES"
     NO_VALUE = "NO_VALUE"
     NO_TARGETS = "NO_TARGETS"
+    NO_RATE = "NO_RATE"
 
 
 class Period(StrEnum):
@@ -337,5 +338,6 @@ class PriceKind(StrEnum):
     """Where a price comes from."""
 
     QUOTE = "QUOTE"
+    TRADE = "TRADE"
     CLOSE = "CLOSE"
     ADJUSTED_CLOSE = "ADJUSTED_CLOSE"

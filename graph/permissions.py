@@ -21,7 +21,7 @@ from graph.market.loaders import WatchlistById
 from graph.notifications.loaders import DeliveryById, NotificationDestinationById
 from graph.portfolio.loaders import PortfolioById
 from graph.rebalancing.loaders import RebalanceById
-from graph.trading.loaders import OrderById, TransactionById
+from graph.trading.loaders import ImportById, OrderById, TransactionById
 
 PUBLIC_FIELDS = frozenset({"Mutation.register", "Mutation.login", "Mutation.refreshToken", "Mutation.logout"})
 """Root fields that need no login: they are the door."""
@@ -99,6 +99,13 @@ class OwnsPortfolio(Owns):
 
     type_name = "Portfolio"
     loader = PortfolioById
+
+
+class OwnsImport(Owns):
+    """An import of the viewer's."""
+
+    type_name = "Import"
+    loader = ImportById
 
 
 class OwnsOrder(Owns):

@@ -24,6 +24,7 @@ from graph.rebalancing.mutations import RebalancingMutation
 from graph.rebalancing.subscriptions import RebalancingSubscription
 from graph.scalars import SCALARS
 from graph.trading.importing import ImportMutation
+from graph.trading.imports import ReverseImportMutation
 from graph.trading.mutations import TradingMutation
 from graph.trading.orders import OrderMutation
 from graph.trading.queries import TradingQuery
@@ -45,6 +46,7 @@ class Mutation(
     TradingMutation,
     OrderMutation,
     ImportMutation,
+    ReverseImportMutation,
     RebalancingMutation,
     MarketMutation,
     AlertMutation,

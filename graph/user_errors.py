@@ -2,11 +2,13 @@
 
 import datetime as dt
 from decimal import Decimal
+from uuid import UUID
 
 import strawberry
 
 from db.canonical import decimal, instant
 from graph.errors import Refused
+from graph.ids import global_id
 from graph.vocabulary import Broker, DeliveryStatus, OrderStatus
 from investing.rules import refusals
 from investing.rules.refusals import Refusal
@@ -81,6 +83,9 @@ class Shortage:
     available: Decimal = strawberry.field(description="How much is there.")
     shortfall: Decimal = strawberry.field(description="How much is missing.")
     on_date: dt.date | None = strawberry.field(description="The day on which it is missing, if not today.")
+    transaction_id: strawberry.ID | None = strawberry.field(
+        description="The id of the later transaction that needs it, where reverseImport names one."
+    )
 
 
 @strawberry.type(description="Cash would fall below zero.")
@@ -93,7 +98,9 @@ class InsufficientShares(UserError, Shortage):
     pass
 
 
-@strawberry.type(description="The transaction has been reversed before; `reversedBy` of it says by what.")
+@strawberry.type(
+    description="The transaction, or the import, has been reversed before; `reversedBy` says by what."
+)
 class AlreadyReversed(UserError):
     pass
 
@@ -273,12 +280,16 @@ def user_error(refusal: Refusal, inside: tuple[str, ...] = ()) -> UserError:
     """The refusal as its type; `inside` is the argument that its field belongs to."""
     kind = USER_ERRORS[type(refusal)]
     facts = {
-        name: getattr(refusal, name)
+        name: _of(name, getattr(refusal, name))
         for name in kind.__dataclass_fields__
         if name not in ("code", "message", "field")
     }
     path = [*inside, *refusal.field] if refusal.field else None
     return kind(code=refusal.code, message=refusal.message, field=path, **facts)
+
+
+def _of(name: str, fact: object) -> object:
+    return global_id("Transaction", fact) if name == "transaction_id" and isinstance(fact, UUID) else fact
 
 
 def field_error(refusal: Refusal) -> Refused:

@@ -270,6 +270,7 @@ _publish(
     NO_BENCHMARK_PRICES="The benchmark has no prices for these days, or one of 0.",
     NO_VALUE="All of it together is worth nothing, or less.",
     NO_TARGETS="There are no target weights.",
+    NO_RATE="There is no exchange rate.",
 )
 _publish(
     Period,
@@ -324,6 +325,7 @@ _publish(
     PriceKind,
     "Where a price comes from.",
     QUOTE="The latest quote.",
+    TRADE="The owner's own last trade, where there is no quote.",
     CLOSE="The close of a day.",
     ADJUSTED_CLOSE="The close of a day as if all later splits and dividends had been before.",
 )

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, delete, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.ids import uuid7
+from db.market.symbols import MEANT
 from db.models import AlertLook, AlertState
 from db.sessions import Session, Sessions
 from db.writing import Plain
@@ -65,9 +66,8 @@ CROSS JOIN LATERAL (
            coalesce(array_agg(h.symbol), '{}') AS symbols,
            coalesce(array_agg(h.quantity::text), '{}') AS quantities,
            coalesce(array_agg(h.price::text), '{}') AS prices, coalesce(array_agg(h.as_of), '{}') AS as_ofs
-    FROM (SELECT t.instrument_id, i.symbol, t.quantity, q.price, q.as_of
-          FROM positions t JOIN instruments i ON i.id = t.instrument_id
-          LEFT JOIN quotes q ON q.instrument_id = t.instrument_id
+    FROM (SELECT t.instrument_id, i.symbol, t.quantity, t.price, t.price_as_of AS as_of
+          FROM position_values t JOIN instruments i ON i.id = t.instrument_id
           WHERE t.owner_id = $1 AND t.portfolio_id = p.id AND t.quantity > 0 ORDER BY i.symbol) h
 ) held
 WHERE p.owner_id = $1 AND p.is_active ORDER BY p.id
@@ -105,9 +105,10 @@ async def returns_of(connection: Plain, owner_id: UUID) -> Sequence[Record]:
     return await connection.fetch(_RETURNS, owner_id)
 
 
-async def ids_of_symbols(connection: Plain, symbols: Sequence[str]) -> dict[str, UUID]:
-    """The instruments with these symbols."""
-    rows = await connection.fetch("SELECT symbol, id FROM instruments WHERE symbol = ANY($1)", symbols)
+async def ids_of_symbols(connection: Plain, owner_id: UUID, symbols: Sequence[str]) -> dict[str, UUID]:
+    """Return the instruments that these symbols mean to the owner."""
+    sql = f"SELECT symbol, id FROM {MEANT.format(symbols='$2', owner='$1')} meant"
+    rows = await connection.fetch(sql, owner_id, symbols)
     return {row["symbol"]: row["id"] for row in rows}
 
 

@@ -108,6 +108,9 @@ async def fetch_rebalanced(connection: Connection, owner_id: UUID) -> Sequence[R
     )
 
 
-async def fetch_symbols(connection: Connection) -> dict[UUID, str]:
-    """The symbol of every instrument."""
-    return {row["id"]: row["symbol"] for row in await connection.fetch("SELECT id, symbol FROM instruments")}
+async def fetch_symbols(connection: Connection, owner_id: UUID) -> dict[UUID, str]:
+    """Return the symbol of every instrument that the owner sees."""
+    rows = await connection.fetch(
+        "SELECT id, symbol FROM instruments WHERE owner_id IS NULL OR owner_id = $1", owner_id
+    )
+    return {row["id"]: row["symbol"] for row in rows}

@@ -44,16 +44,16 @@ _MERGED = {
 # An update and an insert rather than ON CONFLICT, which would lock, and so write, every unchanged row.
 _CHANGE = f"""
 UPDATE price_bars b SET {", ".join(f"{column} = {merged}" for column, merged in _MERGED.items())}
-FROM staged_bars s JOIN instruments i ON i.symbol = s.symbol
+FROM staged_bars s JOIN instruments i ON i.symbol = s.symbol AND i.owner_id IS NOT DISTINCT FROM $1::uuid
 WHERE b.instrument_id = i.id AND b.date = s.date
   AND ({", ".join(f"b.{column}" for column in _MERGED)}) IS DISTINCT FROM ({", ".join(_MERGED.values())})
 RETURNING b.instrument_id, b.date
 """
 
 _INSERT = """
-INSERT INTO price_bars (instrument_id, date, open, high, low, close, adjusted_close, volume)
-SELECT i.id, s.date, s.open, s.high, s.low, s.close, s.adjusted_close, s.volume
-FROM staged_bars s JOIN instruments i ON i.symbol = s.symbol
+INSERT INTO price_bars (instrument_id, date, open, high, low, close, adjusted_close, volume, owner_id)
+SELECT i.id, s.date, s.open, s.high, s.low, s.close, s.adjusted_close, s.volume, i.owner_id
+FROM staged_bars s JOIN instruments i ON i.symbol = s.symbol AND i.owner_id IS NOT DISTINCT FROM $1::uuid
 WHERE NOT EXISTS (SELECT FROM price_bars b WHERE b.instrument_id = i.id AND b.date = s.date)
 ORDER BY i.id, s.date
 RETURNING instrument_id, date
@@ -103,8 +103,10 @@ class Stored(NamedTuple):
 class BarLoad:
     """An open load: stage bars, then store them. Nobody sees any of it before the end."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, owner_id: UUID | None = None) -> None:
         self.connection = connection
+        self.owner_id = owner_id
+        """Whose own instruments the bars are of; None for shared ones."""
         self.discarded = False
         self.first_changed: dict[UUID, dt.date] = {}
         self._staged = 0
@@ -143,7 +145,7 @@ class BarLoad:
 
     async def _write(self, statement: str) -> int:
         count = 0
-        for row in await self.connection.fetch(_WRITTEN.format(statement)):
+        for row in await self.connection.fetch(_WRITTEN.format(statement), self.owner_id):
             id, first = row["instrument_id"], row["first"]
             self.first_changed[id] = min(first, self.first_changed.get(id, first))
             count += row["count"]
@@ -155,9 +157,10 @@ class BarLoad:
 
 
 @asynccontextmanager
-async def bar_load(owner_url: str) -> AsyncIterator[BarLoad]:
+async def bar_load(owner_url: str, owner_id: UUID | None = None) -> AsyncIterator[BarLoad]:
     """A load in one transaction, committed at the end of the block unless it was discarded.
 
+    Of shared instruments, or of a user's own.
     Portfolios that held what it changed are marked: their snapshots are stale from the first changed day on.
     """
     connection: Connection = await asyncpg.connect(
@@ -167,7 +170,9 @@ async def bar_load(owner_url: str) -> AsyncIterator[BarLoad]:
         transaction = connection.transaction()
         await transaction.start()
         await connection.execute(_STAGING)
-        load = BarLoad(connection)
+        # Row-level security holds for the owner of the tables as well.
+        await connection.execute("SELECT set_config('app.user_id', $1, true)", str(owner_id or ""))
+        load = BarLoad(connection, owner_id)
         yield load
         # Without this line a failed or discarded load is undone by closing the connection.
         if not load.discarded:

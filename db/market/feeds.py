@@ -48,6 +48,8 @@ WITH ends AS (
     SELECT i.id, i.symbol, last.date FROM instruments i CROSS JOIN LATERAL (
         SELECT date FROM price_bars WHERE instrument_id = i.id ORDER BY date DESC LIMIT 1
     ) last
+    -- What is somebody's own has no market that could be replayed.
+    WHERE i.owner_id IS NULL
 ), shifted AS (
     SELECT id, symbol, ((SELECT max(date) FROM ends) - date + 6) / 7 * 7 AS shift FROM ends
 )

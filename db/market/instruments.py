@@ -14,20 +14,21 @@ from db.market.ticks import PREVIOUS
 from db.vocabulary import AssetClass
 
 _NEW_INSTRUMENT = """
-INSERT INTO instruments (id, symbol, name, asset_class, currency, exchange, prices_adjusted)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO instruments (id, owner_id, symbol, name, asset_class, currency, exchange, prices_adjusted)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 
 _KNOWN = """
 SELECT symbol, prices_adjusted, ARRAY(SELECT date FROM price_bars WHERE instrument_id = i.id) AS dates
 FROM instruments i
-WHERE symbol = ANY($1)
+WHERE symbol = ANY($1) AND owner_id IS NOT DISTINCT FROM $2::uuid
 """
 
 _PRESENT = """
 SELECT DISTINCT ON (former) former, symbol
 FROM instruments, unnest(former_symbols) former
-WHERE former = ANY($1) AND NOT EXISTS (SELECT FROM instruments taken WHERE taken.symbol = former)
+WHERE former = ANY($1) AND owner_id IS NULL
+  AND NOT EXISTS (SELECT FROM instruments taken WHERE taken.symbol = former AND taken.owner_id IS NULL)
 ORDER BY former, id DESC
 """
 
@@ -37,13 +38,13 @@ FROM instruments i
 CROSS JOIN LATERAL (
     SELECT close, date FROM price_bars WHERE instrument_id = i.id ORDER BY date DESC LIMIT 1
 ) newest
-WHERE i.symbol = ANY($1)
+WHERE i.symbol = ANY($1) AND i.owner_id IS NOT DISTINCT FROM $2::uuid
 """
 
 # The same instant with another price is a corrected bar; an older instant never wins.
 _QUOTE = f"""
-INSERT INTO quotes AS q (instrument_id, price, as_of)
-SELECT * FROM unnest($1::uuid[], $2::numeric[], $3::timestamptz[])
+INSERT INTO quotes AS q (instrument_id, price, as_of, owner_id)
+SELECT new.*, $4::uuid FROM unnest($1::uuid[], $2::numeric[], $3::timestamptz[]) new
 ON CONFLICT (instrument_id) DO UPDATE SET price = excluded.price, as_of = excluded.as_of,
     previous_price = {PREVIOUS}
 WHERE q.as_of < excluded.as_of OR (q.as_of = excluded.as_of AND q.price <> excluded.price)
@@ -78,7 +79,7 @@ class NewestBar(NamedTuple):
 
 async def known_instruments(load: BarLoad, symbols: Sequence[str]) -> dict[str, KnownInstrument]:
     """Those of the symbols that are stored already."""
-    rows = await load.connection.fetch(_KNOWN, symbols)
+    rows = await load.connection.fetch(_KNOWN, symbols, load.owner_id)
     return {row["symbol"]: KnownInstrument(row["prices_adjusted"], frozenset(row["dates"])) for row in rows}
 
 
@@ -89,7 +90,10 @@ async def present_symbols(load: BarLoad, former: Sequence[str]) -> dict[str, str
 
 async def adjusted_symbols(load: BarLoad) -> frozenset[str]:
     """The instruments whose closes are stored adjusted."""
-    rows = await load.connection.fetch("SELECT symbol FROM instruments WHERE prices_adjusted")
+    rows = await load.connection.fetch(
+        "SELECT symbol FROM instruments WHERE prices_adjusted AND owner_id IS NOT DISTINCT FROM $1::uuid",
+        load.owner_id,
+    )
     return frozenset(row["symbol"] for row in rows)
 
 
@@ -97,23 +101,43 @@ async def staged_symbols(load: BarLoad) -> dict[str, bool]:
     """The symbols of the staged bars, in order, and whether each is known."""
     rows = await load.connection.fetch(
         "SELECT s.symbol, i.id IS NOT NULL AS known FROM (SELECT DISTINCT symbol FROM staged_bars) s "
-        "LEFT JOIN instruments i ON i.symbol = s.symbol ORDER BY s.symbol"
+        "LEFT JOIN instruments i ON i.symbol = s.symbol AND i.owner_id IS NOT DISTINCT FROM $1::uuid "
+        "ORDER BY s.symbol",
+        load.owner_id,
     )
     return {row["symbol"]: row["known"] for row in rows}
 
 
 async def add_instruments(load: BarLoad, instruments: Iterable[NewInstrument]) -> None:
     """Adds instruments, none of which may be there."""
-    await load.connection.executemany(_NEW_INSTRUMENT, [(uuid7(), *instrument) for instrument in instruments])
+    rows = [(uuid7(), load.owner_id, *instrument) for instrument in instruments]
+    await load.connection.executemany(_NEW_INSTRUMENT, rows)
+
+
+async def shared_symbols(load: BarLoad, symbols: Sequence[str]) -> frozenset[str]:
+    """Return those of the symbols that shared instruments have."""
+    rows = await load.connection.fetch(
+        "SELECT symbol FROM instruments WHERE symbol = ANY($1) AND owner_id IS NULL", symbols
+    )
+    return frozenset(row["symbol"] for row in rows)
+
+
+async def count_own(load: BarLoad) -> int:
+    """Return how many instruments of their own the load's owner has, and lets nobody add one meanwhile."""
+    await load.connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", load.owner_id)
+    count: int = await load.connection.fetchval(
+        "SELECT count(*) FROM instruments WHERE owner_id = $1", load.owner_id
+    )
+    return count
 
 
 async def newest_bars(load: BarLoad, symbols: Sequence[str]) -> list[NewestBar]:
     """The newest stored bar of each instrument that has any."""
-    return [NewestBar(*row) for row in await load.connection.fetch(_NEWEST, symbols)]
+    return [NewestBar(*row) for row in await load.connection.fetch(_NEWEST, symbols, load.owner_id)]
 
 
 async def update_quotes(load: BarLoad, quotes: Sequence[tuple[UUID, Decimal, dt.datetime]]) -> int:
     """Replaces quotes by newer ones (instrument, price, as of), or adds them. How many it did."""
     ids, prices, instants = ([quote[field] for quote in quotes] for field in range(3))
-    tag = await load.connection.execute(_QUOTE, ids, prices, instants)
+    tag = await load.connection.execute(_QUOTE, ids, prices, instants, load.owner_id)
     return int(tag.rpartition(" ")[2])

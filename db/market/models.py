@@ -1,9 +1,9 @@
-"""Tables of the market, which belong to nobody, and the watchlists, which belong to somebody."""
+"""Tables of the market, which is shared but for instruments of one's own, and the watchlists."""
 
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,6 +17,9 @@ class Instrument(Updated, Base):
 
     `prices_adjusted` says that its closes are adjusted for splits and dividends already, so that neither
     may be booked on top of them. `former_symbols` is what it was called before, oldest first.
+
+    `owner_id` is null for a shared one; one of a user's own is nobody else's to see. Where both have one
+    symbol, it means the owner's own to that owner (`db.market.symbols`).
     """
 
     __tablename__ = "instruments"
@@ -24,10 +27,13 @@ class Instrument(Updated, Base):
         one_of("asset_class", AssetClass),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint("symbol ~ '^[A-Z0-9][A-Z0-9.^=_-]{0,31}$'", name="symbol"),
+        CheckConstraint("isin ~ '^[A-Z]{2}[A-Z0-9]{9}[0-9]$'", name="isin"),
+        UniqueConstraint("symbol", "owner_id", postgresql_nulls_not_distinct=True),
+        Index(None, "owner_id", "symbol", postgresql_where=text("owner_id IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    symbol: Mapped[str] = mapped_column(unique=True)
+    symbol: Mapped[str]
     name: Mapped[str]
     asset_class: Mapped[str]
     currency: Mapped[str]
@@ -35,10 +41,15 @@ class Instrument(Updated, Base):
     prices_adjusted: Mapped[bool] = mapped_column(server_default=text("false"))
     former_symbols: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     created_at: Mapped[Created] = mapped_column(sort_order=98)
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), sort_order=100)
+    isin: Mapped[str | None] = mapped_column(sort_order=101)
 
 
 class PriceBar(Base):
-    """One instrument on one day. Prices in the instrument's currency, volume in shares."""
+    """One instrument on one day. Prices in the instrument's currency, volume in shares.
+
+    `owner_id` is the instrument's, here and in quotes, so that row-level security is one comparison.
+    """
 
     __tablename__ = "price_bars"
     __table_args__ = (
@@ -58,6 +69,7 @@ class PriceBar(Base):
     close: Mapped[Money]
     adjusted_close: Mapped[Money | None]
     volume: Mapped[Quantity | None]
+    owner_id: Mapped[UUID | None]
 
 
 class Quote(Base):
@@ -80,6 +92,7 @@ class Quote(Base):
     changed: Mapped[int] = mapped_column(
         BigInteger, server_default=text("pg_current_xact_id()::text::bigint")
     )
+    owner_id: Mapped[UUID | None]
 
 
 class MarketFeed(Base):

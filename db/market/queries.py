@@ -4,16 +4,18 @@ import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
+from db.market.symbols import MEANT
 from db.pages import Key, Listing, plain_text
 from db.sessions import Connection, Row
 
 INSTRUMENTS = Listing(
     name="instruments",
     columns="""t.id, t.symbol, t.name, t.asset_class, t.currency, t.exchange, q.price AS last_price,
-        q.as_of AS price_as_of""",
+        q.as_of AS price_as_of, t.isin, t.owner_id IS NOT NULL AS is_own""",
     source="instruments t LEFT JOIN quotes q ON q.instrument_id = t.id",
-    order=(Key("symbol", "t.symbol", plain_text),),
-    owner=None,
+    # One's own may have the symbol of a shared one that was added later.
+    order=(Key("symbol", "t.symbol", plain_text), Key("id", "t.id", UUID)),
+    shared=True,
     # position() and not LIKE: a search for "%" finds the symbols that hold one.
     filters={"search": "position(lower({}::text) IN lower(t.symbol || ' ' || t.name)) > 0"},
 )
@@ -24,7 +26,7 @@ PRICE_BARS = Listing(
     source="price_bars t",
     order=(Key("date", "t.date", dt.date.fromisoformat),),
     parent="t.instrument_id",
-    owner=None,
+    shared=True,
     filters={"from": "t.date >= {}", "to": "t.date <= {}"},
 )
 
@@ -39,11 +41,13 @@ WATCHLISTS = Listing(
 )
 
 
-async def fetch_instruments_by_symbol(connection: Connection, symbols: Sequence[str]) -> dict[str, Row]:
-    """The instruments with these symbols."""
-    rows = await connection.fetch(
-        f"SELECT {INSTRUMENTS.columns} FROM {INSTRUMENTS.source} WHERE t.symbol = ANY($1::text[])", symbols
-    )
+async def fetch_instruments_by_symbol(
+    connection: Connection, owner_id: UUID | None, symbols: Sequence[str]
+) -> dict[str, Row]:
+    """Return the instruments that these symbols mean to the owner, by symbol; to nobody, the shared ones."""
+    meant = MEANT.format(symbols="$2::text[]", owner="$1")
+    source = INSTRUMENTS.source.replace("instruments t", f"{meant} t")
+    rows = await connection.fetch(f"SELECT {INSTRUMENTS.columns} FROM {source}", owner_id, symbols)
     return {row["symbol"]: row for row in rows}
 
 

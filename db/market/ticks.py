@@ -15,13 +15,15 @@ class Tick(NamedTuple):
     """A price that comes in, in the instrument's currency.
 
     `previous_price` is the last one of the trading day before, for a feed that knows; it follows from the
-    quote that is replaced if left out.
+    quote that is replaced if left out. `owner_id` says whose own instrument the symbol means, and is None for
+    the shared one.
     """
 
     symbol: str
     price: Decimal
     as_of: dt.datetime
     previous_price: Decimal | None = None
+    owner_id: UUID | None = None
 
 
 class QuoteRow(NamedTuple):
@@ -44,13 +46,14 @@ END"""
 
 _SAVE = f"""
 WITH given AS (
-    SELECT i.id, i.symbol, g.price, g.as_of, g.previous_price
+    SELECT i.id, i.symbol, i.owner_id, g.price, g.as_of, g.previous_price
     FROM unnest(CAST(:symbols AS text[]), CAST(:prices AS numeric[]), CAST(:instants AS timestamptz[]),
-                CAST(:previous AS numeric[])) AS g(symbol, price, as_of, previous_price)
-    JOIN instruments i ON i.symbol = g.symbol
+                CAST(:previous AS numeric[]), CAST(:owners AS uuid[]))
+        AS g(symbol, price, as_of, previous_price, owner_id)
+    JOIN instruments i ON i.symbol = g.symbol AND i.owner_id IS NOT DISTINCT FROM g.owner_id
 ), saved AS (
-    INSERT INTO quotes AS q (instrument_id, price, as_of, previous_price)
-    SELECT id, price, as_of, previous_price FROM given ORDER BY id
+    INSERT INTO quotes AS q (instrument_id, price, as_of, previous_price, owner_id)
+    SELECT id, price, as_of, previous_price, owner_id FROM given ORDER BY id
     ON CONFLICT (instrument_id) DO UPDATE SET price = excluded.price, as_of = excluded.as_of,
         previous_price = coalesce(excluded.previous_price, {PREVIOUS})
     WHERE q.as_of < excluded.as_of
@@ -76,6 +79,7 @@ async def save_ticks(session: Session, ticks: Sequence[Tick]) -> Saved:
         "prices": [tick.price for tick in ticks],
         "instants": [tick.as_of for tick in ticks],
         "previous": [tick.previous_price for tick in ticks],
+        "owners": [tick.owner_id for tick in ticks],
     }
     rows = (await session.execute(text(_SAVE), columns)).all()
     quotes = [
@@ -102,7 +106,7 @@ async def quotes_changed(sessions: Sessions, since: int) -> tuple[Sequence[Quote
 
     Some may come twice; none is passed over, however late its transaction was committed.
     """
-    async with sessions.reading(None) as connection:
+    async with sessions.reading(None, whole_market=True) as connection:
         mark: int = await connection.fetchval(MARK)
         rows = await connection.fetch(_CHANGED, since)
     return [_quote(row) for row in rows], mark

@@ -1,23 +1,51 @@
 """Writing watchlists and quotes, and looking up what they name."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
+from db.market.symbols import meant
 from db.market.ticks import Tick, save_ticks
 from db.models import Instrument, Watchlist, WatchlistItem
 from db.sessions import Session
 
 
-async def find_instrument_ids(session: Session, symbols: Sequence[str]) -> dict[str, UUID]:
-    """The ids of the instruments with these symbols; a symbol that nobody has is not among them."""
-    rows = await session.execute(
-        select(Instrument.symbol, Instrument.id).where(Instrument.symbol.in_(symbols))
-    )
-    return {row.symbol: row.id for row in rows}
+async def find_instrument_ids(session: Session, owner_id: UUID, symbols: Sequence[str]) -> dict[str, UUID]:
+    """Return the ids of the instruments that these symbols mean to the owner, without unknown ones."""
+    statement = meant(owner_id, symbols).with_only_columns(Instrument.symbol, Instrument.id)
+    return {row.symbol: row.id for row in await session.execute(statement)}
+
+
+async def find_instrument_owners(
+    session: Session, owner_id: UUID, symbols: Sequence[str]
+) -> dict[str, UUID | None]:
+    """Return whose these instruments are, by symbol: the owner's, or None for a shared one."""
+    statement = meant(owner_id, symbols).with_only_columns(Instrument.symbol, Instrument.owner_id)
+    return {row.symbol: row.owner_id for row in await session.execute(statement)}
+
+
+async def has_shared(session: Session, symbol: str) -> bool:
+    """Whether a shared instrument has this symbol."""
+    statement = select(Instrument.id).where(Instrument.symbol == symbol, Instrument.owner_id.is_(None))
+    return (await session.execute(statement)).first() is not None
+
+
+async def count_own(session: Session, owner_id: UUID) -> int:
+    """Return how many instruments of their own the owner has."""
+    statement = select(func.count()).select_from(Instrument).where(Instrument.owner_id == owner_id)
+    return (await session.execute(statement)).scalar_one()
+
+
+async def insert_instrument(session: Session, values: Mapping[str, Any]) -> bool:
+    """Add an instrument, unless its owner, or nobody, has one of the symbol already. Whether it is new."""
+    statement = upsert(Instrument).values(**values)
+    unique = statement.on_conflict_do_nothing(index_elements=["symbol", "owner_id"])
+    return (await session.execute(unique.returning(Instrument.id))).first() is not None
 
 
 async def watchlist_name_is_taken(

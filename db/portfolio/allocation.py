@@ -9,12 +9,11 @@ from db.sessions import Connection, Row
 _HELD = """
 SELECT {portfolio} AS scope_id, p.account_id, a.name AS account, p.id AS portfolio_id, p.name AS portfolio,
        p.currency, t.id AS position_id, i.symbol, i.asset_class,
-       round(t.quantity * q.price, 10) AS value
+       t.market_value AS value
 FROM portfolios p
 JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
-JOIN positions t ON t.owner_id = $1 AND t.portfolio_id = p.id AND t.quantity > 0
+JOIN position_values t ON t.owner_id = $1 AND t.portfolio_id = p.id AND t.quantity > 0
 JOIN instruments i ON i.id = t.instrument_id
-LEFT JOIN quotes q ON q.instrument_id = t.instrument_id
 WHERE p.owner_id = $1 AND {portfolio} = ANY($2::uuid[])
 UNION ALL
 SELECT {portfolio}, p.account_id, a.name, p.id, p.name, p.currency, NULL, NULL, NULL, p.cash_balance
@@ -53,7 +52,8 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (SELECT key AS symbol, value AS weight FROM jsonb_each_text(t.weights)) w ON true
 LEFT JOIN LATERAL (
     SELECT symbol, asset_class FROM instruments
-    WHERE symbol = w.symbol OR w.symbol = ANY(former_symbols) ORDER BY symbol = w.symbol DESC LIMIT 1
+    WHERE (symbol = w.symbol OR w.symbol = ANY(former_symbols)) AND (owner_id IS NULL OR owner_id = $1)
+    ORDER BY symbol = w.symbol DESC, owner_id LIMIT 1
 ) i ON true
 WHERE p.owner_id = $1 AND p.id = ANY($2::uuid[]) AND t.weights IS NOT NULL
 ORDER BY 1, 4

@@ -20,19 +20,18 @@ PORTFOLIOS = Listing(
     filters={"is_active": "t.is_active = {}"},
 )
 
-# Prices stand once, in quotes: what a position is worth is computed when it is read.
+# Prices stand once, in quotes: what a position is worth is computed when it is read. Without a quote it is
+# worth what its owner last traded it at.
 POSITIONS = Listing(
     name="positions",
     columns="""t.id, t.portfolio_id, t.instrument_id, i.symbol, i.asset_class, i.currency, t.quantity,
-        t.reserved_quantity, t.cost_basis, t.realized_pnl, t.realized_pnl_fifo, q.price AS current_price,
-        q.as_of AS price_as_of,
+        t.reserved_quantity, t.cost_basis, t.realized_pnl, t.realized_pnl_fifo, t.price AS current_price,
+        t.price_as_of, t.price_source,
         CASE WHEN t.quantity > 0 THEN round(t.cost_basis / t.quantity, 10) ELSE 0 END AS average_cost,
-        round(t.quantity * q.price, 10) AS market_value,
-        round(t.quantity * q.price, 10) - t.cost_basis AS unrealized_pnl,
-        round((round(t.quantity * q.price, 10) - t.cost_basis) * 100 / nullif(t.cost_basis, 0), 10)
+        t.market_value, t.market_value - t.cost_basis AS unrealized_pnl,
+        round((t.market_value - t.cost_basis) * 100 / nullif(t.cost_basis, 0), 10)
             AS unrealized_pnl_percent""",
-    source="""positions t JOIN instruments i ON i.id = t.instrument_id
-        LEFT JOIN quotes q ON q.instrument_id = t.instrument_id""",
+    source="position_values t JOIN instruments i ON i.id = t.instrument_id",
     order=(Key("symbol", "i.symbol", plain_text),),
     parent="t.portfolio_id",
     condition="t.quantity > 0",
@@ -103,10 +102,10 @@ async def fetch_weights(
             SELECT portfolio_id, total_value FROM portfolio_summary
             WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[]) AND total_value > 0
         )
-        SELECT s.portfolio_id, t.id, round(round(t.quantity * q.price, 10) / s.total_value, 10) AS weight
+        SELECT s.portfolio_id, t.id, round(t.market_value / s.total_value, 10) AS weight
         FROM s
-        JOIN positions t ON t.owner_id = $1 AND t.portfolio_id = s.portfolio_id
-        JOIN quotes q ON q.instrument_id = t.instrument_id
+        JOIN position_values t ON t.owner_id = $1 AND t.portfolio_id = s.portfolio_id
+            AND t.market_value IS NOT NULL
         """,
         owner_id,
         portfolio_ids,
@@ -124,8 +123,8 @@ async def fetch_cash_weights(
     rows = await connection.fetch(
         """
         SELECT s.portfolio_id,
-               1 - (SELECT coalesce(sum(round(round(t.quantity * q.price, 10) / s.total_value, 10)), 0)
-                    FROM positions t JOIN quotes q ON q.instrument_id = t.instrument_id
+               1 - (SELECT coalesce(sum(round(t.market_value / s.total_value, 10)), 0)
+                    FROM position_values t
                     WHERE t.owner_id = $1 AND t.portfolio_id = s.portfolio_id) AS cash_weight
         FROM portfolio_summary s
         WHERE s.owner_id = $1 AND s.portfolio_id = ANY($2::uuid[]) AND s.total_value > 0

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, select, text
 
+from db.market.symbols import MEANT
 from db.models import Account, Lot, Portfolio
 from db.sessions import Connection, Session
 from db.trading.models import IS_OPEN
@@ -44,7 +45,7 @@ LEFT JOIN positions p ON p.owner_id = :owner AND p.portfolio_id = :portfolio AND
 LEFT JOIN quotes q ON q.instrument_id = i.id
 WHERE i.id IN (SELECT instrument_id FROM positions
                WHERE owner_id = :owner AND portfolio_id = :portfolio AND quantity > 0
-               UNION SELECT id FROM instruments WHERE symbol = ANY(:symbols))
+               UNION SELECT id FROM {MEANT.format(symbols=":symbols", owner=":owner")} meant)
 ORDER BY i.symbol
 """
 
@@ -83,26 +84,28 @@ class History(NamedTuple):
     last: dt.date | None
 
 
-_HISTORIES = """
+_HISTORIES = f"""
 SELECT i.symbol, count(b.date) AS days, min(b.date) AS first, max(b.date) AS last
-FROM instruments i LEFT JOIN price_bars b ON b.instrument_id = i.id
-WHERE i.symbol = ANY($1) GROUP BY i.symbol ORDER BY i.symbol
+FROM {MEANT.format(symbols="$2", owner="$1")} i LEFT JOIN price_bars b ON b.instrument_id = i.id
+GROUP BY i.symbol ORDER BY i.symbol
 """
 
-_NEWEST = """
+_NEWEST = f"""
 SELECT i.symbol, (SELECT max(b.date) FROM price_bars b WHERE b.instrument_id = i.id) AS newest
-FROM instruments i WHERE i.symbol = ANY($1)
+FROM {MEANT.format(symbols="$2", owner="$1")} i
 """
 
 # A return spans two days of the common calendar, between adjusted closes where both days have them. After a
 # close of 0 there is none.
-_RETURNS = """
-WITH bars AS MATERIALIZED (
+_RETURNS = f"""
+WITH meant AS MATERIALIZED (
+    SELECT id, symbol FROM {MEANT.format(symbols="$2", owner="$1")} m
+), bars AS MATERIALIZED (
     SELECT b.instrument_id, b.date, b.close::float8 AS close, b.adjusted_close::float8 AS adjusted
     FROM price_bars b
-    WHERE b.instrument_id IN (SELECT id FROM instruments WHERE symbol = ANY($1)) AND b.date >= $4
+    WHERE b.instrument_id IN (SELECT id FROM meant) AND b.date >= $5
 ), days AS (
-    SELECT date FROM bars GROUP BY date HAVING count(*) = $2 ORDER BY date DESC LIMIT $3
+    SELECT date FROM bars GROUP BY date HAVING count(*) = $3 ORDER BY date DESC LIMIT $4
 ), changes AS (
     SELECT instrument_id, date,
            coalesce(adjusted / nullif(lag(adjusted) OVER day, 0), close / nullif(lag(close) OVER day, 0)) - 1
@@ -113,28 +116,34 @@ SELECT i.symbol, c.returns, c.last
 FROM (SELECT instrument_id, array_agg(change ORDER BY date) FILTER (WHERE change IS NOT NULL) AS returns,
              max(date) AS last
       FROM changes GROUP BY instrument_id) c
-JOIN instruments i ON i.id = c.instrument_id ORDER BY i.symbol
+JOIN meant i ON i.id = c.instrument_id ORDER BY i.symbol
 """
 
 
-async def fetch_newest_dates(connection: Connection, symbols: Sequence[str]) -> dict[str, dt.date | None]:
-    """The day of the newest bar of each of these instruments that there is."""
-    return {row["symbol"]: row["newest"] for row in await connection.fetch(_NEWEST, symbols)}
+async def fetch_newest_dates(
+    connection: Connection, owner_id: UUID, symbols: Sequence[str]
+) -> dict[str, dt.date | None]:
+    """Return the day of the newest bar of each instrument that these symbols mean to the owner."""
+    return {row["symbol"]: row["newest"] for row in await connection.fetch(_NEWEST, owner_id, symbols)}
 
 
-async def fetch_histories(connection: Connection, symbols: Sequence[str]) -> list[History]:
-    """How many daily bars each of these instruments has, and of when."""
-    return [History(*row) for row in await connection.fetch(_HISTORIES, symbols)]
+async def fetch_histories(connection: Connection, owner_id: UUID, symbols: Sequence[str]) -> list[History]:
+    """Return how many daily bars each of these instruments has, and of when."""
+    return [History(*row) for row in await connection.fetch(_HISTORIES, owner_id, symbols)]
 
 
 async def fetch_returns(
-    connection: Connection, symbols: Sequence[str], days: int, since: dt.date = dt.date.min
+    connection: Connection,
+    owner_id: UUID,
+    symbols: Sequence[str],
+    days: int,
+    since: dt.date = dt.date.min,
 ) -> tuple[dict[str, list[float]], dt.date | None]:
     """The latest `days` daily returns of each instrument, oldest first, and the day of the last ones.
 
     Only days from `since` on at which all of them have a price count; there are fewer returns where there are
     fewer such days, and fewer of an instrument whose close was 0. Statistics, not money: floats.
     """
-    rows = await connection.fetch(_RETURNS, symbols, len(symbols), days + 1, since)
+    rows = await connection.fetch(_RETURNS, owner_id, symbols, len(symbols), days + 1, since)
     last = rows[0]["last"] if rows else None
     return {row["symbol"]: row["returns"] or [] for row in rows}, last

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, delete, insert, select, text, update
 
+from db.market.symbols import MEANT
 from db.models import Instrument, Order, Portfolio, Quote, Rebalance, RebalanceLeg, RebalanceWork
 from db.sessions import Session, Sessions
 
@@ -43,7 +44,8 @@ async def find_universe(
     found = await session.execute(
         text(
             "SELECT instrument_id FROM positions WHERE owner_id = :owner AND portfolio_id = :portfolio "
-            "AND quantity > 0 UNION SELECT id FROM instruments WHERE symbol = ANY(:symbols)"
+            "AND quantity > 0 UNION SELECT id FROM "
+            f"{MEANT.format(symbols=':symbols', owner=':owner')} meant"
         ),
         {"owner": owner_id, "portfolio": portfolio_id, "symbols": list(symbols)},
     )
@@ -53,9 +55,10 @@ async def find_universe(
 _WEIGHTS = """
 WITH s AS (SELECT total_value FROM portfolio_summary
            WHERE owner_id = :owner AND portfolio_id = :portfolio AND total_value > 0)
-SELECT i.symbol, round(round(t.quantity * q.price, 10) / s.total_value, 10) AS weight
-FROM s JOIN positions t ON t.owner_id = :owner AND t.portfolio_id = :portfolio AND t.quantity > 0
-JOIN instruments i ON i.id = t.instrument_id JOIN quotes q ON q.instrument_id = t.instrument_id
+SELECT i.symbol, round(t.market_value / s.total_value, 10) AS weight
+FROM s JOIN position_values t ON t.owner_id = :owner AND t.portfolio_id = :portfolio AND t.quantity > 0
+    AND t.price IS NOT NULL
+JOIN instruments i ON i.id = t.instrument_id
 ORDER BY i.symbol
 """
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, and_, case, insert, select
 from sqlalchemy.orm import aliased
 
+from db.market.symbols import meant
 from db.models import Import, Instrument, Portfolio, Transaction
 from db.sessions import Connection, Row, Session
 from db.vocabulary import TransactionType
@@ -16,10 +17,10 @@ from db.vocabulary import TransactionType
 CHUNK = 5000
 
 
-async def find_instruments(session: Session, symbols: Sequence[str]) -> dict[str, RowMapping]:
-    """Id and currency of the instruments with these symbols."""
-    statement = select(Instrument.symbol, Instrument.id, Instrument.currency)
-    found = await session.execute(statement.where(Instrument.symbol.in_(symbols)))
+async def find_instruments(session: Session, owner_id: UUID, symbols: Sequence[str]) -> dict[str, RowMapping]:
+    """Return id and currency of the instruments that these symbols mean to the owner, by symbol."""
+    columns = (Instrument.symbol, Instrument.id, Instrument.currency)
+    found = await session.execute(meant(owner_id, symbols).with_only_columns(*columns))
     return {row["symbol"]: row for row in found.mappings()}
 
 
@@ -27,8 +28,8 @@ async def recorded_at(
     session: Session, owner_id: UUID, portfolio_id: UUID, instants: Sequence[dt.datetime]
 ) -> list[RowMapping]:
     """What the portfolio has on its ledger at exactly these instants, also what was reversed since: to import
-    it again does not bring it back. The amount of shares from another portfolio is what they cost, as it is
-    in an export.
+    it again does not bring it back, unless its whole import was taken back, which `is_undone` says. The
+    amount of shares from another portfolio is what they cost, as it is in an export.
     """
     moved = and_(
         Transaction.type == TransactionType.TRANSFER_IN.value,
@@ -47,6 +48,10 @@ async def recorded_at(
             Transaction.commission,
             Transaction.split_for,
             Transaction.executed_at,
+            Import.reversed_at.is_not(None).label("is_undone"),
+        )
+        statement = statement.outerjoin(
+            Import, and_(Import.owner_id == owner_id, Import.id == Transaction.import_id)
         ).where(
             Transaction.owner_id == owner_id,
             Transaction.portfolio_id == portfolio_id,
@@ -85,7 +90,7 @@ async def insert_transactions(session: Session, rows: Sequence[Mapping[str, Any]
 
 
 async def insert_import(session: Session, values: Mapping[str, Any]) -> None:
-    """Keeps what came of an import."""
+    """Adds an import, before its transactions."""
     await session.execute(insert(Import).values(**values))
 
 

@@ -105,6 +105,7 @@ class Transaction(Owned, Base):
         ),
         of_owner("order_id", "orders"),
         of_owner("reverses_id", "transactions"),
+        of_owner("import_id", "imports"),
         UniqueConstraint("owner_id", "reverses_id"),
         UniqueConstraint("owner_id", "execution_id"),
         Index(None, "owner_id", "account_id", "executed_at", "id"),
@@ -122,6 +123,7 @@ class Transaction(Owned, Base):
             postgresql_where=text("fingerprint IS NOT NULL"),
         ),
         Index(None, "owner_id", "transfer_id", postgresql_where=text("transfer_id IS NOT NULL")),
+        Index(None, "owner_id", "import_id", postgresql_where=text("import_id IS NOT NULL")),
         one_of("type", TransactionType),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint("quantity_delta = 0 OR instrument_id IS NOT NULL", name="shares_of_something"),
@@ -153,13 +155,22 @@ class Transaction(Owned, Base):
     notes: Mapped[str | None]
     # Of an imported one, so that importing it again does nothing: see investing.rules.import_rows.
     fingerprint: Mapped[bytes | None]
+    # The import that it came with; its reversal has none.
+    import_id: Mapped[UUID | None]
 
 
 class Import(Owned, Base):
-    """What came of an import over the API, row by row, for whoever asks again with the same key."""
+    """An import that wrote something, and when it was taken back.
+
+    One over the API keeps what came of it row by row, for whoever asks again with the same key, also where it
+    wrote nothing: such a one has no transactions and is listed nowhere.
+    """
 
     __tablename__ = "imports"
     __table_args__ = (of_owner("portfolio_id", "portfolios"),)
 
     portfolio_id: Mapped[UUID]
-    report: Mapped[dict[str, Any]]
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    format: Mapped[str] = mapped_column(server_default=text("'api'"))
+    transaction_count: Mapped[int] = mapped_column(server_default=text("0"))
+    reversed_at: Mapped[dt.datetime | None]

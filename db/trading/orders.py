@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, delete, func, insert, select, text, update
 
+from db.market.symbols import meant
 from db.models import Account, Instrument, Order, OrderWork, Portfolio, Position, Quote, Transaction
 from db.sessions import Session, Sessions
 from db.trading.models import IS_OPEN
@@ -39,10 +40,12 @@ async def lock_trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> R
     return (await session.execute(statement)).mappings().one_or_none()
 
 
-async def find_quoted(session: Session, symbol: str) -> RowMapping | None:
-    """The instrument with this symbol, and its quote where it has one."""
+async def find_quoted(session: Session, owner_id: UUID, symbol: str) -> RowMapping | None:
+    """Return the instrument that the symbol means to the owner, and its quote where it has one."""
     statement = (
-        select(
+        meant(owner_id, [symbol])
+        .outerjoin(Quote, Quote.instrument_id == Instrument.id)
+        .with_only_columns(
             Instrument.id,
             Instrument.symbol,
             Instrument.currency,
@@ -51,8 +54,6 @@ async def find_quoted(session: Session, symbol: str) -> RowMapping | None:
             Quote.price,
             Quote.as_of,
         )
-        .outerjoin(Quote, Quote.instrument_id == Instrument.id)
-        .where(Instrument.symbol == symbol)
     )
     return (await session.execute(statement)).mappings().one_or_none()
 

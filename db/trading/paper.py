@@ -15,13 +15,14 @@ from db.writing import Plain
 Row = Mapping[str, Any]
 
 
-async def find_quote(connection: Plain, symbol: str) -> Row | None:
-    """The instrument's id with its quote, where it has one."""
+async def find_quote(connection: Plain, symbol: str, instrument_id: UUID | None) -> Row | None:
+    """Return the instrument's id with its quote, where it has one; without an id that of a shared symbol."""
     return await _fetch(
         connection,
         "SELECT i.id, q.price, q.as_of FROM instruments i LEFT JOIN quotes q ON q.instrument_id = i.id "
-        "WHERE i.symbol = $1",
+        "WHERE i.symbol = $1 AND (i.id = $2 OR ($2 IS NULL AND i.owner_id IS NULL))",
         symbol,
+        instrument_id,
     )
 
 

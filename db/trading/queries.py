@@ -14,7 +14,7 @@ TRANSACTIONS_OF_ACCOUNT = Listing(
     name="transactions",
     columns="""t.id, t.account_id, t.portfolio_id, t.instrument_id, t.order_id, t.type, i.symbol, t.quantity,
         t.price, t.amount, t.commission, t.currency, t.cash_delta, t.quantity_delta, t.realized_pnl,
-        t.executed_at, t.notes, t.cost_delta, t.realized_pnl_fifo, t.reverses_id""",
+        t.executed_at, t.notes, t.cost_delta, t.realized_pnl_fifo, t.reverses_id, t.import_id""",
     source="transactions t LEFT JOIN instruments i ON i.id = t.instrument_id",
     order=(
         Key("executed_at", "t.executed_at", dt.datetime.fromisoformat),
@@ -32,6 +32,17 @@ TRANSACTIONS_OF_POSITION = replace(
     source=f"""{TRANSACTIONS_OF_ACCOUNT.source} JOIN positions p ON p.owner_id = t.owner_id
         AND p.portfolio_id = t.portfolio_id AND p.instrument_id = t.instrument_id""",
     parent="p.id",
+)
+
+IMPORTS = Listing(
+    name="imports",
+    columns="t.id, t.portfolio_id, t.created_at, t.format, t.transaction_count, t.reversed_at",
+    source="imports t",
+    order=(Key("id", "t.id", UUID),),
+    descending=True,
+    parent="t.owner_id",
+    # What wrote nothing is kept for its idempotency key alone.
+    condition="t.transaction_count > 0",
 )
 
 # Neither a reversal nor what it takes back counts when a gain is told.

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.market.symbols import MEANT_BY_ONE
 from db.trading.orders import EXPOSURE
 from db.trading.writes import LOWEST_CASH
 from db.writing import Plain
@@ -32,6 +33,8 @@ _OVERTAKEN = """EXISTS (SELECT FROM transactions t
     WHERE t.owner_id = $1 AND t.portfolio_id = p.id AND t.instrument_id = {instrument}
         AND t.executed_at >= {since} AND t.type = ANY({types})) AS is_overtaken"""
 
+_MEANT = MEANT_BY_ONE.format(symbol="$4", owner="$1")
+
 _FOR_ENTRY = f"""
 SELECT {_PORTFOLIO}, {_HELD}, {_KEY}, i.id AS instrument_id, i.symbol, i.currency AS instrument_currency,
     {_OVERTAKEN.format(instrument="i.id", since="$5", types="$6::text[]")},
@@ -39,7 +42,7 @@ SELECT {_PORTFOLIO}, {_HELD}, {_KEY}, i.id AS instrument_id, i.symbol, i.currenc
         AND t.executed_at > $5) AS is_followed
 FROM portfolios p
 JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
-LEFT JOIN instruments i ON i.symbol = $4
+LEFT JOIN {_MEANT} i ON true
 LEFT JOIN positions h ON h.owner_id = $1 AND h.portfolio_id = p.id AND h.instrument_id = i.id
 LEFT JOIN idempotency_keys k ON k.owner_id = $1 AND k.key = $3
 WHERE p.owner_id = $1 AND p.id = $2
@@ -52,7 +55,7 @@ SELECT {_PORTFOLIO}, {_KEY}, p.max_position_size, a.broker,
     coalesce(h.quantity - h.reserved_quantity, 0) AS free_quantity
 FROM portfolios p
 JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
-LEFT JOIN instruments i ON i.symbol = $4
+LEFT JOIN {_MEANT} i ON true
 LEFT JOIN quotes q ON q.instrument_id = i.id
 LEFT JOIN positions h ON h.owner_id = $1 AND h.portfolio_id = p.id AND h.instrument_id = i.id
 LEFT JOIN idempotency_keys k ON k.owner_id = $1 AND k.key = $3

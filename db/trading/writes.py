@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.account.days import day_of
+from db.market.symbols import meant
 from db.models import Account, Instrument, Portfolio, Position, Transaction
 from db.sessions import announce
 from db.vocabulary import Topic
@@ -51,10 +52,12 @@ async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UU
     return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
 
 
-async def find_instrument(session: AsyncSession, symbol: str) -> RowMapping | None:
-    """The instrument with this symbol."""
-    statement = select(Instrument.id, Instrument.symbol, Instrument.currency)
-    return (await session.execute(statement.where(Instrument.symbol == symbol))).mappings().one_or_none()
+async def find_instrument(session: AsyncSession, owner_id: UUID, symbol: str) -> RowMapping | None:
+    """Return the instrument that the symbol means to the owner."""
+    statement = meant(owner_id, [symbol]).with_only_columns(
+        Instrument.id, Instrument.symbol, Instrument.currency
+    )
+    return (await session.execute(statement)).mappings().one_or_none()
 
 
 async def find_position(

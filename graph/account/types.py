@@ -25,6 +25,7 @@ from graph.portfolio.performance import (
 )
 from graph.portfolio.performance_loaders import PerformanceByAccount
 from graph.portfolio.types import Portfolio
+from graph.portfolio.unavailable import LeftOutByAccount, UnavailableValue, unavailable_values
 from graph.scalars import CurrencyCode
 from graph.trading.loaders import TransactionCountByAccount, TransactionsByAccount
 from graph.trading.types import Transaction
@@ -82,6 +83,13 @@ class Account(Node):
     @strawberry.field(description="Market value and cash together.")
     async def total_value(self, info: Info) -> Decimal:
         return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["total_value"]
+
+    @strawberry.field(
+        description="What its market value and total value leave out: each instrument that it holds and that "
+        "has neither a quote nor a trade of yours to value it by. Empty where they are complete."
+    )
+    async def unavailable(self, info: Info) -> list[UnavailableValue]:
+        return await unavailable_values(info, LeftOutByAccount, self.row["id"])
 
     @strawberry.field(description="How it did between two days, by its daily snapshots.")
     async def performance(

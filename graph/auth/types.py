@@ -50,7 +50,10 @@ from graph.portfolio.performance import (
     performance,
 )
 from graph.portfolio.performance_loaders import PerformanceByUser
+from graph.portfolio.unavailable import LeftOutByUser, UnavailableValue, unavailable_values
 from graph.scalars import CurrencyCode
+from graph.trading.imports import Import
+from graph.trading.loaders import ImportCountByUser, ImportsByUser
 from graph.vocabulary import AlertKind, AlertSeverity, AllocationDimension
 from investing.alerts.following import place_now
 from investing.auth.types import Viewer
@@ -72,6 +75,7 @@ _Acknowledged = Annotated[
     description="What a user has in all, in the user's own currency: one row of user_account_summary."
 )
 class UserSummary:
+    row: strawberry.Private[Any]
     currency: CurrencyCode = strawberry.field(description="The currency of the sums: the user's own.")
     account_count: int = strawberry.field(description="How many accounts there are.")
     other_currency_account_count: int = strawberry.field(
@@ -86,7 +90,15 @@ class UserSummary:
     @classmethod
     def from_row(cls, row: Row) -> Self:
         """The summary of a row of the view."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        figures = {name for name in cls.__dataclass_fields__ if name not in ("row", "unavailable")}
+        return cls(row=row, **{name: row[name] for name in figures})
+
+    @strawberry.field(
+        description="What the sums leave out: each instrument that has neither a quote nor a trade of yours "
+        "to value it by, and each currency whose accounts are not in them. Empty where they are complete."
+    )
+    async def unavailable(self, info: Info) -> list[UnavailableValue]:
+        return await unavailable_values(info, LeftOutByUser, self.row["owner_id"])
 
 
 @strawberry.type(description="A person who logs in. Administrators see who there is, and no more.")
@@ -260,6 +272,22 @@ class User(Node):
             self.row["id"],
             (first, after, last, before),
         )
+
+    @strawberry.field(
+        description="The imports that wrote something, newest first. Each can be taken back as a whole by "
+        "reverseImport.",
+        extensions=[guarded(IsSelf())],
+    )
+    async def imports(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Import]:
+        page = (first, after, last, before)
+        return await connect(info, ImportsByUser, ImportCountByUser, Import.from_row, self.row["id"], page)
 
     @strawberry.field(description="The brokers' keys, oldest first.", extensions=[guarded(IsSelf())])
     async def api_keys(

@@ -14,7 +14,7 @@ class InstrumentBySymbol(Loader[str, "Row | None"]):
 
     async def batch_load_fn(self, keys: list[str]) -> list[Row | None]:
         async with self.context.reading() as connection:
-            rows = await fetch_instruments_by_symbol(connection, keys)
+            rows = await fetch_instruments_by_symbol(connection, self.context.viewer_id, keys)
         return [rows.get(key) for key in keys]
 
 

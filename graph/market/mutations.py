@@ -9,11 +9,16 @@ import strawberry
 
 from db.market.ticks import Tick
 from graph.context import Info
-from graph.market.loaders import WatchlistById
-from graph.market.types import Watchlist
+from graph.errors import Forbidden
+from graph.market.loaders import InstrumentById, WatchlistById
+from graph.market.types import Instrument, Watchlist
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
-from graph.permissions import IsAdmin, IsAuthenticated, OwnsWatchlist
+from graph.permissions import IsAuthenticated, OwnsWatchlist
+from graph.scalars import CurrencyCode
+from graph.vocabulary import AssetClass
 from investing.market import pushing, watchlists
+from investing.market.creating import NewInstrument, create_instrument
+from investing.rules.instruments import MOST_OWN
 
 
 @strawberry.input(description="A watchlist to make.")
@@ -36,6 +41,31 @@ class WatchlistPayload(Payload):
 @strawberry.type(description="The watchlist that is gone, or why it is not.")
 class DeleteWatchlistPayload(Payload):
     deleted_id: strawberry.ID | None = strawberry.field(description="The id that it had.", default=None)
+
+
+@strawberry.input(description="Something to hold that is not among the instruments.")
+class CreateInstrumentInput:
+    symbol: str = strawberry.field(
+        description="Its symbol: no shared instrument has it, and none of your own."
+    )
+    name: str = strawberry.field(description="What it is called: 1 to 100 characters.")
+    currency: CurrencyCode = strawberry.field(description="The currency of all its prices; it never changes.")
+    asset_class: AssetClass = strawberry.field(
+        description="What kind of thing it is.", default=AssetClass.EQUITY
+    )
+    exchange: str | None = strawberry.field(description="Where it is listed.", default=None)
+    isin: str | None = strawberry.field(
+        description="Its International Securities Identification Number, whose check digit must be right.",
+        default=None,
+    )
+    idempotency_key: strawberry.ID | None = strawberry.field(
+        description="A UUID of your own: a retry with the same one does nothing more.", default=None
+    )
+
+
+@strawberry.type(description="The instrument, or why there is none.")
+class InstrumentPayload(Payload):
+    instrument: Instrument | None = strawberry.field(description="The instrument.", default=None)
 
 
 @strawberry.input(description="A price that has come in.")
@@ -72,16 +102,46 @@ async def _watchlist(info: Info, id: UUID) -> WatchlistPayload:
 @strawberry.type
 class MarketMutation:
     @strawberry.mutation(
-        description="Administrators only: brings prices. Quotes move, resting orders are matched with them "
-        "and alert rules held against them. All are taken, or none.",
-        extensions=[Guard(IsAdmin())],
+        description="Brings prices: of instruments of your own, and if you are an administrator of shared "
+        "ones. Quotes move, resting orders are matched with them and alert rules held against them. All are "
+        "taken, or none.",
+        extensions=[Guard(IsAuthenticated())],
     )
     async def push_quotes(self, info: Info, input: Annotated[PushQuotesInput, INPUT]) -> PushQuotesPayload:
         now = dt.datetime.now(dt.UTC)
         ticks = [Tick(tick.symbol, tick.price, tick.as_of or now) for tick in input.ticks]
-        return PushQuotesPayload(
-            accepted=await pushing.push(actor_of(info.context), info.context.floor, ticks)
+        actor, is_admin = actor_of(info.context), (await info.context.viewer()).is_admin
+        try:
+            accepted = await pushing.push(actor, info.context.floor, ticks, is_admin=is_admin)
+        except pushing.SharedPrice as error:
+            raise Forbidden(str(error)) from None
+        return PushQuotesPayload(accepted=accepted)
+
+    @strawberry.mutation(
+        description="Makes an instrument of your own, which nobody else sees, or if you are an administrator "
+        f"a shared one. You can have at most {MOST_OWN:,} of your own.",
+        extensions=[Guard(IsAuthenticated())],
+    )
+    async def create_instrument(
+        self, info: Info, input: Annotated[CreateInstrumentInput, INPUT]
+    ) -> InstrumentPayload:
+        new = NewInstrument(
+            symbol=input.symbol,
+            name=input.name,
+            currency=input.currency,
+            asset_class=input.asset_class,
+            exchange=input.exchange,
+            isin=input.isin,
         )
+        id = await create_instrument(
+            actor_of(info.context),
+            new,
+            is_admin=(await info.context.viewer()).is_admin,
+            idempotency_key=input.idempotency_key,
+        )
+        info.context.forget()
+        row: Any = await info.context.loader(InstrumentById).load(id)
+        return InstrumentPayload(instrument=Instrument.from_row(row))
 
     @strawberry.mutation(description="Makes a watchlist.", extensions=[Guard(IsAuthenticated())])
     async def create_watchlist(

@@ -47,13 +47,22 @@ class PriceBar:
 @strawberry.type(description="Something that can be held.")
 class Instrument(Node):
     row: strawberry.Private[Any]
-    symbol: str = strawberry.field(description="The ticker, unique.")
+    symbol: str = strawberry.field(
+        description="The ticker, unique among the shared ones and among your own. Where a shared one came "
+        "later with the symbol of one of your own, the symbol means your own to you."
+    )
     name: str = strawberry.field(description="What it is called.")
     asset_class: AssetClass = strawberry.field(description="What kind of thing it is.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its prices.")
     exchange: str | None = strawberry.field(description="Where it is listed.")
     last_price: Decimal | None = strawberry.field(description="The latest price, null where there is none.")
     price_as_of: dt.datetime | None = strawberry.field(description="When the latest price was.")
+    isin: str | None = strawberry.field(
+        description="The International Securities Identification Number, null where it is not known."
+    )
+    is_own: bool = strawberry.field(
+        description="Whether it is one of your own, which nobody else sees; false for a shared one."
+    )
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -68,6 +77,8 @@ class Instrument(Node):
             exchange=row["exchange"],
             last_price=row["last_price"],
             price_as_of=row["price_as_of"],
+            isin=row["isin"],
+            is_own=row["is_own"],
         )
 
     @strawberry.field(description="Daily bars, oldest first.")

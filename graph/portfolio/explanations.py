@@ -102,7 +102,7 @@ class UnrealizedPnlExplanation(Explanation):
             price=PriceUsed(
                 symbol=row["symbol"],
                 price=row["current_price"],
-                kind=PriceKind.QUOTE,
+                kind=PriceKind(row["price_source"]),
                 as_of=row["price_as_of"],
             ),
         )

@@ -24,7 +24,7 @@ from graph.portfolio.loaders import (
 )
 from graph.portfolio.lots import Lot
 from graph.scalars import CurrencyCode
-from graph.vocabulary import AssetClass, CostMethod, Method
+from graph.vocabulary import AssetClass, CostMethod, Method, PriceKind
 
 if TYPE_CHECKING:
     from graph.portfolio.types import Portfolio
@@ -42,8 +42,14 @@ class Position(Node):
     reserved_quantity: Decimal = strawberry.field(description="How many of them open sales hold back.")
     average_cost: Decimal = strawberry.field(description="The cost basis of one share, 0 once closed.")
     cost_basis: Decimal = strawberry.field(description="What the shares cost, buying fees included.")
-    current_price: Decimal | None = strawberry.field(description="The latest price, null without one.")
-    price_as_of: dt.datetime | None = strawberry.field(description="When the latest price was.")
+    current_price: Decimal | None = strawberry.field(
+        description="The latest price; without a quote that of your own last trade in the instrument, in any "
+        "portfolio, divided by its splits since. Null without either."
+    )
+    price_as_of: dt.datetime | None = strawberry.field(description="When that price was.")
+    price_source: PriceKind | None = strawberry.field(
+        description="Where that price comes from, null without one."
+    )
     market_value: Decimal | None = strawberry.field(description="Quantity x price, null without a price.")
     unrealized_pnl: Decimal | None = strawberry.field(
         description="Market value less cost basis, null without a price."
@@ -67,6 +73,7 @@ class Position(Node):
             cost_basis=row["cost_basis"],
             current_price=row["current_price"],
             price_as_of=row["price_as_of"],
+            price_source=row["price_source"] and PriceKind(row["price_source"]),
             market_value=row["market_value"],
             unrealized_pnl=row["unrealized_pnl"],
             unrealized_pnl_percent=row["unrealized_pnl_percent"],

@@ -37,6 +37,7 @@ from graph.portfolio.performance import (
     performance,
 )
 from graph.portfolio.performance_loaders import PerformanceByPortfolio
+from graph.portfolio.unavailable import LeftOutByPortfolio, UnavailableValue, unavailable_values
 from graph.rebalancing.loaders import RebalanceCountByPortfolio, RebalancesByPortfolio
 from graph.rebalancing.plans import BuyOnly, PlanStrategy, RebalancePlan, dry_run
 from graph.rebalancing.types import Rebalance
@@ -196,6 +197,13 @@ class Portfolio(Node):
     @strawberry.field(description="How many open positions have no price, and so no value.")
     async def unpriced_position_count(self, info: Info) -> int:
         return (await self._summary(info))["unpriced_position_count"]
+
+    @strawberry.field(
+        description="What its market value and total value leave out: each instrument that it holds and that "
+        "has neither a quote nor a trade of yours to value it by. Empty where they are complete."
+    )
+    async def unavailable(self, info: Info) -> list[UnavailableValue]:
+        return await unavailable_values(info, LeftOutByPortfolio, self.row["id"])
 
     @strawberry.field(
         description="Cash as a fraction of the total value: what the positions' weights leave of 1, so that "

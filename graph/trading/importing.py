@@ -8,9 +8,11 @@ from typing import Annotated, Any, Self
 import strawberry
 
 from graph.context import Info
+from graph.ids import global_id
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio
-from graph.trading.loaders import TransactionById
+from graph.trading.imports import Import
+from graph.trading.loaders import ImportById, TransactionById
 from graph.trading.types import Transaction
 from graph.user_errors import UserError, user_error
 from graph.vocabulary import TransactionType
@@ -100,9 +102,22 @@ class ImportTransactionsPayload(Payload):
         description="One for each row, in their order.", default_factory=list
     )
     written: bool = strawberry.field(description="Whether anything was written.", default=False)
+    import_id: strawberry.ID | None = strawberry.field(
+        description="The import's id, which reverseImport takes; null where nothing was written.",
+        default=None,
+    )
     ok_count: int = strawberry.field(description="How many rows are good.", default=0)
     duplicate_count: int = strawberry.field(description="How many were there already.", default=0)
     refused_count: int = strawberry.field(description="How many are refused.", default=0)
+
+    @strawberry.field(
+        name="import", description="The import, which can be taken back; null where nothing was written."
+    )
+    async def import_(self, info: Info) -> Import | None:
+        if self.import_id is None:
+            return None
+        row: Any = await info.context.loader(ImportById).load(own_id("Import", self.import_id))
+        return None if row is None else Import.from_row(row)
 
     @classmethod
     def of(cls, report: ImportReport, *, explain: bool) -> Self:
@@ -116,6 +131,7 @@ class ImportTransactionsPayload(Payload):
             user_errors=errors,
             outcomes=[ImportOutcome.of(outcome) for outcome in report.outcomes],
             written=report.written,
+            import_id=None if report.import_id is None else global_id("Import", report.import_id),
             ok_count=report.count(RowStatus.OK),
             duplicate_count=report.count(RowStatus.DUPLICATE),
             refused_count=refused,
@@ -141,7 +157,8 @@ def _row(line: int, given: ImportRowInput) -> ImportRow:
 class ImportMutation:
     @strawberry.mutation(
         description="Puts many transactions on the ledger at once, all or nothing. Safe to run twice: a row "
-        "that is there already, with all its figures, is a duplicate and does nothing.",
+        "that is there already, with all its figures, is a duplicate and does nothing, unless it came with "
+        "an import that was taken back. reverseImport takes it back.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def import_transactions(

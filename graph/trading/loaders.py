@@ -4,6 +4,7 @@ from uuid import UUID
 
 from db.sessions import Row
 from db.trading.queries import (
+    IMPORTS,
     LOT_USES,
     ORDERS_OF_PORTFOLIO,
     ORDERS_OF_REBALANCE,
@@ -58,6 +59,18 @@ class TransactionsByOrder(PagesOf):
 
 class TransactionCountByOrder(CountsOf):
     listing = TRANSACTIONS_OF_ORDER
+
+
+class ImportById(ById):
+    listing = IMPORTS
+
+
+class ImportsByUser(PagesOf):
+    listing = IMPORTS
+
+
+class ImportCountByUser(CountsOf):
+    listing = IMPORTS
 
 
 class OrderById(ById):

@@ -148,6 +148,9 @@ class Transaction(Node):
     )
     executed_at: dt.datetime = strawberry.field(description="When it happened.")
     notes: str | None = strawberry.field(description="The owner's own words.")
+    import_id: strawberry.ID | None = strawberry.field(
+        description="The id of the import that it came with, null for any other, and for a reversal."
+    )
 
     @classmethod
     def from_row(cls, row: Row | Mapping[str, Any]) -> Self:
@@ -167,6 +170,7 @@ class Transaction(Node):
             cost_delta=row["cost_delta"],
             executed_at=row["executed_at"],
             notes=row["notes"],
+            import_id=None if row["import_id"] is None else global_id("Import", row["import_id"]),
         )
 
     @strawberry.field(

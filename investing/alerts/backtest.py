@@ -95,7 +95,7 @@ def _firings(new: NewAlertRule, days: Sequence[Day], target: Target) -> Iterator
 
 async def _prices(actor: Actor, new: NewAlertRule) -> list[Day]:
     async with actor.sessions.begin(actor.id) as session:
-        instrument_id = await instrument_of(session, new.symbol)
+        instrument_id = await instrument_of(session, actor.id, new.symbol)
     assert instrument_id is not None, "a rule on a price has a symbol"
     async with actor.sessions.reading(actor.id) as connection:
         rows = await fetch_closes(connection, instrument_id)

@@ -202,7 +202,7 @@ async def read_book(connection: Plain, owner_id: UUID, rules: Sequence[Rule]) ->
     if AlertKind.DRIFT in kinds:
         wanted = {symbol for portfolio in portfolios for symbol in portfolio.targets} - set(instruments)
         if wanted:
-            instruments |= await looking.ids_of_symbols(connection, sorted(wanted))
+            instruments |= await looking.ids_of_symbols(connection, owner_id, sorted(wanted))
     standings = {
         (row["rule_id"], row["portfolio_id"], row["instrument_id"]): Standing(
             row["is_armed"], row["quiet_until"]

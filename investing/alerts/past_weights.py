@@ -40,7 +40,7 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
     rebalance until then had reached.
     """
     async with actor.sessions.reading(actor.id) as connection:
-        symbols = {str(id): symbol for id, symbol in (await fetch_symbols(connection)).items()}
+        symbols = {str(id): symbol for id, symbol in (await fetch_symbols(connection, actor.id)).items()}
         portfolios = await fetch_aims(connection, actor.id)
         rebalanced = await fetch_rebalanced(connection, actor.id)
     histories: dict[Target, list[Day]] = {}

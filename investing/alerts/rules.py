@@ -66,7 +66,7 @@ async def create_rule(actor: Actor, new: NewAlertRule) -> UUID:
         channels = checked_channels(new.channels, await known_channels(session, actor.id))
         if await rows.count_rules(session, actor.id) >= MOST_RULES:
             raise InvalidInput(f"You have {MOST_RULES} alert rules, which is the most there can be.")
-        instrument_id = await instrument_of(session, new.symbol)
+        instrument_id = await instrument_of(session, actor.id, new.symbol)
         settings = {
             "severity": new.severity.value,
             "threshold": new.threshold,
@@ -138,11 +138,11 @@ async def delete_rule(actor: Actor, id: UUID) -> None:
         await note(session, actor.id, actor.client, "alertRule.deleted", "AlertRule", id)
 
 
-async def instrument_of(session: Session, symbol: str | None) -> UUID | None:
-    """The instrument with this symbol. Raises UnknownInstrument."""
+async def instrument_of(session: Session, owner_id: UUID, symbol: str | None) -> UUID | None:
+    """Return the instrument that the symbol means to the owner. Raises UnknownInstrument."""
     if symbol is None:
         return None
-    known = await find_instrument_ids(session, [symbol])
+    known = await find_instrument_ids(session, owner_id, [symbol])
     if symbol not in known:
         raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
     return known[symbol]

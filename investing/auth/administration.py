@@ -14,6 +14,11 @@ class NoSuchUser(Exception):
     """Nobody has this username or e-mail address."""
 
 
+async def find_user(sessions: Sessions, identifier: str) -> UUID:
+    """Return the id of the user with this username or e-mail address. Raises NoSuchUser."""
+    return await _find(sessions, identifier)
+
+
 async def set_administrator(sessions: Sessions, identifier: str, value: bool) -> bool:
     """Makes a user an administrator, or no longer one. Whether that changed anything. Raises NoSuchUser."""
     user_id = await _find(sessions, identifier)

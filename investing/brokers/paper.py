@@ -39,7 +39,7 @@ class PaperBroker:
     async def submit(self, request: OrderRequest) -> BrokerOrder:
         """Fills at once what the quote and the size of a tick allow; the rest waits for further ticks."""
         async with self._sessions.books.plain() as connection:
-            quote = await books.find_quote(connection, request.symbol)
+            quote = await books.find_quote(connection, request.symbol, request.instrument_id)
             order, fill = _accepted(request, quote, self._terms)
             # Told in the answer, and a little later once more, in case that is lost.
             execution = None if fill is None else _executed(fill, self._tell_again)
@@ -92,7 +92,7 @@ class PaperBroker:
         connection = await plain_of(session)
         filled = []
         for request in requests:
-            quote = await books.find_quote(connection, request.symbol)
+            quote = await books.find_quote(connection, request.symbol, request.instrument_id)
             order, fill = _accepted(request, quote, terms)
             execution = None if fill is None else _executed(fill, None)
             if not await books.add_order(connection, order, execution):

@@ -24,7 +24,8 @@ class Ambiguous(Exception):
 class OrderRequest:
     """An order for a broker. Quantity in shares, prices for one share.
 
-    `worst_price` protects a MARKET order: the broker never fills it beyond.
+    `worst_price` protects a MARKET order: the broker never fills it beyond. `instrument_id` tells the paper
+    broker which of two instruments a symbol means, where one is a user's own; others know symbols alone.
     """
 
     client_order_id: UUID
@@ -35,6 +36,7 @@ class OrderRequest:
     quantity: Decimal
     limit_price: Decimal | None = None
     worst_price: Decimal | None = None
+    instrument_id: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ async def read_market(sessions: Sessions, symbols: Sequence[str]) -> Market:
     """The market of these symbols. Raises UnknownInstrument for one that is not stored."""
     ids, closes, actions = {}, {}, {}
     async with sessions.reading(None) as connection:
-        known = await fetch_instruments_by_symbol(connection, symbols)
+        known = await fetch_instruments_by_symbol(connection, None, symbols)
         for symbol in symbols:
             if symbol not in known:
                 raise UnknownInstrument(f"There is no instrument {symbol}.", symbol=symbol)

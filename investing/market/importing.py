@@ -4,15 +4,24 @@ import asyncio
 import datetime as dt
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from db.market.bars import BarLoad, DailyBar, Stored, bar_load
-from db.market.instruments import NewInstrument, add_instruments, adjusted_symbols, staged_symbols
+from db.market.instruments import (
+    NewInstrument,
+    add_instruments,
+    adjusted_symbols,
+    count_own,
+    shared_symbols,
+    staged_symbols,
+)
 from db.vocabulary import AssetClass
 from investing.market.loading import Progress, quote_newest
 from investing.market.price_files import LONGEST_LINE, PriceFile, PriceFileError, open_prices
 from investing.market.price_lines import BadLine, HeaderError, LineReader, read_header
+from investing.rules.instruments import MOST_OWN
 
 ReportBad = Callable[[int, str], None]
 """Takes a bad line's number, counted from 1 with the header, and the reason."""
@@ -41,6 +50,7 @@ def import_prices(
     progress: Progress,
     report_bad: ReportBad,
     currency: str = "USD",
+    owner_id: UUID | None = None,
 ) -> ImportReport:
     """Stores the daily bars of a CSV file, plain or gzip, as the owner of the tables, in one transaction.
 
@@ -50,12 +60,16 @@ def import_prices(
     in `currency` (ISO 4217), named like the symbol. The order of lines does not matter, and memory does not
     grow with them: repeated lines are found by the database, and so reported last.
 
-    Raises PriceFileError where the file cannot be imported at all, and ValueError for a malformed currency.
+    With `owner_id` the bars are of that user's own instruments: unknown symbols become such, and nobody else
+    sees any of it.
+
+    Raises PriceFileError where the file cannot be imported at all, also for one's own where a symbol is a
+    shared instrument's or there would be more than MOST_OWN; and ValueError for a malformed currency.
     """
     if not re.fullmatch("[A-Z]{3}", currency):
         raise ValueError(f"{currency!r} is no currency code of three capital letters, like USD")
     with open_prices(path) as file:
-        return asyncio.run(_Import(file, skip_bad, progress, report_bad, currency).run(owner_url))
+        return asyncio.run(_Import(file, skip_bad, progress, report_bad, currency).run(owner_url, owner_id))
 
 
 class _Import:
@@ -72,9 +86,9 @@ class _Import:
         self._lines = 0
         self._bad = 0
 
-    async def run(self, owner_url: str) -> ImportReport:
+    async def run(self, owner_url: str, owner_id: UUID | None) -> ImportReport:
         columns = self._header()
-        async with bar_load(owner_url) as load:
+        async with bar_load(owner_url, owner_id) as load:
             reader = LineReader(columns, _latest_date(), await adjusted_symbols(load))
             await load.stage(self._bars(reader))
             async for line, first in load.repeated():
@@ -89,6 +103,8 @@ class _Import:
         await load.lock()
         symbols = await staged_symbols(load)
         new = [self._instrument(symbol) for symbol, known in symbols.items() if not known]
+        if load.owner_id is not None and new:
+            await _check_own(load, [instrument.symbol for instrument in new])
         await add_instruments(load, new)
         stored = await load.store()
         if stored.inserted:
@@ -133,6 +149,18 @@ class _Import:
 
     def _report(self, loaded: bool, stored: Stored, instruments: int, quotes: int) -> ImportReport:
         return ImportReport(loaded, self._lines, self._bad, *stored, instruments, quotes)
+
+
+async def _check_own(load: BarLoad, symbols: Sequence[str]) -> None:
+    """Raises PriceFileError where these cannot be instruments of the user's own."""
+    if taken := sorted(await shared_symbols(load, symbols)):
+        raise PriceFileError(
+            f"{taken[0]} is a shared instrument: its prices are imported without --user. Nothing was loaded."
+        )
+    if await count_own(load) + len(symbols) > MOST_OWN:
+        raise PriceFileError(
+            f"A user can have at most {MOST_OWN:,} instruments of their own. Nothing was loaded."
+        )
 
 
 def _latest_date() -> dt.date:

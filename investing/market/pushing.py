@@ -1,9 +1,9 @@
-"""Prices that an administrator brings."""
+"""Prices that people bring: administrators those of shared instruments, everybody those of their own."""
 
 from collections.abc import Sequence
 
 from db.market.ticks import Tick
-from db.market.writes import find_instrument_ids
+from db.market.writes import find_instrument_owners
 from investing.actor import Actor
 from investing.audit import note
 from investing.market.floor import Floor
@@ -13,11 +13,17 @@ from investing.rules.refusals import InvalidInput, UnknownInstrument
 MOST_AT_ONCE = 1_000
 
 
-async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick]) -> int:
+class SharedPrice(Exception):
+    """A price of a shared instrument, by somebody who is no administrator; the message says so."""
+
+
+async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick], *, is_admin: bool) -> int:
     """Brings prices to the floor, all or none. How many are news.
 
+    Whoever is no administrator brings those of instruments of their own alone.
+
     That they were brought is noted before they are: no price comes without a note, whatever dies on the way.
-    Raises InvalidInput and UnknownInstrument.
+    Raises InvalidInput, UnknownInstrument and SharedPrice.
     """
     if len(ticks) > MOST_AT_ONCE:
         raise InvalidInput(f"At most {MOST_AT_ONCE} prices at once.", ("ticks",))
@@ -30,11 +36,14 @@ async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick]) -> int:
         return 0
     symbols = sorted({tick.symbol for tick in ticks})
     async with actor.sessions.begin(actor.id) as session:
-        known = await find_instrument_ids(session, symbols)
+        owners = await find_instrument_owners(session, actor.id, symbols)
         for place, tick in enumerate(ticks):
-            if tick.symbol not in known:
-                where = ("ticks", str(place), "symbol")
+            where = ("ticks", str(place), "symbol")
+            if tick.symbol not in owners:
                 raise UnknownInstrument(f"There is no instrument {tick.symbol}.", where, symbol=tick.symbol)
+            if owners[tick.symbol] is None and not is_admin:
+                raise SharedPrice(f"{tick.symbol} is shared: its prices are brought by administrators.")
         facts = {"prices": len(ticks), "symbols": " ".join(symbols)}
         await note(session, actor.id, actor.client, "quotes.pushed", "User", actor.id, **facts)
-    return len((await floor.take(ticks)).news)
+    owned = [tick._replace(owner_id=owners[tick.symbol]) for tick in ticks]
+    return len((await floor.take(owned)).news)

@@ -61,7 +61,9 @@ async def apply_tick(sessions: Sessions, desk: Desk, symbol: str, price: Decimal
 
 
 async def _save_each(sessions: Sessions, ticks: Sequence[Tick]) -> Applied:
-    async with sessions.begin(None) as session:
+    # Those of shared instruments come on nobody's behalf, those of one's own on the owner's.
+    owner_id = next((tick.owner_id for tick in ticks if tick.owner_id is not None), None)
+    async with sessions.begin(owner_id) as session:
         return await save_in_order(session, ticks)
 
 

@@ -22,7 +22,7 @@ async def create_watchlist(actor: Actor, name: str, symbols: Sequence[str]) -> U
     async with actor.sessions.begin(actor.id) as session:
         await _check_name(session, actor.id, name, None)
         await writes.insert_watchlist(session, actor.id, id, name)
-        await writes.replace_items(session, actor.id, id, await _ids(session, symbols))
+        await writes.replace_items(session, actor.id, id, await _ids(session, actor.id, symbols))
         await note(session, actor.id, actor.client, "watchlist.created", "Watchlist", id, name=name)
     return id
 
@@ -40,7 +40,7 @@ async def change_watchlist(actor: Actor, id: UUID, name: str | None, symbols: Se
         if not await writes.rename_watchlist(session, actor.id, id, name):
             raise NotFound("There is no such watchlist.", ("id",))
         if symbols is not None:
-            await writes.replace_items(session, actor.id, id, await _ids(session, symbols))
+            await writes.replace_items(session, actor.id, id, await _ids(session, actor.id, symbols))
         await note(session, actor.id, actor.client, "watchlist.changed", "Watchlist", id)
 
 
@@ -58,8 +58,8 @@ async def _check_name(session: Session, owner_id: UUID, name: str, but: UUID | N
         raise NameTaken(f"You have a watchlist {name} already.", ("name",))
 
 
-async def _ids(session: Session, symbols: Sequence[str]) -> list[UUID]:
-    known = await writes.find_instrument_ids(session, symbols) if symbols else {}
+async def _ids(session: Session, owner_id: UUID, symbols: Sequence[str]) -> list[UUID]:
+    known = await writes.find_instrument_ids(session, owner_id, symbols) if symbols else {}
     for symbol in symbols:
         if symbol not in known:
             raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbols",), symbol=symbol)

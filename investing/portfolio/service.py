@@ -78,7 +78,7 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
         if not account["is_active"]:
             raise Inactive("The account is archived: restore it first.", ("accountId",))
         await _check_name(session, actor.id, new.account_id, name)
-        await _check_known(session, settings)
+        await _check_known(session, actor.id, settings)
         await insert_portfolio(
             session,
             {
@@ -127,7 +127,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
         check_targets(strategy, changes.get("target_weights", before["target_weights"]))
         if "name" in changes:
             await _check_name(session, actor.id, before["account_id"], changes["name"], but=id)
-        await _check_known(session, changes)
+        await _check_known(session, actor.id, changes)
         if changes:
             await update_portfolio(session, actor.id, id, changes)
             await keep_due(session, actor.id, id, changes)
@@ -158,10 +158,10 @@ async def _check_name(
         raise NameTaken(f"The account has a portfolio {name} already.", ("name",))
 
 
-async def _check_known(session: Session, settings: Mapping[str, Any]) -> None:
+async def _check_known(session: Session, owner_id: UUID, settings: Mapping[str, Any]) -> None:
     for setting, field in (("symbols", "symbols"), ("target_weights", "targetWeights")):
         symbols = list(settings.get(setting) or ())
-        known = await find_instrument_ids(session, symbols) if symbols else {}
+        known = await find_instrument_ids(session, owner_id, symbols) if symbols else {}
         for symbol in symbols:
             if symbol not in known:
                 raise UnknownInstrument(f"There is no instrument {symbol}.", (field,), symbol=symbol)

@@ -130,7 +130,7 @@ async def _affordable(
 ) -> Decimal:
     """How much of a purchase the cash pays for that is there and that no other order has reserved."""
     trader = await order_rows.lock_trader(session, owner_id, portfolio_id)
-    quoted = await order_rows.find_quoted(session, leg["symbol"])
+    quoted = await order_rows.find_quoted(session, owner_id, leg["symbol"])
     assert trader is not None
     assert quoted is not None
     cash = trader["cash_balance"] - trader["reserved_cash"]

@@ -120,15 +120,15 @@ async def _returns(
     sessions: Sessions, owner_id: UUID, symbols: Sequence[str], days: int
 ) -> Mapping[str, Sequence[float]]:
     async with sessions.reading(owner_id) as connection:
-        newest = await fetch_newest_dates(connection, symbols)
+        newest = await fetch_newest_dates(connection, owner_id, symbols)
         latest, oldest = _newest(symbols, newest)
         # Five days of trading in eight are fewer than there are: with holidays, and those of two exchanges.
         since = oldest - dt.timedelta(days=30 + days * 8 // 5)
-        returns, last = await fetch_returns(connection, symbols, days, since)
+        returns, last = await fetch_returns(connection, owner_id, symbols, days, since)
         if last is not None and _fewest(returns) == days and latest - last <= STALE_DAYS:
             return returns
-        returns, last = await fetch_returns(connection, symbols, days)
-        histories = await fetch_histories(connection, symbols)
+        returns, last = await fetch_returns(connection, owner_id, symbols, days)
+        histories = await fetch_histories(connection, owner_id, symbols)
     available = _fewest(returns)
     if last is not None and available == days and latest - last <= STALE_DAYS:
         return returns

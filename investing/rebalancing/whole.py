@@ -83,7 +83,15 @@ async def trade_whole(
 
 def _request(order_id: UUID, trade: PlannedTrade) -> OrderRequest:
     # No worst price: the quotes are held, so that the price is the one that was planned with.
-    return OrderRequest(order_id, trade.symbol, trade.side, OrderType.MARKET, TimeInForce.DAY, trade.quantity)
+    return OrderRequest(
+        order_id,
+        trade.symbol,
+        trade.side,
+        OrderType.MARKET,
+        TimeInForce.DAY,
+        trade.quantity,
+        instrument_id=trade.instrument_id,
+    )
 
 
 def _check(request: OrderRequest, order: BrokerOrder) -> None:

@@ -7,6 +7,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
+from uuid import UUID
 
 
 # Not frozen: a frozen exception cannot be given its own traceback.
@@ -118,12 +119,16 @@ class CurrencyMismatch(Refusal):
 
 @dataclass(eq=False)
 class InsufficientCash(Refusal):
-    """Cash would fall below zero: now, or for a back-dated entry on a later day."""
+    """Cash would fall below zero: now, or for a back-dated entry on a later day.
+
+    `transaction_id` is the later transaction that needs it, where one is known.
+    """
 
     code = "INSUFFICIENT_CASH"
     required: Decimal = Decimal(0)
     available: Decimal = Decimal(0)
     on_date: dt.date | None = None
+    transaction_id: UUID | None = None
 
     @property
     def shortfall(self) -> Decimal:
@@ -133,12 +138,16 @@ class InsufficientCash(Refusal):
 
 @dataclass(eq=False)
 class InsufficientShares(Refusal):
-    """More would be sold than is held: now, or for a back-dated entry on a later day."""
+    """More would be sold than is held: now, or for a back-dated entry on a later day.
+
+    `transaction_id` is the later transaction that needs them, where one is known.
+    """
 
     code = "INSUFFICIENT_SHARES"
     required: Decimal = Decimal(0)
     available: Decimal = Decimal(0)
     on_date: dt.date | None = None
+    transaction_id: UUID | None = None
 
     @property
     def shortfall(self) -> Decimal:
@@ -148,7 +157,7 @@ class InsufficientShares(Refusal):
 
 @dataclass(eq=False)
 class AlreadyReversed(Refusal):
-    """The transaction has been taken back before; it can be once."""
+    """The transaction, or the import, has been taken back before; it can be once."""
 
     code = "ALREADY_REVERSED"
 

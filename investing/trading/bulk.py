@@ -31,7 +31,7 @@ class Line:
     notes: str | None
     content: Content
     recorded: int
-    """How many transactions of this content the ledger has already."""
+    """How many transactions of this content the ledger has already, also in imports that were taken back."""
 
 
 class Batch:
@@ -103,15 +103,16 @@ class Batch:
                         available=left,
                     )
 
-    async def save(self, merged: Merged, progress: Progress) -> None:
-        """Writes the entries that were not refused, and all that follows from them."""
+    async def save(self, merged: Merged, import_id: UUID, progress: Progress) -> None:
+        """Writes the entries that were not refused, and all that follows from them. The import is there."""
         written: Counter[Content] = Counter()
         rows: list[dict[str, Any]] = []
         for place in sorted(merged.postings):
             line = self._lines[place]
             written[line.content] += 1
             mark = fingerprint(self._key[1], line.content, line.recorded + written[line.content])
-            rows.append(self._transaction(line, merged.postings[place], mark))
+            row = self._transaction(line, merged.postings[place], mark)
+            rows.append(row | {"import_id": import_id})
         for start in range(0, len(rows), imports.CHUNK):
             progress("Writing transactions", start, len(rows))
             await imports.insert_transactions(self._session, rows[start : start + imports.CHUNK])

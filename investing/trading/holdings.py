@@ -49,6 +49,8 @@ class Holdings:
     derived: Derived
     reserved: Mapping[UUID, Decimal]
     """What open orders have reserved, by portfolio."""
+    current: Change | None = None
+    """What is just being posted: where that is refused, the entry that cannot stand."""
     _moving: dict[UUID, Moved] = field(default_factory=dict)
 
     def post(self, new: Iterable[Change] = (), without: Collection[UUID] = ()) -> dict[UUID, Posting]:
@@ -62,10 +64,12 @@ class Holdings:
         postings = {}
         standing = (change for change in self.later if change.entry.id not in without)
         for change in sorted((*standing, *new), key=lambda change: change.entry.place):
+            self.current = change
             posting = self._post(change)
             self.derived.note(change.portfolio_id, change.entry.id, posting)
             if change.stored is None:
                 postings[change.entry.id] = posting
+        self.current = None
         for portfolio_id, holding in self.by_portfolio.items():
             before = self._stored_quantity(portfolio_id)
             self._check_reserved(portfolio_id, before - holding.quantity, before)

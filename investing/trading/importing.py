@@ -40,6 +40,9 @@ from investing.trading.reports import ImportReport, Outcome, RowStatus, dump_rep
 
 _FIRST = UUID(int=0)
 
+API = "api"
+"""The format of what came over the API, which keeps its report."""
+
 MOST_ROWS = 1000
 """In one mutation, whose body may have 256 KiB; a file on the command line has no such limit."""
 
@@ -53,18 +56,22 @@ async def import_rows(
     portfolio_id: UUID,
     rows: Sequence[Parsed],
     *,
+    format: str = "csv",
     dry_run: bool = False,
     skip_bad: bool = False,
     progress: Progress = _quiet,
 ) -> ImportReport:
     """Puts the rows on the portfolio's ledger, in one transaction. An outcome for each row, in their order.
 
+    `format` says what they came in, and is kept with the import.
+
     Rows are posted in the order of time. Any refused row leaves nothing written, unless `skip_bad`; a row
     that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run says what
     would come of it. Raises NotFound and Inactive for the portfolio.
     """
     async with actor.sessions.begin(actor.id) as session:
-        return await _import(session, actor, portfolio_id, rows, dry_run, skip_bad, progress)
+        _, report = await _import(session, actor, portfolio_id, rows, dry_run, skip_bad, progress, format)
+        return report
 
 
 async def import_rows_once(
@@ -76,15 +83,7 @@ async def import_rows_once(
     """
 
     async def effect(session: Session) -> UUID:
-        report = await _import(session, actor, portfolio_id, rows, False, skip_bad, _quiet)
-        id = uuid7()
-        values = {
-            "owner_id": actor.id,
-            "id": id,
-            "portfolio_id": portfolio_id,
-            "report": dump_report(report),
-        }
-        await imports.insert_import(session, values)
+        id, _ = await _import(session, actor, portfolio_id, rows, False, skip_bad, _quiet, API)
         return id
 
     arguments: Mapping[str, Any] = {
@@ -94,7 +93,7 @@ async def import_rows_once(
     }
     id = await once(actor.sessions, actor.id, idempotency_key, "importTransactions", arguments, effect)
     async with actor.sessions.begin(actor.id) as session:
-        return load_report((await imports.find_import(session, actor.id, id))["report"])
+        return load_report(id, (await imports.find_import(session, actor.id, id))["report"])
 
 
 def check_count(count: int) -> None:
@@ -114,7 +113,8 @@ async def _import(
     dry_run: bool,
     skip_bad: bool,
     progress: Progress,
-) -> ImportReport:
+    format: str,
+) -> tuple[UUID, ImportReport]:
     await _lock_reached(session, actor.id, portfolio_id, rows)
     portfolio = await lock_portfolio(session, actor.id, portfolio_id)
     if portfolio is None:
@@ -132,8 +132,20 @@ async def _import(
         sheet.refuse(sheet.order[number], refusal)
     bad = sheet.is_bad()
     writing = not dry_run and bool(merged.postings) and (skip_bad or not bad)
+    id = uuid7()
+    report = ImportReport(writing, sheet.report(writing), id if writing else None)
+    if writing or format == API:
+        values = {
+            "owner_id": actor.id,
+            "id": id,
+            "portfolio_id": portfolio_id,
+            "format": format,
+            "transaction_count": len(merged.postings) if writing else 0,
+            "report": dump_report(report) if format == API else None,
+        }
+        await imports.insert_import(session, values)
     if writing:
-        await batch.save(merged, progress)
+        await batch.save(merged, id, progress)
         await note(
             session,
             actor.id,
@@ -142,8 +154,9 @@ async def _import(
             "Portfolio",
             portfolio_id,
             transactions=len(merged.postings),
+            importId=id,
         )
-    return ImportReport(writing, sheet.report(writing))
+    return id, report
 
 
 async def _lock_reached(session: Session, owner_id: UUID, portfolio_id: UUID, rows: Sequence[Parsed]) -> None:
@@ -153,7 +166,7 @@ async def _lock_reached(session: Session, owner_id: UUID, portfolio_id: UUID, ro
         if isinstance(row, ImportRow) and row.symbol is not None and row.type in SHARE_TYPES:
             first[row.symbol] = min(row.executed_at, first.get(row.symbol, row.executed_at))
     if first:
-        instruments = await imports.find_instruments(session, sorted(first))
+        instruments = await imports.find_instruments(session, owner_id, sorted(first))
         starts = {
             instrument["id"]: {portfolio_id: (first[symbol], _FIRST)}
             for symbol, instrument in instruments.items()
@@ -177,20 +190,29 @@ class _Sheet:
         good = [(place, row) for place, row in enumerate(self._rows) if isinstance(row, ImportRow)]
         good.sort(key=lambda pair: (pair[1].executed_at, pair[1].rank))
         symbols = sorted({row.symbol for _, row in good if row.symbol is not None})
-        instruments = await imports.find_instruments(session, symbols) if symbols else {}
-        recorded = await self._recorded(session, sorted({row.executed_at for _, row in good}))
+        owner_id = self.place.owner_id
+        instruments = await imports.find_instruments(session, owner_id, symbols) if symbols else {}
+        recorded, taken = await self._recorded(session, sorted({row.executed_at for _, row in good}))
         now = dt.datetime.now(dt.UTC)
         seen: Counter[Content] = Counter()
         for place, row in good:
             try:
-                self._read(place, row, instruments, now, recorded, seen)
+                self._read(place, row, instruments, now, recorded, taken, seen)
             except Refusal as refusal:
                 self.refuse(place, refusal)
 
-    async def _recorded(self, session: Session, instants: Sequence[dt.datetime]) -> Counter[Content]:
+    async def _recorded(
+        self, session: Session, instants: Sequence[dt.datetime]
+    ) -> tuple[Counter[Content], Counter[Content]]:
+        """Return how often each content is there, and how often with what was taken back with its import."""
         assert self.place.portfolio_id is not None
         rows = await imports.recorded_at(session, self.place.owner_id, self.place.portfolio_id, instants)
-        return Counter(content_of(**row) for row in rows)
+        contents = [
+            (content_of(**{name: row[name] for name in row if name != "is_undone"}), row["is_undone"])
+            for row in rows
+        ]
+        recorded = Counter(content for content, is_undone in contents if not is_undone)
+        return recorded, Counter(content for content, _ in contents)
 
     def _read(
         self,
@@ -199,6 +221,7 @@ class _Sheet:
         instruments: Mapping[str, Mapping[Any, Any]],
         now: dt.datetime,
         recorded: Mapping[Content, int],
+        taken: Mapping[Content, int],
         seen: Counter[Content],
     ) -> None:
         # Made in the order of time, so that ids keep the order of rows of the same instant.
@@ -218,7 +241,7 @@ class _Sheet:
         if seen[content] <= recorded.get(content, 0):
             self.outcomes[place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
             return
-        self.lines[place] = Line(entry, instrument_id, row.notes, content, recorded.get(content, 0))
+        self.lines[place] = Line(entry, instrument_id, row.notes, content, taken.get(content, 0))
         self.order.append(place)
 
     def _instrument_id(self, symbol: str | None, instruments: Mapping[str, Mapping[Any, Any]]) -> UUID | None:

@@ -53,7 +53,7 @@ async def transfer_shares(actor: Actor, transfer: ShareTransfer, idempotency_key
 
 
 async def _transfer(session: Session, actor: Actor, transfer: ShareTransfer) -> UUID:
-    instrument = await find_instrument(session, transfer.symbol)
+    instrument = await find_instrument(session, actor.id, transfer.symbol)
     if instrument is None:
         symbol = transfer.symbol
         raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)

@@ -167,6 +167,7 @@ def request_of(order: OrderRow) -> OrderRequest:
         quantity=order["quantity"],
         limit_price=order["limit_price"],
         worst_price=order["worst_price"],
+        instrument_id=order["instrument_id"],
     )
 
 

@@ -82,7 +82,7 @@ async def place(
     NoPrice, StalePrice, InvalidInput, PositionTooLarge, InsufficientCash and InsufficientShares.
     """
     trader = _there(await rows.lock_trader(session, owner_id, new.portfolio_id))
-    found = await rows.find_quoted(session, new.symbol)
+    found = await rows.find_quoted(session, owner_id, new.symbol)
     exposure, free = None, ZERO
     if part_of is None and found is not None and _is_limited(new, trader):
         exposure = await rows.find_exposure(session, owner_id, new.portfolio_id, found["id"])

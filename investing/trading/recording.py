@@ -109,7 +109,8 @@ async def _quickly(actor: Actor, record: Record, portfolio_id: UUID, intent: Int
         entry = _entry(record, has_symbol=instrument_id is not None)
         place = Place.of_portfolio(actor.id, row)
         posted = await post_quickly(connection, parts, place, entry, row, notes=record.notes)
-        written[entry.id] = {**posted, "symbol": row["symbol"], "order_id": None, "reverses_id": None}
+        pointing = {"order_id": None, "reverses_id": None, "import_id": None}
+        written[entry.id] = {**posted, **pointing, "symbol": row["symbol"]}
         add_note(parts, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
         return entry.id
 
@@ -149,7 +150,7 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
     _check_active(portfolio)
     instrument_id = None
     if record.symbol is not None:
-        instrument_id = await _instrument_id(session, record.symbol, portfolio["currency"])
+        instrument_id = await _instrument_id(session, actor.id, record.symbol, portfolio["currency"])
     entry = _entry(record, has_symbol=instrument_id is not None)
     place = Place.of_portfolio(actor.id, portfolio)
     await post_entry(session, place, entry, instrument_id=instrument_id, notes=record.notes)
@@ -194,14 +195,14 @@ def _noted(entry: Entry) -> tuple[str, str, UUID]:
 async def _lock_reached(session: Session, owner_id: UUID, record: Record) -> None:
     """Locks, by id, what an entry of the past changes: also where its shares were transferred to since."""
     if record.symbol is not None and record.type in SHARE_TYPES:
-        instrument = await find_instrument(session, record.symbol)
+        instrument = await find_instrument(session, owner_id, record.symbol)
         if instrument is not None and record.portfolio_id is not None:
             starts = {record.portfolio_id: (record.executed_at, uuid7())}
             await lock_reached(session, owner_id, instrument["id"], starts)
 
 
-async def _instrument_id(session: Session, symbol: str, currency: str) -> UUID:
-    instrument = checked_instrument(symbol, await find_instrument(session, symbol), currency)
+async def _instrument_id(session: Session, owner_id: UUID, symbol: str, currency: str) -> UUID:
+    instrument = checked_instrument(symbol, await find_instrument(session, owner_id, symbol), currency)
     found: UUID = instrument["id"]
     return found
 

@@ -36,10 +36,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import found and did. Where `written` is false it changed nothing."""
+    """What an import found and did. Where `written` is false it changed nothing, and `import_id` is None."""
 
     written: bool
     outcomes: Sequence[Outcome]
+    import_id: UUID | None = None
 
     def count(self, status: RowStatus) -> int:
         """How many rows ended like this."""
@@ -78,13 +79,14 @@ def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
 
 
 def dump_report(report: ImportReport) -> dict[str, Any]:
-    """The report as JSON."""
+    """The report as JSON, without the import's id."""
     return {"written": report.written, "rows": [_dump(outcome) for outcome in report.outcomes]}
 
 
-def load_report(kept: Mapping[str, Any]) -> ImportReport:
-    """The report that was kept."""
-    return ImportReport(kept["written"], [_load(row) for row in kept["rows"]])
+def load_report(id: UUID, kept: Mapping[str, Any]) -> ImportReport:
+    """The report that was kept of the import."""
+    written = kept["written"]
+    return ImportReport(written, [_load(row) for row in kept["rows"]], id if written else None)
 
 
 def _dump(outcome: Outcome) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from investing.trading.formats.files import TransactionFileError, load
 from investing.trading.formats.guessing import Format, guess, reader_of
 from investing.trading.importing import import_rows
 from investing.trading.reports import ImportReport
+from investing.trading.undoing import undo_import
 
 
 async def import_file(
@@ -42,14 +43,35 @@ async def import_file(
     actor, portfolio_id = await _find(sessions, user, portfolio)
     rows: list[Parsed] = []
     try:
-        for row in reader_of(format or guess(data))(data):
+        format = format or guess(data)
+        for row in reader_of(format)(data):
             rows.append(row)
             if len(rows) % 1000 == 0:
                 progress("Reading rows", len(rows), len(rows))
     except TransactionFileError as error:
         raise TransactionFileError(f"{path.name}: {error}") from None
     progress("Reading rows", len(rows), len(rows))
-    return await import_rows(actor, portfolio_id, rows, dry_run=dry_run, skip_bad=skip_bad, progress=progress)
+    return await import_rows(
+        actor,
+        portfolio_id,
+        rows,
+        format=format.value,
+        dry_run=dry_run,
+        skip_bad=skip_bad,
+        progress=progress,
+    )
+
+
+async def reverse_file(sessions: Sessions, import_id: str, *, user: str, progress: Progress) -> int:
+    """Take back what was imported. How many transactions were reversed.
+
+    Raises NoSuchUser and what `undo_import` raises.
+    """
+    actor = await _actor(sessions, user)
+    id = _uuid(import_id)
+    if id is None:
+        raise NotFound(f"{import_id} is no id of an import: import-transactions tells it, and me.imports.")
+    return await undo_import(actor, id, progress)
 
 
 async def export_file(
@@ -79,10 +101,16 @@ async def _write(file: TextIO, actor: Actor, portfolio_id: UUID, progress: Progr
         file.write(piece)
 
 
-async def _find(sessions: Sessions, user: str, portfolio: str) -> tuple[Actor, UUID]:
+async def _actor(sessions: Sessions, user: str) -> Actor:
     user_id = await queries.user_id_of(sessions, registration.as_login(user))
     if user_id is None:
         raise NoSuchUser(f"There is no user {user}.")
+    return Actor(user_id, sessions, Client())
+
+
+async def _find(sessions: Sessions, user: str, portfolio: str) -> tuple[Actor, UUID]:
+    actor = await _actor(sessions, user)
+    user_id = actor.id
     async with sessions.begin(user_id) as session:
         found = list(await imports.find_portfolios(session, user_id, portfolio))
         id = _uuid(portfolio)
@@ -93,7 +121,7 @@ async def _find(sessions: Sessions, user: str, portfolio: str) -> tuple[Actor, U
     if len(found) > 1:
         ids = ", ".join(map(str, found))
         raise NotFound(f"{user} has several portfolios {portfolio}: give the id of one of them ({ids}).")
-    return Actor(user_id, sessions, Client()), found[0]
+    return actor, found[0]
 
 
 def _uuid(text: str) -> UUID | None:

@@ -47,6 +47,7 @@ LISTS = [
     Listed("User", "alerts", _of("alerts", "owner_id", "seq DESC")),
     Listed("User", "alertRules", _of("alert_rules", "owner_id", "id")),
     Listed("User", "apiKeys", _of("api_keys", "owner_id", "id")),
+    Listed("User", "imports", _of("imports", "transaction_count > 0 AND owner_id", "id DESC")),
     Listed("User", "auditLog", _of("audit_log", "owner_id", "id DESC")),
     Listed("Account", "portfolios", _of("portfolios", "account_id", "id")),
     Listed("Account", "transactions", _of("transactions", "account_id", "executed_at DESC, id DESC")),
@@ -58,7 +59,7 @@ LISTS = [
         "Portfolio",
         "positions",
         "SELECT p.id FROM positions p JOIN instruments i ON i.id = p.instrument_id "
-        'WHERE owner_id = $1 AND portfolio_id = $2 AND quantity > 0 ORDER BY symbol COLLATE "C"',
+        'WHERE p.owner_id = $1 AND portfolio_id = $2 AND quantity > 0 ORDER BY symbol COLLATE "C"',
     ),
     Listed("Order", "transactions", _of("transactions", "order_id", "executed_at DESC, id DESC")),
     Listed(
@@ -150,6 +151,9 @@ _ROWS = (
         FROM {_N}""",
 )
 _OF_A_PORTFOLIO = (
+    # What wrote nothing is not listed.
+    f"""INSERT INTO imports (owner_id, id, portfolio_id, transaction_count)
+        SELECT $1, gen_random_uuid(), $2, n - 1 FROM {_N}""",
     f"""INSERT INTO price_bars (instrument_id, date, close)
         SELECT (SELECT id FROM instruments WHERE symbol = 'A30'), date '2024-01-01' + n * 2, n FROM {_N}""",
     """INSERT INTO positions (owner_id, id, portfolio_id, instrument_id, quantity, cost_basis, realized_pnl)

@@ -56,7 +56,7 @@ class Stored:
         id = self.value(
             """INSERT INTO instruments (id, symbol, name, asset_class, currency, exchange)
                VALUES ($1, $2, $3, 'EQUITY', $4, 'TEST')
-               ON CONFLICT (symbol) DO UPDATE SET currency = $4 RETURNING id""",
+               ON CONFLICT (symbol, owner_id) DO UPDATE SET currency = $4 RETURNING id""",
             uuid7(),
             symbol,
             f"{symbol} Incorporated",

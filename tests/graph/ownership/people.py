@@ -25,6 +25,8 @@ TABLES = {
     "ApiKey": "api_keys",
     "AuditEntry": "audit_log",
     "Delivery": "deliveries",
+    "Import": "imports",
+    "Instrument": "instruments",
     "Lot": "lots",
     "NotificationDestination": "notification_destinations",
     "Order": "orders",
@@ -72,8 +74,12 @@ due AS (
     INSERT INTO rebalance_due (owner_id, portfolio_id, due_at) SELECT $1, p.id, now() + interval '1 day'
     FROM p),
 import AS (
-    INSERT INTO imports (owner_id, id, portfolio_id, report)
-    SELECT $1, gen_random_uuid(), p.id, jsonb_build_object('note', $2::text) FROM p),
+    INSERT INTO imports (owner_id, id, portfolio_id, format, transaction_count, report)
+    SELECT $1, gen_random_uuid(), p.id, $2, 1, jsonb_build_object('note', $2::text) FROM p),
+-- Everybody has one of this symbol, and a bar of it.
+bar AS (
+    INSERT INTO price_bars (instrument_id, date, close, owner_id)
+    SELECT id, '2024-02-28', $3::text::numeric, owner_id FROM instruments WHERE owner_id = $1),
 work AS (
     INSERT INTO order_work (owner_id, order_id, due_at) VALUES ($1, $5, now() + interval '1 day')),
 rule AS (
@@ -225,7 +231,12 @@ def _act(person: Person) -> None:
         if name == "withdraw":
             back = {"transactionId": moved, "notes": person.canary}
             _make(person, "reverseTransaction", **back, idempotencyKey=str(uuid.uuid4()))
-    _make(person, "createWatchlist", name=person.canary, symbols=["AAPL"])
+    own = {"symbol": "OWN", "name": person.canary, "exchange": person.canary, "currency": "USD"}
+    _make(person, "createInstrument", **own)
+    tick = {"symbol": "OWN", "price": person.figure}
+    pushed = "mutation($it: [TickInput!]!) { pushQuotes(input: {ticks: $it}) { accepted } }"
+    assert person.do(pushed, it=[tick])["pushQuotes"] == {"accepted": 1}
+    _make(person, "createWatchlist", name=person.canary, symbols=["AAPL", "OWN"])
     hook = f"https://{person.canary}.example.org/{person.figure}"
     _make(person, "createNotificationDestination", name="mail", kind="WEBHOOK", address=hook)
 
@@ -236,6 +247,7 @@ def _make(person: Person, name: str, /, **given: Any) -> str:
         "createAccount": ("CreateAccountInput", "account"),
         "createPortfolio": ("CreatePortfolioInput", "portfolio"),
         "createWatchlist": ("CreateWatchlistInput", "watchlist"),
+        "createInstrument": ("CreateInstrumentInput", "instrument"),
         "createNotificationDestination": (
             "CreateNotificationDestinationInput",
             "notificationDestination",

@@ -32,9 +32,6 @@ SCHEMA: GraphQLSchema = build_client_schema(introspection_from_schema(build_sche
 OWNED = frozenset({*TABLES, "User"})
 """Types whose every object belongs to one user."""
 
-MARKET = frozenset({"Instrument"})
-"""Types with an id that whoever is logged in may read."""
-
 PARTS = {
     "UserSummary": "User",
     "PriceBar": "Instrument",
@@ -69,6 +66,7 @@ PARTS = {
     "WeightTarget": "Portfolio",
     "PlannedTrade": "Portfolio",
     "SkippedTarget": "Portfolio",
+    "UnavailableValue": "Portfolio",
 }
 """Types without an id, by what they are a part of."""
 
@@ -132,6 +130,12 @@ SAMPLES: dict[str, Any] = {
     "initialCash": "0",
     "targetWeights": LEFT_OUT,
     "planHash": LEFT_OUT,
+    # Everybody has one of their own called so.
+    "TickInput.symbol": "OWN",
+    "CreateInstrumentInput.symbol": lambda: uuid.uuid4().hex[:20].upper(),
+    "assetClass": "FUND",
+    "exchange": "Over the counter",
+    "isin": "US0378331005",
     "symbol": "AAPL",
     "symbols": ["AAPL"],
     "RecordTransactionInput.type": "BUY",

@@ -14,7 +14,9 @@ import pytest
 
 import db
 from db.account.queries import fetch_user_summary
+from db.alerts.queries import fetch_symbols
 from db.auth.queries import lock_link
+from db.market.queries import INSTRUMENTS, fetch_instruments_by_symbol
 from db.pages import Listing, Page, fetch_by_ids, fetch_counts, fetch_pages
 from db.portfolio.performance import ScopeKind
 from db.sessions import Sessions
@@ -32,15 +34,21 @@ LISTINGS = [
     for name, listing in sorted(vars(module).items())
     if isinstance(listing, Listing)
 ]
-OWNED_LISTINGS = [pytest.param(listing, id=name) for name, listing in LISTINGS if listing.owner is not None]
-WITHOUT_AN_OWNER = {"db.market.queries.INSTRUMENTS", "db.market.queries.PRICE_BARS", "db.auth.listings.USERS"}
-"""The market's, which everybody sees, and the users, whom the database alone tells apart."""
+OWNED_LISTINGS = [
+    pytest.param(listing, id=name)
+    for name, listing in LISTINGS
+    if listing.owner is not None and listing is not INSTRUMENTS
+]
+WITHOUT_AN_OWNER = {"db.auth.listings.USERS"}
+"""The users, whom the database alone tells apart."""
 
 FUNCTIONS = [
     pytest.param(function, id=f"{m.__name__}.{name}")
     for m in MODULES
     for name, function in inspect.getmembers(m, inspect.iscoroutinefunction)
-    if function.__module__ == m.__name__ and "owner_id" in inspect.signature(function).parameters
+    if function.__module__ == m.__name__
+    and "owner_id" in inspect.signature(function).parameters
+    and function not in (fetch_symbols, fetch_instruments_by_symbol)
 ]
 AT_THE_DOOR = {"credentials", "fetch_actions", "user_id_of", "viewer"}
 """They run before anybody is known, each on behalf of the one user whom it is asked about."""
@@ -57,7 +65,7 @@ def forgetful(listing: Listing) -> Listing:
 
 
 def test_every_listing_has_an_owner() -> None:
-    """Or is one of the three that have none."""
+    """Or is the one that has none."""
     assert {name for name, listing in LISTINGS if listing.owner is None} == WITHOUT_AN_OWNER
 
 
@@ -71,9 +79,7 @@ def test_every_query_names_an_owner() -> None:
     }
     of_the_market = {
         "fetch_closes",
-        "fetch_instruments_by_symbol",
         "fetch_instrument_quotes",
-        "fetch_symbols",
     }
     # Counts of many owners at once, from a table that has no policy.
     assert functions == of_the_market | AT_THE_DOOR | {"rings"}
@@ -81,6 +87,28 @@ def test_every_query_names_an_owner() -> None:
 
 def _has_ids(listing: Listing) -> bool:
     return listing.id in listing.columns
+
+
+async def test_instruments_without_their_filter(world: World, sessions: Sessions, superuser_url: str) -> None:
+    """The shared ones are seen and one's own, and the holder's are not, whoever is named as the owner."""
+    holder, stranger = world.holder.owner_id, world.stranger.owner_id
+    admin = await asyncpg.connect(superuser_url)
+    theirs = await admin.fetchval("SELECT id FROM instruments WHERE owner_id = $1", holder)
+    own = await admin.fetchval("SELECT id FROM instruments WHERE owner_id = $1", stranger)
+    shared = {row["id"] for row in await admin.fetch("SELECT id FROM instruments WHERE owner_id IS NULL")}
+    await admin.close()
+    async with sessions.reading(stranger) as connection:
+        for without in (forgetful(INSTRUMENTS), replace(INSTRUMENTS, owner=None)):
+            slices = await fetch_pages(connection, without, holder, [], PAGE)
+            assert {row["id"] for row in slices[None].rows} == {*shared, own}
+            assert await fetch_counts(connection, without, holder, [], PAGE) == {None: len(shared) + 1}
+            assert await fetch_by_ids(connection, without, holder, [theirs]) == {}
+        # With the filter, those of whoever is named as the owner, and of them what the viewer may see.
+        assert set(await fetch_symbols(connection, holder)) == shared
+        assert set(await fetch_symbols(connection, stranger)) == {*shared, own}
+        assert await fetch_instruments_by_symbol(connection, holder, ["OWN"]) == {}
+        found = await fetch_instruments_by_symbol(connection, stranger, ["OWN", "AAPL"])
+        assert (found["OWN"]["id"], found["AAPL"]["is_own"]) == (own, False)
 
 
 async def _keys(url: str, listing: Listing, owner_id: UUID) -> tuple[list[UUID], list[UUID]]:

@@ -17,7 +17,6 @@ WITHOUT_AN_OWNER = {
     "alert_watches": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "delivery_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "doorbells": {"SELECT", "INSERT", "UPDATE"},
-    "instruments": {"SELECT"},
     "login_attempts": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},
     "market_feeds": {"SELECT", "INSERT", "UPDATE"},
@@ -27,13 +26,14 @@ WITHOUT_AN_OWNER = {
     "paper_orders": {"SELECT", "INSERT", "UPDATE"},
     "pgqueuer_log": {"SELECT"},
     "pgqueuer_schedules": {"SELECT", "INSERT", "UPDATE"},
-    "price_bars": {"SELECT"},
-    "quotes": {"SELECT", "INSERT", "UPDATE"},
     "rebalance_due": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "rebalance_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "users": {"SELECT", "INSERT", "UPDATE"},
 }
 """The tables without an owner's policy, with all that the server may do to them; users own themselves."""
+
+SHARED = {"instruments", "price_bars", "quotes"}
+"""Tables whose rows have an owner or are everybody's."""
 
 APPEND_ONLY = ("audit_log", "transactions")
 DERIVED = {"quantity_delta", "cost_delta", "realized_pnl", "realized_pnl_fifo"}
@@ -96,8 +96,13 @@ async def test_every_table_is_secured(admin: Connection) -> None:
     assert set(found) == set(owned) | set(WITHOUT_AN_OWNER)
     for name in owned:
         row = found[name]
-        extra = ["administrator r"] if name == "users" else []
-        assert (row["enabled"], row["forced"], row["policies"]) == (True, True, [*extra, "owner *"]), name
+        policies = ["market r"] if name in SHARED else []
+        policies += ["administrator r"] if name == "users" else []
+        assert (row["enabled"], row["forced"], row["policies"]) == (
+            True,
+            True,
+            sorted([*policies, "owner *"]),
+        ), name
     assert {row["owner"] for row in found.values()} == {"graphfolio_owner"}
     views = await admin.fetch(
         "SELECT reloptions FROM pg_class WHERE relkind = 'v' AND relnamespace = 'public'::regnamespace"
@@ -117,7 +122,13 @@ async def test_nobody_sees_nothing(world: World, admin: Connection, app: Connect
             missing = str(world.holder.neighbour(world.holder.owner_id))
             await app.execute("SELECT set_config('app.user_id', $1, false)", missing)
         for table in (*await owners(admin), *(view["viewname"] for view in views)):
-            assert await app.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+            shared = " WHERE owner_id IS NOT NULL" if table in SHARED else ""
+            assert await app.fetchval(f"SELECT count(*) FROM {table}{shared}") == 0, table
+    # Whoever follows all prices sees those of everybody's own, and changes none.
+    await app.execute("SELECT set_config('app.market', 'on', false)")
+    for table in sorted(SHARED):
+        assert await app.fetchval(f"SELECT count(*) FROM {table} WHERE owner_id IS NOT NULL") > 0
+    assert await attempt(app, "UPDATE quotes SET price = 1 WHERE owner_id IS NOT NULL") == "UPDATE 0"
 
 
 async def test_one_reaches_nothing_of_anothers(world: World, admin: Connection, app: Connection) -> None:

@@ -18,11 +18,9 @@ from tests.graph.ownership.shape import OWNED, Position, positions, valid
 
 MUTATIONS = fields_of("Mutation")
 GUARDED = [name for name in MUTATIONS if f"Mutation.{name}" not in PUBLIC_FIELDS]
-ADMINISTRATORS = {"pushQuotes"}
-"""They name nothing that is owned; tests/graph/market/test_pushing.py says who may."""
 # What ends something comes last.
 ENDING = [name for name in GUARDED if name.startswith(("archive", "delete"))]
-IN_ORDER = [name for name in GUARDED if name not in ADMINISTRATORS.union(ENDING)] + ENDING
+IN_ORDER = [name for name in GUARDED if name not in ENDING] + ENDING
 BY_ID = [name for name in GUARDED if positions(name, MUTATIONS[name])]
 
 

@@ -99,6 +99,100 @@ def test_in_and_out(register: Callable[[], Api]) -> None:
     assert api.data(EXPORT, id=id) == {"exportTransactions": CSV}
 
 
+UNDO = """mutation($input: ReverseImportInput!) { reverseImport(input: $input) {
+  import { id format transactionCount reversedAt portfolio { id } }
+  userErrors { __typename code field message
+    ... on InsufficientShares { onDate transactionId shortfall } } } }"""
+IMPORTS = """query($id: ID!) { me { imports { totalCount nodes { id reversedAt transactionCount } } }
+  node(id: $id) { __typename ... on Import { format } } }"""
+UNDONE = """query($id: ID!) { node(id: $id) { ... on Portfolio { cashBalance transactions { nodes {
+  type importId reverses { importId } } } } } }"""
+
+
+def test_an_import_is_undone(register: Callable[[], Api]) -> None:
+    """Named in the payload, on its transactions and in the list; taken back, and brought in again."""
+    api = register()
+    id = open_portfolio(api)
+    asked = IMPORT.replace("written", "importId import { id format transactionCount reversedAt } written")
+    given = {"portfolioId": id, "rows": [BUY, DEPOSIT], "idempotencyKey": str(uuid.uuid4())}
+    made = api.data(asked, input=given)["importTransactions"]
+    import_id = made["importId"]
+    expected = {"id": import_id, "format": "api", "transactionCount": 2, "reversedAt": None}
+    assert made["import"] == expected
+    # What wrote nothing is no import.
+    nothing = api.data(asked, input={**given, "idempotencyKey": str(uuid.uuid4())})["importTransactions"]
+    assert (nothing["written"], nothing["importId"], nothing["import"]) == (False, None, None)
+    listed = api.data(IMPORTS, id=import_id)
+    assert listed["me"]["imports"]["totalCount"] == 1
+    assert listed["node"] == {"__typename": "Import", "format": "api"}
+    undo = {"importId": import_id, "idempotencyKey": str(uuid.uuid4())}
+    for _ in range(2):
+        done = api.data(UNDO, input=undo)["reverseImport"]
+        assert done["userErrors"] == []
+        assert done["import"]["reversedAt"] is not None
+        assert done["import"]["portfolio"] == {"id": id}
+    tree = api.data(UNDONE, id=id)["node"]
+    assert tree["cashBalance"] == "0"
+    standing = [
+        (row["type"], row["importId"]) for row in tree["transactions"]["nodes"] if not row["reverses"]
+    ]
+    assert standing == [("BUY", import_id), ("DEPOSIT", import_id)]
+    reversals = [row for row in tree["transactions"]["nodes"] if row["reverses"]]
+    assert [row["importId"] for row in reversals] == [None, None]
+    twice = api.data(UNDO, input={**undo, "idempotencyKey": str(uuid.uuid4())})["reverseImport"]
+    assert (twice["import"], twice["userErrors"]) == (
+        None,
+        [
+            {
+                "__typename": "AlreadyReversed",
+                "code": "ALREADY_REVERSED",
+                "field": ["input", "importId"],
+                "message": "This import has been reversed already.",
+            }
+        ],
+    )
+    assert importing(api, id, BUY, DEPOSIT)["okCount"] == 2
+    assert api.data(IMPORTS, id=import_id)["me"]["imports"]["totalCount"] == 2
+
+
+def test_what_needs_an_import_is_named(register: Callable[[], Api]) -> None:
+    api = register()
+    id = open_portfolio(api)
+    shares = {"type": "TRANSFER_IN", "symbol": "ABC", "quantity": "5", "amount": "50"}
+    asked = IMPORT.replace("written", "importId written")
+    given = {"portfolioId": id, "rows": [{**shares, "executedAt": "2024-01-01T00:00:00Z"}]}
+    made = api.data(asked, input={**given, "idempotencyKey": str(uuid.uuid4())})["importTransactions"]
+    sold = api.data(
+        "mutation($input: RecordTransactionInput!) { recordTransaction(input: $input) { "
+        "transaction { id } } }",
+        input={
+            "portfolioId": id,
+            "type": "SELL",
+            "symbol": "ABC",
+            "quantity": "2",
+            "price": "10",
+            "executedAt": "2024-02-03T15:00:00Z",
+            "idempotencyKey": str(uuid.uuid4()),
+        },
+    )["recordTransaction"]["transaction"]["id"]
+    refused = api.data(UNDO, input={"importId": made["importId"], "idempotencyKey": str(uuid.uuid4())})
+    assert refused["reverseImport"] == {
+        "import": None,
+        "userErrors": [
+            {
+                "__typename": "InsufficientShares",
+                "code": "INSUFFICIENT_SHARES",
+                "field": ["input", "importId"],
+                "message": "The SELL of 2 ABC on 2024-02-03 needs shares that this import brought, without "
+                "it there are 0: reverse that transaction first.",
+                "onDate": "2024-02-03",
+                "transactionId": sold,
+                "shortfall": "2",
+            }
+        ],
+    }
+
+
 def test_all_or_nothing_and_the_facts(register: Callable[[], Api]) -> None:
     api = register()
     id = open_portfolio(api)

@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -30,7 +31,9 @@ def importing(owner_url: str, tmp_path: Path) -> Import:
     """Imports a text or bytes into the emptied database; gives the report and the bad lines."""
     rows(owner_url, "TRUNCATE instruments CASCADE")
 
-    def run(content: str | bytes, *, skip_bad: bool = False) -> tuple[ImportReport, list[tuple[int, str]]]:
+    def run(
+        content: str | bytes, *, skip_bad: bool = False, owner_id: UUID | None = None
+    ) -> tuple[ImportReport, list[tuple[int, str]]]:
         path = tmp_path / "prices.csv"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         bad: list[tuple[int, str]] = []
@@ -40,6 +43,7 @@ def importing(owner_url: str, tmp_path: Path) -> Import:
             skip_bad=skip_bad,
             progress=lambda *step: None,
             report_bad=lambda line, reason: bad.append((line, reason)),
+            owner_id=owner_id,
         )
         return report, bad
 
@@ -276,3 +280,36 @@ def test_memory_does_not_grow_with_the_file(owner_url: str, importing: Import, t
     assert [done for what, done, _ in steps if what == "Reading prices"] == sorted(
         done for what, done, _ in steps if what == "Reading prices"
     )
+
+
+def test_bars_of_ones_own(owner_url: str, superuser_url: str, importing: Import) -> None:
+    """Of two with one symbol each has their own bars, and nobody's touch those of a shared one."""
+    users = [uuid4(), uuid4()]
+    for id in users:
+        rows(
+            superuser_url,
+            "INSERT INTO users (id, username, email, password_hash) VALUES ($1, $2, $2, '')",
+            id,
+            str(id),
+        )
+    importing("symbol,date,close\nABC,2024-01-02,1\n")
+    for id, close in zip(users, ("10", "20"), strict=True):
+        report, bad = importing(f"symbol,date,close\nHOUSE,2024-01-02,{close}\n", owner_id=id)
+        assert (report, bad) == (ImportReport(True, 1, 0, 1, 0, 0, 1, 1), [])
+    again, _ = importing("symbol,date,close\nHOUSE,2024-01-02,21\n", owner_id=users[1])
+    assert again == ImportReport(True, 1, 0, 0, 1, 0, 0, 1)
+    with pytest.raises(PriceFileError, match=r"^ABC is a shared instrument: .* Nothing was loaded\.$"):
+        importing("symbol,date,close\nABC,2024-01-02,9\nNEW,2024-01-02,9\n", owner_id=users[0])
+    found = rows(
+        superuser_url,
+        "SELECT i.symbol, i.owner_id, b.close, b.owner_id, q.price, q.owner_id FROM instruments i "
+        "JOIN price_bars b ON b.instrument_id = i.id JOIN quotes q ON q.instrument_id = i.id "
+        "ORDER BY b.close",
+    )
+    one, other = users
+    assert found == [
+        ("ABC", None, 1, None, 1, None),
+        ("HOUSE", one, 10, one, 10, one),
+        ("HOUSE", other, 21, other, 21, other),
+    ]
+    assert rows(owner_url, "SELECT symbol FROM instruments") == [("ABC",)]

@@ -44,7 +44,8 @@ async def test_everything_stays_but_the_name(world: World, owner_url: str) -> No
     await asyncio.to_thread(rename_symbol, owner_url, "ABC", "META")
     assert await world.rows("SELECT id, instrument_id FROM positions WHERE owner_id = $1") == before
     found = await world.rows(
-        "SELECT i.symbol FROM transactions t JOIN instruments i ON i.id = t.instrument_id WHERE owner_id = $1"
+        "SELECT i.symbol FROM transactions t JOIN instruments i ON i.id = t.instrument_id "
+        "WHERE t.owner_id = $1"
     )
     assert found == [{"symbol": "META"}]
     wishes = await world.rows("SELECT symbols, target_weights FROM portfolios WHERE owner_id = $1")
@@ -52,3 +53,32 @@ async def test_everything_stays_but_the_name(world: World, owner_url: str) -> No
     world.symbol = "META"
     await world.sell(2, "1", "12")
     assert await world.differences() == []
+
+
+async def test_ones_own_by_itself(
+    world: World, sessions: Sessions, superuser_url: str, owner_url: str
+) -> None:
+    """A user's own changes its name alone; a shared one takes none that somebody has for their own."""
+    other = await make_world(sessions, superuser_url)
+    connection = await asyncpg.connect(superuser_url)
+    for id in (world.actor.id, other.actor.id):
+        await connection.execute(
+            "INSERT INTO instruments (id, symbol, name, asset_class, currency, owner_id) "
+            "VALUES (gen_random_uuid(), 'OWN', 'OWN', 'OTHER', 'USD', $1)",
+            id,
+        )
+    await connection.execute("UPDATE portfolios SET symbols = '{OWN}', target_weights = NULL")
+    await connection.close()
+    for taken in ("XYZ", "OWN"):
+        with pytest.raises(NameTaken, match=rf"^There is an instrument {taken} already\.$"):
+            await asyncio.to_thread(rename_symbol, owner_url, "OWN", taken, other.actor.id)
+    with pytest.raises(UnknownInstrument):
+        await asyncio.to_thread(rename_symbol, owner_url, "OWN", "NEW")
+    with pytest.raises(NameTaken, match=r"^2 of the users have an instrument OWN of their own: "):
+        await asyncio.to_thread(rename_symbol, owner_url, "XYZ", "OWN")
+    await asyncio.to_thread(rename_symbol, owner_url, "OWN", "HOUSE", other.actor.id)
+    for one, symbol in ((world, "OWN"), (other, "HOUSE")):
+        own = "SELECT symbol FROM instruments WHERE owner_id = $1"
+        assert await one.rows(own) == [{"symbol": symbol}]
+        wishes = await one.rows("SELECT DISTINCT symbols FROM portfolios WHERE owner_id = $1")
+        assert wishes == [{"symbols": [symbol]}]

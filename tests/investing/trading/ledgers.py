@@ -101,9 +101,9 @@ async def state(actor: Actor, portfolio_id: UUID) -> dict[str, Any]:
             "cash": "SELECT cash_balance FROM portfolios WHERE owner_id = $1 AND id = $2",
             "positions": "SELECT i.symbol, p.quantity, p.cost_basis, p.realized_pnl, p.realized_pnl_fifo "
             "FROM positions p JOIN "
-            "instruments i ON i.id = p.instrument_id WHERE owner_id = $1 AND portfolio_id = $2 ORDER BY 1",
+            "instruments i ON i.id = p.instrument_id WHERE p.owner_id = $1 AND portfolio_id = $2 ORDER BY 1",
             "lots": "SELECT i.symbol, l.opened_at, l.remaining_quantity, l.remaining_cost FROM lots l JOIN "
-            "instruments i ON i.id = l.instrument_id WHERE owner_id = $1 AND portfolio_id = $2 "
+            "instruments i ON i.id = l.instrument_id WHERE l.owner_id = $1 AND portfolio_id = $2 "
             "ORDER BY 1, 2, l.transaction_id",
             "uses": "SELECT i.symbol, t.executed_at, l.opened_at, u.quantity_delta, u.cost_delta, u.gain "
             "FROM lot_uses u JOIN transactions t ON t.owner_id = u.owner_id AND t.id = u.transaction_id "

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -93,6 +94,30 @@ def test_in_and_out_and_in_again(run: Run, tmp_path: Path, whose: tuple[str, str
     assert (written.returncode, out.read_text(encoding="utf-8")) == (0, GOOD)
     assert run("export-transactions").stdout == GOOD
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["in.csv", "out.csv"]
+
+
+def test_in_and_back(
+    environment: dict[str, str], run: Run, tmp_path: Path, whose: tuple[str, str, UUID]
+) -> None:
+    """The id that the import tells takes it back, also as the API writes it; its file comes in again."""
+    file = tmp_path / "in.csv"
+    file.write_text(GOOD, encoding="utf-8")
+
+    def reverse(id: str, user: str = whose[0]) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "graphfolio.py", "reverse-import", id, "--user", user]
+        line += ["--data-dir", str(tmp_path / "data")]
+        return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+
+    first = run("import-transactions", str(file))
+    (id,) = re.findall(r"This import is (\S+): reverse-import takes it back\.", first.stdout)
+    done = reverse(str(global_id("Import", UUID(id))))
+    assert (done.returncode, done.stdout[-29:]) == (0, "2 transactions are reversed.\n"[-29:])
+    assert run("export-transactions").stdout == HEADER
+    again = reverse(id)
+    assert (again.returncode, again.stderr) == (1, "graphfolio: This import has been reversed already.\n")
+    none = reverse("nothing")
+    assert "graphfolio: nothing is no id of an import: " in none.stderr
+    assert "2 new, 0 there already" in run("import-transactions", str(file)).stdout
 
 
 def test_bad_rows_are_named_and_nothing_is_loaded(run: Run, tmp_path: Path) -> None:

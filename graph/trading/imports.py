@@ -1,0 +1,86 @@
+"""Imports that can be taken back as a whole."""
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import strawberry
+
+from db.sessions import Row
+from graph.context import Info
+from graph.ids import global_id
+from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
+from graph.node import Node, refetched_by
+from graph.permissions import IsAuthenticated, OwnsImport
+from graph.portfolio.loaders import PortfolioById
+from graph.trading.loaders import ImportById
+from investing.trading.undoing import reverse_import
+
+if TYPE_CHECKING:
+    from graph.portfolio.types import Portfolio
+
+_Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
+
+
+@strawberry.type(description="Transactions that came together, and can be taken back together.")
+class Import(Node):
+    row: strawberry.Private[Any]
+    created_at: dt.datetime = strawberry.field(description="When they came.")
+    format: str = strawberry.field(
+        description="What they came in: `csv`, `ghostfolio`, `ibflex`, `ofx` or another format of the "
+        "command import-transactions, `api` for importTransactions."
+    )
+    transaction_count: int = strawberry.field(description="How many transactions it wrote.")
+    reversed_at: dt.datetime | None = strawberry.field(
+        description="When it was taken back as a whole; null while it stands."
+    )
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Return the import of a row of the list of imports."""
+        return cls(
+            row=row,
+            id=global_id("Import", row["id"]),
+            created_at=row["created_at"],
+            format=row["format"],
+            transaction_count=row["transaction_count"],
+            reversed_at=row["reversed_at"],
+        )
+
+    @strawberry.field(description="The portfolio that they were imported into.")
+    async def portfolio(self, info: Info) -> _Portfolio:
+        from graph.portfolio.types import Portfolio
+
+        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+
+
+@strawberry.input(description="An import to take back.")
+class ReverseImportInput:
+    import_id: strawberry.ID = strawberry.field(description="The import.")
+    idempotency_key: strawberry.ID = strawberry.field(
+        description="A UUID of your own: a retry with the same one does nothing more."
+    )
+
+
+@strawberry.type(description="The import as it is now, or why nothing was done.")
+class ImportPayload(Payload):
+    import_: Import | None = strawberry.field(name="import", description="The import.", default=None)
+
+
+@strawberry.type
+class ReverseImportMutation:
+    @strawberry.mutation(
+        description="Takes an import back as a whole: every transaction that it wrote is reversed, all of "
+        "them or none, and every figure is what it was before. Where a later transaction needs what it "
+        "brought, the userError names its day and the transaction. The same rows can be imported again then, "
+        "with a new idempotency key.",
+        extensions=[Guard(IsAuthenticated(), OwnsImport("input", "import_id"))],
+    )
+    async def reverse_import(self, info: Info, input: Annotated[ReverseImportInput, INPUT]) -> ImportPayload:
+        import_id = own_id("Import", input.import_id)
+        await reverse_import(actor_of(info.context), import_id, input.idempotency_key)
+        info.context.forget()
+        row: Any = await info.context.loader(ImportById).load(import_id)
+        return ImportPayload(import_=Import.from_row(row))
+
+
+refetched_by("Import", ImportById, Import.from_row)

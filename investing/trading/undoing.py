@@ -1,0 +1,208 @@
+"""Undoing an import: every transaction that it brought is reversed, all of them or none.
+
+The rules are those of `reversing`; what differs is that a holding is loaded, posted again and saved once, not
+for each transaction.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from db.ids import uuid7
+from db.sessions import Session
+from db.trading import history, undoing, writes
+from investing.actor import Actor
+from investing.audit import note
+from investing.idempotency import once
+from investing.rules.entries import changes_shares
+from investing.rules.ledger import ZERO
+from investing.rules.market_hours import day_of
+from investing.rules.refusals import (
+    AlreadyReversed,
+    InsufficientCash,
+    InsufficientShares,
+    InvalidInput,
+    NotFound,
+    Refusal,
+)
+from investing.trading.holdings import Holdings, load_holdings
+from investing.trading.locking import lock_all_reached, lock_places
+from investing.trading.posting import Place
+
+_FIELD = ("importId",)
+
+Row = Mapping[Any, Any]
+Progress = Callable[[str, int, int], None]
+
+
+def _quiet(step: str, done: int, total: int) -> None:
+    """Reports nothing."""
+
+
+async def reverse_import(actor: Actor, import_id: UUID, idempotency_key: str) -> UUID:
+    """Take an import back, unless the key has done it. Its id.
+
+    What of it was reversed before stays so. Raises NotFound, AlreadyReversed, Inactive and
+    IdempotencyMismatch; InsufficientCash and InsufficientShares with the day, and with the later transaction
+    that needs what it brought; and InvalidInput for a later split of it. Nothing is changed then.
+    """
+
+    async def effect(session: Session) -> UUID:
+        await _undo(session, actor, import_id, _quiet)
+        return import_id
+
+    arguments = {"import": import_id}
+    return await once(actor.sessions, actor.id, idempotency_key, "reverseImport", arguments, effect)
+
+
+async def undo_import(actor: Actor, import_id: UUID, progress: Progress = _quiet) -> int:
+    """The same without a key, for a person at the command line. How many transactions were reversed."""
+    return await actor.sessions.transact(actor.id, lambda session: _undo(session, actor, import_id, progress))
+
+
+async def _undo(session: Session, actor: Actor, import_id: UUID, progress: Progress) -> int:
+    await _check_stands(session, actor.id, import_id)
+    places = await _lock(session, actor.id, await undoing.standing_of(session, actor.id, import_id))
+    # Asked again once the places are locked, where whoever reverses it, or a part of it, has waited.
+    await _check_stands(session, actor.id, import_id)
+    rows = await undoing.standing_of(session, actor.id, import_id)
+    held = await _without(session, actor.id, rows, progress)
+    progress("Reversing transactions", 0, len(rows))
+    await undoing.insert_reversals(session, actor.id, {row["id"]: uuid7() for row in rows})
+    for holdings in held:
+        await holdings.save(session)
+    for portfolio_id, its_rows in _by_portfolio(rows).items():
+        await _return_cash(session, places[portfolio_id], its_rows)
+    await undoing.mark_reversed(session, actor.id, import_id)
+    progress("Reversing transactions", len(rows), len(rows))
+    facts = {"transactions": len(rows)}
+    await note(session, actor.id, actor.client, "import.reversed", "Import", import_id, **facts)
+    return len(rows)
+
+
+async def _check_stands(session: Session, owner_id: UUID, import_id: UUID) -> None:
+    found = await undoing.find_import(session, owner_id, import_id)
+    if found is None:
+        raise NotFound("There is no such import.", _FIELD)
+    if found["reversed_at"] is not None:
+        raise AlreadyReversed("This import has been reversed already.", _FIELD)
+
+
+def _by_portfolio(rows: Sequence[Row]) -> Mapping[UUID, Sequence[Row]]:
+    found: dict[UUID, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["portfolio_id"]].append(row)
+    return found
+
+
+def _starts(rows: Sequence[Row]) -> Mapping[UUID, history.Starts]:
+    """By instrument and portfolio the first place of the ledger that changes. Rows are in its order."""
+    starts: dict[UUID, dict[UUID, Any]] = defaultdict(dict)
+    for row in rows:
+        if changes_shares(row):
+            starts[row["instrument_id"]].setdefault(row["portfolio_id"], (row["executed_at"], row["id"]))
+    return starts
+
+
+async def _lock(session: Session, owner_id: UUID, rows: Sequence[Row]) -> Mapping[UUID, Place]:
+    if starts := _starts(rows):
+        await lock_all_reached(session, owner_id, starts)
+    keys = {(row["account_id"], row["portfolio_id"]) for row in rows}
+    places = await lock_places(session, owner_id, list(keys))
+    return {portfolio_id: place for (_, portfolio_id), place in places.items() if portfolio_id is not None}
+
+
+async def _without(
+    session: Session, owner_id: UUID, rows: Sequence[Row], progress: Progress
+) -> Sequence[Holdings]:
+    """The holdings posted again without these transactions."""
+    symbols = {row["instrument_id"]: row["symbol"] for row in rows}
+    without = {row["id"] for row in rows}
+    starts = _starts(rows)
+    held = []
+    for done, id in enumerate(sorted(starts)):
+        progress("Posting holdings again", done, len(starts))
+        holdings = await load_holdings(session, owner_id, id, starts[id])
+        try:
+            holdings.post(without=without)
+        except (InsufficientShares, InvalidInput) as refusal:
+            raise _needed(refusal, holdings, symbols[id]) from None
+        held.append(holdings)
+    return held
+
+
+def _needed(refusal: Refusal, holdings: Holdings, symbol: str) -> Refusal:
+    """The refusal with the later entry that cannot stand without the import."""
+    if holdings.current is None:
+        # Open orders have reserved the shares, and the refusal says so.
+        refusal.field = _FIELD
+        return refusal
+    entry = holdings.current.entry
+    day = entry.day
+    what = _named(entry.type, entry.quantity, symbol)
+    if isinstance(refusal, InsufficientShares):
+        return InsufficientShares(
+            f"{what} on {day} needs shares that this import brought, without it there are "
+            f"{refusal.available.normalize():f}: reverse that transaction first.",
+            _FIELD,
+            required=refusal.required,
+            available=refusal.available,
+            on_date=day,
+            transaction_id=entry.id,
+        )
+    return InvalidInput(
+        f"{what} on {day} cannot stand without this import: reverse that transaction first. "
+        f"{refusal.message}",
+        _FIELD,
+    )
+
+
+def _named(type: str, quantity: Decimal | None, symbol: str | None) -> str:
+    shares = "" if symbol is None or quantity is None else f" of {quantity.normalize():f} {symbol}"
+    return f"The {type}{shares}"
+
+
+async def _return_cash(session: Session, place: Place, rows: Sequence[Row]) -> None:
+    """Takes back what the rows, of one portfolio and in the ledger's order, did to its cash.
+
+    Raises InsufficientCash where a later entry, or an open order, needs it.
+    """
+    assert place.portfolio_id is not None, "imports are of portfolios"
+    delta = -sum((row["cash_delta"] for row in rows), ZERO)
+    first = rows[0]["executed_at"]
+    key = (place.owner_id, place.portfolio_id)
+    left = place.cash + place.reserved + delta
+    if not place.margin:
+        if (short := await undoing.first_short_of_cash(session, *key, first, left)) is not None:
+            raise _short_of_cash(short, place.time_zone)
+        _check_reserved(place, left)
+    await writes.add_portfolio_cash(session, *key, delta, first)
+
+
+def _check_reserved(place: Place, left: Decimal) -> None:
+    if left < place.reserved:
+        raise InsufficientCash(
+            f"Open orders have reserved {place.reserved.normalize():f}, without this import there is "
+            f"{left.normalize():f}: cancel an order first.",
+            _FIELD,
+            required=place.reserved,
+            available=left,
+        )
+
+
+def _short_of_cash(entry: Row, time_zone: str) -> InsufficientCash:
+    required = -entry["cash_delta"]
+    available = entry["balance"] + required
+    day = day_of(entry["executed_at"], time_zone)
+    what = _named(entry["type"], entry["quantity"], entry["symbol"])
+    return InsufficientCash(
+        f"{what} on {day} needs {required.normalize():f} in cash, without this import there is "
+        f"{available.normalize():f}: reverse that transaction first.",
+        _FIELD,
+        required=required,
+        available=available,
+        on_date=day,
+        transaction_id=entry["id"],
+    )
