@@ -30,6 +30,7 @@ def rounded(exact: Fraction, places: int) -> Fraction:
     return Fraction(int(exact * 10**places + Fraction(1, 2)), 10**places)
 
 
+@settings(max_examples=50)
 @given(quantities, amounts, quantities)
 def test_one_rounding_of_what_is_exact(quantity: Decimal, amount: Decimal, whole: Decimal) -> None:
     """38 digits by 28 and by 38, against fractions that lose nothing."""

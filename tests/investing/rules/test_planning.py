@@ -362,7 +362,7 @@ def plan_rules(draw: st.DrawFn) -> PlanRules:
     )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(holdings(), weights(), amounts, fractions, st.sampled_from(["CASH", "LOAN"]), plan_rules())
 def test_what_every_plan_keeps_to(
     held: list[Held],
