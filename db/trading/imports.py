@@ -2,14 +2,15 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, and_, case, insert, select
+from sqlalchemy import RowMapping, Select, and_, case, insert, select
 from sqlalchemy.orm import aliased
 
-from db.models import Import, Instrument, Portfolio, Transaction
+from db.models import Account, Import, Instrument, Portfolio, Transaction
 from db.sessions import Connection, Row, Session
 from db.vocabulary import TransactionType
 
@@ -23,6 +24,24 @@ async def find_instruments(session: Session, symbols: Sequence[str]) -> dict[str
     return {row["symbol"]: row for row in found.mappings()}
 
 
+async def find_by_isin(session: Session, owner_id: UUID, isins: Sequence[str]) -> dict[str, str]:
+    """Return the symbols of the instruments with these ISINs that this owner can see, by ISIN.
+
+    Instruments have no ISIN yet: there are none.
+    """
+    return {}
+
+
+async def time_zone_of(session: Session, owner_id: UUID, portfolio_id: UUID) -> str | None:
+    """Return the IANA time zone of the portfolio's account; None where the owner has no such portfolio."""
+    statement = (
+        select(Account.time_zone)
+        .join(Portfolio, and_(Portfolio.owner_id == owner_id, Portfolio.account_id == Account.id))
+        .where(Account.owner_id == owner_id, Portfolio.id == portfolio_id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
 async def recorded_at(
     session: Session, owner_id: UUID, portfolio_id: UUID, instants: Sequence[dt.datetime]
 ) -> list[RowMapping]:
@@ -30,31 +49,43 @@ async def recorded_at(
     it again does not bring it back. The amount of shares from another portfolio is what they cost, as it is
     in an export.
     """
+    rows: list[RowMapping] = []
+    for start in range(0, len(instants), CHUNK):
+        some = Transaction.executed_at.in_(instants[start : start + CHUNK])
+        rows += (await session.execute(_recorded(owner_id, portfolio_id).where(some))).mappings().all()
+    return rows
+
+
+async def recorded_between(
+    session: Session, owner_id: UUID, portfolio_id: UUID, first: dt.datetime, last: dt.datetime
+) -> Sequence[RowMapping]:
+    """Return the same from one instant to another, both included."""
+    between = Transaction.executed_at.between(first, last)
+    found = await session.execute(_recorded(owner_id, portfolio_id).where(between))
+    return list(found.mappings())
+
+
+def _recorded(owner_id: UUID, portfolio_id: UUID) -> Select[Any]:
     moved = and_(
         Transaction.type == TransactionType.TRANSFER_IN.value,
         Transaction.transfer_id.is_not(None),
         Transaction.instrument_id.is_not(None),
     )
     amount = case((moved, Transaction.cost_delta), else_=Transaction.amount).label("amount")
-    rows: list[RowMapping] = []
-    for start in range(0, len(instants), CHUNK):
-        statement = select(
-            Transaction.type,
-            Transaction.instrument_id,
-            Transaction.quantity,
-            Transaction.price,
-            amount,
-            Transaction.commission,
-            Transaction.split_for,
-            Transaction.executed_at,
-        ).where(
-            Transaction.owner_id == owner_id,
-            Transaction.portfolio_id == portfolio_id,
-            Transaction.reverses_id.is_(None),
-            Transaction.executed_at.in_(instants[start : start + CHUNK]),
-        )
-        rows += (await session.execute(statement)).mappings().all()
-    return rows
+    return select(
+        Transaction.type,
+        Transaction.instrument_id,
+        Transaction.quantity,
+        Transaction.price,
+        amount,
+        Transaction.commission,
+        Transaction.split_for,
+        Transaction.executed_at,
+    ).where(
+        Transaction.owner_id == owner_id,
+        Transaction.portfolio_id == portfolio_id,
+        Transaction.reverses_id.is_(None),
+    )
 
 
 async def cash_moves_after(
@@ -124,15 +155,36 @@ ORDER BY t.executed_at, t.id LIMIT {CHUNK}
 _EARLIEST = (dt.datetime.min.replace(tzinfo=dt.UTC), UUID(int=0))
 
 
+def snapshot(connection: Connection) -> AbstractAsyncContextManager[Any]:
+    """Return what holds one snapshot for all that is read within it."""
+    return connection.transaction(isolation="repeatable_read", readonly=True)
+
+
 async def ledger_pages(
     connection: Connection, owner_id: UUID, portfolio_id: UUID
 ) -> AsyncIterator[Sequence[Row]]:
-    """The portfolio's transactions in the ledger's order, a few thousand at a time, all of one instant."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    """The portfolio's transactions in the ledger's order, a few thousand at a time, all of one snapshot."""
+    async with snapshot(connection):
         after = _EARLIEST
         while rows := await connection.fetch(_PAGE, owner_id, portfolio_id, *after):
             yield rows
             after = (rows[-1]["executed_at"], rows[-1]["id"])
+
+
+_CROWDED = f"""
+SELECT executed_at, type, symbol, notes, quantity, price, amount, commission, split_for
+FROM (SELECT t.id, t.executed_at, t.type, i.symbol, t.notes, t.quantity, t.price, t.amount, t.commission,
+             t.split_for, count(*) OVER (PARTITION BY t.executed_at) AS together
+      FROM transactions t LEFT JOIN instruments i ON i.id = t.instrument_id WHERE {_NOT_REVERSED}) t
+WHERE together > 1 ORDER BY executed_at, id
+"""
+
+
+async def crowded(connection: Connection, owner_id: UUID, portfolio_id: UUID) -> AsyncIterator[Row]:
+    """Yield the portfolio's transactions that share their instant with others, in the ledger's order."""
+    async with snapshot(connection):
+        async for row in connection.cursor(_CROWDED, owner_id, portfolio_id, prefetch=CHUNK):
+            yield row
 
 
 async def count_ledger(connection: Connection, owner_id: UUID, portfolio_id: UUID) -> int:

@@ -24,7 +24,11 @@ class RowStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one row. `transaction_id` is None where nothing was written for it."""
+    """What came of one row. `transaction_id` is None where nothing was written for it.
+
+    `reason` is why it is ignored, or what its owner should know of how it was taken; rows of the same `group`
+    are told together.
+    """
 
     line: int
     status: RowStatus
@@ -32,6 +36,7 @@ class Outcome:
     refusal: Refusal | None = None
     source: str = ""
     reason: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)

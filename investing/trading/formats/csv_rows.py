@@ -10,6 +10,7 @@ from typing import Final
 from db.vocabulary import TransactionType
 from investing.rules.import_rows import BadRow, ImportRow, Parsed
 from investing.rules.ledger import ZERO
+from investing.rules.names import folded_symbol
 from investing.rules.refusals import InvalidInput
 from investing.trading.formats.files import TransactionFileError, decode, shown
 
@@ -24,14 +25,18 @@ COLUMNS: Final = (
     "executed_at",
     "notes",
 )
+PLACE: Final = "place"
+"""A further column, which an export has where rows of one instant have an order of their own."""
+
 REQUIRED: Final = ("type", "executed_at")
-_KNOWN: Final = {name.replace("_", ""): name for name in COLUMNS}
+_KNOWN: Final = {name.replace("_", ""): name for name in (*COLUMNS, PLACE)}
 
 LONGEST_RECORD = 64 * 1024
 """Characters. Whatever is longer is no transaction, but a quotation mark that nobody closed."""
 
 _NUMBER = re.compile(r"[+-]?(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FIELDS: Final = {"split_for": "splitFor", "executed_at": "executedAt"}
 
 
@@ -114,7 +119,7 @@ def _row(line: int, columns: Sequence[str], record: str) -> ImportRow:
     return ImportRow(
         line,
         _type(values["type"]),
-        _instant(values["executed_at"]),
+        _when(values["executed_at"]),
         symbol=_symbol(values.get("symbol", "")),
         quantity=_number("quantity", values),
         price=_number("price", values),
@@ -122,6 +127,7 @@ def _row(line: int, columns: Sequence[str], record: str) -> ImportRow:
         commission=_number("commission", values) or ZERO,
         split_for=_number("split_for", values),
         notes=notes,
+        place=_place(values.get(PLACE, "")),
     )
 
 
@@ -133,8 +139,15 @@ def _type(text: str) -> TransactionType:
 
 
 def _symbol(text: str) -> str | None:
-    # ASCII first: the upper case of some letters elsewhere is ASCII too.
-    return (text.upper() if text.isascii() else text) or None
+    return folded_symbol(text) or None
+
+
+def _place(text: str) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        raise InvalidInput(f"The place {shown(text)} is no number from 0 up.", ("place",))
+    return int(text)
 
 
 def _number(name: str, values: dict[str, str]) -> Decimal | None:
@@ -147,12 +160,17 @@ def _number(name: str, values: dict[str, str]) -> Decimal | None:
     return Decimal(text)
 
 
-def _instant(text: str) -> dt.datetime:
+def _when(text: str) -> dt.date:
+    """An instant with an offset, or a date alone."""
     try:
         if _INSTANT.fullmatch(text):
             return dt.datetime.fromisoformat(text.upper()).astimezone(dt.UTC)
+        if _DATE.fullmatch(text):
+            return dt.date.fromisoformat(text)
     except (ValueError, OverflowError):
         pass
     raise InvalidInput(
-        f"{shown(text)} is no instant with an offset, such as 2024-05-01T12:00:00Z.", ("executedAt",)
+        f"{shown(text)} is neither a date, such as 2024-05-01, nor an instant with an offset, such as "
+        "2024-05-01T12:00:00Z.",
+        ("executedAt",),
     )

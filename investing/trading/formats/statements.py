@@ -9,25 +9,20 @@ from investing.rules.import_rows import BadRow, ImportRow
 from investing.rules.ledger import ZERO
 from investing.rules.refusals import InvalidInput
 
-_CASH_FIRST = frozenset(
-    {
-        TransactionType.DEPOSIT,
-        TransactionType.TRANSFER_IN,
-        TransactionType.DIVIDEND,
-        TransactionType.INTEREST,
-    }
-)
-
 
 @dataclass(frozen=True)
 class Where:
-    """Where a row stands: its line, what the file calls it, when it was, its currency and its words."""
+    """Where a row stands: its line, what the file calls it, when it was, its currency and its words; what it
+    calls the instrument beside its symbol, and what its owner should know of how it was read.
+    """
 
     line: int
     source: str
-    executed_at: dt.datetime
+    executed_at: dt.date
     currency: str | None
     notes: str | None = None
+    identifiers: tuple[str, ...] = ()
+    remark: str = ""
 
     def row(
         self,
@@ -40,9 +35,9 @@ class Where:
         commission: Decimal = ZERO,
         split_for: Decimal | None = None,
         notes: str | None = None,
+        remark: str = "",
     ) -> ImportRow:
-        """A row from here. What brings cash comes before what needs it on the same instant, then splits."""
-        rank = 0 if type in _CASH_FIRST else 1 if type is TransactionType.SPLIT else 2
+        """A row from here."""
         return ImportRow(
             self.line,
             type,
@@ -56,7 +51,8 @@ class Where:
             notes=(notes or self.notes or "")[:2000] or None,
             currency=self.currency,
             source=self.source,
-            rank=rank,
+            identifiers=self.identifiers,
+            remark=" ".join(word for word in (self.remark, remark) if word),
         )
 
     def trade(
