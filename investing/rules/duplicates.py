@@ -31,9 +31,9 @@ class Recorded:
         """Return for each row whether it is there already; with a date where the row tells no time.
 
         A row is there if a transaction of the same figures is at its instant. One that tells a date alone is
-        there as well if such a transaction is at the start of that date in UTC or in New York, or at some time
-        of that day in the account's time zone. Every row finds what is at its own instant before any finds
-        what is elsewhere.
+        there as well if such a transaction is at the start of that date in UTC or in New York, or at some
+        time of that day in the account's time zone. Every row finds what is at its own instant before any
+        finds what is elsewhere.
         """
         known = [self._take(content) for content, _ in rows]
         for number, (content, date) in enumerate(rows):

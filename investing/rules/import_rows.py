@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from db.canonical import decimal, instant
 from db.vocabulary import TransactionType
@@ -25,7 +26,8 @@ _TRADES = (TransactionType.BUY, TransactionType.SELL)
 class ImportRow:
     """One transaction as it was given. `line` is where it stands, `source` what the file calls it.
 
-    `executed_at` is an instant, or a date alone, which is the start of that day where the account lives.
+    `executed_at` is an instant; or a date alone, which is the start of that day where the account lives; or a
+    time without a zone, which is that of the account.
     `currency` is None where it is the portfolio's. Rows of the same instant have the order of
     `rules.ordering`; `place` is theirs by number where the file says it, before all that have none.
     `identifiers` are what the file calls the instrument beside its symbol, or instead of it: ISIN, CUSIP.
@@ -75,15 +77,15 @@ Parsed = ImportRow | BadRow | IgnoredRow
 
 
 def instant_of(row: ImportRow, time_zone: str) -> dt.datetime:
-    """Return the instant of a row, whose date alone is the start of that day in an IANA time zone.
+    """Return the instant of a row; what has no time zone of its own is of this one (IANA).
 
     Raises InvalidInput where the calendar has no such instant.
     """
     when = row.executed_at
-    if isinstance(when, dt.datetime):
-        return when
     try:
-        return start_of_day(when, time_zone)
+        if not isinstance(when, dt.datetime):
+            return start_of_day(when, time_zone)
+        return when if when.tzinfo else when.replace(tzinfo=ZoneInfo(time_zone)).astimezone(dt.UTC)
     except OverflowError:
         raise InvalidInput(f"The date {when} is out of range.", ("executedAt",)) from None
 

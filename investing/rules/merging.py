@@ -102,10 +102,10 @@ def merge(past: Past, new: Sequence[NewEntry]) -> Merged:
     """Post the new entries, which are in the order of time and then of `ordering.order_key`, among the old
     ones; their ids ascend.
 
-    Every balance of the merged timeline is at least zero, unless cash `may_owe`, and so is every holding. What
-    is on the ledger comes before what is new at the same instant. Of the new trades of one instant always the
-    first goes next that cash and shares allow, and the ids of the instant's entries are dealt out in the order
-    in which they were posted.
+    Every balance of the merged timeline is at least zero, unless cash `may_owe`, and so is every holding.
+    What is on the ledger comes before what is new at the same instant. Of the new trades of one instant
+    always the first goes next that cash and shares allow, and the ids of the instant's entries are dealt out
+    in the order in which they were posted.
     """
     events = _timeline(past, new)
     blamed: dict[int, Refusal] = {}

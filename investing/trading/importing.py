@@ -46,9 +46,9 @@ async def import_rows(
     """Puts the rows on the portfolio's ledger, in one transaction. An outcome for each row, in their order.
 
     Rows are posted in the order of time, those of the same instant by `rules.ordering`; a date alone is the
-    start of that day where the account lives. Any refused row leaves nothing written, unless `skip_bad`; a row
-    that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run says what
-    would come of it. Raises NotFound and Inactive for the portfolio.
+    start of that day where the account lives. Any refused row leaves nothing written, unless `skip_bad`; a
+    row that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run says
+    what would come of it. Raises NotFound and Inactive for the portfolio.
     """
     async with actor.sessions.begin(actor.id) as session:
         return await _import(session, actor, portfolio_id, rows, dry_run, skip_bad, progress)

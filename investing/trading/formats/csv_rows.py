@@ -1,6 +1,5 @@
 """Graphfolio's own CSV, which `exporting` writes: docs/transactions-csv.md describes it."""
 
-import csv
 import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,8 @@ from investing.rules.import_rows import BadRow, ImportRow, Parsed
 from investing.rules.ledger import ZERO
 from investing.rules.names import folded_symbol
 from investing.rules.refusals import InvalidInput
-from investing.trading.formats.files import TransactionFileError, decode, shown
+from investing.trading.formats.csv_records import fields_of, records_of
+from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode, shown
 
 COLUMNS: Final = (
     "type",
@@ -31,18 +31,15 @@ PLACE: Final = "place"
 REQUIRED: Final = ("type", "executed_at")
 _KNOWN: Final = {name.replace("_", ""): name for name in (*COLUMNS, PLACE)}
 
-LONGEST_RECORD = 64 * 1024
-"""Characters. Whatever is longer is no transaction, but a quotation mark that nobody closed."""
-
 _NUMBER = re.compile(r"[+-]?(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FIELDS: Final = {"split_for": "splitFor", "executed_at": "executedAt"}
 
 
-def read_csv(data: bytes) -> Iterator[Parsed]:
+def read_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
     """The rows of the file. Raises TransactionFileError for a file that is no CSV of transactions."""
-    records = _records(decode(data))
+    records = records_of(decode(data))
     first = next(records, None)
     columns = _header("" if first is None else first[1])
     empty = True
@@ -57,26 +54,9 @@ def read_csv(data: bytes) -> Iterator[Parsed]:
         raise TransactionFileError("The file has headers, but no transactions.")
 
 
-def _records(text: str) -> Iterator[tuple[int, str]]:
-    """Each record with the number of its first line; one goes on while a quotation mark is open."""
-    record, start = "", 1
-    for number, line in enumerate(text.split("\n"), 1):
-        if not record:
-            start = number
-        record += line
-        # Given up on by its length: an unclosed quotation mark must not swallow the whole file.
-        if record.count('"') % 2 and len(record) <= LONGEST_RECORD:
-            record += "\n"
-            continue
-        yield start, record.removesuffix("\r")
-        record = ""
-    if record:
-        yield start, record
-
-
 def _header(record: str) -> list[str]:
     try:
-        headers = _fields(record)
+        headers = fields_of(record)
     except InvalidInput as refusal:
         raise TransactionFileError(f"The first line does not name the columns: {refusal}") from None
     columns = [_KNOWN.get(re.sub(r"[\s_]", "", header).lower(), "") for header in headers]
@@ -95,20 +75,8 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _fields(record: str) -> list[str]:
-    if "\0" in record:
-        raise InvalidInput("There is a NUL character in it.")
-    if len(record) > LONGEST_RECORD:
-        raise InvalidInput("It is too long: is a quotation mark not closed?")
-    try:
-        found = list(csv.reader((record,), strict=True))
-    except csv.Error as error:
-        raise InvalidInput(f"The quotation marks or line ends are wrong ({error}).") from None
-    return found[0] if found else []
-
-
 def _row(line: int, columns: Sequence[str], record: str) -> ImportRow:
-    fields = _fields(record)
+    fields = fields_of(record)
     if len(fields) != len(columns):
         few = "few" if len(fields) < len(columns) else "many"
         raise InvalidInput(f"There are too {few} fields: {len(fields)} instead of {len(columns)}.")
