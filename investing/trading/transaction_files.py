@@ -57,18 +57,16 @@ def read_symbols(path: Path) -> dict[str, str]:
 
     Raises TransactionFileError that names the line.
     """
-    text, found = decode(load(path)), {}
+    found: dict[str, str] = {}
     try:
-        for row in read_table(text, ("identifier", "symbol"), "identifier"):
+        for row in read_table(decode(load(path)), ("identifier", "symbol"), None):
             if not isinstance(row, Record):
-                raise InvalidInput("It has no identifier and symbol.")
+                raise InvalidInput(f"Line {row.line} is not an identifier and a symbol.")
             identifier = row.text("identifier").upper()
             symbol = checked_symbol(row.text("symbol"))
             if found.setdefault(identifier, symbol) != symbol:
                 raise InvalidInput(f"{identifier} has two symbols.")
-    except InvalidInput as error:
-        raise TransactionFileError(f"{path.name}: {error}") from None
-    except TransactionFileError as error:
+    except (InvalidInput, TransactionFileError) as error:
         raise TransactionFileError(f"{path.name}: {error}") from None
     return found
 

@@ -55,11 +55,11 @@ def find_header(text: str, required: Collection[str], delimiter: str = ",") -> i
 
 
 def read_table(
-    text: str, required: Collection[str], date: str, delimiter: str = ","
+    text: str, required: Collection[str], date: str | None, delimiter: str = ","
 ) -> Iterator[Record | IgnoredRow | BadRow]:
     """Yield the rows below the header, and what else the file has: titles, totals and words below the table.
 
-    A row has something in its column `date`. Raises TransactionFileError where there is no such header, or
+    A row has digits in its column `date`, if there is such a column. Raises TransactionFileError where there is no such header, or
     nothing but it.
     """
     header = find_header(text, required, delimiter)
@@ -83,7 +83,7 @@ def read_table(
 
 
 def _record(
-    line: int, record: str, columns: Sequence[str], date: str, delimiter: str
+    line: int, record: str, columns: Sequence[str], date: str | None, delimiter: str
 ) -> Record | IgnoredRow | BadRow:
     try:
         fields = fields_of(record, delimiter, trim=True)
@@ -93,13 +93,13 @@ def _record(
         fields.pop()
     values = dict(zip(columns, fields, strict=False))
     told = [field for field in fields if field.strip()]
-    if not any(character.isdigit() for character in values.get(date, "")):
+    if date is not None and not any(character.isdigit() for character in values.get(date, "")):
         is_total = told[0].casefold().endswith("total") or told[0].casefold().startswith("total")
         if is_total or len(told) < _FEWEST_OF_A_ROW:
             return IgnoredRow(line, NO_ROW, group=TEXT)
         return BadRow(line, InvalidInput("It has no date.", ("executedAt",)))
     if len(fields) != len(columns):
-        if len(told) < _FEWEST_OF_A_ROW:
+        if date is not None and len(told) < _FEWEST_OF_A_ROW:
             return IgnoredRow(line, NO_ROW, group=TEXT)
         few = "few" if len(fields) < len(columns) else "many"
         reason = f"There are too {few} fields: {len(fields)} instead of {len(columns)}."
