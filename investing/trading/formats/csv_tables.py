@@ -59,8 +59,8 @@ def read_table(
 ) -> Iterator[Record | IgnoredRow | BadRow]:
     """Yield the rows below the header, and what else the file has: titles, totals and words below the table.
 
-    A row has digits in its column `date`, if there is such a column. Raises TransactionFileError where there is no such header, or
-    nothing but it.
+    A row has digits in its column `date`, if there is such a column. Raises TransactionFileError where there
+    is no such header, or nothing but it.
     """
     header = find_header(text, required, delimiter)
     if header is None:
