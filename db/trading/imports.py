@@ -112,7 +112,9 @@ async def cash_moves_after(
 
 async def insert_transactions(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Adds transactions, all with the same columns."""
-    await session.execute(insert(Transaction), [dict(row) for row in rows])
+    # Without that, rows are sent one by one wherever others of their columns are null than of the row before.
+    options = {"render_nulls": True}
+    await session.execute(insert(Transaction), [dict(row) for row in rows], execution_options=options)
 
 
 async def insert_import(session: Session, values: Mapping[str, Any]) -> None:
