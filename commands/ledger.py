@@ -9,28 +9,66 @@ import typer
 from commands.opening import DataDir, Stop, opened, progress, with_sessions
 
 Whose = Annotated[str, typer.Option("--user", help="A username or an e-mail address.")]
+SOME_REFUSED = 3
+"""The exit code where good rows were loaded, or would be, and others were not."""
+
 Into = Annotated[str, typer.Option("--portfolio", help="The portfolio's name or id.")]
 
 
 def import_transactions(
-    file: Annotated[Path, typer.Argument(help="CSV, Ghostfolio's JSON, Flex XML or OFX.")],
+    file: Annotated[Path, typer.Argument(help="A CSV, Flex XML, OFX, or Ghostfolio's JSON.")],
     user: Whose,
     portfolio: Into,
     format: Annotated[
-        str | None, typer.Option(help="csv, ghostfolio, ibflex or ofx; guessed from the content if left out.")
+        str | None,
+        typer.Option(
+            help="csv, ghostfolio, ghostfolio-csv, ibflex, ib-activity, schwab, fidelity, ofx or columns; "
+            "guessed from the content if left out."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Load the good rows all the same.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Load the good rows all the same; exit code 3 if some are not.")
+    ] = False,
+    account: Annotated[
+        str | None,
+        typer.Option(help="The account to import of a file that has several: its number or name."),
+    ] = None,
+    map_symbols: Annotated[
+        Path | None,
+        typer.Option(help="A CSV with the columns identifier (ISIN, CUSIP or what the file has) and symbol."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help='What the columns of any other CSV hold: "date=Trade Date,symbol=Ticker,...".'),
+    ] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help="How the dates of --columns are written, as in %m/%d/%Y.")
+    ] = None,
+    decimal_comma: Annotated[
+        bool, typer.Option("--decimal-comma", help="The numbers of --columns are written like 1.234,50.")
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Import transactions into a portfolio: your own CSV, or what another program or a broker wrote."""
+    """Import transactions into a portfolio: your own CSV, or what another program or a broker wrote.
+
+    Exit code 0: every row was taken, was there already or is named as ignored. 1: nothing was loaded. 3: with
+    --skip-bad, the good rows were loaded and others refused.
+    """
+    from investing.trading.formats.files import Options
     from investing.trading.formats.guessing import Format
+    from investing.trading.formats.own_columns import columns_of
     from investing.trading.reports import describe
-    from investing.trading.transaction_files import import_file
+    from investing.trading.transaction_files import import_file, read_symbols
 
     if format is not None and format not in list(Format):
         raise Stop(f"There is no format {format}: the formats are {', '.join(Format)}.")
     wanted = None if format is None else Format(format)
+    if columns is None and (date_format is not None or decimal_comma or wanted is Format.COLUMNS):
+        raise Stop("--date-format, --decimal-comma and the format columns need --columns.")
+    named = None if columns is None else columns_of(columns)
+    options = Options(account, named, date_format, decimal_comma)
+    symbols = None if map_symbols is None else read_symbols(map_symbols)
     with opened(data_dir) as (_, found), progress() as bar:
         report = with_sessions(
             found.url,
@@ -43,6 +81,8 @@ def import_transactions(
                 dry_run=dry_run,
                 skip_bad=skip_bad,
                 progress=bar,
+                options=options,
+                symbols=symbols,
             ),
         )
     for line in describe(report, str(file), every=dry_run):
@@ -53,6 +93,8 @@ def import_transactions(
     if report.import_id is not None:
         typer.echo(f"This import is {report.import_id}: reverse-import takes it back.")
     typer.echo(f"{summary}{': nothing was changed, this was a dry run' if dry_run else ''}.")
+    if report.is_bad:
+        raise typer.Exit(SOME_REFUSED)
 
 
 def reverse_import(

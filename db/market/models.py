@@ -11,6 +11,12 @@ from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, of
 from db.ids import uuid7
 from db.vocabulary import AssetClass
 
+# As investing.rules.names.is_symbol; beyond ASCII only control and format characters are refused.
+_SYMBOL = (
+    "char_length(symbol) BETWEEN 1 AND 32 AND symbol !~ '^[ .=_/&+''$#:@*!%-]| $|  |"
+    r"""[\u0001-\u001f"(),;<>?\[\\\]`a-z{|}~\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]'"""
+)
+
 
 class Instrument(Updated, Base):
     """Something that can be held.
@@ -26,7 +32,7 @@ class Instrument(Updated, Base):
     __table_args__ = (
         one_of("asset_class", AssetClass),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
-        CheckConstraint("symbol ~ '^[A-Z0-9][A-Z0-9.^=_-]{0,31}$'", name="symbol"),
+        CheckConstraint(_SYMBOL, name="symbol"),
         CheckConstraint("isin ~ '^[A-Z]{2}[A-Z0-9]{9}[0-9]$'", name="isin"),
         UniqueConstraint("symbol", "owner_id", postgresql_nulls_not_distinct=True),
         Index(None, "owner_id", "symbol", postgresql_where=text("owner_id IS NOT NULL")),

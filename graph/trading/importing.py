@@ -50,14 +50,21 @@ class ImportRowInput:
     )
     executed_at: dt.datetime = strawberry.field(description="When it happened, not in the future.")
     notes: str | None = strawberry.field(description="Your own words.", default=None)
+    place: int | None = strawberry.field(
+        description="Its place among the rows of its instant, where an export tells it. Rows that have one "
+        "come before those that have none.",
+        default=None,
+    )
 
 
 @strawberry.input(description="Transactions of one portfolio.")
 class ImportTransactionsInput:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
     rows: list[ImportRowInput] = strawberry.field(
-        description=f"At most {MOST_ROWS}, in any order: they are posted in the order of time, and those of "
-        "the same instant in the order given."
+        description=f"At most {MOST_ROWS}, in any order, which changes nothing: they are posted in the order "
+        "of time. Those of the same instant: SPLIT; DEPOSIT, TRANSFER_IN, DIVIDEND, INTEREST; then always "
+        "the first BUY or SELL (by symbol, BUY before SELL, quantity, price) that cash and shares allow; "
+        "FEE, TAX; WITHDRAWAL, TRANSFER_OUT. What is on the ledger already comes before them."
     )
     dry_run: bool = strawberry.field(description="Only say what would come of each row.", default=False)
     skip_bad: bool = strawberry.field(
@@ -150,6 +157,7 @@ def _row(line: int, given: ImportRowInput) -> ImportRow:
         commission=given.commission,
         split_for=given.split_for,
         notes=given.notes,
+        place=given.place,
     )
 
 

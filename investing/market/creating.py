@@ -13,8 +13,8 @@ from db.vocabulary import AssetClass
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.instruments import MOST_OWN, checked_currency, checked_isin, checked_symbol
-from investing.rules.names import checked_name
+from investing.rules.instruments import MOST_OWN, checked_currency, checked_isin
+from investing.rules.names import checked_name, checked_symbol
 from investing.rules.refusals import LimitReached, NameTaken
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from db.market.bars import DailyBar
+from investing.rules.names import folded_symbol, is_symbol
 
 COLUMNS: Final = {
     "symbol": "symbol",
@@ -24,8 +25,6 @@ COLUMNS: Final = {
 
 REQUIRED: Final = ("symbol", "date", "close")
 
-# The same as the table's check, which would only say so after the whole file.
-_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.^=_-]{0,31}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[+-]?(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
 
@@ -128,10 +127,10 @@ def _fields(line: str) -> list[str]:
 def _symbol(text: str) -> str:
     if not text:
         raise BadLine("the symbol is empty")
-    # ASCII first: the upper case of some letters elsewhere is ASCII too.
-    symbol = text.upper() if text.isascii() else ""
-    if not _SYMBOL.fullmatch(symbol):
-        raise BadLine(f"{_shown(text)} is no symbol: up to 32 letters, digits and . ^ = _ -")
+    # The same as the table's check, which would only say so after the whole file.
+    symbol = folded_symbol(text)
+    if not is_symbol(symbol):
+        raise BadLine(f"{_shown(text)} is no symbol: up to 32 letters, digits, spaces and .^=_-/&+'$#:@*!%")
     return symbol
 
 

@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from db.market.renaming import rename
-from investing.rules.instruments import checked_symbol
+from investing.rules.names import checked_symbol
 from investing.rules.refusals import NameTaken, UnknownInstrument
 
 

@@ -45,6 +45,7 @@ MESSAGES = {
     Reason.OUT_OF_RANGE: "The figure is larger, or closer to the loss of everything, than can be told.",
     Reason.SEVERAL_CURRENCIES: "There are several currencies, and no exchange rates.",
     Reason.NO_BENCHMARK_PRICES: "The benchmark has no prices for these days.",
+    Reason.NO_RATE: "There is no exchange rate for that day.",
     Reason.NO_VALUE: "All of it together is worth nothing, or less: there is no whole to take parts of.",
     Reason.NO_TARGETS: "There are no target weights to hold this against.",
 }

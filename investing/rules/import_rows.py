@@ -6,11 +6,13 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from db.canonical import decimal, instant
 from db.vocabulary import TransactionType
 from investing.rules.entries import check_places, entry_of
 from investing.rules.ledger import ZERO, Entry
+from investing.rules.market_hours import start_of_day
 from investing.rules.money import quotient
 from investing.rules.refusals import CurrencyMismatch, InvalidInput, Refusal
 
@@ -24,13 +26,17 @@ _TRADES = (TransactionType.BUY, TransactionType.SELL)
 class ImportRow:
     """One transaction as it was given. `line` is where it stands, `source` what the file calls it.
 
-    `currency` is None where it is the portfolio's. Rows of the same instant are posted by `rank`, and then in
-    the order of the file: a statement that only knows days need not list a deposit before what it paid for.
+    `executed_at` is an instant; or a date alone, which is the start of that day where the account lives; or a
+    time without a zone, which is that of the account.
+    `currency` is None where it is the portfolio's. Rows of the same instant have the order of
+    `rules.ordering`; `place` is theirs by number where the file says it, before all that have none.
+    `identifiers` are what the file calls the instrument beside its symbol, or instead of it: ISIN, CUSIP.
+    `remark` is what its owner should know of how the row was read.
     """
 
     line: int
     type: TransactionType
-    executed_at: dt.datetime
+    executed_at: dt.date
     symbol: str | None = None
     quantity: Decimal | None = None
     price: Decimal | None = None
@@ -40,7 +46,9 @@ class ImportRow:
     notes: str | None = None
     currency: str | None = None
     source: str = ""
-    rank: int = 0
+    place: int | None = None
+    identifiers: tuple[str, ...] = ()
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +62,36 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class IgnoredRow:
-    """A row that moves neither cash nor shares, or says again what another row says; `reason` tells."""
+    """A row that moves neither cash nor shares, or says again what another row says; `reason` tells.
+
+    `group` is what rows that are alike are called, where they are told as one line with their number.
+    """
 
     line: int
     reason: str
     source: str = ""
+    group: str = ""
 
 
 Parsed = ImportRow | BadRow | IgnoredRow
 
 
-def entry_of_row(row: ImportRow, id: UUID, now: dt.datetime, currency: str) -> Entry:
-    """The entry that the row makes in a portfolio of this currency.
+def instant_of(row: ImportRow, time_zone: str) -> dt.datetime:
+    """Return the instant of a row; what has no time zone of its own is of this one (IANA).
+
+    Raises InvalidInput where the calendar has no such instant.
+    """
+    when = row.executed_at
+    try:
+        if not isinstance(when, dt.datetime):
+            return start_of_day(when, time_zone)
+        return when if when.tzinfo else when.replace(tzinfo=ZoneInfo(time_zone)).astimezone(dt.UTC)
+    except OverflowError:
+        raise InvalidInput(f"The date {when} is out of range.", ("executedAt",)) from None
+
+
+def entry_of_row(row: ImportRow, id: UUID, now: dt.datetime, currency: str, time_zone: str) -> Entry:
+    """Return the entry that the row makes in a portfolio of this currency, in an account of this time zone.
 
     The rules of recordTransaction, but a trade may give its amount as a statement rounds it: see `agrees`.
     Raises InvalidInput that names the field, and CurrencyMismatch.
@@ -87,7 +113,7 @@ def entry_of_row(row: ImportRow, id: UUID, now: dt.datetime, currency: str) -> E
     entry = entry_of(
         id,
         row.type,
-        row.executed_at,
+        instant_of(row, time_zone),
         now,
         has_symbol=row.symbol is not None,
         quantity=row.quantity,

@@ -1,4 +1,4 @@
-"""What an instrument may be: its symbol, its currency and its ISIN."""
+"""What an instrument may be beside its symbol: its currency and its ISIN."""
 
 import re
 
@@ -7,7 +7,6 @@ from investing.rules.refusals import InvalidInput
 MOST_OWN = 1_000
 """So many instruments of one's own."""
 
-_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.^=_-]{0,31}")
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
 # ISO 4217, the list of current currencies and funds of 2024, without the codes for tests and for none.
@@ -20,16 +19,6 @@ CURRENCIES = frozenset(
     "SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND "
     "VUV WST XAF XAG XAU XBA XBB XBC XBD XCD XDR XOF XPD XPF XPT XSU XUA YER ZAR ZMW ZWG".split()
 )
-
-
-def checked_symbol(symbol: str) -> str:
-    """Return the symbol. Raises InvalidInput for one that none can be."""
-    if not _SYMBOL.fullmatch(symbol):
-        raise InvalidInput(
-            f"{symbol[:60]} is no symbol: 1 to 32 of A to Z, 0 to 9 and .^=_-, a letter or digit first.",
-            ("symbol",),
-        )
-    return symbol
 
 
 def checked_currency(currency: str) -> str:

@@ -80,3 +80,12 @@ def market_day(instant: dt.datetime) -> dt.date:
     except OverflowError:
         # The first hours of the calendar are the day before them there.
         return dt.date.min
+
+
+def start_of_day(date: dt.date, time_zone: str) -> dt.datetime:
+    """Return the first instant of a day in an IANA time zone, in UTC: `day_of` is the way back.
+
+    Where the clocks skip midnight it is the instant at which they do so; where they show midnight twice, the
+    first of both. Raises OverflowError where the calendar of UTC has no such instant.
+    """
+    return dt.datetime.combine(date, dt.time(), ZoneInfo(time_zone)).astimezone(dt.UTC)

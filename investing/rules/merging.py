@@ -6,15 +6,18 @@ that took what it needs are refused instead, and the timeline is played again wi
 """
 
 import datetime as dt
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import groupby
 from uuid import UUID
 
 from db.vocabulary import TransactionType
 from investing.rules.ledger import ZERO, Entry, Holding, Moved, Posting, post, post_cash
 from investing.rules.market_hours import day_of
-from investing.rules.refusals import InsufficientCash, InsufficientShares, Refusal
+from investing.rules.ordering import TRADES, Trade, Waiting
+from investing.rules.refusals import InsufficientCash, InsufficientShares, InvalidInput, Refusal
 
 _TAKERS = (TransactionType.SELL, TransactionType.TRANSFER_OUT, TransactionType.SPLIT)
 
@@ -24,10 +27,14 @@ HoldingKey = tuple[UUID, UUID]
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry to merge, and the instrument that it is about, where it is about one."""
+    """An entry to merge, and the instrument that it is about, where it is about one.
+
+    `is_fixed` says that its place within its instant is given: it waits for no cash and no shares.
+    """
 
     entry: Entry
     instrument_id: UUID | None
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class Past:
 
     `portfolio_id` is where the new entries go. `holdings` are those before `entries`, `cash` is that before
     `moves`. Both are in the ledger's order. `moved` is what transfers bring in, by their ids, that left
-    another portfolio before the timeline starts. `time_zone` is of the account of the new entries.
+    another portfolio before the timeline starts. `time_zone` is the account's: refusals name its days.
     """
 
     portfolio_id: UUID
@@ -71,8 +78,12 @@ class Past:
 
 @dataclass
 class Merged:
-    """What came of it, the new entries by their place in the sequence."""
+    """What came of it, the new entries by their place in the sequence.
 
+    `entries` are those that were posted, with the ids that they have in the ledger's order.
+    """
+
+    entries: dict[int, Entry] = field(default_factory=dict)
     postings: dict[int, Posting] = field(default_factory=dict)
     refusals: dict[int, Refusal] = field(default_factory=dict)
     holdings: dict[HoldingKey, Holding] = field(default_factory=dict)
@@ -88,9 +99,13 @@ class _NoLongerFits(Exception):
 
 
 def merge(past: Past, new: Sequence[NewEntry]) -> Merged:
-    """Posts the new entries, which are in the order of time, among the old ones.
+    """Post the new entries, which are in the order of time and then of `ordering.order_key`, among the old
+    ones; their ids ascend.
 
     Every balance of the merged timeline is at least zero, unless cash `may_owe`, and so is every holding.
+    What is on the ledger comes before what is new at the same instant. Of the new trades of one instant
+    always the first goes next that cash and shares allow, and the ids of the instant's entries are dealt out
+    in the order in which they were posted.
     """
     events = _timeline(past, new)
     blamed: dict[int, Refusal] = {}
@@ -104,17 +119,16 @@ def merge(past: Past, new: Sequence[NewEntry]) -> Merged:
             return timeline.merged
 
 
-_Event = PastEntry | PastCash | int
-"""An event of the timeline; a number is a new entry's place."""
+_Event = PastEntry | PastCash | list[int]
+"""An event of the timeline; a list has the places of the new entries of one instant."""
 
 
 def _timeline(past: Past, new: Sequence[NewEntry]) -> list[_Event]:
     # What is there comes before what is new at the same instant, as its id is the smaller one.
     old: list[tuple[dt.datetime, _Event]] = [(event.entry.executed_at, event) for event in past.entries]
     old += [(event.executed_at, event) for event in past.moves]
-    added: list[tuple[dt.datetime, _Event]] = [
-        (event.entry.executed_at, place) for place, event in enumerate(new)
-    ]
+    together = groupby(range(len(new)), key=lambda place: new[place].entry.executed_at)
+    added: list[tuple[dt.datetime, _Event]] = [(instant, list(places)) for instant, places in together]
     return [event for _, event in sorted(old + added, key=lambda dated: dated[0])]
 
 
@@ -123,11 +137,12 @@ class _Timeline:
 
     def __init__(self, past: Past, new: Sequence[NewEntry], blamed: Mapping[int, Refusal]) -> None:
         self._may_owe = past.may_owe
+        self._time_zone = past.time_zone
         self._new = new
+        self._ids: deque[UUID] = deque()
         self._cash = past.cash
         self._paid: list[int] = []
         self._portfolio_id = past.portfolio_id
-        self._time_zone = past.time_zone
         self._of_shares: dict[UUID, list[int]] = {}
         self._moved = dict(past.moved)
         self.merged = Merged(refusals=dict(blamed))
@@ -143,17 +158,56 @@ class _Timeline:
                     self._repost(event)
                 case PastCash():
                     self._move(event)
-                case _ if event not in self.merged.refusals:
-                    try:
-                        self._post(event)
-                    except Refusal as refusal:
-                        self.merged.refusals[event] = refusal
+                case _:
+                    self._post_instant(event)
+
+    def _post_instant(self, places: Sequence[int]) -> None:
+        """Posts the new entries of one instant."""
+        self._ids = deque(self._new[place].entry.id for place in places)
+        left = [place for place in places if place not in self.merged.refusals]
+        for wait, run in groupby(left, key=self._waits):
+            if wait:
+                self._post_trades(list(run))
+            else:
+                for place in run:
+                    self._try(place)
+
+    def _waits(self, place: int) -> bool:
+        return self._new[place].entry.type in TRADES and not self._new[place].is_fixed
+
+    def _post_trades(self, places: Sequence[int]) -> None:
+        if len(places) == 1:
+            self._try(places[0])
+            return
+        waiting = Waiting([self._trade(place) for place in places])
+        while trade := waiting.next(None if self._may_owe else self._cash, self._held):
+            self._try(trade.place)
+        for trade in waiting.rest():
+            self._try(trade.place)
+
+    def _trade(self, place: int) -> Trade:
+        entry, id = self._new[place].entry, self._new[place].instrument_id
+        assert id is not None, "a trade has an instrument"
+        is_buy = entry.type is TransactionType.BUY
+        return Trade(place, id, is_buy, entry.quantity or ZERO, cash_delta_of(entry))
+
+    def _held(self, instrument_id: UUID) -> Decimal:
+        holding = self.merged.holdings.get((self._portfolio_id, instrument_id))
+        return ZERO if holding is None else holding.quantity
+
+    def _try(self, place: int) -> None:
+        try:
+            self._post(place)
+        except Refusal as refusal:
+            self.merged.refusals[place] = refusal
 
     def _post(self, place: int) -> None:
         entry, instrument_id = self._new[place].entry, self._new[place].instrument_id
+        if entry.id != self._ids[0]:
+            entry = replace(entry, id=self._ids[0])
         expected = cash_delta_of(entry)
         if expected < 0 and not self._may_owe and self._cash + expected < 0:
-            raise _short_of_cash(-expected, self._cash, entry.day)
+            raise self._short_of_cash(-expected, self._cash, entry.executed_at)
         if entry.of_shares:
             assert instrument_id is not None, "shares are shares of something"
             posting = self._post_shares(place, entry, instrument_id)
@@ -163,13 +217,27 @@ class _Timeline:
         self._cash += posting.cash_delta
         if posting.cash_delta < 0:
             self._paid.append(place)
+        self._ids.popleft()
+        self.merged.entries[place] = entry
         self.merged.postings[place] = posting
 
     def _post_shares(self, place: int, entry: Entry, instrument_id: UUID) -> Posting:
         key = (self._portfolio_id, instrument_id)
-        posting = post(self.merged.holdings.setdefault(key, Holding()), entry)
+        posting = self._posted(self.merged.holdings.setdefault(key, Holding()), entry)
         self._of_shares.setdefault(instrument_id, []).append(place)
         return posting
+
+    def _posted(self, holding: Holding, entry: Entry, moved: Moved | None = None) -> Posting:
+        """Posts an entry to its holding; a refusal names the account's day."""
+        on_date = day_of(entry.executed_at, self._time_zone)
+        if entry.type is TransactionType.SPLIT and not holding.quantity:
+            raise InvalidInput(f"Nothing was held on {on_date} that a split could change.")
+        try:
+            return post(holding, entry, moved)
+        except InsufficientShares as refusal:
+            required, available = refusal.required, refusal.available
+            message = f"{_plain(required)} shares are needed on {on_date}, {_plain(available)} are held."
+            raise replace(refusal, message=message, on_date=on_date) from None
 
     def _repost(self, event: PastEntry) -> None:
         entry, transfer_id = event.entry, event.transfer_id
@@ -178,7 +246,7 @@ class _Timeline:
             moved = self._moved[transfer_id]
         holding = self.merged.holdings.setdefault((event.portfolio_id, event.instrument_id), Holding())
         try:
-            posting = post(holding, entry, moved)
+            posting = self._posted(holding, entry, moved)
         except Refusal as refusal:
             raise _NoLongerFits(self._blame(event.instrument_id, refusal)) from None
         if transfer_id is not None and entry.type is TransactionType.TRANSFER_OUT:
@@ -216,8 +284,7 @@ class _Timeline:
                 break
             required = -self.merged.postings[place].cash_delta
             balance += required
-            day = day_of(event.executed_at, self._time_zone)
-            blamed[place] = _short_of_cash(required, balance, day)
+            blamed[place] = self._short_of_cash(required, balance, event.executed_at)
         raise _NoLongerFits(blamed)
 
     def _payers(self, missing: Decimal) -> list[int]:
@@ -227,6 +294,16 @@ class _Timeline:
         if not enough:
             return newest_first
         return [min(enough, key=lambda place: -self.merged.postings[place].cash_delta)]
+
+    def _short_of_cash(self, required: Decimal, available: Decimal, when: dt.datetime) -> InsufficientCash:
+        on_date = day_of(when, self._time_zone)
+        return InsufficientCash(
+            f"{_plain(required)} is needed on {on_date}, {_plain(available)} is there.",
+            ("amount",),
+            required=required,
+            available=available,
+            on_date=on_date,
+        )
 
 
 def cash_delta_of(entry: Entry) -> Decimal:
@@ -242,11 +319,5 @@ def cash_delta_of(entry: Entry) -> Decimal:
             return post_cash(entry).cash_delta
 
 
-def _short_of_cash(required: Decimal, available: Decimal, day: dt.date) -> InsufficientCash:
-    return InsufficientCash(
-        f"{required.normalize():f} is needed on {day}, {available.normalize():f} is there.",
-        ("amount",),
-        required=required,
-        available=available,
-        on_date=day,
-    )
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"

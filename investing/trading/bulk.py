@@ -32,17 +32,22 @@ class Line:
     content: Content
     recorded: int
     """How many transactions of this content the ledger has already, also in imports that were taken back."""
+    is_fixed: bool = False
+    """Whether the file gives its place within its instant."""
 
 
 class Batch:
-    """Entries in the order of time, for one portfolio that the caller has locked."""
+    """Entries in the order of time and then of `ordering.order_key`, with ids that ascend, for one portfolio
+    that the caller has locked.
+
+    Once they are merged, `lines` have the ids that the entries are written with.
+    """
 
     def __init__(self, session: Session, place: Place, lines: Sequence[Line]) -> None:
         assert place.portfolio_id is not None, "entries are imported into a portfolio"
         self._session = session
         self._place = place
-        zone = place.time_zone
-        self._lines = [replace(line, entry=replace(line.entry, time_zone=zone)) for line in lines]
+        self.lines = [replace(line, entry=replace(line.entry, time_zone=place.time_zone)) for line in lines]
         self._key = (place.owner_id, place.portfolio_id)
         # What open orders have reserved is there on every day of the past; only the end must leave it.
         self._cash = place.cash + place.reserved
@@ -50,15 +55,20 @@ class Batch:
 
     async def merge(self) -> Merged:
         """What the ledger says to each line, by its place; nothing is written."""
-        if not self._lines:
+        if not self.lines:
             return Merged()
-        past = await self._load(self._lines[0].entry.executed_at)
-        return merge(past, [NewEntry(line.entry, line.instrument_id) for line in self._lines])
+        past = await self._load(self.lines[0].entry.executed_at)
+        new = [NewEntry(line.entry, line.instrument_id, line.is_fixed) for line in self.lines]
+        merged = merge(past, new)
+        for place, entry in merged.entries.items():
+            if entry is not self.lines[place].entry:
+                self.lines[place] = replace(self.lines[place], entry=entry)
+        return merged
 
     async def _load(self, first: dt.datetime) -> Past:
         moves = await imports.cash_moves_after(self._session, *self._key, first)
         new: dict[UUID, list[Change]] = {}
-        for line in self._lines:
+        for line in self.lines:
             if line.entry.of_shares and line.instrument_id is not None:
                 new.setdefault(line.instrument_id, []).append(Change(self._key[1], line.entry))
         for id, changes in new.items():
@@ -108,7 +118,7 @@ class Batch:
         written: Counter[Content] = Counter()
         rows: list[dict[str, Any]] = []
         for place in sorted(merged.postings):
-            line = self._lines[place]
+            line = self.lines[place]
             written[line.content] += 1
             mark = fingerprint(self._key[1], line.content, line.recorded + written[line.content])
             row = self._transaction(line, merged.postings[place], mark)
@@ -120,12 +130,12 @@ class Batch:
         await self._save_derived(merged)
         if merged.postings:
             cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
-            first = self._lines[min(merged.postings)].entry.executed_at
+            first = self.lines[min(merged.postings)].entry.executed_at
             await writes.add_portfolio_cash(self._session, *self._key, cash, first)
 
     async def _save_derived(self, merged: Merged) -> None:
         """Writes what follows from the postings, instrument by instrument; those with new entries alone."""
-        posted = [(self._lines[place], posting) for place, posting in merged.postings.items()]
+        posted = [(self.lines[place], posting) for place, posting in merged.postings.items()]
         touched = set()
         for line, posting in posted:
             if line.entry.of_shares and line.instrument_id is not None:

@@ -1,14 +1,20 @@
 """A portfolio's ledger as CSV, which an import into an empty portfolio makes the same ledger again."""
 
+import datetime as dt
 from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from db.canonical import instant
-from db.sessions import Row, Sessions
+from db.sessions import Connection, Row, Sessions
 from db.trading import imports
 from db.vocabulary import TransactionType
+from investing.rules.ordering import order_key
 from investing.trading.bulk import Progress
-from investing.trading.formats.csv_rows import COLUMNS
+from investing.trading.formats.csv_rows import COLUMNS, PLACE
+
+_NUMBERS = ("quantity", "price", "amount", "commission", "split_for")
 
 
 def _quiet(step: str, done: int, total: int) -> None:
@@ -18,19 +24,60 @@ def _quiet(step: str, done: int, total: int) -> None:
 async def export_csv(
     sessions: Sessions, owner_id: UUID, portfolio_id: UUID, progress: Progress = _quiet
 ) -> AsyncIterator[str]:
-    """The ledger in pieces of a few thousand lines, read by pages of one snapshot; the header comes first.
+    """Yield the ledger in pieces of a few thousand lines, read by pages of one snapshot; the header is first.
 
     The header alone where nothing is recorded, and where the owner has no such portfolio: whoever asks must
-    have checked that.
+    have checked that. There is a column `place` where rows of one instant have another order than an import
+    would give them.
     """
-    yield ",".join(COLUMNS) + "\n"
-    async with sessions.reading(owner_id) as connection:
+    async with sessions.reading(owner_id) as connection, imports.snapshot(connection):
+        unordered = await _unordered(connection, owner_id, portfolio_id)
+        yield ",".join((*COLUMNS, PLACE) if unordered else COLUMNS) + "\n"
         total = await imports.count_ledger(connection, owner_id, portfolio_id)
         done = 0
+        places = _Places(unordered)
         async for rows in imports.ledger_pages(connection, owner_id, portfolio_id):
-            yield "".join(map(_line, rows))
+            yield "".join(f"{_line(row)}{places.of(row)}\n" for row in rows)
             done += len(rows)
             progress("Writing transactions", done, total)
+
+
+async def _unordered(connection: Connection, owner_id: UUID, portfolio_id: UUID) -> set[dt.datetime]:
+    """The instants whose rows stand in another order than that of `rules.ordering`."""
+    found: set[dt.datetime] = set()
+    instant, before = None, None
+    async for row in imports.crowded(connection, owner_id, portfolio_id):
+        key = order_key(row["type"], row["symbol"], row["notes"], *(_number(row, name) for name in _NUMBERS))
+        if row["executed_at"] != instant:
+            instant = row["executed_at"]
+        elif before is not None and key < before:
+            found.add(row["executed_at"])
+        before = key
+    return found
+
+
+def _number(row: Row, name: str) -> Decimal | None:
+    value: Any = row[name]
+    return None if value is None else Decimal(value)
+
+
+class _Places:
+    """Numbers the rows of the instants that need it, from 1 on; for all others the field is empty."""
+
+    def __init__(self, unordered: set[dt.datetime]) -> None:
+        self._unordered = unordered
+        self._instant: dt.datetime | None = None
+        self._last = 0
+
+    def of(self, row: Row) -> str:
+        """The field with its comma; nothing where no row has a place."""
+        if not self._unordered:
+            return ""
+        if row["executed_at"] not in self._unordered:
+            return ","
+        self._last = self._last + 1 if row["executed_at"] == self._instant else 1
+        self._instant = row["executed_at"]
+        return f",{self._last}"
 
 
 def _line(row: Row) -> str:
@@ -47,7 +94,7 @@ def _line(row: Row) -> str:
         instant(row["executed_at"]),
         _quoted(row["notes"] or ""),
     )
-    return ",".join(fields) + "\n"
+    return ",".join(fields)
 
 
 def _quoted(notes: str) -> str:

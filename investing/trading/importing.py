@@ -1,8 +1,8 @@
 """Importing many transactions of one portfolio: all or nothing, or all that are good; safe to run twice."""
 
+import contextlib
 import dataclasses
 import datetime as dt
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -14,29 +14,15 @@ from db.trading.writes import lock_portfolio
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.import_rows import (
-    BadRow,
-    Content,
-    IgnoredRow,
-    ImportRow,
-    Parsed,
-    content_of,
-    entry_of_row,
-)
+from investing.rules.import_rows import ImportRow, Parsed, instant_of
 from investing.rules.ledger import SHARE_TYPES
-from investing.rules.refusals import (
-    CurrencyMismatch,
-    Inactive,
-    InvalidInput,
-    NotFound,
-    PortfolioInactive,
-    Refusal,
-)
-from investing.rules.refusals import UnknownInstrument as Unknown
-from investing.trading.bulk import Batch, Line, Progress
+from investing.rules.refusals import Inactive, InvalidInput, NotFound, PortfolioInactive
+from investing.trading.bulk import Batch, Progress
+from investing.trading.identifying import identified
 from investing.trading.locking import lock_all_reached
 from investing.trading.posting import Place
-from investing.trading.reports import ImportReport, Outcome, RowStatus, dump_report, load_report
+from investing.trading.reports import ImportReport, dump_report, load_report
+from investing.trading.sheet import Sheet
 
 _FIRST = UUID(int=0)
 
@@ -65,9 +51,10 @@ async def import_rows(
 
     `format` says what they came in, and is kept with the import.
 
-    Rows are posted in the order of time. Any refused row leaves nothing written, unless `skip_bad`; a row
-    that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run says what
-    would come of it. Raises NotFound and Inactive for the portfolio.
+    Rows are posted in the order of time, those of the same instant by `rules.ordering`; a date alone is the
+    start of that day where the account lives. Any refused row leaves nothing written, unless `skip_bad`; a
+    row that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run says
+    what would come of it. Raises NotFound and Inactive for the portfolio.
     """
     async with actor.sessions.begin(actor.id) as session:
         _, report = await _import(session, actor, portfolio_id, rows, dry_run, skip_bad, progress, format)
@@ -115,7 +102,11 @@ async def _import(
     progress: Progress,
     format: str,
 ) -> tuple[UUID, ImportReport]:
-    await _lock_reached(session, actor.id, portfolio_id, rows)
+    time_zone = await imports.time_zone_of(session, actor.id, portfolio_id)
+    if time_zone is None:
+        raise NotFound("There is no such portfolio.", ("portfolioId",))
+    rows = await identified(session, actor.id, rows)
+    await _lock_reached(session, actor.id, portfolio_id, rows, time_zone)
     portfolio = await lock_portfolio(session, actor.id, portfolio_id)
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
@@ -123,10 +114,11 @@ async def _import(
         raise PortfolioInactive
     if not portfolio["account_is_active"]:
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
-    sheet = _Sheet(rows, Place.of_portfolio(actor.id, portfolio))
+    sheet = Sheet(rows, Place.of_portfolio(actor.id, portfolio))
     await sheet.read(session)
     batch = Batch(session, sheet.place, [sheet.lines[place] for place in sheet.order])
     merged = await batch.merge()
+    sheet.lines = dict(zip(sheet.order, batch.lines, strict=True))
     batch.check_reserved(merged)
     for number, refusal in merged.refusals.items():
         sheet.refuse(sheet.order[number], refusal)
@@ -159,12 +151,16 @@ async def _import(
     return id, report
 
 
-async def _lock_reached(session: Session, owner_id: UUID, portfolio_id: UUID, rows: Sequence[Parsed]) -> None:
+async def _lock_reached(
+    session: Session, owner_id: UUID, portfolio_id: UUID, rows: Sequence[Parsed], time_zone: str
+) -> None:
     """Locks, by id, what the rows change: also where shares of the portfolio were transferred to since."""
     first: dict[str, dt.datetime] = {}
     for row in rows:
         if isinstance(row, ImportRow) and row.symbol is not None and row.type in SHARE_TYPES:
-            first[row.symbol] = min(row.executed_at, first.get(row.symbol, row.executed_at))
+            with contextlib.suppress(InvalidInput):
+                instant = instant_of(row, time_zone)
+                first[row.symbol] = min(instant, first.get(row.symbol, instant))
     if first:
         instruments = await imports.find_instruments(session, owner_id, sorted(first))
         starts = {
@@ -172,116 +168,3 @@ async def _lock_reached(session: Session, owner_id: UUID, portfolio_id: UUID, ro
             for symbol, instrument in instruments.items()
         }
         await lock_all_reached(session, owner_id, starts)
-
-
-class _Sheet:
-    """The rows of one import and what is known of each so far, by its place in the file."""
-
-    def __init__(self, rows: Sequence[Parsed], place: Place) -> None:
-        self.place = place
-        self.lines: dict[int, Line] = {}
-        self.order: list[int] = []
-        """The places of the rows to post, in the order of time."""
-        self.outcomes: list[Outcome | None] = [None] * len(rows)
-        self._rows = rows
-
-    async def read(self, session: Session) -> None:
-        """Makes the rows lines of the ledger; refuses what cannot be one, and finds what is there already."""
-        good = [(place, row) for place, row in enumerate(self._rows) if isinstance(row, ImportRow)]
-        good.sort(key=lambda pair: (pair[1].executed_at, pair[1].rank))
-        symbols = sorted({row.symbol for _, row in good if row.symbol is not None})
-        owner_id = self.place.owner_id
-        instruments = await imports.find_instruments(session, owner_id, symbols) if symbols else {}
-        recorded, taken = await self._recorded(session, sorted({row.executed_at for _, row in good}))
-        now = dt.datetime.now(dt.UTC)
-        seen: Counter[Content] = Counter()
-        for place, row in good:
-            try:
-                self._read(place, row, instruments, now, recorded, taken, seen)
-            except Refusal as refusal:
-                self.refuse(place, refusal)
-
-    async def _recorded(
-        self, session: Session, instants: Sequence[dt.datetime]
-    ) -> tuple[Counter[Content], Counter[Content]]:
-        """Return how often each content is there, and how often with what was taken back with its import."""
-        assert self.place.portfolio_id is not None
-        rows = await imports.recorded_at(session, self.place.owner_id, self.place.portfolio_id, instants)
-        contents = [
-            (content_of(**{name: row[name] for name in row if name != "is_undone"}), row["is_undone"])
-            for row in rows
-        ]
-        recorded = Counter(content for content, is_undone in contents if not is_undone)
-        return recorded, Counter(content for content, _ in contents)
-
-    def _read(
-        self,
-        place: int,
-        row: ImportRow,
-        instruments: Mapping[str, Mapping[Any, Any]],
-        now: dt.datetime,
-        recorded: Mapping[Content, int],
-        taken: Mapping[Content, int],
-        seen: Counter[Content],
-    ) -> None:
-        # Made in the order of time, so that ids keep the order of rows of the same instant.
-        entry = entry_of_row(row, uuid7(), now, self.place.currency)
-        instrument_id = self._instrument_id(row.symbol, instruments)
-        content = content_of(
-            entry.type.value,
-            instrument_id,
-            entry.quantity,
-            entry.price,
-            entry.amount,
-            entry.commission,
-            entry.split_for,
-            entry.executed_at,
-        )
-        seen[content] += 1
-        if seen[content] <= recorded.get(content, 0):
-            self.outcomes[place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
-            return
-        self.lines[place] = Line(entry, instrument_id, row.notes, content, taken.get(content, 0))
-        self.order.append(place)
-
-    def _instrument_id(self, symbol: str | None, instruments: Mapping[str, Mapping[Any, Any]]) -> UUID | None:
-        if symbol is None:
-            return None
-        if symbol not in instruments:
-            raise Unknown(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
-        currency: str = instruments[symbol]["currency"]
-        if currency != self.place.currency:
-            raise CurrencyMismatch(
-                f"{symbol} trades in {currency}, the portfolio is in {self.place.currency}.",
-                ("symbol",),
-                expected=self.place.currency,
-                actual=currency,
-            )
-        found: UUID = instruments[symbol]["id"]
-        return found
-
-    def refuse(self, place: int, refusal: Refusal) -> None:
-        """Notes why the row cannot be posted."""
-        row = self._rows[place]
-        self.outcomes[place] = Outcome(row.line, RowStatus.REFUSED, refusal=refusal, source=row.source)
-
-    def is_bad(self) -> bool:
-        """Whether any row is refused."""
-        refused = any(outcome is not None and outcome.refusal for outcome in self.outcomes)
-        return refused or any(isinstance(row, BadRow) for row in self._rows)
-
-    def report(self, written: bool) -> list[Outcome]:
-        """The outcome of every row, in the order of the file."""
-        return [self._outcome(place, row, written) for place, row in enumerate(self._rows)]
-
-    def _outcome(self, place: int, row: Parsed, written: bool) -> Outcome:
-        if (known := self.outcomes[place]) is not None:
-            return known
-        match row:
-            case BadRow():
-                return Outcome(row.line, RowStatus.REFUSED, refusal=row.refusal, source=row.source)
-            case IgnoredRow():
-                return Outcome(row.line, RowStatus.IGNORED, source=row.source, reason=row.reason)
-            case _:
-                id = self.lines[place].entry.id if written else None
-                return Outcome(row.line, RowStatus.OK, id, source=row.source)

@@ -24,7 +24,11 @@ class RowStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one row. `transaction_id` is None where nothing was written for it."""
+    """What came of one row. `transaction_id` is None where nothing was written for it.
+
+    `reason` is why it is ignored, or what its owner should know of how it was taken; rows of the same `group`
+    are told together.
+    """
 
     line: int
     status: RowStatus
@@ -32,6 +36,7 @@ class Outcome:
     refusal: Refusal | None = None
     source: str = ""
     reason: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class ImportReport:
             RowStatus.OK: "new" if self.written else "good",
             RowStatus.DUPLICATE: "there already",
             RowStatus.REFUSED: "refused",
-            RowStatus.IGNORED: "without effect",
+            RowStatus.IGNORED: "ignored",
         }
         total = len(self.outcomes)
         counts = ", ".join(f"{self.count(status)} {word}" for status, word in words.items())
@@ -65,17 +70,26 @@ class ImportReport:
 
 
 def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
-    """A line for each row that nothing was written for, or for every one, with its reason."""
+    """Yield a line for each row that nothing was written for or that was read in a way to be told, or for
+    every one; and at the end one for each group of ignored rows that are alike, with their number.
+    """
+    groups: Counter[tuple[str, str]] = Counter()
     for row in report.outcomes:
         where = f"{file}:{row.line}: " + (f"{row.source}: " if row.source else "")
         match row.status:
             case RowStatus.REFUSED:
                 assert row.refusal is not None, "what is refused has a reason"
                 yield f"{where}{row.refusal}"
+            case RowStatus.IGNORED if row.group:
+                groups[row.group, row.reason] += 1
             case RowStatus.IGNORED:
                 yield f"{where}{row.reason}"
-            case status if every:
-                yield f"{where}{'there already' if status is RowStatus.DUPLICATE else 'ok'}"
+            case RowStatus.DUPLICATE if every:
+                yield f"{where}there already"
+            case RowStatus.OK if every or row.reason:
+                yield f"{where}{row.reason or 'ok'}"
+    for (group, reason), count in groups.items():
+        yield f"{file}: {count} ignored ({group}): {reason}."
 
 
 def dump_report(report: ImportReport) -> dict[str, Any]:

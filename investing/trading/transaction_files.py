@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 from uuid import UUID
@@ -14,11 +15,14 @@ from investing.auth.administration import NoSuchUser
 from investing.auth.types import Client
 from investing.rules import registration
 from investing.rules.import_rows import Parsed
-from investing.rules.refusals import NotFound
+from investing.rules.names import checked_symbol
+from investing.rules.refusals import InvalidInput, NotFound
 from investing.trading.bulk import Progress
 from investing.trading.exporting import export_csv
-from investing.trading.formats.files import TransactionFileError, load
+from investing.trading.formats.csv_tables import Record, read_table
+from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode, load
 from investing.trading.formats.guessing import Format, guess, reader_of
+from investing.trading.identifying import mapped
 from investing.trading.importing import import_rows
 from investing.trading.reports import ImportReport
 from investing.trading.undoing import undo_import
@@ -34,32 +38,60 @@ async def import_file(
     dry_run: bool,
     skip_bad: bool,
     progress: Progress,
+    options: Options = NO_OPTIONS,
+    symbols: Mapping[str, str] | None = None,
 ) -> ImportReport:
-    """Imports a file; its format is guessed from its content where it is not given.
+    """Import a file; its format is guessed from its content where it is not given.
 
-    Raises NoSuchUser, NotFound, Inactive, and TransactionFileError for a file that has nothing to import.
+    `options` say what the file does not; `symbols` are those of identifiers, in capitals, and go before what
+    the file calls its instruments. Raises NoSuchUser, NotFound, Inactive, and TransactionFileError for a file
+    that has nothing to import.
     """
     data = load(path)
     actor, portfolio_id = await _find(sessions, user, portfolio)
-    rows: list[Parsed] = []
     try:
-        format = format or guess(data)
-        for row in reader_of(format)(data):
-            rows.append(row)
-            if len(rows) % 1000 == 0:
-                progress("Reading rows", len(rows), len(rows))
+        wanted = format or (Format.COLUMNS if options.columns is not None else guess(data))
+        rows = mapped(_read(data, wanted, options, progress), symbols or {})
     except TransactionFileError as error:
         raise TransactionFileError(f"{path.name}: {error}") from None
-    progress("Reading rows", len(rows), len(rows))
     return await import_rows(
         actor,
         portfolio_id,
         rows,
-        format=format.value,
+        format=wanted.value,
         dry_run=dry_run,
         skip_bad=skip_bad,
         progress=progress,
     )
+
+
+def read_symbols(path: Path) -> dict[str, str]:
+    """Return the symbols of a CSV with the columns identifier and symbol, by identifier in capitals.
+
+    Raises TransactionFileError that names the line.
+    """
+    found: dict[str, str] = {}
+    try:
+        for row in read_table(decode(load(path)), ("identifier", "symbol"), None):
+            if not isinstance(row, Record):
+                raise InvalidInput(f"Line {row.line} is not an identifier and a symbol.")
+            identifier = row.text("identifier").upper()
+            symbol = checked_symbol(row.text("symbol"))
+            if found.setdefault(identifier, symbol) != symbol:
+                raise InvalidInput(f"{identifier} has two symbols.")
+    except (InvalidInput, TransactionFileError) as error:
+        raise TransactionFileError(f"{path.name}: {error}") from None
+    return found
+
+
+def _read(data: bytes, format: Format, options: Options, progress: Progress) -> list[Parsed]:
+    rows: list[Parsed] = []
+    for row in reader_of(format)(data, options):
+        rows.append(row)
+        if len(rows) % 1000 == 0:
+            progress("Reading rows", len(rows), len(rows))
+    progress("Reading rows", len(rows), len(rows))
+    return rows
 
 
 async def reverse_file(sessions: Sessions, import_id: str, *, user: str, progress: Progress) -> int:

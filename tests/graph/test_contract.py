@@ -41,7 +41,6 @@ SECOND_EDITION_TO_COME = frozenset(
         "Field CreateAlertRuleInput.threshold changed type from Decimal to Decimal!.",
         "Field CreatePortfolioInput.idempotencyKey was removed.",
         "Field CreatePortfolioInput.targetWeights changed type from [WeightInput!] to JSON.",
-        "Field Instrument.isin was removed.",
         "Field Order.instrument was removed.",
         "Field PerformanceSnapshot.positionCount was removed.",
         "Field PlannedTrade.instrument was removed.",

@@ -1,6 +1,5 @@
 """Graphfolio's own CSV, which `exporting` writes: docs/transactions-csv.md describes it."""
 
-import csv
 import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
@@ -10,8 +9,10 @@ from typing import Final
 from db.vocabulary import TransactionType
 from investing.rules.import_rows import BadRow, ImportRow, Parsed
 from investing.rules.ledger import ZERO
+from investing.rules.names import folded_symbol
 from investing.rules.refusals import InvalidInput
-from investing.trading.formats.files import TransactionFileError, decode, shown
+from investing.trading.formats.csv_records import fields_of, records_of
+from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode, shown
 
 COLUMNS: Final = (
     "type",
@@ -24,20 +25,21 @@ COLUMNS: Final = (
     "executed_at",
     "notes",
 )
-REQUIRED: Final = ("type", "executed_at")
-_KNOWN: Final = {name.replace("_", ""): name for name in COLUMNS}
+PLACE: Final = "place"
+"""A further column, which an export has where rows of one instant have an order of their own."""
 
-LONGEST_RECORD = 64 * 1024
-"""Characters. Whatever is longer is no transaction, but a quotation mark that nobody closed."""
+REQUIRED: Final = ("type", "executed_at")
+_KNOWN: Final = {name.replace("_", ""): name for name in (*COLUMNS, PLACE)}
 
 _NUMBER = re.compile(r"[+-]?(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FIELDS: Final = {"split_for": "splitFor", "executed_at": "executedAt"}
 
 
-def read_csv(data: bytes) -> Iterator[Parsed]:
+def read_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
     """The rows of the file. Raises TransactionFileError for a file that is no CSV of transactions."""
-    records = _records(decode(data))
+    records = records_of(decode(data))
     first = next(records, None)
     columns = _header("" if first is None else first[1])
     empty = True
@@ -52,26 +54,9 @@ def read_csv(data: bytes) -> Iterator[Parsed]:
         raise TransactionFileError("The file has headers, but no transactions.")
 
 
-def _records(text: str) -> Iterator[tuple[int, str]]:
-    """Each record with the number of its first line; one goes on while a quotation mark is open."""
-    record, start = "", 1
-    for number, line in enumerate(text.split("\n"), 1):
-        if not record:
-            start = number
-        record += line
-        # Given up on by its length: an unclosed quotation mark must not swallow the whole file.
-        if record.count('"') % 2 and len(record) <= LONGEST_RECORD:
-            record += "\n"
-            continue
-        yield start, record.removesuffix("\r")
-        record = ""
-    if record:
-        yield start, record
-
-
 def _header(record: str) -> list[str]:
     try:
-        headers = _fields(record)
+        headers = fields_of(record)
     except InvalidInput as refusal:
         raise TransactionFileError(f"The first line does not name the columns: {refusal}") from None
     columns = [_KNOWN.get(re.sub(r"[\s_]", "", header).lower(), "") for header in headers]
@@ -90,20 +75,8 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _fields(record: str) -> list[str]:
-    if "\0" in record:
-        raise InvalidInput("There is a NUL character in it.")
-    if len(record) > LONGEST_RECORD:
-        raise InvalidInput("It is too long: is a quotation mark not closed?")
-    try:
-        found = list(csv.reader((record,), strict=True))
-    except csv.Error as error:
-        raise InvalidInput(f"The quotation marks or line ends are wrong ({error}).") from None
-    return found[0] if found else []
-
-
 def _row(line: int, columns: Sequence[str], record: str) -> ImportRow:
-    fields = _fields(record)
+    fields = fields_of(record)
     if len(fields) != len(columns):
         few = "few" if len(fields) < len(columns) else "many"
         raise InvalidInput(f"There are too {few} fields: {len(fields)} instead of {len(columns)}.")
@@ -114,7 +87,7 @@ def _row(line: int, columns: Sequence[str], record: str) -> ImportRow:
     return ImportRow(
         line,
         _type(values["type"]),
-        _instant(values["executed_at"]),
+        _when(values["executed_at"]),
         symbol=_symbol(values.get("symbol", "")),
         quantity=_number("quantity", values),
         price=_number("price", values),
@@ -122,6 +95,7 @@ def _row(line: int, columns: Sequence[str], record: str) -> ImportRow:
         commission=_number("commission", values) or ZERO,
         split_for=_number("split_for", values),
         notes=notes,
+        place=_place(values.get(PLACE, "")),
     )
 
 
@@ -133,8 +107,15 @@ def _type(text: str) -> TransactionType:
 
 
 def _symbol(text: str) -> str | None:
-    # ASCII first: the upper case of some letters elsewhere is ASCII too.
-    return (text.upper() if text.isascii() else text) or None
+    return folded_symbol(text) or None
+
+
+def _place(text: str) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        raise InvalidInput(f"The place {shown(text)} is no number from 0 up.", ("place",))
+    return int(text)
 
 
 def _number(name: str, values: dict[str, str]) -> Decimal | None:
@@ -147,12 +128,17 @@ def _number(name: str, values: dict[str, str]) -> Decimal | None:
     return Decimal(text)
 
 
-def _instant(text: str) -> dt.datetime:
+def _when(text: str) -> dt.date:
+    """An instant with an offset, or a date alone."""
     try:
         if _INSTANT.fullmatch(text):
             return dt.datetime.fromisoformat(text.upper()).astimezone(dt.UTC)
+        if _DATE.fullmatch(text):
+            return dt.date.fromisoformat(text)
     except (ValueError, OverflowError):
         pass
     raise InvalidInput(
-        f"{shown(text)} is no instant with an offset, such as 2024-05-01T12:00:00Z.", ("executedAt",)
+        f"{shown(text)} is neither a date, such as 2024-05-01, nor an instant with an offset, such as "
+        "2024-05-01T12:00:00Z.",
+        ("executedAt",),
     )

@@ -3,7 +3,8 @@
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,16 +14,35 @@ LARGEST = 64 * 1024 * 1024
 """Bytes, unpacked. A ledger of 500,000 transactions is about this long."""
 
 _GZIP = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class TransactionFileError(Exception):
     """A file that cannot be imported at all; the message is one line that says why."""
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a person says of a file that it does not say itself.
+
+    `account` is the one to read of a file that has several, by its number or name. `columns` are for CSV that
+    no reader knows: what each column holds, by its header; `date_format` is how it writes dates (as
+    `strptime` has it), and `decimal_comma` says that 1.234,5 is 1234.5.
+    """
+
+    account: str | None = None
+    columns: Mapping[str, str] | None = None
+    date_format: str | None = None
+    decimal_comma: bool = False
+
+
+NO_OPTIONS = Options()
+
+
 class Reader(Protocol):
     """Reads the bytes of a file into rows, in the order of the file. Raises TransactionFileError."""
 
-    def __call__(self, data: bytes) -> Iterator[Parsed]: ...
+    def __call__(self, data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]: ...
 
 
 def load(path: str | os.PathLike[str]) -> bytes:
@@ -56,8 +76,9 @@ def decode(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        other = "UTF-16" if data.startswith(_UTF_16) else "an older one, such as Windows-1252"
         raise TransactionFileError(
-            f"The file is not UTF-8 (line {line}): save it in that encoding."
+            f"The file is not UTF-8 (line {line}) but perhaps {other}: save it in UTF-8."
         ) from None
 
 

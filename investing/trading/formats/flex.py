@@ -2,12 +2,13 @@
 
 Signs are the statement's own: proceeds and netCash are above zero for a sale, ibCommission and taxes below
 zero for a cost; netCash = proceeds + ibCommission + taxes. Times have no offset: they are New York's, as the
-reports are unless a user chose otherwise. Source: Interactive Brokers, Reporting Reference Guide, "Activity
-Flex Query Reference".
+reports are unless a user chose otherwise; a date alone is that day where the account lives. Source:
+Interactive Brokers, Reporting Reference Guide, "Activity Flex Query Reference".
 """
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
@@ -17,10 +18,11 @@ from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
 from investing.rules.ledger import ZERO
 from investing.rules.market_hours import NEW_YORK
 from investing.rules.refusals import InvalidInput
-from investing.trading.formats.files import TransactionFileError
-from investing.trading.formats.flex_elements import FlexElement, read_elements
-from investing.trading.formats.flex_types import AssetClass, BuySell, CashAction, InOut, Reorg
-from investing.trading.formats.statements import Where, unsupported
+from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError
+from investing.trading.formats.flex_effects import source_of, without_effect
+from investing.trading.formats.flex_elements import SECTIONS, FlexElement, read_elements
+from investing.trading.formats.flex_types import AssetClass, CashAction, InOut, Reorg
+from investing.trading.formats.statements import Where, of_another, one_account, unsupported
 
 _SHARES: Final = (AssetClass.STOCK, AssetClass.MUTUALFUND, AssetClass.CRYPTOCURRENCY, None)
 _CASH: Final = {
@@ -38,33 +40,29 @@ _CASH: Final = {
 }
 """What each kind is when it brings cash and when it takes it: corrections come with the other sign."""
 
+_DIGITS_OF_A_DATE = 8
+_NOT_READ = "not read: it says how things stand, or sums up what moved"
 _SPLIT = re.compile(r"\bSPLIT\s+(\d+(?:\.\d+)?)\s+FOR\s+(\d+(?:\.\d+)?)", re.IGNORECASE | re.ASCII)
 
 
-def read_flex(data: bytes) -> Iterator[Parsed]:
+def read_flex(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
     """The rows of the statement. Raises TransactionFileError where it is none, or has no transactions."""
     elements = list(read_elements(data))
-    if not elements:
+    sections = [element for element in elements if element.tag in SECTIONS]
+    if not sections:
         raise TransactionFileError("The statement has no trades, cash transactions, splits or transfers.")
-    detailed = {element.tag for element in elements if _level(element) in ("DETAIL", "EXECUTION")}
-    traded = any(element.tag == "Trade" for element in elements)
+    accounts = Counter(element.account for element in sections if element.account)
+    wanted = one_account(accounts, options.account)
+    its_own = [element for element in sections if element.account in ("", wanted)]
+    known = without_effect(its_own)
     for element in elements:
-        source = f"{element.tag} {_id(element)}".rstrip()
-        if element.tag == "Order" and traded:
-            yield IgnoredRow(element.line, "An order sums up its trades, which are here as well.", source)
-        elif _level(element) == "SUMMARY" and element.tag in detailed:
-            yield IgnoredRow(element.line, "It sums up rows that are here as well.", source)
+        source = source_of(element)
+        if element.account not in ("", wanted):
+            yield of_another(element.line, source, element.account)
+        elif element.tag not in SECTIONS:
+            yield IgnoredRow(element.line, _NOT_READ, source, element.tag)
         else:
-            yield _row(element, source)
-
-
-def _level(element: FlexElement) -> str | None:
-    return getattr(element.values, "levelOfDetail", None)
-
-
-def _id(element: FlexElement) -> str:
-    names = ("tradeID", "transactionID", "actionID", "ibOrderID")
-    return next((found for name in names if (found := getattr(element.values, name, None))), "")
+            yield known.get(element.number) or _row(element, source)
 
 
 def _row(element: FlexElement, source: str) -> Parsed:
@@ -80,21 +78,33 @@ def _row(element: FlexElement, source: str) -> Parsed:
 
 def _where(element: FlexElement, source: str) -> Where:
     values = element.values
-    when: dt.datetime | None = None
-    for name in ("dateTime", "date", "tradeDate", "reportDate", "settleDate"):
-        if (given := getattr(values, name, None)) is not None:
-            is_instant = isinstance(given, dt.datetime)
-            when = (
-                given
-                if is_instant
-                else dt.datetime.combine(given, getattr(values, "tradeTime", None) or dt.time())
-            )
-            break
-    if when is None:
+    names = ("dateTime", "date", "tradeDate", "reportDate", "settleDate")
+    name = next((name for name in names if getattr(values, name, None) is not None), None)
+    if name is None:
         raise InvalidInput("It has no date.", ("executedAt",))
-    notes = getattr(values, "description", None)
-    instant = when.replace(tzinfo=NEW_YORK).astimezone(dt.UTC)
-    return Where(element.line, source, instant, values.currency, notes)
+    identifiers = (getattr(values, name, None) for name in ("isin", "cusip", "securityID"))
+    return Where(
+        element.line,
+        source,
+        _when(element, name),
+        values.currency,
+        getattr(values, "description", None),
+        tuple(dict.fromkeys(filter(None, identifiers))),
+    )
+
+
+def _when(element: FlexElement, name: str) -> dt.date:
+    """An instant of New York, or the date alone where the attribute has no more digits than that."""
+    given: dt.date = getattr(element.values, name)
+    time: dt.time | None = None
+    if not isinstance(given, dt.datetime):
+        time = getattr(element.values, "tradeTime", None)
+    elif sum(map(str.isdigit, element.attributes[name])) > _DIGITS_OF_A_DATE:
+        time = given.time()
+    date = given.date() if isinstance(given, dt.datetime) else given
+    if time is None:
+        return date
+    return dt.datetime.combine(date, time, NEW_YORK).astimezone(dt.UTC)
 
 
 def _shares_only(values: Any) -> None:
@@ -116,8 +126,6 @@ def _need(values: Any, name: str) -> Decimal:
 def _trade(element: FlexElement, source: str) -> Parsed:
     values = element.values
     _shares_only(values)
-    if values.buySell in (BuySell.CANCELBUY, BuySell.CANCELSELL):
-        raise InvalidInput("It cancels a trade: leave both out.")
     if values.multiplier not in (None, 1):
         raise InvalidInput("It has a multiplier, which shares do not have.")
     quantity = _need(values, "quantity")

@@ -6,7 +6,7 @@ expand without end or read other files, is refused before anything is done with 
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -19,34 +19,51 @@ SECTIONS = frozenset({"Trade", "Order", "CashTransaction", "CorporateAction", "T
 """The elements that say what moved. All others report or sum up what these say."""
 
 
+_FRAME = frozenset({"FlexQueryResponse", "FlexStatements", "FlexStatement"})
+_Found = tuple[int, str, str, dict[str, str]]
+
+
 @dataclass(frozen=True)
 class FlexElement:
-    """An element by its tag: what ibflex makes of it, or why it makes nothing."""
+    """An element by its tag: what ibflex makes of it, or why it makes nothing; neither for a tag that is not
+    read. `account` is the one that it belongs to, empty where the statement does not say.
+    """
 
+    number: int
+    """Its place in the file."""
     line: int
     tag: str
-    values: Any
-    error: str | None
+    account: str
+    attributes: Mapping[str, str]
+    values: Any = None
+    error: str | None = None
 
 
 def read_elements(data: bytes) -> Iterator[FlexElement]:
-    """The statement's elements in the order of the file. Raises TransactionFileError for any other file."""
-    found = _parse(data)
-    for line, tag, attributes in found:
-        yield _convert(line, tag, attributes)
+    """The statement's elements that hold anything, in the order of the file.
+
+    Raises TransactionFileError for any other file.
+    """
+    return (_convert(number, *found) for number, found in enumerate(_parse(data)))
 
 
-def _parse(data: bytes) -> list[tuple[int, str, dict[str, str]]]:
-    found: list[tuple[int, str, dict[str, str]]] = []
+def _parse(data: bytes) -> list[_Found]:
+    found: list[_Found] = []
     parser = expat.ParserCreate()
     tags: list[str] = []
+    account = ""
 
     def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal account
         if not tags and tag != "FlexQueryResponse":
             raise TransactionFileError("The XML is no Flex statement: its root is not FlexQueryResponse.")
         tags.append(tag)
-        if tag in SECTIONS:
-            found.append((parser.CurrentLineNumber, tag, attributes))
+        if tag == "FlexStatement":
+            account = attributes.get("accountId", "")
+        # What has no attributes holds others together.
+        if tag in SECTIONS or (attributes and tag not in _FRAME):
+            whose = attributes.get("accountId") or account
+            found.append((parser.CurrentLineNumber, tag, whose, attributes))
 
     def refuse(*declaration: object) -> None:
         raise TransactionFileError("The XML declares a document type, which no Flex statement does.")
@@ -63,13 +80,16 @@ def _parse(data: bytes) -> list[tuple[int, str, dict[str, str]]]:
     return found
 
 
-def _convert(line: int, tag: str, attributes: dict[str, str]) -> FlexElement:
+def _convert(number: int, line: int, tag: str, account: str, attributes: dict[str, str]) -> FlexElement:
+    if tag not in SECTIONS:
+        return FlexElement(number, line, tag, account, attributes)
     known = {name: value for name, value in attributes.items() if name in _annotations(tag)}
     try:
         with warnings.catch_warnings(action="ignore"):
-            return FlexElement(line, tag, parse_data_element(Element(tag, known)), None)
+            values = parse_data_element(Element(tag, known))
     except FlexParserError as error:
-        return FlexElement(line, tag, None, str(error))
+        return FlexElement(number, line, tag, account, attributes, error=str(error))
+    return FlexElement(number, line, tag, account, attributes, values)
 
 
 def _annotations(tag: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from types import ModuleType
 sys.modules.setdefault("ibflex.client", ModuleType("ibflex.client"))
 
 from ibflex import Types  # noqa: E402
-from ibflex.enums import AssetClass, BuySell, CashAction, InOut, Reorg  # noqa: E402
+from ibflex.enums import AssetClass, BuySell, CashAction, InOut, Reorg, TradeType  # noqa: E402
 from ibflex.parser import FlexParserError, parse_data_element  # noqa: E402
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "FlexParserError",
     "InOut",
     "Reorg",
+    "TradeType",
     "Types",
     "parse_data_element",
 ]

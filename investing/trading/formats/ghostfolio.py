@@ -1,12 +1,14 @@
 """Ghostfolio's export (JSON): its list of activities.
 
 An activity is worth quantity x unitPrice, and fee comes on top; both are in `currency`. A FEE is its fee
-alone. Source: https://github.com/ghostfolio/ghostfolio, README, "Import Activities".
+alone. A quantity without a price is a gift, which is a BUY at cost 0. Source:
+https://github.com/ghostfolio/ghostfolio, README, "Import Activities".
 """
 
 import datetime as dt
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -16,8 +18,8 @@ from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
 from investing.rules.ledger import ZERO
 from investing.rules.money import LIMIT, product
 from investing.rules.refusals import InvalidInput
-from investing.trading.formats.files import TransactionFileError, decode, shown
-from investing.trading.formats.statements import Where, unsupported
+from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode, shown
+from investing.trading.formats.statements import Where, of_another, one_account, unsupported
 
 _UNSUPPORTED = {
     "ITEM": "The ledger cannot hold an item of one's own, which has no prices.",
@@ -26,7 +28,7 @@ _UNSUPPORTED = {
 _ONE = Decimal(1)
 
 
-def read_ghostfolio(data: bytes) -> Iterator[Parsed]:
+def read_ghostfolio(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
     """The activities in the order of the file. Raises TransactionFileError where it is no such export."""
     text = decode(data)
     try:
@@ -38,12 +40,43 @@ def read_ghostfolio(data: bytes) -> Iterator[Parsed]:
         raise TransactionFileError("The file is no export of Ghostfolio: it has no list of activities.")
     if not activities:
         raise TransactionFileError("The export has no activities.")
-    for number, (line, activity) in enumerate(zip(_lines(text, len(activities)), activities, strict=True), 1):
+    names = _names(export)
+    owners = [_owner(activity, names) for activity in activities]
+    account = None if options.account is None else names.get(options.account, options.account)
+    wanted = one_account(Counter(owner for owner in owners if owner), account)
+    lines = _lines(text, len(activities))
+    for number, (line, owner, activity) in enumerate(zip(lines, owners, activities, strict=True), 1):
         source = f"activity {number}"
+        if owner not in ("", wanted):
+            yield of_another(line, source, owner)
+            continue
         try:
-            yield _row(line, source, activity)
+            yield read_activity(line, source, activity)
         except InvalidInput as refusal:
             yield BadRow(line, refusal, source)
+    yield from _others(export)
+
+
+def _names(export: Mapping[str, Any]) -> dict[str, str]:
+    """The names of the export's accounts, by id; an account whose name is not its own goes by its id."""
+    accounts = export.get("accounts")
+    found = [one for one in accounts if isinstance(one, dict)] if isinstance(accounts, list) else []
+    named = {str(one["id"]): str(one.get("name") or one["id"]) for one in found if one.get("id")}
+    counts = Counter(named.values())
+    return {id: name if counts[name] == 1 else id for id, name in named.items()}
+
+
+def _owner(activity: Any, names: Mapping[str, str]) -> str:
+    id = str(activity.get("accountId") or "") if isinstance(activity, dict) else ""
+    return names.get(id, id)
+
+
+def _others(export: Mapping[str, Any]) -> Iterator[IgnoredRow]:
+    """What else is in the lists of the export: how things stand, and what others are called."""
+    for name, elements in export.items():
+        if name != "activities" and isinstance(elements, list):
+            for number in range(1, len(elements) + 1):
+                yield IgnoredRow(1, "not read: it is no activity", f"{name} {number}", f"of {name}")
 
 
 def _refuse_constant(name: str) -> Decimal:
@@ -71,7 +104,8 @@ def _lines(text: str, count: int) -> list[int]:
     return found if len(found) == count else list(range(1, count + 1))
 
 
-def _row(line: int, source: str, activity: Any) -> Parsed:
+def read_activity(line: int, source: str, activity: Any) -> Parsed:
+    """The row of one activity. Raises InvalidInput for what is none."""
     if not isinstance(activity, dict):
         raise InvalidInput("This is no activity.")
     type = str(activity.get("type")).upper()
@@ -88,8 +122,9 @@ def _row(line: int, source: str, activity: Any) -> Parsed:
     quantity, price, fee = (_number(activity, name) for name in ("quantity", "unitPrice", "fee"))
     # Prices come from sources that compute in binary: they are rounded as the ledger rounds.
     value = product(quantity, price)
-    if not value and not fee and type != "SELL":
-        return IgnoredRow(line, f"The {type} is worth nothing.", source)
+    moves_shares = type in ("BUY", "SELL") and bool(quantity)
+    if not value and not fee and not moves_shares:
+        return IgnoredRow(line, f"The {type} moves nothing.", source)
     match type:
         case "BUY" | "SELL":
             net = -value - fee if type == "BUY" else value - fee
@@ -121,12 +156,20 @@ def _number(activity: Mapping[str, Any], name: str) -> Decimal:
     return value
 
 
-def _date(value: Any) -> dt.datetime:
-    """An instant, or a day, which starts at midnight UTC. JavaScript writes three digits of the second."""
+def _date(value: Any) -> dt.date:
+    """An instant; midnight in UTC, or one without an offset, is how Ghostfolio writes a date alone.
+
+    JavaScript writes three digits of the second.
+    """
     try:
         if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value, re.ASCII):
             instant = dt.datetime.fromisoformat(value)
-            return (instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+            is_date = instant.utcoffset() in (None, dt.timedelta()) and instant.time() == dt.time()
+            return instant.date() if is_date else _in_utc(instant)
     except (ValueError, OverflowError):
         pass
     raise InvalidInput("The date is none of ISO 8601.", ("date",))
+
+
+def _in_utc(instant: dt.datetime) -> dt.datetime:
+    return (instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)

@@ -7,7 +7,10 @@ of characters, so that nothing in a file can expand or read another one. Source:
 
 import datetime as dt
 import io
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 from xml.etree.ElementTree import Element
@@ -20,34 +23,86 @@ from db.vocabulary import TransactionType
 from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
 from investing.rules.ledger import ZERO
 from investing.rules.refusals import InvalidInput
-from investing.trading.formats.files import TransactionFileError
-from investing.trading.formats.statements import Where, unsupported
+from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError
+from investing.trading.formats.statements import Where, of_another, one_account, unsupported
+from investing.trading.formats.wording import bank_types
 
 _COSTS: Final = ("commission", "fees", "taxes", "load", "withholding", "statewithholding", "penalty")
-_BANK: Final = {
-    "INT": (TransactionType.INTEREST, TransactionType.FEE),
-    "DIV": (TransactionType.INTEREST, TransactionType.FEE),
-    "FEE": (TransactionType.INTEREST, TransactionType.FEE),
-    "SRVCHG": (TransactionType.INTEREST, TransactionType.FEE),
-    "XFER": (TransactionType.TRANSFER_IN, TransactionType.TRANSFER_OUT),
-}
-_DEPOSIT: Final = (TransactionType.DEPOSIT, TransactionType.WITHDRAWAL)
+_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:000000(?:\.0*)?|\[.*\])?", re.ASCII)
+"""A date: no time, or midnight without a time zone, which is how many banks write it."""
+
+_STANDING = "not read: it says how things stand, not what moved"
 
 
-def read_ofx(data: bytes) -> Iterator[Parsed]:
-    """The rows of all investment statements. Raises TransactionFileError where there are none."""
+def read_ofx(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
+    """The rows of an investment statement. Raises TransactionFileError where there is none."""
     root = _parse(data)
     tickers = _tickers(root)
     lines = _Lines(data)
-    found = False
-    for statement in root.iter("INVSTMTRS"):
-        currency = (statement.findtext("CURDEF") or "").strip() or None
-        for element in statement.iterfind("INVTRANLIST/*"):
-            if element.tag not in ("DTSTART", "DTEND"):
-                found = True
-                yield from _Reading(element, tickers, currency, lines).rows()
-    if not found:
+    statements = [(_account(statement), statement) for statement in root.iter("INVSTMTRS")]
+    counts: Counter[str] = Counter()
+    for account, statement in statements:
+        counts[account] += sum(1 for _ in _transactions(statement))
+    if not counts.total():
         raise TransactionFileError("The file has no transactions of an investment account.")
+    wanted = one_account({name: n for name, n in counts.items() if name and n}, options.account)
+    for account, statement in statements:
+        if account in ("", wanted):
+            yield from _statement(statement, tickers, lines)
+        else:
+            for element in _transactions(statement):
+                yield of_another(lines.of(_fitid(element)), element.tag, account)
+    yield from _others(root)
+
+
+def _account(statement: Element) -> str:
+    return (statement.findtext("INVACCTFROM/ACCTID") or "").strip()
+
+
+def _transactions(statement: Element) -> Iterator[Element]:
+    return (e for e in statement.iterfind("INVTRANLIST/*") if e.tag not in ("DTSTART", "DTEND"))
+
+
+def _fitid(element: Element) -> str:
+    return next((found.text or "" for found in element.iter("FITID")), "").strip()
+
+
+def _statement(statement: Element, tickers: Mapping[str, str], lines: "_Lines") -> Iterator[Parsed]:
+    currency = (statement.findtext("CURDEF") or "").strip() or None
+    elements = list(_transactions(statement))
+    ids = {_fitid(element) for element in elements}
+    # REVERSALFITID is of investments, CORRECTFITID of cash (OFX 2.2, sections 13.9.2.1 and 11.4.4.1).
+    undone = {of: element for element in elements if (of := _undoes(element))}
+    for element in elements:
+        fitid, line = _fitid(element), lines.of(_fitid(element))
+        source = f"{element.tag} {fitid}".rstrip()
+        undoes = _undoes(element)
+        replaces = element.findtext(".//CORRECTACTION", "").strip() == "REPLACE"
+        if fitid in undone and undone[fitid] is not element:
+            yield IgnoredRow(line, f"It is taken back by {_fitid(undone[fitid])}.", source)
+        elif undoes and undoes not in ids:
+            reason = f"It takes back {undoes}, which is not in this file"
+            yield unsupported(line, source, f"{reason}: reverse that one, if it was imported.")
+        elif undoes and not replaces:
+            yield IgnoredRow(line, f"It takes back {undoes}, which is left out as well.", source)
+        else:
+            yield from _Reading(element, tickers, currency, line, source).rows()
+
+
+def _undoes(element: Element) -> str:
+    return (element.findtext(".//REVERSALFITID") or element.findtext(".//CORRECTFITID") or "").strip()
+
+
+def _others(root: Element) -> Iterator[IgnoredRow]:
+    """What else the statements list: positions, open orders, and the transactions of bank accounts."""
+    for path in ("INVPOSLIST", "INVOOLIST"):
+        for parent in root.iter(path):
+            for element in parent:
+                yield IgnoredRow(1, _STANDING, element.tag, element.tag)
+    for parent in root.iter("BANKTRANLIST"):
+        for element in parent.iterfind("STMTTRN"):
+            reason = "not read: it is of a bank's account, not of an investment account"
+            yield IgnoredRow(1, reason, f"STMTTRN {_fitid(element)}".rstrip(), "STMTTRN")
 
 
 def _parse(data: bytes) -> Element:
@@ -68,7 +123,7 @@ def _tickers(root: Element) -> dict[str, str]:
     for info in root.iter("SECINFO"):
         id, ticker = info.findtext("SECID/UNIQUEID"), info.findtext("TICKER")
         if id and ticker and ticker.strip():
-            found[id.strip()] = ticker.strip().upper()
+            found[id.strip()] = ticker.strip()
     return found
 
 
@@ -93,14 +148,13 @@ class _Reading:
     """One transaction of a statement."""
 
     def __init__(
-        self, element: Element, tickers: dict[str, str], currency: str | None, lines: _Lines
+        self, element: Element, tickers: Mapping[str, str], currency: str | None, line: int, source: str
     ) -> None:
         self._element = element
         self._tickers = tickers
         self._currency = currency
-        fitid = next((found.text or "" for found in element.iter("FITID")), "").strip()
-        self._line = lines.of(fitid)
-        self._source = f"{element.tag} {fitid}".rstrip()
+        self._line = line
+        self._source = source
 
     def rows(self) -> Iterator[Parsed]:
         """What it makes: a reinvestment is two rows, everything else is one."""
@@ -122,23 +176,26 @@ class _Reading:
             reason = str(error).partition("\n")[0][:200]
             raise InvalidInput(f"It cannot be read: {reason}.") from None
 
-    def _where(self, when: dt.datetime, values: Any, *words: str | None) -> Where:
+    def _where(self, tag: str, when: dt.datetime, values: Any, *words: str | None) -> Where:
         # CURRENCY says in what the amounts are; ORIGCURRENCY, from what they were converted.
         given = getattr(values, "currency", None)
         currency = getattr(given, "cursym", None) or self._currency
         notes = " ".join(word for word in words if word) or None
-        return Where(self._line, self._source, when, currency, notes)
+        security = getattr(values, "secid", None)
+        identifiers = () if security is None else (security.uniqueid.strip(),)
+        return Where(self._line, self._source, self._when(tag, when), currency, notes, identifiers)
+
+    def _when(self, tag: str, instant: dt.datetime) -> dt.date:
+        date = _DATE.fullmatch(self._element.findtext(f".//{tag}", "").strip())
+        return instant if date is None else dt.date(*map(int, date.groups()))
 
     def _of(self, values: Any) -> Where:
-        return self._where(values.invtran.dttrade, values, values.invtran.memo)
+        return self._where("DTTRADE", values.invtran.dttrade, values, values.invtran.memo)
 
-    def _symbol(self, values: Any) -> str:
+    def _symbol(self, values: Any) -> str | None:
+        """The ticker; None where there is none, and the identifier alone says which security it is."""
         id: str = values.secid.uniqueid.strip()
-        if id in self._tickers:
-            return self._tickers[id]
-        if values.secid.uniqueidtype == "TICKER":
-            return id.upper()
-        raise InvalidInput(f"The list of securities has no ticker for {id}.", ("symbol",))
+        return self._tickers.get(id) or (id if values.secid.uniqueidtype == "TICKER" else None)
 
     def trade(self, outer: Any) -> Iterator[Parsed]:
         """BUYSTOCK, BUYMF, BUYOTHER, SELLSTOCK, SELLMF and SELLOTHER."""
@@ -148,7 +205,13 @@ class _Reading:
         buys = self._element.tag.startswith("BUY")
         values = outer.invbuy if buys else outer.invsell
         yield self._of(values).trade(
-            self._symbol(values), values.units, values.unitprice, values.total, _costs(values), buys=buys
+            self._symbol(values),
+            values.units,
+            values.unitprice,
+            values.total,
+            _costs(values),
+            buys=buys,
+            itemised=False,
         )
 
     def reinvest(self, values: Any) -> Iterator[Parsed]:
@@ -156,7 +219,9 @@ class _Reading:
         where, symbol, total = self._of(values), self._symbol(values), abs(values.total)
         income = _income_type(values.incometype)
         yield where.cash(total, income, TransactionType.FEE, symbol)
-        yield where.trade(symbol, values.units, values.unitprice, -total, _costs(values), buys=True)
+        yield where.trade(
+            symbol, values.units, values.unitprice, -total, _costs(values), buys=True, itemised=False
+        )
 
     def income(self, values: Any) -> Iterator[Parsed]:
         """INCOME: dividends, gains that a fund pays out, interest."""
@@ -179,11 +244,12 @@ class _Reading:
     def bank(self, outer: Any) -> Iterator[Parsed]:
         """INVBANKTRAN: cash in and out."""
         values = outer.stmttrn
-        where = self._where(values.dtposted, values, values.name, values.memo)
         if not values.trnamt:
             yield IgnoredRow(self._line, "It moves nothing.", self._source)
             return
-        yield where.cash(values.trnamt, *_BANK.get(values.trntype, _DEPOSIT))
+        kinds, remark = bank_types(values.trntype, values.trnamt, f"{values.name or ''} {values.memo or ''}")
+        where = self._where("DTPOSTED", values.dtposted, values, values.name, values.memo)
+        yield replace(where, remark=remark).cash(values.trnamt, *kinds)
 
     def split(self, values: Any) -> Iterator[Parsed]:
         """SPLIT: NUMERATOR new shares for DENOMINATOR old ones."""

@@ -1,33 +1,37 @@
 """What the readers of brokers' statements share: amounts with signs made rows of the ledger."""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from db.canonical import decimal
 from db.vocabulary import TransactionType
-from investing.rules.import_rows import BadRow, ImportRow
+from investing.rules.import_rows import BadRow, IgnoredRow, ImportRow
 from investing.rules.ledger import ZERO
+from investing.rules.money import product, quotient
 from investing.rules.refusals import InvalidInput
+from investing.trading.formats.files import TransactionFileError
 
-_CASH_FIRST = frozenset(
-    {
-        TransactionType.DEPOSIT,
-        TransactionType.TRANSFER_IN,
-        TransactionType.DIVIDEND,
-        TransactionType.INTEREST,
-    }
-)
+LARGEST_UNTOLD = Decimal("0.01")
+"""Of quantity x price: a disagreement up to this is a fee that the broker does not itemise."""
+
+_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
 class Where:
-    """Where a row stands: its line, what the file calls it, when it was, its currency and its words."""
+    """Where a row stands: its line, what the file calls it, when it was, its currency and its words; what it
+    calls the instrument beside its symbol, and what its owner should know of how it was read.
+    """
 
     line: int
     source: str
-    executed_at: dt.datetime
+    executed_at: dt.date
     currency: str | None
     notes: str | None = None
+    identifiers: tuple[str, ...] = ()
+    remark: str = ""
 
     def row(
         self,
@@ -40,9 +44,9 @@ class Where:
         commission: Decimal = ZERO,
         split_for: Decimal | None = None,
         notes: str | None = None,
+        remark: str = "",
     ) -> ImportRow:
-        """A row from here. What brings cash comes before what needs it on the same instant, then splits."""
-        rank = 0 if type in _CASH_FIRST else 1 if type is TransactionType.SPLIT else 2
+        """A row from here."""
         return ImportRow(
             self.line,
             type,
@@ -56,7 +60,8 @@ class Where:
             notes=(notes or self.notes or "")[:2000] or None,
             currency=self.currency,
             source=self.source,
-            rank=rank,
+            identifiers=self.identifiers,
+            remark=" ".join(word for word in (self.remark, remark) if word),
         )
 
     def trade(
@@ -68,15 +73,20 @@ class Where:
         costs: Decimal,
         *,
         buys: bool,
+        itemised: bool = True,
     ) -> ImportRow:
         """A trade that moves cash by exactly `net`, below zero for a purchase, of which `costs` are costs.
 
-        Negative costs are a rebate, which the ledger has no word for: it makes the price better then.
+        Negative costs are a rebate, which the ledger has no word for: it makes the price better then. Where a
+        broker has not `itemised` all costs, what total and price disagree by is a fee: see `_untold`.
         """
-        commission = max(costs, ZERO)
+        commission, remark = max(costs, ZERO), ""
         amount = -net - commission if buys else net + commission
         if amount < 0:
             raise InvalidInput("The statement's net amount has the wrong sign for this trade.", ("amount",))
+        if not itemised and price is not None and costs >= 0:
+            amount, more, price, remark = _untold(abs(quantity), price, amount, buys=buys)
+            commission += more
         return self.row(
             TransactionType.BUY if buys else TransactionType.SELL,
             symbol=symbol,
@@ -84,6 +94,7 @@ class Where:
             price=None if costs < 0 else price,
             amount=amount,
             commission=commission,
+            remark=remark,
         )
 
     def cash(
@@ -96,10 +107,55 @@ class Where:
         """Cash in or out by its sign. What comes in for an instrument can only be called a DIVIDEND."""
         type = incoming if amount > 0 else outgoing
         if type in (TransactionType.INTEREST, TransactionType.DEPOSIT, TransactionType.WITHDRAWAL):
-            symbol = None
-        if type is TransactionType.DIVIDEND and symbol is None:
+            return replace(self, identifiers=()).row(type, amount=abs(amount))
+        if type is TransactionType.DIVIDEND and symbol is None and not self.identifiers:
             type = TransactionType.INTEREST
         return self.row(type, symbol=symbol, amount=abs(amount))
+
+
+def _untold(
+    quantity: Decimal, price: Decimal, amount: Decimal, *, buys: bool
+) -> tuple[Decimal, Decimal, Decimal | None, str]:
+    """What a trade's total and its price disagree by, made a fee where it is at most LARGEST_UNTOLD of them.
+
+    Amount, fee, price and what is to be told of it. A cent is rounding. Where the total is better than the
+    price says, the price is what the total makes it: None. Beyond the bound all stays as it is.
+    """
+    worth = product(quantity, price)
+    missing = amount - worth if buys else worth - amount
+    if abs(missing) <= _CENT or abs(missing) > worth * LARGEST_UNTOLD:
+        return amount, ZERO, price, ""
+    if missing > 0:
+        return worth, missing, price, f"{decimal(missing)} by which total and price differ is taken as a fee."
+    better = decimal(quotient(amount, quantity))
+    return (
+        amount,
+        ZERO,
+        None,
+        f"The total is {decimal(-missing)} better than the price: {better} is taken as the price.",
+    )
+
+
+def one_account(found: Mapping[str, int], wanted: str | None) -> str | None:
+    """The account to read of those that a file has, with the number of rows of each; None for a file that
+    names none.
+
+    Raises TransactionFileError, which lists them, where there are several and none is wanted, or where the
+    wanted one is not there.
+    """
+    several = ", ".join(f"{name} ({count} row{'s' * (count != 1)})" for name, count in found.items())
+    if wanted is not None:
+        if wanted not in found:
+            raise TransactionFileError(f"The file has no account {wanted}, but {several or 'names none'}.")
+        return wanted
+    if len(found) > 1:
+        raise TransactionFileError(f"The file has several accounts: name one with --account, of {several}.")
+    return next(iter(found), None)
+
+
+def of_another(line: int, source: str, account: str) -> IgnoredRow:
+    """A row of an account that is not read."""
+    return IgnoredRow(line, f"of account {account}, which was not asked for", source, f"row of {account}")
 
 
 def unsupported(line: int, source: str, reason: str) -> BadRow:

@@ -157,6 +157,7 @@ SAMPLES: dict[str, Any] = {
     "price": "1",
     "commission": "0",
     "splitFor": LEFT_OUT,
+    "ImportRowInput.place": LEFT_OUT,
     "executedAt": now,
     "notes": "notes",
     "asOf": now,

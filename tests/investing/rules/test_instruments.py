@@ -2,7 +2,7 @@
 
 import pytest
 
-from investing.rules.instruments import checked_currency, checked_isin, checked_symbol
+from investing.rules.instruments import checked_currency, checked_isin
 from investing.rules.refusals import InvalidInput
 
 
@@ -37,11 +37,3 @@ def test_currencies() -> None:
     for code in ("XXX", "XTS", "usd", "DEM", "", "US"):
         with pytest.raises(InvalidInput, match=r"is no currency of ISO 4217\.$"):
             checked_currency(code)
-
-
-def test_symbols() -> None:
-    assert checked_symbol("BRK.B") == "BRK.B"
-    for symbol in ("", "brk", ".B", "A" * 33, "A\n"):
-        with pytest.raises(InvalidInput, match="is no symbol") as refused:
-            checked_symbol(symbol)
-        assert refused.value.field == ("symbol",)

@@ -196,12 +196,12 @@ def test_any_history_is_what_the_plain_model_says(steps: list[tuple[str, Decimal
             plain.buy(first, second)
         elif kind == "sell":
             # A part of what is held, and often all of it.
-            quantity = rounded(plain.quantity * min(first * 2, D(1)))
+            quantity = rounded(plain.quantity * min(first * 2, D(1)), "1E-18")
             if not quantity:
                 continue
             post(holding, entry(T.SELL, str(quantity), str(second)))
             plain.sell(quantity, second)
-        elif plain.queue and all(rounded(lot[0] * first / second) for lot in plain.queue):
+        elif plain.queue and all(rounded(lot[0] * first / second, "1E-18") for lot in plain.queue):
             post(holding, entry(T.SPLIT, str(first), split_for=str(second)))
             plain.split(first, second)
         assert (holding.quantity, holding.cost) == (plain.quantity, plain.cost)

@@ -39,8 +39,8 @@ LEDGER = (
     "INTEREST,,,,0.01,0,,2024-01-08T00:00:00.000000Z,\n"
     "FEE,ABC,,,1,0,,2024-01-08T00:00:00.000000Z,\n"
     "TAX,,,,2,0,,2024-01-08T00:00:00.000000Z,\n"
+    'WITHDRAWAL,,,,4,0,,2024-01-08T00:00:00.000000Z,"=1+1"\n'
     "TRANSFER_OUT,,,,3,0,,2024-01-08T00:00:00.000000Z,\n"
-    "WITHDRAWAL,,,,4,0,,2024-01-08T00:00:00.000000Z,=1+1\n".replace(",=1+1", ',"=1+1"')
 )
 
 
@@ -160,7 +160,7 @@ async def test_one_bad_row_of_a_thousand(actor: Actor, portfolio_id: UUID, skip_
     ("row", "code", "field"),
     [
         ("GIFT,,,,1,,,2024-01-01T00:00:00Z,", "INVALID_INPUT", ("type",)),
-        ("DEPOSIT,,,,1,,,2024-01-01,", "INVALID_INPUT", ("executedAt",)),
+        ("DEPOSIT,,,,1,,,2024-01-01T00:00:00,", "INVALID_INPUT", ("executedAt",)),
         ("DEPOSIT,,,,1,,,2024-02-30T00:00:00Z,", "INVALID_INPUT", ("executedAt",)),
         ("DEPOSIT,,,,1,,,2999-01-01T00:00:00Z,", "INVALID_INPUT", ("executedAt",)),
         ("DEPOSIT,,,,,,,2024-01-01T00:00:00Z,", "INVALID_INPUT", ("amount",)),
@@ -218,7 +218,7 @@ async def test_earlier_rows_must_leave_enough_for_what_came_later(actor: Actor, 
     assert refused(report) == [(2, "INSUFFICIENT_SHARES"), (3, "INSUFFICIENT_CASH")]
     shares, cash = (report.outcomes[place].refusal for place in (0, 1))
     assert isinstance(shares, InsufficientShares)
-    # Midnight in UTC is the evening before in New York.
+    # Midnight UTC is still the day before where the account lives, in New York.
     assert shares.on_date == dt.date(2020, 1, 9)
     assert isinstance(cash, InsufficientCash)
     assert (cash.on_date, cash.required, cash.available) == (dt.date(2020, 1, 10), Decimal(1), Decimal(0))

@@ -31,7 +31,7 @@ def good(rows: list[Parsed]) -> dict[str, ImportRow]:
 
 def cash(row: ImportRow) -> Decimal:
     """What the row does to cash."""
-    return cash_delta_of(entry_of_row(row, uuid.uuid4(), NOW, "USD"))
+    return cash_delta_of(entry_of_row(row, uuid.uuid4(), NOW, "USD", "UTC"))
 
 
 def bad(rows: list[Parsed]) -> list[tuple[int, str]]:

@@ -27,12 +27,13 @@ def test_every_activity_has_its_cash_and_its_line() -> None:
     }
     first = good(rows)["activity 1"]
     assert (first.type, first.symbol, first.notes) == (TransactionType.BUY, "MSFT", "with braces } and {")
-    assert first.executed_at == dt.datetime(2024, 1, 3, tzinfo=dt.UTC)
+    assert first.executed_at == dt.date(2024, 1, 3)
     assert bad(rows) == [
         (90, "The ledger cannot hold an item of one's own, which has no prices."),
         (102, "The ledger cannot hold a liability."),
     ]
-    assert ignored(rows) == [126]
+    # An activity that is worth nothing, and the export's account.
+    assert ignored(rows) == [126, 1]
     assert [row.line for row in rows if isinstance(row, ImportRow) and row.currency == "CHF"] == [114]
 
 

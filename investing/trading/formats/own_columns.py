@@ -1,0 +1,186 @@
+"""Any other CSV, whose columns a person names: `date=Trade Date,symbol=Ticker,quantity=Shares`."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from db.vocabulary import TransactionType
+from investing.rules.import_rows import BadRow, Parsed
+from investing.rules.ledger import ZERO
+from investing.rules.refusals import InvalidInput
+from investing.trading.formats.csv_tables import Record, number_of, plain, read_table
+from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode, shown
+from investing.trading.formats.statements import Where, of_another, one_account
+
+FIELDS: Final = (
+    *("date", "type", "symbol", "identifier", "quantity", "price", "amount", "net", "commission"),
+    *("split_for", "currency", "notes", "account"),
+)
+"""What a column may hold. `amount` is what it was worth before commission, `net` what moved cash after it."""
+
+_WORDS: Final[dict[str, TransactionType]] = {
+    **{type.value.casefold().replace("_", " "): type for type in TransactionType},
+    **dict.fromkeys(("b", "bot", "bought", "purchase", "purchased", "buy to open"), TransactionType.BUY),
+    **dict.fromkeys(("reinvestment", "reinvest"), TransactionType.BUY),
+    **dict.fromkeys(("s", "sld", "sold", "sale"), TransactionType.SELL),
+    **dict.fromkeys(("div", "dividends", "cash dividend"), TransactionType.DIVIDEND),
+    **dict.fromkeys(("int", "interest earned"), TransactionType.INTEREST),
+    **dict.fromkeys(("fees", "charge", "commission"), TransactionType.FEE),
+    **dict.fromkeys(("withholding tax", "withholding"), TransactionType.TAX),
+    **dict.fromkeys(("contribution", "cash in", "credit"), TransactionType.DEPOSIT),
+    **dict.fromkeys(("withdraw", "cash out", "debit"), TransactionType.WITHDRAWAL),
+}
+_TRADES = (TransactionType.BUY, TransactionType.SELL)
+_INCOME = (TransactionType.DIVIDEND, TransactionType.INTEREST)
+_MAY_HAVE_SYMBOL = (TransactionType.DIVIDEND, TransactionType.FEE, TransactionType.TAX)
+_ISO = "%Y-%m-%d"
+
+
+def columns_of(text: str) -> dict[str, str]:
+    """Return what each column holds, by its header, of `date=Trade Date,symbol=Ticker`.
+
+    Raises TransactionFileError that says what is wrong.
+    """
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, header = (piece.strip() for piece in part.partition("="))
+        if name not in FIELDS or not equals or not header:
+            raise TransactionFileError(
+                f"{shown(part)} is no column: say what it holds and its header, as in date=Trade Date, with "
+                f"commas between them. What it holds is one of {', '.join(FIELDS)}."
+            )
+        if name in found.values() or plain(header) in found:
+            raise TransactionFileError(f"{shown(part)} is there twice.")
+        found[plain(header)] = name
+    if "date" not in found.values():
+        raise TransactionFileError("The columns have no date.")
+    return found
+
+
+def read_own_columns(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
+    """The rows of a table with these columns. Raises TransactionFileError where it has none of them."""
+    columns = options.columns
+    if columns is None:
+        raise TransactionFileError("The columns are not named: name them with --columns.")
+    text = decode(data)
+    date = next(header for header, name in columns.items() if name == "date")
+    found = list(read_table(text, columns.keys(), date, _delimiter(text, columns)))
+    records = {r.line: _named(r, columns) for r in found if isinstance(r, Record)}
+    accounts: dict[str, int] = {}
+    for record in records.values():
+        if account := record.text("account"):
+            accounts[account] = accounts.get(account, 0) + 1
+    wanted = one_account(accounts, options.account)
+    for one in found:
+        if not isinstance(one, Record):
+            yield one
+        elif (account := records[one.line].text("account")) not in ("", wanted):
+            yield of_another(one.line, "", account)
+        else:
+            yield _row(records[one.line], options)
+
+
+def _delimiter(text: str, columns: Mapping[str, str]) -> str:
+    """The one between the fields of the line that has the date's header."""
+    header = next((line for line in text.splitlines() if all(h in plain(line) for h in columns)), "")
+    return max(",;\t", key=header.count)
+
+
+def _named(record: Record, columns: Mapping[str, str]) -> Record:
+    return Record(record.line, {name: record.values.get(header, "") for header, name in columns.items()})
+
+
+def _row(record: Record, options: Options) -> Parsed:
+    words = record.text("type")
+    try:
+        where = Where(
+            record.line,
+            words,
+            _when(record.text("date"), options.date_format),
+            record.text("currency") or None,
+            record.text("notes") or None,
+            (record.text("identifier"),) if record.text("identifier") else (),
+        )
+        return _Figures(record, options.decimal_comma).row(where, words)
+    except InvalidInput as refusal:
+        return BadRow(record.line, refusal, words)
+    except ArithmeticError:
+        return BadRow(record.line, InvalidInput("It has a number that is too large."), words)
+
+
+def _when(text: str, date_format: str | None) -> dt.date:
+    """A date, an instant where the format has an offset, or a time where the account lives."""
+    has_time = date_format is not None and re.search("%[HIcXT]", date_format) is not None
+    try:
+        found = dt.datetime.strptime(text, date_format or _ISO)  # noqa: DTZ007
+        if found.tzinfo is not None:
+            return found.astimezone(dt.UTC)
+        return found if has_time else found.date()
+    except (ValueError, OverflowError):
+        wanted = date_format or "2024-05-31; say --date-format"
+        raise InvalidInput(f"{shown(text)} is no date like {wanted}.", ("executedAt",)) from None
+
+
+class _Figures:
+    """The numbers of a row, and what they make of it."""
+
+    def __init__(self, record: Record, decimal_comma: bool) -> None:
+        self._symbol = record.text("symbol") or None
+
+        def number(name: str) -> Decimal | None:
+            return number_of(record.text(name), name, decimal_comma=decimal_comma)
+
+        self.quantity, self.price = number("quantity"), number("price")
+        self.amount, self.net = number("amount"), number("net")
+        self.commission, self.split_for = number("commission"), number("split_for")
+
+    def row(self, where: Where, words: str) -> Parsed:
+        """The row: by its type, or where there is none by its signs."""
+        type = self._type(words)
+        if type in _TRADES:
+            return self._trade(where, type)
+        amount = self.net if self.net is not None else self.amount
+        if type in _INCOME and amount is not None and amount < 0:
+            type = TransactionType.FEE
+        is_of_one = bool(self.quantity) or type in _MAY_HAVE_SYMBOL
+        return (where if is_of_one else replace(where, identifiers=())).row(
+            type,
+            symbol=self._symbol if is_of_one else None,
+            quantity=abs(self.quantity) if self.quantity else None,
+            price=self.price if self.quantity and type is not TransactionType.SPLIT else None,
+            amount=None if amount is None or type is TransactionType.SPLIT else abs(amount),
+            commission=abs(self.commission or ZERO) if self.net is None else ZERO,
+            split_for=self.split_for,
+        )
+
+    def _type(self, words: str) -> TransactionType:
+        if words:
+            found = _WORDS.get(" ".join(words.replace("_", " ").casefold().split()))
+            if found is None:
+                known = ", ".join(sorted(_WORDS))
+                raise InvalidInput(f"{shown(words)} is no type that is known: {known}.", ("type",))
+            return found
+        if self.quantity:
+            return TransactionType.BUY if self.quantity > 0 else TransactionType.SELL
+        amount = self.net if self.net is not None else self.amount or ZERO
+        return TransactionType.DEPOSIT if amount > 0 else TransactionType.WITHDRAWAL
+
+    def _trade(self, where: Where, type: TransactionType) -> Parsed:
+        quantity = abs(self.quantity or ZERO)
+        if not quantity:
+            raise InvalidInput("It has no quantity.", ("quantity",))
+        buys, costs = type is TransactionType.BUY, abs(self.commission or ZERO)
+        if self.net is not None:
+            net = -abs(self.net) if buys else abs(self.net)
+            return where.trade(self._symbol, quantity, self.price, net, costs, buys=buys, itemised=False)
+        return where.row(
+            type,
+            symbol=self._symbol,
+            quantity=quantity,
+            price=self.price,
+            amount=None if self.amount is None else abs(self.amount),
+            commission=costs,
+        )

@@ -1,0 +1,54 @@
+"""Which instrument a row is about: by its symbol, by what a person says, by its ISIN or CUSIP."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from db.sessions import Session
+from db.trading import imports
+from investing.rules.identifiers import isins_of
+from investing.rules.import_rows import BadRow, ImportRow, Parsed
+from investing.rules.names import folded_symbol
+from investing.rules.refusals import InvalidInput
+
+
+def mapped(rows: Iterable[Parsed], symbols: Mapping[str, str]) -> list[Parsed]:
+    """Return the rows with the symbols that the map has for their identifiers, or for their symbols."""
+    return [_mapped(row, symbols) if isinstance(row, ImportRow) else row for row in rows]
+
+
+def _mapped(row: ImportRow, symbols: Mapping[str, str]) -> ImportRow:
+    known = (*row.identifiers, *(() if row.symbol is None else (row.symbol,)))
+    found = next((symbols[key] for id in known if (key := id.strip().upper()) in symbols), None)
+    return row if found is None else replace(row, symbol=found, identifiers=())
+
+
+async def identified(session: Session, owner_id: UUID, rows: Sequence[Parsed]) -> list[Parsed]:
+    """Return the rows with symbols in their one spelling, and those that have none found by ISIN or CUSIP.
+
+    A row that names an instrument by an identifier that nobody knows is refused.
+    """
+    nameless = [row for row in rows if isinstance(row, ImportRow) and row.symbol is None]
+    isins = sorted({isin for row in nameless for id in row.identifiers for isin in isins_of(id)})
+    known = await imports.find_by_isin(session, owner_id, isins) if isins else {}
+    return [_identified(row, known) if isinstance(row, ImportRow) else row for row in rows]
+
+
+def _identified(row: ImportRow, known: Mapping[str, str]) -> Parsed:
+    if row.symbol is not None:
+        symbol = folded_symbol(row.symbol)
+        return row if symbol == row.symbol else replace(row, symbol=symbol)
+    if not row.identifiers:
+        return row
+    found = (known[isin] for id in row.identifiers for isin in isins_of(id) if isin in known)
+    if (symbol := next(found, "")) != "":
+        return replace(row, symbol=symbol)
+    return BadRow(
+        row.line,
+        InvalidInput(
+            f"The file has no symbol for {row.identifiers[0]}: say it in a file for --map-symbols, with the "
+            "columns identifier and symbol.",
+            ("symbol",),
+        ),
+        row.source,
+    )

@@ -1,0 +1,195 @@
+"""The rows of one import on their way to the ledger: what is known of each so far."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from db.ids import uuid7
+from db.sessions import Session
+from db.trading import imports
+from investing.rules.duplicates import Recorded
+from investing.rules.import_rows import (
+    BadRow,
+    Content,
+    IgnoredRow,
+    ImportRow,
+    Parsed,
+    content_of,
+    entry_of_row,
+)
+from investing.rules.ledger import Entry
+from investing.rules.ordering import order_key
+from investing.rules.refusals import CurrencyMismatch, Refusal
+from investing.rules.refusals import UnknownInstrument as Unknown
+from investing.trading.bulk import Line
+from investing.trading.posting import Place
+from investing.trading.reports import Outcome, RowStatus
+
+_TWO_DAYS = dt.timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A row that makes an entry; `place` is the row's in the file."""
+
+    place: int
+    row: ImportRow
+    entry: Entry
+    instrument_id: UUID | None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Where it belongs: by time, by the place that the file gives, and then by the rule."""
+        entry = self.entry
+        numbers = (entry.quantity, entry.price, entry.amount, entry.commission, entry.split_for)
+        given = self.row.place
+        return (
+            entry.executed_at,
+            given is None,
+            given or 0,
+            order_key(entry.type, self.row.symbol, self.row.notes, *numbers),
+        )
+
+    @property
+    def date(self) -> dt.date | None:
+        """The day, where the row tells no time."""
+        return None if isinstance(self.row.executed_at, dt.datetime) else self.row.executed_at
+
+
+class Sheet:
+    """The rows of one import, and the lines of the ledger that they make, by their place in the file."""
+
+    def __init__(self, rows: Sequence[Parsed], place: Place) -> None:
+        self.place = place
+        self.lines: dict[int, Line] = {}
+        self.order: list[int] = []
+        """The places of the rows to post, in the order of time and then of `rules.ordering`."""
+        self.outcomes: list[Outcome | None] = [None] * len(rows)
+        self._rows = rows
+
+    async def read(self, session: Session) -> None:
+        """Makes the rows lines of the ledger; refuses what cannot be one, and finds what is there already."""
+        good = [(place, row) for place, row in enumerate(self._rows) if isinstance(row, ImportRow)]
+        symbols = sorted({row.symbol for _, row in good if row.symbol is not None})
+        instruments = await imports.find_instruments(session, self.place.owner_id, symbols) if symbols else {}
+        now = dt.datetime.now(dt.UTC)
+        read = []
+        for place, row in good:
+            try:
+                read.append(self._read(place, row, instruments, now))
+            except Refusal as refusal:
+                self.refuse(place, refusal)
+        read.sort(key=lambda one: one.key)
+        await self._take(session, read)
+
+    def _read(
+        self, place: int, row: ImportRow, instruments: Mapping[str, Mapping[Any, Any]], now: dt.datetime
+    ) -> _Read:
+        entry = entry_of_row(row, uuid7(), now, self.place.currency, self.place.time_zone)
+        return _Read(place, row, entry, self._instrument_id(row.symbol, instruments))
+
+    def _instrument_id(self, symbol: str | None, instruments: Mapping[str, Mapping[Any, Any]]) -> UUID | None:
+        if symbol is None:
+            return None
+        if symbol not in instruments:
+            raise Unknown(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+        currency: str = instruments[symbol]["currency"]
+        if currency != self.place.currency:
+            raise CurrencyMismatch(
+                f"{symbol} trades in {currency}, the portfolio is in {self.place.currency}.",
+                ("symbol",),
+                expected=self.place.currency,
+                actual=currency,
+            )
+        found: UUID = instruments[symbol]["id"]
+        return found
+
+    async def _take(self, session: Session, read: Sequence[_Read]) -> None:
+        """Makes lines of all that is not on the ledger yet; their ids ascend, as the ledger's order does."""
+        recorded, taken = await self._recorded(session, read)
+        contents = [_content(one) for one in read]
+        known = recorded.find([(content, one.date) for content, one in zip(contents, read, strict=True)])
+        for one, content, is_known in zip(read, contents, known, strict=True):
+            if is_known:
+                row = one.row
+                self.outcomes[one.place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
+                continue
+            self.lines[one.place] = Line(
+                replace(one.entry, id=uuid7()),
+                one.instrument_id,
+                one.row.notes,
+                content,
+                taken[content],
+                one.row.place is not None,
+            )
+            self.order.append(one.place)
+
+    async def _recorded(self, session: Session, read: Sequence[_Read]) -> tuple[Recorded, Counter[Content]]:
+        """Return what is on the ledger, and how often each content is, also where its import was undone."""
+        assert self.place.portfolio_id is not None
+        key = (self.place.owner_id, self.place.portfolio_id)
+        if any(one.date is not None for one in read):
+            # Sorted by time; what a date may be found at is less than two days from the start of its day.
+            first, last = _before(read[0].entry.executed_at), read[-1].entry.executed_at + _TWO_DAYS
+            rows = await imports.recorded_between(session, *key, first, last)
+        else:
+            instants = sorted({one.entry.executed_at for one in read})
+            rows = await imports.recorded_at(session, *key, instants)
+        contents = [
+            (content_of(**{name: row[name] for name in row if name != "is_undone"}), row["is_undone"])
+            for row in rows
+        ]
+        standing = [content for content, is_undone in contents if not is_undone]
+        return Recorded(standing, self.place.time_zone), Counter(content for content, _ in contents)
+
+    def refuse(self, place: int, refusal: Refusal) -> None:
+        """Notes why the row cannot be posted."""
+        row = self._rows[place]
+        self.outcomes[place] = Outcome(row.line, RowStatus.REFUSED, refusal=refusal, source=row.source)
+
+    def is_bad(self) -> bool:
+        """Whether any row is refused."""
+        refused = any(outcome is not None and outcome.refusal for outcome in self.outcomes)
+        return refused or any(isinstance(row, BadRow) for row in self._rows)
+
+    def report(self, written: bool) -> list[Outcome]:
+        """The outcome of every row, in the order of the file."""
+        return [self._outcome(place, row, written) for place, row in enumerate(self._rows)]
+
+    def _outcome(self, place: int, row: Parsed, written: bool) -> Outcome:
+        if (known := self.outcomes[place]) is not None:
+            return known
+        match row:
+            case BadRow():
+                return Outcome(row.line, RowStatus.REFUSED, refusal=row.refusal, source=row.source)
+            case IgnoredRow():
+                return Outcome(
+                    row.line, RowStatus.IGNORED, source=row.source, reason=row.reason, group=row.group
+                )
+            case _:
+                id = self.lines[place].entry.id if written else None
+                return Outcome(row.line, RowStatus.OK, id, source=row.source, reason=row.remark)
+
+
+def _content(one: _Read) -> Content:
+    entry = one.entry
+    return content_of(
+        entry.type.value,
+        one.instrument_id,
+        entry.quantity,
+        entry.price,
+        entry.amount,
+        entry.commission,
+        entry.split_for,
+        entry.executed_at,
+    )
+
+
+def _before(instant: dt.datetime) -> dt.datetime:
+    try:
+        return instant - _TWO_DAYS
+    except OverflowError:
+        return instant
