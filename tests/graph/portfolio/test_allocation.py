@@ -182,8 +182,10 @@ def test_targets_of_the_last_rebalance(api: Api, stored: Stored) -> None:
 
 
 def test_what_has_no_price_is_listed(api: Api) -> None:
-    portfolio = funded(api, open_account(api), "Dark", "103")
-    bought(api, portfolio, ABC=1, LATE=2)
+    """Neither a quote nor a trade: a purchase would be a price."""
+    portfolio = funded(api, open_account(api), "Dark", "101")
+    bought(api, portfolio, ABC=1)
+    recorded(api, portfolio, "TRANSFER_IN", "2024-05-02", symbol="LATE", quantity="2", amount="2")
     by_symbol, by_class = of_one(api, "SYMBOL"), of_one(api, "ASSET_CLASS")
     assert values(by_symbol) == {"ABC": ("100", "0.5"), "LATE": (None, None), "CASH": ("100", "0.5")}
     assert values(by_class) == {"EQUITY": ("100", "0.5"), "CASH": ("100", "0.5")}

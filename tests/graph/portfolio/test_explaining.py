@@ -168,7 +168,7 @@ def test_without_a_price_there_is_nothing_to_explain(register: Callable[[], Api]
     other = register()
     dark = open_portfolio(other, open_account(other), "Dark")
     post(other, dark, 0, "DEPOSIT", amount="9")
-    post(other, dark, 0, "BUY", symbol="DARK", quantity="1", price="1")
+    post(other, dark, 0, "TRANSFER_IN", symbol="DARK", quantity="1", amount="1")
     found = other.data(PROFITS, id=dark, method="FIFO")["node"]
     assert found["positions"]["nodes"][0]["explainUnrealizedPnl"] is None
     assert found["explainRealizedPnl"]["value"] == "0"
