@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from db.market.splits import QUOTE_UNITS
 from db.sessions import Row, Session, Sessions
 
 
@@ -34,13 +35,17 @@ class QuoteRow(NamedTuple):
     previous_price: Decimal | None
 
 
-# The last price of the trading day before, unless that is older than a long weekend with holidays. The days
-# are New York's, as everywhere (investing.rules.market_hours).
-PREVIOUS = """CASE
-    WHEN (q.as_of AT TIME ZONE 'America/New_York')::date
-         = (excluded.as_of AT TIME ZONE 'America/New_York')::date THEN q.previous_price
+_DAY = "(excluded.as_of AT TIME ZONE 'America/New_York')::date"
+
+# The last price of the trading day before, unless that is older than a long weekend with holidays, for a share
+# of the new price's day. The days are New York's, as everywhere (investing.rules.market_hours).
+PREVIOUS = f"""round(restated(CASE
+    WHEN (q.as_of AT TIME ZONE 'America/New_York')::date = {_DAY} THEN q.previous_price
     WHEN excluded.as_of < q.as_of + interval '10 days' THEN q.price
-END"""
+END, q.instrument_id, {QUOTE_UNITS}, {_DAY}), 10)"""
+
+IN_ITS_UNITS = f"round(restated(excluded.price, q.instrument_id, {_DAY}, coalesce(q.units_of, {_DAY})), 10)"
+"""A new price as one for the share that the quote `q` is for."""
 
 _SAVE = f"""
 WITH given AS (
@@ -52,7 +57,7 @@ WITH given AS (
     INSERT INTO quotes AS q (instrument_id, price, as_of, previous_price)
     SELECT id, price, as_of, previous_price FROM given ORDER BY id
     ON CONFLICT (instrument_id) DO UPDATE SET price = excluded.price, as_of = excluded.as_of,
-        previous_price = coalesce(excluded.previous_price, {PREVIOUS})
+        previous_price = coalesce(excluded.previous_price, {PREVIOUS}), units_of = NULL
     WHERE q.as_of < excluded.as_of
     RETURNING q.instrument_id, q.price, q.as_of, q.previous_price
 )

@@ -149,7 +149,7 @@ ORDER BY 1, 2
 """
 
 _BENCHMARKS = """
-SELECT i.symbol, i.currency, b.date, b.close, b.adjusted_close
+SELECT i.symbol, i.currency, b.date, close_on(b.close, i.id, b.date, w.until) AS close, b.adjusted_close
 FROM unnest($1::text[], $2::date[], $3::date[]) AS w(symbol, since, until)
 JOIN instruments i ON i.symbol = w.symbol
 JOIN price_bars b ON b.instrument_id = i.id AND b.date <= w.until AND b.date >= coalesce(
@@ -220,7 +220,10 @@ async def fetch_gains(connection: Connection, owner_id: UUID, asked: Sequence[We
 async def fetch_benchmarks(
     connection: Connection, asked: Sequence[tuple[str, dt.date, dt.date]]
 ) -> Sequence[Row]:
-    """The closes of these symbols between two days, and the last one before, in order of symbol and day."""
+    """The closes of these symbols between two days, and the last one before, in order of symbol and day.
+
+    Each `close` is for one share of the last of the days, whatever splits there were until then.
+    """
     return await connection.fetch(_BENCHMARKS, *_columns(asked, 3))
 
 

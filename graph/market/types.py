@@ -31,7 +31,8 @@ class PriceBar:
     high: Decimal | None = strawberry.field(description="The highest price, null where it is not known.")
     low: Decimal | None = strawberry.field(description="The lowest price, null where it is not known.")
     close: Decimal = strawberry.field(
-        description="The last price; adjusted already where only adjusted prices are known."
+        description="The last price, for one share of that day, as it was traded; where only adjusted closes "
+        "are known, adjusted for the splits, or for splits and dividends, up to the newest day."
     )
     adjusted_close: Decimal | None = strawberry.field(
         description="The close as if all later splits and dividends had happened before."
@@ -70,7 +71,10 @@ class Instrument(Node):
             price_as_of=row["price_as_of"],
         )
 
-    @strawberry.field(description="Daily bars, oldest first.")
+    @strawberry.field(
+        description="Daily bars as they are stored, oldest first: raw closes fall by a split, and adjustedClose, "
+        "where it is known, does not."
+    )
     async def price_history(
         self,
         info: Info,

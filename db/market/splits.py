@@ -1,0 +1,206 @@
+"""Splits of instruments: recording them, what they make of prices in SQL, and the work of posting them.
+
+The database's functions `restated` and `close_on` say what a price for a share of one day is for a share of
+another; `investing.rules.splits` says the same. Days are the market's: New York's, as everywhere.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Date, RowMapping, bindparam, delete, insert, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
+
+from db.models import InstrumentSplit, SplitWork
+from db.sessions import Connection, Row, Session, Sessions
+
+MARKET_TODAY = "(clock_timestamp() AT TIME ZONE 'America/New_York')::date"
+"""The market's day, in SQL."""
+
+QUOTE_UNITS = "coalesce(q.units_of, (q.as_of AT TIME ZONE 'America/New_York')::date)"
+"""For a share of which day a quote `q` is."""
+
+QUOTE_TODAY = f"round(restated(q.price, q.instrument_id, {QUOTE_UNITS}, {MARKET_TODAY}), 10)"
+"""The price of a quote `q` for a share of today."""
+
+
+async def find_splits(session: Session, instrument_id: UUID) -> Sequence[RowMapping]:
+    """Return `ex_date`, `quantity` and `split_for` of an instrument's splits, oldest first."""
+    statement = select(InstrumentSplit.ex_date, InstrumentSplit.quantity, InstrumentSplit.split_for)
+    statement = statement.where(InstrumentSplit.instrument_id == instrument_id)
+    return (await session.execute(statement.order_by(InstrumentSplit.ex_date))).mappings().all()
+
+
+async def fetch_splits(connection: Connection, instrument_ids: Sequence[UUID]) -> Sequence[Row]:
+    """Return the splits of these instruments, oldest first."""
+    return await connection.fetch(
+        "SELECT instrument_id, ex_date, quantity, split_for FROM instrument_splits "
+        "WHERE instrument_id = ANY($1::uuid[]) ORDER BY instrument_id, ex_date",
+        instrument_ids,
+    )
+
+
+async def insert_split(
+    session: Session, instrument_id: UUID, ex_date: dt.date, quantity: Decimal, split_for: Decimal
+) -> None:
+    """Add a split, and the work of posting it; the instrument's row is locked."""
+    key = {"instrument_id": instrument_id, "ex_date": ex_date}
+    await session.execute(insert(InstrumentSplit).values(**key, quantity=quantity, split_for=split_for))
+    await session.execute(text(ADD_WORK), {"instruments": [instrument_id], "days": [ex_date]})
+
+
+async def lock_instrument(session: Session, symbol: str) -> UUID | None:
+    """Return the id of the instrument, whose splits nobody else records until the transaction ends."""
+    # A key share lock is all that the application may take here; two who record a split wait on the key.
+    found = await session.execute(text("SELECT id FROM instruments WHERE symbol = :symbol"), {"symbol": symbol})
+    return found.scalar_one_or_none()
+
+
+ADD_WORK = """
+INSERT INTO split_work (instrument_id, ex_date, due_at)
+SELECT w.id, w.day, w.day::timestamp AT TIME ZONE 'America/New_York'
+FROM unnest(CAST(:instruments AS uuid[]), CAST(:days AS date[])) AS w(id, day)
+ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, after_owner = NULL
+"""
+
+
+# Where a split with this ratio is known of some day near by, it is the same one.
+_ADD = """
+WITH added AS (
+    INSERT INTO instrument_splits (instrument_id, ex_date, quantity, split_for)
+    SELECT i.id, s.date, s.quantity, s.split_for
+    FROM ({source}) AS s (symbol, date, quantity, split_for) JOIN instruments i ON i.symbol = s.symbol
+    WHERE NOT EXISTS (
+        SELECT FROM instrument_splits k WHERE k.instrument_id = i.id
+            AND abs(k.ex_date - s.date) <= 7 AND k.quantity * s.split_for = k.split_for * s.quantity
+    )
+    ON CONFLICT (instrument_id, ex_date) DO NOTHING
+    RETURNING instrument_id, ex_date
+)
+INSERT INTO split_work (instrument_id, ex_date, due_at)
+SELECT instrument_id, ex_date, ex_date::timestamp AT TIME ZONE 'America/New_York' FROM added
+"""
+
+_STAGED = "SELECT symbol, date, split_quantity, split_for FROM staged_bars WHERE split_quantity IS NOT NULL"
+_GIVEN = "SELECT * FROM unnest($1::text[], $2::date[], $3::numeric[], $4::numeric[])"
+
+CONTRADICTED = """
+SELECT s.line, trim_scale(k.quantity) AS quantity, trim_scale(k.split_for) AS split_for
+FROM staged_bars s JOIN instruments i ON i.symbol = s.symbol
+JOIN instrument_splits k ON k.instrument_id = i.id AND k.ex_date = s.date
+WHERE s.split_quantity IS NOT NULL AND k.quantity * s.split_for <> k.split_for * s.split_quantity
+ORDER BY s.line
+"""
+"""The lines of a file whose split of a day is stored with another ratio, and that ratio."""
+
+
+class NewSplit(NamedTuple):
+    """A split on its way in."""
+
+    symbol: str
+    ex_date: dt.date
+    quantity: Decimal
+    split_for: Decimal
+
+
+async def add_staged_splits(connection: Connection) -> int:
+    """Add the splits of staged bars that are not known, and the work of posting them; return how many."""
+    return int((await connection.execute(_ADD.format(source=_STAGED))).rpartition(" ")[2])
+
+
+async def add_splits(connection: Connection, splits: Sequence[NewSplit]) -> int:
+    """Add those of the splits that are not known, and the work of posting them; return how many."""
+    columns = [[split[place] for split in splits] for place in range(4)]
+    return int((await connection.execute(_ADD.format(source=_GIVEN), *columns)).rpartition(" ")[2])
+
+
+_FOLLOW_QUOTES = f"""
+UPDATE quotes q SET price = greatest({QUOTE_TODAY}, 0.0000000001),
+    previous_price = greatest(
+        round(restated(q.previous_price, q.instrument_id, {QUOTE_UNITS}, {MARKET_TODAY}), 10), 0.0000000001
+    ),
+    units_of = {MARKET_TODAY}
+WHERE EXISTS (
+    SELECT FROM instrument_splits s
+    WHERE s.instrument_id = q.instrument_id AND s.ex_date > {QUOTE_UNITS} AND s.ex_date <= {MARKET_TODAY}
+)
+"""
+
+
+async def follow_quotes(session: Session) -> None:
+    """Make every quote that is older than a split one for a share of today.
+
+    Until a tick of the new day comes, shares after a split are worth together what they were before it.
+    """
+    await session.execute(text(_FOLLOW_QUOTES))
+
+
+class Work(NamedTuple):
+    """A split that has to reach its holders, from the owner after `after_owner` on."""
+
+    instrument_id: UUID
+    symbol: str
+    ex_date: dt.date
+    quantity: Decimal
+    split_for: Decimal
+    after_owner: UUID | None
+
+
+_CLAIM = """
+UPDATE split_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
+FROM (SELECT instrument_id, ex_date FROM split_work WHERE due_at <= clock_timestamp()
+      ORDER BY ex_date, instrument_id LIMIT 1 FOR UPDATE SKIP LOCKED) due
+JOIN instrument_splits s USING (instrument_id, ex_date)
+JOIN instruments i ON i.id = s.instrument_id
+WHERE w.instrument_id = due.instrument_id AND w.ex_date = due.ex_date
+RETURNING w.instrument_id, i.symbol, w.ex_date, s.quantity, s.split_for, w.after_owner
+"""
+
+
+async def claim_work(sessions: Sessions, lease_seconds: float) -> Work | None:
+    """Claim the oldest split that is due, so that no other process takes it meanwhile."""
+    async with sessions.begin(None) as session:
+        row = (await session.execute(text(_CLAIM), {"lease": lease_seconds})).first()
+    return None if row is None else Work(*row)
+
+
+async def find_owners(sessions: Sessions, after: UUID | None, most: int) -> Sequence[UUID]:
+    """Return the next users in the order of their ids."""
+    async with sessions.reading(None) as connection:
+        rows = await connection.fetch(
+            "SELECT DISTINCT user_id FROM logins WHERE $1::uuid IS NULL OR user_id > $1 ORDER BY 1 LIMIT $2",
+            after,
+            most,
+        )
+    return [row["user_id"] for row in rows]
+
+
+_GO_ON = """
+UPDATE split_work SET after_owner = :after, due_at = clock_timestamp(),
+    again_at = least(again_at, CAST(:again AS timestamptz))
+WHERE instrument_id = :instrument AND ex_date = :day
+"""
+
+_BEGIN_AGAIN = """
+UPDATE split_work SET after_owner = NULL, due_at = least(again_at, CAST(:again AS timestamptz)), again_at = NULL
+WHERE instrument_id = :instrument AND ex_date = :day
+    AND least(again_at, CAST(:again AS timestamptz)) IS NOT NULL
+RETURNING due_at
+"""
+
+
+async def go_on_after(session: Session, work: Work, owner_id: UUID, again_at: dt.datetime | None) -> None:
+    """Note that the owners up to this one are seen to; all are to be gone through once more at `again_at`."""
+    values = {"after": owner_id, "again": again_at, "instrument": work.instrument_id, "day": work.ex_date}
+    await session.execute(text(_GO_ON), values)
+
+
+async def end_round(session: Session, work: Work, again_at: dt.datetime | None) -> None:
+    """Note that all owners are seen to: the work is over, or begins again when somebody's ex-date does."""
+    values = {"again": again_at, "instrument": work.instrument_id, "day": work.ex_date}
+    if (await session.execute(text(_BEGIN_AGAIN), values)).first() is None:
+        mine = (SplitWork.instrument_id == work.instrument_id, SplitWork.ex_date == work.ex_date)
+        await session.execute(delete(SplitWork).where(*mine))
