@@ -5,16 +5,14 @@ another; `investing.rules.splits` says the same. Days are the market's: New York
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Date, RowMapping, bindparam, delete, insert, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from sqlalchemy import RowMapping, delete, insert, select, text
 
-from db.models import InstrumentSplit, SplitWork
+from db.models import Instrument, InstrumentSplit, SplitWork
 from db.sessions import Connection, Row, Session, Sessions
 
 MARKET_TODAY = "(clock_timestamp() AT TIME ZONE 'America/New_York')::date"
@@ -52,11 +50,15 @@ async def insert_split(
     await session.execute(text(ADD_WORK), {"instruments": [instrument_id], "days": [ex_date]})
 
 
-async def lock_instrument(session: Session, symbol: str) -> UUID | None:
-    """Return the id of the instrument, whose splits nobody else records until the transaction ends."""
-    # A key share lock is all that the application may take here; two who record a split wait on the key.
-    found = await session.execute(text("SELECT id FROM instruments WHERE symbol = :symbol"), {"symbol": symbol})
+async def find_instrument(session: Session, symbol: str) -> UUID | None:
+    """Return the id of the instrument with this symbol."""
+    found = await session.execute(select(Instrument.id).where(Instrument.symbol == symbol))
     return found.scalar_one_or_none()
+
+
+async def lock_splits(session: Session) -> None:
+    """Keep others from recording splits until the transaction ends: it is rare, and one at a time is enough."""
+    await session.execute(text("LOCK TABLE split_work IN SHARE ROW EXCLUSIVE MODE"))
 
 
 ADD_WORK = """

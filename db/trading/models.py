@@ -95,7 +95,8 @@ class Transaction(Owned, Base):
     grants no more). `cost_delta` is of the average cost. A reversal has the figures of what it reverses and
     its deltas with the other sign; neither counts when a holding is replayed.
     `portfolio_id` is null for cash of the account that no portfolio has been given. `is_automatic` is a split
-    that was posted because the instrument had it.
+    that was posted because the instrument had it; `is_split_adjusted` says that the quantity is already for
+    shares of the day when it was recorded, so that no earlier split is posted after it.
     """
 
     __tablename__ = "transactions"
@@ -149,6 +150,7 @@ class Transaction(Owned, Base):
     commission: Mapped[Money]
     split_for: Mapped[Money | None]
     is_automatic: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_split_adjusted: Mapped[bool] = mapped_column(server_default=text("false"))
     currency: Mapped[str]
     cash_delta: Mapped[Money]
     quantity_delta: Mapped[Money]

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import RowMapping, delete, func, insert, literal_column, select, text, update
 
+from db.market.splits import QUOTE_TODAY
 from db.models import Account, Instrument, Order, OrderWork, Portfolio, Position, Quote, Transaction
 from db.sessions import Session, Sessions
 from db.trading.models import IS_OPEN
@@ -41,11 +42,18 @@ async def lock_trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> R
 async def find_quoted(session: Session, symbol: str) -> RowMapping | None:
     """The instrument with this symbol, and its quote where it has one."""
     statement = (
-        select(Instrument.id, Instrument.symbol, Instrument.currency, Quote.price, Quote.as_of)
+        select(
+            Instrument.id,
+            Instrument.symbol,
+            Instrument.currency,
+            literal_column(QUOTE_TODAY.replace("q.", "quotes."), Quote.price.type).label("price"),
+            Quote.as_of,
+        )
         .outerjoin(Quote, Quote.instrument_id == Instrument.id)
         .where(Instrument.symbol == symbol)
     )
-    return (await session.execute(statement)).mappings().one_or_none()
+    found: RowMapping | None = (await session.execute(statement)).mappings().one_or_none()
+    return found
 
 
 EXPOSURE = f"""

@@ -141,6 +141,12 @@ def _rounding(quantity: Decimal, terms: Terms) -> Decimal:
     return 3 * PLACES * (quantity / terms.shares_per_tick).to_integral_value("ROUND_CEILING")
 
 
+def more_reserved(before: Decimal, after: Decimal, terms: Terms) -> Decimal:
+    """Return what an order of `after` shares reserves for commission and rounding beyond one of `before`."""
+    more = terms.commission(after) - terms.commission(before)
+    return max(more + _rounding(after, terms) - _rounding(before, terms), ZERO)
+
+
 def still_reserved(reserved: Decimal, remaining: Decimal, filled: Decimal) -> Decimal:
     """What an order reserves after `filled` of its `remaining` shares: its part, none after the last."""
     if filled >= remaining:

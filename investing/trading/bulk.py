@@ -17,7 +17,8 @@ from investing.rules.ledger import ZERO, Entry, Posting
 from investing.rules.market_hours import market_day
 from investing.rules.merging import Merged, NewEntry, Past, PastCash, PastEntry, merge
 from investing.rules.refusals import InsufficientCash, InsufficientShares
-from investing.trading.holdings import Change, Holdings, load_holdings
+from investing.trading.changes import Change
+from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.posting import Place, transaction_row
 
 Progress = Callable[[str, int, int], None]
@@ -33,6 +34,8 @@ class Line:
     content: Content
     recorded: int
     """How many transactions of this content the ledger has already."""
+    is_split_adjusted: bool = False
+    """Whether its quantity is for shares of today already."""
 
 
 class Batch:
@@ -63,7 +66,10 @@ class Batch:
                 new.setdefault(line.instrument_id, []).append(Change(self._key[1], line.entry))
         for id, changes in new.items():
             starts = {self._key[1]: changes[0].entry.place}
-            loaded = await load_holdings(self._session, self._key[0], id, starts, changes)
+            with_splits = not any(line.is_split_adjusted for line in self._lines)
+            loaded = await load_holdings(
+                self._session, self._key[0], id, starts, changes, with_splits=with_splits
+            )
             self._loaded[id] = loaded
         return Past(
             portfolio_id=self._key[1],
@@ -76,6 +82,7 @@ class Batch:
             },
             entries=[_past(id, change) for id, loaded in self._loaded.items() for change in loaded.later],
             moves=[PastCash(*move) for move in moves],
+            splits=[_past(id, split.change) for id, loaded in self._loaded.items() for split in loaded.due],
             moved={id: moved for loaded in self._loaded.values() for id, moved in loaded.moved.items()},
         )
 
@@ -131,6 +138,10 @@ class Batch:
                 self._loaded[line.instrument_id].derived.note(self._key[1], line.entry.id, posting)
         for id in sorted(touched):
             loaded = self._loaded[id]
+            for split in loaded.due:
+                if (posting_due := merged.automatic.get(split.change.entry.id)) is not None:
+                    loaded.note_automatic(split.change, posting_due)
+            await loaded.insert_automatic(self._session)
             for change in loaded.later:
                 loaded.derived.note(change.portfolio_id, change.entry.id, merged.again[change.entry.id])
             holdings = {
@@ -140,7 +151,7 @@ class Batch:
 
     def _transaction(self, line: Line, posting: Posting, mark: bytes) -> dict[str, Any]:
         row = transaction_row(self._place, line.entry, posting, line.instrument_id, line.notes, None)
-        return row | {"fingerprint": mark}
+        return row | {"fingerprint": mark, "is_split_adjusted": line.is_split_adjusted}
 
 
 def _past(instrument_id: UUID, change: Change) -> PastEntry:

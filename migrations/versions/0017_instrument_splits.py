@@ -72,10 +72,11 @@ def upgrade() -> None:
         op.add_column(
             table, sa.Column("units_of", sa.Date(), server_default=sa.text(TODAY), nullable=False)
         )
-    op.add_column(
-        "transactions",
-        sa.Column("is_automatic", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-    )
+    for column in ("is_automatic", "is_split_adjusted"):
+        op.add_column(
+            "transactions",
+            sa.Column(column, sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        )
     op.create_check_constraint(
         op.f("ck_transactions_is_automatic"), "transactions", "NOT is_automatic OR type = 'SPLIT'"
     )
@@ -123,7 +124,8 @@ def _create_tables() -> None:
 
 def downgrade() -> None:
     op.drop_constraint(op.f("ck_transactions_is_automatic"), "transactions", type_="check")
-    op.drop_column("transactions", "is_automatic")
+    for column in ("is_split_adjusted", "is_automatic"):
+        op.drop_column("transactions", column)
     for table in ("alert_watches", "alert_rules", "paper_orders", "orders", "quotes"):
         op.drop_column(table, "units_of")
     op.execute("DROP FUNCTION close_on(numeric, uuid, date, date)")

@@ -114,7 +114,11 @@ def test_cash_in_lieu_sells_what_a_reverse_split_leaves_of_a_share() -> None:
     assert holding.quantity == D("1.3333333333")
     posting = post(holding, entry(3, TransactionType.SELL, "0.3333333333", "3"))
     # A quarter of the cost of 12 leaves with a quarter of the shares, but for the tenth place.
-    assert (holding.quantity, posting.cost_delta, posting.realized_pnl) == (1, D("-2.9999999998"), D("0.0000000002"))
+    assert (holding.quantity, posting.cost_delta, posting.realized_pnl) == (
+        D(1),
+        D("-2.9999999998"),
+        D("0.0000000002"),
+    )
 
 
 def test_an_automatic_split_of_nothing_does_nothing() -> None:
