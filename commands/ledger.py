@@ -21,6 +21,13 @@ def import_transactions(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Load the good rows all the same.")] = False,
+    adjusted_quantities: Annotated[
+        bool,
+        typer.Option(
+            "--adjusted-quantities",
+            help="The quantities are for shares of today: no split until now is posted after them.",
+        ),
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Import transactions into a portfolio: your own CSV, or what another program or a broker wrote."""
@@ -42,6 +49,7 @@ def import_transactions(
                 format=wanted,
                 dry_run=dry_run,
                 skip_bad=skip_bad,
+                adjusted_quantities=adjusted_quantities,
                 progress=bar,
             ),
         )

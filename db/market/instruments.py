@@ -80,7 +80,8 @@ async def known_instruments(load: BarLoad, symbols: Sequence[str]) -> dict[str, 
     """Those of the symbols that are stored already."""
     rows = await load.connection.fetch(_KNOWN, symbols)
     return {
-        row["symbol"]: KnownInstrument(PriceBasis(row["price_basis"]), frozenset(row["dates"])) for row in rows
+        row["symbol"]: KnownInstrument(PriceBasis(row["price_basis"]), frozenset(row["dates"]))
+        for row in rows
     }
 
 

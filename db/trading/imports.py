@@ -17,8 +17,8 @@ CHUNK = 5000
 
 
 async def find_instruments(session: Session, symbols: Sequence[str]) -> dict[str, RowMapping]:
-    """Id and currency of the instruments with these symbols."""
-    statement = select(Instrument.symbol, Instrument.id, Instrument.currency)
+    """Return id, currency and price basis of the instruments with these symbols."""
+    statement = select(Instrument.symbol, Instrument.id, Instrument.currency, Instrument.price_basis)
     found = await session.execute(statement.where(Instrument.symbol.in_(symbols)))
     return {row["symbol"]: row for row in found.mappings()}
 

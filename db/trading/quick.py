@@ -40,7 +40,7 @@ _BEFORE_SPLIT = f"""EXISTS (SELECT FROM instrument_splits s
 
 _FOR_ENTRY = f"""
 SELECT {_PORTFOLIO}, {_HELD}, {_KEY}, i.id AS instrument_id, i.symbol, i.currency AS instrument_currency,
-    {_OVERTAKEN.format(instrument="i.id", since="$5", types="$6::text[]")},
+    i.price_basis, {_OVERTAKEN.format(instrument="i.id", since="$5", types="$6::text[]")},
     {_BEFORE_SPLIT.format(instrument="i.id", since="$5")},
     EXISTS (SELECT FROM transactions t WHERE t.owner_id = $1 AND t.portfolio_id = p.id
         AND t.executed_at > $5) AS is_followed

@@ -98,3 +98,46 @@ async def change_paper_order(
     sql = f"UPDATE paper_orders SET {changed} WHERE client_order_id = :id AND status = 'OPEN'"
     done: Any = await session.execute(text(sql), {"id": client_order_id, **values})
     return bool(done.rowcount)
+
+
+_MATCHED = """
+SELECT s.ex_date, (
+    SELECT t.id FROM transactions t
+    WHERE t.owner_id = :owner AND t.portfolio_id = p.id AND t.instrument_id = s.instrument_id
+        AND t.type = 'SPLIT' AND t.reverses_id IS NULL AND t.quantity * s.split_for = t.split_for * s.quantity
+        AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - s.ex_date) <= 7
+        AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = :owner AND r.reverses_id = t.id)
+    ORDER BY t.executed_at, t.id LIMIT 1
+) AS transaction_id
+FROM portfolios p
+JOIN accounts a ON a.owner_id = :owner AND a.id = p.account_id
+JOIN instrument_splits s ON s.instrument_id = :instrument
+    AND CAST(:quantity AS numeric) * s.split_for = CAST(:split_for AS numeric) * s.quantity
+    AND abs(s.ex_date - (CAST(:at AS timestamptz) AT TIME ZONE a.time_zone)::date) <= 7
+WHERE p.owner_id = :owner AND p.id = :portfolio
+ORDER BY abs(s.ex_date - (CAST(:at AS timestamptz) AT TIME ZONE a.time_zone)::date) LIMIT 1
+"""
+
+
+async def find_matched(
+    session: Session,
+    owner_id: UUID,
+    portfolio_id: UUID,
+    instrument_id: UUID,
+    at: dt.datetime,
+    quantity: Decimal,
+    split_for: Decimal,
+) -> RowMapping | None:
+    """Return the instrument's split that one of this ratio and time is the same as, None where there is none.
+
+    With the `transaction_id` of the entry that the portfolio has of it, null where it has none.
+    """
+    given = {
+        "owner": owner_id,
+        "portfolio": portfolio_id,
+        "instrument": instrument_id,
+        "at": at,
+        "quantity": quantity,
+        "split_for": split_for,
+    }
+    return (await session.execute(text(_MATCHED), given)).mappings().one_or_none()

@@ -48,7 +48,7 @@ async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UU
 
 async def find_instrument(session: AsyncSession, symbol: str) -> RowMapping | None:
     """The instrument with this symbol."""
-    statement = select(Instrument.id, Instrument.symbol, Instrument.currency)
+    statement = select(Instrument.id, Instrument.symbol, Instrument.currency, Instrument.price_basis)
     return (await session.execute(statement.where(Instrument.symbol == symbol))).mappings().one_or_none()
 
 

@@ -14,6 +14,7 @@ from graph.market.loaders import (
     InstrumentById,
     PriceBarCountByInstrument,
     PriceBarsByInstrument,
+    SplitsByInstrument,
     WatchlistById,
 )
 from graph.node import Node, refetched_by
@@ -45,6 +46,16 @@ class PriceBar:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
+@strawberry.type(
+    description="A split: from the ex-date on, `quantity` new shares for every `splitFor` old ones. It is posted to "
+    "every holding of its ex-date."
+)
+class InstrumentSplit:
+    ex_date: dt.date = strawberry.field(description="The first day of the new shares.")
+    quantity: Decimal = strawberry.field(description="New shares.")
+    split_for: Decimal = strawberry.field(description="Old shares.")
+
+
 @strawberry.type(description="Something that can be held.")
 class Instrument(Node):
     row: strawberry.Private[Any]
@@ -70,6 +81,16 @@ class Instrument(Node):
             last_price=row["last_price"],
             price_as_of=row["price_as_of"],
         )
+
+    @strawberry.field(description="Its splits, oldest first, also those that are announced.")
+    async def splits(self, info: Info) -> list[InstrumentSplit]:
+        rows = await info.context.loader(SplitsByInstrument).load(self.row["id"])
+        return [
+            InstrumentSplit(
+                ex_date=row["ex_date"], quantity=Decimal(row["quantity"]), split_for=Decimal(row["split_for"])
+            )
+            for row in rows
+        ]
 
     @strawberry.field(
         description="Daily bars as they are stored, oldest first: raw closes fall by a split, and adjustedClose, "

@@ -168,7 +168,9 @@ def hours_columns(hours: Hours | None) -> dict[str, Any]:
 async def _arm(session: Session, owner_id: UUID, rule: Mapping[str, Any]) -> None:
     """Puts a rule where the evaluation finds it, or takes it from there."""
     if rule["kind"] in PRICE_KINDS:
-        watched = {name: rule[name] for name in ("instrument_id", "kind", "threshold", "hysteresis", "units_of")}
+        watched = {
+            name: rule[name] for name in ("instrument_id", "kind", "threshold", "hysteresis", "units_of")
+        }
         await rows.watch(session, owner_id, rule["id"], watched if rule["is_active"] else None)
         return
     await rows.forget_states(session, owner_id, rule["id"])

@@ -71,7 +71,9 @@ def splits_of(series: Series) -> list[NewSplit]:
         return []
     bars = [Bar(bar.date, bar.close, bar.adjusted_close) for bar in series.bars if bar.adjusted_close]
     return [
-        NewSplit(series.instrument.symbol, action.date, Decimal(action.numerator), Decimal(action.denominator))
+        NewSplit(
+            series.instrument.symbol, action.date, Decimal(action.numerator), Decimal(action.denominator)
+        )
         for action in derive(bars)
         if isinstance(action, Split)
     ]

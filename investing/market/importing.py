@@ -146,7 +146,9 @@ class _Import:
         self._report_bad(line, reason)
 
     def _instrument(self, symbol: str) -> NewInstrument:
-        return NewInstrument(symbol, symbol, AssetClass.OTHER, self._currency, None, self._basis or PriceBasis.RAW)
+        return NewInstrument(
+            symbol, symbol, AssetClass.OTHER, self._currency, None, self._basis or PriceBasis.RAW
+        )
 
     def _report(
         self, loaded: bool, stored: Stored, instruments: int, quotes: int, splits: int = 0

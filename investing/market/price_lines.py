@@ -84,7 +84,7 @@ class LineReader:
         self,
         columns: Sequence[str],
         latest: dt.date,
-        bases: Mapping[str, PriceBasis] = {},  # noqa: B006 - nobody writes it
+        bases: Mapping[str, PriceBasis] = {},
         basis: PriceBasis | None = None,
     ) -> None:
         self._columns = columns

@@ -67,7 +67,8 @@ def _is_known(split: InstrumentSplit, known: list[InstrumentSplit], symbol: str)
             raise InvalidInput(f"{symbol} has a split of {other} on that day.", ("exDate",))
         if is_same:
             raise InvalidInput(
-                f"{symbol} has this split on {other.ex_date}: within seven days it is the same one.", ("exDate",)
+                f"{symbol} has this split on {other.ex_date}: within seven days it is the same one.",
+                ("exDate",),
             )
     return False
 

@@ -41,9 +41,7 @@ class DueSplit:
             return False
         assert entry.quantity is not None, "a split has a quantity"
         assert entry.split_for is not None, "a split has a ratio"
-        return self.split.is_same(
-            day_of(entry.executed_at, self.time_zone), entry.quantity, entry.split_for
-        )
+        return self.split.is_same(day_of(entry.executed_at, self.time_zone), entry.quantity, entry.split_for)
 
 
 async def load_due(

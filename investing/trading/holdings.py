@@ -142,7 +142,6 @@ class Holdings:
         await self.insert_automatic(session)
         await self.derived.save(session, self.owner_id, self.instrument_id, self.by_portfolio)
 
-
     async def insert_automatic(self, session: Session) -> None:
         """Write the transactions of the due splits that were posted, and mark what they make stale."""
         # Posting loads holdings.

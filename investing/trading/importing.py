@@ -10,7 +10,9 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading import imports
+from db.trading.splits import find_matched
 from db.trading.writes import lock_portfolio
+from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
@@ -33,6 +35,7 @@ from investing.rules.refusals import (
     Refusal,
 )
 from investing.rules.refusals import UnknownInstrument as Unknown
+from investing.rules.warnings import Warning, warnings_of_entry
 from investing.trading.bulk import Batch, Line, Progress
 from investing.trading.locking import lock_all_reached
 from investing.trading.posting import Place
@@ -48,6 +51,15 @@ def _quiet(step: str, done: int, total: int) -> None:
     """Reports nothing."""
 
 
+@dataclasses.dataclass(frozen=True)
+class _How:
+    """How an import is made: see `import_rows`."""
+
+    dry_run: bool
+    skip_bad: bool
+    adjusted_quantities: bool
+
+
 async def import_rows(
     actor: Actor,
     portfolio_id: UUID,
@@ -55,20 +67,29 @@ async def import_rows(
     *,
     dry_run: bool = False,
     skip_bad: bool = False,
+    adjusted_quantities: bool = False,
     progress: Progress = _quiet,
 ) -> ImportReport:
     """Puts the rows on the portfolio's ledger, in one transaction. An outcome for each row, in their order.
 
     Rows are posted in the order of time. Any refused row leaves nothing written, unless `skip_bad`; a row
     that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run says what
-    would come of it. Raises NotFound and Inactive for the portfolio.
+    would come of it. With `adjusted_quantities` the rows' quantities are for shares of today already: the
+    instruments' splits until now are not posted after them. Raises NotFound and Inactive for the portfolio.
     """
     async with actor.sessions.begin(actor.id) as session:
-        return await _import(session, actor, portfolio_id, rows, dry_run, skip_bad, progress)
+        how = _How(dry_run, skip_bad, adjusted_quantities)
+        return await _import(session, actor, portfolio_id, rows, how, progress)
 
 
 async def import_rows_once(
-    actor: Actor, portfolio_id: UUID, rows: Sequence[ImportRow], *, skip_bad: bool, idempotency_key: str
+    actor: Actor,
+    portfolio_id: UUID,
+    rows: Sequence[ImportRow],
+    *,
+    skip_bad: bool,
+    adjusted_quantities: bool = False,
+    idempotency_key: str,
 ) -> ImportReport:
     """The same, not dry, and a retry with the same key answers with the report of the first time.
 
@@ -76,7 +97,8 @@ async def import_rows_once(
     """
 
     async def effect(session: Session) -> UUID:
-        report = await _import(session, actor, portfolio_id, rows, False, skip_bad, _quiet)
+        how = _How(False, skip_bad, adjusted_quantities)
+        report = await _import(session, actor, portfolio_id, rows, how, _quiet)
         id = uuid7()
         values = {
             "owner_id": actor.id,
@@ -91,6 +113,8 @@ async def import_rows_once(
         "portfolio": portfolio_id,
         "rows": [dataclasses.astuple(row) for row in rows],
         "skipBad": skip_bad,
+        # As it always was where nobody asks for it, so that an older key still fits.
+        **({"adjustedQuantities": True} if adjusted_quantities else {}),
     }
     id = await once(actor.sessions, actor.id, idempotency_key, "importTransactions", arguments, effect)
     async with actor.sessions.begin(actor.id) as session:
@@ -111,8 +135,7 @@ async def _import(
     actor: Actor,
     portfolio_id: UUID,
     rows: Sequence[Parsed],
-    dry_run: bool,
-    skip_bad: bool,
+    how: _How,
     progress: Progress,
 ) -> ImportReport:
     await _lock_reached(session, actor.id, portfolio_id, rows)
@@ -123,7 +146,7 @@ async def _import(
         raise PortfolioInactive
     if not portfolio["account_is_active"]:
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
-    sheet = _Sheet(rows, Place.of_portfolio(actor.id, portfolio))
+    sheet = _Sheet(rows, Place.of_portfolio(actor.id, portfolio), how.adjusted_quantities)
     await sheet.read(session)
     batch = Batch(session, sheet.place, [sheet.lines[place] for place in sheet.order])
     merged = await batch.merge()
@@ -131,7 +154,7 @@ async def _import(
     for number, refusal in merged.refusals.items():
         sheet.refuse(sheet.order[number], refusal)
     bad = sheet.is_bad()
-    writing = not dry_run and bool(merged.postings) and (skip_bad or not bad)
+    writing = not how.dry_run and bool(merged.postings) and (how.skip_bad or not bad)
     if writing:
         await batch.save(merged, progress)
         await note(
@@ -164,8 +187,12 @@ async def _lock_reached(session: Session, owner_id: UUID, portfolio_id: UUID, ro
 class _Sheet:
     """The rows of one import and what is known of each so far, by its place in the file."""
 
-    def __init__(self, rows: Sequence[Parsed], place: Place) -> None:
+    def __init__(self, rows: Sequence[Parsed], place: Place, is_split_adjusted: bool) -> None:
         self.place = place
+        self._is_split_adjusted = is_split_adjusted
+        self._warnings: dict[int, tuple[Warning, ...]] = {}
+        self._posted: set[tuple[UUID, dt.date]] = set()
+        """Instruments' splits of these days that the portfolio has an entry of, or gets one here."""
         self.lines: dict[int, Line] = {}
         self.order: list[int] = []
         """The places of the rows to post, in the order of time."""
@@ -184,6 +211,8 @@ class _Sheet:
         for place, row in good:
             try:
                 self._read(place, row, instruments, now, recorded, seen)
+                if row.type is TransactionType.SPLIT and place in self.lines:
+                    await self._match(session, place, self.lines[place])
             except Refusal as refusal:
                 self.refuse(place, refusal)
 
@@ -218,8 +247,32 @@ class _Sheet:
         if seen[content] <= recorded.get(content, 0):
             self.outcomes[place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
             return
-        self.lines[place] = Line(entry, instrument_id, row.notes, content, recorded.get(content, 0))
+        self.lines[place] = Line(
+            entry, instrument_id, row.notes, content, recorded.get(content, 0), self._is_split_adjusted
+        )
         self.order.append(place)
+        basis = None if row.symbol is None else instruments[row.symbol]["price_basis"]
+        self._warnings[place] = warnings_of_entry(row.type, row.symbol, basis)
+
+    async def _match(self, session: Session, place: int, line: Line) -> None:
+        """Find whether a row is a split of the instrument's that the portfolio has an entry of already."""
+        assert self.place.portfolio_id is not None
+        assert line.instrument_id is not None, "a split is one of an instrument"
+        entry = line.entry
+        assert entry.quantity is not None, "a split has a quantity"
+        assert entry.split_for is not None, "a split has a ratio"
+        key = (self.place.owner_id, self.place.portfolio_id, line.instrument_id)
+        facts = (entry.executed_at, entry.quantity, entry.split_for)
+        found = await find_matched(session, *key, *facts)
+        if found is None:
+            return
+        split = (line.instrument_id, found["ex_date"])
+        if found["transaction_id"] is not None or split in self._posted:
+            row = self._rows[place]
+            self.outcomes[place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
+            del self.lines[place]
+            self.order.remove(place)
+        self._posted.add(split)
 
     def _instrument_id(self, symbol: str | None, instruments: Mapping[str, Mapping[Any, Any]]) -> UUID | None:
         if symbol is None:
@@ -261,4 +314,5 @@ class _Sheet:
                 return Outcome(row.line, RowStatus.IGNORED, source=row.source, reason=row.reason)
             case _:
                 id = self.lines[place].entry.id if written else None
-                return Outcome(row.line, RowStatus.OK, id, source=row.source)
+                warnings = self._warnings.get(place, ())
+                return Outcome(row.line, RowStatus.OK, id, source=row.source, warnings=warnings)

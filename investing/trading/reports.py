@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from investing.rules import refusals
 from investing.rules.refusals import Refusal
+from investing.rules.warnings import Warning
 
 
 class RowStatus(StrEnum):
@@ -32,6 +33,7 @@ class Outcome:
     refusal: Refusal | None = None
     source: str = ""
     reason: str = ""
+    warnings: tuple[Warning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class ImportReport:
 
 
 def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
-    """A line for each row that nothing was written for, or for every one, with its reason."""
+    """A line for each row that nothing was written for, or for every one, with its reason; and each warning."""
     for row in report.outcomes:
         where = f"{file}:{row.line}: " + (f"{row.source}: " if row.source else "")
         match row.status:
@@ -75,6 +77,8 @@ def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
                 yield f"{where}{row.reason}"
             case status if every:
                 yield f"{where}{'there already' if status is RowStatus.DUPLICATE else 'ok'}"
+        for warning in row.warnings:
+            yield f"{where}{warning.code}: {warning.message}"
 
 
 def dump_report(report: ImportReport) -> dict[str, Any]:
@@ -97,6 +101,8 @@ def _dump(outcome: Outcome) -> dict[str, Any]:
             "kind": kind.__name__,
             "facts": TypeAdapter(kind).dump_python(refusal, mode="json"),
         }
+    if outcome.warnings:
+        kept["warnings"] = [[warning.code, warning.message] for warning in outcome.warnings]
     return kept
 
 
@@ -105,4 +111,5 @@ def _load(kept: Mapping[str, Any]) -> Outcome:
     refusal = None
     if refused is not None:
         refusal = TypeAdapter(getattr(refusals, refused["kind"])).validate_python(refused["facts"])
-    return Outcome(kept["line"], RowStatus(kept["status"]), id and UUID(id), refusal)
+    warnings = tuple(Warning(*warning) for warning in kept.get("warnings", ()))
+    return Outcome(kept["line"], RowStatus(kept["status"]), id and UUID(id), refusal, warnings=warnings)

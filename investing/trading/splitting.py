@@ -112,7 +112,9 @@ async def _follow_order(
     cash = more_reserved(order["quantity"], after.quantity, terms) if side is OrderSide.BUY else ZERO
     shares = after.quantity - after.filled if side is OrderSide.SELL else ZERO
     if not await _is_there(session, owner_id, order, cash, shares):
-        return await _end(session, owner_id, order, f"There is too little for this order after the {names} split.")
+        return await _end(
+            session, owner_id, order, f"There is too little for this order after the {names} split."
+        )
     values = {
         "quantity": after.quantity,
         "limit_price": after.limit_price,
@@ -149,7 +151,9 @@ async def _end(session: Session, owner_id: UUID, order: Row, reason: str) -> Non
 
 async def _reserve(session: Session, order: Row, cash: Decimal, shares: Decimal) -> None:
     shares = shares if order["side"] == OrderSide.SELL else ZERO
-    await rows.reserve(session, order["owner_id"], order["portfolio_id"], order["instrument_id"], cash, shares)
+    await rows.reserve(
+        session, order["owner_id"], order["portfolio_id"], order["instrument_id"], cash, shares
+    )
 
 
 def _remaining(order: Row) -> Decimal:

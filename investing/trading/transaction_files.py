@@ -32,6 +32,7 @@ async def import_file(
     format: Format | None,
     dry_run: bool,
     skip_bad: bool,
+    adjusted_quantities: bool = False,
     progress: Progress,
 ) -> ImportReport:
     """Imports a file; its format is guessed from its content where it is not given.
@@ -49,7 +50,15 @@ async def import_file(
     except TransactionFileError as error:
         raise TransactionFileError(f"{path.name}: {error}") from None
     progress("Reading rows", len(rows), len(rows))
-    return await import_rows(actor, portfolio_id, rows, dry_run=dry_run, skip_bad=skip_bad, progress=progress)
+    return await import_rows(
+        actor,
+        portfolio_id,
+        rows,
+        dry_run=dry_run,
+        skip_bad=skip_bad,
+        adjusted_quantities=adjusted_quantities,
+        progress=progress,
+    )
 
 
 async def export_file(

@@ -69,9 +69,7 @@ def upgrade() -> None:
     for table in ("quotes", "orders", "paper_orders"):
         op.add_column(table, sa.Column("units_of", sa.Date(), nullable=True))
     for table in ("alert_rules", "alert_watches"):
-        op.add_column(
-            table, sa.Column("units_of", sa.Date(), server_default=sa.text(TODAY), nullable=False)
-        )
+        op.add_column(table, sa.Column("units_of", sa.Date(), server_default=sa.text(TODAY), nullable=False))
     for column in ("is_automatic", "is_split_adjusted"):
         op.add_column(
             "transactions",
@@ -91,7 +89,8 @@ def _create_tables() -> None:
         sa.Column("split_for", MONEY, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
-            "quantity > 0 AND split_for > 0 AND quantity <> split_for", name=op.f("ck_instrument_splits_ratio")
+            "quantity > 0 AND split_for > 0 AND quantity <> split_for",
+            name=op.f("ck_instrument_splits_ratio"),
         ),
         sa.ForeignKeyConstraint(
             ["instrument_id"],

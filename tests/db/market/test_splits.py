@@ -62,7 +62,11 @@ def test_sql_and_the_rules_agree_to_the_last_place(superuser_url: str) -> None:
         for split in splits:
             add_split(superuser_url, id, split)
         asked = [
-            (D(chance.randrange(1, 10**12)).scaleb(-10), *(start + dt.timedelta(days=chance.randrange(90)) for _ in "ab"))
+            (
+                D(chance.randrange(1, 10**12)).scaleb(-10),
+                start + dt.timedelta(days=chance.randrange(90)),
+                start + dt.timedelta(days=chance.randrange(90)),
+            )
             for _ in range(60)
         ]
         found = rows(

@@ -59,7 +59,9 @@ def test_an_adjusted_bar_has_one_figure() -> None:
 
 def test_the_index_has_closes_alone() -> None:
     index = BUNDLED["SPX"]
-    assert index.instrument == NewInstrument("SPX", "S&P 500 Index", AssetClass.OTHER, "USD", None, PriceBasis.ADJUSTED)
+    assert index.instrument == NewInstrument(
+        "SPX", "S&P 500 Index", AssetClass.OTHER, "USD", None, PriceBasis.ADJUSTED
+    )
     close = Decimal("3783.22")
     assert index.bars[-1] == DailyBar("SPX", dt.date(2022, 12, 28), None, None, None, close, None, None)
 

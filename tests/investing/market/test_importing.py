@@ -69,9 +69,7 @@ def test_new_instruments_bars_and_quotes(owner_url: str, importing: Import) -> N
         ("ABC", "2024-07-01", None, None, None, Decimal("12.3456789012"), None, None),
         ("XYZ", "2024-01-02", None, None, None, 5, None, None),
     ]
-    assert rows(
-        owner_url, "SELECT name, asset_class, currency, exchange, price_basis FROM instruments"
-    ) == [
+    assert rows(owner_url, "SELECT name, asset_class, currency, exchange, price_basis FROM instruments") == [
         ("ABC", "OTHER", "USD", None, "RAW"),
         ("XYZ", "OTHER", "USD", None, "RAW"),
     ]
@@ -187,7 +185,12 @@ def test_a_column_of_splits(owner_url: str, importing: Import) -> None:
         "B,2024-01-02,5,1\nB,2024-01-03,2,5/2\nC,2024-01-02,1,2-for-1\n"
     )
     assert importing(file)[0].splits_added == 4
-    known = [("A", "2024-01-03", 4, 1), ("A", "2024-06-03", 1, 3), ("B", "2024-01-03", 5, 2), ("C", "2024-01-02", 2, 1)]
+    known = [
+        ("A", "2024-01-03", 4, 1),
+        ("A", "2024-06-03", 1, 3),
+        ("B", "2024-01-03", 5, 2),
+        ("C", "2024-01-02", 2, 1),
+    ]
     assert rows(owner_url, SPLITS) == known
     assert count(owner_url, "split_work") == 4
     # Again, and the same split under a day near by: nothing is new. Another ratio of that day is refused.
@@ -203,7 +206,9 @@ def test_what_a_file_is_adjusted_for(owner_url: str, importing: Import) -> None:
     assert rows(owner_url, "SELECT symbol, price_basis FROM instruments") == [("A", "SPLIT_ADJUSTED")]
     # Without a word more goes on as it is; another kind is never mixed in.
     assert importing("symbol,date,close\nA,2024-01-03,1\n")[0].inserted == 1
-    report, bad = importing("symbol,date,close\nA,2024-01-04,1\nB,2024-01-04,1\n", basis=PriceBasis.RAW, skip_bad=True)
+    report, bad = importing(
+        "symbol,date,close\nA,2024-01-04,1\nB,2024-01-04,1\n", basis=PriceBasis.RAW, skip_bad=True
+    )
     assert bad == [(2, "the stored closes of A are adjusted for splits, and this one is not")]
     assert report.inserted == 1
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ T = TransactionType
 
 def entry(type: TransactionType, quantity: str | None = None, amount: str = "0", **facts: str) -> Entry:
     """An entry of shares."""
-    given = {name: D(value) for name, value in facts.items()}
+    given: dict[str, Any] = {name: D(value) for name, value in facts.items()}
     return Entry(
         id=uuid7(),
         type=type,

@@ -38,7 +38,9 @@ def test_a_price_follows_every_split_between_two_days() -> None:
     # 30 / 4 x 3, and back.
     assert restated(D(30), both, day(9), day(20)) == D("22.5")
     assert restated(D("22.5"), both, day(20), day(9)) == D(30)
-    assert restated(D(1), [InstrumentSplit(day(10), D(3), D(2))], day(1), day(30)) == D("0.666666666666666667")
+    assert restated(D(1), [InstrumentSplit(day(10), D(3), D(2))], day(1), day(30)) == D(
+        "0.666666666666666667"
+    )
 
 
 @pytest.mark.parametrize(

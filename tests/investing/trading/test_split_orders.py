@@ -89,7 +89,8 @@ class Scene:
         await apply_tick(self.sessions, self.desk, self.symbol, D(price), dt.datetime.now(dt.UTC))
 
     async def order(self, id: UUID) -> dict[str, Any]:
-        return json.loads(str(await self.exchange.value(ORDER, id)))
+        found: dict[str, Any] = json.loads(str(await self.exchange.value(ORDER, id)))
+        return found
 
     async def held(self) -> str:
         return str(
@@ -172,7 +173,11 @@ async def test_an_order_of_whole_shares_ends_where_only_parts_are_left(scene: Sc
     await scene.split("1", "3")
     await scene.job()
     order = await scene.order(id)
-    assert (order["status"], order["rejection_code"], order["status_there"]) == ("CANCELLED", "SPLIT", "CANCELLED")
+    assert (order["status"], order["rejection_code"], order["status_there"]) == (
+        "CANCELLED",
+        "SPLIT",
+        "CANCELLED",
+    )
     assert await scene.held() == "1.3333333333 0"
 
 
@@ -214,12 +219,12 @@ def below(scene: Scene, kind: AlertKind, threshold: str, hysteresis: str = "0") 
 
 
 async def fired(scene: Scene) -> list[str]:
-    found = await scene.exchange.value(
+    found: Any = await scene.exchange.value(
         "SELECT array_agg(r.name ORDER BY r.name, a.seq) FROM alerts a JOIN alert_rules r ON r.id = a.rule_id "
         "WHERE a.owner_id = $1",
         scene.actor.id,
     )
-    return list(found or [])  # type: ignore[call-overload]
+    return [str(name) for name in found or []]
 
 
 async def test_levels_follow_and_do_not_fire_by_the_split(scene: Scene) -> None:
@@ -228,7 +233,9 @@ async def test_levels_follow_and_do_not_fire_by_the_split(scene: Scene) -> None:
     await create_rule(scene.actor, below(scene, AlertKind.DAILY_MOVE, "0.2"))
     for table in ("alert_rules", "alert_watches"):
         await scene.exchange.run(
-            f"UPDATE {table} SET units_of = $2 WHERE owner_id = $1", scene.actor.id, TODAY - dt.timedelta(days=1)
+            f"UPDATE {table} SET units_of = $2 WHERE owner_id = $1",
+            scene.actor.id,
+            TODAY - dt.timedelta(days=1),
         )
     evaluator = Evaluator(scene.sessions, None)
     await evaluator.ready()

@@ -4,13 +4,11 @@ import asyncio
 import datetime as dt
 from decimal import Decimal as D
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from db.market.splits import claim_work
 from db.sessions import Sessions
-from db.vocabulary import TransactionType
 from investing.market.splits import Splitting, record_split
 from investing.rules.market_hours import market_day
 from investing.rules.orders import Terms
@@ -173,9 +171,7 @@ async def test_a_split_that_later_sales_do_not_fit(world: World, sessions: Sessi
 
 
 async def test_one_day_begins_everywhere_in_turn(world: World, sessions: Sessions) -> None:
-    await world.rows(
-        "UPDATE accounts SET time_zone = 'Europe/Berlin' WHERE owner_id = $1 RETURNING id"
-    )
+    await world.rows("UPDATE accounts SET time_zone = 'Europe/Berlin' WHERE owner_id = $1 RETURNING id")
     await world.buy(1, "3", "40")
     await record(world)
     await post(sessions)
