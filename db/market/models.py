@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Text,
     UniqueConstraint,
@@ -72,16 +71,11 @@ class SplitWork(Base):
     """
 
     __tablename__ = "split_work"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["instrument_id", "ex_date"],
-            ["instrument_splits.instrument_id", "instrument_splits.ex_date"],
-            ondelete="CASCADE",
-        ),
-        Index(None, "due_at"),
-    )
+    __table_args__ = (Index(None, "due_at"),)
 
-    instrument_id: Mapped[UUID] = mapped_column(primary_key=True)
+    instrument_id: Mapped[UUID] = mapped_column(
+        ForeignKey("instruments.id", ondelete="CASCADE"), primary_key=True
+    )
     ex_date: Mapped[dt.date] = mapped_column(primary_key=True)
     due_at: Mapped[dt.datetime]
     after_owner: Mapped[UUID | None]

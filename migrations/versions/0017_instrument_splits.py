@@ -108,8 +108,8 @@ def _create_tables() -> None:
         sa.Column("after_owner", sa.Uuid(), nullable=True),
         sa.Column("again_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["instrument_id", "ex_date"],
-            ["instrument_splits.instrument_id", "instrument_splits.ex_date"],
+            ["instrument_id"],
+            ["instruments.id"],
             name=op.f("fk_split_work_instrument_id"),
             ondelete="CASCADE",
         ),

@@ -38,6 +38,8 @@ MARKET = frozenset({"Instrument"})
 PARTS = {
     "UserSummary": "User",
     "PriceBar": "Instrument",
+    "InstrumentSplit": "Instrument",
+    "Warning": "Transaction",
     "LotUse": "Transaction",
     "ImportOutcome": "Transaction",
     "Performance": "Portfolio",
@@ -142,6 +144,8 @@ SAMPLES: dict[str, Any] = {
     "ImportRowInput.price": LEFT_OUT,
     "dryRun": False,
     "skipBad": False,
+    "adjustedQuantities": False,
+    "exDate": "1990-01-02",
     # It rests: nothing is that cheap.
     "PlaceOrderInput.type": "LIMIT",
     "side": "BUY",
