@@ -84,6 +84,7 @@ WITH added AS (
 )
 INSERT INTO split_work (instrument_id, ex_date, due_at)
 SELECT instrument_id, ex_date, ex_date::timestamp AT TIME ZONE 'America/New_York' FROM added
+ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, after_owner = NULL
 """
 
 _STAGED = "SELECT symbol, date, split_quantity, split_for FROM staged_bars WHERE split_quantity IS NOT NULL"
@@ -206,3 +207,45 @@ async def end_round(session: Session, work: Work, again_at: dt.datetime | None) 
     if (await session.execute(text(_BEGIN_AGAIN), values)).first() is None:
         mine = (SplitWork.instrument_id == work.instrument_id, SplitWork.ex_date == work.ex_date)
         await session.execute(delete(SplitWork).where(*mine))
+
+
+# Only what a usual ratio can be near to; where a split of about that time is known, it is no news.
+_JUMPS = """
+WITH steps AS (
+    SELECT b.instrument_id, b.date, b.close, lag(b.close) OVER day AS before,
+           b.adjusted_close / b.close AS k, lag(b.adjusted_close / b.close) OVER day AS k_before
+    FROM price_bars b JOIN instruments i ON i.id = b.instrument_id AND i.price_basis = 'RAW'
+    WHERE b.close > 0
+    WINDOW day AS (PARTITION BY b.instrument_id ORDER BY b.date)
+)
+SELECT i.symbol, s.date, s.before, s.close, s.k / s.k_before AS factor
+FROM steps s JOIN instruments i ON i.id = s.instrument_id
+WHERE (s.before > s.close * 1.4 OR s.close > s.before * 1.4) AND NOT EXISTS (
+    SELECT FROM instrument_splits x WHERE x.instrument_id = s.instrument_id AND abs(x.ex_date - s.date) <= 7
+)
+ORDER BY i.symbol, s.date
+"""
+
+_KNOWN_DAYS = """
+SELECT i.symbol, i.price_basis, x.ex_date, x.quantity, x.split_for, b.date, b.close, p.close AS before
+FROM instrument_splits x JOIN instruments i ON i.id = x.instrument_id
+CROSS JOIN LATERAL (SELECT date, close FROM price_bars WHERE instrument_id = x.instrument_id
+                    AND date >= x.ex_date ORDER BY date LIMIT 1) b
+CROSS JOIN LATERAL (SELECT close FROM price_bars WHERE instrument_id = x.instrument_id
+                    AND date < x.ex_date ORDER BY date DESC LIMIT 1) p
+WHERE b.close > 0 AND p.close > 0
+ORDER BY i.symbol, x.ex_date
+"""
+
+
+async def fetch_jumps(connection: Connection) -> Sequence[Row]:
+    """Return the days on which a raw close jumped, without those near a split that is known.
+
+    `factor` is how much the adjusted close rose against the raw one, null where one of them is not known.
+    """
+    return await connection.fetch(_JUMPS)
+
+
+async def fetch_known_days(connection: Connection) -> Sequence[Row]:
+    """Return the closes before and from each ex-date on, with the split and what the series is said to be."""
+    return await connection.fetch(_KNOWN_DAYS)

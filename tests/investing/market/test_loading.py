@@ -1,13 +1,16 @@
 """The load of the bundled prices, on a real PostgreSQL."""
 
+import asyncio
 import datetime as dt
 import time
 from decimal import Decimal
 
 import pytest
 
+from db.sessions import open_sessions
 from investing.market.loading import LoadReport, load_market_data
 from investing.market.renaming import rename_symbol
+from investing.market.suspects import find_suspects
 from tests.market_rows import count, rows
 
 BARS = 19 * 8313 + 3 * 3270 + 2148 + 196
@@ -53,6 +56,18 @@ def test_the_splits_that_raw_closes_reveal(loaded_url: str) -> None:
         ("AAPL", "2000-06-21", 2, 1),
         ("AAPL", "2005-02-28", 2, 1),
         ("MSFT", "2003-02-18", 2, 1),
+    ]
+
+
+def test_no_jump_looks_like_a_split_but_one_that_was_forgotten(loaded_url: str, app_url: str) -> None:
+    async def found() -> list[str]:
+        async with open_sessions(app_url, size=1) as sessions:
+            return list(await find_suspects(sessions))
+
+    assert asyncio.run(found()) == []
+    rows(loaded_url, "DELETE FROM instrument_splits WHERE ex_date = '2005-02-28'")
+    assert asyncio.run(found()) == [
+        "AAPL: the close goes from 88.99 to 44.86 on 2005-02-28, like a 2-for-1 split that nobody recorded"
     ]
 
 

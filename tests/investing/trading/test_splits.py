@@ -166,8 +166,16 @@ async def test_a_split_that_later_sales_do_not_fit(world: World, sessions: Sessi
     await world.sell(20, "5", "10")
     await record(world, "1", "10")
     await post(sessions)
-    # One share would be left for a sale of five: nothing is changed, and the round ends.
+    # One share would be left for a sale of five: nothing is changed, the round ends, and `verify` tells.
     assert (await quantity(world), await splits(world)) == (D(5), [])
+    (told,) = [line for line in await world.differences() if str(world.actor.id) in line]
+    assert "shares after the split on 2020-01-11 of position" in told
+    assert told.endswith("is 10, its transactions and orders make it 1")
+    # Once the sale is put right, the next entry before it brings the split.
+    (sale,) = await world.rows("SELECT id FROM transactions WHERE owner_id = $1 AND type = 'SELL'")
+    await world.reverse(sale["id"])
+    await world.buy(2, "10", "10")
+    assert (await quantity(world), await splits(world)) == (D(2), [(True, BEGIN, D(-18))])
 
 
 async def test_one_day_begins_everywhere_in_turn(world: World, sessions: Sessions) -> None:
