@@ -64,7 +64,8 @@ async def lock_rules(
 
 _FOLLOW = """
 UPDATE {table} r SET
-    threshold = greatest(round(restated(r.threshold, r.instrument_id, r.units_of, {today}), 10), 0.0000000001),
+    threshold = greatest(
+        round(restated(r.threshold, r.instrument_id, r.units_of, {today}), 10), 0.0000000001),
     hysteresis = round(restated(r.hysteresis, r.instrument_id, r.units_of, {today}), 10),
     units_of = s.newest
 FROM (SELECT r.{id} AS id, max(x.ex_date) AS newest

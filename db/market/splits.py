@@ -57,7 +57,7 @@ async def find_instrument(session: Session, symbol: str) -> UUID | None:
 
 
 async def lock_splits(session: Session) -> None:
-    """Keep others from recording splits until the transaction ends: it is rare, and one at a time is enough."""
+    """Keep others from recording splits until the transaction ends: one at a time is enough."""
     await session.execute(text("LOCK TABLE split_work IN SHARE ROW EXCLUSIVE MODE"))
 
 
@@ -188,7 +188,8 @@ WHERE instrument_id = :instrument AND ex_date = :day
 """
 
 _BEGIN_AGAIN = """
-UPDATE split_work SET after_owner = NULL, due_at = least(again_at, CAST(:again AS timestamptz)), again_at = NULL
+UPDATE split_work
+SET after_owner = NULL, due_at = least(again_at, CAST(:again AS timestamptz)), again_at = NULL
 WHERE instrument_id = :instrument AND ex_date = :day
     AND least(again_at, CAST(:again AS timestamptz)) IS NOT NULL
 RETURNING due_at

@@ -37,8 +37,8 @@ class QuoteRow(NamedTuple):
 
 _DAY = "(excluded.as_of AT TIME ZONE 'America/New_York')::date"
 
-# The last price of the trading day before, unless that is older than a long weekend with holidays, for a share
-# of the new price's day. The days are New York's, as everywhere (investing.rules.market_hours).
+# The last price of the trading day before, unless that is older than a long weekend with holidays, for a
+# share of the new price's day. The days are New York's, as everywhere (investing.rules.market_hours).
 PREVIOUS = f"""round(restated(CASE
     WHEN (q.as_of AT TIME ZONE 'America/New_York')::date = {_DAY} THEN q.previous_price
     WHEN excluded.as_of < q.as_of + interval '10 days' THEN q.price

@@ -100,7 +100,8 @@ FROM instruments i WHERE i.symbol = ANY($1)
 _RETURNS = f"""
 WITH bars AS MATERIALIZED (
     SELECT b.instrument_id, b.date,
-           close_on(b.close, b.instrument_id, b.date, {MARKET_TODAY})::float8 AS close, b.adjusted_close::float8 AS adjusted
+           close_on(b.close, b.instrument_id, b.date, {MARKET_TODAY})::float8 AS close,
+           b.adjusted_close::float8 AS adjusted
     FROM price_bars b
     WHERE b.instrument_id IN (SELECT id FROM instruments WHERE symbol = ANY($1)) AND b.date >= $4
 ), days AS (

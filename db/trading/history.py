@@ -29,7 +29,8 @@ _STARTS = "unnest(:portfolios, :instants, :ids) AS s(portfolio_id, executed_at, 
 
 _CHANGES = f"""
 SELECT t.id, t.portfolio_id, t.transfer_id, t.type, t.executed_at, t.amount, t.commission, t.quantity,
-       t.price, t.split_for, t.is_automatic, t.cash_delta, t.quantity_delta, t.cost_delta, t.realized_pnl, t.realized_pnl_fifo
+       t.price, t.split_for, t.is_automatic, t.cash_delta, t.quantity_delta, t.cost_delta,
+       t.realized_pnl, t.realized_pnl_fifo
 FROM {_STARTS}
 JOIN transactions t ON t.owner_id = :owner AND t.portfolio_id = s.portfolio_id
     AND t.instrument_id = :instrument AND (t.executed_at, t.id) >= (s.executed_at, s.id)
@@ -52,9 +53,9 @@ SELECT DISTINCT ON (portfolio_id) portfolio_id, executed_at, id FROM reached
 ORDER BY portfolio_id, executed_at, id
 """
 
-# The splits of the instrument from those places on that have begun, for the market and for the account, and that
-# no entry of the owner's own stands for: one of the same ratio within seven days. Where quantities were recorded
-# that are adjusted already, no split until then is posted.
+# The splits of the instrument from those places on that have begun, for the market and for the account, and
+# that no entry of the owner's own stands for: one of the same ratio within seven days. Where quantities were
+# recorded that are adjusted already, no split until then is posted.
 _DUE_SPLITS = f"""
 SELECT p.id AS portfolio_id, p.account_id, p.currency, x.ex_date, x.quantity, x.split_for, e.executed_at,
        a.time_zone
@@ -154,8 +155,8 @@ async def due_splits(
 ) -> Sequence[RowMapping]:
     """Return the splits that those portfolios' holdings should have from those places on, by time.
 
-    Left out are those that an entry of the owner's own stands for, unless it is one of `without`; an automatic
-    entry may stand for some that are returned (see `posted`).
+    Left out are those that an entry of the owner's own stands for, unless it is one of `without`; an
+    automatic entry may stand for some that are returned (see `posted`).
     """
     given = _given(owner_id, instrument_id, starts) | {"without": list(without)}
     return (await session.execute(_DUE_SPLITS_SQL, given)).mappings().all()

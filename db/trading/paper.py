@@ -71,9 +71,10 @@ async def executions_of(connection: Plain, client_order_id: UUID) -> Sequence[Ro
     )
 
 
-# An order that is for shares of before a split waits until it follows: a price of after it is none of its own.
+# An order that is for shares of before a split waits until it follows: a later price is none of its own.
 _TICKED = f"""
-SELECT o.*, {QUOTE_TODAY} AS price, q.as_of FROM paper_orders o JOIN quotes q ON q.instrument_id = o.instrument_id
+SELECT o.*, {QUOTE_TODAY} AS price, q.as_of
+FROM paper_orders o JOIN quotes q ON q.instrument_id = o.instrument_id
 WHERE o.status = 'OPEN' AND (o.matched_as_of IS NULL OR o.matched_as_of < q.as_of) AND NOT EXISTS (
     SELECT FROM instrument_splits s
     WHERE s.instrument_id = o.instrument_id AND s.ex_date <= {MARKET_TODAY}

@@ -96,9 +96,9 @@ class MarketMutation:
         )
 
     @strawberry.mutation(
-        description="Administrators only: records that an instrument splits, or did. It reaches every holding of "
-        "its ex-date, open orders and alert rules: at once if that has begun, else when it does. To record it "
-        "again does nothing more.",
+        description="Administrators only: records that an instrument splits, or did. It reaches every "
+        "holding of its ex-date, open orders and alert rules: at once if that has begun, else when it does. "
+        "To record it again does nothing more.",
         extensions=[Guard(IsAdmin())],
     )
     async def record_split(self, info: Info, input: Annotated[RecordSplitInput, INPUT]) -> InstrumentPayload:

@@ -47,8 +47,8 @@ class PriceBar:
 
 
 @strawberry.type(
-    description="A split: from the ex-date on, `quantity` new shares for every `splitFor` old ones. It is posted to "
-    "every holding of its ex-date."
+    description="A split: from the ex-date on, `quantity` new shares for every `splitFor` old ones. It is "
+    "posted to every holding of its ex-date."
 )
 class InstrumentSplit:
     ex_date: dt.date = strawberry.field(description="The first day of the new shares.")
@@ -93,8 +93,8 @@ class Instrument(Node):
         ]
 
     @strawberry.field(
-        description="Daily bars as they are stored, oldest first: raw closes fall by a split, and adjustedClose, "
-        "where it is known, does not."
+        description="Daily bars as they are stored, oldest first: raw closes fall by a split, and "
+        "adjustedClose, where it is known, does not."
     )
     async def price_history(
         self,

@@ -26,8 +26,8 @@ class ImportRowStatus(Enum):
     OK = strawberry.enum_value("OK", description="Good: written, unless nothing was.")
     DUPLICATE = strawberry.enum_value(
         "DUPLICATE",
-        description="On the ledger already, with all its figures; or a split of the instrument's that is, under a "
-        "day within seven.",
+        description="On the ledger already, with all its figures; or a split of the instrument's that is, "
+        "under a day within seven.",
     )
     REFUSED = strawberry.enum_value("REFUSED", description="Not written; its userError says why.")
 
@@ -68,8 +68,8 @@ class ImportTransactionsInput:
         default=False,
     )
     adjusted_quantities: bool = strawberry.field(
-        description="The quantities are for shares of today already: no split of their instruments until now is "
-        "posted after them.",
+        description="The quantities are for shares of today already: no split of their instruments until now "
+        "is posted after them.",
         default=False,
     )
     idempotency_key: strawberry.ID = strawberry.field(

@@ -76,8 +76,9 @@ class TransferSharesInput:
 @strawberry.type
 class TradingMutation:
     @strawberry.mutation(
-        description="Puts a transaction on the ledger, wherever in time it belongs. A split of the instrument's that "
-        "is there already, of the same ratio within seven days, is not recorded again: the answer is that one.",
+        description="Puts a transaction on the ledger, wherever in time it belongs. A split of the "
+        "instrument's that is there already, of the same ratio within seven days, is not recorded again: the "
+        "answer is that one.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id", locked=True))],
     )
     async def record_transaction(

@@ -66,7 +66,7 @@ def data_file(package: str, path: str) -> Path:
 
 
 def splits_of(series: Series) -> list[NewSplit]:
-    """Return the splits that raw against adjusted closes reveal; there are none in closes of one kind alone."""
+    """Return the splits that raw against adjusted closes reveal; closes of one kind alone reveal none."""
     if series.instrument.price_basis is not PriceBasis.RAW:
         return []
     bars = [Bar(bar.date, bar.close, bar.adjusted_close) for bar in series.bars if bar.adjusted_close]

@@ -76,8 +76,8 @@ def read_header(line: str) -> list[str]:
 class LineReader:
     """Reads lines that have these columns. `latest` is the last date that a bar may have.
 
-    `bases` says of symbols what their stored closes are adjusted for, `basis` the same of the file; None where
-    it goes by what is stored, and is raw for what is new.
+    `bases` says of symbols what their stored closes are adjusted for, `basis` the same of the file; None
+    where it goes by what is stored, and is raw for what is new.
     """
 
     def __init__(

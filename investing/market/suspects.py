@@ -21,8 +21,8 @@ async def find_suspects(sessions: Sessions) -> Sequence[str]:
         if ratio is not None:
             new, old = ratio
             lines.append(
-                f"{row['symbol']}: the close goes from {row['before']} to {row['close']} on {row['date']}, like a "
-                f"{new}-for-{old} split that nobody recorded"
+                f"{row['symbol']}: the close goes from {row['before']} to {row['close']} on {row['date']}, "
+                f"like a {new}-for-{old} split that nobody recorded"
             )
     for row in known:
         is_raw = row["price_basis"] == PriceBasis.RAW
@@ -30,7 +30,8 @@ async def find_suspects(sessions: Sessions) -> Sequence[str]:
         if contradicts(Decimal(row["before"]), Decimal(row["close"]), ratio_of_split, is_raw=is_raw):
             what = "does not change by" if is_raw else "changes by"
             lines.append(
-                f"{row['symbol']}: the close of {row['date']} {what} the {row['quantity']}-for-{row['split_for']} "
-                f"split of {row['ex_date']}, though the prices are said to be {row['price_basis']}"
+                f"{row['symbol']}: the close of {row['date']} {what} the {row['quantity']}-for-"
+                f"{row['split_for']} split of {row['ex_date']}, though the prices are said to be "
+                f"{row['price_basis']}"
             )
     return sorted(lines)

@@ -96,18 +96,24 @@ def _split(before: Bar, bar: Bar, jump: Decimal) -> Split | None:
 SUSPECT_TOLERANCE = Decimal("0.05")
 """How far the close's own jump may be from a usual ratio, for a split that nothing else speaks for."""
 
-_USUAL = tuple(
-    (Decimal(new), Decimal(old))
-    for n in (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
-    for new, old in ((n, 1), (1, n))
-) + ((Decimal(3), Decimal(2)), (Decimal(2), Decimal(3)), (Decimal(5), Decimal(2)))
+_USUAL = (
+    *(
+        (Decimal(new), Decimal(old))
+        for n in (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
+        for new, old in ((n, 1), (1, n))
+    ),
+    (Decimal(3), Decimal(2)),
+    (Decimal(2), Decimal(3)),
+    (Decimal(5), Decimal(2)),
+)
 
 
 def suspected(before: Decimal, close: Decimal, factor: Decimal | None) -> tuple[Decimal, Decimal] | None:
-    """Return the usual ratio, new for old shares, that a raw close falls or rises by, None for none.
+    """Return the usual ratio, new for old shares, that a raw close falls or rises by; None for none.
 
-    `factor` is how the adjusted close rises against the raw one (k of this module), where both days have both:
-    where it stands still the market fell so, and nothing was split. Apple lost 52 % on 29 September 2000.
+    `factor` is how the adjusted close rises against the raw one (k of this module), where both days have
+    both: where it stands still the market fell so, and nothing was split. Apple lost 52 % on 29 September
+    2000.
     """
     for new, old in _USUAL:
         ratio = new / old

@@ -54,8 +54,8 @@ class Past:
     """What the new entries meet: how things stood before the timeline starts, and what it already has.
 
     `portfolio_id` is where the new entries go. `holdings` are those before `entries`, `cash` is that before
-    `moves`. Both are in the ledger's order. `splits` are due, and come first of their instant. `moved` is what transfers bring in, by their ids, that left
-    another portfolio before the timeline starts.
+    `moves`. Both are in the ledger's order. `splits` are due, and come first of their instant. `moved` is
+    what transfers bring in, by their ids, that left another portfolio before the timeline starts.
     """
 
     portfolio_id: UUID

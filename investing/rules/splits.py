@@ -1,8 +1,8 @@
 """An instrument's splits: what a price, an order or a level becomes by them, and which two are the same.
 
-A split gives `quantity` new shares for every `split_for` old ones from its ex-date on. A price is for one share
-of some day; what it is for a share of another day follows from the splits between them. The same in SQL are
-the functions `restated` and `close_on` (`db.market.splits`).
+A split gives `quantity` new shares for every `split_for` old ones from its ex-date on. A price is for one
+share of some day; what it is for a share of another day follows from the splits between them. The same in SQL
+are the functions `restated` and `close_on` (`db.market.splits`).
 """
 
 import datetime as dt

@@ -48,8 +48,9 @@ class Holdings:
     def post(self, new: Iterable[Change] = (), without: Collection[UUID] = ()) -> dict[UUID, Posting]:
         """Posts the new entries, and again all that came after them but those `without`. The new postings.
 
-        A due split is posted with them where something is held then. Raises InsufficientShares and InvalidInput, with the day, where an entry cannot stand any more, and
-        InsufficientShares where it would take shares that open orders have reserved.
+        A due split is posted with them where something is held then. Raises InsufficientShares and
+        InvalidInput, with the day, where an entry cannot stand any more, and InsufficientShares where it
+        would take shares that open orders have reserved.
         """
         new = list(new)
         self._check_newest(new)
@@ -173,7 +174,8 @@ async def load_holdings(
     """The holdings as they were at `starts`, for posting these entries. The caller has locked the portfolios.
 
     With them the splits of the instrument that are due from there on, unless not `with_splits`; the entries
-    `without` are about to be reversed. Portfolios that shares were transferred to later are locked here, unless the caller has done it.
+    `without` are about to be reversed. Portfolios that shares were transferred to later are locked here,
+    unless the caller has done it.
     """
     rows = await history.share_changes(session, owner_id, instrument_id, starts)
     if any(row["transfer_id"] is not None and row["type"] == TransactionType.TRANSFER_OUT for row in rows):

@@ -51,9 +51,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recorded transaction's id and, if it is known already, its row with its symbol; and what is to be known.
+    """A recorded transaction's id; its row with its symbol, if it is known already; and what is to be known.
 
-    A split that is on the ledger already is recorded no second time: the transaction is the one that was there.
+    A split that is on the ledger already is recorded no second time: the transaction is the one there.
     """
 
     id: UUID
@@ -150,7 +150,7 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
 async def _same_split(
     session: Session, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID, entry: Entry
 ) -> UUID | None:
-    """Return the entry that the portfolio has of the instrument's split that this one is, None without one."""
+    """Return the entry that the portfolio has of the split that this one is, None without one."""
     assert entry.quantity is not None, "a split has a quantity"
     assert entry.split_for is not None, "a split has a ratio"
     found = await find_matched(

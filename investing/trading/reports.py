@@ -66,7 +66,7 @@ class ImportReport:
 
 
 def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
-    """A line for each row that nothing was written for, or for every one, with its reason; and each warning."""
+    """A line for each row that nothing was written for, or for every one, with its reason; and warnings."""
     for row in report.outcomes:
         where = f"{file}:{row.line}: " + (f"{row.source}: " if row.source else "")
         match row.status:

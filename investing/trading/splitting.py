@@ -130,7 +130,7 @@ async def _follow_order(
 
 
 async def _is_there(session: Session, owner_id: UUID, order: Row, cash: Decimal, shares: Decimal) -> bool:
-    """Return whether the portfolio has so much more cash, and so many shares, that no other order reserves."""
+    """Return whether the portfolio has so much more cash and so many shares that no order reserves."""
     trader = await rows.lock_trader(session, owner_id, order["portfolio_id"])
     assert trader is not None, "it is locked"
     free = trader["cash_balance"] - trader["reserved_cash"]

@@ -72,8 +72,8 @@ def test_sql_and_the_rules_agree_to_the_last_place(superuser_url: str) -> None:
         found = rows(
             superuser_url,
             "SELECT restated(a.price, $1, a.given, a.wanted), close_on(a.price, $1, a.given, a.wanted) "
-            "FROM unnest($2::numeric[], $3::date[], $4::date[]) WITH ORDINALITY AS a(price, given, wanted, n) "
-            "ORDER BY n",
+            "FROM unnest($2::numeric[], $3::date[], $4::date[]) WITH ORDINALITY "
+            "AS a(price, given, wanted, n) ORDER BY n",
             id,
             *zip(*asked, strict=True),
         )

@@ -90,7 +90,13 @@ def test_an_administrator_records_it_and_holders_get_it(
     assert [warning["code"] for warning in payload["warnings"]] == ["DUPLICATE_SPLIT"]
     rows = [
         {"type": "SPLIT", "symbol": "FOUR", "quantity": "4", "executedAt": "2024-06-05T12:00:00Z"},
-        {"type": "BUY", "symbol": "FOUR", "quantity": "1", "price": "32", "executedAt": "2024-03-01T12:00:00Z"},
+        {
+            "type": "BUY",
+            "symbol": "FOUR",
+            "quantity": "1",
+            "price": "32",
+            "executedAt": "2024-03-01T12:00:00Z",
+        },
     ]
     outcome = mutate(
         api,
@@ -101,7 +107,9 @@ def test_an_administrator_records_it_and_holders_get_it(
         idempotencyKey=key(),
     )
     assert (outcome["written"], [row["status"] for row in outcome["outcomes"]]) == (True, ["DUPLICATE", "OK"])
-    held = stored.rows("SELECT quantity FROM positions p JOIN instruments i ON i.id = instrument_id WHERE symbol = 'FOUR'")
+    held = stored.rows(
+        "SELECT quantity FROM positions p JOIN instruments i ON i.id = instrument_id WHERE symbol = 'FOUR'"
+    )
     assert held == [(Decimal(44),)]
 
 
@@ -121,7 +129,13 @@ def test_quantities_that_are_adjusted_already(
     split_of(administrator, "DONE", "2024-06-10", "4")
     portfolio = open_portfolio(api, open_account(api))
     recorded(api, portfolio, "DEPOSIT", "2024-01-02", amount="1000")
-    row = {"type": "BUY", "symbol": "DONE", "quantity": "40", "price": "7.5", "executedAt": "2024-01-02T12:00:00Z"}
+    row = {
+        "type": "BUY",
+        "symbol": "DONE",
+        "quantity": "40",
+        "price": "7.5",
+        "executedAt": "2024-01-02T12:00:00Z",
+    }
     done = mutate(
         api,
         "importTransactions",
@@ -134,7 +148,9 @@ def test_quantities_that_are_adjusted_already(
     assert done == {"written": True, "userErrors": []}
     post()
     recorded(api, portfolio, "BUY", "2024-07-01", symbol="DONE", quantity="1", price="8")
-    held = stored.rows("SELECT quantity FROM positions p JOIN instruments i ON i.id = instrument_id WHERE symbol = 'DONE'")
+    held = stored.rows(
+        "SELECT quantity FROM positions p JOIN instruments i ON i.id = instrument_id WHERE symbol = 'DONE'"
+    )
     assert held == [(Decimal(41),)]
 
 
@@ -143,7 +159,12 @@ def test_a_dividend_on_adjusted_prices_is_booked_with_a_word(api: Api, stored: S
         stored.instrument(symbol)
         stored.rows("UPDATE instruments SET price_basis = $2 WHERE symbol = $1", symbol, basis)
     portfolio = open_portfolio(api, open_account(api))
-    given = {"portfolioId": portfolio, "type": "DIVIDEND", "amount": "5", "executedAt": "2024-06-12T12:00:00Z"}
+    given = {
+        "portfolioId": portfolio,
+        "type": "DIVIDEND",
+        "amount": "5",
+        "executedAt": "2024-06-12T12:00:00Z",
+    }
     used = key()
     for _ in "twice":
         payload = mutate(api, "recordTransaction", RECORDED, symbol="FULL", idempotencyKey=used, **given)
@@ -151,7 +172,12 @@ def test_a_dividend_on_adjusted_prices_is_booked_with_a_word(api: Api, stored: S
         assert [warning["code"] for warning in payload["warnings"]] == ["ADJUSTED_PRICES"]
     plain = mutate(api, "recordTransaction", RECORDED, symbol="HALF", idempotencyKey=key(), **given)
     assert plain["warnings"] == []
-    row = {"type": "DIVIDEND", "symbol": "FULL", "amount": "6", "executedAt": dt.datetime(2024, 1, 2, tzinfo=dt.UTC).isoformat()}
+    row = {
+        "type": "DIVIDEND",
+        "symbol": "FULL",
+        "amount": "6",
+        "executedAt": dt.datetime(2024, 1, 2, tzinfo=dt.UTC).isoformat(),
+    }
     used = key()
     for _ in "twice":
         outcome = mutate(

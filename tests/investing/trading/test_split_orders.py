@@ -36,10 +36,13 @@ SELECT row_to_json(o) FROM (
 """
 
 
+FREE = Terms()
+
+
 class Scene:
     """A user with cash, an instrument that stood at 30 yesterday, and a desk."""
 
-    def __init__(self, sessions: Sessions, exchange: Exchange, terms: Terms = Terms()) -> None:
+    def __init__(self, sessions: Sessions, exchange: Exchange, terms: Terms = FREE) -> None:
         self.sessions, self.exchange, self.terms = sessions, exchange, terms
         self.desk: Desk = desk_of(sessions, PaperBroker(sessions, terms))
         self.actor: Actor
@@ -74,8 +77,8 @@ class Scene:
             "UPDATE transactions SET executed_at = executed_at - interval '1 day' "
             "WHERE owner_id = $1 AND instrument_id IS NOT NULL",
             "UPDATE lots SET opened_at = opened_at - interval '1 day' WHERE owner_id = $1",
-            "UPDATE paper_executions SET executed_at = executed_at - interval '1 day' WHERE client_order_id IN "
-            "(SELECT client_order_id FROM orders WHERE owner_id = $1)",
+            "UPDATE paper_executions SET executed_at = executed_at - interval '1 day' "
+            "WHERE client_order_id IN (SELECT client_order_id FROM orders WHERE owner_id = $1)",
         ):
             await self.exchange.run(statement, self.actor.id)
 
@@ -220,8 +223,8 @@ def below(scene: Scene, kind: AlertKind, threshold: str, hysteresis: str = "0") 
 
 async def fired(scene: Scene) -> list[str]:
     found: Any = await scene.exchange.value(
-        "SELECT array_agg(r.name ORDER BY r.name, a.seq) FROM alerts a JOIN alert_rules r ON r.id = a.rule_id "
-        "WHERE a.owner_id = $1",
+        "SELECT array_agg(r.name ORDER BY r.name, a.seq) "
+        "FROM alerts a JOIN alert_rules r ON r.id = a.rule_id WHERE a.owner_id = $1",
         scene.actor.id,
     )
     return [str(name) for name in found or []]

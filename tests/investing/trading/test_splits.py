@@ -46,7 +46,8 @@ async def splits(world: World, at: int = 0) -> list[tuple[bool, dt.datetime, D]]
     rows = await world.rows(
         "SELECT is_automatic, executed_at, quantity_delta FROM transactions t WHERE owner_id = $1 "
         "AND portfolio_id = $2 AND type = 'SPLIT' AND reverses_id IS NULL AND NOT EXISTS "
-        "(SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id) ORDER BY executed_at, id",
+        "(SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id) "
+        "ORDER BY executed_at, id",
         world.portfolios[at],
     )
     return [(row["is_automatic"], row["executed_at"], D(row["quantity_delta"])) for row in rows]
