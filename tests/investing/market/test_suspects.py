@@ -25,7 +25,8 @@ from investing.rules.corporate_actions import contradicts, suspected
 def test_what_looks_like_a_split(
     before: str, close: str, factor: str | None, ratio: tuple[int, int] | None
 ) -> None:
-    assert suspected(D(before), D(close), None if factor is None else D(factor)) == ratio
+    expected = None if ratio is None else (D(ratio[0]), D(ratio[1]))
+    assert suspected(D(before), D(close), None if factor is None else D(factor)) == expected
 
 
 def test_a_series_that_is_not_what_it_says() -> None:
