@@ -10,6 +10,7 @@ from uuid import UUID
 
 from db.ids import uuid7
 from db.market.bars import BarLoad
+from db.market.splits import FOLLOW_QUOTES
 from db.market.ticks import IN_ITS_UNITS, PREVIOUS
 from db.vocabulary import AssetClass, PriceBasis
 
@@ -131,4 +132,6 @@ async def update_quotes(load: BarLoad, quotes: Sequence[tuple[UUID, Decimal, dt.
     """Replaces quotes by newer ones (instrument, price, as of), or adds them. How many it did."""
     ids, prices, instants = ([quote[field] for quote in quotes] for field in range(3))
     tag = await load.connection.execute(_QUOTE, ids, prices, instants)
+    # A close of before a split that has begun.
+    await load.connection.execute(FOLLOW_QUOTES)
     return int(tag.rpartition(" ")[2])

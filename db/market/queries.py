@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
-from db.market.splits import MARKET_TODAY
+from db.market.splits import MARKET_TODAY, comparable
 from db.pages import Key, Listing, plain_text
 from db.sessions import Connection, Row
 
@@ -56,7 +56,7 @@ async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[
     return await connection.fetch(
         f"""
         SELECT b.date, b.close, b.adjusted_close, i.price_basis,
-               close_on(b.close, i.id, b.date, {MARKET_TODAY}) AS comparable
+               {comparable("b.close", "i.id", "b.date", MARKET_TODAY)} AS comparable
         FROM instruments i JOIN price_bars b ON b.instrument_id = i.id
         WHERE i.id = $1 ORDER BY b.date
         """,

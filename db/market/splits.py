@@ -1,7 +1,9 @@
 """Splits of instruments: recording them, what they make of prices in SQL, and the work of posting them.
 
 The database's functions `restated` and `close_on` say what a price for a share of one day is for a share of
-another; `investing.rules.splits` says the same. Days are the market's: New York's, as everywhere.
+another; `investing.rules.splits` says the same. The view `split_factors` has it by spans of days: a share of
+a day in a span is `quantity / split_for` shares of the newest day. Days are the market's: New York's, as
+everywhere.
 """
 
 import datetime as dt
@@ -23,6 +25,17 @@ QUOTE_UNITS = "coalesce(q.units_of, (q.as_of AT TIME ZONE 'America/New_York')::d
 
 QUOTE_TODAY = f"round(restated(q.price, q.instrument_id, {QUOTE_UNITS}, {MARKET_TODAY}), 10)"
 """The price of a quote `q` for a share of today."""
+
+
+def comparable(close: str, instrument: str, bar: str, wanted: str) -> str:
+    """Return the SQL of `close_on` that asks the function only where the instrument has splits.
+
+    A whole series of one without any costs nothing more; where many series are read, join `split_factors`.
+    """
+    return (
+        f"CASE WHEN EXISTS (SELECT FROM instrument_splits x WHERE x.instrument_id = {instrument}) "
+        f"THEN close_on({close}, {instrument}, {bar}, {wanted}) ELSE {close} END"
+    )
 
 
 async def find_splits(session: Session, instrument_id: UUID) -> Sequence[RowMapping]:
@@ -120,7 +133,7 @@ async def add_splits(connection: Connection, splits: Sequence[NewSplit]) -> int:
     return int((await connection.execute(_ADD.format(source=_GIVEN), *columns)).rpartition(" ")[2])
 
 
-_FOLLOW_QUOTES = f"""
+FOLLOW_QUOTES = f"""
 UPDATE quotes q SET price = greatest({QUOTE_TODAY}, 0.0000000001),
     previous_price = greatest(
         round(restated(q.previous_price, q.instrument_id, {QUOTE_UNITS}, {MARKET_TODAY}), 10), 0.0000000001
@@ -138,7 +151,7 @@ async def follow_quotes(session: Session) -> None:
 
     Until a tick of the new day comes, shares after a split are worth together what they were before it.
     """
-    await session.execute(text(_FOLLOW_QUOTES))
+    await session.execute(text(FOLLOW_QUOTES))
 
 
 class Work(NamedTuple):

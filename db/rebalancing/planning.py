@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, select, text
 
-from db.market.splits import MARKET_TODAY
+from db.market.splits import MARKET_TODAY, comparable
 from db.models import Account, Lot, Portfolio
 from db.sessions import Connection, Session
 from db.trading.models import IS_OPEN
@@ -100,7 +100,7 @@ FROM instruments i WHERE i.symbol = ANY($1)
 _RETURNS = f"""
 WITH bars AS MATERIALIZED (
     SELECT b.instrument_id, b.date,
-           close_on(b.close, b.instrument_id, b.date, {MARKET_TODAY})::float8 AS close,
+           ({comparable("b.close", "b.instrument_id", "b.date", MARKET_TODAY)})::float8 AS close,
            b.adjusted_close::float8 AS adjusted
     FROM price_bars b
     WHERE b.instrument_id IN (SELECT id FROM instruments WHERE symbol = ANY($1)) AND b.date >= $4

@@ -52,6 +52,23 @@ SELECT CASE WHEN EXISTS (SELECT FROM instrument_splits s WHERE s.instrument_id =
 $$
 """
 
+# The same for whole queries, which join it: how many shares of the newest day one share of a day in a span is.
+FACTORS = """
+CREATE VIEW split_factors WITH (security_invoker = true) AS
+WITH edges AS (
+    SELECT instrument_id, ex_date AS since FROM instrument_splits
+    UNION
+    SELECT instrument_id, '-infinity' FROM instrument_splits
+)
+SELECT e.instrument_id, e.since,
+       lead(e.since, 1, 'infinity') OVER (PARTITION BY e.instrument_id ORDER BY e.since) AS until,
+       coalesce((SELECT product(s.quantity) FROM instrument_splits s
+                 WHERE s.instrument_id = e.instrument_id AND s.ex_date > e.since), 1) AS quantity,
+       coalesce((SELECT product(s.split_for) FROM instrument_splits s
+                 WHERE s.instrument_id = e.instrument_id AND s.ex_date > e.since), 1) AS split_for
+FROM edges e
+"""
+
 
 def upgrade() -> None:
     _create_tables()
@@ -64,8 +81,9 @@ def upgrade() -> None:
     op.execute("SET CONSTRAINTS ALL IMMEDIATE")
     op.drop_column("instruments", "prices_adjusted")
     op.create_check_constraint(op.f("ck_instruments_price_basis"), "instruments", BASES)
-    for statement in (PRODUCT, RESTATED, CLOSE_ON):
+    for statement in (PRODUCT, RESTATED, CLOSE_ON, FACTORS):
         op.execute(statement)
+    op.execute("GRANT SELECT ON split_factors TO graphfolio_app")
     for table in ("quotes", "orders", "paper_orders"):
         op.add_column(table, sa.Column("units_of", sa.Date(), nullable=True))
     for table in ("alert_rules", "alert_watches"):
@@ -127,6 +145,7 @@ def downgrade() -> None:
         op.drop_column("transactions", column)
     for table in ("alert_watches", "alert_rules", "paper_orders", "orders", "quotes"):
         op.drop_column(table, "units_of")
+    op.execute("DROP VIEW split_factors")
     op.execute("DROP FUNCTION close_on(numeric, uuid, date, date)")
     op.execute("DROP FUNCTION restated(numeric, uuid, date, date)")
     op.execute("DROP AGGREGATE product(numeric)")

@@ -77,6 +77,19 @@ def test_sql_and_the_rules_agree_to_the_last_place(superuser_url: str) -> None:
             id,
             *zip(*asked, strict=True),
         )
+        joined = rows(
+            superuser_url,
+            "SELECT round((a.price * g.split_for * w.quantity)::numeric(400, 60) "
+            "/ (g.quantity * w.split_for), 18) "
+            "FROM unnest($2::numeric[], $3::date[], $4::date[]) WITH ORDINALITY "
+            "AS a(price, given, wanted, n) "
+            "JOIN split_factors g ON g.instrument_id = $1 AND a.given >= g.since AND a.given < g.until "
+            "JOIN split_factors w ON w.instrument_id = $1 AND a.wanted >= w.since AND a.wanted < w.until "
+            "ORDER BY n",
+            id,
+            *zip(*asked, strict=True),
+        )
+        assert [price for (price,) in joined] == [price for price, _ in found]
         assert found == [
             (
                 restated(price, splits, given, wanted),
@@ -98,7 +111,6 @@ async def test_a_quote_follows_a_split_once_and_tells_the_move_of_its_day(
 ) -> None:
     now = dt.datetime.now(dt.UTC)
     id = await asyncio.to_thread(add_instrument, superuser_url, "QUOTED")
-    await asyncio.to_thread(add_split, superuser_url, id, InstrumentSplit(market_day(now), D(4), D(1)))
 
     async def tick(price: str, as_of: dt.datetime) -> None:
         async with sessions.begin(None) as session:
@@ -110,6 +122,7 @@ async def test_a_quote_follows_a_split_once_and_tells_the_move_of_its_day(
     await tick("28", now - dt.timedelta(days=2))
     await tick("30", now - dt.timedelta(days=1))
     assert await quote() == (30, 28)
+    await asyncio.to_thread(add_split, superuser_url, id, InstrumentSplit(market_day(now), D(4), D(1)))
     # The ex-date begins: 30 for an old share are 7.5 for a new one, however often this is looked at.
     for _ in "twice":
         async with sessions.begin(None) as session:
@@ -119,11 +132,30 @@ async def test_a_quote_follows_a_split_once_and_tells_the_move_of_its_day(
     assert await quote() == (D("8.34"), D("7.5"))
 
 
+async def test_an_older_tick_that_comes_late_is_for_a_share_of_today(
+    superuser_url: str, sessions: Sessions
+) -> None:
+    now = dt.datetime.now(dt.UTC)
+    id = await asyncio.to_thread(add_instrument, superuser_url, "LATE")
+    await asyncio.to_thread(add_split, superuser_url, id, InstrumentSplit(market_day(now), D(4), D(1)))
+    for days, price in ((3, "28"), (2, "30"), (1, "32")):
+        async with sessions.begin(None) as session:
+            saved = await save_ticks(session, [Tick("LATE", D(price), now - dt.timedelta(days=days))])
+            assert [quote.price for quote in saved.quotes] == [D(price) / 4]
+    assert await quote_of(superuser_url, id) == (8, D("7.5"))
+    async with sessions.begin(None) as session:
+        await follow_quotes(session)
+    assert await quote_of(superuser_url, id) == (8, D("7.5"))
+
+
 async def test_a_tick_of_the_ex_date_needs_no_job(superuser_url: str, sessions: Sessions) -> None:
     now = dt.datetime.now(dt.UTC)
     id = await asyncio.to_thread(add_instrument, superuser_url, "TICKED")
-    await asyncio.to_thread(add_split, superuser_url, id, InstrumentSplit(market_day(now), D(4), D(1)))
     for price, as_of in (("30", now - dt.timedelta(days=1)), ("8.34", now)):
+        if as_of == now:
+            await asyncio.to_thread(
+                add_split, superuser_url, id, InstrumentSplit(market_day(now), D(4), D(1))
+            )
         async with sessions.begin(None) as session:
             await save_ticks(session, [Tick("TICKED", D(price), as_of)])
     assert await quote_of(superuser_url, id) == (D("8.34"), D("7.5"))
