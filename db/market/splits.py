@@ -82,7 +82,8 @@ ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, aft
 """
 
 
-# Where a split with this ratio is known of some day near by, it is the same one.
+# Where a split with this ratio is known of some day near by, it is the same one. Where there are no users yet,
+# nobody has to be posted anything: who comes later is, where they record what they hold.
 _ADD = """
 WITH added AS (
     INSERT INTO instrument_splits (instrument_id, ex_date, quantity, split_for)
@@ -97,6 +98,7 @@ WITH added AS (
 )
 INSERT INTO split_work (instrument_id, ex_date, due_at)
 SELECT instrument_id, ex_date, ex_date::timestamp AT TIME ZONE 'America/New_York' FROM added
+WHERE EXISTS (SELECT FROM logins)
 ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, after_owner = NULL
 """
 

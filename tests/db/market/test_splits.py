@@ -6,8 +6,10 @@ import random
 import uuid
 from decimal import Decimal as D
 
+from db.market.feeds import closes_of
 from db.market.splits import follow_quotes
 from db.market.ticks import Tick, save_ticks
+from db.rebalancing.planning import fetch_returns
 from db.sessions import Sessions
 from db.vocabulary import PriceBasis
 from investing.rules.market_hours import market_day
@@ -97,6 +99,29 @@ def test_sql_and_the_rules_agree_to_the_last_place(superuser_url: str) -> None:
             )
             for price, given, wanted in asked
         ]
+
+
+async def test_returns_and_the_day_before_know_of_a_split(superuser_url: str, sessions: Sessions) -> None:
+    start = dt.date(2021, 3, 1)
+    id = await asyncio.to_thread(add_instrument, superuser_url, "WEEK")
+    await asyncio.to_thread(
+        rows,
+        superuser_url,
+        "INSERT INTO price_bars (instrument_id, date, close) "
+        "SELECT $1, $2::date + n::int, c FROM unnest($3::numeric[]) WITH ORDINALITY AS w(c, n)",
+        id,
+        start,
+        [D(30), D(33), D("8.25"), D("9.9")],
+    )
+    await asyncio.to_thread(
+        add_split, superuser_url, id, InstrumentSplit(start + dt.timedelta(days=3), D(4), D(1))
+    )
+    async with sessions.reading(None) as connection:
+        returns, _ = await fetch_returns(connection, ["WEEK"], 10)
+    # 33 / 30, then 33 old are 8.25 new, then 9.9 / 8.25.
+    assert [round(change, 10) for change in returns["WEEK"]] == [0.1, 0, 0.2]
+    closes = {close.symbol: close for close in await closes_of(sessions, start + dt.timedelta(days=3))}
+    assert (closes["WEEK"].price, closes["WEEK"].previous) == (D("8.25"), D("8.25"))
 
 
 async def quote_of(url: str, id: uuid.UUID) -> tuple[object, ...]:
