@@ -82,8 +82,8 @@ ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, aft
 """
 
 
-# Where a split with this ratio is known of some day near by, it is the same one. Where there are no users yet,
-# nobody has to be posted anything: who comes later is, where they record what they hold.
+# Where a split with this ratio is known of some day near by, it is the same one. Where there are no users
+# yet, nobody has to be posted anything: whoever comes later gets it where they record what they hold.
 _ADD = """
 WITH added AS (
     INSERT INTO instrument_splits (instrument_id, ex_date, quantity, split_for)
@@ -95,11 +95,13 @@ WITH added AS (
     )
     ON CONFLICT (instrument_id, ex_date) DO NOTHING
     RETURNING instrument_id, ex_date
+), work AS (
+    INSERT INTO split_work (instrument_id, ex_date, due_at)
+    SELECT instrument_id, ex_date, ex_date::timestamp AT TIME ZONE 'America/New_York' FROM added
+    WHERE EXISTS (SELECT FROM logins)
+    ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, after_owner = NULL
 )
-INSERT INTO split_work (instrument_id, ex_date, due_at)
-SELECT instrument_id, ex_date, ex_date::timestamp AT TIME ZONE 'America/New_York' FROM added
-WHERE EXISTS (SELECT FROM logins)
-ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, after_owner = NULL
+SELECT count(*)::int FROM added
 """
 
 _STAGED = "SELECT symbol, date, split_quantity, split_for FROM staged_bars WHERE split_quantity IS NOT NULL"
@@ -126,13 +128,15 @@ class NewSplit(NamedTuple):
 
 async def add_staged_splits(connection: Connection) -> int:
     """Add the splits of staged bars that are not known, and the work of posting them; return how many."""
-    return int((await connection.execute(_ADD.format(source=_STAGED))).rpartition(" ")[2])
+    added: int = await connection.fetchval(_ADD.format(source=_STAGED))
+    return added
 
 
 async def add_splits(connection: Connection, splits: Sequence[NewSplit]) -> int:
     """Add those of the splits that are not known, and the work of posting them; return how many."""
     columns = [[split[place] for split in splits] for place in range(4)]
-    return int((await connection.execute(_ADD.format(source=_GIVEN), *columns)).rpartition(" ")[2])
+    added: int = await connection.fetchval(_ADD.format(source=_GIVEN), *columns)
+    return added
 
 
 FOLLOW_QUOTES = f"""
