@@ -31,11 +31,18 @@ def migrate(
 
 
 def verify(data_dir: DataDir = None) -> None:
-    """Recompute cash, positions and lots from the transactions, and report any difference."""
+    """Recompute cash, positions and lots from the transactions, and report any difference.
+
+    And jumps of prices that look like a split that nobody recorded, which are no differences.
+    """
     from db.trading.verification import verify_all
+    from investing.market.suspects import find_suspects
 
     with opened(data_dir) as (_, found), progress() as report:
         outcome = with_sessions(found.url, lambda sessions: verify_all(sessions, report))
+        suspects = with_sessions(found.url, find_suspects)
+    for suspect in suspects:
+        typer.echo(suspect)
     for difference in outcome.differences:
         typer.echo(difference)
     typer.echo(

@@ -48,6 +48,13 @@ def import_transactions(
     decimal_comma: Annotated[
         bool, typer.Option("--decimal-comma", help="The numbers of --columns are written like 1.234,50.")
     ] = False,
+    adjusted_quantities: Annotated[
+        bool,
+        typer.Option(
+            "--adjusted-quantities",
+            help="The quantities are for shares of today: no split until now is posted after them.",
+        ),
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Import transactions into a portfolio: your own CSV, or what another program or a broker wrote.
@@ -80,6 +87,7 @@ def import_transactions(
                 format=wanted,
                 dry_run=dry_run,
                 skip_bad=skip_bad,
+                adjusted_quantities=adjusted_quantities,
                 progress=bar,
                 options=options,
                 symbols=symbols,

@@ -36,10 +36,22 @@ def import_prices(
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Load the good lines all the same.")] = False,
     currency: Annotated[str, typer.Option(help="The currency of instruments that are new.")] = "USD",
     user: Owner = None,
+    basis: Annotated[
+        str | None,
+        typer.Option(
+            help="What the closes are adjusted for: raw, split-adjusted or adjusted (dividends as well). If "
+            "left out, as what is stored; raw for what is new."
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Import daily bars of your own: symbol, date, open, high, low, close, adjusted close, volume."""
+    """Import daily bars of your own: symbol, date, open, high, low, close, adjusted close, volume, split."""
+    from db.vocabulary import PriceBasis
     from investing.market.importing import import_prices as run_import
+
+    wanted = None if basis is None else basis.upper().replace("-", "_")
+    if wanted is not None and wanted not in list(PriceBasis):
+        raise Stop(f"Prices are raw, split-adjusted or adjusted, not {basis}.")
 
     def bad(line: int, reason: str) -> None:
         typer.echo(f"{file}:{line}: {reason}", err=True)
@@ -53,12 +65,14 @@ def import_prices(
             report_bad=bad,
             currency=currency,
             owner_id=_owner_id(found.url, user),
+            basis=None if wanted is None else PriceBasis(wanted),
         )
     if not outcome.loaded:
         raise Stop(f"{outcome.bad} of {outcome.lines} lines are bad: nothing was loaded (see --skip-bad).")
     typer.echo(
         f"{outcome.inserted} bars are new, {outcome.changed} changed, {outcome.unchanged} were there, "
         f"{outcome.bad} bad lines skipped."
+        + (f" {outcome.splits_added} splits are new." if outcome.splits_added else "")
     )
 
 

@@ -12,7 +12,16 @@ from db.alerts.models import (
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, LoginAttempt, RefreshToken, User
 from db.base import Base
 from db.doorbells.models import Doorbell
-from db.market.models import Instrument, MarketFeed, PriceBar, Quote, Watchlist, WatchlistItem
+from db.market.models import (
+    Instrument,
+    InstrumentSplit,
+    MarketFeed,
+    PriceBar,
+    Quote,
+    SplitWork,
+    Watchlist,
+    WatchlistItem,
+)
 from db.notifications.models import Delivery, DeliveryWork, NotificationBudget, NotificationDestination
 from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, PerformanceWork, Portfolio, Position
 from db.rebalancing.models import Rebalance, RebalanceDue, RebalanceLeg, RebalanceWork
@@ -36,6 +45,7 @@ __all__ = [
     "IdempotencyKey",
     "Import",
     "Instrument",
+    "InstrumentSplit",
     "Login",
     "LoginAttempt",
     "Lot",
@@ -58,6 +68,7 @@ __all__ = [
     "RebalanceLeg",
     "RebalanceWork",
     "RefreshToken",
+    "SplitWork",
     "Transaction",
     "User",
     "Watchlist",

@@ -14,6 +14,14 @@ class Broker(StrEnum):
     INTERACTIVE_BROKERS = "INTERACTIVE_BROKERS"
 
 
+class PriceBasis(StrEnum):
+    """What the closes of an instrument's series are adjusted for: nothing, splits, or dividends as well."""
+
+    RAW = "RAW"
+    SPLIT_ADJUSTED = "SPLIT_ADJUSTED"
+    ADJUSTED = "ADJUSTED"
+
+
 class AccountType(StrEnum):
     """How an account may use cash: only MARGIN may owe any."""
 

@@ -21,12 +21,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import Base, Money, Owned, Updated, of_owner, of_user, one_of
 from db.vocabulary import AlertKind, AlertSeverity
 
+_TODAY = text("(now() AT TIME ZONE 'America/New_York')::date")
+
 
 class AlertRule(Owned, Updated, Base):
     """What a user wants to be told about: an instrument, a portfolio, or all of their portfolios.
 
     `threshold` and `hysteresis` are a price in the instrument's currency, an amount in the portfolio's, or a
     fraction, by the kind; hysteresis is how far a value has to come back before the rule can fire again.
+    A level of prices is for a share of the day `units_of`, and follows the splits after it.
     Active hours are times of day in `time_zone` on `weekdays` (1 is Monday, 7 Sunday); null is always.
     """
 
@@ -61,6 +64,7 @@ class AlertRule(Owned, Updated, Base):
     active_until: Mapped[dt.time | None]
     active_weekdays: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     time_zone: Mapped[str | None]
+    units_of: Mapped[dt.date] = mapped_column(server_default=_TODAY)
 
 
 class AlertWatch(Base):
@@ -89,6 +93,7 @@ class AlertWatch(Base):
     is_armed: Mapped[bool] = mapped_column(server_default=text("true"))
     quiet_until: Mapped[dt.datetime | None]
     as_of: Mapped[dt.datetime | None]
+    units_of: Mapped[dt.date] = mapped_column(server_default=_TODAY)
     changed: Mapped[int] = mapped_column(
         BigInteger, server_default=text("pg_current_xact_id()::text::bigint")
     )

@@ -8,9 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, exists, func, insert, select, update
+from sqlalchemy import RowMapping, bindparam, delete, exists, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from db.market.splits import MARKET_TODAY
 from db.models import AlertLook, AlertRule, AlertState, AlertWatch, Instrument
 from db.sessions import Session
 
@@ -57,6 +60,50 @@ async def lock_rules(
     if active:
         statement = statement.where(AlertRule.is_active)
     return (await session.execute(statement)).mappings().all()
+
+
+_FOLLOW = """
+UPDATE {table} r SET
+    threshold = greatest(
+        round(restated(r.threshold, r.instrument_id, r.units_of, {today}), 10), 0.0000000001),
+    hysteresis = round(restated(r.hysteresis, r.instrument_id, r.units_of, {today}), 10),
+    units_of = s.newest
+FROM (SELECT r.{id} AS id, max(x.ex_date) AS newest
+      FROM {table} r JOIN instrument_splits x ON x.instrument_id = r.instrument_id
+          AND x.ex_date > r.units_of AND x.ex_date <= {today}
+      WHERE r.owner_id = :owner AND r.{id} = ANY(:ids) AND r.kind IN ('PRICE_ABOVE', 'PRICE_BELOW')
+      GROUP BY 1) s
+WHERE r.owner_id = :owner AND r.{id} = s.id AND r.units_of < s.newest
+"""
+
+
+async def follow_splits(session: Session, owner_id: UUID, rule_ids: Collection[UUID]) -> bool:
+    """Make the levels of locked rules on prices levels for a share of today; return whether any changed.
+
+    Once for each split, since `units_of` is changed with them. A rule stands as it stood.
+    """
+    changed = 0
+    for table, id in (("alert_rules", "id"), ("alert_watches", "rule_id")):
+        sql = text(_FOLLOW.format(table=table, id=id, today=MARKET_TODAY))
+        sql = sql.bindparams(bindparam("ids", type_=ARRAY(PgUUID(as_uuid=True))))
+        done: Any = await session.execute(sql, {"owner": owner_id, "ids": list(rule_ids)})
+        changed += done.rowcount
+    return changed > 0
+
+
+async def rules_of_instrument(session: Session, owner_id: UUID, instrument_id: UUID) -> Sequence[UUID]:
+    """Return the ids of the owner's rules on the price of an instrument, locked in their order."""
+    statement = (
+        select(AlertRule.id)
+        .where(
+            AlertRule.owner_id == owner_id,
+            AlertRule.instrument_id == instrument_id,
+            AlertRule.kind.in_(("PRICE_ABOVE", "PRICE_BELOW")),
+        )
+        .order_by(AlertRule.id)
+        .with_for_update(key_share=True)
+    )
+    return (await session.execute(statement)).scalars().all()
 
 
 async def update_rule(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:

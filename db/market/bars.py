@@ -15,6 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
+from db.market.splits import CONTRADICTED, add_staged_splits
 from db.market.staleness import mark_stale
 from db.sessions import Connection
 
@@ -22,7 +23,7 @@ _STAGING = """
 CREATE TEMPORARY TABLE staged_bars (
     symbol text NOT NULL, date date NOT NULL, open numeric(28, 10), high numeric(28, 10), low numeric(28, 10),
     close numeric(28, 10) NOT NULL, adjusted_close numeric(28, 10), volume numeric(38, 18),
-    line bigint NOT NULL
+    line bigint NOT NULL, split_quantity numeric(38, 18), split_for numeric(38, 18)
 ) ON COMMIT DROP
 """
 
@@ -90,6 +91,9 @@ class DailyBar(NamedTuple):
     volume: Decimal | None
     line: int = 0
     """Where it stands in its file, counted from 1."""
+    split_quantity: Decimal | None = None
+    split_for: Decimal | None = None
+    """On an ex-date: so many new shares for every so many old ones."""
 
 
 class Stored(NamedTuple):
@@ -109,6 +113,7 @@ class BarLoad:
         """Whose own instruments the bars are of; None for shared ones."""
         self.discarded = False
         self.first_changed: dict[UUID, dt.date] = {}
+        self.splits_added = 0
         self._staged = 0
 
     def discard(self) -> None:
@@ -134,8 +139,17 @@ class BarLoad:
         if found:
             self._staged -= _count(await self.connection.execute(_FORGET_REPEATED))
 
+    async def contradicted(self) -> AsyncIterator[tuple[int, str]]:
+        """Yield the lines whose split is stored with another ratio, with that ratio."""
+        for row in await self.connection.fetch(CONTRADICTED, self.owner_id):
+            yield row["line"], f"{row['quantity']}-for-{row['split_for']}"
+
     async def store(self) -> Stored:
-        """Writes the staged bars of known instruments where they differ, and empties the staging table."""
+        """Writes the staged bars of known instruments where they differ, and empties the staging table.
+
+        So it does with splits that are not known; those that are stay as they are.
+        """
+        self.splits_added += await add_staged_splits(self.connection, self.owner_id)
         changed = await self._write(_CHANGE)
         inserted = await self._write(_INSERT)
         stored = Stored(inserted, changed, self._staged - inserted - changed)

@@ -66,10 +66,15 @@ SELECT min(next.date + s.shift) FROM shifted s CROSS JOIN LATERAL (
 
 _CLOSES = f"""
 {_SHIFTED}
-SELECT s.symbol, b.close, before.close AS previous FROM shifted s
+SELECT s.symbol, b.close,
+       round(restated(before.close, s.id, before.units, b.date), 10) AS previous
+FROM shifted s
 JOIN price_bars b ON b.instrument_id = s.id AND b.date = $1::date - s.shift
 LEFT JOIN LATERAL (
-    SELECT close FROM price_bars WHERE instrument_id = s.id AND date < b.date ORDER BY date DESC LIMIT 1
+    -- Closes that are adjusted for a split do not fall by it.
+    SELECT p.close, CASE WHEN i.price_basis = 'RAW' THEN p.date ELSE b.date END AS units
+    FROM price_bars p JOIN instruments i ON i.id = p.instrument_id
+    WHERE p.instrument_id = s.id AND p.date < b.date ORDER BY p.date DESC LIMIT 1
 ) before ON true
 ORDER BY s.symbol
 """

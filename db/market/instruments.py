@@ -10,16 +10,17 @@ from uuid import UUID
 
 from db.ids import uuid7
 from db.market.bars import BarLoad
-from db.market.ticks import PREVIOUS
-from db.vocabulary import AssetClass
+from db.market.splits import FOLLOW_QUOTES
+from db.market.ticks import IN_ITS_UNITS, PREVIOUS
+from db.vocabulary import AssetClass, PriceBasis
 
 _NEW_INSTRUMENT = """
-INSERT INTO instruments (id, owner_id, symbol, name, asset_class, currency, exchange, prices_adjusted)
+INSERT INTO instruments (id, owner_id, symbol, name, asset_class, currency, exchange, price_basis)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 
 _KNOWN = """
-SELECT symbol, prices_adjusted, ARRAY(SELECT date FROM price_bars WHERE instrument_id = i.id) AS dates
+SELECT symbol, price_basis, ARRAY(SELECT date FROM price_bars WHERE instrument_id = i.id) AS dates
 FROM instruments i
 WHERE symbol = ANY($1) AND owner_id IS NOT DISTINCT FROM $2::uuid
 """
@@ -46,8 +47,8 @@ _QUOTE = f"""
 INSERT INTO quotes AS q (instrument_id, price, as_of, owner_id)
 SELECT new.*, $4::uuid FROM unnest($1::uuid[], $2::numeric[], $3::timestamptz[]) new
 ON CONFLICT (instrument_id) DO UPDATE SET price = excluded.price, as_of = excluded.as_of,
-    previous_price = {PREVIOUS}
-WHERE q.as_of < excluded.as_of OR (q.as_of = excluded.as_of AND q.price <> excluded.price)
+    previous_price = {PREVIOUS}, units_of = NULL
+WHERE q.as_of < excluded.as_of OR (q.as_of = excluded.as_of AND q.price <> {IN_ITS_UNITS})
 """
 
 
@@ -59,13 +60,13 @@ class NewInstrument(NamedTuple):
     asset_class: AssetClass
     currency: str
     exchange: str | None
-    prices_adjusted: bool
+    price_basis: PriceBasis
 
 
 class KnownInstrument(NamedTuple):
     """An instrument that is stored, and the days that it has bars of."""
 
-    prices_adjusted: bool
+    price_basis: PriceBasis
     dates: frozenset[dt.date]
 
 
@@ -80,7 +81,10 @@ class NewestBar(NamedTuple):
 async def known_instruments(load: BarLoad, symbols: Sequence[str]) -> dict[str, KnownInstrument]:
     """Those of the symbols that are stored already."""
     rows = await load.connection.fetch(_KNOWN, symbols, load.owner_id)
-    return {row["symbol"]: KnownInstrument(row["prices_adjusted"], frozenset(row["dates"])) for row in rows}
+    return {
+        row["symbol"]: KnownInstrument(PriceBasis(row["price_basis"]), frozenset(row["dates"]))
+        for row in rows
+    }
 
 
 async def present_symbols(load: BarLoad, former: Sequence[str]) -> dict[str, str]:
@@ -88,13 +92,25 @@ async def present_symbols(load: BarLoad, former: Sequence[str]) -> dict[str, str
     return {row["former"]: row["symbol"] for row in await load.connection.fetch(_PRESENT, former)}
 
 
-async def adjusted_symbols(load: BarLoad) -> frozenset[str]:
-    """The instruments whose closes are stored adjusted."""
+async def stored_bases(load: BarLoad) -> dict[str, PriceBasis]:
+    """Return what the closes of each instrument that has any are adjusted for."""
     rows = await load.connection.fetch(
-        "SELECT symbol FROM instruments WHERE prices_adjusted AND owner_id IS NOT DISTINCT FROM $1::uuid",
+        "SELECT symbol, price_basis FROM instruments i WHERE owner_id IS NOT DISTINCT FROM $1::uuid "
+        "AND (price_basis <> 'RAW' OR EXISTS (SELECT FROM price_bars b WHERE b.instrument_id = i.id))",
         load.owner_id,
     )
-    return frozenset(row["symbol"] for row in rows)
+    return {row["symbol"]: PriceBasis(row["price_basis"]) for row in rows}
+
+
+async def set_basis(load: BarLoad, symbols: Iterable[str], basis: PriceBasis) -> None:
+    """Note what the closes of these instruments, which have none yet, are adjusted for."""
+    await load.connection.execute(
+        "UPDATE instruments SET price_basis = $2 WHERE symbol = ANY($1) AND price_basis <> $2 "
+        "AND owner_id IS NOT DISTINCT FROM $3::uuid",
+        list(symbols),
+        basis.value,
+        load.owner_id,
+    )
 
 
 async def staged_symbols(load: BarLoad) -> dict[str, bool]:
@@ -140,4 +156,6 @@ async def update_quotes(load: BarLoad, quotes: Sequence[tuple[UUID, Decimal, dt.
     """Replaces quotes by newer ones (instrument, price, as of), or adds them. How many it did."""
     ids, prices, instants = ([quote[field] for quote in quotes] for field in range(3))
     tag = await load.connection.execute(_QUOTE, ids, prices, instants, load.owner_id)
+    # A close of before a split that has begun.
+    await load.connection.execute(FOLLOW_QUOTES)
     return int(tag.rpartition(" ")[2])

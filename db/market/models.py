@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, of_user, one_of
 from db.ids import uuid7
-from db.vocabulary import AssetClass
+from db.vocabulary import AssetClass, PriceBasis
 
 # As investing.rules.names.is_symbol; beyond ASCII only control and format characters are refused.
 _SYMBOL = (
@@ -21,8 +21,8 @@ _SYMBOL = (
 class Instrument(Updated, Base):
     """Something that can be held.
 
-    `prices_adjusted` says that its closes are adjusted for splits and dividends already, so that neither
-    may be booked on top of them. `former_symbols` is what it was called before, oldest first.
+    `price_basis` says what its closes are adjusted for: a raw close is for a share of its own day, any other
+    for a share of the newest day of its series. `former_symbols` is what it was called before, oldest first.
 
     `owner_id` is null for a shared one; one of a user's own is nobody else's to see. Where both have one
     symbol, it means the owner's own to that owner (`db.market.symbols`).
@@ -31,6 +31,7 @@ class Instrument(Updated, Base):
     __tablename__ = "instruments"
     __table_args__ = (
         one_of("asset_class", AssetClass),
+        one_of("price_basis", PriceBasis),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint(_SYMBOL, name="symbol"),
         CheckConstraint("isin ~ '^[A-Z]{2}[A-Z0-9]{9}[0-9]$'", name="isin"),
@@ -44,11 +45,47 @@ class Instrument(Updated, Base):
     asset_class: Mapped[str]
     currency: Mapped[str]
     exchange: Mapped[str | None]
-    prices_adjusted: Mapped[bool] = mapped_column(server_default=text("false"))
+    price_basis: Mapped[str] = mapped_column(server_default=text("'RAW'"))
     former_symbols: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     created_at: Mapped[Created] = mapped_column(sort_order=98)
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), sort_order=100)
     isin: Mapped[str | None] = mapped_column(sort_order=101)
+
+
+class InstrumentSplit(Base):
+    """From the ex-date on, `quantity` new shares for every `split_for` old ones; at most one on a day."""
+
+    __tablename__ = "instrument_splits"
+    __table_args__ = (
+        CheckConstraint("quantity > 0 AND split_for > 0 AND quantity <> split_for", name="ratio"),
+    )
+
+    instrument_id: Mapped[UUID] = mapped_column(
+        ForeignKey("instruments.id", ondelete="CASCADE"), primary_key=True
+    )
+    ex_date: Mapped[dt.date] = mapped_column(primary_key=True)
+    quantity: Mapped[Quantity]
+    split_for: Mapped[Quantity]
+    created_at: Mapped[Created] = mapped_column(sort_order=98)
+
+
+class SplitWork(Base):
+    """A split that has yet to reach its holders, and when to go on with that.
+
+    Owners are gone through in the order of their ids: `after_owner` is the last that was seen to, and
+    `again_at` when to go through them once more, for those whose ex-date begins later.
+    """
+
+    __tablename__ = "split_work"
+    __table_args__ = (Index(None, "due_at"),)
+
+    instrument_id: Mapped[UUID] = mapped_column(
+        ForeignKey("instruments.id", ondelete="CASCADE"), primary_key=True
+    )
+    ex_date: Mapped[dt.date] = mapped_column(primary_key=True)
+    due_at: Mapped[dt.datetime]
+    after_owner: Mapped[UUID | None]
+    again_at: Mapped[dt.datetime | None]
 
 
 class PriceBar(Base):
@@ -81,7 +118,8 @@ class PriceBar(Base):
 class Quote(Base):
     """The latest price of an instrument. A tick updates this one row, whoever holds it.
 
-    `previous_price` is the last price of the trading day before, null where that is not known; `changed` is
+    `previous_price` is the last price of the trading day before, null where that is not known. Both are for a
+    share of the day `units_of`, or of the day of `as_of` where that is null. `changed` is
     the transaction that last wrote the row, kept by a trigger, so that every process can read what it has
     not seen yet. It has no index, which every tick would have to write; the table is short.
     """
@@ -95,6 +133,7 @@ class Quote(Base):
     price: Mapped[Money]
     as_of: Mapped[dt.datetime]
     previous_price: Mapped[Money | None]
+    units_of: Mapped[dt.date | None]
     changed: Mapped[int] = mapped_column(
         BigInteger, server_default=text("pg_current_xact_id()::text::bigint")
     )

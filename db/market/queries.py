@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
+from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
 from db.pages import Key, Listing, plain_text
 from db.sessions import Connection, Row
@@ -52,10 +53,14 @@ async def fetch_instruments_by_symbol(
 
 
 async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[Row]:
-    """Every `close` and `adjusted_close` of an instrument by `date`, and whether its closes are adjusted."""
+    """Every `close` and `adjusted_close` of an instrument by `date`, and the `price_basis`.
+
+    Beside it `comparable`, the close for one share of today.
+    """
     return await connection.fetch(
-        """
-        SELECT b.date, b.close, b.adjusted_close, i.prices_adjusted
+        f"""
+        SELECT b.date, b.close, b.adjusted_close, i.price_basis,
+               {comparable("b.close", "i.id", "b.date", MARKET_TODAY)} AS comparable
         FROM instruments i JOIN price_bars b ON b.instrument_id = i.id
         WHERE i.id = $1 ORDER BY b.date
         """,

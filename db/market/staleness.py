@@ -33,6 +33,13 @@ WHERE p.owner_id = $1 AND p.id = s.portfolio_id
 """
 
 
+# A new day of a series of adjusted closes makes all of them closes for a share of that day.
+_RESTATED = """
+SELECT id FROM instruments i WHERE id = ANY($1::uuid[]) AND price_basis <> 'RAW'
+    AND EXISTS (SELECT FROM instrument_splits s WHERE s.instrument_id = i.id)
+"""
+
+
 async def mark_stale(connection: Connection, changed: Mapping[UUID, dt.date]) -> None:
     """Marks every portfolio that held these instruments as stale from the first day that changed.
 
@@ -40,6 +47,8 @@ async def mark_stale(connection: Connection, changed: Mapping[UUID, dt.date]) ->
     """
     if not changed:
         return
+    restated = [row["id"] for row in await connection.fetch(_RESTATED, list(changed))]
+    changed = {**changed, **dict.fromkeys(restated, dt.date.min)}
     for user in await connection.fetch("SELECT DISTINCT user_id FROM logins ORDER BY 1"):
         id = user["user_id"]
         await connection.execute("SELECT set_config('app.user_id', $1, true)", str(id))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from db.market.splits import MARKET_TODAY, QUOTE_UNITS
 from db.sessions import Row, Session, Sessions
 
 
@@ -36,26 +37,38 @@ class QuoteRow(NamedTuple):
     previous_price: Decimal | None
 
 
-# The last price of the trading day before, unless that is older than a long weekend with holidays. The days
-# are New York's, as everywhere (investing.rules.market_hours).
-PREVIOUS = """CASE
-    WHEN (q.as_of AT TIME ZONE 'America/New_York')::date
-         = (excluded.as_of AT TIME ZONE 'America/New_York')::date THEN q.previous_price
-    WHEN excluded.as_of < q.as_of + interval '10 days' THEN q.price
-END"""
+_DAY = "(excluded.as_of AT TIME ZONE 'America/New_York')::date"
 
+# The last price of the trading day before, unless that is older than a long weekend with holidays, for a
+# share that the new price is for. The days are New York's, as everywhere (investing.rules.market_hours).
+PREVIOUS = f"""round(restated(CASE
+    WHEN (q.as_of AT TIME ZONE 'America/New_York')::date = {_DAY} THEN q.previous_price
+    WHEN excluded.as_of < q.as_of + interval '10 days' THEN q.price
+END, q.instrument_id, {QUOTE_UNITS}, coalesce(excluded.units_of, {_DAY})), 10)"""
+
+IN_ITS_UNITS = f"round(restated(excluded.price, q.instrument_id, {_DAY}, coalesce(q.units_of, {_DAY})), 10)"
+"""A new price as one for the share that the quote `q` is for."""
+
+# A tick of before a split that comes after it has begun is one for a share of today.
 _SAVE = f"""
 WITH given AS (
-    SELECT i.id, i.symbol, i.owner_id, g.price, g.as_of, g.previous_price
+    SELECT i.id, i.symbol, i.owner_id, g.as_of, s.units_of,
+           round(restated(g.price, i.id, d.day, coalesce(s.units_of, d.day)), 10) AS price,
+           round(restated(g.previous_price, i.id, d.day, coalesce(s.units_of, d.day)), 10) AS previous_price
     FROM unnest(CAST(:symbols AS text[]), CAST(:prices AS numeric[]), CAST(:instants AS timestamptz[]),
                 CAST(:previous AS numeric[]), CAST(:owners AS uuid[]))
         AS g(symbol, price, as_of, previous_price, owner_id)
     JOIN instruments i ON i.symbol = g.symbol AND i.owner_id IS NOT DISTINCT FROM g.owner_id
+    CROSS JOIN LATERAL (SELECT (g.as_of AT TIME ZONE 'America/New_York')::date AS day) d
+    LEFT JOIN LATERAL (
+        SELECT max(x.ex_date) AS units_of FROM instrument_splits x
+        WHERE x.instrument_id = i.id AND x.ex_date > d.day AND x.ex_date <= {MARKET_TODAY}
+    ) s ON true
 ), saved AS (
-    INSERT INTO quotes AS q (instrument_id, price, as_of, previous_price, owner_id)
-    SELECT id, price, as_of, previous_price, owner_id FROM given ORDER BY id
+    INSERT INTO quotes AS q (instrument_id, price, as_of, previous_price, units_of, owner_id)
+    SELECT id, price, as_of, previous_price, units_of, owner_id FROM given ORDER BY id
     ON CONFLICT (instrument_id) DO UPDATE SET price = excluded.price, as_of = excluded.as_of,
-        previous_price = coalesce(excluded.previous_price, {PREVIOUS})
+        previous_price = coalesce(excluded.previous_price, {PREVIOUS}), units_of = excluded.units_of
     WHERE q.as_of < excluded.as_of
     RETURNING q.instrument_id, q.price, q.as_of, q.previous_price
 )

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from uuid import UUID
 
+from db.market.splits import comparable
 from db.portfolio.snapshots import DAY, EXTERNAL
 from db.sessions import Connection, Row
 
@@ -148,8 +149,9 @@ GROUP BY 1, 2
 ORDER BY 1, 2
 """
 
-_BENCHMARKS = """
-SELECT i.symbol, i.currency, b.date, b.close, b.adjusted_close
+_BENCHMARKS = f"""
+SELECT i.symbol, i.currency, b.date, {comparable("b.close", "i.id", "b.date", "w.until")} AS close,
+       b.adjusted_close
 FROM unnest($1::text[], $2::date[], $3::date[]) AS w(symbol, since, until)
 JOIN instruments i ON i.symbol = w.symbol
 JOIN price_bars b ON b.instrument_id = i.id AND b.date <= w.until AND b.date >= coalesce(
@@ -220,7 +222,10 @@ async def fetch_gains(connection: Connection, owner_id: UUID, asked: Sequence[We
 async def fetch_benchmarks(
     connection: Connection, asked: Sequence[tuple[str, dt.date, dt.date]]
 ) -> Sequence[Row]:
-    """The closes of these symbols between two days, and the last one before, in order of symbol and day."""
+    """The closes of these symbols between two days, and the last one before, in order of symbol and day.
+
+    Each `close` is for one share of the last of the days, whatever splits there were until then.
+    """
     return await connection.fetch(_BENCHMARKS, *_columns(asked, 3))
 
 

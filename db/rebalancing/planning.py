@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, select, text
 
+from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
 from db.models import Account, Lot, Portfolio
 from db.sessions import Connection, Session
@@ -95,13 +96,15 @@ SELECT i.symbol, (SELECT max(b.date) FROM price_bars b WHERE b.instrument_id = i
 FROM {MEANT.format(symbols="$2", owner="$1")} i
 """
 
-# A return spans two days of the common calendar, between adjusted closes where both days have them. After a
-# close of 0 there is none.
+# A return spans two days of the common calendar, between adjusted closes where both days have them, else
+# between closes for one share of today. After a close of 0 there is none.
 _RETURNS = f"""
 WITH meant AS MATERIALIZED (
     SELECT id, symbol FROM {MEANT.format(symbols="$2", owner="$1")} m
 ), bars AS MATERIALIZED (
-    SELECT b.instrument_id, b.date, b.close::float8 AS close, b.adjusted_close::float8 AS adjusted
+    SELECT b.instrument_id, b.date,
+           ({comparable("b.close", "b.instrument_id", "b.date", MARKET_TODAY)})::float8 AS close,
+           b.adjusted_close::float8 AS adjusted
     FROM price_bars b
     WHERE b.instrument_id IN (SELECT id FROM meant) AND b.date >= $5
 ), days AS (

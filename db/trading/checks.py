@@ -3,6 +3,7 @@
 `$1` is the owner, and `replay` the temporary table of what `db.trading.replay` makes of the transactions.
 """
 
+from db.market.splits import MARKET_TODAY
 from db.trading.models import IS_OPEN
 
 _CASH = (
@@ -152,4 +153,37 @@ _ORDERS = (
     """,
 )
 
-CHECKS = (*_CASH, *_HOLDINGS, *_TRANSACTIONS, *_ORDERS)
+# Where the work of posting a split is done, whoever held on its ex-date has an entry of it.
+_SPLITS = (
+    f"""
+    SELECT 'shares after the split on ' || s.ex_date || ' of position', p.id, h.quantity,
+           trim_scale(round(h.quantity * s.quantity / s.split_for, 10))
+    FROM positions p
+    JOIN portfolios f ON f.owner_id = $1 AND f.id = p.portfolio_id
+    JOIN accounts a ON a.owner_id = $1 AND a.id = f.account_id
+    JOIN instrument_splits s ON s.instrument_id = p.instrument_id AND s.ex_date <= {MARKET_TODAY}
+    CROSS JOIN LATERAL (
+        SELECT sum(t.quantity_delta) AS quantity,
+               bool_or(t.is_split_adjusted
+                       AND (t.created_at AT TIME ZONE 'America/New_York')::date >= s.ex_date) AS is_adjusted
+        FROM transactions t
+        WHERE t.owner_id = $1 AND t.portfolio_id = p.portfolio_id AND t.instrument_id = p.instrument_id
+            AND t.executed_at < s.ex_date::timestamp AT TIME ZONE a.time_zone
+    ) h
+    WHERE p.owner_id = $1 AND h.quantity > 0 AND NOT h.is_adjusted
+        AND s.ex_date::timestamp AT TIME ZONE a.time_zone <= clock_timestamp()
+        AND NOT EXISTS (
+            SELECT FROM split_work w WHERE w.instrument_id = s.instrument_id AND w.ex_date = s.ex_date
+        ) AND NOT EXISTS (
+            SELECT FROM transactions t
+            WHERE t.owner_id = $1 AND t.portfolio_id = p.portfolio_id AND t.instrument_id = p.instrument_id
+                AND t.type = 'SPLIT' AND t.reverses_id IS NULL
+                AND t.quantity * s.split_for = t.split_for * s.quantity
+                AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - s.ex_date) <= 7
+                AND (t.is_automatic OR NOT EXISTS (
+                    SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id))
+        )
+    """,
+)
+
+CHECKS = (*_CASH, *_HOLDINGS, *_TRANSACTIONS, *_ORDERS, *_SPLITS)

@@ -5,7 +5,7 @@ comes after the instant, never on how long the history before it is.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import BindParameter, TextClause
 
+from db.market.splits import MARKET_TODAY
 from db.models import Lot, Position
 
 Starts = Mapping[UUID, tuple[dt.datetime, UUID]]
@@ -28,8 +29,8 @@ _STARTS = "unnest(:portfolios, :instants, :ids) AS s(portfolio_id, executed_at, 
 
 _CHANGES = f"""
 SELECT t.id, t.portfolio_id, t.transfer_id, t.type, t.executed_at, t.amount, t.commission, t.quantity,
-       t.price, t.split_for, t.cash_delta, t.quantity_delta, t.cost_delta, t.realized_pnl,
-       t.realized_pnl_fifo, a.time_zone
+       t.price, t.split_for, t.is_automatic, t.cash_delta, t.quantity_delta, t.cost_delta,
+       t.realized_pnl, t.realized_pnl_fifo, a.time_zone
 FROM {_STARTS}
 JOIN transactions t ON t.owner_id = :owner AND t.portfolio_id = s.portfolio_id
     AND t.instrument_id = :instrument AND (t.executed_at, t.id) >= (s.executed_at, s.id)
@@ -52,6 +53,32 @@ WITH RECURSIVE reached AS (
 SELECT DISTINCT ON (portfolio_id) portfolio_id, executed_at, id FROM reached
 ORDER BY portfolio_id, executed_at, id
 """
+
+# The splits of the instrument from those places on that have begun, for the market and for the account, and
+# that no entry of the owner's own stands for: one of the same ratio within seven days. Where quantities were
+# recorded that are adjusted already, no split until then is posted.
+_DUE_SPLITS = f"""
+SELECT p.id AS portfolio_id, p.account_id, p.currency, x.ex_date, x.quantity, x.split_for, e.executed_at,
+       a.time_zone
+FROM {_STARTS}
+JOIN portfolios p ON p.owner_id = :owner AND p.id = s.portfolio_id
+JOIN accounts a ON a.owner_id = :owner AND a.id = p.account_id
+JOIN instrument_splits x ON x.instrument_id = :instrument AND x.ex_date <= {MARKET_TODAY}
+CROSS JOIN LATERAL (SELECT x.ex_date::timestamp AT TIME ZONE a.time_zone AS executed_at) e
+WHERE e.executed_at >= s.executed_at AND e.executed_at <= clock_timestamp() AND NOT EXISTS (
+    SELECT FROM transactions t
+    WHERE t.owner_id = :owner AND t.portfolio_id = p.id AND t.instrument_id = :instrument
+        AND t.id <> ALL(:without) AND {_STANDING} AND CASE
+            WHEN t.is_split_adjusted THEN t.executed_at < e.executed_at
+                AND (t.created_at AT TIME ZONE 'America/New_York')::date >= x.ex_date
+            ELSE t.type = 'SPLIT' AND NOT t.is_automatic
+                AND t.quantity * x.split_for = t.split_for * x.quantity
+                AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - x.ex_date) <= 7 END
+)
+ORDER BY e.executed_at, p.id
+"""
+
+_POSTED = "SELECT id FROM transactions WHERE owner_id = :owner AND id = ANY(:ids)"
 
 _USES = """
 SELECT u.transaction_id, u.lot_transaction_id, u.lot_number, l.opened_at, u.quantity_delta, u.cost_delta,
@@ -92,6 +119,10 @@ _CHANGES_SQL = _statement(_CHANGES, starts=True)
 _REACHED_SQL = _statement(_REACHED, starts=True)
 _USES_SQL = _statement(_USES)
 _OUTS_SQL = _statement(_OUTS)
+_DUE_SPLITS_SQL = _statement(_DUE_SPLITS, starts=True).bindparams(
+    bindparam("without", type_=ARRAY(PgUUID(as_uuid=True)))
+)
+_POSTED_SQL = _statement(_POSTED)
 
 
 def _given(owner_id: UUID, instrument_id: UUID, starts: Starts) -> dict[str, Any]:
@@ -118,6 +149,24 @@ async def reached(
     """The same places, and those of the portfolios that shares were transferred to later, however far."""
     found = await session.execute(_REACHED_SQL, _given(owner_id, instrument_id, starts))
     return {row.portfolio_id: (row.executed_at, row.id) for row in found}
+
+
+async def due_splits(
+    session: AsyncSession, owner_id: UUID, instrument_id: UUID, starts: Starts, without: Collection[UUID]
+) -> Sequence[RowMapping]:
+    """Return the splits that those portfolios' holdings should have from those places on, by time.
+
+    Left out are those that an entry of the owner's own stands for, unless it is one of `without`; an
+    automatic entry may stand for some that are returned (see `posted`).
+    """
+    given = _given(owner_id, instrument_id, starts) | {"without": list(without)}
+    return (await session.execute(_DUE_SPLITS_SQL, given)).mappings().all()
+
+
+async def posted(session: AsyncSession, owner_id: UUID, ids: Collection[UUID]) -> set[UUID]:
+    """Return which of these transactions there are, also those that were reversed."""
+    found = await session.execute(_POSTED_SQL, {"owner": owner_id, "ids": list(ids)})
+    return {row.id for row in found}
 
 
 async def find_uses(

@@ -20,8 +20,8 @@ CHUNK = 5000
 
 
 async def find_instruments(session: Session, owner_id: UUID, symbols: Sequence[str]) -> dict[str, RowMapping]:
-    """Return id and currency of the instruments that these symbols mean to the owner, by symbol."""
-    columns = (Instrument.symbol, Instrument.id, Instrument.currency)
+    """Return id, currency and price basis of the instruments that these symbols mean to the owner."""
+    columns = (Instrument.symbol, Instrument.id, Instrument.currency, Instrument.price_basis)
     found = await session.execute(meant(owner_id, symbols).with_only_columns(*columns))
     return {row["symbol"]: row for row in found.mappings()}
 

@@ -21,6 +21,8 @@ class Order(Owned, Updated, Base):
 
     `version` grows by one with each change. `reserved_cash` is what it may still spend while it is open;
     a sale holds its remaining quantity back. The rejection's facts are a refusal, as idempotency keeps them.
+    Quantities and prices are for shares of the day `units_of`, or of the day when it was submitted where that
+    is null.
     """
 
     __tablename__ = "orders"
@@ -66,6 +68,7 @@ class Order(Owned, Updated, Base):
     broker: Mapped[str] = mapped_column(server_default=text("'PAPER'"))
     broker_order_id: Mapped[str | None]
     expires_at: Mapped[dt.datetime | None]
+    units_of: Mapped[dt.date | None]
     submitted_at: Mapped[Created]
 
 
@@ -91,7 +94,9 @@ class Transaction(Owned, Base):
     (the gains, `cost_delta`, and a split's `quantity_delta`); nothing else is ever changed (the migration
     grants no more). `cost_delta` is of the average cost. A reversal has the figures of what it reverses and
     its deltas with the other sign; neither counts when a holding is replayed.
-    `portfolio_id` is null for cash of the account that no portfolio has been given.
+    `portfolio_id` is null for cash of the account that no portfolio has been given. `is_automatic` is a split
+    that was posted because the instrument had it; `is_split_adjusted` says that the quantity is already for
+    shares of the day when it was recorded, so that no earlier split is posted after it.
     """
 
     __tablename__ = "transactions"
@@ -130,6 +135,7 @@ class Transaction(Owned, Base):
         CheckConstraint("instrument_id IS NULL OR portfolio_id IS NOT NULL", name="shares_in_a_portfolio"),
         CheckConstraint("commission >= 0 AND amount >= 0", name="not_negative"),
         CheckConstraint("(type = 'SPLIT') = (split_for IS NOT NULL)", name="split_for"),
+        CheckConstraint("NOT is_automatic OR type = 'SPLIT'", name="is_automatic"),
     )
 
     account_id: Mapped[UUID]
@@ -145,6 +151,8 @@ class Transaction(Owned, Base):
     amount: Mapped[Money]
     commission: Mapped[Money]
     split_for: Mapped[Quantity | None]
+    is_automatic: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_split_adjusted: Mapped[bool] = mapped_column(server_default=text("false"))
     currency: Mapped[str]
     cash_delta: Mapped[Money]
     quantity_delta: Mapped[Quantity]

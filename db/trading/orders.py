@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import RowMapping, delete, func, insert, literal_column, select, text, update
 
+from db.market.splits import QUOTE_TODAY
 from db.market.symbols import meant
 from db.models import Account, Instrument, Order, OrderWork, Portfolio, Position, Quote, Transaction
 from db.sessions import Session, Sessions
@@ -51,11 +52,12 @@ async def find_quoted(session: Session, owner_id: UUID, symbol: str) -> RowMappi
             Instrument.currency,
             Instrument.asset_class,
             Instrument.exchange,
-            Quote.price,
+            literal_column(QUOTE_TODAY.replace("q.", "quotes."), Quote.price.type).label("price"),
             Quote.as_of,
         )
     )
-    return (await session.execute(statement)).mappings().one_or_none()
+    found: RowMapping | None = (await session.execute(statement)).mappings().one_or_none()
+    return found
 
 
 EXPOSURE = f"""

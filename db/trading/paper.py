@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from db.market.splits import MARKET_TODAY, QUOTE_TODAY
 from db.parts import Parts
 from db.writing import Plain
 
@@ -19,7 +20,8 @@ async def find_quote(connection: Plain, symbol: str, instrument_id: UUID | None)
     """Return the instrument's id with its quote, where it has one; without an id that of a shared symbol."""
     return await _fetch(
         connection,
-        "SELECT i.id, q.price, q.as_of FROM instruments i LEFT JOIN quotes q ON q.instrument_id = i.id "
+        f"SELECT i.id, {QUOTE_TODAY} AS price, q.as_of "
+        "FROM instruments i LEFT JOIN quotes q ON q.instrument_id = i.id "
         "WHERE i.symbol = $1 AND (i.id = $2 OR ($2 IS NULL AND i.owner_id IS NULL))",
         symbol,
         instrument_id,
@@ -70,9 +72,15 @@ async def executions_of(connection: Plain, client_order_id: UUID) -> Sequence[Ro
     )
 
 
-_TICKED = """
-SELECT o.*, q.price, q.as_of FROM paper_orders o JOIN quotes q ON q.instrument_id = o.instrument_id
-WHERE o.status = 'OPEN' AND (o.matched_as_of IS NULL OR o.matched_as_of < q.as_of)
+# An order that is for shares of before a split waits until it follows: a later price is none of its own.
+_TICKED = f"""
+SELECT o.*, {QUOTE_TODAY} AS price, q.as_of
+FROM paper_orders o JOIN quotes q ON q.instrument_id = o.instrument_id
+WHERE o.status = 'OPEN' AND (o.matched_as_of IS NULL OR o.matched_as_of < q.as_of) AND NOT EXISTS (
+    SELECT FROM instrument_splits s
+    WHERE s.instrument_id = o.instrument_id AND s.ex_date <= {MARKET_TODAY}
+        AND s.ex_date > coalesce(o.units_of, (o.created_at AT TIME ZONE 'America/New_York')::date)
+)
 ORDER BY o.client_order_id LIMIT $1 FOR UPDATE OF o SKIP LOCKED
 """
 

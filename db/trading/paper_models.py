@@ -18,6 +18,8 @@ from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType
 class PaperOrder(Base):
     """An order as the paper broker has it; `matched_as_of` is the last tick that it was held against.
 
+    It is for shares of the day `units_of`, or of the day when it came where that is null.
+
     One without an instrument was cancelled before it came: its client order id is burnt.
     """
 
@@ -49,6 +51,7 @@ class PaperOrder(Base):
     rejection_code: Mapped[str | None]
     rejection_reason: Mapped[str | None]
     matched_as_of: Mapped[dt.datetime | None]
+    units_of: Mapped[dt.date | None]
     created_at: Mapped[Created]
 
 

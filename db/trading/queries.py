@@ -14,7 +14,8 @@ TRANSACTIONS_OF_ACCOUNT = Listing(
     name="transactions",
     columns="""t.id, t.account_id, t.portfolio_id, t.instrument_id, t.order_id, t.type, i.symbol, t.quantity,
         t.price, t.amount, t.commission, t.currency, t.cash_delta, t.quantity_delta, t.realized_pnl,
-        t.executed_at, t.notes, t.cost_delta, t.realized_pnl_fifo, t.reverses_id, t.import_id""",
+        t.executed_at, t.is_automatic, t.notes, t.cost_delta, t.realized_pnl_fifo, t.reverses_id,
+        t.import_id""",
     source="transactions t LEFT JOIN instruments i ON i.id = t.instrument_id",
     order=(
         Key("executed_at", "t.executed_at", dt.datetime.fromisoformat),

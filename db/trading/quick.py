@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.market.splits import MARKET_TODAY, QUOTE_TODAY
 from db.market.symbols import MEANT_BY_ONE
 from db.trading.orders import EXPOSURE
 from db.trading.writes import LOWEST_CASH
@@ -34,10 +35,15 @@ _OVERTAKEN = """EXISTS (SELECT FROM transactions t
         AND t.executed_at >= {since} AND t.type = ANY({types})) AS is_overtaken"""
 
 _MEANT = MEANT_BY_ONE.format(symbol="$4", owner="$1")
+# Generous by a day on either side, for every time zone: the general way looks again.
+_BEFORE_SPLIT = f"""EXISTS (SELECT FROM instrument_splits s
+    WHERE s.instrument_id = {{instrument}} AND s.ex_date >= ({{since}} AT TIME ZONE 'UTC')::date - 1
+        AND s.ex_date <= {MARKET_TODAY}) AS is_before_split"""
 
 _FOR_ENTRY = f"""
 SELECT {_PORTFOLIO}, {_HELD}, {_KEY}, i.id AS instrument_id, i.symbol, i.currency AS instrument_currency,
-    {_OVERTAKEN.format(instrument="i.id", since="$5", types="$6::text[]")},
+    i.price_basis, {_OVERTAKEN.format(instrument="i.id", since="$5", types="$6::text[]")},
+    {_BEFORE_SPLIT.format(instrument="i.id", since="$5")},
     EXISTS (SELECT FROM transactions t WHERE t.owner_id = $1 AND t.portfolio_id = p.id
         AND t.executed_at > $5) AS is_followed
 FROM portfolios p
@@ -51,7 +57,7 @@ WHERE p.owner_id = $1 AND p.id = $2
 _FOR_ORDER = f"""
 SELECT {_PORTFOLIO}, {_KEY}, p.max_position_size, a.broker,
     i.id AS instrument_id, i.symbol, i.currency AS instrument_currency, i.asset_class, i.exchange,
-    q.price, q.as_of,
+    {QUOTE_TODAY} AS price, q.as_of,
     coalesce(h.quantity - h.reserved_quantity, 0) AS free_quantity
 FROM portfolios p
 JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
@@ -76,7 +82,8 @@ SELECT {_PORTFOLIO}, {_HELD}, i.symbol,
     EXISTS (SELECT FROM transactions t WHERE t.owner_id = $1 AND t.execution_id = $3) AS is_executed,
     coalesce((SELECT sum(t.quantity * t.price) FROM transactions t
         WHERE t.owner_id = $1 AND t.order_id = o.id), 0) AS filled_value,
-    {_OVERTAKEN_FILL}
+    {_OVERTAKEN_FILL},
+    {_BEFORE_SPLIT.format(instrument="o.instrument_id", since="$4")}
 FROM orders o
 JOIN portfolios p ON p.owner_id = $1 AND p.id = o.portfolio_id
 JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
@@ -129,7 +136,7 @@ async def for_entry(
     """The locked portfolio, the instrument and what is held of it, and what the key stands for already.
 
     `is_overtaken` tells of later entries of these types in the holding, `is_followed` of any at all in the
-    portfolio.
+    portfolio, `is_before_split` of a split of the instrument that the entry may come before.
     """
     types = list(overtaking)
     return await _fetch(connection, _FOR_ENTRY, owner_id, portfolio_id, key, symbol, since, types)

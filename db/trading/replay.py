@@ -5,6 +5,9 @@ lots; what a transfer moves waits in `moving` from its outgoing side to its inco
 open lots of all portfolios, oldest first. Reversed entries and their reversals are left out.
 """
 
+SMALLEST = "0.000000000000000001"
+"""The smallest part of a share that is kept, in SQL."""
+
 # Divisions are carried to 80 places, so that the rounding to ten, or to eighteen of a quantity, is the only
 # one.
 REPLAY = """
@@ -33,6 +36,7 @@ DECLARE
     numbers int[] := '{}';
     opened timestamptz[] := '{}';
     quantities numeric[] := '{}';
+    restated numeric[];
     costs numeric[] := '{}';
     l int;
     amount numeric;
@@ -102,15 +106,28 @@ BEGIN
             basis[p] := basis[p] + amount;
             removed := -amount;
         ELSIF t.type = 'SPLIT' THEN
-            moved := 0;
+            -- All lots together are rounded once; the largest takes what rounding each makes of a difference.
+            moved := 0; l := NULL; restated := quantities;
+            removed := CASE WHEN held[p] > 0 THEN pg_temp.part_of(held[p], t.quantity, t.split_for, 18) END;
             FOR i IN 1 .. cardinality(source) LOOP
                 CONTINUE WHEN lot_of[i] <> t.portfolio_id;
-                part := pg_temp.part_of(quantities[i], t.quantity, t.split_for, 18) - quantities[i];
-                quantities[i] := quantities[i] + part;
-                moved := moved - part;
-                RETURN QUERY SELECT 'use', t.portfolio_id, at_instrument, t.id, source[i], numbers[i],
-                                    opened[i], part, 0::numeric, NULL::numeric, NULL::numeric;
+                restated[i] := greatest(pg_temp.part_of(quantities[i], t.quantity, t.split_for, 18),
+                                        {SMALLEST});
+                removed := removed - restated[i];
+                IF l IS NULL OR restated[i] > restated[l] THEN l := i; END IF;
             END LOOP;
+            IF l IS NOT NULL AND restated[l] + removed > 0 THEN
+                restated[l] := restated[l] + removed;
+                FOR i IN 1 .. cardinality(source) LOOP
+                    CONTINUE WHEN lot_of[i] <> t.portfolio_id;
+                    part := restated[i] - quantities[i];
+                    quantities[i] := restated[i];
+                    moved := moved - part;
+                    RETURN QUERY SELECT 'use', t.portfolio_id, at_instrument, t.id, source[i], numbers[i],
+                                        opened[i], part, 0::numeric, NULL::numeric, NULL::numeric;
+                END LOOP;
+            END IF;
+            removed := 0;
             held[p] := held[p] - moved;
         ELSE
             removed := CASE WHEN t.quantity = held[p] THEN basis[p]
@@ -163,4 +180,4 @@ BEGIN
                             CASE WHEN t.type = 'SELL' THEN fifo END;
     END LOOP;
 END $$
-"""
+""".replace("{SMALLEST}", SMALLEST)

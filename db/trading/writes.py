@@ -55,7 +55,7 @@ async def lock_portfolio(session: AsyncSession, owner_id: UUID, portfolio_id: UU
 async def find_instrument(session: AsyncSession, owner_id: UUID, symbol: str) -> RowMapping | None:
     """Return the instrument that the symbol means to the owner."""
     statement = meant(owner_id, [symbol]).with_only_columns(
-        Instrument.id, Instrument.symbol, Instrument.currency
+        Instrument.id, Instrument.symbol, Instrument.currency, Instrument.price_basis
     )
     return (await session.execute(statement)).mappings().one_or_none()
 

@@ -1,5 +1,6 @@
 """Opening and archiving accounts, and moving cash in, out and about."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -16,7 +17,9 @@ from graph.scalars import CurrencyCode
 from graph.trading.loaders import TransactionById
 from graph.trading.types import Transaction
 from graph.vocabulary import AccountType, Broker
+from graph.warnings import Warning
 from investing.account import service, transfers
+from investing.rules import warnings as warning_rules
 
 
 @strawberry.input(description="An account to open.")
@@ -86,12 +89,19 @@ class AccountPayload(Payload):
 @strawberry.type(description="The transaction, or why there is none.")
 class TransactionPayload(Payload):
     transaction: Transaction | None = strawberry.field(description="The transaction.", default=None)
+    warnings: list[Warning] = strawberry.field(
+        description="What was done, but is to be known: ADJUSTED_PRICES, a dividend that the prices have in "
+        "them already; DUPLICATE_SPLIT, a split that was on the ledger already, whose transaction this is.",
+        default_factory=list,
+    )
 
     @classmethod
-    async def load(cls, info: Info, id: UUID) -> "TransactionPayload":
+    async def load(
+        cls, info: Info, id: UUID, warnings: Sequence[warning_rules.Warning] = ()
+    ) -> "TransactionPayload":
         """The payload with the transaction of this row id."""
         row = await info.context.loader(TransactionById).load(id)
-        return cls(transaction=Transaction.from_row(row))
+        return cls(transaction=Transaction.from_row(row), warnings=[Warning.of(each) for each in warnings])
 
 
 _Id = Annotated[strawberry.ID, strawberry.argument(description="The account's id.")]

@@ -1,6 +1,9 @@
 """Loaders of instruments, prices and watchlists."""
 
+from uuid import UUID
+
 from db.market.queries import INSTRUMENTS, PRICE_BARS, WATCHLISTS, fetch_instruments_by_symbol
+from db.market.splits import fetch_splits
 from db.sessions import Row
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
@@ -16,6 +19,17 @@ class InstrumentBySymbol(Loader[str, "Row | None"]):
         async with self.context.reading() as connection:
             rows = await fetch_instruments_by_symbol(connection, self.context.viewer_id, keys)
         return [rows.get(key) for key in keys]
+
+
+class SplitsByInstrument(Loader[UUID, "list[Row]"]):
+    """The splits of each instrument, oldest first."""
+
+    async def batch_load_fn(self, keys: list[UUID]) -> list[list[Row]]:
+        found: dict[UUID, list[Row]] = {key: [] for key in keys}
+        async with self.context.reading() as connection:
+            for row in await fetch_splits(connection, keys):
+                found[row["instrument_id"]].append(row)
+        return [found[key] for key in keys]
 
 
 class Instruments(PagesOf):

@@ -13,12 +13,13 @@ from graph.errors import Forbidden
 from graph.market.loaders import InstrumentById, WatchlistById
 from graph.market.types import Instrument, Watchlist
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
-from graph.permissions import IsAuthenticated, OwnsWatchlist
+from graph.permissions import IsAdmin, IsAuthenticated, OwnsWatchlist
 from graph.scalars import CurrencyCode
 from graph.vocabulary import AssetClass
-from investing.market import pushing, watchlists
+from investing.market import pushing, splits, watchlists
 from investing.market.creating import NewInstrument, create_instrument
 from investing.rules.instruments import MOST_OWN
+from investing.rules.splits import InstrumentSplit
 
 
 @strawberry.input(description="A watchlist to make.")
@@ -63,7 +64,7 @@ class CreateInstrumentInput:
     )
 
 
-@strawberry.type(description="The instrument, or why there is none.")
+@strawberry.type(description="The instrument, or why nothing was done.")
 class InstrumentPayload(Payload):
     instrument: Instrument | None = strawberry.field(description="The instrument.", default=None)
 
@@ -89,6 +90,14 @@ class PushQuotesPayload(Payload):
     accepted: int = strawberry.field(
         description="How many are news: one that is not newer than its quote is none.", default=0
     )
+
+
+@strawberry.input(description="A split of an instrument.")
+class RecordSplitInput:
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+    ex_date: dt.date = strawberry.field(description="The first day of the new shares, at most a year ahead.")
+    quantity: Decimal = strawberry.field(description="New shares, such as 4 for a 4-for-1 split.")
+    split_for: Decimal = strawberry.field(description="For every so many old ones.", default=Decimal(1))
 
 
 _Id = Annotated[strawberry.ID, strawberry.argument(description="The watchlist's id.")]
@@ -140,6 +149,18 @@ class MarketMutation:
             idempotency_key=input.idempotency_key,
         )
         info.context.forget()
+        row: Any = await info.context.loader(InstrumentById).load(id)
+        return InstrumentPayload(instrument=Instrument.from_row(row))
+
+    @strawberry.mutation(
+        description="Administrators only: records that an instrument splits, or did. It reaches every "
+        "holding of its ex-date, open orders and alert rules: at once if that has begun, else when it does. "
+        "To record it again does nothing more.",
+        extensions=[Guard(IsAdmin())],
+    )
+    async def record_split(self, info: Info, input: Annotated[RecordSplitInput, INPUT]) -> InstrumentPayload:
+        split = InstrumentSplit(input.ex_date, input.quantity, input.split_for)
+        id = await splits.record_split(actor_of(info.context), input.symbol, split)
         row: Any = await info.context.loader(InstrumentById).load(id)
         return InstrumentPayload(instrument=Instrument.from_row(row))
 

@@ -14,6 +14,7 @@ from graph.market.loaders import (
     InstrumentById,
     PriceBarCountByInstrument,
     PriceBarsByInstrument,
+    SplitsByInstrument,
     WatchlistById,
 )
 from graph.node import Node, refetched_by
@@ -31,7 +32,8 @@ class PriceBar:
     high: Decimal | None = strawberry.field(description="The highest price, null where it is not known.")
     low: Decimal | None = strawberry.field(description="The lowest price, null where it is not known.")
     close: Decimal = strawberry.field(
-        description="The last price; adjusted already where only adjusted prices are known."
+        description="The last price, for one share of that day, as it was traded; where only adjusted closes "
+        "are known, adjusted for the splits, or for splits and dividends, up to the newest day."
     )
     adjusted_close: Decimal | None = strawberry.field(
         description="The close as if all later splits and dividends had happened before."
@@ -42,6 +44,16 @@ class PriceBar:
     def from_row(cls, row: Row) -> Self:
         """The bar of a row of the list of bars."""
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+@strawberry.type(
+    description="A split: from the ex-date on, `quantity` new shares for every `splitFor` old ones. It is "
+    "posted to every holding of its ex-date."
+)
+class InstrumentSplit:
+    ex_date: dt.date = strawberry.field(description="The first day of the new shares.")
+    quantity: Decimal = strawberry.field(description="New shares.")
+    split_for: Decimal = strawberry.field(description="Old shares.")
 
 
 @strawberry.type(description="Something that can be held.")
@@ -81,7 +93,20 @@ class Instrument(Node):
             is_own=row["is_own"],
         )
 
-    @strawberry.field(description="Daily bars, oldest first.")
+    @strawberry.field(description="Its splits, oldest first, also those that are announced.")
+    async def splits(self, info: Info) -> list[InstrumentSplit]:
+        rows = await info.context.loader(SplitsByInstrument).load(self.row["id"])
+        return [
+            InstrumentSplit(
+                ex_date=row["ex_date"], quantity=Decimal(row["quantity"]), split_for=Decimal(row["split_for"])
+            )
+            for row in rows
+        ]
+
+    @strawberry.field(
+        description="Daily bars as they are stored, oldest first: raw closes fall by a split, and "
+        "adjustedClose, where it is known, does not."
+    )
     async def price_history(
         self,
         info: Info,

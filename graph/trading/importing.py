@@ -16,6 +16,7 @@ from graph.trading.loaders import ImportById, TransactionById
 from graph.trading.types import Transaction
 from graph.user_errors import UserError, user_error
 from graph.vocabulary import TransactionType
+from graph.warnings import Warning
 from investing.rules.import_rows import ImportRow
 from investing.rules.refusals import InvalidInput
 from investing.trading.importing import MOST_ROWS, check_count, import_rows, import_rows_once
@@ -25,7 +26,11 @@ from investing.trading.reports import ImportReport, Outcome, RowStatus
 @strawberry.enum(name="ImportRowStatus", description="What an import makes of a row.")
 class ImportRowStatus(Enum):
     OK = strawberry.enum_value("OK", description="Good: written, unless nothing was.")
-    DUPLICATE = strawberry.enum_value("DUPLICATE", description="On the ledger already, with all its figures.")
+    DUPLICATE = strawberry.enum_value(
+        "DUPLICATE",
+        description="On the ledger already, with all its figures; or a split of the instrument's that is, "
+        "under a day within seven.",
+    )
     REFUSED = strawberry.enum_value("REFUSED", description="Not written; its userError says why.")
 
 
@@ -71,6 +76,11 @@ class ImportTransactionsInput:
         description="Write the good rows even if others are refused; otherwise it is all or nothing.",
         default=False,
     )
+    adjusted_quantities: bool = strawberry.field(
+        description="The quantities are for shares of today already: no split of their instruments until now "
+        "is posted after them.",
+        default=False,
+    )
     idempotency_key: strawberry.ID = strawberry.field(
         description="A UUID of your own: a retry with the same one does nothing more, and answers the same. "
         "A dry run does not use it up."
@@ -82,6 +92,7 @@ class ImportOutcome:
     line: int = strawberry.field(description="The row's place in the list, counted from 1.")
     status: ImportRowStatus = strawberry.field(description="What the import made of it.")
     user_error: UserError | None = strawberry.field(description="Why it was refused.")
+    warnings: list[Warning] = strawberry.field(description="What was done, but is to be known.")
     outcome: strawberry.Private[Outcome]
 
     @classmethod
@@ -92,6 +103,7 @@ class ImportOutcome:
             line=outcome.line,
             status=ImportRowStatus[outcome.status.name],
             user_error=None if refusal is None else user_error(refusal, ("input", "rows", place)),
+            warnings=[Warning.of(each) for each in outcome.warnings],
             outcome=outcome,
         )
 
@@ -176,13 +188,16 @@ class ImportMutation:
         actor, portfolio_id = actor_of(info.context), own_id("Portfolio", input.portfolio_id)
         rows = [_row(line, given) for line, given in enumerate(input.rows, 1)]
         if input.dry_run:
-            report = await import_rows(actor, portfolio_id, rows, dry_run=True)
+            report = await import_rows(
+                actor, portfolio_id, rows, dry_run=True, adjusted_quantities=input.adjusted_quantities
+            )
         else:
             report = await import_rows_once(
                 actor,
                 portfolio_id,
                 rows,
                 skip_bad=input.skip_bad,
+                adjusted_quantities=input.adjusted_quantities,
                 idempotency_key=input.idempotency_key,
             )
         return ImportTransactionsPayload.of(report, explain=not (input.dry_run or input.skip_bad))

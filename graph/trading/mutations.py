@@ -12,6 +12,7 @@ from graph.mutating import INPUT, Guard, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio, OwnsTransaction
 from graph.trading.types import Transaction
 from graph.vocabulary import TransactionType
+from graph.warnings import Warning
 from investing.trading.moving import ShareTransfer, transfer_shares
 from investing.trading.recording import Record, recorded
 from investing.trading.reversing import reverse_transaction
@@ -82,7 +83,9 @@ class TransferSharesInput:
 @strawberry.type
 class TradingMutation:
     @strawberry.mutation(
-        description="Puts a transaction on the ledger, wherever in time it belongs.",
+        description="Puts a transaction on the ledger, wherever in time it belongs. A split of the "
+        "instrument's that is there already, of the same ratio within seven days, is not recorded again: the "
+        "answer is that one.",
         extensions=[
             Guard(
                 IsAuthenticated(),
@@ -109,8 +112,9 @@ class TradingMutation:
         )
         done = await recorded(actor_of(info.context), record, input.idempotency_key)
         if done.row is None:
-            return await TransactionPayload.load(info, done.id)
-        return TransactionPayload(transaction=Transaction.from_row(done.row))
+            return await TransactionPayload.load(info, done.id, done.warnings)
+        warnings = [Warning.of(each) for each in done.warnings]
+        return TransactionPayload(transaction=Transaction.from_row(done.row), warnings=warnings)
 
     @strawberry.mutation(
         description="Takes a transaction back, from its own day on, by one with the other sign; both sides "

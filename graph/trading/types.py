@@ -147,6 +147,9 @@ class Transaction(Node):
         description="By how much the position's cost basis changed, on average cost."
     )
     executed_at: dt.datetime = strawberry.field(description="When it happened.")
+    is_automatic: bool = strawberry.field(
+        description="A split that was posted because the instrument had it: see Instrument.splits."
+    )
     notes: str | None = strawberry.field(description="The owner's own words.")
     import_id: strawberry.ID | None = strawberry.field(
         description="The id of the import that it came with, null for any other, and for a reversal."
@@ -169,6 +172,7 @@ class Transaction(Node):
             quantity_delta=row["quantity_delta"],
             cost_delta=row["cost_delta"],
             executed_at=row["executed_at"],
+            is_automatic=row["is_automatic"],
             notes=row["notes"],
             import_id=None if row["import_id"] is None else global_id("Import", row["import_id"]),
         )

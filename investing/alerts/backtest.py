@@ -100,15 +100,15 @@ async def _prices(actor: Actor, new: NewAlertRule) -> list[Day]:
     async with actor.sessions.reading(actor.id) as connection:
         rows = await fetch_closes(connection, instrument_id)
     if new.kind is not AlertKind.DAILY_MOVE:
-        return [(row["date"], Decimal(row["close"])) for row in rows]
+        # As the level is: for one share of today, whatever splits there were since.
+        return [(row["date"], Decimal(row["comparable"])) for row in rows]
     return [(row["date"], move) for before, row in pairwise(rows) if (move := _move(before, row)) is not None]
 
 
 def _move(before: Row, row: Row) -> Decimal | None:
-    # By adjusted closes where both days have one: a split is no fall of the price.
-    column = (
-        "close" if before["adjusted_close"] is None or row["adjusted_close"] is None else "adjusted_close"
-    )
+    # By adjusted closes where both days have one: neither a split nor a dividend is a fall of the price.
+    has_both = before["adjusted_close"] is not None and row["adjusted_close"] is not None
+    column = "adjusted_close" if has_both else "comparable"
     return daily_move(Decimal(row[column]), Decimal(before[column]))
 
 

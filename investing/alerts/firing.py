@@ -29,6 +29,11 @@ async def decide(
     ids = {crossing.rule_id for crossing in crossings}
     async with sessions.begin(owner_id) as session:
         found = {row["id"]: row for row in await rules.lock_rules(session, owner_id, ids=ids, active=True)}
+        # A price of after a split may come before the job that has levels follow it.
+        if await rules.follow_splits(session, owner_id, found):
+            found = {
+                row["id"]: row for row in await rules.lock_rules(session, owner_id, ids=ids, active=True)
+            }
         before = await watching.lock_watches(session, owner_id, ids)
         watches: dict[UUID, Watch | None] = {id: before.get(id) for id in ids if id in found}
         alerts: list[NewAlert] = []

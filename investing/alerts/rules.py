@@ -1,5 +1,6 @@
 """Alert rules: making, changing and deleting them."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,6 +24,7 @@ from investing.rules.alert_settings import (
     checked_channels,
 )
 from investing.rules.alerts import PORTFOLIO_KINDS, PRICE_KINDS, Bounds, Hours
+from investing.rules.market_hours import market_day
 from investing.rules.names import checked_name
 from investing.rules.refusals import InvalidInput, NameTaken, NotFound, UnknownInstrument
 
@@ -82,6 +84,7 @@ async def create_rule(actor: Actor, new: NewAlertRule) -> UUID:
             "instrument_id": instrument_id,
             "portfolio_id": new.portfolio_id,
             "is_active": True,
+            "units_of": market_day(dt.datetime.now(dt.UTC)),
             **settings,
             **hours_columns(new.hours),
         }
@@ -113,14 +116,18 @@ async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> Non
         locked = await rows.lock_rules(session, actor.id, ids=[id])
         if not locked:
             raise NotFound("There is no such alert rule.", ("id",))
+        if await rows.follow_splits(session, actor.id, [id]):
+            locked = await rows.lock_rules(session, actor.id, ids=[id])
         before = locked[0]
-        rule = {**before, **changes}
+        # A level that is given today is for a share of today.
+        units_of = market_day(dt.datetime.now(dt.UTC)) if "threshold" in changes else before["units_of"]
+        rule = {**before, **changes, "units_of": units_of}
         bounds = ("threshold", "hysteresis", "is_active")
         is_new = any(rule[column] != before[column] for column in bounds)
         if is_new:
             check_bounds(Bounds(AlertKind(rule["kind"]), rule["threshold"], rule["hysteresis"]))
         if changes:
-            await rows.update_rule(session, actor.id, id, changes)
+            await rows.update_rule(session, actor.id, id, {**changes, "units_of": units_of})
         if is_new:
             await _arm(session, actor.id, rule)
         elif any(rule[column] != before[column] for column in hours_columns(None)):
@@ -161,7 +168,9 @@ def hours_columns(hours: Hours | None) -> dict[str, Any]:
 async def _arm(session: Session, owner_id: UUID, rule: Mapping[str, Any]) -> None:
     """Puts a rule where the evaluation finds it, or takes it from there."""
     if rule["kind"] in PRICE_KINDS:
-        watched = {name: rule[name] for name in ("instrument_id", "kind", "threshold", "hysteresis")}
+        watched = {
+            name: rule[name] for name in ("instrument_id", "kind", "threshold", "hysteresis", "units_of")
+        }
         await rows.watch(session, owner_id, rule["id"], watched if rule["is_active"] else None)
         return
     await rows.forget_states(session, owner_id, rule["id"])

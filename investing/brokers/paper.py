@@ -181,6 +181,14 @@ def _executed(fill: Fill, due_in: dt.timedelta | None) -> dict[str, Any]:
     }
 
 
+async def executions_in(session: Session, client_order_id: UUID) -> Sequence[Execution] | None:
+    """Lock an order in the books until the caller's transaction ends; return its fills, None without it."""
+    connection = await plain_of(session)
+    if await books.find_order(connection, client_order_id, lock=True) is None:
+        return None
+    return [_execution(row) for row in await books.executions_of(connection, client_order_id)]
+
+
 async def _found(connection: Plain, client_order_id: UUID) -> BrokerOrder:
     row = await books.find_order(connection, client_order_id)
     assert row is not None, "it was just there"

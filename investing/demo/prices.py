@@ -8,6 +8,7 @@ from uuid import UUID
 
 from db.market.queries import fetch_closes, fetch_instruments_by_symbol
 from db.sessions import Sessions
+from db.vocabulary import PriceBasis
 from investing.rules.corporate_actions import Bar, Dividend, Split, derive
 from investing.rules.refusals import UnknownInstrument
 
@@ -44,7 +45,7 @@ async def read_market(sessions: Sessions, symbols: Sequence[str]) -> Market:
                 [
                     Bar(row["date"], closes[symbol][row["date"]], Decimal(row["adjusted_close"]))
                     for row in rows
-                    if not row["prices_adjusted"] and row["adjusted_close"] is not None
+                    if row["price_basis"] == PriceBasis.RAW and row["adjusted_close"] is not None
                 ]
             )
     return Market(ids, closes, actions)

@@ -7,7 +7,9 @@ from functools import partial
 from db.auth.attempts import purge_attempts
 from db.jobs.rounds import Job
 from db.sessions import Sessions
+from db.vocabulary import Broker
 from investing.alerts.acknowledging import purge_alerts
+from investing.market.splits import Splitting
 from investing.portfolio.snapshots import refresh_due
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.rebalancing.scheduling import Schedule
@@ -30,11 +32,13 @@ def jobs_of(
 
     Drift is looked at every `drift_every`; alerts are deleted once they are older than `alerts_kept`.
     """
+    splitting = Splitting(sessions, house.brokers.named(Broker.PAPER).terms)
     schedule = Schedule(sessions, house, rebalancer, drift_every)
     return [
         Job("rebalances.go_on", EVERY_TWO_SECONDS, rebalancer.go_on),
         Job("rebalances.start_due", EVERY_TEN_SECONDS, schedule.start_due),
         Job("performance.refresh", EVERY_TWO_SECONDS, partial(refresh_due, sessions)),
         Job("loginAttempts.purge", EVERY_HOUR, partial(purge_attempts, sessions)),
+        Job("splits.post", EVERY_TWO_SECONDS, splitting.post_due),
         Job("alerts.purge", EVERY_HOUR, partial(purge_alerts, sessions, alerts_kept)),
     ]

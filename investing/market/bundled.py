@@ -7,7 +7,7 @@
   close and volume, and adjusted closes.
 
 AAPL and MSFT are in both. The raw series wins there: it is shorter, but raw prices get their real splits and
-dividends booked (`investing.rules.corporate_actions`), which adjusted prices must not.
+dividends (`investing.rules.corporate_actions`), which adjusted prices have in them already.
 
 Neither package is imported, which would take seconds and bring pandas with it.
 """
@@ -23,8 +23,10 @@ from typing import NamedTuple
 
 from db.market.bars import DailyBar
 from db.market.instruments import NewInstrument
-from db.vocabulary import AssetClass
+from db.market.splits import NewSplit
+from db.vocabulary import AssetClass, PriceBasis
 from investing.market.listings import INDEX, LISTINGS
+from investing.rules.corporate_actions import Bar, Split, derive
 
 RAW_HEADER = ["Ticker", "Date", "Open", "High", "Low", "Close", "Volume", "Adj Close"]
 
@@ -63,6 +65,20 @@ def data_file(package: str, path: str) -> Path:
     raise BundledDataError(f"The price data of the package {package} ({path}) is missing: install it again.")
 
 
+def splits_of(series: Series) -> list[NewSplit]:
+    """Return the splits that raw against adjusted closes reveal; closes of one kind alone reveal none."""
+    if series.instrument.price_basis is not PriceBasis.RAW:
+        return []
+    bars = [Bar(bar.date, bar.close, bar.adjusted_close) for bar in series.bars if bar.adjusted_close]
+    return [
+        NewSplit(
+            series.instrument.symbol, action.date, Decimal(action.numerator), Decimal(action.denominator)
+        )
+        for action in derive(bars)
+        if isinstance(action, Split)
+    ]
+
+
 def read_adjusted(path: Path) -> list[Series]:
     """A table of one column of adjusted closes per symbol, in US dollars. Raises BundledDataError."""
     (_, *symbols), *rows = _rows(
@@ -71,7 +87,7 @@ def read_adjusted(path: Path) -> list[Series]:
     dates = [dt.date.fromisoformat(row[0]) for row in rows]
     return [
         Series(
-            _instrument(symbol, prices_adjusted=True),
+            _instrument(symbol, PriceBasis.ADJUSTED),
             [
                 _adjusted_bar(symbol, date, Decimal(row[column]))
                 for date, row in zip(dates, rows, strict=True)
@@ -90,7 +106,7 @@ def read_index(path: Path) -> Series:
     ]
     # Nothing is ever booked on an index, as on prices that are adjusted.
     name = LISTINGS[INDEX].name
-    return Series(NewInstrument(INDEX, name, AssetClass.OTHER, "USD", None, prices_adjusted=True), bars)
+    return Series(NewInstrument(INDEX, name, AssetClass.OTHER, "USD", None, PriceBasis.ADJUSTED), bars)
 
 
 def read_raw(path: Path) -> list[Series]:
@@ -101,7 +117,7 @@ def read_raw(path: Path) -> list[Series]:
     series: dict[str, Series] = {}
     for symbol, date, opened, high, low, close, volume, adjusted in list(_rows(path, RAW_HEADER.__eq__))[1:]:
         if symbol not in series:
-            series[symbol] = Series(_instrument(symbol, prices_adjusted=False), [])
+            series[symbol] = Series(_instrument(symbol, PriceBasis.RAW), [])
         bar = DailyBar(
             symbol,
             dt.date.fromisoformat(date),
@@ -132,9 +148,9 @@ def _adjusted_bar(symbol: str, date: dt.date, close: Decimal) -> DailyBar:
     return DailyBar(symbol, date, None, None, None, close, close, None)
 
 
-def _instrument(symbol: str, *, prices_adjusted: bool) -> NewInstrument:
+def _instrument(symbol: str, price_basis: PriceBasis) -> NewInstrument:
     listing = LISTINGS[symbol]
-    return NewInstrument(symbol, listing.name, AssetClass.EQUITY, "USD", listing.exchange, prices_adjusted)
+    return NewInstrument(symbol, listing.name, AssetClass.EQUITY, "USD", listing.exchange, price_basis)
 
 
 def _rows(path: Path, fits: Callable[[list[str]], bool]) -> Iterator[list[str]]:

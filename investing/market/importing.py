@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,12 +12,13 @@ from db.market.bars import BarLoad, DailyBar, Stored, bar_load
 from db.market.instruments import (
     NewInstrument,
     add_instruments,
-    adjusted_symbols,
     count_own,
+    set_basis,
     shared_symbols,
     staged_symbols,
+    stored_bases,
 )
-from db.vocabulary import AssetClass
+from db.vocabulary import AssetClass, PriceBasis
 from investing.market.loading import Progress, quote_newest
 from investing.market.price_files import LONGEST_LINE, PriceFile, PriceFileError, open_prices
 from investing.market.price_lines import BadLine, HeaderError, LineReader, read_header
@@ -40,6 +41,7 @@ class ImportReport:
     unchanged: int
     instruments_added: int
     quotes_updated: int
+    splits_added: int = 0
 
 
 def import_prices(
@@ -50,6 +52,7 @@ def import_prices(
     progress: Progress,
     report_bad: ReportBad,
     currency: str = "USD",
+    basis: PriceBasis | None = None,
     owner_id: UUID | None = None,
 ) -> ImportReport:
     """Stores the daily bars of a CSV file, plain or gzip, as the owner of the tables, in one transaction.
@@ -60,6 +63,9 @@ def import_prices(
     in `currency` (ISO 4217), named like the symbol. The order of lines does not matter, and memory does not
     grow with them: repeated lines are found by the database, and so reported last.
 
+    `basis` says what the closes are adjusted for, None for what is stored of an instrument, and raw where
+    nothing is. A split of a line is the instrument's from then on: it reaches whoever held it.
+
     With `owner_id` the bars are of that user's own instruments: unknown symbols become such, and nobody else
     sees any of it.
 
@@ -69,36 +75,47 @@ def import_prices(
     if not re.fullmatch("[A-Z]{3}", currency):
         raise ValueError(f"{currency!r} is no currency code of three capital letters, like USD")
     with open_prices(path) as file:
-        return asyncio.run(_Import(file, skip_bad, progress, report_bad, currency).run(owner_url, owner_id))
+        importing = _Import(file, skip_bad, progress, report_bad, currency, basis)
+        return asyncio.run(importing.run(owner_url, owner_id))
 
 
 class _Import:
     """One import under way: what it counts while lines stream through it."""
 
     def __init__(
-        self, file: PriceFile, skip_bad: bool, progress: Progress, report_bad: ReportBad, currency: str
+        self,
+        file: PriceFile,
+        skip_bad: bool,
+        progress: Progress,
+        report_bad: ReportBad,
+        currency: str,
+        basis: PriceBasis | None,
     ) -> None:
         self._file = file
         self._skip_bad = skip_bad
         self._progress = progress
         self._report_bad = report_bad
         self._currency = currency
+        self._basis = basis
         self._lines = 0
         self._bad = 0
 
     async def run(self, owner_url: str, owner_id: UUID | None) -> ImportReport:
         columns = self._header()
         async with bar_load(owner_url, owner_id) as load:
-            reader = LineReader(columns, _latest_date(), await adjusted_symbols(load))
+            bases = await stored_bases(load)
+            reader = LineReader(columns, _latest_date(), bases, self._basis)
             await load.stage(self._bars(reader))
             async for line, first in load.repeated():
                 self._refuse(line, f"line {first} has the same symbol and date")
+            async for line, ratio in load.contradicted():
+                self._refuse(line, f"the split of that day is stored as {ratio}")
             if self._bad and not self._skip_bad:
                 load.discard()
                 return self._report(False, Stored(0, 0, 0), 0, 0)
-            return await self._store(load)
+            return await self._store(load, bases)
 
-    async def _store(self, load: BarLoad) -> ImportReport:
+    async def _store(self, load: BarLoad, bases: Mapping[str, PriceBasis]) -> ImportReport:
         self._progress("Storing price bars", 0, 1)
         await load.lock()
         symbols = await staged_symbols(load)
@@ -106,12 +123,14 @@ class _Import:
         if load.owner_id is not None and new:
             await _check_own(load, [instrument.symbol for instrument in new])
         await add_instruments(load, new)
+        if self._basis is not None:
+            await set_basis(load, [symbol for symbol in symbols if symbol not in bases], self._basis)
         stored = await load.store()
         if stored.inserted:
             await load.analyze()
         quotes = await quote_newest(load, list(symbols))
         self._progress("Storing price bars", 1, 1)
-        return self._report(True, stored, len(new), quotes)
+        return self._report(True, stored, len(new), quotes, load.splits_added)
 
     def _header(self) -> list[str]:
         first = next(self._file.lines, None)
@@ -145,10 +164,14 @@ class _Import:
         self._report_bad(line, reason)
 
     def _instrument(self, symbol: str) -> NewInstrument:
-        return NewInstrument(symbol, symbol, AssetClass.OTHER, self._currency, None, prices_adjusted=False)
+        return NewInstrument(
+            symbol, symbol, AssetClass.OTHER, self._currency, None, self._basis or PriceBasis.RAW
+        )
 
-    def _report(self, loaded: bool, stored: Stored, instruments: int, quotes: int) -> ImportReport:
-        return ImportReport(loaded, self._lines, self._bad, *stored, instruments, quotes)
+    def _report(
+        self, loaded: bool, stored: Stored, instruments: int, quotes: int, splits: int = 0
+    ) -> ImportReport:
+        return ImportReport(loaded, self._lines, self._bad, *stored, instruments, quotes, splits)
 
 
 async def _check_own(load: BarLoad, symbols: Sequence[str]) -> None:

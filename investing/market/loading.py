@@ -15,8 +15,9 @@ from db.market.instruments import (
     present_symbols,
     update_quotes,
 )
-from db.vocabulary import AssetClass
-from investing.market.bundled import Series, read_bundled
+from db.market.splits import add_splits
+from db.vocabulary import AssetClass, PriceBasis
+from investing.market.bundled import Series, read_bundled, splits_of
 from investing.rules.market_hours import closing_time
 
 Progress = Callable[[str, int, int], None]
@@ -34,7 +35,7 @@ class LoadReport:
     """Bars of the data files whose open, high and low were left out because they contradict the close."""
     quotes_updated: int
     left_alone: tuple[str, ...]
-    """Symbols that somebody else's prices are stored under: raw where these are adjusted, or the reverse."""
+    """Symbols that somebody else's prices are stored under, which are adjusted for something else."""
 
 
 def load_market_data(owner_url: str, progress: Progress) -> LoadReport:
@@ -64,6 +65,7 @@ async def _load(owner_url: str, bundled: list[Series], progress: Progress) -> Lo
                 added += await _fill(load, series, known)
             done += len(series.bars)
             progress("Loading price bars", done, total)
+        await add_splits(load.connection, [split for series in wanted for split in splits_of(series)])
         if added:
             await load.analyze()
         # An index is there to compare with: without a quote no order for it finds a price.
@@ -111,10 +113,13 @@ async def _fill(load: BarLoad, series: Series, known: dict[str, KnownInstrument]
 def _is_alien(series: Series, known: dict[str, KnownInstrument]) -> bool:
     """Whether prices of the other kind are stored: the two kinds must never mix in one series."""
     stored = known.get(series.instrument.symbol)
-    return stored is not None and stored.prices_adjusted != series.instrument.prices_adjusted
+    return stored is not None and stored.price_basis != series.instrument.price_basis
 
 
 def _without_range(bundled: list[Series]) -> int:
     return sum(
-        bar.low is None for series in bundled if not series.instrument.prices_adjusted for bar in series.bars
+        bar.low is None
+        for series in bundled
+        if series.instrument.price_basis is PriceBasis.RAW
+        for bar in series.bars
     )

@@ -3,12 +3,16 @@
 import csv
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from db.market.bars import DailyBar
+from db.vocabulary import PriceBasis
 from investing.rules.names import folded_symbol, is_symbol
+from investing.rules.refusals import InvalidInput
+from investing.rules.splits import InstrumentSplit, check_split
 
 COLUMNS: Final = {
     "symbol": "symbol",
@@ -20,12 +24,23 @@ COLUMNS: Final = {
     "adjustedclose": "adjusted close",
     "adjclose": "adjusted close",
     "volume": "volume",
+    "split": "split",
+    "splits": "split",
+    "stocksplits": "split",
+    "splitfactor": "split",
+    "splitratio": "split",
 }
 """Headers, without case, spaces and underscores, and what they hold."""
 
 REQUIRED: Final = ("symbol", "date", "close")
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_RATIO = re.compile(r"(?:([0-9.]+)(?:\s*(?::|/|-?for-?)\s*([0-9.]+))?)?", re.IGNORECASE)
+_KINDS: Final = {
+    PriceBasis.RAW: "raw ones",
+    PriceBasis.SPLIT_ADJUSTED: "adjusted for splits",
+    PriceBasis.ADJUSTED: "adjusted ones",
+}
 _NUMBER = re.compile(r"[+-]?(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
 
 
@@ -52,26 +67,34 @@ def read_header(line: str) -> list[str]:
     if wrong:
         raise HeaderError(
             f"the headers do not fit: {', '.join(wrong)}; the columns are symbol, date and close and, if you "
-            "like, open, high, low, adjusted close and volume, with commas between them"
+            "like, open, high, low, adjusted close, volume and split, with commas between them"
         )
     return columns
 
 
 class LineReader:
-    """Reads lines that have these columns. `latest` is the last date that a bar may have."""
+    """Reads lines that have these columns. `latest` is the last date that a bar may have.
+
+    `bases` says of symbols what their stored closes are adjusted for, `basis` the same of the file; None
+    where it goes by what is stored, and is raw for what is new.
+    """
 
     def __init__(
-        self, columns: Sequence[str], latest: dt.date, adjusted: frozenset[str] = frozenset()
+        self,
+        columns: Sequence[str],
+        latest: dt.date,
+        bases: Mapping[str, PriceBasis] = {},
+        basis: PriceBasis | None = None,
     ) -> None:
         self._columns = columns
         self._latest = latest
-        self._adjusted = adjusted
+        self._bases = bases
+        self._basis = basis
 
     def read(self, number: int, line: str) -> DailyBar:
-        """The line's bar. Raises BadLine with the first reason against it.
+        """Return the line's bar. Raise BadLine with the first reason against it.
 
-        `adjusted` of the constructor are the symbols whose stored closes are adjusted ones: raw closes must
-        not be mixed in among them.
+        Closes of two kinds must not be mixed in one series.
         """
         fields = _fields(line)
         if len(fields) != len(self._columns):
@@ -85,7 +108,10 @@ class LineReader:
             raise BadLine("the close is empty")
         opened, high, low = (_price(values, name) for name in ("open", "high", "low"))
         adjusted_close = _price(values, "adjusted close")
-        if symbol in self._adjusted:
+        stored = self._bases.get(symbol)
+        if stored is not None and self._basis not in (None, stored):
+            raise BadLine(f"the stored closes of {symbol} are {_KINDS[stored]}, and this one is not")
+        if PriceBasis.ADJUSTED in (stored, self._basis):
             if adjusted_close not in (None, close):
                 raise BadLine(f"the stored closes of {symbol} are adjusted ones, and this one is not")
             adjusted_close = close
@@ -97,7 +123,8 @@ class LineReader:
         volume = _number("volume", values.get("volume", ""), 18)
         if volume is not None and volume < 0:
             raise BadLine("the volume is negative")
-        return DailyBar(symbol, date, opened, high, low, close, adjusted_close, volume, number)
+        split = _split(values.get("split", ""), date)
+        return DailyBar(symbol, date, opened, high, low, close, adjusted_close, volume, number, *split)
 
     def _date(self, text: str) -> dt.date:
         if not text:
@@ -132,6 +159,35 @@ def _symbol(text: str) -> str:
     if not is_symbol(symbol):
         raise BadLine(f"{_shown(text)} is no symbol: up to 32 letters, digits, spaces and .^=_-/&+'$#:@*!%")
     return symbol
+
+
+def _split(text: str, ex_date: dt.date) -> tuple[Decimal | None, Decimal | None]:
+    """Return new and old shares of 4:1, 4/1 or 4-for-1, or of the ratio, 4; 1, 0 and nothing are no split."""
+    match = _RATIO.fullmatch(text)
+    if not match:
+        raise BadLine(f"the split {_shown(text)} is no ratio like 4:1, 4/1 or 4")
+    number = [None if part is None else _number("split", part) for part in match.groups()]
+    new, old = number[0], number[1]
+    if new is None or (old is None and new in (0, 1)) or new == old:
+        return None, None
+    if old is None:
+        new, old = _fraction(new)
+    try:
+        check_split(InstrumentSplit(ex_date, new, old))
+    except InvalidInput as refusal:
+        raise BadLine(f"the split {_shown(text)} is none: {refusal.message}") from None
+    return new, old
+
+
+def _fraction(ratio: Decimal) -> tuple[Decimal, Decimal]:
+    """Return a ratio as new and old shares: the simplest that it is when rounded to its places."""
+    exponent = ratio.as_tuple().exponent
+    assert isinstance(exponent, int), "the ratio is finite"
+    exact = Fraction(ratio)
+    simple = exact.limit_denominator(100)
+    if abs(simple - exact) > Fraction(5, 10 ** (1 - exponent)):
+        return ratio, Decimal(1)
+    return Decimal(simple.numerator), Decimal(simple.denominator)
 
 
 def _price(values: dict[str, str], name: str) -> Decimal | None:

@@ -9,7 +9,7 @@ from db.market.ticks import QuoteRow, Tick, save_ticks
 from db.sessions import Session, Sessions
 from investing.market.ticker import Ticker
 from investing.rules.market_hours import market_day
-from investing.rules.money import LIMIT, has_places
+from investing.rules.money import LIMIT, has_places, share
 from investing.rules.refusals import InvalidInput, UnknownInstrument
 from investing.trading.desk import Desk
 
@@ -82,7 +82,9 @@ async def save_in_order(session: Session, ticks: Sequence[Tick]) -> Applied:
             if quote is not None and tick is newest[tick.symbol]:
                 news.append(quote)
             elif quote is not None:
-                news.append(quote._replace(price=tick.price, as_of=tick.as_of))
+                # As the newest of its day was: for a share of today, if a split came after it.
+                price = share(tick.price, quote.price, newest[tick.symbol].price)
+                news.append(quote._replace(price=price, as_of=tick.as_of))
     return Applied(news, unknown)
 
 

@@ -2,7 +2,8 @@
 
 Compared are the days of the portfolio that have a return, each with the benchmark's over the same days: from
 its last price on or before the one to its last price on or before the other. Prices are those adjusted for
-splits and dividends where all are known, so that what a benchmark paid out is no loss.
+splits and dividends where all are known, so that what a benchmark paid out is no loss; else closes, all for
+one share of the last day, so that a split is no loss either.
 """
 
 import datetime as dt
@@ -32,7 +33,9 @@ _FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One instrument at one day's close; `adjusted` as if all later splits and dividends had been before."""
+    """One instrument at one day's close, for one share of the last day of all; `adjusted` as if all later
+    splits and dividends had been before.
+    """
 
     date: dt.date
     close: Decimal

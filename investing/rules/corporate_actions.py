@@ -93,6 +93,47 @@ def _split(before: Bar, bar: Bar, jump: Decimal) -> Split | None:
     return Split(bar.date, numerator, denominator)
 
 
+SUSPECT_TOLERANCE = Decimal("0.05")
+"""How far the close's own jump may be from a usual ratio, for a split that nothing else speaks for."""
+
+_USUAL = (
+    *(
+        (Decimal(new), Decimal(old))
+        for n in (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
+        for new, old in ((n, 1), (1, n))
+    ),
+    (Decimal(3), Decimal(2)),
+    (Decimal(2), Decimal(3)),
+    (Decimal(5), Decimal(2)),
+)
+
+
+def suspected(before: Decimal, close: Decimal, factor: Decimal | None) -> tuple[Decimal, Decimal] | None:
+    """Return the usual ratio, new for old shares, that a raw close falls or rises by; None for none.
+
+    `factor` is how the adjusted close rises against the raw one (k of this module), where both days have
+    both: where it stands still the market fell so, and nothing was split. Apple lost 52 % on 29 September
+    2000.
+    """
+    for new, old in _USUAL:
+        ratio = new / old
+        if _near(before / close, ratio, SUSPECT_TOLERANCE):
+            return (new, old) if factor is None or _near(factor, ratio, MOVE_TOLERANCE) else None
+    return None
+
+
+def contradicts(before: Decimal, close: Decimal, ratio: Decimal, *, is_raw: bool) -> bool:
+    """Return whether a close behaves otherwise than its series should on the ex-date of a known split.
+
+    A raw one falls by about the ratio, an adjusted one does not; a ratio too near to 1 tells nothing.
+    """
+    if _near(Decimal(1), ratio, MOVE_TOLERANCE):
+        return False
+    falls = _near(before / close, ratio, MOVE_TOLERANCE)
+    stays = _near(before / close, Decimal(1), MOVE_TOLERANCE)
+    return stays and not falls if is_raw else falls and not stays
+
+
 def _near(value: Decimal, target: Decimal, tolerance: Decimal) -> bool:
     return abs(value / target - 1) <= tolerance
 

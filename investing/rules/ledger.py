@@ -50,6 +50,7 @@ def overtaking(type: TransactionType) -> frozenset[TransactionType]:
 class Entry:
     """One transaction as it was given. `of_shares` tells a transfer of shares from one of cash.
 
+    `is_automatic` is a split that follows from the instrument's own: where nothing is held, it does nothing.
     `time_zone` is its account's, for telling its day.
     """
 
@@ -62,6 +63,7 @@ class Entry:
     price: Decimal | None = None
     split_for: Decimal | None = None
     of_shares: bool = False
+    is_automatic: bool = False
     time_zone: str = "UTC"
 
     @property
@@ -231,16 +233,20 @@ def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotUse]]:
 
 
 def _split(holding: Holding, entry: Entry) -> Posting:
-    """Gives `quantity` new shares for every `split_for` old ones, lot by lot; cost does not change."""
-    if not holding.quantity:
-        raise InvalidInput(f"Nothing was held on {entry.day} that a split could change.")
+    """Give `quantity` new shares for every `split_for` old ones; cost does not change.
+
+    An automatic split of nothing, or of too little, leaves the holding as it is: what made somebody a holder
+    may be taken back, and recorded again, and the split is there both times.
+    """
     assert entry.split_for, "a split has a ratio"
-    uses = split(holding.lots, _quantity(entry), entry.split_for)
-    if uses is None:
-        raise InvalidInput("The split would leave nothing of a lot: give its ratio the other way round?")
-    more = sum((use.quantity_delta for use in uses), ZERO)
+    uses = split(holding.lots, _quantity(entry), entry.split_for) if holding.quantity else None
+    if uses is None and not entry.is_automatic:
+        if holding.quantity:
+            raise InvalidInput("The split would leave nothing of a lot: give its ratio the other way round?")
+        raise InvalidInput(f"Nothing was held on {entry.day} that a split could change.")
+    more = sum((use.quantity_delta for use in uses or ()), ZERO)
     holding.quantity += more
-    return Posting(-entry.commission, more, uses=tuple(uses))
+    return Posting(-entry.commission, more, uses=tuple(uses or ()))
 
 
 def trade_amount(quantity: Decimal, price: Decimal) -> Decimal:

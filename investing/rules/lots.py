@@ -85,15 +85,23 @@ def take(lots: list[Lot], quantity: Decimal) -> list[LotUse]:
 
 
 def split(lots: list[Lot], new: Decimal, old: Decimal) -> list[LotUse] | None:
-    """Makes `new` shares of every `old` ones, lot by lot; None where nothing would be left of one."""
-    after = [replace(lot, quantity=share(lot.quantity, new, old, QUANTITY_PLACES)) for lot in lots]
-    if not all(lot.quantity for lot in after):
+    """Make `new` shares of every `old` ones; return None, with nothing changed, where too little is left.
+
+    Rounding belongs to the position: all lots together are rounded once, so that three lots of 1 are exactly
+    1 share after a split of 1 for 3. Each lot is rounded too and keeps at least the smallest part of a share;
+    what that makes a difference of goes to the largest lot, of equal ones the oldest.
+    """
+    whole = share(sum((lot.quantity for lot in lots), ZERO), new, old, QUANTITY_PLACES)
+    after = [max(share(lot.quantity, new, old, QUANTITY_PLACES), QUANTITY_PLACES) for lot in lots]
+    largest = max(range(len(after)), key=lambda place: (after[place], -place))
+    after[largest] += whole - sum(after, ZERO)
+    if after[largest] <= 0:
         return None
     uses = [
-        LotUse(lot.key, lot.opened_at, now.quantity - lot.quantity, ZERO)
-        for lot, now in zip(lots, after, strict=True)
+        LotUse(lot.key, lot.opened_at, quantity - lot.quantity, ZERO)
+        for lot, quantity in zip(lots, after, strict=True)
     ]
-    lots[:] = after
+    lots[:] = [replace(lot, quantity=quantity) for lot, quantity in zip(lots, after, strict=True)]
     return uses
 
 

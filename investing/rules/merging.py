@@ -62,8 +62,9 @@ class Past:
     """What the new entries meet: how things stood before the timeline starts, and what it already has.
 
     `portfolio_id` is where the new entries go. `holdings` are those before `entries`, `cash` is that before
-    `moves`. Both are in the ledger's order. `moved` is what transfers bring in, by their ids, that left
-    another portfolio before the timeline starts. `time_zone` is the account's: refusals name its days.
+    `moves`. Both are in the ledger's order. `splits` are due, and come first of their instant. `moved` is
+    what transfers bring in, by their ids, that left another portfolio before the timeline starts. `time_zone`
+    is the account's: refusals name its days.
     """
 
     portfolio_id: UUID
@@ -73,12 +74,15 @@ class Past:
     entries: Sequence[PastEntry] = ()
     moves: Sequence[PastCash] = ()
     moved: Mapping[UUID, Moved] = field(default_factory=dict)
+    splits: Sequence[PastEntry] = ()
     time_zone: str = "UTC"
 
 
 @dataclass
 class Merged:
     """What came of it, the new entries by their place in the sequence.
+
+    `automatic` are the postings of splits that were due where something was held, by the entries' ids.
 
     `entries` are those that were posted, with the ids that they have in the ledger's order.
     """
@@ -89,6 +93,7 @@ class Merged:
     holdings: dict[HoldingKey, Holding] = field(default_factory=dict)
     again: dict[UUID, Posting] = field(default_factory=dict)
     """How the old entries of the timeline are posted now, by their ids."""
+    automatic: dict[UUID, Posting] = field(default_factory=dict)
 
 
 class _NoLongerFits(Exception):
@@ -124,8 +129,10 @@ _Event = PastEntry | PastCash | list[int]
 
 
 def _timeline(past: Past, new: Sequence[NewEntry]) -> list[_Event]:
-    # What is there comes before what is new at the same instant, as its id is the smaller one.
-    old: list[tuple[dt.datetime, _Event]] = [(event.entry.executed_at, event) for event in past.entries]
+    # What is there comes before what is new at the same instant, as its id is the smaller one; an automatic
+    # split has the smallest.
+    old: list[tuple[dt.datetime, _Event]] = [(event.entry.executed_at, event) for event in past.splits]
+    old += [(event.entry.executed_at, event) for event in past.entries]
     old += [(event.executed_at, event) for event in past.moves]
     together = groupby(range(len(new)), key=lambda place: new[place].entry.executed_at)
     added: list[tuple[dt.datetime, _Event]] = [(instant, list(places)) for instant, places in together]
@@ -145,6 +152,7 @@ class _Timeline:
         self._portfolio_id = past.portfolio_id
         self._of_shares: dict[UUID, list[int]] = {}
         self._moved = dict(past.moved)
+        self._due = {event.entry.id for event in past.splits}
         self.merged = Merged(refusals=dict(blamed))
         self.merged.holdings = {
             key: replace(holding, lots=list(holding.lots)) for key, holding in past.holdings.items()
@@ -154,6 +162,8 @@ class _Timeline:
         """Plays all events. Raises _NoLongerFits at the first old one that fails."""
         for event in events:
             match event:
+                case PastEntry() if event.entry.id in self._due:
+                    self._post_due(event)
                 case PastEntry():
                     self._repost(event)
                 case PastCash():
@@ -227,10 +237,15 @@ class _Timeline:
         self._of_shares.setdefault(instrument_id, []).append(place)
         return posting
 
+    def _post_due(self, event: PastEntry) -> None:
+        holding = self.merged.holdings.get((event.portfolio_id, event.instrument_id))
+        if holding is not None and holding.quantity:
+            self.merged.automatic[event.entry.id] = post(holding, event.entry)
+
     def _posted(self, holding: Holding, entry: Entry, moved: Moved | None = None) -> Posting:
         """Posts an entry to its holding; a refusal names the account's day."""
         on_date = day_of(entry.executed_at, self._time_zone)
-        if entry.type is TransactionType.SPLIT and not holding.quantity:
+        if entry.type is TransactionType.SPLIT and not holding.quantity and not entry.is_automatic:
             raise InvalidInput(f"Nothing was held on {on_date} that a split could change.")
         try:
             return post(holding, entry, moved)

@@ -153,6 +153,11 @@ def _affordable(notional: Decimal, price: Decimal, terms: Terms) -> Decimal:
     return quantity
 
 
+def more_reserved(before: Decimal, after: Decimal, terms: Terms) -> Decimal:
+    """Return what an order of `after` shares reserves for commission beyond one of `before`."""
+    return max(terms.commission(after) - terms.commission(before), ZERO)
+
+
 def check_size(
     symbol: str, value_after: Decimal, total_value: Decimal, largest: Decimal, *, field: str = "quantity"
 ) -> None:

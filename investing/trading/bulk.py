@@ -16,7 +16,8 @@ from investing.rules.import_rows import Content, fingerprint
 from investing.rules.ledger import ZERO, Entry, Posting
 from investing.rules.merging import Merged, NewEntry, Past, PastCash, PastEntry, merge
 from investing.rules.refusals import InsufficientCash, InsufficientShares
-from investing.trading.holdings import Change, Holdings, load_holdings
+from investing.trading.changes import Change
+from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.posting import Place, transaction_row
 
 Progress = Callable[[str, int, int], None]
@@ -34,6 +35,8 @@ class Line:
     """How many transactions of this content the ledger has already, also in imports that were taken back."""
     is_fixed: bool = False
     """Whether the file gives its place within its instant."""
+    is_split_adjusted: bool = False
+    """Whether its quantity is for shares of today already."""
 
 
 class Batch:
@@ -73,7 +76,10 @@ class Batch:
                 new.setdefault(line.instrument_id, []).append(Change(self._key[1], line.entry))
         for id, changes in new.items():
             starts = {self._key[1]: changes[0].entry.place}
-            loaded = await load_holdings(self._session, self._key[0], id, starts, changes)
+            with_splits = not any(line.is_split_adjusted for line in self.lines)
+            loaded = await load_holdings(
+                self._session, self._key[0], id, starts, changes, with_splits=with_splits
+            )
             self._loaded[id] = loaded
         return Past(
             portfolio_id=self._key[1],
@@ -87,6 +93,7 @@ class Batch:
             },
             entries=[_past(id, change) for id, loaded in self._loaded.items() for change in loaded.later],
             moves=[PastCash(*move) for move in moves],
+            splits=[_past(id, split.change) for id, loaded in self._loaded.items() for split in loaded.due],
             moved={id: moved for loaded in self._loaded.values() for id, moved in loaded.moved.items()},
         )
 
@@ -127,13 +134,13 @@ class Batch:
             progress("Writing transactions", start, len(rows))
             await imports.insert_transactions(self._session, rows[start : start + imports.CHUNK])
         progress("Writing transactions", len(rows), len(rows))
-        await self._save_derived(merged)
+        await self._save_derived(merged, import_id)
         if merged.postings:
             cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
             first = self.lines[min(merged.postings)].entry.executed_at
             await writes.add_portfolio_cash(self._session, *self._key, cash, first)
 
-    async def _save_derived(self, merged: Merged) -> None:
+    async def _save_derived(self, merged: Merged, import_id: UUID) -> None:
         """Writes what follows from the postings, instrument by instrument; those with new entries alone."""
         posted = [(self.lines[place], posting) for place, posting in merged.postings.items()]
         touched = set()
@@ -143,6 +150,10 @@ class Batch:
                 self._loaded[line.instrument_id].derived.note(self._key[1], line.entry.id, posting)
         for id in sorted(touched):
             loaded = self._loaded[id]
+            for split in loaded.due:
+                if (posting_due := merged.automatic.get(split.change.entry.id)) is not None:
+                    loaded.note_automatic(split.change, posting_due)
+            await loaded.insert_automatic(self._session, import_id)
             for change in loaded.later:
                 loaded.derived.note(change.portfolio_id, change.entry.id, merged.again[change.entry.id])
             holdings = {
@@ -152,7 +163,7 @@ class Batch:
 
     def _transaction(self, line: Line, posting: Posting, mark: bytes) -> dict[str, Any]:
         row = transaction_row(self._place, line.entry, posting, line.instrument_id, line.notes, None)
-        return row | {"fingerprint": mark}
+        return row | {"fingerprint": mark, "is_split_adjusted": line.is_split_adjusted}
 
 
 def _past(instrument_id: UUID, change: Change) -> PastEntry:

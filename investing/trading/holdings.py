@@ -14,27 +14,16 @@ from uuid import UUID
 
 from db.sessions import Session
 from db.trading import history
-from db.trading.writes import lock_portfolio
+from db.trading.writes import add_portfolio_cash, insert_transaction, lock_portfolio
 from db.vocabulary import TransactionType
 from investing.rules.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
 from investing.rules.lots import Lot, LotKey, LotUse
 from investing.rules.refusals import InsufficientShares
+from investing.trading.changes import Change, DueSplit, load_due
 from investing.trading.derived import Changes, Derived
 from investing.trading.stored_lots import load_lots
 
 OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
-
-
-@dataclass(frozen=True)
-class Change:
-    """An entry of a portfolio's holding; `transfer_id` where shares move between one's own portfolios.
-    `stored` is how it was posted last, None for a new one.
-    """
-
-    portfolio_id: UUID
-    entry: Entry
-    transfer_id: UUID | None = None
-    stored: Posting | None = None
 
 
 @dataclass
@@ -49,6 +38,10 @@ class Holdings:
     derived: Derived
     reserved: Mapping[UUID, Decimal]
     """What open orders have reserved, by portfolio."""
+    due: Sequence[DueSplit] = ()
+    """The instrument's splits that have to be posted where something is held on their ex-dates."""
+    automatic: dict[UUID, Posting] = field(default_factory=dict)
+    """How those were posted that are to be written."""
     current: Change | None = None
     """What is just being posted: where that is refused, the entry that cannot stand."""
     _moving: dict[UUID, Moved] = field(default_factory=dict)
@@ -56,15 +49,21 @@ class Holdings:
     def post(self, new: Iterable[Change] = (), without: Collection[UUID] = ()) -> dict[UUID, Posting]:
         """Posts the new entries, and again all that came after them but those `without`. The new postings.
 
-        Raises InsufficientShares and InvalidInput, with the day, where an entry cannot stand any more, and
-        InsufficientShares where it would take shares that open orders have reserved.
+        A due split is posted with them where something is held then. Raises InsufficientShares and
+        InvalidInput, with the day, where an entry cannot stand any more, and InsufficientShares where it
+        would take shares that open orders have reserved.
         """
         new = list(new)
         self._check_newest(new)
         postings = {}
         standing = (change for change in self.later if change.entry.id not in without)
-        for change in sorted((*standing, *new), key=lambda change: change.entry.place):
+        due = {split.change.entry.id for split in self.due}
+        changes = (*standing, *new, *(split.change for split in self.due))
+        for change in sorted(changes, key=lambda change: change.entry.place):
             self.current = change
+            if change.entry.id in due:
+                self._post_due(change)
+                continue
             posting = self._post(change)
             self.derived.note(change.portfolio_id, change.entry.id, posting)
             if change.stored is None:
@@ -74,6 +73,15 @@ class Holdings:
             before = self._stored_quantity(portfolio_id)
             self._check_reserved(portfolio_id, before - holding.quantity, before)
         return postings
+
+    def _post_due(self, change: Change) -> None:
+        if self.by_portfolio[change.portfolio_id].quantity:
+            self.note_automatic(change, self._post(change))
+
+    def note_automatic(self, change: Change, posting: Posting) -> None:
+        """Keep how a due split is posted."""
+        self.derived.note(change.portfolio_id, change.entry.id, posting)
+        self.automatic[change.entry.id] = posting
 
     def _check_newest(self, new: Iterable[Change]) -> None:
         """Checks first what only today's shares can give, as a refusal that tells of the open orders."""
@@ -131,8 +139,38 @@ class Holdings:
         return self.derived.changes(self.owner_id, self.instrument_id, self.by_portfolio)
 
     async def save(self, session: Session) -> None:
-        """Writes positions, lots, uses and gains, where they changed; new transactions must be there."""
+        """Writes positions, lots, uses and gains, where they changed; new transactions must be there.
+
+        Before them the automatic splits, which nobody else writes.
+        """
+        await self.insert_automatic(session)
         await self.derived.save(session, self.owner_id, self.instrument_id, self.by_portfolio)
+
+    async def insert_automatic(self, session: Session, import_id: UUID | None = None) -> None:
+        """Write the transactions of the due splits that were posted, and mark what they make stale.
+
+        `import_id` names the import that made somebody a holder: it is taken back with them.
+        """
+        # Posting loads holdings.
+        from investing.trading.posting import Place, transaction_row
+
+        for split in self.due:
+            entry, posting = split.change.entry, self.automatic.get(split.change.entry.id)
+            if posting is None:
+                continue
+            place = Place(
+                self.owner_id,
+                split.account_id,
+                split.change.portfolio_id,
+                split.currency,
+                ZERO,
+                margin=False,
+                time_zone=split.time_zone,
+            )
+            row = transaction_row(place, entry, posting, self.instrument_id, None)
+            await insert_transaction(session, row if import_id is None else row | {"import_id": import_id})
+            portfolio_id = split.change.portfolio_id
+            await add_portfolio_cash(session, self.owner_id, portfolio_id, ZERO, entry.executed_at)
 
 
 async def load_holdings(
@@ -141,10 +179,15 @@ async def load_holdings(
     instrument_id: UUID,
     starts: history.Starts,
     new: Collection[Change] = (),
+    *,
+    without: Collection[UUID] = (),
+    with_splits: bool = True,
 ) -> Holdings:
     """The holdings as they were at `starts`, for posting these entries. The caller has locked the portfolios.
 
-    Portfolios that shares were transferred to later are locked here, unless the caller has done it.
+    With them the splits of the instrument that are due from there on, unless not `with_splits`; the entries
+    `without` are about to be reversed. Portfolios that shares were transferred to later are locked here,
+    unless the caller has done it.
     """
     rows = await history.share_changes(session, owner_id, instrument_id, starts)
     if any(row["transfer_id"] is not None and row["type"] == TransactionType.TRANSFER_OUT for row in rows):
@@ -152,6 +195,9 @@ async def load_holdings(
         for id in sorted(starts):
             await lock_portfolio(session, owner_id, id)
         rows = await history.share_changes(session, owner_id, instrument_id, starts)
+    due: Sequence[DueSplit] = ()
+    if with_splits:
+        due = await load_due(session, owner_id, instrument_id, starts, new, without)
     uses = await _uses(session, owner_id, [row["id"] for row in rows])
     later = [_change(row, uses) for row in rows]
     positions = await history.find_positions(session, owner_id, instrument_id, list(starts))
@@ -160,7 +206,10 @@ async def load_holdings(
         session,
         owner_id,
         instrument_id,
-        {id: [c.entry for c in (*later, *new) if c.portfolio_id == id] for id in starts},
+        {
+            id: [c.entry for c in (*later, *new, *(s.change for s in due)) if c.portfolio_id == id]
+            for id in starts
+        },
         {c.entry.id for c in later} | {use.lot.transaction_id for c in later for use in _posting(c).uses},
     )
     before = {id: dataclasses.replace(holding) for id, holding in stored.items()}
@@ -171,7 +220,7 @@ async def load_holdings(
         take_back(holding, [(c.entry.id, _posting(c)) for c in later if c.portfolio_id == id])
     moved = await _moved_before(session, owner_id, later)
     reserved = {row["portfolio_id"]: row["reserved_quantity"] for row in positions}
-    return Holdings(owner_id, instrument_id, holdings, later, moved, derived, reserved)
+    return Holdings(owner_id, instrument_id, holdings, later, moved, derived, reserved, due)
 
 
 def _posting(change: Change) -> Posting:
@@ -202,6 +251,7 @@ def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotUse]]) -> Change
         split_for=row["split_for"],
         of_shares=True,
         time_zone=row["time_zone"],
+        is_automatic=row["is_automatic"],
     )
     stored = Posting(
         cash_delta=row["cash_delta"],

@@ -37,6 +37,16 @@ def _quiet(step: str, done: int, total: int) -> None:
     """Reports nothing."""
 
 
+@dataclasses.dataclass(frozen=True)
+class _How:
+    """How an import is made: see `import_rows`."""
+
+    format: str
+    dry_run: bool
+    skip_bad: bool
+    adjusted_quantities: bool
+
+
 async def import_rows(
     actor: Actor,
     portfolio_id: UUID,
@@ -45,6 +55,7 @@ async def import_rows(
     format: str = "csv",
     dry_run: bool = False,
     skip_bad: bool = False,
+    adjusted_quantities: bool = False,
     progress: Progress = _quiet,
 ) -> ImportReport:
     """Puts the rows on the portfolio's ledger, in one transaction. An outcome for each row, in their order.
@@ -54,15 +65,24 @@ async def import_rows(
     Rows are posted in the order of time, those of the same instant by `rules.ordering`; a date alone is the
     start of that day where the account lives. Any refused row leaves nothing written, unless `skip_bad`; a
     row that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run says
-    what would come of it. Raises NotFound and Inactive for the portfolio.
+    what would come of it. With `adjusted_quantities` the rows' quantities are for shares of today already:
+    the instruments' splits until now are not posted after them. Raises NotFound and Inactive for the
+    portfolio.
     """
     async with actor.sessions.begin(actor.id) as session:
-        _, report = await _import(session, actor, portfolio_id, rows, dry_run, skip_bad, progress, format)
+        how = _How(format, dry_run, skip_bad, adjusted_quantities)
+        _, report = await _import(session, actor, portfolio_id, rows, how, progress)
         return report
 
 
 async def import_rows_once(
-    actor: Actor, portfolio_id: UUID, rows: Sequence[ImportRow], *, skip_bad: bool, idempotency_key: str
+    actor: Actor,
+    portfolio_id: UUID,
+    rows: Sequence[ImportRow],
+    *,
+    skip_bad: bool,
+    adjusted_quantities: bool = False,
+    idempotency_key: str,
 ) -> ImportReport:
     """The same, not dry, and a retry with the same key answers with the report of the first time.
 
@@ -70,13 +90,16 @@ async def import_rows_once(
     """
 
     async def effect(session: Session) -> UUID:
-        id, _ = await _import(session, actor, portfolio_id, rows, False, skip_bad, _quiet, API)
+        how = _How(API, False, skip_bad, adjusted_quantities)
+        id, _ = await _import(session, actor, portfolio_id, rows, how, _quiet)
         return id
 
     arguments: Mapping[str, Any] = {
         "portfolio": portfolio_id,
         "rows": [dataclasses.astuple(row) for row in rows],
         "skipBad": skip_bad,
+        # As it always was where nobody asks for it, so that an older key still fits.
+        **({"adjustedQuantities": True} if adjusted_quantities else {}),
     }
     id = await once(actor.sessions, actor.id, idempotency_key, "importTransactions", arguments, effect)
     async with actor.sessions.begin(actor.id) as session:
@@ -97,10 +120,8 @@ async def _import(
     actor: Actor,
     portfolio_id: UUID,
     rows: Sequence[Parsed],
-    dry_run: bool,
-    skip_bad: bool,
+    how: _How,
     progress: Progress,
-    format: str,
 ) -> tuple[UUID, ImportReport]:
     time_zone = await imports.time_zone_of(session, actor.id, portfolio_id)
     if time_zone is None:
@@ -114,7 +135,7 @@ async def _import(
         raise PortfolioInactive
     if not portfolio["account_is_active"]:
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
-    sheet = Sheet(rows, Place.of_portfolio(actor.id, portfolio))
+    sheet = Sheet(rows, Place.of_portfolio(actor.id, portfolio), how.adjusted_quantities)
     await sheet.read(session)
     batch = Batch(session, sheet.place, [sheet.lines[place] for place in sheet.order])
     merged = await batch.merge()
@@ -123,17 +144,17 @@ async def _import(
     for number, refusal in merged.refusals.items():
         sheet.refuse(sheet.order[number], refusal)
     bad = sheet.is_bad()
-    writing = not dry_run and bool(merged.postings) and (skip_bad or not bad)
+    writing = not how.dry_run and bool(merged.postings) and (how.skip_bad or not bad)
     id = uuid7()
     report = ImportReport(writing, sheet.report(writing), id if writing else None)
-    if writing or format == API:
+    if writing or how.format == API:
         values = {
             "owner_id": actor.id,
             "id": id,
             "portfolio_id": portfolio_id,
-            "format": format,
-            "transaction_count": len(merged.postings) if writing else 0,
-            "report": dump_report(report) if format == API else None,
+            "format": how.format,
+            "transaction_count": len(merged.postings) + len(merged.automatic) if writing else 0,
+            "report": dump_report(report) if how.format == API else None,
         }
         await imports.insert_import(session, values)
     if writing:

@@ -17,7 +17,8 @@ from investing.idempotency import once
 from investing.rules.entries import check_notes, entry_of
 from investing.rules.ledger import ZERO, Entry
 from investing.rules.refusals import CurrencyMismatch, InvalidInput, UnknownInstrument
-from investing.trading.holdings import Change, load_holdings
+from investing.trading.changes import Change
+from investing.trading.holdings import load_holdings
 from investing.trading.locking import check_active, lock_reached
 from investing.trading.posting import Place, move_cash, transaction_row
 

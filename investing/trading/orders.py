@@ -203,6 +203,18 @@ async def _change(
     await note_order(session, owner_id, client, word, order, symbol=order["symbol"], **details)
 
 
+async def end(
+    session: Session,
+    owner_id: UUID,
+    client: Client,
+    order: OrderRow,
+    status: OrderStatus,
+    values: Mapping[str, Any],
+) -> None:
+    """End a locked order that holds nothing back any more, with these columns changed."""
+    await _change(session, owner_id, client, order, status, values)
+
+
 async def note_order(
     session: Session,
     owner_id: UUID,

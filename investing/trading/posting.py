@@ -15,7 +15,8 @@ from db.trading import writes
 from investing.rules.ledger import Entry, Posting, check_fits, post_cash
 from investing.rules.market_hours import day_of
 from investing.rules.refusals import InsufficientCash
-from investing.trading.holdings import Change, load_holdings
+from investing.trading.changes import Change
+from investing.trading.holdings import load_holdings
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ def transaction_row(
         "amount": entry.amount,
         "commission": entry.commission,
         "split_for": entry.split_for,
+        "is_automatic": entry.is_automatic,
         "currency": place.currency,
         "executed_at": entry.executed_at,
         "notes": notes,

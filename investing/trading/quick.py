@@ -18,7 +18,8 @@ from investing.idempotency import NotQuick
 from investing.rules.ledger import ZERO, Entry, Holding, Posting, post_cash
 from investing.rules.lots import Lot
 from investing.rules.market_hours import day_of
-from investing.trading.holdings import OUT, Change, Holdings
+from investing.trading.changes import Change
+from investing.trading.holdings import OUT, Holdings
 from investing.trading.posting import Fills, Place, check_cash, check_posting, transaction_row
 from investing.trading.stored_lots import lot_of
 
@@ -74,7 +75,7 @@ async def post_quickly(
 
 async def _holdings(connection: Plain, place: Place, entry: Entry, row: Row, released: Released) -> Holdings:
     """The holding as it is, which is as it was just before the entry."""
-    if entry.type is TransactionType.SPLIT or row["is_overtaken"]:
+    if entry.type is TransactionType.SPLIT or row["is_overtaken"] or row["is_before_split"]:
         raise NotQuick
     portfolio_id, instrument_id = place.portfolio_id, row["instrument_id"]
     assert portfolio_id is not None

@@ -1,7 +1,7 @@
 """Recording what happened elsewhere: a transaction of today or of long ago."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,8 @@ from db.ids import uuid7
 from db.parts import Parts
 from db.sessions import Session
 from db.trading import locks, quick
-from db.trading.writes import find_instrument, lock_account, lock_portfolio
+from db.trading.splits import find_matched
+from db.trading.writes import find_instrument, find_transaction, lock_account, lock_portfolio
 from db.vocabulary import Topic, TransactionType
 from db.writing import Plain
 from investing.actor import Actor
@@ -27,6 +28,7 @@ from investing.rules.refusals import (
     PortfolioInactive,
     UnknownInstrument,
 )
+from investing.rules.warnings import Warning, same_split, warnings_of_entry
 from investing.trading.locking import lock_reached
 from investing.trading.posting import Place, post_entry
 from investing.trading.quick import post_quickly
@@ -54,10 +56,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recorded transaction's id and, if it is known already, its row with its symbol."""
+    """A recorded transaction's id; its row with its symbol, if it is known already; and what is to be known.
+
+    A split that is on the ledger already is recorded no second time: the transaction is the one there.
+    """
 
     id: UUID
     row: Mapping[str, Any] | None = None
+    warnings: Sequence[Warning] = ()
 
 
 async def record_transaction(actor: Actor, record: Record, idempotency_key: str) -> UUID:
@@ -81,11 +87,22 @@ async def recorded(actor: Actor, record: Record, idempotency_key: str) -> Record
         return await _quickly(actor, record, record.portfolio_id, intent)
     except NotQuick:
         id = await once_generally(actor.sessions, intent, lambda s: _record(s, actor, record))
-        return Recorded(id)
+        return Recorded(id, warnings=await _warnings(actor, record, id))
+
+
+async def _warnings(actor: Actor, record: Record, id: UUID) -> Sequence[Warning]:
+    """Return what is to be known of a transaction that was recorded the general way, now or before."""
+    if record.type is not TransactionType.SPLIT:
+        return ()
+    async with actor.sessions.begin(actor.id) as session:
+        row = await find_transaction(session, actor.id, id)
+    is_other = row is not None and (row["is_automatic"] or row["executed_at"] != record.executed_at)
+    return (same_split(record.symbol),) if is_other else ()
 
 
 async def _quickly(actor: Actor, record: Record, portfolio_id: UUID, intent: Intent) -> Recorded:
     written: dict[UUID, Mapping[str, Any]] = {}
+    bases: list[str | None] = []
 
     async def read(connection: Plain) -> Mapping[Any, Any]:
         row = await quick.for_entry(
@@ -97,6 +114,7 @@ async def _quickly(actor: Actor, record: Record, portfolio_id: UUID, intent: Int
             record.executed_at,
             overtaking(record.type),
         )
+        bases[:] = [None if row is None else row["price_basis"]]
         return _checked_portfolio(row, record)
 
     async def decide(connection: Plain, row: Mapping[Any, Any], parts: Parts) -> UUID:
@@ -117,7 +135,7 @@ async def _quickly(actor: Actor, record: Record, portfolio_id: UUID, intent: Int
     lock = locks.lock_portfolio(actor.id, portfolio_id)
     id = await once_quickly(actor.sessions, intent, lock, read, decide)
     actor.sessions.announce(actor.id, Topic.PORTFOLIOS)
-    return Recorded(id, written.get(id))
+    return Recorded(id, written.get(id), warnings_of_entry(record.type, record.symbol, bases[0]))
 
 
 async def _of_account(session: Session, actor: Actor, record: Record) -> UUID:
@@ -152,10 +170,27 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
     if record.symbol is not None:
         instrument_id = await _instrument_id(session, actor.id, record.symbol, portfolio["currency"])
     entry = _entry(record, has_symbol=instrument_id is not None)
+    if entry.type is TransactionType.SPLIT and instrument_id is not None:
+        known = await _same_split(session, actor.id, record.portfolio_id, instrument_id, entry)
+        if known is not None:
+            return known
     place = Place.of_portfolio(actor.id, portfolio)
     await post_entry(session, place, entry, instrument_id=instrument_id, notes=record.notes)
     await note(session, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
     return entry.id
+
+
+async def _same_split(
+    session: Session, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID, entry: Entry
+) -> UUID | None:
+    """Return the entry that the portfolio has of the split that this one is, None without one."""
+    assert entry.quantity is not None, "a split has a quantity"
+    assert entry.split_for is not None, "a split has a ratio"
+    found = await find_matched(
+        session, owner_id, portfolio_id, instrument_id, entry.executed_at, entry.quantity, entry.split_for
+    )
+    id: UUID | None = None if found is None else found["transaction_id"]
+    return id
 
 
 def _checked_portfolio(portfolio: Mapping[Any, Any] | None, record: Record) -> Mapping[Any, Any]:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from investing.rules import refusals
 from investing.rules.refusals import Refusal
+from investing.rules.warnings import Warning
 
 
 class RowStatus(StrEnum):
@@ -37,6 +38,7 @@ class Outcome:
     source: str = ""
     reason: str = ""
     group: str = ""
+    warnings: tuple[Warning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class ImportReport:
 
 def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
     """Yield a line for each row that nothing was written for or that was read in a way to be told, or for
-    every one; and at the end one for each group of ignored rows that are alike, with their number.
+    every one; each row's warnings; and at the end a line for each group of ignored rows that are alike, with
+    their number.
     """
     groups: Counter[tuple[str, str]] = Counter()
     for row in report.outcomes:
@@ -88,6 +91,8 @@ def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
                 yield f"{where}there already"
             case RowStatus.OK if every or row.reason:
                 yield f"{where}{row.reason or 'ok'}"
+        for warning in row.warnings:
+            yield f"{where}{warning.code}: {warning.message}"
     for (group, reason), count in groups.items():
         yield f"{file}: {count} ignored ({group}): {reason}."
 
@@ -113,6 +118,8 @@ def _dump(outcome: Outcome) -> dict[str, Any]:
             "kind": kind.__name__,
             "facts": TypeAdapter(kind).dump_python(refusal, mode="json"),
         }
+    if outcome.warnings:
+        kept["warnings"] = [[warning.code, warning.message] for warning in outcome.warnings]
     return kept
 
 
@@ -121,4 +128,5 @@ def _load(kept: Mapping[str, Any]) -> Outcome:
     refusal = None
     if refused is not None:
         refusal = TypeAdapter(getattr(refusals, refused["kind"])).validate_python(refused["facts"])
-    return Outcome(kept["line"], RowStatus(kept["status"]), id and UUID(id), refusal)
+    warnings = tuple(Warning(*warning) for warning in kept.get("warnings", ()))
+    return Outcome(kept["line"], RowStatus(kept["status"]), id and UUID(id), refusal, warnings=warnings)

@@ -1,5 +1,6 @@
 """Correcting by reversal: an entry with the other sign, and all that followed from the first one undone."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading.writes import find_transaction, find_transfer, insert_transaction, is_reversed
+from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
@@ -18,6 +20,7 @@ from investing.rules.refusals import (
     InvalidInput,
     NotFound,
 )
+from investing.rules.splits import SAME
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.locking import PlaceKey, lock_places, lock_reached
 from investing.trading.posting import Place, check_cash, check_later_cash, move_cash
@@ -39,6 +42,7 @@ _SAME = (
     "executed_at",
 )
 _FIELD = ("transactionId",)
+_FIRST = UUID(int=0)
 
 Row = Mapping[Any, Any]
 
@@ -99,19 +103,32 @@ async def _reverse(session: Session, actor: Actor, id: UUID, notes: str | None) 
 
 
 async def _lock(session: Session, owner_id: UUID, rows: Sequence[Row]) -> dict[PlaceKey, Place]:
-    starts = {row["portfolio_id"]: (row["executed_at"], row["id"]) for row in rows if changes_shares(row)}
+    starts = _starts(rows)
     if starts:
         await lock_reached(session, owner_id, rows[0]["instrument_id"], starts)
     return await lock_places(session, owner_id, [(row["account_id"], row["portfolio_id"]) for row in rows])
 
 
+def _starts(rows: Sequence[Row]) -> dict[UUID, tuple[dt.datetime, UUID]]:
+    """Return from where on holdings change; without its owner's entry a split is posted on its ex-date."""
+    early = SAME + dt.timedelta(days=1)
+    return {
+        row["portfolio_id"]: (row["executed_at"] - early, _FIRST)
+        if row["type"] == TransactionType.SPLIT
+        else (row["executed_at"], row["id"])
+        for row in rows
+        if changes_shares(row)
+    }
+
+
 async def _without(session: Session, owner_id: UUID, rows: Sequence[Row]) -> Holdings | None:
     """The holdings posted again without these transactions; None where they are of cash alone."""
-    starts = {row["portfolio_id"]: (row["executed_at"], row["id"]) for row in rows if changes_shares(row)}
+    starts = _starts(rows)
     if not starts:
         return None
-    holdings = await load_holdings(session, owner_id, rows[0]["instrument_id"], starts)
-    holdings.post(without=[row["id"] for row in rows])
+    ids = [row["id"] for row in rows]
+    holdings = await load_holdings(session, owner_id, rows[0]["instrument_id"], starts, without=ids)
+    holdings.post(without=ids)
     return holdings
 
 

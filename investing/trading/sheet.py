@@ -10,6 +10,8 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading import imports
+from db.trading.splits import find_matched
+from db.vocabulary import TransactionType
 from investing.rules.duplicates import Recorded
 from investing.rules.import_rows import (
     BadRow,
@@ -24,6 +26,7 @@ from investing.rules.ledger import Entry
 from investing.rules.ordering import order_key
 from investing.rules.refusals import CurrencyMismatch, Refusal
 from investing.rules.refusals import UnknownInstrument as Unknown
+from investing.rules.warnings import Warning, warnings_of_entry
 from investing.trading.bulk import Line
 from investing.trading.posting import Place
 from investing.trading.reports import Outcome, RowStatus
@@ -62,8 +65,12 @@ class _Read:
 class Sheet:
     """The rows of one import, and the lines of the ledger that they make, by their place in the file."""
 
-    def __init__(self, rows: Sequence[Parsed], place: Place) -> None:
+    def __init__(self, rows: Sequence[Parsed], place: Place, is_split_adjusted: bool = False) -> None:
         self.place = place
+        self._is_split_adjusted = is_split_adjusted
+        self._warnings: dict[int, tuple[Warning, ...]] = {}
+        self._posted: set[tuple[UUID, dt.date]] = set()
+        """Instruments' splits of these days that the portfolio has an entry of, or gets one here."""
         self.lines: dict[int, Line] = {}
         self.order: list[int] = []
         """The places of the rows to post, in the order of time and then of `rules.ordering`."""
@@ -84,11 +91,15 @@ class Sheet:
                 self.refuse(place, refusal)
         read.sort(key=lambda one: one.key)
         await self._take(session, read)
+        for place in [place for place in self.order if self._row(place).type is TransactionType.SPLIT]:
+            await self._match(session, place, self.lines[place])
 
     def _read(
         self, place: int, row: ImportRow, instruments: Mapping[str, Mapping[Any, Any]], now: dt.datetime
     ) -> _Read:
         entry = entry_of_row(row, uuid7(), now, self.place.currency, self.place.time_zone)
+        basis = None if row.symbol is None else instruments.get(row.symbol, {}).get("price_basis")
+        self._warnings[place] = warnings_of_entry(row.type, row.symbol, basis)
         return _Read(place, row, entry, self._instrument_id(row.symbol, instruments))
 
     def _instrument_id(self, symbol: str | None, instruments: Mapping[str, Mapping[Any, Any]]) -> UUID | None:
@@ -124,8 +135,29 @@ class Sheet:
                 content,
                 taken[content],
                 one.row.place is not None,
+                self._is_split_adjusted,
             )
             self.order.append(one.place)
+
+    async def _match(self, session: Session, place: int, line: Line) -> None:
+        """Find whether a row is a split of the instrument's that the portfolio has an entry of already."""
+        assert self.place.portfolio_id is not None
+        assert line.instrument_id is not None, "a split is one of an instrument"
+        entry = line.entry
+        assert entry.quantity is not None, "a split has a quantity"
+        assert entry.split_for is not None, "a split has a ratio"
+        key = (self.place.owner_id, self.place.portfolio_id, line.instrument_id)
+        facts = (entry.executed_at, entry.quantity, entry.split_for)
+        found = await find_matched(session, *key, *facts)
+        if found is None:
+            return
+        split = (line.instrument_id, found["ex_date"])
+        if found["transaction_id"] is not None or split in self._posted:
+            row = self._rows[place]
+            self.outcomes[place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
+            del self.lines[place]
+            self.order.remove(place)
+        self._posted.add(split)
 
     async def _recorded(self, session: Session, read: Sequence[_Read]) -> tuple[Recorded, Counter[Content]]:
         """Return what is on the ledger, and how often each content is, also where its import was undone."""
@@ -144,6 +176,11 @@ class Sheet:
         ]
         standing = [content for content, is_undone in contents if not is_undone]
         return Recorded(standing, self.place.time_zone), Counter(content for content, _ in contents)
+
+    def _row(self, place: int) -> ImportRow:
+        row = self._rows[place]
+        assert isinstance(row, ImportRow), "only such a row is a line of the ledger"
+        return row
 
     def refuse(self, place: int, refusal: Refusal) -> None:
         """Notes why the row cannot be posted."""
@@ -171,7 +208,14 @@ class Sheet:
                 )
             case _:
                 id = self.lines[place].entry.id if written else None
-                return Outcome(row.line, RowStatus.OK, id, source=row.source, reason=row.remark)
+                return Outcome(
+                    row.line,
+                    RowStatus.OK,
+                    id,
+                    source=row.source,
+                    reason=row.remark,
+                    warnings=self._warnings.get(place, ()),
+                )
 
 
 def _content(one: _Read) -> Content:

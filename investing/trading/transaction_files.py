@@ -37,6 +37,7 @@ async def import_file(
     format: Format | None,
     dry_run: bool,
     skip_bad: bool,
+    adjusted_quantities: bool = False,
     progress: Progress,
     options: Options = NO_OPTIONS,
     symbols: Mapping[str, str] | None = None,
@@ -61,6 +62,7 @@ async def import_file(
         format=wanted.value,
         dry_run=dry_run,
         skip_bad=skip_bad,
+        adjusted_quantities=adjusted_quantities,
         progress=progress,
     )
 

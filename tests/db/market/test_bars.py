@@ -10,10 +10,10 @@ import pytest
 
 from db.market.bars import BarLoad, DailyBar, Stored, bar_load
 from db.market.instruments import NewInstrument, add_instruments, staged_symbols, update_quotes
-from db.vocabulary import AssetClass
+from db.vocabulary import AssetClass, PriceBasis
 from tests.market_rows import count, rows
 
-A = NewInstrument("A", "A Company", AssetClass.ETF, "EUR", "XETRA", False)
+A = NewInstrument("A", "A Company", AssetClass.ETF, "EUR", "XETRA", PriceBasis.RAW)
 
 
 def bar(day: int, close: str, line: int = 0, symbol: str = "A") -> DailyBar:

@@ -191,7 +191,14 @@ def test_trying_on_past_prices(api: Api, stored: Stored) -> None:
     move: dict[str, Any] = {"kind": "DAILY_MOVE", "symbol": "IBM", "cooldownSeconds": 0}
     assert days(**move, threshold="0.1") == ["02", "04", "07"]
     assert days(**move, threshold="0.1", start="2024-01-04") == ["04", "07"]
-    # By adjusted closes where there are any: a split is no fall.
+    # A level is for a share of today.
+    stored.rows(
+        "INSERT INTO instrument_splits SELECT id, '2024-01-04', 5, 1 FROM instruments WHERE symbol = 'IBM'"
+    )
+    # 111 / 5 on the second day, and above 21 ever since.
+    assert [firing["value"] for firing in attempt(api, **above, threshold="21")["firings"]] == ["22.2"]
+    stored.rows("DELETE FROM instrument_splits")
+    # By adjusted closes where there are any.
     stored.rows("UPDATE price_bars SET adjusted_close = 100")
     assert days(**move, threshold="0.1") == []
     assert stored.value("SELECT count(*) FROM alert_rules") == before

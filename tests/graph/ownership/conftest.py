@@ -22,6 +22,7 @@ _MARKET = (
     "VALUES (gen_random_uuid(), 'AAPL', 'Apple', 'EQUITY', 'USD'), "
     "(gen_random_uuid(), 'IBM', 'IBM', 'EQUITY', 'USD')",
     "INSERT INTO quotes SELECT id, 110, now() FROM instruments",
+    "INSERT INTO instrument_splits SELECT id, date '1990-01-02', 2, 1 FROM instruments",
     "INSERT INTO price_bars (instrument_id, date, close) SELECT id, day, close FROM instruments, "
     "(VALUES (date '2024-02-28', 100), ('2024-02-29', 100), ('2024-03-01', 110)) AS b(day, close)",
     "INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('* * * * *', 'any')",

@@ -35,6 +35,8 @@ OWNED = frozenset({*TABLES, "User"})
 PARTS = {
     "UserSummary": "User",
     "PriceBar": "Instrument",
+    "InstrumentSplit": "Instrument",
+    "Warning": "Transaction",
     "LotUse": "Transaction",
     "ImportOutcome": "Transaction",
     "Performance": "Portfolio",
@@ -146,6 +148,8 @@ SAMPLES: dict[str, Any] = {
     "ImportRowInput.price": LEFT_OUT,
     "dryRun": False,
     "skipBad": False,
+    "adjustedQuantities": False,
+    "exDate": "1990-01-02",
     # It rests: nothing is that cheap.
     "PlaceOrderInput.type": "LIMIT",
     "side": "BUY",

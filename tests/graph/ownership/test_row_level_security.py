@@ -17,6 +17,7 @@ WITHOUT_AN_OWNER = {
     "alert_watches": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "delivery_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "doorbells": {"SELECT", "INSERT", "UPDATE"},
+    "instrument_splits": {"SELECT", "INSERT"},
     "login_attempts": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},
     "market_feeds": {"SELECT", "INSERT", "UPDATE"},
@@ -28,6 +29,7 @@ WITHOUT_AN_OWNER = {
     "pgqueuer_schedules": {"SELECT", "INSERT", "UPDATE"},
     "rebalance_due": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "rebalance_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "split_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "users": {"SELECT", "INSERT", "UPDATE"},
 }
 """The tables without an owner's policy, with all that the server may do to them; users own themselves."""

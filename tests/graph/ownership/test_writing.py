@@ -18,6 +18,8 @@ from tests.graph.ownership.shape import OWNED, Position, positions, valid
 
 MUTATIONS = fields_of("Mutation")
 GUARDED = [name for name in MUTATIONS if f"Mutation.{name}" not in PUBLIC_FIELDS]
+ADMINISTRATORS = {"recordSplit"}
+"""They name nothing that is owned; tests/graph/market/test_splits.py says who may."""
 # What ends something comes last.
 ENDING = [name for name in GUARDED if name.startswith(("archive", "delete"))]
 IN_ORDER = [name for name in GUARDED if name not in ENDING] + ENDING

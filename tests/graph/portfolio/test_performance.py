@@ -242,6 +242,43 @@ def test_benchmarks_that_say_nothing(
     assert missing == {"BENCHMARK_RETURN", "EXCESS_RETURN", "BETA", "CORRELATION", "TRACKING_ERROR"}
 
 
+def test_a_benchmark_on_raw_closes_follows_its_splits(
+    api: Api, refresh: Callable[[], None], market: None, stored: Stored
+) -> None:
+    # 100 to 22.25 with 28 new shares for each old one: 22.25 x 28 / 100 - 1 = 5.23. By the closes -77.75 %.
+    id = stored.instrument("SPLITS")
+    stored.bars("SPLITS", FIRST, ["100", "100", "100", "100", "3.6", "22.2", "22.25"])
+    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 28, 1)", id, FIRST + dt.timedelta(days=4))
+    invested(api)
+    refresh()
+    found = portfolios(api, **{"from": day(0), "to": day(6), "benchmark": "SPLITS"})["One"]
+    assert found["benchmark"]["benchmarkReturn"] == "5.23"
+
+
+@pytest.mark.parametrize("basis", ["RAW", "SPLIT_ADJUSTED"])
+@pytest.mark.xfail(strict=True, reason="values of past days do not read closes by their basis yet")
+def test_splits_change_no_return_whatever_the_closes_are_adjusted_for(
+    api: Api, refresh: Callable[[], None], market: None, stored: Stored, basis: str
+) -> None:
+    # 10 shares at 40, 4 for 1 on the fifth day, and 11 for a new one: 40 x 11 / 400 - 1 = 0.1 both ways. The
+    # seventh day has no bar of its own: the raw close of the fourth is carried over the split to the fifth.
+    closes = ["40", "40", "40", "40"] if basis == "RAW" else ["10"] * 4
+    symbol = f"B{basis[:3]}"
+    id = stored.instrument(symbol)
+    stored.rows("UPDATE instruments SET price_basis = $2 WHERE id = $1", id, basis)
+    stored.bars(symbol, FIRST, closes)
+    stored.bars(symbol, FIRST + dt.timedelta(days=5), ["11", "11"])
+    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 4, 1)", id, FIRST + dt.timedelta(days=4))
+    portfolio = open_portfolio(api, open_account(api, "Split"), "Split")
+    recorded(api, portfolio, "DEPOSIT", at(0), amount="400")
+    recorded(api, portfolio, "BUY", at(0), symbol=symbol, quantity="10", price="40")
+    recorded(api, portfolio, "DEPOSIT", at(4), amount="1")
+    recorded(api, portfolio, "WITHDRAWAL", at(4), amount="1")
+    refresh()
+    found = portfolios(api, **{"from": day(0), "to": day(6)})["Split"]
+    assert (found["timeWeightedReturn"], found["maxDrawdown"]["depth"]) == ("0.1", "0")
+
+
 def test_a_position_without_a_price_leaves_no_figure(
     api: Api, refresh: Callable[[], None], market: None
 ) -> None:

@@ -94,9 +94,12 @@ class Holding:
     def split(self, new: int, old: int) -> None:
         if not self.quantity:
             raise Impossible
+        self.quantity = rounded(self.quantity * new / old, "1E-18")
         for lot in self.lots:
             lot.quantity = rounded(lot.quantity * new / old, "1E-18")
-        self.quantity = sum((lot.quantity for lot in self.lots), ZERO)
+        # Rounding belongs to the position: what it makes of a difference goes to the largest lot.
+        largest = max(self.lots, key=lambda lot: lot.quantity)
+        largest.quantity += self.quantity - sum((lot.quantity for lot in self.lots), ZERO)
 
 
 @dataclass

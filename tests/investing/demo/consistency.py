@@ -68,8 +68,8 @@ CONTRADICTIONS = {
     """,
     "nothing is booked on top of adjusted prices, and no portfolio mixes both kinds": """
         SELECT t.portfolio_id FROM transactions t JOIN instruments i ON i.id = t.instrument_id
-        GROUP BY 1 HAVING count(DISTINCT i.prices_adjusted) > 1
-            OR bool_or(i.prices_adjusted AND t.type IN ('SPLIT', 'DIVIDEND'))
+        GROUP BY 1 HAVING count(DISTINCT i.price_basis) > 1
+            OR bool_or(i.price_basis = 'ADJUSTED' AND t.type IN ('SPLIT', 'DIVIDEND'))
     """,
     "the last day's values are what is held, at that day's close": """
         SELECT h.portfolio_id FROM performance_history h

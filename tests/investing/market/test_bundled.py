@@ -11,7 +11,7 @@ import pytest
 
 from db.market.bars import DailyBar
 from db.market.instruments import NewInstrument
-from db.vocabulary import AssetClass
+from db.vocabulary import AssetClass, PriceBasis
 from investing.market.bundled import BundledDataError, data_file, read_adjusted, read_bundled, read_raw
 from investing.market.listings import LISTINGS
 
@@ -21,7 +21,7 @@ BUNDLED = {series.instrument.symbol: series for series in read_bundled()}
 def test_23_shares_of_which_five_are_raw_and_an_index() -> None:
     assert list(BUNDLED) == list(LISTINGS)
     assert len(BUNDLED) == 24
-    raw = {symbol for symbol, series in BUNDLED.items() if not series.instrument.prices_adjusted}
+    raw = {symbol for symbol, series in BUNDLED.items() if series.instrument.price_basis is PriceBasis.RAW}
     assert raw == {"AAPL", "FB", "GOOG", "IBM", "MSFT"}
     assert {symbol: len(BUNDLED[symbol].bars) for symbol in raw} == {
         "AAPL": 3270,
@@ -35,7 +35,7 @@ def test_23_shares_of_which_five_are_raw_and_an_index() -> None:
 
 def test_a_raw_bar() -> None:
     assert BUNDLED["AAPL"].instrument == NewInstrument(
-        "AAPL", "Apple Inc.", AssetClass.EQUITY, "USD", "NASDAQ", False
+        "AAPL", "Apple Inc.", AssetClass.EQUITY, "USD", "NASDAQ", PriceBasis.RAW
     )
     assert BUNDLED["AAPL"].bars[-1] == DailyBar(
         "AAPL",
@@ -59,7 +59,9 @@ def test_an_adjusted_bar_has_one_figure() -> None:
 
 def test_the_index_has_closes_alone() -> None:
     index = BUNDLED["SPX"]
-    assert index.instrument == NewInstrument("SPX", "S&P 500 Index", AssetClass.OTHER, "USD", None, True)
+    assert index.instrument == NewInstrument(
+        "SPX", "S&P 500 Index", AssetClass.OTHER, "USD", None, PriceBasis.ADJUSTED
+    )
     close = Decimal("3783.22")
     assert index.bars[-1] == DailyBar("SPX", dt.date(2022, 12, 28), None, None, None, close, None, None)
 

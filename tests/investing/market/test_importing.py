@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from db.vocabulary import PriceBasis
 from investing.market.importing import ImportReport, import_prices
 from investing.market.price_files import PriceFileError
 from tests.market_rows import count, rows
@@ -32,7 +33,11 @@ def importing(owner_url: str, tmp_path: Path) -> Import:
     rows(owner_url, "TRUNCATE instruments CASCADE")
 
     def run(
-        content: str | bytes, *, skip_bad: bool = False, owner_id: UUID | None = None
+        content: str | bytes,
+        *,
+        skip_bad: bool = False,
+        basis: PriceBasis | None = None,
+        owner_id: UUID | None = None,
     ) -> tuple[ImportReport, list[tuple[int, str]]]:
         path = tmp_path / "prices.csv"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -44,6 +49,7 @@ def importing(owner_url: str, tmp_path: Path) -> Import:
             progress=lambda *step: None,
             report_bad=lambda line, reason: bad.append((line, reason)),
             owner_id=owner_id,
+            basis=basis,
         )
         return report, bad
 
@@ -69,11 +75,9 @@ def test_new_instruments_bars_and_quotes(owner_url: str, importing: Import) -> N
         ("ABC", "2024-07-01", None, None, None, Decimal("12.3456789012"), None, None),
         ("XYZ", "2024-01-02", None, None, None, 5, None, None),
     ]
-    assert rows(
-        owner_url, "SELECT name, asset_class, currency, exchange, prices_adjusted FROM instruments"
-    ) == [
-        ("ABC", "OTHER", "USD", None, False),
-        ("XYZ", "OTHER", "USD", None, False),
+    assert rows(owner_url, "SELECT name, asset_class, currency, exchange, price_basis FROM instruments") == [
+        ("ABC", "OTHER", "USD", None, "RAW"),
+        ("XYZ", "OTHER", "USD", None, "RAW"),
     ]
     assert rows(owner_url, QUOTES) == [
         ("ABC", Decimal("12.3456789012"), day(7, 1, 20)),
@@ -166,13 +170,54 @@ def test_bad_lines_are_skipped_on_request(owner_url: str, importing: Import) -> 
 
 def test_raw_closes_do_not_get_among_adjusted_ones(owner_url: str, importing: Import) -> None:
     importing("symbol,date,close\nA,2024-01-02,1\n")
-    rows(owner_url, "UPDATE instruments SET prices_adjusted = true")
+    rows(owner_url, "UPDATE instruments SET price_basis = 'ADJUSTED'")
     report, bad = importing(
         "symbol,date,close,adj close\nA,2024-01-03,2,\nA,2024-01-04,2,1.5\n", skip_bad=True
     )
     assert bad == [(3, "the stored closes of A are adjusted ones, and this one is not")]
     assert report.inserted == 1
     assert rows(owner_url, BARS)[-1] == ("A", "2024-01-03", None, None, None, 2, 2, None)
+
+
+SPLITS = (
+    "SELECT symbol, ex_date::text, trim_scale(quantity), trim_scale(split_for) FROM instrument_splits s "
+    "JOIN instruments i ON i.id = s.instrument_id ORDER BY symbol, ex_date"
+)
+
+
+def test_a_column_of_splits(owner_url: str, importing: Import) -> None:
+    file = (
+        "symbol,date,close,split\nA,2024-01-02,30,\nA,2024-01-03,8.34,4:1\nA,2024-06-03,3,0.3333\n"
+        "B,2024-01-02,5,1\nB,2024-01-03,2,5/2\nC,2024-01-02,1,2-for-1\n"
+    )
+    assert importing(file)[0].splits_added == 4
+    known = [
+        ("A", "2024-01-03", 4, 1),
+        ("A", "2024-06-03", 1, 3),
+        ("B", "2024-01-03", 5, 2),
+        ("C", "2024-01-02", 2, 1),
+    ]
+    assert rows(owner_url, SPLITS) == known
+    # Nobody is there to hold anything.
+    assert count(owner_url, "split_work") == 0
+    # Again, and the same split under a day near by: nothing is new. Another ratio of that day is refused.
+    assert importing(file)[0].splits_added == 0
+    assert importing("symbol,date,close,split\nA,2024-01-08,8,4\n")[0].splits_added == 0
+    report, bad = importing("symbol,date,close,split\nA,2024-01-03,8.34,5\n")
+    assert (report.loaded, bad) == (False, [(2, "the split of that day is stored as 4-for-1")])
+    assert rows(owner_url, SPLITS) == known
+
+
+def test_what_a_file_is_adjusted_for(owner_url: str, importing: Import) -> None:
+    importing("symbol,date,close\nA,2024-01-02,1\n", basis=PriceBasis.SPLIT_ADJUSTED)
+    assert rows(owner_url, "SELECT symbol, price_basis FROM instruments") == [("A", "SPLIT_ADJUSTED")]
+    # Without a word more goes on as it is; another kind is never mixed in.
+    assert importing("symbol,date,close\nA,2024-01-03,1\n")[0].inserted == 1
+    report, bad = importing(
+        "symbol,date,close\nA,2024-01-04,1\nB,2024-01-04,1\n", basis=PriceBasis.RAW, skip_bad=True
+    )
+    assert bad == [(2, "the stored closes of A are adjusted for splits, and this one is not")]
+    assert report.inserted == 1
 
 
 def test_gzip(owner_url: str, importing: Import) -> None:

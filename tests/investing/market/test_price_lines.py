@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from db.market.bars import DailyBar
+from db.vocabulary import PriceBasis
 from investing.market.price_lines import BadLine, HeaderError, LineReader, read_header
 
 ALL = ["symbol", "date", "open", "high", "low", "close", "adjusted close", "volume"]
@@ -48,7 +49,7 @@ def test_all_wrong_headers_at_once(header: str, fault: str) -> None:
         read_header(header)
     assert str(caught.value) == (
         f"the headers do not fit: {fault}; the columns are symbol, date and close and, if you like, open, "
-        "high, low, adjusted close and volume, with commas between them"
+        "high, low, adjusted close, volume and split, with commas between them"
     )
 
 
@@ -65,7 +66,7 @@ def test_a_worthless_share_has_a_price() -> None:
 
 
 def read(line: str) -> DailyBar:
-    return LineReader(ALL, TODAY, frozenset({"XOM"})).read(7, line)
+    return LineReader(ALL, TODAY, {"XOM": PriceBasis.ADJUSTED}).read(7, line)
 
 
 def test_a_whole_line() -> None:
@@ -87,6 +88,41 @@ def test_a_line_with_only_what_must_be() -> None:
     assert read("A,2024-06-03,,,,999999999999999999.0000000001,,") == DailyBar(
         "A", TODAY, None, None, None, close, None, None, 7
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "ratio"),
+    [
+        ("4:1", ("4", "1")),
+        ("4/1", ("4", "1")),
+        ("3 for 2", ("3", "2")),
+        ("1-for-10", ("1", "10")),
+        ("28", ("28", "1")),
+        ("1.5", ("3", "2")),
+        ("0.1", ("1", "10")),
+        # A third, as two programs round it.
+        ("0.3333", ("1", "3")),
+        ("0.33333333", ("1", "3")),
+        ("1.098039", ("56", "51")),
+        ("1.0123456789", ("1.0123456789", "1")),
+        ("", None),
+        ("0", None),
+        ("0.0", None),
+        ("1", None),
+        ("1:1", None),
+    ],
+)
+def test_splits_as_the_world_writes_them(text: str, ratio: tuple[str, str] | None) -> None:
+    bar = LineReader(["symbol", "date", "close", "split"], TODAY).read(2, f"A,2024-05-31,1,{text}")
+    assert (bar.split_quantity, bar.split_for) == (
+        (None, None) if ratio is None else tuple(map(Decimal, ratio))
+    )
+
+
+@pytest.mark.parametrize("text", [":1", "4:", "four", "-4", "4:0", "0:4", "100000", "1..5"])
+def test_a_split_that_is_none(text: str) -> None:
+    with pytest.raises(BadLine, match="split"):
+        LineReader(["symbol", "date", "close", "split"], TODAY).read(2, f"A,2024-05-31,1,{text}")
 
 
 def test_an_adjusted_instrument_has_one_figure() -> None:

@@ -171,10 +171,13 @@ class Plain:
                     quantity = D(0)
 
     def split(self, new: Decimal, old: Decimal) -> None:
-        """Other shares at the same cost."""
+        """Other shares at the same cost: rounded as a whole, and the largest lot takes the difference."""
         with localcontext(prec=100):
-            self.queue = [[rounded(quantity * new / old, "1E-18"), cost] for quantity, cost in self.queue]
-        self.quantity = sum((quantity for quantity, _ in self.queue), D(0))
+            after = [max(rounded(quantity * new / old, "1E-18"), D("1E-18")) for quantity, _ in self.queue]
+            whole = rounded(self.quantity * new / old, "1E-18")
+            after[after.index(max(after))] += whole - sum(after)
+        self.queue = [[quantity, cost] for quantity, (_, cost) in zip(after, self.queue, strict=True)]
+        self.quantity = whole
 
 
 SIZE = st.decimals("0.000000000000000001", "1000000", places=18)
@@ -201,7 +204,9 @@ def test_any_history_is_what_the_plain_model_says(steps: list[tuple[str, Decimal
                 continue
             post(holding, entry(T.SELL, str(quantity), str(second)))
             plain.sell(quantity, second)
-        elif plain.queue and all(rounded(lot[0] * first / second, "1E-18") for lot in plain.queue):
+        elif plain.queue and rounded(plain.quantity * first / second, "1E-18") >= len(plain.queue) * D(
+            "1E-18"
+        ):
             post(holding, entry(T.SPLIT, str(first), split_for=str(second)))
             plain.split(first, second)
         assert (holding.quantity, holding.cost) == (plain.quantity, plain.cost)

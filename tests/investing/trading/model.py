@@ -99,11 +99,14 @@ def _split(state: State, entry: Given) -> None:
     if not state.quantity:
         raise Impossible
     after = [ratio(lot.quantity, entry.quantity, entry.old, "1E-18") for lot in state.lots]
+    whole = ratio(state.quantity, entry.quantity, entry.old, "1E-18")
     if not all(after):
         raise Impossible
+    # Rounding belongs to the position: what it makes of a difference goes to the largest lot.
+    after[after.index(max(after))] += whole - sum(after, ZERO)
     for lot, quantity in zip(state.lots, after, strict=True):
         lot.quantity = quantity
-    state.quantity = sum(after, ZERO)
+    state.quantity = whole
 
 
 def _take(state: State, quantity: Decimal) -> tuple[Decimal, list[tuple[int, Decimal, Decimal]]]:

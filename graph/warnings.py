@@ -1,0 +1,18 @@
+"""What was done, but is to be known."""
+
+from typing import Self
+
+import strawberry
+
+from investing.rules import warnings as rules
+
+
+@strawberry.type(description="What was done, but is to be known.")
+class Warning:
+    code: str = strawberry.field(description="For programs.")
+    message: str = strawberry.field(description="For people.")
+
+    @classmethod
+    def of(cls, warning: rules.Warning) -> Self:
+        """The warning as clients see it."""
+        return cls(code=warning.code, message=warning.message)

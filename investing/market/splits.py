@@ -1,0 +1,131 @@
+"""Splits of instruments: recording one, and the job that has it reach every holder, order and level.
+
+The job goes through the users in slices, each user in transactions of their own. Whatever it does for one is
+marked in the transaction that does it, by the entry's own id and by the day that orders and levels are for: a
+process that dies, or two at once, do everything once.
+"""
+
+import datetime as dt
+import logging
+from uuid import UUID
+
+from db.alerts import rules
+from db.market import splits as stored
+from db.market.splits import Work
+from db.sessions import Sessions
+from db.trading.splits import find_reached
+from investing.actor import Actor
+from investing.audit import note
+from investing.rules.market_hours import market_day
+from investing.rules.orders import Terms
+from investing.rules.refusals import InvalidInput, Refusal, UnknownInstrument
+from investing.rules.splits import InstrumentSplit, check_split
+from investing.trading.splitting import follow
+
+logger = logging.getLogger("graphfolio.splits")
+
+LEASE_SECONDS = 60.0
+SLICE = 100
+"""Users between two notes of how far a process has come."""
+
+AGAIN = dt.timedelta(minutes=1)
+FURTHEST = dt.timedelta(days=366)
+
+
+async def record_split(actor: Actor, symbol: str, split: InstrumentSplit) -> UUID:
+    """Record that an instrument splits, or did; return the instrument's id. The caller is an administrator.
+
+    Holders, orders and levels follow by the job: at once where the ex-date has begun. To record a split again
+    does nothing more. Raise InvalidInput for no ratio, for one that contradicts what is known and for a split
+    that is known under a day near by, and UnknownInstrument.
+    """
+    check_split(split)
+    now = dt.datetime.now(dt.UTC)
+    if split.ex_date > market_day(now) + FURTHEST:
+        raise InvalidInput("The ex-date is more than a year away.", ("exDate",))
+    async with actor.sessions.begin(actor.id) as session:
+        id = await stored.find_instrument(session, symbol)
+        if id is None:
+            raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+        await stored.lock_splits(session)
+        known = [InstrumentSplit(**row) for row in await stored.find_splits(session, id)]
+        if _is_known(split, known, symbol):
+            return id
+        await stored.insert_split(session, id, split.ex_date, split.quantity, split.split_for)
+        facts = {"symbol": symbol, "exDate": split.ex_date, "ratio": str(split)}
+        await note(session, actor.id, actor.client, "split.recorded", "Instrument", id, **facts)
+    return id
+
+
+def _is_known(split: InstrumentSplit, known: list[InstrumentSplit], symbol: str) -> bool:
+    """Return whether this very split is known. Raise InvalidInput for one that cannot be beside another."""
+    for other in known:
+        is_same = other.is_same(split.ex_date, split.quantity, split.split_for)
+        if other.ex_date == split.ex_date:
+            if is_same:
+                return True
+            raise InvalidInput(f"{symbol} has a split of {other} on that day.", ("exDate",))
+        if is_same:
+            raise InvalidInput(
+                f"{symbol} has this split on {other.ex_date}: within seven days it is the same one.",
+                ("exDate",),
+            )
+    return False
+
+
+class Splitting:
+    """The job of one process, which shares it with all others."""
+
+    def __init__(self, sessions: Sessions, terms: Terms) -> None:
+        """`terms` are those of the paper broker, whose open orders follow."""
+        self._sessions = sessions
+        self._terms = terms
+
+    async def post_due(self) -> None:
+        """Have every split whose ex-date has begun reach whom it concerns, until none is left."""
+        while work := await stored.claim_work(self._sessions, LEASE_SECONDS):
+            async with self._sessions.begin(None) as session:
+                await stored.follow_quotes(session)
+            await self._slice(work)
+
+    async def _slice(self, work: Work) -> None:
+        owners = await stored.find_owners(self._sessions, work.after_owner, SLICE)
+        again_at: dt.datetime | None = None
+        for owner_id in owners:
+            next_at = await self._reach(owner_id, work)
+            if next_at is not None:
+                again_at = next_at if again_at is None else min(again_at, next_at)
+        async with self._sessions.begin(None) as session:
+            if len(owners) == SLICE:
+                await stored.go_on_after(session, work, owners[-1], again_at)
+            else:
+                await stored.end_round(session, work, again_at)
+
+    async def _reach(self, owner_id: UUID, work: Work) -> dt.datetime | None:
+        """See to one owner; return when they have to be seen to again, None for never."""
+        try:
+            return await self._reached(owner_id, work)
+        except Refusal as refusal:
+            # Later entries do not fit the holding after the split: `verify` tells of it until they do.
+            logger.warning("A split of %s does not fit a holding: %s", work.instrument_id, refusal.message)
+            return None
+        except Exception:
+            logger.exception("A split of %s could not be posted for a user.", work.instrument_id)
+            return dt.datetime.now(dt.UTC) + AGAIN
+
+    async def _reached(self, owner_id: UUID, work: Work) -> dt.datetime | None:
+        async with self._sessions.begin(owner_id) as session:
+            reached = await find_reached(session, owner_id, work.instrument_id, work.ex_date)
+            if work.symbol is None and (reached["trades"] or reached["watches"]):
+                # The quote of an instrument of one's own is its owner's to change.
+                await stored.follow_quotes(session)
+        again_at: dt.datetime | None = reached["next_begin"]
+        if reached["trades"]:
+            key = (owner_id, work.instrument_id, work.ex_date, self._terms)
+            if not await self._sessions.transact(owner_id, lambda session: follow(session, *key)):
+                again_at = dt.datetime.now(dt.UTC) + AGAIN
+        if reached["watches"]:
+            async with self._sessions.begin(owner_id) as session:
+                ids = await rules.rules_of_instrument(session, owner_id, work.instrument_id)
+                await rules.follow_splits(session, owner_id, ids)
+        return again_at

@@ -1,0 +1,34 @@
+"""What was done, but is to be known: a code for programs and a sentence for people."""
+
+from dataclasses import dataclass
+
+from db.vocabulary import PriceBasis, TransactionType
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """A code for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+def warnings_of_entry(type: TransactionType, symbol: str | None, basis: str | None) -> tuple[Warning, ...]:
+    """Return what is to be known of an entry; `basis` is what its instrument's prices are adjusted for.
+
+    A dividend is in fully adjusted prices already, as growth of them: with the cash it would count twice.
+    """
+    if type is TransactionType.DIVIDEND and basis == PriceBasis.ADJUSTED:
+        return (
+            Warning(
+                "ADJUSTED_PRICES",
+                f"The prices of {symbol} are adjusted for dividends, and so have this one in them already: "
+                "in returns it counts as money from outside.",
+            ),
+        )
+    return ()
+
+
+def same_split(symbol: str | None) -> Warning:
+    """Return what is to be known of a split that was on the ledger already."""
+    return Warning("DUPLICATE_SPLIT", f"This split of {symbol} is on the ledger already: nothing was added.")
