@@ -66,7 +66,9 @@ CROSS JOIN LATERAL (
            coalesce(array_agg(h.symbol), '{}') AS symbols,
            coalesce(array_agg(h.quantity::text), '{}') AS quantities,
            coalesce(array_agg(h.price::text), '{}') AS prices, coalesce(array_agg(h.as_of), '{}') AS as_ofs
-    FROM (SELECT t.instrument_id, i.symbol, t.quantity, t.price, t.price_as_of AS as_of
+    FROM (SELECT t.instrument_id, i.symbol, t.quantity, t.price,
+                 -- Any quote is better than a last trade.
+                 CASE t.price_source WHEN 'QUOTE' THEN t.price_as_of END AS as_of
           FROM position_values t JOIN instruments i ON i.id = t.instrument_id
           WHERE t.owner_id = $1 AND t.portfolio_id = p.id AND t.quantity > 0 ORDER BY i.symbol) h
 ) held

@@ -1,6 +1,7 @@
 """Instruments of one's own, which their owner alone sees and prices, and values at the last trade."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -335,7 +336,13 @@ def test_everything_else_that_takes_a_symbol(register: Callable[[], Api]) -> Non
     assert weights["userErrors"] == []
     assert weights["portfolio"]["rebalancePlan"]["targets"] == [{"symbol": "THING", "targetWeight": "0.5"}]
     # The alert is the owner's, and comes of the owner's price.
+    asked = "{ me { alerts { nodes { kind symbol metrics } } } }"
     other.data(PUSH, symbol="THING", price="99")
     owner.data(PUSH, symbol="THING", price="13")
-    asked = "{ me { alerts { nodes { message } } } }"
+    deadline = time.monotonic() + 20
+    while not (fired := owner.data(asked)["me"]["alerts"]["nodes"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert [(alert["kind"], alert["symbol"]) for alert in fired] == [("PRICE_ABOVE", "THING")]
+    assert "13" in fired[0]["metrics"].values()
     assert other.data(asked)["me"]["alerts"]["nodes"] == []

@@ -86,6 +86,8 @@ async def test_what_has_no_price_has_no_value(sessions: Sessions, exchange: Exch
     await exchange.run(
         "DELETE FROM quotes q USING instruments i WHERE i.id = q.instrument_id AND i.symbol = $1", symbol
     )
+    # A trade would be a price.
+    await exchange.run("UPDATE transactions SET price = 0 WHERE owner_id = $1", actor.id)
     assert await look(sessions, actor) == 0
     await exchange.quote(symbol, "1")
     assert await look(sessions, actor) == 2
