@@ -69,7 +69,7 @@ def test_who_has_brought_prices_is_noted(administrator: Api, stored: Stored) -> 
     ("tick", "code", "field"),
     [
         ({"symbol": "NONE", "price": "1"}, "UNKNOWN_INSTRUMENT", "symbol"),
-        ({"symbol": "AAPL", "price": "0"}, "INVALID_INPUT", "price"),
+        ({"symbol": "AAPL", "price": "-1"}, "INVALID_INPUT", "price"),
         ({"symbol": "AAPL", "price": "1", "asOf": "2999-01-01T00:00:00Z"}, "INVALID_INPUT", "asOf"),
     ],
 )

@@ -76,7 +76,8 @@ def test_eighteen_places(someone: Trader, market: Market) -> None:
 )
 def test_more_places_than_there_are(someone: Trader, name: str, given: dict[str, str], message: str) -> None:
     """An entry of userErrors that names the field, and nothing is rounded silently."""
-    error = refused(record(someone.api, someone.portfolio_id, given.pop("type"), "2024-01-02", **given))
+    type, facts = given["type"], {name: value for name, value in given.items() if name != "type"}
+    error = refused(record(someone.api, someone.portfolio_id, type, "2024-01-02", **facts))
     assert (error["code"], error["field"], error["message"]) == ("INVALID_INPUT", ["input", name], message)
 
 
