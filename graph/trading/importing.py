@@ -61,8 +61,8 @@ class ImportTransactionsInput:
     rows: list[ImportRowInput] = strawberry.field(
         description=f"At most {MOST_ROWS}, in any order, which changes nothing: they are posted in the order "
         "of time. Those of the same instant: SPLIT; DEPOSIT, TRANSFER_IN, DIVIDEND, INTEREST; then always "
-        "the first BUY or SELL (by symbol, BUY before SELL, quantity, price) that cash and shares allow; FEE, "
-        "TAX; WITHDRAWAL, TRANSFER_OUT. What is on the ledger already comes before them."
+        "the first BUY or SELL (by symbol, BUY before SELL, quantity, price) that cash and shares allow; "
+        "FEE, TAX; WITHDRAWAL, TRANSFER_OUT. What is on the ledger already comes before them."
     )
     dry_run: bool = strawberry.field(description="Only say what would come of each row.", default=False)
     skip_bad: bool = strawberry.field(

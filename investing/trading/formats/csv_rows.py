@@ -66,7 +66,8 @@ def _header(record: str) -> list[str]:
     if wrong:
         raise TransactionFileError(
             f"The headers do not fit: {', '.join(wrong)}. The columns are {', '.join(map(_words, COLUMNS))}, "
-            "with commas between them; type and executed at must be there."
+            "with commas between them; type and executed at must be there. Those of any other CSV are named "
+            "with --columns."
         )
     return columns
 
