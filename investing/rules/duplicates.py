@@ -12,14 +12,17 @@ _ELSEWHERE = ("UTC", "America/New_York")
 
 
 class Recorded:
-    """What a portfolio has on its ledger, by its content; each of it is found once."""
+    """What a portfolio has on its ledger, by its content; each of it is found once.
 
-    def __init__(self, recorded: Iterable[Content], time_zone: str) -> None:
-        self._counts = Counter(recorded)
-        self._left = self._counts.copy()
+    What is `undone` was taken back with all that it came with: it is counted, but never found.
+    """
+
+    def __init__(self, recorded: Iterable[Content], time_zone: str, undone: Iterable[Content] = ()) -> None:
+        self._left = Counter(recorded)
+        self._counts = self._left + Counter(undone)
         self._time_zone = time_zone
         self._by_figures: dict[Content, list[dt.datetime]] = defaultdict(list)
-        for *figures, instant in self._counts:
+        for *figures, instant in self._left:
             assert isinstance(instant, dt.datetime), "the last of a content is its instant"
             self._by_figures[tuple(figures)].append(instant)
 
