@@ -39,6 +39,8 @@ _FIELDS: Final = {"split_for": "splitFor", "executed_at": "executedAt"}
 
 def read_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
     """The rows of the file. Raises TransactionFileError for a file that is no CSV of transactions."""
+    if options.account is not None:
+        raise TransactionFileError("Graphfolio's own CSV is of one portfolio: leave --account out.")
     records = records_of(decode(data))
     first = next(records, None)
     columns = _header("" if first is None else first[1])
