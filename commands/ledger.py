@@ -73,6 +73,8 @@ def import_transactions(
     wanted = None if format is None else Format(format)
     if columns is None and (date_format is not None or decimal_comma or wanted is Format.COLUMNS):
         raise Stop("--date-format, --decimal-comma and the format columns need --columns.")
+    if columns is not None and wanted not in (None, Format.COLUMNS):
+        raise Stop(f"--columns is for the format columns, not for {wanted}.")
     named = None if columns is None else columns_of(columns)
     options = Options(account, named, date_format, decimal_comma)
     symbols = None if map_symbols is None else read_symbols(map_symbols)

@@ -12,15 +12,23 @@ _ELSEWHERE = ("UTC", "America/New_York")
 
 
 class Recorded:
-    """What a portfolio has on its ledger, by its content; each of it is found once."""
+    """What a portfolio has on its ledger, by its content; each of it is found once.
 
-    def __init__(self, recorded: Iterable[Content], time_zone: str) -> None:
+    What is `undone` was taken back with all that it came with: it is counted, but never found.
+    """
+
+    def __init__(self, recorded: Iterable[Content], time_zone: str, undone: Iterable[Content] = ()) -> None:
         self._left = Counter(recorded)
+        self._counts = self._left + Counter(undone)
         self._time_zone = time_zone
         self._by_figures: dict[Content, list[dt.datetime]] = defaultdict(list)
         for *figures, instant in self._left:
             assert isinstance(instant, dt.datetime), "the last of a content is its instant"
             self._by_figures[tuple(figures)].append(instant)
+
+    def count(self, content: Content) -> int:
+        """Return how many transactions of exactly this content there are, those that are undone included."""
+        return self._counts[content]
 
     def find(self, rows: Sequence[tuple[Content, dt.date | None]]) -> list[bool]:
         """Return for each row whether it is there already; with a date where the row tells no time.

@@ -8,7 +8,7 @@ from db.sessions import Session
 from db.trading import imports
 from investing.rules.identifiers import isins_of
 from investing.rules.import_rows import BadRow, ImportRow, Parsed
-from investing.rules.names import folded_symbol
+from investing.rules.names import checked_symbol
 from investing.rules.refusals import InvalidInput
 
 
@@ -28,18 +28,22 @@ async def identified(session: Session, owner_id: UUID, rows: Sequence[Parsed]) -
 
     A row that names an instrument by an identifier that nobody knows is refused.
     """
-    nameless = [row for row in rows if isinstance(row, ImportRow) and row.symbol is None]
+    nameless = [row for row in rows if isinstance(row, ImportRow) and not row.symbol]
     isins = sorted({isin for row in nameless for id in row.identifiers for isin in isins_of(id)})
     known = await imports.find_by_isin(session, owner_id, isins) if isins else {}
     return [_identified(row, known) if isinstance(row, ImportRow) else row for row in rows]
 
 
 def _identified(row: ImportRow, known: Mapping[str, str]) -> Parsed:
-    if row.symbol is not None:
-        symbol = folded_symbol(row.symbol)
+    if row.symbol:
+        # What is no symbol is refused here: the database is not even asked for it.
+        try:
+            symbol = checked_symbol(row.symbol)
+        except InvalidInput as refusal:
+            return BadRow(row.line, refusal, row.source)
         return row if symbol == row.symbol else replace(row, symbol=symbol)
     if not row.identifiers:
-        return row
+        return row if row.symbol is None else replace(row, symbol=None)
     found = (known[isin] for id in row.identifiers for isin in isins_of(id) if isin in known)
     if (symbol := next(found, "")) != "":
         return replace(row, symbol=symbol)

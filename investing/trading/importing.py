@@ -138,7 +138,9 @@ async def _import(
     sheet = Sheet(rows, Place.of_portfolio(actor.id, portfolio), how.adjusted_quantities)
     await sheet.read(session)
     batch = Batch(session, sheet.place, [sheet.lines[place] for place in sheet.order])
+    progress("Merging with the ledger", 0, len(batch.lines))
     merged = await batch.merge()
+    progress("Merging with the ledger", len(batch.lines), len(batch.lines))
     sheet.lines = dict(zip(sheet.order, batch.lines, strict=True))
     batch.check_reserved(merged)
     for number, refusal in merged.refusals.items():

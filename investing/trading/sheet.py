@@ -1,7 +1,6 @@
 """The rows of one import on their way to the ledger: what is known of each so far."""
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -120,7 +119,7 @@ class Sheet:
 
     async def _take(self, session: Session, read: Sequence[_Read]) -> None:
         """Makes lines of all that is not on the ledger yet; their ids ascend, as the ledger's order does."""
-        recorded, taken = await self._recorded(session, read)
+        recorded = await self._recorded(session, read)
         contents = [_content(one) for one in read]
         known = recorded.find([(content, one.date) for content, one in zip(contents, read, strict=True)])
         for one, content, is_known in zip(read, contents, known, strict=True):
@@ -133,7 +132,7 @@ class Sheet:
                 one.instrument_id,
                 one.row.notes,
                 content,
-                taken[content],
+                recorded.count(content),
                 one.row.place is not None,
                 self._is_split_adjusted,
             )
@@ -159,8 +158,7 @@ class Sheet:
             self.order.remove(place)
         self._posted.add(split)
 
-    async def _recorded(self, session: Session, read: Sequence[_Read]) -> tuple[Recorded, Counter[Content]]:
-        """Return what is on the ledger, and how often each content is, also where its import was undone."""
+    async def _recorded(self, session: Session, read: Sequence[_Read]) -> Recorded:
         assert self.place.portfolio_id is not None
         key = (self.place.owner_id, self.place.portfolio_id)
         if any(one.date is not None for one in read):
@@ -174,8 +172,9 @@ class Sheet:
             (content_of(**{name: row[name] for name in row if name != "is_undone"}), row["is_undone"])
             for row in rows
         ]
+        undone = [content for content, is_undone in contents if is_undone]
         standing = [content for content, is_undone in contents if not is_undone]
-        return Recorded(standing, self.place.time_zone), Counter(content for content, _ in contents)
+        return Recorded(standing, self.place.time_zone, undone)
 
     def _row(self, place: int) -> ImportRow:
         row = self._rows[place]

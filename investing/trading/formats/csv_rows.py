@@ -39,6 +39,8 @@ _FIELDS: Final = {"split_for": "splitFor", "executed_at": "executedAt"}
 
 def read_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
     """The rows of the file. Raises TransactionFileError for a file that is no CSV of transactions."""
+    if options.account is not None:
+        raise TransactionFileError("Graphfolio's own CSV is of one portfolio: leave --account out.")
     records = records_of(decode(data))
     first = next(records, None)
     columns = _header("" if first is None else first[1])
@@ -66,7 +68,8 @@ def _header(record: str) -> list[str]:
     if wrong:
         raise TransactionFileError(
             f"The headers do not fit: {', '.join(wrong)}. The columns are {', '.join(map(_words, COLUMNS))}, "
-            "with commas between them; type and executed at must be there."
+            "with commas between them; type and executed at must be there. Those of any other CSV are named "
+            "with --columns."
         )
     return columns
 

@@ -108,9 +108,11 @@ def _of_security(incoming: TransactionType, outgoing: TransactionType) -> Read:
 
 def _of_cash(incoming: TransactionType, outgoing: TransactionType) -> Read:
     def read(line: Record, names: Mapping[str, str]) -> Parsed:
-        notes = line.text("description", "subtitle")
+        notes = line.text("description", "taxable description", "subtitle")
         where = _where(line, line.text("date", "settle date", "date/time"), notes)
-        amount = _need(line, "amount")
+        amount = line.number("amount", "sales tax")
+        if amount is None:
+            raise InvalidInput("It has no amount.", ("amount",))
         if not amount:
             return IgnoredRow(line.line, "It moves nothing.", where.source)
         return where.cash(amount, incoming, outgoing)

@@ -50,6 +50,13 @@ def test_each_is_found_once_and_its_own_first() -> None:
     assert found([at(utc(10))], ninth) == [False]
 
 
+def test_what_was_taken_back_is_counted_but_not_found() -> None:
+    there, gone = at(utc(10, 8)), at(utc(10, 8))
+    recorded = Recorded([there], "America/Los_Angeles", [gone, at(utc(10))])
+    asked = [(at(start_of_day(TENTH, "America/Los_Angeles")), TENTH)] * 2
+    assert (recorded.find(asked), recorded.count(there)) == ([True, False], 2)
+
+
 def test_the_first_and_the_last_day_there_are() -> None:
     for date, time_zone in ((dt.date.min, "America/New_York"), (dt.date.max, "Asia/Tokyo")):
         assert found([], date, time_zone=time_zone) == [False]

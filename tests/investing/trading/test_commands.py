@@ -163,6 +163,20 @@ def test_files_that_are_none(run: Run, tmp_path: Path) -> None:
     assert "There is no format mt940: the formats are csv, ghostfolio, " in format.stderr
 
 
+def test_a_csv_by_its_columns_and_symbols_by_identifier(run: Run, tmp_path: Path) -> None:
+    """100 - 10 x 2 = 80; both files are of a broker that nobody knows."""
+    file, symbols = tmp_path / "in.csv", tmp_path / "symbols.csv"
+    file.write_text("When;What;Name;Units;Total\n31.01.2024;BOT;US0000000001;2;-20,00\n30.01.2024;;;;100\n")
+    symbols.write_text("identifier,symbol\nus0000000001,ABC\n")
+    columns = "date=When,type=What,identifier=Name,quantity=Units,net=Total"
+    options = ["--columns", columns, "--date-format", "%d.%m.%Y", "--decimal-comma"]
+    done = run("import-transactions", str(file), *options, "--map-symbols", str(symbols))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run("export-transactions").stdout == HEADER + (
+        "DEPOSIT,,,,100,0,,2024-01-30T05:00:00.000000Z,\nBUY,ABC,2,10,20,0,,2024-01-31T05:00:00.000000Z,\n"
+    )
+
+
 def test_a_killed_import_leaves_nothing(
     arguments: Callable[..., list[str]],
     environment: dict[str, str],

@@ -151,6 +151,10 @@ async def test_a_security_by_what_it_is_called_elsewhere(actor: Actor, portfolio
     report = await import_rows(actor, portfolio_id, rows, dry_run=True, skip_bad=True)
     assert refused(report) == [(1, "INVALID_INPUT"), (2, "UNKNOWN_INSTRUMENT")]
     assert "--map-symbols" in str(report.outcomes[0].refusal)
+    for symbol in ("A\0B", "\ud800", "X" * 40):
+        row = ImportRow(1, TransactionType.DIVIDEND, MIDNIGHT, symbol=symbol, amount=Decimal(1))
+        found = await import_rows(actor, portfolio_id, [row], skip_bad=True)
+        assert "is no symbol" in str(found.outcomes[0].refusal)
     known = mapped(rows, {"084670702": "XYZ", "BRK B": "XYZ"})
     assert statuses(await import_rows(actor, portfolio_id, known)) == ["OK"] * 3
 

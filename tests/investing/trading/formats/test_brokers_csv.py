@@ -145,7 +145,9 @@ def test_several_accounts_are_not_run_together() -> None:
     rows = list(reader_of(Format.FIDELITY)(data, Options(account="X2")))
     assert [fact[0] for fact in taken(rows)] == [3, 4]
     assert others(rows) == [(2, "row of X1")]
-    with pytest.raises(TransactionFileError, match="The file has no account X3, but X1"):
+    with pytest.raises(
+        TransactionFileError, match=r"The file has no account X3: X1 \(1 row\), X2 \(2 rows\)\."
+    ):
         list(reader_of(Format.FIDELITY)(data, Options(account="X3")))
 
 

@@ -1,5 +1,6 @@
 """Graphfolio's own CSV, and files that are no file of transactions."""
 
+import datetime as dt
 import gzip
 from pathlib import Path
 
@@ -33,8 +34,8 @@ def test_headers_by_name_and_either_end_of_line(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("type,executed at\n".encode("utf-16"), r"not UTF-8 \(line 1\)"),
-        (b"type,executed at,notes\nFEE,2024-01-01T00:00:00Z,\xe9\n", r"not UTF-8 \(line 2\)"),
+        ("type,executed at\n".encode("utf-16"), r"not UTF-8 \(line 1\) but perhaps UTF-16: save it"),
+        (b"type,executed at,notes\nFEE,2024-01-01T00:00:00Z,\xe9\n", r"\(line 2\) but perhaps an older one"),
         (b"type,amount\n", r"no executed at\."),
         (b"type,type,executed at,price each\n", r"unknown 'price each', type twice\."),
         (b"2024-01-01,BUY,1\n", "The headers do not fit"),
@@ -83,3 +84,33 @@ def test_loading_files(tmp_path: Path) -> None:
 )
 def test_guessing(data: bytes, format: Format) -> None:
     assert guess(data) is format
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"PK\x03\x04", r"^The file is a spreadsheet or an archive: save the table as CSV\.$"),
+        (b"%PDF-1.4", r"^The file is a PDF: download the same as CSV or OFX\.$"),
+        (
+            b"Day,Ticker\n1,2\n",
+            r"formats that are known \(csv, ghostfolio, .* name its columns with --columns\.$",
+        ),
+        (b"[]", "none of the formats"),
+    ],
+)
+def test_files_of_no_format(data: bytes, message: str) -> None:
+    with pytest.raises(TransactionFileError, match=message):
+        guess(data)
+
+
+def test_days_and_places() -> None:
+    text = (
+        b"type,executed at,amount,place\nFEE,2024-01-10,1,2\nFEE,2024-01-10,2,\nFEE,2024-02-30,1,\nFEE,,1,\n"
+    )
+    rows = read(text + b"FEE,2024-01-10,1,-1\n")
+    good = [row for row in rows if isinstance(row, ImportRow)]
+    assert [(row.executed_at, row.place) for row in good] == [
+        (dt.date(2024, 1, 10), 2),
+        (dt.date(2024, 1, 10), None),
+    ]
+    assert [line for line, _ in bad(rows)] == [4, 5, 6]
