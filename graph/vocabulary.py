@@ -268,6 +268,8 @@ _publish(
     NO_BENCHMARK_PRICES="The benchmark has no prices for these days.",
     NO_VALUE="All of it together is worth nothing, or less.",
     NO_TARGETS="There are no target weights.",
+    RETURN_WITHOUT_CAPITAL="Something was earned while nothing was there to earn it on.",
+    NEGATIVE_CAPITAL="At some moment there was less than nothing.",
 )
 _publish(
     Period,

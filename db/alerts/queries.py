@@ -91,9 +91,11 @@ async def fetch_portfolio_history(connection: Connection, owner_id: UUID) -> Seq
 
 
 async def fetch_aims(connection: Connection, owner_id: UUID) -> Sequence[Row]:
-    """Each of the owner's portfolios: `id`, `strategy` and `target_weights`."""
+    """Each of the owner's portfolios: `id`, `strategy`, `target_weights` and the account's `time_zone`."""
     return await connection.fetch(
-        "SELECT id, strategy, target_weights FROM portfolios WHERE owner_id = $1 ORDER BY id", owner_id
+        "SELECT p.id, p.strategy, p.target_weights, a.time_zone FROM portfolios p "
+        "JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id WHERE p.owner_id = $1 ORDER BY p.id",
+        owner_id,
     )
 
 
