@@ -20,7 +20,7 @@ from db.vocabulary import UnavailableReason as Reason
 from investing.rules.figures import Figures, Unavailable
 from investing.rules.money import PLACES
 from investing.rules.returns import DAYS_PER_YEAR, ONE, WIDE, ZERO, stored
-from investing.rules.series import Point, daily_returns
+from investing.rules.series import Point, begins_with_a_flow, whole_days
 
 _FIGURES = (
     Figure.BENCHMARK_RETURN,
@@ -85,7 +85,7 @@ def compare(points: Sequence[Point], figures: Figures, prices: Sequence[Price]) 
         return Comparison(its_return, unavailable=without)
     days = zip(points[1:], itertools.pairwise(closes), strict=True)
     changes = {point.date: change(before, after) for point, (before, after) in days}
-    pairs = [(day.daily, changes[day.date]) for day in daily_returns(points)]
+    pairs = [(day.daily, changes[day.date]) for day in whole_days(points)]
     return _compared(total_return, its_return, pairs)
 
 
@@ -120,7 +120,7 @@ def _place_at_opening(points: Sequence[Point], prices: Sequence[Price], place: i
     """Which price the benchmark begins with: that of the day's end, or where the whole first day counts the
     last one that was known at its first flow, if there was one.
     """
-    if len(points) < 2 or points[0].date != points[1].date or not points[1].flows:
+    if not begins_with_a_flow(points) or not points[1].flows:
         return place
     at = points[1].flows[0].at
     while place > 0 and prices[place].date == points[0].date:

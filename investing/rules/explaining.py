@@ -16,7 +16,7 @@ from investing.rules import series
 from investing.rules.benchmark import Close, Comparison, Price, change, closes_of
 from investing.rules.figures import Figures
 from investing.rules.returns import ONE, WIDE, ZERO, growth, stored
-from investing.rules.series import Point, daily_returns
+from investing.rules.series import Point, begins_with_a_flow, daily_returns, whole_days
 
 
 class Working(NamedTuple):
@@ -59,8 +59,9 @@ class SubPeriod:
 _GIPS = "Global Investment Performance Standards (GIPS), 2020"
 _SHARPE = "W. F. Sharpe, Capital Asset Prices, Journal of Finance, 1964"
 _GROWTH = "growth_t = endValue / startValue of each sub-period that begins above zero"
-_OF_DAYS = "over the days' returns r_1 ... r_n (dayReturn), 252 to a year"
-_BESIDE = "over the days that have a return, r the portfolio's (dayReturn) and b the benchmark's"
+_WHOLE = "(dayReturn; but for a first day that begins with its first flow)"
+_OF_DAYS = f"over the days' returns r_1 ... r_n {_WHOLE}, 252 to a year"
+_BESIDE = f"over the days that have a return, r the portfolio's and b the benchmark's {_WHOLE}"
 
 WORKINGS: Mapping[Figure, Working] = {
     Figure.VALUES: Working(
@@ -199,8 +200,7 @@ def inputs_of(
     points: Sequence[Point],
 ) -> list[Input]:
     """What goes into a figure that can be had, beside the sub-periods, the payments and the prices."""
-    returns = list(daily_returns(points))
-    counted = Input("n", Decimal(len(returns)))
+    counted = Input("n", Decimal(len(whole_days(points))))
     match figure:
         case Figure.VALUES:
             start, end, flow = (
@@ -218,10 +218,7 @@ def inputs_of(
         case Figure.MAX_DRAWDOWN:
             fall = figures.max_drawdown
             assert fall is not None, "what can be had is there"
-            # What it fell from may be what it began with, before its first day.
-            is_opening = len(points) > 1 and fall.peak == points[0].date == points[1].date
-            falls_at_once = is_opening and returns[0].date == fall.peak and returns[0].index < 1
-            peak = None if falls_at_once else fall.peak
+            peak = None if _falls_at_once(points) and fall.peak == points[0].date else fall.peak
             days = (("peak", peak), ("trough", fall.trough), ("recovery", fall.recovery))
             return [Input(name, date=date) for name, date in days if date is not None]
         case Figure.BEST_AND_WORST_DAY:
@@ -234,3 +231,13 @@ def inputs_of(
             its = comparison.benchmark_return
             return [Input("timeWeightedReturn", figures.time_weighted_return), Input("benchmarkReturn", its)]
     return [counted]
+
+
+def _falls_at_once(points: Sequence[Point]) -> bool:
+    """Whether the first day begins with its first flow and ends lower, so that a fall from there begins with
+    what there was first of all and not with a day's end.
+    """
+    first = next(daily_returns(points), None)
+    return (
+        begins_with_a_flow(points) and first is not None and first.date == points[0].date and first.index < 1
+    )

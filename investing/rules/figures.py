@@ -15,7 +15,7 @@ from db.vocabulary import UnavailableReason as Reason
 from investing.rules.drawdowns import Drawdown, deepest
 from investing.rules.money_weighted import money_weighted
 from investing.rules.returns import ONE, WIDE, ZERO, Statistics, annualized, daily_rate, is_a_year, stored
-from investing.rules.series import DayReturn, Point, daily_returns, growths
+from investing.rules.series import DayReturn, Point, daily_returns, growths, whole_days
 
 RETURNS = (
     Figure.TIME_WEIGHTED_RETURN,
@@ -169,7 +169,8 @@ class _Measuring:
         if total is None:
             self._refuse(Reason.OUT_OF_RANGE, Figure.TIME_WEIGHTED_RETURN, Figure.CONTRIBUTIONS)
         statistics = Statistics(daily_rate(self._risk_free))
-        for day in days:
+        whole = whole_days(self._points)
+        for day in whole:
             statistics.add(day.daily)
         if any(day.daily < -1 for day in days):
             self._refuse(Reason.TOTAL_LOSS, Figure.CONTRIBUTIONS)
@@ -179,9 +180,9 @@ class _Measuring:
             time_weighted_return=total,
             annualized_return=self._annualized(WIDE.subtract(days[-1].index, ONE)),
             money_weighted_return=self._money_weighted(),
-            volatility=self._of_two(len(days), Figure.VOLATILITY, statistics.volatility),
-            sharpe_ratio=self._of_two(len(days), Figure.SHARPE_RATIO, statistics.sharpe_ratio),
-            sortino_ratio=self._of_two(len(days), Figure.SORTINO_RATIO, statistics.sortino_ratio),
+            volatility=self._of_two(len(whole), Figure.VOLATILITY, statistics.volatility),
+            sharpe_ratio=self._of_two(len(whole), Figure.SHARPE_RATIO, statistics.sharpe_ratio),
+            sortino_ratio=self._of_two(len(whole), Figure.SORTINO_RATIO, statistics.sortino_ratio),
             max_drawdown=fall,
             best_day=max(days, key=lambda day: day.daily),
             worst_day=min(days, key=lambda day: day.daily),

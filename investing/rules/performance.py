@@ -117,7 +117,9 @@ class _History:
         daily = None if grown is None else stored(WIDE.subtract(grown, ONE))
         if grown is not None and daily is not None:
             self._index.link(grown)
-            self._statistics.add(daily)
+            if before is not None:
+                # The first day begins with its first flow: what it returned is no day's return like others.
+                self._statistics.add(daily)
         return daily
 
     def snapshot(self, day: Day, daily: Decimal | None) -> Snapshot:

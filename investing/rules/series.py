@@ -47,6 +47,11 @@ def with_opening(points: Sequence[Point]) -> Sequence[Point]:
     return [Point(points[0].date, ZERO, ZERO), *points] if points else points
 
 
+def begins_with_a_flow(points: Sequence[Point]) -> bool:
+    """Whether the first point is an opening, so that the first day begins with its first flow."""
+    return len(points) > 1 and points[0].date == points[1].date
+
+
 @dataclass(frozen=True, slots=True)
 class DayGrowth:
     """What a day made of 1, over its sub-periods; None where none of them began with anything.
@@ -116,3 +121,11 @@ def daily_returns(points: Sequence[Point]) -> Iterator[DayReturn]:
         if daily is not None:
             index = WIDE.multiply(index, max(day.growth, ZERO))
             yield DayReturn(point.date, daily, index)
+
+
+def whole_days(points: Sequence[Point]) -> list[DayReturn]:
+    """The same without a first day that begins with its first flow: what a part of a day returned cannot be
+    held against days.
+    """
+    is_opening = begins_with_a_flow(points)
+    return [day for day in daily_returns(points) if not is_opening or day.date != points[0].date]
