@@ -5,6 +5,7 @@ hold that, and what SQL reads for it, against them.
 """
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
@@ -47,53 +48,70 @@ class Plain:
     zone: str = "UTC"
     adjusted: Collection[UUID] = ()
 
+    def __post_init__(self) -> None:
+        self._of_days = {instrument: self._days_of(instrument) for instrument in self.closes}
+        self._trades: dict[UUID, list[tuple[int, Line, dt.date]]] = {}
+        self._sides: dict[object, list[Line]] = {}
+        for n, line in enumerate(self.lines):
+            if line.instrument is not None and line.type in ("BUY", "SELL") and line.price:
+                self._trades.setdefault(line.instrument, []).append((n, line, self.day(line)))
+            if line.transfer is not None:
+                self._sides.setdefault(line.transfer, []).append(line)
+
     def day(self, line: Line) -> dt.date:
         return day_of(line.at, self.zone)
 
     def of_days(self, instrument: UUID) -> list[tuple[dt.date, dt.datetime | None, D]]:
         """The closes of an instrument: their day, when they were known, and the price."""
+        return self._of_days.get(instrument, [])
+
+    def _days_of(self, instrument: UUID) -> list[tuple[dt.date, dt.datetime | None, D]]:
         found = []
-        for date, price in sorted(self.closes.get(instrument, {}).items()):
+        for date, price in sorted(self.closes[instrument].items()):
             at = closing_instant(self.exchanges.get(instrument), date)
             found.append((date if at is None else day_of(at, self.zone), at, price))
         return found
 
-    def trades(self, instrument: UUID) -> list[tuple[int, Line]]:
-        """With their numbers in the ledger."""
-        return [
-            (n, line)
-            for n, line in enumerate(self.lines)
-            if line.instrument == instrument and line.type in ("BUY", "SELL") and line.price
-        ]
+    def until(self, instrument: UUID, day: dt.date) -> list[tuple[dt.date, dt.datetime | None, D]]:
+        """The last two closes until a day's end, or those that there are."""
+        closes = self.of_days(instrument)
+        n = bisect_right(closes, day, key=lambda close: close[0])
+        return closes[max(0, n - 2) : n]
+
+    def trades(self, instrument: UUID) -> list[tuple[int, Line, dt.date]]:
+        """With their numbers in the ledger, and their days."""
+        return self._trades.get(instrument, [])
 
     def price_at(self, number: int, instrument: UUID) -> D | None:
         """Just before the line of this number."""
         line = self.lines[number]
         day = self.day(line)
-        today = [(n, t) for n, t in self.trades(instrument) if self.day(t) == day]
+        closes = self.until(instrument, day)
+        today = [(n, t) for n, t, its in self.trades(instrument) if its == day]
         events = [(t.at, 1, t.price) for n, t in today if n < number]
         # Of a trade at the very moment of the close, the close stands.
-        events += [(at, 2, p) for d, at, p in self.of_days(instrument) if d == day and at and at <= line.at]
+        events += [(at, 2, p) for d, at, p in closes if d == day and at and at <= line.at]
         if events:
             return max(events, key=lambda event: event[:2])[2]
         if len(today) == 1:
             return today[0][1].price
         for price in (
-            *[p for d, _, p in self.of_days(instrument) if d < day][-1:],
-            *[t.price for _, t in self.trades(instrument) if self.day(t) < day][-1:],
+            *[p for _, _, p in self.until(instrument, day - _ONE_DAY)[-1:]],
+            *[t.price for _, t, its in self.trades(instrument) if its < day][-1:],
             *[t.price for _, t in today][:1],
-            *[p for d, _, p in self.of_days(instrument) if d == day][:1],
+            *[p for d, _, p in closes if d == day][:1],
         ):
             return price
         return None
 
     def price_on(self, day: dt.date, instrument: UUID) -> D | None:
         """At a day's end."""
+        last = self.until(instrument, day)[-1:]
         for price in (
-            *[p for d, _, p in self.of_days(instrument) if d == day][-1:],
-            *[t.price for _, t in self.trades(instrument) if self.day(t) == day][-1:],
-            *[p for d, _, p in self.of_days(instrument) if d < day][-1:],
-            *[t.price for _, t in self.trades(instrument) if self.day(t) < day][-1:],
+            *[p for d, _, p in last if d == day],
+            *[t.price for _, t, its in self.trades(instrument) if its == day][-1:],
+            *[p for _, _, p in last],
+            *[t.price for _, t, its in self.trades(instrument) if its < day][-1:],
         ):
             return price
         return None
@@ -113,8 +131,8 @@ class Plain:
             return line.place in inside
         if line.place not in inside or line.type not in _EXTERNAL:
             return False
-        others = [o for o in self.lines if o.transfer == line.transfer and o.type != line.type]
-        return line.transfer is None or not any(o.place in inside for o in others)
+        others = [o for o in self._sides.get(line.transfer, []) if o.type != line.type]
+        return not any(other.place in inside for other in others)
 
     def flows(self, day: dt.date, inside: Collection[UUID | None]) -> list[Flow]:
         """By the definition."""
@@ -162,14 +180,13 @@ class Plain:
         )
 
     def _known(self, day: dt.date, instrument: UUID) -> Known:
-        closes = self.of_days(instrument)
+        before = self.until(instrument, day - _ONE_DAY)[-1:]
+        trades = [t.price for _, t, its in self.trades(instrument) if its < day][-1:]
         return Known(
             before=self.price_on(day - _ONE_DAY, instrument),
-            last_close=next((p for d, _, p in reversed(closes) if d < day), None),
-            last_trade=next(
-                (t.price for _, t in reversed(self.trades(instrument)) if self.day(t) < day), None
-            ),
-            closes=tuple(Close(at, p) for d, at, p in closes if d == day),
+            last_close=before[0][2] if before else None,
+            last_trade=trades[0] if trades else None,
+            closes=tuple(Close(at, p) for d, at, p in self.until(instrument, day) if d == day),
         )
 
     def days(self, inside: Collection[UUID | None]) -> list[dt.date]:
