@@ -10,9 +10,10 @@ import pytest
 
 from db.sessions import Sessions
 from db.vocabulary import Period
-from investing.portfolio.performance import Asked, Performance, ScopeKind, read_gains, read_performances
+from investing.portfolio.gains import read_gains
+from investing.portfolio.performance import Asked, Performance, ScopeKind, read_performances
 from investing.rules.contribution import by_period
-from investing.rules.series import daily_returns
+from investing.rules.series import daily_returns, whole_days
 from tests.investing.portfolio.days import fetch
 
 D = Decimal

@@ -15,14 +15,9 @@ from db.vocabulary import AllocationDimension, Broker, Period, Strategy
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
 from investing.portfolio.allocation import read_wholes
-from investing.portfolio.performance import (
-    Asked,
-    Performance,
-    ScopeKind,
-    read_benchmarks,
-    read_gains,
-    read_performances,
-)
+from investing.portfolio.benchmarks import read_benchmarks
+from investing.portfolio.gains import read_gains
+from investing.portfolio.performance import Asked, Performance, ScopeKind, read_performances
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.planning import plan_portfolio
 from investing.rebalancing.targets import find_targets
@@ -85,7 +80,8 @@ class Demo:
     async def _benchmark(self, performance: Performance) -> list[str]:
         async with self.sessions.reading(self.owner_id) as connection:
             found = await read_benchmarks(connection, [("SPX", SINCE, UNTIL)])
-        comparison = compare(performance.points, performance.figures, found["SPX"].prices)
+        prices = found["SPX"].prices_for(performance.points, "America/New_York")
+        comparison = compare(performance.points, performance.figures, prices)
         return _lines(
             benchmarkReturn=comparison.benchmark_return,
             excessReturn=comparison.excess_return,
