@@ -74,14 +74,21 @@ WITH scopes AS (
     FROM numbered n
     LEFT JOIN (SELECT scope_id, n, sum(cash) AS cash FROM before GROUP BY 1, 2) b USING (scope_id, n)
 ), held AS MATERIALIZED (
-    SELECT * FROM (
-        SELECT h.scope_id, n.time_zone, n.day, h.portfolio_id, h.instrument_id,
-               sum(coalesce(b.quantity, 0)) OVER (
-                   PARTITION BY h.scope_id, h.portfolio_id, h.instrument_id ORDER BY n.n) AS quantity
-        FROM (SELECT DISTINCT scope_id, portfolio_id, instrument_id FROM before WHERE quantity <> 0) h
-        JOIN numbered n USING (scope_id)
-        LEFT JOIN before b USING (scope_id, portfolio_id, instrument_id, n)
-    ) c WHERE quantity <> 0
+    -- What changed and the days that are asked for in one list: a join of the two is slow where the planner
+    -- knows nothing of their sizes.
+    SELECT scope_id, time_zone, day, portfolio_id, instrument_id, quantity FROM (
+        SELECT g.scope_id, max(g.time_zone) AS time_zone, max(g.day) AS day, g.portfolio_id, g.instrument_id,
+               sum(sum(g.quantity)) OVER (
+                   PARTITION BY g.scope_id, g.portfolio_id, g.instrument_id ORDER BY g.n) AS quantity
+        FROM (
+            SELECT scope_id, NULL::text AS time_zone, NULL::date AS day, portfolio_id, instrument_id, n, quantity
+            FROM before WHERE quantity <> 0
+            UNION ALL
+            SELECT h.scope_id, n.time_zone, n.day, h.portfolio_id, h.instrument_id, n.n, 0
+            FROM (SELECT DISTINCT scope_id, portfolio_id, instrument_id FROM before WHERE quantity <> 0) h
+            JOIN numbered n USING (scope_id)
+        ) g GROUP BY g.scope_id, g.portfolio_id, g.instrument_id, g.n
+    ) c WHERE day IS NOT NULL AND quantity <> 0
 ), of_days AS MATERIALIZED (
     SELECT t.*, n.time_zone FROM entries t JOIN numbered n USING (scope_id, day)
 ), wanted AS MATERIALIZED (
@@ -103,14 +110,19 @@ WITH scopes AS (
         WHERE x.instrument_id = w.instrument_id AND x.day = w.day AND x.date BETWEEN w.day - 1 AND w.day + 1
     ) k
 ), elsewhere AS MATERIALIZED (
-    SELECT p.time_zone, p.day, t.portfolio_id, t.instrument_id, t.executed_at, t.id, t.type, t.price, t.quantity,
-           t.split_for
+    SELECT p.time_zone, p.day, t.*
     FROM places p JOIN positions h ON h.owner_id = $1 AND h.instrument_id = p.instrument_id
-    JOIN transactions t ON t.owner_id = $1 AND t.portfolio_id = h.portfolio_id
-        AND t.instrument_id = p.instrument_id AND t.executed_at >= p.day::timestamp AT TIME ZONE p.time_zone
-        AND t.executed_at < (p.day + 1)::timestamp AT TIME ZONE p.time_zone
-    WHERE t.type IN ('BUY', 'SELL', 'SPLIT') AND t.reverses_id IS NULL AND NOT EXISTS (
-        SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)
+    CROSS JOIN LATERAL (
+        -- Not to be joined before the days are known: the index goes by them.
+        SELECT t.portfolio_id, t.instrument_id, t.executed_at, t.id, t.type, t.price, t.quantity, t.split_for
+        FROM transactions t
+        WHERE t.owner_id = $1 AND t.portfolio_id = h.portfolio_id AND t.instrument_id = h.instrument_id
+            AND t.executed_at >= p.day::timestamp AT TIME ZONE p.time_zone
+            AND t.executed_at < (p.day + 1)::timestamp AT TIME ZONE p.time_zone
+            AND t.type IN ('BUY', 'SELL', 'SPLIT') AND t.reverses_id IS NULL AND NOT EXISTS (
+                SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)
+        OFFSET 0
+    ) t
 ), told AS (
     SELECT t.scope_id, t.day, t.executed_at, coalesce(t.first_id, t.id) AS first_id, t.id, json_build_array(
                t.portfolio_id, t.instrument_id, {_MICROSECONDS}, t.cash_delta::text, t.quantity_delta::text,
