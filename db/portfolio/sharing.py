@@ -18,6 +18,8 @@ SELECT date, num_trades FROM performance_history
 WHERE owner_id = $1 AND portfolio_id = $2 AND date >= $3
 """
 
+_HAS_OTHERS = "SELECT EXISTS (SELECT FROM portfolios WHERE owner_id = $1 AND id <> $2)"
+
 _MARK = f"""
 UPDATE portfolios p SET snapshots_stale_from = least(p.snapshots_stale_from, s.first)
 FROM (
@@ -59,8 +61,8 @@ async def mark_sharers(
     `trades` counts purchases and sales by day from `since` on, in the time zone of its account; what is
     stored are the counts until now.
     """
-    if not any(trades.values()):
-        # Nothing was ever bought or sold since then: entries do not go.
+    # Where nothing was bought or sold since then nothing ever was: entries do not go.
+    if not any(trades.values()) or not await connection.fetchval(_HAS_OTHERS, owner_id, portfolio_id):
         return
     before = {
         row["date"]: row["num_trades"]

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from db.sessions import Row
+
 _FIGURES = ("total_value", "unpriced_positions", "num_positions")
 
 
 def summed(
-    portfolios: Iterable[Mapping[Any, Any]],
-    cash: Iterable[Mapping[Any, Any]],
+    portfolios: Iterable[Row],
+    cash: Iterable[Row],
     start: dt.date | None,
     until: dt.date,
 ) -> list[Any]:
@@ -31,9 +33,7 @@ def summed(
     return _cut(_running(changes), start, until)
 
 
-def _places(
-    portfolios: Iterable[Mapping[Any, Any]], cash: Iterable[Mapping[Any, Any]]
-) -> Iterable[tuple[Any, dt.date, dict[str, Any]]]:
+def _places(portfolios: Iterable[Row], cash: Iterable[Row]) -> Iterable[tuple[Any, dt.date, dict[str, Any]]]:
     for row in portfolios:
         total = Decimal(row["cash_value"]) + Decimal(row["positions_value"])
         counts = {name: row[name] for name in ("unpriced_positions", "num_positions", "stale_positions")}

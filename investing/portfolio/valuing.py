@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,9 @@ from investing.rules.close_shifts import closes_later
 from investing.rules.market_hours import NEW_YORK, closing_instant
 from investing.rules.returns import WIDE
 from investing.rules.valuation import Close, Entry, FlowDay, Known, ValuedDay, value_day
+
+# The same few are told on every day.
+_uuid = lru_cache(maxsize=4096)(UUID)
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -65,8 +69,8 @@ def flow_day(row: Row) -> FlowDay:
     return FlowDay(
         date=row["date"],
         cash=Decimal(row["cash"]),
-        holdings={(UUID(p), UUID(i)): Decimal(quantity) for p, i, quantity in _list(row["held"])},
-        known={UUID(id): _known(ratios.get(UUID(id)), *facts) for id, *facts in _list(row["known"])},
+        holdings={(_uuid(p), _uuid(i)): Decimal(quantity) for p, i, quantity in _list(row["held"])},
+        known={_uuid(id): _known(ratios.get(_uuid(id)), *facts) for id, *facts in _list(row["known"])},
         entries=entries,
     )
 
@@ -89,8 +93,8 @@ def _entry(
 ) -> Entry:
     return Entry(
         at=_EPOCH + dt.timedelta(microseconds=at),
-        portfolio=None if portfolio is None else UUID(portfolio),
-        instrument=None if instrument is None else UUID(instrument),
+        portfolio=None if portfolio is None else _uuid(portfolio),
+        instrument=None if instrument is None else _uuid(instrument),
         cash=Decimal(cash),
         quantity=Decimal(quantity),
         is_flow=is_flow,

@@ -195,7 +195,8 @@ class _Day:
             total = self._cash + sum(before.values(), ZERO)
             parts.append(Part(start, total, _gains(values, before, earned)))
             self._apply(entry)
-            values = self._values(number, entry.at)
+            # Cash that comes or goes changes no position.
+            values = self._values(number, entry.at) if entry.quantity else before
             start = self._cash + sum(values.values(), ZERO)
             flows.append(Flow(total, start - total, entry.at))
             earned.clear()
