@@ -35,7 +35,6 @@ def _replay(shifted: bool) -> str:
     portfolios, `$3` the time zone and `$4` the first wanted day.
     """
     of_all = closes("$3", shifted=shifted)
-    once, latest = ("DISTINCT ON (1, 2)", "ORDER BY 1, 2, x.date DESC") if shifted else ("", "")
     return f"""
 WITH {shifts_from(5)}, moves AS MATERIALIZED (
     SELECT t.portfolio_id, greatest({_DAY}, $4::date - 1) AS day, t.instrument_id, sum(t.cash_delta) AS cash,
@@ -44,13 +43,6 @@ WITH {shifts_from(5)}, moves AS MATERIALIZED (
     GROUP BY 1, 2, 3
 ), instruments_held AS MATERIALIZED (
     SELECT portfolio_id, instrument_id, min(day) AS first FROM moves WHERE quantity <> 0 GROUP BY 1, 2
-), bars AS MATERIALIZED (
-    SELECT {once} h.instrument_id, x.day, x.close
-    FROM (SELECT instrument_id, min(first) AS first FROM instruments_held GROUP BY 1) h
-    CROSS JOIN LATERAL (
-        SELECT c.date, c.day, c.close FROM ({of_all}) c
-        WHERE c.instrument_id = h.instrument_id AND c.date >= greatest(h.first, $4::date - 1) - 1
-    ) x {latest}
 ), loose AS MATERIALIZED (
     -- Trades of days without a close.
     SELECT DISTINCT h.portfolio_id, h.instrument_id, x.day
@@ -60,23 +52,35 @@ WITH {shifts_from(5)}, moves AS MATERIALIZED (
         WHERE t.owner_id = $1 AND t.portfolio_id = o.portfolio_id AND t.instrument_id = h.instrument_id
             AND t.executed_at >= ($4::date - 1)::timestamp AT TIME ZONE $3 AND {IS_TRADE}
     ) x
-    LEFT JOIN bars b ON b.instrument_id = h.instrument_id AND b.day = x.day
-    WHERE x.day >= h.first AND b.day IS NULL
+    WHERE x.day >= h.first AND NOT EXISTS (
+        SELECT FROM ({of_all}) c WHERE c.instrument_id = h.instrument_id AND c.day = x.day
+            AND c.date BETWEEN x.day - 1 AND x.day + 1)
 ), repriced AS MATERIALIZED (
-    SELECT portfolio_id, instrument_id, day FROM loose
-    UNION
-    SELECT portfolio_id, instrument_id, day + 1 FROM loose l
-    WHERE day < {day_of("now()", "$3")} AND EXISTS (
-        SELECT FROM ({of_all}) x WHERE x.instrument_id = l.instrument_id AND x.day < l.day)
+    SELECT l.portfolio_id, l.day FROM (
+        SELECT portfolio_id, instrument_id, day FROM loose
+        UNION
+        SELECT portfolio_id, instrument_id, day + 1 FROM loose l
+        WHERE day < {day_of("now()", "$3")} AND EXISTS (
+            SELECT FROM ({of_all}) c WHERE c.instrument_id = l.instrument_id AND c.day < l.day)
+    ) l
+    WHERE l.day >= $4 AND 0 <> (
+        SELECT sum(m.quantity) FROM moves m
+        WHERE m.portfolio_id = l.portfolio_id AND m.instrument_id = l.instrument_id AND m.day <= l.day)
 ), candidates AS MATERIALIZED (
-    SELECT portfolio_id, day FROM moves
-    UNION
-    SELECT h.portfolio_id, b.day FROM instruments_held h
-    JOIN bars b ON b.instrument_id = h.instrument_id AND b.day >= greatest(h.first, $4::date)
-    UNION
-    SELECT portfolio_id, day FROM repriced WHERE day >= $4::date
+    SELECT portfolio_id, day, bool_or(is_repriced) AS is_repriced FROM (
+        SELECT DISTINCT portfolio_id, day, false AS is_repriced FROM moves
+        UNION ALL
+        SELECT portfolio_id, day, true FROM repriced
+        UNION ALL
+        SELECT DISTINCT h.portfolio_id, b.day, false FROM instruments_held h
+        CROSS JOIN LATERAL (
+            SELECT c.day FROM ({of_all}) c
+            WHERE c.instrument_id = h.instrument_id AND c.date >= greatest(h.first, $4::date) - 1
+        ) b
+        WHERE b.day >= greatest(h.first, $4::date)
+    ) d GROUP BY 1, 2
 ), cash AS MATERIALIZED (
-    SELECT portfolio_id, day, bool_or(m.day IS NOT NULL) AS has_moved,
+    SELECT portfolio_id, day, bool_or(m.day IS NOT NULL) AS has_moved, bool_or(is_repriced) AS is_repriced,
            coalesce(sum(m.trades), 0)::int AS trades,
            sum(coalesce(sum(m.cash), 0)) OVER (PARTITION BY portfolio_id ORDER BY day) AS cash_value
     FROM candidates LEFT JOIN moves m USING (portfolio_id, day) GROUP BY 1, 2
@@ -92,8 +96,7 @@ WITH {shifts_from(5)}, moves AS MATERIALIZED (
 @cache
 def _prices(shifted: bool) -> str:
     return f"""FROM cells c
-    LEFT JOIN bars b USING (instrument_id, day)
-    LEFT JOIN repriced f USING (portfolio_id, instrument_id, day)
+    {close_on("c.instrument_id", "c.day", "$3", shifted=shifted)}
     {older_prices("c.instrument_id", "c.day", "$3", shifted=shifted)}
     WHERE c.day >= $4 AND c.quantity <> 0"""
 
@@ -101,7 +104,7 @@ def _prices(shifted: bool) -> str:
 @cache
 def _days(shifted: bool) -> str:
     return f"""{_replay(shifted)}, priced AS (
-    SELECT c.portfolio_id, c.day, bool_or(b.close IS NOT NULL OR f.day IS NOT NULL) AS has_price,
+    SELECT c.portfolio_id, c.day, bool_or(b.close IS NOT NULL) AS has_price,
            coalesce(sum(round(c.quantity * {_PRICE}, 10)), 0) AS positions_value,
            count(*)::int AS num_positions,
            (count(*) FILTER (WHERE {_PRICE} IS NULL))::int AS unpriced_positions,
@@ -113,7 +116,7 @@ SELECT c.portfolio_id, c.day AS date, c.cash_value, coalesce(p.positions_value, 
        coalesce(p.num_positions, 0) AS num_positions, coalesce(p.unpriced_positions, 0) AS unpriced_positions,
        coalesce(p.stale_positions, 0) AS stale_positions, c.trades AS num_trades
 FROM cash c LEFT JOIN priced p USING (portfolio_id, day)
-WHERE c.day >= $4 AND (c.has_moved OR p.has_price)
+WHERE c.day >= $4 AND (c.has_moved OR c.is_repriced OR p.has_price)
 ORDER BY 1, 2
 """
 
@@ -123,7 +126,7 @@ ORDER BY 1, 2
 @cache
 def _worth(shifted: bool) -> str:
     return f"""{_replay(shifted)}, worth AS MATERIALIZED (
-    SELECT c.portfolio_id, c.day, bool_or(b.close IS NOT NULL OR f.day IS NOT NULL) AS has_price,
+    SELECT c.portfolio_id, c.day, bool_or(b.close IS NOT NULL) AS has_price,
            bool_or({_PRICE} IS NULL) AS is_unpriced,
            json_object_agg(c.instrument_id, round(c.quantity * {_PRICE}, 10)::text)::text AS market_values
     {_prices(shifted)}
@@ -131,7 +134,7 @@ def _worth(shifted: bool) -> str:
 )
 SELECT c.day AS date, c.cash_value, coalesce(w.market_values, '{{}}') AS market_values
 FROM cash c LEFT JOIN worth w USING (portfolio_id, day)
-WHERE c.day BETWEEN $4 AND $10 AND (c.has_moved OR w.has_price) AND w.is_unpriced IS NOT TRUE
+WHERE c.day BETWEEN $4 AND $10 AND (c.has_moved OR c.is_repriced OR w.has_price) AND w.is_unpriced IS NOT TRUE
 ORDER BY 1
 """
 
