@@ -185,6 +185,7 @@ def _figures(performance: Performance) -> dict[str, list[str]]:
         "day": _lines(
             date=A_DAY,
             startValue=points[place - 1].total_value,
+            beforeTheFlow=points[place].flows[0].before,
             netFlow=points[place].net_flow,
             endValue=points[place].total_value,
             dailyReturn=next(day.daily for day in days if day.date == A_DAY),
