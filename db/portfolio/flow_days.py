@@ -39,7 +39,8 @@ def _flow_days(shifted: bool) -> str:
     yesterday = "(w.day - 1)"
     return f"""
 WITH scopes AS (
-    SELECT * FROM unnest($2::uuid[], $3::text[], $4::date[], $5::date[]) AS s(scope_id, time_zone, since, until)
+    SELECT * FROM unnest($2::uuid[], $3::text[], $4::date[], $5::date[])
+        AS s(scope_id, time_zone, since, until)
 ), parts AS (
     SELECT * FROM unnest($6::uuid[], $7::uuid[]) AS p(scope_id, portfolio_id)
 ), {shifts_from(10)}, ledger AS MATERIALIZED (
@@ -63,7 +64,8 @@ WITH scopes AS (
     FROM entries t JOIN scopes s USING (scope_id)
     WHERE t.is_flow AND t.day BETWEEN s.since AND s.until GROUP BY 1, 2
 ), numbered AS MATERIALIZED (
-    SELECT f.scope_id, f.time_zone, d.day, d.n::int FROM flow_days f, unnest(f.days) WITH ORDINALITY AS d(day, n)
+    SELECT f.scope_id, f.time_zone, d.day, d.n::int
+    FROM flow_days f, unnest(f.days) WITH ORDINALITY AS d(day, n)
 ), before AS MATERIALIZED (
     -- What was posted between two of these days counts before the second one.
     SELECT t.scope_id, t.portfolio_id, t.instrument_id, width_bucket(t.day, f.days) + 1 AS n,
@@ -81,7 +83,8 @@ WITH scopes AS (
                sum(sum(g.quantity)) OVER (
                    PARTITION BY g.scope_id, g.portfolio_id, g.instrument_id ORDER BY g.n) AS quantity
         FROM (
-            SELECT scope_id, NULL::text AS time_zone, NULL::date AS day, portfolio_id, instrument_id, n, quantity
+            SELECT scope_id, NULL::text AS time_zone, NULL::date AS day, portfolio_id, instrument_id, n,
+                   quantity
             FROM before WHERE quantity <> 0
             UNION ALL
             SELECT h.scope_id, n.time_zone, n.day, h.portfolio_id, h.instrument_id, n.n, 0
@@ -141,7 +144,8 @@ LEFT JOIN (SELECT scope_id, day, json_agg(json_build_array(
                portfolio_id, instrument_id, quantity::text))::text AS facts
            FROM held GROUP BY 1, 2) h USING (scope_id, day)
 LEFT JOIN (SELECT w.scope_id, w.day, json_agg(k.facts)::text AS facts
-           FROM wanted w JOIN known k USING (time_zone, day, instrument_id) GROUP BY 1, 2) k USING (scope_id, day)
+           FROM wanted w JOIN known k USING (time_zone, day, instrument_id) GROUP BY 1, 2) k
+    USING (scope_id, day)
 LEFT JOIN (SELECT scope_id, day, json_agg(facts ORDER BY executed_at, first_id, id)::text AS facts
            FROM told GROUP BY 1, 2) t USING (scope_id, day)
 ORDER BY 1, 2

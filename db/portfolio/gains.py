@@ -31,7 +31,8 @@ def _gains(shifted: bool) -> str:
     price = price_at_end("c.day")
     return f"""
 WITH scopes AS (
-    SELECT * FROM unnest($2::uuid[], $3::text[], $4::date[], $5::date[]) AS s(scope_id, time_zone, since, until)
+    SELECT * FROM unnest($2::uuid[], $3::text[], $4::date[], $5::date[])
+        AS s(scope_id, time_zone, since, until)
 ), {shifts_from(13)}, moves AS MATERIALIZED (
     SELECT s.scope_id, s.time_zone, t.portfolio_id, t.instrument_id, greatest({_DAY}, s.since) AS day,
            sum(t.cash_delta) AS cash, sum(t.quantity_delta) AS quantity

@@ -181,8 +181,8 @@ class PerformanceSnapshot(Owned, Base):
     `stale_positions` have no close of their own on that day. `flows` are what crossed its border: pairs
     of decimals with blanks between them, what there was just before each and what came in or left; null for
     none.
-    `num_trades` counts its purchases and sales, also those that were taken back and what took them back; null where
-    nobody has counted yet.
+    `num_trades` counts its purchases and sales, also those that were taken back and what took them back; null
+    where nobody has counted yet.
     """
 
     __tablename__ = "performance_history"

@@ -77,8 +77,9 @@ def close_on(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
 
 def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
     """Return lateral joins for a day: `e` with the last `close` before it, and `o` with the `price` and the
-    `day` of the owner's last trade until its end, in any portfolio. Both are null where `b` has a close, which
-    is all but rarely so.
+    `day` of the owner's last trade until its end, in any portfolio.
+
+    Both are null where `b` has a close, which is all but rarely so: the planner looks no further there.
 
     `$1` is the owner.
     """
@@ -101,7 +102,7 @@ def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
 
 
 def price_at_end(day: str) -> str:
-    """Return the price at a day's end, by the joins above: the day's close, its last trade, the last close, or
-    of what had none until then the last trade.
+    """Return the price at a day's end, by the joins above: the day's close, its last trade, the last close,
+    or of what had none until then the last trade.
     """
     return f"coalesce(b.close, CASE WHEN o.day = {day} THEN o.price END, e.close, o.price)"

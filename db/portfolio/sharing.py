@@ -34,7 +34,8 @@ FROM (
     WHERE (q.snapshots_stale_from IS NULL OR q.snapshots_stale_from >= d.day)
         AND (h.quantity > 0 OR EXISTS (
             SELECT FROM transactions x WHERE x.owner_id = $1 AND x.portfolio_id = q.id
-                AND x.instrument_id = h.instrument_id AND {day_of("x.executed_at", "a.time_zone")} >= d.day - 1))
+                AND x.instrument_id = h.instrument_id
+                AND {day_of("x.executed_at", "a.time_zone")} >= d.day - 1))
         AND (a.time_zone <> 'America/New_York'
             OR NOT EXISTS (
                 SELECT FROM price_bars b WHERE b.instrument_id = h.instrument_id AND b.date = d.day)

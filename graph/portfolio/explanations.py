@@ -248,18 +248,18 @@ class SubPeriod:
         description="What there was at its beginning, after a flow there."
     )
     end_value: Decimal = strawberry.field(
-        description="What there was at its end: at the day's, or just before the flow, by the prices known then."
+        description="What there was at its end: at the day's, or just before a flow, by what was known then."
     )
     net_flow: Decimal = strawberry.field(
-        description="The flow with which it ends: what came in from outside, or left (negative); 0 at a day's end."
+        description="The flow with which it ends: what came in, or left (negative); 0 at a day's end."
     )
     flow_at: dt.datetime | None = strawberry.field(description="When that came; null at a day's end.")
     return_: Decimal | None = strawberry.field(
         name="return", description="Its return, at ten places; null where nothing was there to grow."
     )
     day_return: Decimal | None = strawberry.field(
-        description="The return of the whole day that it ends, at ten places; null where the day goes on, and "
-        "where nothing was there to grow."
+        description="The return of the whole day that it ends, at ten places; null where the day goes on, "
+        "and where nothing was there to grow."
     )
     benchmark_return: Decimal | None = strawberry.field(
         description="The benchmark's over the same day; null without one, and where the day goes on."

@@ -190,8 +190,8 @@ class Performance:
     prices: strawberry.Private[Sequence[Price] | None]
     start: dt.date | None = strawberry.field(
         name="from",
-        description="The day at whose end the figures begin, or the day of the first flow where they begin with "
-        "that; null without any.",
+        description="The day at whose end the figures begin, or the day of the first flow where they begin "
+        "with that; null without any.",
     )
     end: dt.date | None = strawberry.field(name="to", description="The day with which they end.")
     stale_from: dt.date | None = strawberry.field(
@@ -205,12 +205,12 @@ class Performance:
     )
     end_value: Decimal | None = strawberry.field(description="What there was at the end of `to`.")
     net_flow: Decimal | None = strawberry.field(
-        description="What came in from outside since they begin, less what left; shares at the price that was "
-        "known at that moment."
+        description="What came in from outside since they begin, less what left; shares at the price that "
+        "was known at that moment."
     )
     time_weighted_return: Decimal | None = strawberry.field(
-        description="The return without the effect of flows: that of each sub-period from flow to flow and from "
-        "day to day, linked."
+        description="The return without the effect of flows: that of each sub-period from flow to flow and "
+        "from day to day, linked."
     )
     annualized_return: Decimal | None = strawberry.field(
         description="The time-weighted return per year of 365 days; from one year on."
@@ -238,8 +238,8 @@ class Performance:
         description="The figures that are null, each with the reason."
     )
     notes: list[FigureNote] = strawberry.field(
-        description="What is to be known about figures that are there: RETURN_WITHOUT_CAPITAL is what was earned "
-        "on a day while nothing was there to earn it on, so that no return contains it."
+        description="What is to be known about figures that are there: RETURN_WITHOUT_CAPITAL is what was "
+        "earned on a day while nothing was there to earn it on, so that no return contains it."
     )
 
     @classmethod

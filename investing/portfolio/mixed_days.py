@@ -1,4 +1,4 @@
-"""The days of a user whose accounts have days of other time zones: each portfolio replayed, and all summed."""
+"""The days of a user whose accounts have days of other time zones: all portfolios replayed and summed."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Between which dates the closes of an exchange count on another day of a time zone than that of their date."""
+"""Between which dates the closes of an exchange count on another day of a time zone than their own."""
 
 import datetime as dt
 from functools import lru_cache

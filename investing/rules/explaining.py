@@ -103,7 +103,7 @@ WORKINGS: Mapping[Figure, Working] = {
     ),
     Figure.MAX_DRAWDOWN: Working(
         "The deepest fall of the index that the sub-periods' growth makes of 1.",
-        "1 - product of growth_t of the days after peak until trough, from the very first sub-period on where "
+        "1 - product of growth_t of the days after peak until trough, from the first sub-period on where "
         f"there is no peak; {_GROWTH}",
         "M. Magdon-Ismail and A. Atiya, Maximum Drawdown, Risk Magazine, 2004",
     ),
@@ -111,8 +111,8 @@ WORKINGS: Mapping[Figure, Working] = {
         "The highest return of a day; the lowest is among the inputs.", "max r_t (dayReturn)", _GIPS
     ),
     Figure.CONTRIBUTIONS: Working(
-        "What all positions gained in each sub-period, by what there was at its beginning, grown as the whole "
-        "had until then.",
+        "What all positions gained in each sub-period, by what there was at its beginning, grown as the "
+        "whole had until then.",
         f"sum of growth_1 x ... x growth_(t-1) x (endValue - startValue) / startValue; {_GROWTH}",
         "Groupe de Recherche en Attribution de Performance, 1997",
     ),

@@ -40,7 +40,8 @@ FIGURE = f"""query($id: ID!, $figure: PerformanceFigure!, $after: String, $bench
     explain(figure: $figure) {{ {EXPLANATION} prices {{ symbol price kind date }}
       payments(first: 100) {{ totalCount nodes {{ date amount }} }}
       subPeriods(first: 150, after: $after) {{ totalCount pageInfo {{ hasNextPage endCursor }}
-        nodes {{ startDate date startValue netFlow flowAt endValue return dayReturn benchmarkReturn }} }} }} }} }} }} }}"""
+        nodes {{ startDate date startValue netFlow flowAt endValue return dayReturn benchmarkReturn }}
+      }} }} }} }} }} }}"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -323,7 +324,7 @@ def test_the_money_weighted_return(api: Api, portfolio: str) -> None:
     # What was put in is negative; the flows are those of the sub-periods.
     flows = [(p["date"], -D(p["netFlow"])) for p in periods if D(p["netFlow"])]
     assert [(str(date), amount) for date, amount in payments[:-1]] == flows
-    assert payments[0] == (FIRST, -20000)
+    assert payments[0] == (FIRST, D(-20000))
     assert [p["flowAt"] is not None for p in periods] == [bool(D(p["netFlow"])) for p in periods]
     assert payments[-1][1] == D(periods[-1]["endValue"])
 

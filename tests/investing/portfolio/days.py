@@ -29,8 +29,8 @@ ORDER BY t.executed_at, t.id
 # Days stay where something happened, though together it came to nothing.
 _HAPPENED = "SELECT executed_at FROM transactions WHERE portfolio_id = $1"
 _BARS = "SELECT instrument_id, date, close FROM price_bars ORDER BY date"
-_OTHERS = """SELECT a.time_zone FROM accounts a JOIN portfolios p ON p.owner_id = a.owner_id AND p.account_id = a.id
-WHERE p.id = $1"""
+_ZONE = """SELECT a.time_zone FROM accounts a
+JOIN portfolios p ON p.owner_id = a.owner_id AND p.account_id = a.id WHERE p.id = $1"""
 _EXCHANGES = "SELECT id, exchange FROM instruments WHERE exchange IS NOT NULL"
 
 
@@ -50,9 +50,9 @@ async def stored(url: str, portfolio_id: UUID) -> list[Snapshot]:
 
 
 def _snapshot(*row: Any) -> Snapshot:
-    *figures, flows = row
-    numbers = [Decimal(text) for text in (flows or "").split()]
-    return Snapshot(*figures, flows=tuple(map(Flow, numbers[::2], numbers[1::2])))
+    figures = dict(zip(FIGURES.split(", "), row, strict=True))
+    numbers = [Decimal(text) for text in (figures["flows"] or "").split()]
+    return Snapshot(**figures | {"flows": tuple(map(Flow, numbers[::2], numbers[1::2]))})
 
 
 async def expected(url: str, portfolio_id: UUID) -> list[Snapshot]:
@@ -60,7 +60,7 @@ async def expected(url: str, portfolio_id: UUID) -> list[Snapshot]:
     entries = await fetch(url, _ENTRIES, portfolio_id)
     happened = await fetch(url, _HAPPENED, portfolio_id)
     bars, exchanges = await fetch(url, _BARS), await fetch(url, _EXCHANGES)
-    ((zone,),) = await fetch(url, _OTHERS, portfolio_id)
+    ((zone,),) = await fetch(url, _ZONE, portfolio_id)
     return list(snapshots(days(portfolio_id, entries, bars, exchanges, happened, zone)))
 
 
@@ -68,7 +68,7 @@ def expected_now(url: str, portfolio_id: UUID) -> list[Snapshot]:
     """The same where no event loop runs."""
     entries, happened = rows(url, _ENTRIES, portfolio_id), rows(url, _HAPPENED, portfolio_id)
     bars, exchanges = rows(url, _BARS), rows(url, _EXCHANGES)
-    ((zone,),) = rows(url, _OTHERS, portfolio_id)
+    ((zone,),) = rows(url, _ZONE, portfolio_id)
     return list(snapshots(days(portfolio_id, entries, bars, exchanges, happened, zone)))
 
 
@@ -80,8 +80,8 @@ def days(
     happened: list[tuple[Any, ...]] = [],  # noqa: B006
     zone: str = "America/New_York",
 ) -> list[Day]:
-    """A day wherever something happened, or something that is held at its end has a price of that day: a close
-    or a trade, or after a trade without a close the last close again.
+    """A day wherever something happened, or something that is held at its end has a price of that day: a
+    close or a trade, or after a trade without a close the last close again.
     """
     closes: dict[UUID, dict[dt.date, Decimal]] = {}
     for instrument_id, date, close in bars:

@@ -20,6 +20,7 @@ D = Decimal
 _EXTERNAL = ("DEPOSIT", "WITHDRAWAL", "TRANSFER_IN", "TRANSFER_OUT")
 _PLACES = D("1E-10")
 _ONE_DAY = dt.timedelta(days=1)
+_NOTHING = D(0)
 ACCOUNT = None
 """The place of unallotted cash."""
 
@@ -32,8 +33,8 @@ class Line:
     type: str
     place: UUID | None
     instrument: UUID | None = None
-    cash: D = D(0)
-    quantity: D = D(0)
+    cash: D = _NOTHING
+    quantity: D = _NOTHING
     price: D | None = None
     transfer: object = None
 

@@ -68,7 +68,7 @@ def yearly(found: Figures) -> str:
 
 
 def test_the_document_says_what_the_rules_do() -> None:
-    rows = [("what happened", "return", "drawdown", "gain", "XIRR", "without capital")]
+    rows: list[tuple[str, ...]] = [("what happened", "return", "drawdown", "gain", "XIRR", "without capital")]
     for words, found in cases():
         assert found.time_weighted_return is not None
         assert found.max_drawdown is not None

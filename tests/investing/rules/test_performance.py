@@ -32,7 +32,8 @@ def test_the_first_day_counts_from_its_first_flow_on() -> None:
     # 100 become 95; what a part of a day returned is no part of the statistics.
     assert of([day]) == [
         Snapshot(
-            FIRST, D(95), D("40.5"), D("54.5"), D(100), D("-0.05"), D("-0.05"), None, None, None, D("0.05"), 3,
+            FIRST, D(95), D("40.5"), D("54.5"), D(100), D("-0.05"), D("-0.05"), None, None, None, D("0.05"),
+            3,
             flows=day.flows,
         )
     ]  # fmt: skip

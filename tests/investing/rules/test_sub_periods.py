@@ -87,13 +87,14 @@ def test_money_that_only_passes_through_earns_on_all_of_it() -> None:
         withdrawal("01-04 18:00", 9850),
     )
     assert found.time_weighted_return == D("-0.0198019802")
-    assert (found.end_value, gain(found)) == (50, -200)
+    assert (found.end_value, gain(found)) == (D(50), D(-200))
 
 
 def test_the_first_day_counts() -> None:
     # 1,000 are worth 900 at the end of the first day, and 1,100 in the end: 0.9 x 11/9.
     found = figures(
-        deposit("01-02 15:00", 1000), buy("01-02 15:00", 10, 100), d0102=90, d0103=90, d0104=99, d0105=99, d0108=110
+        deposit("01-02 15:00", 1000), buy("01-02 15:00", 10, 100), d0102=90, d0103=90, d0104=99, d0105=99,
+        d0108=110,
     )  # fmt: skip
     assert found.time_weighted_return == D("0.1")
     assert found.max_drawdown is not None
@@ -101,7 +102,7 @@ def test_the_first_day_counts() -> None:
     first = dt.date(2024, 1, 2)
     assert (found.max_drawdown.peak, found.max_drawdown.trough) == (first, first)
     assert found.max_drawdown.recovery == dt.date(2024, 1, 8)
-    assert (found.start, found.start_value, found.net_flow, gain(found)) == (first, 0, 1000, 100)
+    assert (found.start, found.start_value, found.net_flow, gain(found)) == (first, D(0), D(1000), D(100))
     assert found.worst_day is not None
     assert (found.worst_day.date, found.worst_day.daily) == (first, D("-0.1"))
 
@@ -112,7 +113,7 @@ def test_fees_of_the_first_day_count() -> None:
     found = figures(
         deposit("2023-01-03 15:00", 1000), buy("2023-01-03 15:00", 10, 95, 50), d20230103=90, d0104=99
     )
-    assert (found.time_weighted_return, gain(found)) == (D("-0.01"), -10)
+    assert (found.time_weighted_return, gain(found)) == (D("-0.01"), D(-10))
     assert found.money_weighted_return is not None
     assert round(found.money_weighted_return, 8) == D("-0.00997281")
     assert found.annualized_return is not None
@@ -134,7 +135,7 @@ def test_a_fund_that_has_a_price_each_month() -> None:
     assert found.time_weighted_return == D("-0.01")
     prices = [Price(date, close, None) for date, close in world.closes[ABC].items()]
     beside = compare(with_opening(world.points([P])), found, prices)
-    assert (beside.benchmark_return, beside.excess_return) == (D("-0.01"), 0)
+    assert (beside.benchmark_return, beside.excess_return) == (D("-0.01"), D(0))
 
 
 def test_what_is_earned_without_capital_is_told() -> None:
@@ -146,17 +147,17 @@ def test_what_is_earned_without_capital_is_told() -> None:
         dividend("01-04 15:00", 5),
         withdrawal("01-04 16:00", 5),
     )
-    assert (found.time_weighted_return, gain(found)) == (D("0.1"), 105)
+    assert (found.time_weighted_return, gain(found)) == (D("0.1"), D(105))
     (note,) = found.notes
     assert (note.figure, note.reason) == (Figure.TIME_WEIGHTED_RETURN, Reason.RETURN_WITHOUT_CAPITAL)
-    assert (note.amount, note.date) == (5, dt.date(2024, 1, 4))
+    assert (note.amount, note.date) == (D(5), dt.date(2024, 1, 4))
 
 
 def test_a_deposit_after_the_close_earns_nothing_that_day() -> None:
     # At 22:00 UTC New York has closed: 1,000 and 10 shares at 90, of 2,000.
     lines = [deposit("01-04 14:00", 2000), buy("01-04 15:00", 10, 100), deposit("01-04 22:00", 8000)]
     found = figures(*lines, exchange="NYSE", d0104=90)
-    assert (found.time_weighted_return, found.end_value) == (D("-0.05"), 9900)
+    assert (found.time_weighted_return, found.end_value) == (D("-0.05"), D(9900))
     # Of a market that closes with the day nothing is known but the purchase: 2,000 stay, 10,000 become 9,900.
     assert figures(*lines, d0104=90).time_weighted_return == D("-0.01")
     # Before the close it is the same.
@@ -222,7 +223,7 @@ def test_a_dividend_that_prices_contain_already_comes_from_outside() -> None:
     world = Plain(lines, closes(d0102=100, d0103=105), adjusted=[ABC])
     found = world.figures([P])
     # 1,000, and 1,050 that become 1,100: without the dividend 1,000 become 1,050.
-    assert (found.time_weighted_return, found.net_flow) == (round(D(1100) / 1050 - 1, 10), 1050)
+    assert (found.time_weighted_return, found.net_flow) == (round(D(1100) / 1050 - 1, 10), D(1050))
     assert Plain(lines, world.closes).figures([P]).time_weighted_return == D("0.1")
 
 
@@ -233,10 +234,10 @@ def test_less_than_nothing_is_no_capital() -> None:
     refused = {one.figure: one.reason for one in found.unavailable}
     assert refused[Figure.TIME_WEIGHTED_RETURN] is refused[Figure.CONTRIBUTIONS] is Reason.NEGATIVE_CAPITAL
     assert refused[Figure.MONEY_WEIGHTED_RETURN] is Reason.UNDER_ONE_YEAR
-    assert (found.time_weighted_return, found.max_drawdown, found.end_value) == (None, None, 20)
+    assert (found.time_weighted_return, found.max_drawdown, found.end_value) == (None, None, D(20))
     # The loss of more than everything is told, as long as nothing follows.
     found = figures(*lines, d0102=10, d0103=4)
-    assert (found.time_weighted_return, found.end_value) == (D(-1), -20)
+    assert (found.time_weighted_return, found.end_value) == (D(-1), D(-20))
     assert {one.reason for one in found.unavailable if one.figure is Figure.CONTRIBUTIONS} == {
         Reason.TOTAL_LOSS
     }
@@ -269,10 +270,10 @@ def test_without_any_price_nothing_is_known() -> None:
     assert value_day(Plain([line]).flow_day(dt.date(2024, 1, 4), [P])).unpriced == {ABC}
     # What comes later on its day is nearer than nothing.
     found = value_day(Plain([line], closes(d0104=7)).flow_day(dt.date(2024, 1, 4), [P]))
-    assert (found.unpriced, found.net_flow) == (frozenset(), 35)
+    assert (found.unpriced, found.net_flow) == (frozenset[UUID](), D(35))
 
 
-# What may happen, in order; each a day and a minute of it. Cents and whole shares, so that no value is rounded.
+# What may happen, each with a day and a minute of it. Cents and whole shares: no value is rounded.
 amounts = st.integers(1, 50000).map(lambda cents: D(cents) / 100)
 moments = st.tuples(st.integers(0, 5), st.integers(0, 24 * 60 - 1))
 places = st.sampled_from([P, Q])
@@ -472,4 +473,4 @@ def test_sub_periods_of_a_day() -> None:
         [deposit("01-02 15:00", 100), deposit("01-04 15:00", 10), withdrawal("01-04 16:00", 5)]
     ).points([P])
     day: Point = points[-1]
-    assert sub_periods(D(100), day.flows, day.total_value) == [(100, 100), (110, 110), (105, 105)]
+    assert sub_periods(D(100), day.flows, day.total_value) == [(D(n), D(n)) for n in (100, 110, 105)]
