@@ -301,43 +301,6 @@ async def test_prices_mark_those_who_held_what_changed(
         assert await stored(superuser_url, id) == await expected(superuser_url, id)
 
 
-async def test_a_trade_tells_the_others_what_it_costs(world: World, superuser_url: str) -> None:
-    """ABC closes with the day: at a flow of the other portfolio the day's only trade stands, wherever it was."""
-    await world.buy(0, "100", "10")
-    await world.record(TransactionType.WITHDRAWAL, 3, amount="1000", symbol=None)
-    await refresh_all(world)
-
-    async def before_the_flow() -> D:
-        (flow,) = (await stored(superuser_url, world.portfolios[0]))[4].flows
-        return flow.before
-
-    # 999,000 in cash and 100 shares at the close of the day before.
-    assert await before_the_flow() == 999000 + 1200
-    traded = await world.buy(3.1, "1", "20", at=1)
-    await refresh(world.actor.sessions, world.actor.id, world.portfolios[1])
-    assert await marks(world) == [day(3), None]
-    await refresh(world.actor.sessions, world.actor.id, world.portfolios[0])
-    assert await marks(world) == [None, None], "it has nothing new to tell"
-    assert await before_the_flow() == 999000 + 2000
-    await world.reverse(traded)
-    await refresh_all(world)
-    assert await before_the_flow() == 999000 + 1200
-    # On a day without a flow the close stands, which the others know.
-    await world.buy(5, "1", "20", at=1)
-    await refresh(world.actor.sessions, world.actor.id, world.portfolios[1])
-    assert await marks(world) == [None, None]
-    # After the last close there is none: the trade tells the day's end.
-    await world.buy(12, "1", "20", at=1)
-    await refresh(world.actor.sessions, world.actor.id, world.portfolios[1])
-    assert await marks(world) == [day(12), None]
-    await refresh_all(world)
-    *_, at_trade, next_day = await stored(superuser_url, world.portfolios[0])
-    assert (at_trade.date, at_trade.positions_value) == (day(12), D(2000))
-    assert (next_day.date, next_day.positions_value) == (day(13), D(1900))
-    for id in world.portfolios:
-        assert await stored(superuser_url, id) == await expected(superuser_url, id)
-
-
 async def test_stale_portfolios_are_found_whoever_owns_them(
     sessions: Sessions, superuser_url: str, world: World
 ) -> None:
