@@ -9,6 +9,7 @@ import pytest
 
 from db.sessions import open_sessions
 from investing.portfolio.snapshots import refresh_due
+from tests.graph.alerts.test_rules import attempt
 from tests.graph.conftest import Api
 from tests.graph.doing import open_account, open_portfolio, recorded
 from tests.graph.stored import Stored, row_id
@@ -30,6 +31,7 @@ def market(stored: Stored) -> None:
         stored.instrument(symbol)
     stored.run("UPDATE instruments SET exchange = 'NYSE' WHERE symbol = 'NYSE'")
     stored.bars("NYSE", dt.date(2024, 1, 4), ["90"])
+    stored.bars("PLAIN", dt.date(2023, 1, 2), ["90", "90", "99", "99", "110"])
     for date, close in (("2024-01-31", "100"), ("2024-02-29", "110"), ("2024-03-28", "99")):
         stored.bars("FUND", dt.date.fromisoformat(date), [close])
 
@@ -124,6 +126,32 @@ def test_after_the_close_of_new_york(api: Api, portfolio: str, refresh: Callable
         assert (found["timeWeightedReturn"], found["endValue"]) == ("-0.05", "9900")
         fall = {"depth": "0.05", "peak": "2024-01-04", "trough": "2024-01-04"}
         assert (found["from"], found["startValue"], found["maxDrawdown"]) == ("2024-01-04", "0", fall)
+
+
+def test_the_first_day_counts(api: Api, portfolio: str, refresh: Callable[[], None]) -> None:
+    """In figures, snapshots, months, explanations and in what a rule on drawdowns would have seen."""
+    recorded(api, portfolio, "DEPOSIT", "2023-01-02T15:00:00Z", amount="1000")
+    recorded(api, portfolio, "BUY", "2023-01-02T15:30:00Z", symbol="PLAIN", quantity="10", price="100")
+    refresh()
+    for found in levels(api):
+        assert (found["timeWeightedReturn"], found["maxDrawdown"]["depth"]) == ("0.1", "0.1")
+        assert (found["startValue"], found["netFlow"], found["endValue"]) == ("0", "1000", "1100")
+        assert found["contributions"] == [{"gain": "100", "contribution": "0.1"}]
+    user = api.data(OF_ALL)["me"]
+    history = user["accounts"]["nodes"][0]["portfolios"]["nodes"][0]["performanceHistory"]["nodes"]
+    assert [
+        (row["dailyReturn"], row["cumulativeReturn"]) for row in sorted(history, key=lambda r: r["date"])
+    ] == [
+        ("-0.1", "-0.1"),
+        ("0", "-0.1"),
+        ("0.1", "-0.01"),
+        ("0", "-0.01"),
+        ("0.1111111111", "0.1"),
+    ]
+    fallen = attempt(
+        api, "2023-01-01", kind="DRAWDOWN", threshold="0.05", portfolioId=portfolio, cooldownSeconds=0
+    )
+    assert [(one["date"], one["value"]) for one in fallen["firings"]] == [("2023-01-02", "0.1")]
 
 
 def test_a_fund_beside_itself(api: Api, portfolio: str, refresh: Callable[[], None]) -> None:
