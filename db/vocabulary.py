@@ -286,6 +286,8 @@ class UnavailableReason(StrEnum):
     NO_VALUE = "NO_VALUE"
     NO_TARGETS = "NO_TARGETS"
     NO_RATE = "NO_RATE"
+    RETURN_WITHOUT_CAPITAL = "RETURN_WITHOUT_CAPITAL"
+    NEGATIVE_CAPITAL = "NEGATIVE_CAPITAL"
 
 
 class Period(StrEnum):

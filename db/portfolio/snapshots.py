@@ -1,4 +1,4 @@
-"""Snapshots as they follow from transactions and prices: a portfolio's days, and writing what came of them.
+"""Snapshots: which are stale, reading the days that hold, and writing what came of the others.
 
 Everything runs in the caller's transaction, which has locked the portfolio.
 """
@@ -11,132 +11,31 @@ from uuid import UUID
 from sqlalchemy import Date, RowMapping, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from db.models import PerformanceSnapshot, PerformanceWork, Portfolio
+from db.models import Account, PerformanceSnapshot, PerformanceWork, Portfolio
 from db.sessions import Session, Sessions, announce
 from db.vocabulary import Topic
 
 # A day of the market, in SQL; `investing.rules.market_hours.market_day` says the same.
 DAY = "(executed_at AT TIME ZONE 'America/New_York')::date"
 
-# What crosses a portfolio's border; `investing.rules.performance.EXTERNAL` says the same.
-EXTERNAL = "type IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER_IN', 'TRANSFER_OUT')"
 
-# All that was before the first wanted day is one move on the day before it. Candidates are days on which
-# anything that was ever held has a price; they stay where it was held on that day, or something happened.
-_REPLAY = f"""
-WITH moves AS MATERIALIZED (
-    SELECT greatest({DAY}, CAST(:since AS date) - 1) AS day, instrument_id, sum(cash_delta) AS cash,
-           coalesce(sum(cash_delta) FILTER (WHERE {EXTERNAL}), 0) AS flow,
-           sum(quantity_delta) AS quantity,
-           coalesce(sum(quantity_delta) FILTER (WHERE {EXTERNAL}), 0) AS moved
-    FROM transactions WHERE owner_id = :owner AND portfolio_id = :portfolio
-    GROUP BY 1, 2
-), instruments_held AS MATERIALIZED (
-    SELECT instrument_id, min(day) AS first FROM moves WHERE quantity <> 0 GROUP BY 1
-), candidates AS MATERIALIZED (
-    SELECT day FROM moves
-    UNION
-    SELECT b.date FROM instruments_held h
-    CROSS JOIN LATERAL (
-        SELECT date FROM price_bars
-        WHERE instrument_id = h.instrument_id AND date >= greatest(h.first, CAST(:since AS date))
-    ) b
-), cash AS MATERIALIZED (
-    SELECT day, bool_or(m.day IS NOT NULL) AS has_moved, coalesce(sum(m.flow), 0) AS flow,
-           sum(coalesce(sum(m.cash), 0)) OVER (ORDER BY day) AS cash_value
-    FROM candidates LEFT JOIN moves m USING (day) GROUP BY day
-), cells AS (
-    SELECT day, h.instrument_id, coalesce(m.moved, 0) AS moved,
-           sum(coalesce(m.quantity, 0)) OVER (PARTITION BY h.instrument_id ORDER BY day) AS quantity
-    FROM candidates CROSS JOIN instruments_held h
-    LEFT JOIN moves m USING (day, instrument_id)
-)"""
-
-_PRICES = """FROM cells c
-    LEFT JOIN price_bars b ON b.instrument_id = c.instrument_id AND b.date = c.day
-    LEFT JOIN LATERAL (
-        -- Only where the day has no bar, which is rare and so not worth a window over all of them.
-        SELECT close FROM price_bars
-        WHERE b.close IS NULL AND instrument_id = c.instrument_id AND date < c.day
-        ORDER BY date DESC LIMIT 1
-    ) e ON true"""
-
-_DAYS = f"""{_REPLAY}, priced AS (
-    SELECT c.day, bool_or(b.close IS NOT NULL AND c.quantity <> 0) AS has_price,
-           coalesce(sum(round(c.quantity * coalesce(b.close, e.close), 10)), 0) AS positions_value,
-           coalesce(sum(round(c.moved * coalesce(b.close, e.close), 10)), 0) AS flow,
-           count(*) FILTER (WHERE c.quantity <> 0) AS num_positions,
-           count(*) FILTER (WHERE coalesce(b.close, e.close) IS NULL) AS unpriced_positions
-    {_PRICES}
-    WHERE c.day >= :since AND (c.quantity <> 0 OR c.moved <> 0)
-    GROUP BY 1
-)
-SELECT c.day AS date, c.cash_value, coalesce(p.positions_value, 0) AS positions_value,
-       c.flow + coalesce(p.flow, 0) AS net_flow, coalesce(p.num_positions, 0) AS num_positions,
-       coalesce(p.unpriced_positions, 0) AS unpriced_positions
-FROM cash c LEFT JOIN priced p USING (day)
-WHERE c.day >= :since AND (c.has_moved OR p.has_price)
-ORDER BY 1
-"""
-
-_DAYS_SQL = text(_DAYS).bindparams(bindparam("since", type_=Date))
-
-# The same days, but for those on which a position had no price yet, with what each position was worth: as
-# text, which is read where it holds nobody up.
-_WORTH = f"""{_REPLAY}, worth AS MATERIALIZED (
-    SELECT c.day, bool_or(b.close IS NOT NULL) AS has_price,
-           bool_or(coalesce(b.close, e.close) IS NULL) AS is_unpriced,
-           json_object_agg(c.instrument_id, round(c.quantity * coalesce(b.close, e.close), 10)::text)::text
-           AS market_values
-    {_PRICES}
-    WHERE c.day >= :since AND c.quantity <> 0
-    GROUP BY 1
-)
-SELECT c.day AS date, c.cash_value, coalesce(w.market_values, '{{}}') AS market_values
-FROM cash c LEFT JOIN worth w USING (day)
-WHERE c.day BETWEEN :since AND :until AND (c.has_moved OR w.has_price) AND w.is_unpriced IS NOT TRUE
-ORDER BY 1
-"""
-
-_WORTH_SQL = text(_WORTH).bindparams(bindparam("since", type_=Date), bindparam("until", type_=Date))
-
-
-async def lock_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> dt.date | None:
-    """The first day whose snapshot does not hold, with the portfolio locked; None where all do."""
-    statement = select(Portfolio.snapshots_stale_from).where(
-        Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id
-    )
-    return (await session.execute(statement.with_for_update(key_share=True))).scalar_one_or_none()
-
-
-async def find_days(
-    session: Session, owner_id: UUID, portfolio_id: UUID, since: dt.date
-) -> Sequence[RowMapping]:
-    """The days from then on, in order: those on which something happened, or what was held had a price.
-
-    Cash and positions at the day's end, positions at the last close until then, what came in from outside
-    less what left (shares at the day's price), and how many positions there are and have no price.
+async def lock_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
+    """The first day whose snapshot does not hold, `since`, and the account's `time_zone`, with the portfolio
+    locked; None where all hold.
     """
-    parameters = {"owner": owner_id, "portfolio": portfolio_id, "since": since}
-    return (await session.execute(_DAYS_SQL, parameters)).mappings().all()
-
-
-async def find_worth(
-    session: Session, owner_id: UUID, portfolio_id: UUID, since: dt.date, until: dt.date
-) -> Sequence[RowMapping]:
-    """The same days up to another, but for those on which a position had no price yet.
-
-    Cash, and what each position was worth by its last close: `market_values`, the text of a JSON object with
-    a decimal string for each instrument's id.
-    """
-    parameters = {"owner": owner_id, "portfolio": portfolio_id, "since": since, "until": until}
-    return (await session.execute(_WORTH_SQL, parameters)).mappings().all()
+    zone = select(Account.time_zone).where(Account.owner_id == owner_id, Account.id == Portfolio.account_id)
+    statement = select(
+        Portfolio.snapshots_stale_from.label("since"), zone.scalar_subquery().label("time_zone")
+    ).where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
+    found = await session.execute(statement.with_for_update(key_share=True, of=Portfolio))
+    row = found.mappings().one_or_none()
+    return None if row is None or row["since"] is None else row
 
 
 async def find_past(
     session: Session, owner_id: UUID, portfolio_id: UUID, before: dt.date
 ) -> Sequence[RowMapping]:
-    """The same of the days before, as they are stored."""
+    """The days before, as they are stored: cash and positions, the flows and how many positions there are."""
     statement = select(
         PerformanceSnapshot.date,
         PerformanceSnapshot.cash_value,
@@ -144,6 +43,8 @@ async def find_past(
         PerformanceSnapshot.net_flow,
         PerformanceSnapshot.num_positions,
         PerformanceSnapshot.unpriced_positions,
+        PerformanceSnapshot.stale_positions,
+        PerformanceSnapshot.flows,
     ).where(
         PerformanceSnapshot.owner_id == owner_id,
         PerformanceSnapshot.portfolio_id == portfolio_id,

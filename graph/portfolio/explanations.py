@@ -38,7 +38,8 @@ _METHODS = {
     CostMethod.FIFO: "First in, first out: a sale uses up the oldest lots, each with its own cost.",
 }
 
-SUB_PERIODS = Listing("subPeriods", "", "", (Key("date", "", dt.date.fromisoformat),), owner=None)
+_OF_SUB_PERIODS = (Key("date", "", dt.date.fromisoformat), Key("number", "", int))
+SUB_PERIODS = Listing("subPeriods", "", "", _OF_SUB_PERIODS, owner=None)
 PAYMENTS = Listing("payments", "", "", (Key("number", "", int),), owner=None)
 
 
@@ -234,18 +235,34 @@ async def explain_sales(
     )
 
 
-@strawberry.type(description="From one day's end to the next one's.")
+@strawberry.type(
+    description="From a day's end or a flow to the next of either. The next one begins with `endValue` and "
+    "`netFlow` together."
+)
 class SubPeriod:
-    start_date: dt.date = strawberry.field(description="The day at whose end it begins.")
-    date: dt.date = strawberry.field(description="The day with which it ends.")
-    start_value: Decimal = strawberry.field(description="What there was at its beginning.")
-    net_flow: Decimal = strawberry.field(description="What came in from outside, less what left.")
-    end_value: Decimal = strawberry.field(description="What there was at its end.")
+    start_date: dt.date = strawberry.field(
+        description="The day at whose end it begins, or on which, where it begins with a flow of its own day."
+    )
+    date: dt.date = strawberry.field(description="The day on which it ends.")
+    start_value: Decimal = strawberry.field(
+        description="What there was at its beginning, after a flow there."
+    )
+    end_value: Decimal = strawberry.field(
+        description="What there was at its end: at the day's, or just before a flow, by what was known then."
+    )
+    net_flow: Decimal = strawberry.field(
+        description="The flow with which it ends: what came in, or left (negative); 0 at a day's end."
+    )
+    flow_at: dt.datetime | None = strawberry.field(description="When that came; null at a day's end.")
     return_: Decimal | None = strawberry.field(
         name="return", description="Its return, at ten places; null where nothing was there to grow."
     )
+    day_return: Decimal | None = strawberry.field(
+        description="The return of the whole day that it ends, at ten places; null where the day goes on, "
+        "and where nothing was there to grow."
+    )
     benchmark_return: Decimal | None = strawberry.field(
-        description="The benchmark's over the same days; null without one."
+        description="The benchmark's over the same day; null without one, and where the day goes on."
     )
 
     @classmethod
@@ -256,9 +273,11 @@ class SubPeriod:
             start_date=one.start,
             date=one.end,
             start_value=one.start_value,
-            net_flow=one.net_flow,
             end_value=one.end_value,
-            return_=one.daily,
+            net_flow=one.net_flow,
+            flow_at=one.flow_at,
+            return_=one.growth,
+            day_return=one.daily,
             benchmark_return=one.benchmark,
         )
 
@@ -285,7 +304,7 @@ class PerformanceExplanation(Explanation):
         description="The benchmark's first and last price, nothing without one."
     )
 
-    @strawberry.field(description="The daily sub-periods, oldest first.")
+    @strawberry.field(description="The sub-periods from flow to flow and from day to day, oldest first.")
     def sub_periods(
         self,
         first: First = None,
@@ -294,7 +313,7 @@ class PerformanceExplanation(Explanation):
         before: Before = None,
     ) -> Connection[SubPeriod]:
         found = rules.sub_periods(self.measured.points, self.benchmark_prices)
-        rows = [{"date": one.end, "of": one} for one in found]
+        rows = [{"date": one.end, "number": one.number, "of": one} for one in found]
         return page_through(SUB_PERIODS, rows, SubPeriod.from_row, (first, after, last, before))
 
     @strawberry.field(
@@ -325,10 +344,9 @@ def explain_performance(
     if value is None:
         return None
     working = rules.WORKINGS[figure]
-    returns = sum(1 for one in rules.sub_periods(measured.points, None) if one.daily is not None)
-    inputs = rules.inputs_of(figure, figures, comparison, measured.risk_free, returns)
+    inputs = rules.inputs_of(figure, figures, comparison, measured.risk_free, measured.points)
     closes = rules.closes_at(measured.points, prices)
-    ends = [closes[point.date] for point in (measured.points[0], measured.points[-1]) if closes]
+    ends = [closes[0], closes[-1]] if closes else []
     currency = measured.currency if figure is PerformanceFigure.VALUES else None
     return PerformanceExplanation(
         measured=measured,

@@ -21,11 +21,13 @@ from graph.portfolio.performance_loaders import (
 )
 from graph.scalars import CurrencyCode
 from graph.vocabulary import PerformanceFigure, Period, UnavailableReason
-from investing.portfolio.performance import Asked, Gain
+from investing.portfolio.gains import Gain
+from investing.portfolio.performance import Asked
 from investing.portfolio.performance import Performance as Measured
 from investing.rules.benchmark import Comparison, Price, compare, incomparable
 from investing.rules.contribution import PeriodReturn, by_period
 from investing.rules.drawdowns import Drawdown
+from investing.rules.figures import Note
 from investing.rules.returns import stored
 from investing.rules.series import DayReturn
 
@@ -34,7 +36,7 @@ PerformanceFrom = Annotated[
     strawberry.argument(
         name="from",
         description="The day whose end is where the figures begin, or the last one before it that there is; "
-        "the first day if left out.",
+        "if left out, they begin with the first flow, and its whole day counts.",
     ),
 ]
 PerformanceTo = Annotated[
@@ -54,6 +56,21 @@ class UnavailableFigure:
     figure: PerformanceFigure = strawberry.field(description="Which figure.")
     reason: UnavailableReason = strawberry.field(description="Why, for programs.")
     message: str = strawberry.field(description="Why, for people.")
+
+
+@strawberry.type(description="What is to be known about a figure that is there.")
+class FigureNote:
+    figure: str = strawberry.field(description="Which figure, as PerformanceFigure names it.")
+    reason: str = strawberry.field(description="What there is to know, as UnavailableReason names it.")
+    amount: Decimal | None = strawberry.field(
+        description="How much it is about, in the performance's currency."
+    )
+    date: dt.date | None = strawberry.field(description="The day that it is about.")
+
+    @classmethod
+    def of(cls, note: Note) -> Self:
+        """As the rules tell it."""
+        return cls(figure=note.figure.value, reason=note.reason.value, amount=note.amount, date=note.date)
 
 
 @strawberry.type(
@@ -172,7 +189,9 @@ class Performance:
     comparison: strawberry.Private[Comparison | None]
     prices: strawberry.Private[Sequence[Price] | None]
     start: dt.date | None = strawberry.field(
-        name="from", description="The day at whose end the figures begin, null without any."
+        name="from",
+        description="The day at whose end the figures begin, or the day of the first flow where they begin "
+        "with that; null without any.",
     )
     end: dt.date | None = strawberry.field(name="to", description="The day with which they end.")
     stale_from: dt.date | None = strawberry.field(
@@ -181,13 +200,17 @@ class Performance:
     currency: CurrencyCode | None = strawberry.field(
         description="The currency of its amounts, null if there are several."
     )
-    start_value: Decimal | None = strawberry.field(description="What there was at the end of `from`.")
+    start_value: Decimal | None = strawberry.field(
+        description="What there was at the end of `from`; 0 where the figures begin with the first flow."
+    )
     end_value: Decimal | None = strawberry.field(description="What there was at the end of `to`.")
     net_flow: Decimal | None = strawberry.field(
-        description="What came in from outside after `from`, less what left; shares at their day's price."
+        description="What came in from outside since they begin, less what left; shares at the price that "
+        "was known at that moment."
     )
     time_weighted_return: Decimal | None = strawberry.field(
-        description="The return without the effect of flows: daily returns, linked."
+        description="The return without the effect of flows: that of each sub-period from flow to flow and "
+        "from day to day, linked."
     )
     annualized_return: Decimal | None = strawberry.field(
         description="The time-weighted return per year of 365 days; from one year on."
@@ -213,6 +236,10 @@ class Performance:
     )
     unavailable: list[UnavailableFigure] = strawberry.field(
         description="The figures that are null, each with the reason."
+    )
+    notes: list[FigureNote] = strawberry.field(
+        description="What is to be known about figures that are there: RETURN_WITHOUT_CAPITAL is what was "
+        "earned on a day while nothing was there to earn it on, so that no return contains it."
     )
 
     @classmethod
@@ -251,6 +278,7 @@ class Performance:
                 UnavailableFigure(figure=one.figure, reason=one.reason, message=one.message)
                 for one in missing
             ],
+            notes=[FigureNote.of(note) for note in figures.notes],
         )
 
     @strawberry.field(
@@ -315,12 +343,14 @@ async def _compared(
     if not measured.points:
         return incomparable(measured.figures.unavailable[0].reason), None
     days = (measured.points[0].date, measured.points[-1].date)
-    benchmark: Any = await info.context.loader(BenchmarkBySymbol).load((symbol, *days))
+    benchmark = await info.context.loader(BenchmarkBySymbol).load((symbol, *days))
     if benchmark is None:
         return incomparable(UnavailableReason.NO_BENCHMARK_PRICES), None
     if benchmark.currency != measured.currency:
         return incomparable(UnavailableReason.SEVERAL_CURRENCIES), None
-    return compare(measured.points, measured.figures, benchmark.prices), benchmark.prices
+    assert measured.scope is not None, "what has days has a scope"
+    prices = benchmark.prices_for(measured.points, measured.scope.time_zone)
+    return compare(measured.points, measured.figures, prices), prices
 
 
 def _beside(symbol: str | None, comparison: Comparison | None) -> BenchmarkComparison | None:

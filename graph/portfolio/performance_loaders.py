@@ -1,19 +1,13 @@
 """Loaders of performance: whatever the number of portfolios, so many statements as there are questions."""
 
 import datetime as dt
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from graph.loaders import Loader
-from investing.portfolio.performance import (
-    Asked,
-    Gain,
-    Performance,
-    ScopeKind,
-    read_benchmarks,
-    read_gains,
-    read_performances,
-)
+from investing.portfolio.benchmarks import Benchmark, read_benchmarks
+from investing.portfolio.gains import Gain, read_gains
+from investing.portfolio.performance import Asked, Performance, ScopeKind, read_performances
 
 PerformanceKey = tuple[UUID, Asked]
 
@@ -46,10 +40,10 @@ class GainsByPerformance(Loader[Performance, "list[Gain] | None"]):
             return await read_gains(connection, self.context.viewer_id, keys)
 
 
-class BenchmarkBySymbol(Loader[tuple[str, dt.date, dt.date], Any]):
+class BenchmarkBySymbol(Loader[tuple[str, dt.date, dt.date], "Benchmark | None"]):
     """An instrument's prices between two days; None for a symbol without any."""
 
-    async def batch_load_fn(self, keys: list[tuple[str, dt.date, dt.date]]) -> list[Any]:
+    async def batch_load_fn(self, keys: list[tuple[str, dt.date, dt.date]]) -> list[Benchmark | None]:
         async with self.context.reading() as connection:
-            found = await read_benchmarks(connection, keys)
+            found = await read_benchmarks(connection, self.context.viewer_id, keys)
         return [found.get(symbol) for symbol, _, _ in keys]

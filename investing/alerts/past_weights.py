@@ -10,12 +10,13 @@ from uuid import UUID
 import orjson
 
 from db.alerts.queries import fetch_aims, fetch_rebalanced, fetch_symbols
-from db.portfolio.snapshots import find_worth
+from db.portfolio.replay import fetch_worth
 from db.sessions import Row
 from db.vocabulary import AlertKind, Strategy
 from investing.actor import Actor
 from investing.alerts.books import weights_stored
 from investing.alerts.rules import NewAlertRule
+from investing.portfolio.valuing import shifts_of
 from investing.rules.market_hours import day_of
 from investing.rules.weights import Aims, Worth, past_drifts
 
@@ -48,8 +49,10 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
         id = portfolio["id"]
         if new.portfolio_id not in (None, id):
             continue
-        async with actor.sessions.begin(actor.id) as session:
-            rows = await find_worth(session, actor.id, id, start, end)
+        zone = portfolio["time_zone"]
+        async with actor.sessions.reading(actor.id) as connection:
+            shifts = await shifts_of(connection, [zone])
+            rows = await fetch_worth(connection, actor.id, id, zone, (start, end), shifts)
         aims = _aims(portfolio, [row for row in rebalanced if row["portfolio_id"] == id])
         # In a thread, as snapshots.
         histories |= await asyncio.to_thread(_histories, new, id, rows, aims, symbols)
@@ -80,4 +83,4 @@ def _histories(
 def _worth(row: Any, symbols: Mapping[str, str]) -> Worth:
     held = orjson.loads(row["market_values"])
     values = {symbols[instrument_id]: Decimal(value) for instrument_id, value in held.items()}
-    return Worth(row["date"], row["cash_value"], values)
+    return Worth(row["date"], Decimal(row["cash_value"]), values)

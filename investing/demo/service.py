@@ -140,7 +140,8 @@ async def _compute_snapshots(
 ) -> None:
     for done, row in enumerate(tree.portfolios):
         report(done, len(tree.portfolios))
-        await refresh_within(session, user_id, row["id"])
+        # The whole ledger is there before any of them is looked at.
+        await refresh_within(session, user_id, row["id"], tell_others=False)
     report(len(tree.portfolios), len(tree.portfolios))
 
 

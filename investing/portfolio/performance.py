@@ -1,4 +1,4 @@
-"""Performance of portfolios, accounts and users: read the days, ask the rules.
+"""Performance of portfolios, accounts and users: read the days, value the flows, ask the rules.
 
 Days that are waiting to be computed anew are left out: what is told ends on the day before them.
 """
@@ -6,23 +6,27 @@ Days that are waiting to be computed anew are left out: what is told ends on the
 import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
 from db.portfolio import performance as stored
-from db.portfolio.performance import Scope, ScopeKind, Weighted
+from db.portfolio.flow_days import FlowScope
+from db.portfolio.performance import Scope, ScopeKind
+from db.portfolio.pricing import Shift
+from db.portfolio.replay import fetch_days
 from db.sessions import Connection, Row
-from db.vocabulary import PerformanceFigure
 from db.vocabulary import UnavailableReason as Reason
-from investing.rules.benchmark import Price
-from investing.rules.contribution import shared_out, weights
+from investing.portfolio.mixed_days import summed
+from investing.portfolio.valuing import read_flow_days, shifts_of
 from investing.rules.figures import Figures, measure, nothing
-from investing.rules.series import Point
+from investing.rules.series import Point, with_opening
+from investing.rules.valuation import ValuedDay
 
-__all__ = ["Asked", "Gain", "Performance", "ScopeKind", "read_benchmarks", "read_gains", "read_performances"]
+__all__ = ["Asked", "Performance", "ScopeKind", "read_performances"]
 
-_SECOND_DAY = dt.date.min + dt.timedelta(days=1)
+_ONE_DAY = dt.timedelta(days=1)
+_SECOND_DAY = dt.date.min + _ONE_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Performance:
-    """A scope over its days, the first of which is where the figures begin; no scope where it has nothing."""
+    """A scope over its days, the first of which is where the figures begin; no scope where it has nothing.
+
+    Where its whole first day counts, the first point is an opening: nothing, on the same day. `valued` are
+    the days with flows.
+    """
 
     scope: Scope | None
     points: Sequence[Point]
     figures: Figures
     risk_free: Decimal = Decimal(0)
+    valued: Mapping[dt.date, ValuedDay] = field(default_factory=dict)
 
     @property
     def currency(self) -> str | None:
@@ -50,8 +59,8 @@ class Performance:
 
     @property
     def stale_from(self) -> dt.date | None:
-        """The first day that waits to be computed anew."""
-        return self.scope.stale_from if self.scope else None
+        """The first day that waits to be computed anew; None for what is not made of stored days."""
+        return self.scope.stale_from if self.scope and not self.scope.is_mixed else None
 
 
 async def read_performances(
@@ -69,125 +78,98 @@ async def read_performances(
     return [found[key] for key in asked]
 
 
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """Days of a scope as they are read, and whether the whole first one counts."""
+
+    scope: Scope
+    rows: Sequence[Row]
+    is_opening: bool
+
+    @property
+    def flow_scope(self) -> FlowScope:
+        """Where to look for flows."""
+        first, last = self.rows[0]["date"], self.rows[-1]["date"]
+        since = first if self.is_opening else first + _ONE_DAY
+        scope = self.scope
+        return FlowScope(scope.id, scope.time_zone, since, last, scope.portfolio_ids, scope.account_ids)
+
+    def points(self, valued: Mapping[dt.date, ValuedDay]) -> Sequence[Point]:
+        """As the rules know them."""
+        points = [_point(row, valued.get(row["date"])) for row in self.rows]
+        return with_opening(points) if self.is_opening else points
+
+
 async def _read(
     connection: Connection, owner_id: UUID, scopes: Mapping[UUID, Scope | None], asked: Asked
 ) -> dict[UUID, Performance]:
     readable = [(s, _until(s, asked)) for s in scopes.values() if s is not None and len(s.currencies) == 1]
-    rows = await stored.fetch_points(connection, owner_id, readable, asked.start)
+    shifts = await shifts_of(connection, {scope.time_zone for scope, _ in readable})
+    days = await _read_days(connection, owner_id, readable, shifts, asked.start)
+    wanted = [one.flow_scope for one in days.values()]
+    valued = await read_flow_days(connection, owner_id, wanted, shifts)
 
     def measured() -> dict[UUID, Performance]:
-        days: dict[UUID, list[Point]] = {}
-        for row in rows:
-            days.setdefault(row["scope_id"], []).append(_point(row))
-        return {id: _performance(scope, days.get(id, []), asked) for id, scope in scopes.items()}
+        return {
+            id: _performance(scope, days.get(id), valued.get(id, {}), asked) for id, scope in scopes.items()
+        }
 
     # In a thread, so that other requests go on while years are counted.
     return await asyncio.to_thread(measured)
 
 
-def _performance(scope: Scope | None, points: list[Point], asked: Asked) -> Performance:
+async def _read_days(
+    connection: Connection,
+    owner_id: UUID,
+    readable: Sequence[tuple[Scope, dt.date]],
+    shifts: Sequence[Shift],
+    start: dt.date | None,
+) -> dict[UUID, _Days]:
+    """The days of each scope that has any: as they are stored, or where these mean other days replayed."""
+    mixed = [(scope, until) for scope, until in readable if scope.is_mixed]
+    rows: dict[UUID, list[Row]] = {}
+    # Of what is mixed all days are needed, to be cut once they are summed.
+    for row in await stored.fetch_points(connection, owner_id, readable, None if mixed else start):
+        rows.setdefault(row["scope_id"], []).append(row)
+    for scope, until in mixed:
+        ids, zone = scope.portfolio_ids, scope.time_zone
+        replayed = await fetch_days(connection, owner_id, ids, zone, dt.date.min, shifts)
+        rows[scope.id] = await asyncio.to_thread(summed, replayed, rows.get(scope.id, []), start, until)
+    found = {}
+    for scope, _ in readable:
+        if its := rows.get(scope.id):
+            found[scope.id] = _Days(scope, its, start is None or its[0]["date"] > start)
+    return found
+
+
+def _performance(
+    scope: Scope | None, days: _Days | None, valued: Mapping[dt.date, ValuedDay], asked: Asked
+) -> Performance:
     if scope is not None and len(scope.currencies) > 1:
-        return Performance(scope, points, nothing(Reason.SEVERAL_CURRENCIES))
-    if not points and scope is not None and scope.stale_from is not None:
-        return Performance(scope, points, nothing(Reason.STALE))
-    return Performance(scope, points, measure(points, asked.risk_free), asked.risk_free)
+        return Performance(scope, [], nothing(Reason.SEVERAL_CURRENCIES))
+    if days is None and scope is not None and scope.stale_from is not None:
+        return Performance(scope, [], nothing(Reason.STALE))
+    points = [] if days is None else days.points(valued)
+    return Performance(scope, points, measure(points, asked.risk_free), asked.risk_free, valued)
 
 
 def _until(scope: Scope, asked: Asked) -> dt.date:
     until = asked.end or stored.FOREVER
-    if scope.stale_from is None:
+    # What is replayed from the ledger is never stale.
+    if scope.stale_from is None or scope.is_mixed:
         return until
     # There is no day before the calendar's first.
-    return min(until, max(scope.stale_from, _SECOND_DAY) - dt.timedelta(days=1))
+    return min(until, max(scope.stale_from, _SECOND_DAY) - _ONE_DAY)
 
 
-def _point(row: Row) -> Point:
+def _point(row: Row, valued: ValuedDay | None) -> Point:
+    unpriced = row["unpriced_positions"]
     return Point(
-        row["date"], Decimal(row["total_value"]), Decimal(row["net_flow"]), row["unpriced_positions"]
+        date=row["date"],
+        total_value=Decimal(row["total_value"]),
+        net_flow=Decimal(0) if valued is None else valued.net_flow,
+        unpriced_positions=unpriced if valued is None else max(unpriced, len(valued.unpriced)),
+        flows=() if valued is None else valued.flows,
+        num_positions=row["num_positions"],
+        stale_positions=row["stale_positions"],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """What a position gained, and what that added to the return; the instrument is None for cash."""
-
-    instrument_id: UUID | None
-    gain: Decimal
-    contribution: Decimal
-
-
-async def read_gains(
-    connection: Connection, owner_id: UUID, performances: Sequence[Performance]
-) -> list[list[Gain] | None]:
-    """The gains of each, largest contribution first; they add up to its return.
-
-    None where the figures say why, or where an entry came in between, so that they would not. One statement,
-    whatever the number.
-    """
-    asked = [_weighted(performance) for performance in performances]
-    rows: dict[int, list[Row]] = {}
-    known = [one for one in asked if one is not None]
-    # Each is a scope of its own to the statement, also where two are of one portfolio.
-    numbered = [Weighted(_numbered(one.scope, n), one.days) for n, one in enumerate(known)]
-    if numbered:
-        for row in await stored.fetch_gains(connection, owner_id, numbered):
-            rows.setdefault(row["scope_id"].int, []).append(row)
-    answers = iter(range(len(known)))
-    return [
-        None if one is None else _gains(performance, rows.get(next(answers), []))
-        for one, performance in zip(asked, performances, strict=True)
-    ]
-
-
-def _weighted(performance: Performance) -> Weighted | None:
-    refused = {one.figure for one in performance.figures.unavailable}
-    if performance.scope is None or PerformanceFigure.CONTRIBUTIONS in refused:
-        return None
-    by_day = dict(weights(performance.points))
-    days = [(point.date, by_day.get(point.date, Decimal(0))) for point in performance.points]
-    return Weighted(performance.scope, days)
-
-
-def _numbered(scope: Scope, number: int) -> Scope:
-    return Scope(UUID(int=number), scope.currencies, None, scope.portfolio_ids, scope.account_ids)
-
-
-def _gains(performance: Performance, rows: Sequence[Row]) -> list[Gain] | None:
-    total = performance.figures.time_weighted_return
-    assert total is not None, "where contributions can be had, the return can"
-    rows = [row for row in rows if Decimal(row["gain"])]
-    parts = shared_out(total, [Decimal(row["contribution"]) for row in rows])
-    if parts is None:
-        return None
-    found = [
-        Gain(row["instrument_id"], Decimal(row["gain"]), part) for row, part in zip(rows, parts, strict=True)
-    ]
-    return sorted(found, key=lambda gain: gain.contribution, reverse=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Benchmark:
-    """An instrument to compare with: its currency, and its prices in order."""
-
-    currency: str
-    prices: Sequence[Price]
-
-
-async def read_benchmarks(
-    connection: Connection, asked: Sequence[tuple[str, dt.date, dt.date]]
-) -> dict[str, Benchmark]:
-    """By symbol the prices from the last one before the earliest day on; none for a symbol without."""
-    wanted: dict[str, tuple[str, dt.date, dt.date]] = {}
-    for symbol, since, until in asked:
-        _, first, last = wanted.get(symbol, (symbol, since, until))
-        wanted[symbol] = (symbol, min(first, since), max(last, until))
-    found: dict[str, Benchmark] = {}
-    prices: dict[str, list[Price]] = {}
-    for row in await stored.fetch_benchmarks(connection, list(wanted.values())):
-        symbol, adjusted = row["symbol"], row["adjusted_close"]
-        bars = prices.setdefault(symbol, [])
-        bars.append(
-            Price(row["date"], Decimal(row["close"]), None if adjusted is None else Decimal(adjusted))
-        )
-        found[symbol] = Benchmark(row["currency"], bars)
-    return found

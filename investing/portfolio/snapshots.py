@@ -6,19 +6,27 @@ it, with the portfolio locked: a process that dies on the way leaves the old sna
 
 import asyncio
 import dataclasses
+import datetime as dt
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
 from db.portfolio import snapshots as stored
-from db.sessions import Session, Sessions
+from db.portfolio.flow_days import FlowScope
+from db.portfolio.replay import fetch_days
+from db.portfolio.sharing import mark_sharers
+from db.sessions import Row, Session, Sessions
+from db.writing import plain_of
+from investing.portfolio.valuing import read_flow_days, shifts_of
 from investing.rules.performance import Day, Snapshot, snapshots
+from investing.rules.series import Flow
+from investing.rules.valuation import ValuedDay
 
 logger = logging.getLogger("graphfolio.portfolio")
 
-_DAY = tuple(field.name for field in dataclasses.fields(Day))
 _FIGURES = tuple(field.name for field in dataclasses.fields(Snapshot))
 
 LEASE_SECONDS = 60.0
@@ -37,15 +45,29 @@ async def refresh(sessions: Sessions, owner_id: UUID, portfolio_id: UUID) -> boo
     return await sessions.transact(owner_id, work)
 
 
-async def refresh_within(session: Session, owner_id: UUID, portfolio_id: UUID) -> bool:
-    """The same in the caller's transaction, which acts for the owner."""
-    since = await stored.lock_stale(session, owner_id, portfolio_id)
-    if since is None:
+async def refresh_within(
+    session: Session, owner_id: UUID, portfolio_id: UUID, *, tell_others: bool = True
+) -> bool:
+    """The same in the caller's transaction, which acts for the owner.
+
+    The owner's other portfolios that see trades of this one are marked, but where the caller knows that they
+    have seen them.
+    """
+    stale = await stored.lock_stale(session, owner_id, portfolio_id)
+    if stale is None:
         return False
-    past = _days(await stored.find_past(session, owner_id, portfolio_id, since))
-    days = _days(await stored.find_days(session, owner_id, portfolio_id, since))
+    since, time_zone = stale["since"], stale["time_zone"]
+    connection = await plain_of(session)
+    past = await stored.find_past(session, owner_id, portfolio_id, since)
+    shifts = await shifts_of(connection, [time_zone])
+    days = await fetch_days(connection, owner_id, [portfolio_id], time_zone, since, shifts)
+    scope = FlowScope(portfolio_id, time_zone, since, dt.date.max, [portfolio_id])
+    valued = await read_flow_days(connection, owner_id, [scope], shifts)
     # In a thread, so that a server's other requests go on while ten years are counted.
-    rows = await asyncio.to_thread(_rows, owner_id, portfolio_id, days, past)
+    rows = await asyncio.to_thread(_rows, owner_id, portfolio_id, days, valued.get(portfolio_id, {}), past)
+    if tell_others:
+        trades = {row["date"]: row["num_trades"] for row in rows}
+        await mark_sharers(connection, owner_id, portfolio_id, time_zone, since, trades)
     await stored.replace_snapshots(session, owner_id, portfolio_id, since, rows)
     await stored.clear_stale(session, owner_id, portfolio_id)
     return True
@@ -75,17 +97,47 @@ async def refresh_due(
     return done
 
 
-def _days(rows: Sequence[Mapping[Any, Any]]) -> list[Day]:
-    return [Day(**{name: row[name] for name in _DAY}) for row in rows]
-
-
-def _rows(owner_id: UUID, portfolio_id: UUID, days: list[Day], past: list[Day]) -> list[dict[str, Any]]:
+def _rows(
+    owner_id: UUID,
+    portfolio_id: UUID,
+    days: Sequence[Row],
+    valued: Mapping[dt.date, ValuedDay],
+    past: Sequence[Mapping[Any, Any]],
+) -> list[dict[str, Any]]:
+    trades = {row["date"]: row["num_trades"] for row in days}
     return [
         {
             "owner_id": owner_id,
             "id": uuid7(),
             "portfolio_id": portfolio_id,
             **{name: getattr(snapshot, name) for name in _FIGURES},
+            "flows": _flows_text(snapshot.flows),
+            "num_trades": trades[snapshot.date],
         }
-        for snapshot in snapshots(days, past=past)
+        for snapshot in snapshots((_day(row, valued.get(row["date"])) for row in days), past=map(_past, past))
     ]
+
+
+def _day(row: Row, valued: ValuedDay | None) -> Day:
+    """A day of the ledger, with what it was worth at its flows."""
+    unpriced = row["unpriced_positions"]
+    return Day(
+        date=row["date"],
+        cash_value=Decimal(row["cash_value"]),
+        positions_value=Decimal(row["positions_value"]),
+        net_flow=Decimal(0) if valued is None else valued.net_flow,
+        num_positions=row["num_positions"],
+        unpriced_positions=unpriced if valued is None else max(unpriced, len(valued.unpriced)),
+        stale_positions=row["stale_positions"],
+        flows=() if valued is None else valued.flows,
+    )
+
+
+def _past(row: Mapping[Any, Any]) -> Day:
+    """A day as it is stored."""
+    numbers = [Decimal(text) for text in (row["flows"] or "").split()]
+    return Day(**{**row, "flows": tuple(map(Flow, numbers[::2], numbers[1::2]))})
+
+
+def _flows_text(flows: Sequence[Flow]) -> str | None:
+    return " ".join(f"{flow.before} {flow.amount}" for flow in flows) or None

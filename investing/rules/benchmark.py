@@ -1,9 +1,10 @@
 """A performance beside a benchmark: how far ahead, how close, and how strongly it moves with it.
 
 Compared are the days of the portfolio that have a return, each with the benchmark's over the same days: from
-its last price on or before the one to its last price on or before the other. Prices are those adjusted for
-splits and dividends where all are known, so that what a benchmark paid out is no loss; else closes, all for
-one share of the last day, so that a split is no loss either.
+its last price on or before the one to its last price on or before the other. Where the portfolio begins with
+its first flow, the benchmark begins with the last close that was known at that moment. Prices are those
+adjusted for splits and dividends where all are known, so that what a benchmark paid out is no loss; else
+closes, all for one share of the last day, so that a split is no loss either.
 """
 
 import datetime as dt
@@ -20,7 +21,7 @@ from db.vocabulary import UnavailableReason as Reason
 from investing.rules.figures import Figures, Unavailable
 from investing.rules.money import PLACES
 from investing.rules.returns import DAYS_PER_YEAR, ONE, WIDE, ZERO, stored
-from investing.rules.series import Point, daily_returns
+from investing.rules.series import Point, begins_with_a_flow, whole_days
 
 _FIGURES = (
     Figure.BENCHMARK_RETURN,
@@ -35,11 +36,14 @@ _FIGURES = (
 class Price:
     """One instrument at one day's close, for one share of the last day of all; `adjusted` as if all later
     splits and dividends had been before.
+
+    `closed_at` is when its market closed; None for the end of the day.
     """
 
     date: dt.date
     close: Decimal
     adjusted: Decimal | None
+    closed_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +75,22 @@ def compare(points: Sequence[Point], figures: Figures, prices: Sequence[Price]) 
     None of it where the first point comes before the first price.
     """
     total_return = figures.time_weighted_return
-    if not points or not prices or points[0].date < prices[0].date:
+    closes = [close.price for close in closes_of(points, prices)]
+    if not closes:
         return incomparable(Reason.NO_BENCHMARK_PRICES)
-    closes = closes_on([point.date for point in points], prices)
-    values = {date: close.price for date, close in closes.items()}
-    if not all(values[point.date] for point in points[:-1]):
+    if not all(closes[:-1]):
         # From a price of 0 there is no return.
         return incomparable(Reason.NO_BENCHMARK_PRICES)
-    its_return = stored(WIDE.subtract(WIDE.divide(values[points[-1].date], values[points[0].date]), ONE))
+    its_return = stored(WIDE.subtract(WIDE.divide(closes[-1], closes[0]), ONE))
     if total_return is None or its_return is None:
         of_return = Figure.TIME_WEIGHTED_RETURN
         reasons = [one.reason for one in figures.unavailable if one.figure is of_return]
         reason = reasons[0] if reasons else Reason.OUT_OF_RANGE
         without = [Unavailable.because(figure, reason) for figure in _FIGURES[1:]]
         return Comparison(its_return, unavailable=without)
-    previous = {after.date: before.date for before, after in itertools.pairwise(points)}
-    pairs = [
-        (day.daily, change(values[previous[day.date]], values[day.date])) for day in daily_returns(points)
-    ]
+    days = zip(points[1:], itertools.pairwise(closes), strict=True)
+    changes = {point.date: change(before, after) for point, (before, after) in days}
+    pairs = [(day.daily, changes[day.date]) for day in whole_days(points)]
     return _compared(total_return, its_return, pairs)
 
 
@@ -105,15 +107,33 @@ class Close(NamedTuple):
     kind: PriceKind
 
 
-def closes_on(dates: Sequence[dt.date], prices: Sequence[Price]) -> dict[dt.date, Close]:
-    """The last close on or before each of the dates, all of one kind. The first price comes before them."""
+def closes_of(points: Sequence[Point], prices: Sequence[Price]) -> list[Close]:
+    """The close that stands for each point, all of one kind; none where the prices begin too late."""
+    if not points or not prices or points[0].date < prices[0].date:
+        return []
     days = [price.date for price in prices]
     by_adjusted = [price.adjusted for price in prices if price.adjusted is not None]
     is_adjusted = len(by_adjusted) == len(prices)
     closes = by_adjusted if is_adjusted else [price.close for price in prices]
     kind = PriceKind.ADJUSTED_CLOSE if is_adjusted else PriceKind.CLOSE
-    places = {date: bisect_right(days, date) - 1 for date in dates}
-    return {date: Close(days[place], closes[place], kind) for date, place in places.items()}
+    places = [bisect_right(days, point.date) - 1 for point in points]
+    places[0] = _place_at_opening(points, prices, places[0])
+    return [Close(days[place], closes[place], kind) for place in places]
+
+
+def _place_at_opening(points: Sequence[Point], prices: Sequence[Price], place: int) -> int:
+    """Which price the benchmark begins with: that of the day's end, or where the whole first day counts the
+    last one that was known at its first flow, if there was one.
+    """
+    if not begins_with_a_flow(points) or not points[1].flows:
+        return place
+    at = points[1].flows[0].at
+    while place > 0 and prices[place].date == points[0].date:
+        closed_at = prices[place].closed_at
+        if closed_at is not None and at is not None and closed_at <= at:
+            break
+        place -= 1
+    return place
 
 
 def _compared(

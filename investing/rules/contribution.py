@@ -1,10 +1,12 @@
 """Contributions: what each position, or each month, added to a time-weighted return.
 
-On one day, a position's contribution is its gain over the portfolio's base: the denominator of the day's
-return. Over several, each day's is multiplied by what the portfolio had grown to before it, so that what a
-position earned first goes on earning with everything else:
+In one sub-period, a position's contribution is its gain over what there was at the beginning: the denominator
+of the sub-period's return. Over several, each one's is multiplied by what the portfolio had grown to before
+it, so that what a position earned first goes on earning with everything else:
 
-    C_i = sum over t of I_(t-1) x gain_(i,t) / base_t,  with I the index that begins with 1
+    C_i = sum over t of I_(t-1) x gain_(i,t) / V_t,  with I the index that begins with 1, V_t the capital
+
+What is gained in a sub-period without capital is in the gains and contributes nothing.
 
 Since I_t - I_(t-1) = I_(t-1) x r_t, the contributions add up to I_T - 1, the time-weighted return, exactly
 and without any residual. This is the linking of the Groupe de Recherche en Attribution de Performance
@@ -23,25 +25,27 @@ from decimal import Context, Decimal
 from db.vocabulary import Period
 from investing.rules.money import PLACES
 from investing.rules.returns import ONE, WIDE, ZERO, growth, stored
-from investing.rules.series import Point
+from investing.rules.series import Point, growths, sub_periods
 
 # Of a weight: enough that ten thousand days of it leave ten places of their sum untouched.
 _WEIGHT = Context(prec=40)
 
 
-def weights(points: Sequence[Point]) -> list[tuple[dt.date, Decimal]]:
-    """What a unit of gain adds to the return on each day, I_(t-1) / base_t; only of days that have a return.
+def weights(points: Sequence[Point]) -> list[tuple[dt.date, tuple[Decimal, ...]]]:
+    """What a unit of gain adds to the return in each sub-period of each day after the first point.
 
-    `points` begin with the day before the first gain. To be used where no day lost more than everything.
+    That is I_(t-1) / V_t, and 0 where there was no capital. To be used where no day lost more than everything
+    or began with less than nothing.
     """
     found = []
     index = ONE
     for before, point in itertools.pairwise(points):
-        grown = growth(before.total_value, point.total_value, point.net_flow)
-        if grown is not None:
-            base = before.total_value + max(point.net_flow, ZERO)
-            found.append((point.date, _WEIGHT.divide(index, base)))
-            index = WIDE.multiply(index, grown)
+        of_day = []
+        for start, end in sub_periods(before.total_value, point.flows, point.total_value):
+            grown = growth(start, end)
+            of_day.append(ZERO if grown is None else _WEIGHT.divide(index, start))
+            index = index if grown is None else WIDE.multiply(index, grown)
+        found.append((point.date, tuple(of_day)))
     return found
 
 
@@ -82,10 +86,9 @@ def by_period(points: Sequence[Point], period: Period) -> list[PeriodReturn]:
     found: list[PeriodReturn] = []
     index, opened = ONE, ONE
     start, flow, linked = points[0].total_value, ZERO, False
-    for n, (before, point) in enumerate(itertools.pairwise(points), 1):
-        grown = growth(before.total_value, point.total_value, point.net_flow)
-        if grown is not None:
-            index, linked = WIDE.multiply(index, max(grown, ZERO)), True
+    for n, (point, day) in enumerate(growths(points), 1):
+        if day.growth is not None:
+            index, linked = WIDE.multiply(index, max(day.growth, ZERO)), True
         flow += point.net_flow
         if n + 1 == len(points) or _first(points[n + 1].date, period) != _first(point.date, period):
             own = stored(WIDE.subtract(WIDE.divide(index, opened), ONE)) if linked and opened else None

@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from db.vocabulary import PerformanceFigure as Figure
-from investing.rules.benchmark import Close, Comparison, Price, change, closes_on
+from investing.rules import series
+from investing.rules.benchmark import Close, Comparison, Price, change, closes_of
 from investing.rules.figures import Figures
-from investing.rules.returns import ZERO, stored
-from investing.rules.series import Point, daily_returns
+from investing.rules.returns import ONE, WIDE, ZERO, growth, stored
+from investing.rules.series import Point, begins_with_a_flow, daily_returns, whole_days
 
 
 class Working(NamedTuple):
@@ -36,24 +37,31 @@ class Input(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SubPeriod:
-    """From one day's end to the next one's. `daily` is the return at ten places, None where nothing was there
-    to grow; `benchmark` is the benchmark's over the same days.
+    """From a day's end or a flow to the next of either: `net_flow` is what came in at its end, at `flow_at`,
+    and 0 where it ends with the day. `number` is its place on the day with which it ends.
+
+    `growth` is the return at ten places, None where nothing was there to grow. The last one of a day has the
+    day's return too, and the benchmark's over the same day.
     """
 
     start: dt.date
     end: dt.date
+    number: int
     start_value: Decimal
-    net_flow: Decimal
     end_value: Decimal
+    net_flow: Decimal
+    flow_at: dt.datetime | None
+    growth: Decimal | None
     daily: Decimal | None
     benchmark: Decimal | None
 
 
 _GIPS = "Global Investment Performance Standards (GIPS), 2020"
 _SHARPE = "W. F. Sharpe, Capital Asset Prices, Journal of Finance, 1964"
-_GROWTH = "growth_t = (endValue + out) / (startValue + in), with netFlow = in where positive, -out otherwise"
-_OF_DAYS = "over the sub-periods' returns r_1 ... r_n, 252 to a year"
-_BESIDE = "over the sub-periods that have a return, r the portfolio's and b the benchmark's"
+_GROWTH = "growth_t = endValue / startValue of each sub-period that begins above zero"
+_WHOLE = "(dayReturn; but for a first day that begins with its first flow)"
+_OF_DAYS = f"over the days' returns r_1 ... r_n {_WHOLE}, 252 to a year"
+_BESIDE = f"over the days that have a return, r the portfolio's and b the benchmark's {_WHOLE}"
 
 WORKINGS: Mapping[Figure, Working] = {
     Figure.VALUES: Working(
@@ -62,7 +70,9 @@ WORKINGS: Mapping[Figure, Working] = {
         _GIPS,
     ),
     Figure.TIME_WEIGHTED_RETURN: Working(
-        "Daily sub-periods, linked.", f"growth_1 x ... x growth_n - 1; {_GROWTH}", _GIPS
+        "Sub-periods from flow to flow and from day to day, linked.",
+        f"growth_1 x ... x growth_n - 1; {_GROWTH}",
+        _GIPS,
     ),
     Figure.ANNUALIZED_RETURN: Working(
         "The time-weighted return, not rounded, per year of 365 days.",
@@ -94,16 +104,17 @@ WORKINGS: Mapping[Figure, Working] = {
     ),
     Figure.MAX_DRAWDOWN: Working(
         "The deepest fall of the index that the sub-periods' growth makes of 1.",
-        f"1 - product of growth_t for peak < t <= trough; {_GROWTH}",
+        "1 - product of growth_t of the days after peak until trough, from the first sub-period on where "
+        f"there is no peak; {_GROWTH}",
         "M. Magdon-Ismail and A. Atiya, Maximum Drawdown, Risk Magazine, 2004",
     ),
     Figure.BEST_AND_WORST_DAY: Working(
-        "The highest return of a sub-period; the lowest is among the inputs.", "max r_t", _GIPS
+        "The highest return of a day; the lowest is among the inputs.", "max r_t (dayReturn)", _GIPS
     ),
     Figure.CONTRIBUTIONS: Working(
-        "What all positions gained on each day, by the day's base, grown as the whole had until then.",
-        "sum of growth_1 x ... x growth_(t-1) x (endValue - startValue - netFlow) / (startValue + in); "
-        + _GROWTH,
+        "What all positions gained in each sub-period, by what there was at its beginning, grown as the "
+        "whole had until then.",
+        f"sum of growth_1 x ... x growth_(t-1) x (endValue - startValue) / startValue; {_GROWTH}",
         "Groupe de Recherche en Attribution de Performance, 1997",
     ),
     Figure.BENCHMARK_RETURN: Working(
@@ -130,26 +141,40 @@ def sub_periods(points: Sequence[Point], prices: Sequence[Price] | None) -> list
     """The sub-periods of these days, beside the benchmark's prices where they begin early enough."""
     returns = {day.date: day.daily for day in daily_returns(points)}
     closes = closes_at(points, prices)
-    return [
-        SubPeriod(
-            before.date,
-            point.date,
-            before.total_value,
-            point.net_flow,
-            point.total_value,
-            returns.get(point.date),
-            change(closes[before.date].price, closes[point.date].price) if closes else None,
+    found: list[SubPeriod] = []
+    for place, (before, point) in enumerate(itertools.pairwise(points)):
+        its = change(closes[place].price, closes[place + 1].price) if closes else None
+        found += _of_day(before, point, returns.get(point.date), its)
+    return found
+
+
+def _of_day(before: Point, point: Point, daily: Decimal | None, benchmark: Decimal | None) -> list[SubPeriod]:
+    values = series.sub_periods(before.total_value, point.flows, point.total_value)
+    found = []
+    for number, (start, end) in enumerate(values):
+        grown = growth(start, end)
+        is_last = number == len(point.flows)
+        found.append(
+            SubPeriod(
+                start=point.date if number else before.date,
+                end=point.date,
+                number=number,
+                start_value=start,
+                end_value=end,
+                net_flow=ZERO if is_last else point.flows[number].amount,
+                flow_at=None if is_last else point.flows[number].at,
+                growth=None if grown is None else stored(WIDE.subtract(grown, ONE)),
+                daily=daily if is_last else None,
+                benchmark=benchmark if is_last else None,
+            )
         )
-        for before, point in itertools.pairwise(points)
-    ]
+    return found
 
 
-def closes_at(points: Sequence[Point], prices: Sequence[Price] | None) -> dict[dt.date, Close]:
-    """The benchmark's close of each day; nothing where its prices begin too late, or one of them is 0."""
-    if not prices or not points or points[0].date < prices[0].date:
-        return {}
-    closes = closes_on([point.date for point in points], prices)
-    return closes if all(closes[point.date].price for point in points[:-1]) else {}
+def closes_at(points: Sequence[Point], prices: Sequence[Price] | None) -> list[Close]:
+    """The benchmark's close of each point; nothing where its prices begin too late, or one of them is 0."""
+    closes = closes_of(points, prices) if prices else []
+    return closes if all(close.price for close in closes[:-1]) else []
 
 
 def value_of(figure: Figure, figures: Figures, comparison: Comparison | None) -> Decimal | None:
@@ -170,10 +195,14 @@ def value_of(figure: Figure, figures: Figures, comparison: Comparison | None) ->
 
 
 def inputs_of(
-    figure: Figure, figures: Figures, comparison: Comparison | None, risk_free: Decimal, returns: int
+    figure: Figure,
+    figures: Figures,
+    comparison: Comparison | None,
+    risk_free: Decimal,
+    points: Sequence[Point],
 ) -> list[Input]:
     """What goes into a figure that can be had, beside the sub-periods, the payments and the prices."""
-    counted = Input("n", Decimal(returns))
+    counted = Input("n", Decimal(len(whole_days(points))))
     match figure:
         case Figure.VALUES:
             start, end, flow = (
@@ -191,7 +220,8 @@ def inputs_of(
         case Figure.MAX_DRAWDOWN:
             fall = figures.max_drawdown
             assert fall is not None, "what can be had is there"
-            days = (("peak", fall.peak), ("trough", fall.trough), ("recovery", fall.recovery))
+            peak = None if _falls_at_once(points) and fall.peak == points[0].date else fall.peak
+            days = (("peak", peak), ("trough", fall.trough), ("recovery", fall.recovery))
             return [Input(name, date=date) for name, date in days if date is not None]
         case Figure.BEST_AND_WORST_DAY:
             both = (("bestDay", figures.best_day), ("worstDay", figures.worst_day))
@@ -203,3 +233,13 @@ def inputs_of(
             its = comparison.benchmark_return
             return [Input("timeWeightedReturn", figures.time_weighted_return), Input("benchmarkReturn", its)]
     return [counted]
+
+
+def _falls_at_once(points: Sequence[Point]) -> bool:
+    """Whether the first day begins with its first flow and ends lower, so that a fall from there begins with
+    what there was first of all and not with a day's end.
+    """
+    first = next(daily_returns(points), None)
+    return (
+        begins_with_a_flow(points) and first is not None and first.date == points[0].date and first.index < 1
+    )

@@ -1,8 +1,8 @@
 """All that is said of a performance, and for each figure that cannot be had, why.
 
-Inputs of each figure, for whoever explains them: the points (value and net flow of each day) for values,
-returns and drawdown; the daily returns, rounded to ten places, for volatility, Sharpe, Sortino, best and
-worst; the points' flows with the first and the last value for the money-weighted return.
+Inputs of each figure, for whoever explains them: the points (value of each day, and what there was at each of
+its flows) for values, returns and drawdown; the daily returns, rounded to ten places, for volatility, Sharpe,
+Sortino, best and worst; the points' flows with the first and the last value for the money-weighted return.
 """
 
 import datetime as dt
@@ -15,7 +15,7 @@ from db.vocabulary import UnavailableReason as Reason
 from investing.rules.drawdowns import Drawdown, deepest
 from investing.rules.money_weighted import money_weighted
 from investing.rules.returns import ONE, WIDE, ZERO, Statistics, annualized, daily_rate, is_a_year, stored
-from investing.rules.series import DayReturn, Point, daily_returns
+from investing.rules.series import DayReturn, Point, daily_returns, growths, whole_days
 
 RETURNS = (
     Figure.TIME_WEIGHTED_RETURN,
@@ -48,6 +48,8 @@ MESSAGES = {
     Reason.NO_RATE: "There is no exchange rate for that day.",
     Reason.NO_VALUE: "All of it together is worth nothing, or less: there is no whole to take parts of.",
     Reason.NO_TARGETS: "There are no target weights to hold this against.",
+    Reason.RETURN_WITHOUT_CAPITAL: "This was earned while nothing was there to earn it on.",
+    Reason.NEGATIVE_CAPITAL: "At some moment there was less than nothing: what it became is no return.",
 }
 
 
@@ -63,6 +65,16 @@ class Unavailable:
     def because(cls, figure: Figure, reason: Reason) -> "Unavailable":
         """With the reason's own message."""
         return cls(figure, reason, MESSAGES[reason])
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is to be known about a figure that is there: how much, in the performance's currency, and when."""
+
+    figure: Figure
+    reason: Reason
+    amount: Decimal
+    date: dt.date
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,7 @@ class Figures:
     best_day: DayReturn | None = None
     worst_day: DayReturn | None = None
     unavailable: Sequence[Unavailable] = field(default=())
+    notes: Sequence[Note] = field(default=())
 
 
 def nothing(reason: Reason) -> Figures:
@@ -95,18 +108,32 @@ def nothing(reason: Reason) -> Figures:
 def measure(points: Sequence[Point], risk_free: Decimal = ZERO) -> Figures:
     """The figures of these days, the first of which is where they begin: its value is the start value.
 
-    `risk_free` is a rate per year, as a fraction above -1.
+    Where its whole day is to count, that is an opening (`investing.rules.series.with_opening`). `risk_free`
+    is a rate per year, as a fraction above -1.
     """
     if not points:
         return nothing(Reason.NO_HISTORY)
     return _Measuring(points, risk_free).figures()
 
 
+def without_capital(points: Sequence[Point]) -> list[Note]:
+    """What was earned in sub-periods that began with nothing, day by day: no return contains it."""
+    return [
+        Note(Figure.TIME_WEIGHTED_RETURN, Reason.RETURN_WITHOUT_CAPITAL, day.without_capital, point.date)
+        for point, day in growths(points)
+        if day.without_capital
+    ]
+
+
 def payments(points: Sequence[Point]) -> list[tuple[dt.date, Decimal]]:
-    """What was put in (negative) and what came out of it, the value at the beginning and the end with it."""
+    """What was put in (negative) and what came out of it, the value at the beginning and the end with it.
+
+    Where there was nothing at the beginning, the first payment is the first flow.
+    """
     first, last = points[0], points[-1]
+    begun = [(first.date, -first.total_value)] if first.total_value else []
     flows = [(point.date, -point.net_flow) for point in points[1:] if point.net_flow]
-    return [(first.date, -first.total_value), *flows, (last.date, last.total_value)]
+    return [*begun, *flows, (last.date, last.total_value)]
 
 
 class _Measuring:
@@ -126,15 +153,26 @@ class _Measuring:
             return Figures(first.date, last.date, start, end, unavailable=self._unavailable)
         flow = sum((point.net_flow for point in self._points[1:]), ZERO)
         values = (first.date, last.date, first.total_value, last.total_value, flow)
+        notes = without_capital(self._points)
+        if any(day.is_negative for _, day in growths(self._points)):
+            of_money = Figure.MONEY_WEIGHTED_RETURN
+            self._refuse(Reason.NEGATIVE_CAPITAL, *(figure for figure in RETURNS if figure is not of_money))
+            return Figures(
+                *values,
+                money_weighted_return=self._money_weighted(),
+                unavailable=self._unavailable,
+                notes=notes,
+            )
         days = list(daily_returns(self._points))
         if not days:
             self._refuse(Reason.TOO_SHORT, *RETURNS)
-            return Figures(*values, unavailable=self._unavailable)
+            return Figures(*values, unavailable=self._unavailable, notes=notes)
         total = stored(WIDE.subtract(days[-1].index, ONE))
         if total is None:
             self._refuse(Reason.OUT_OF_RANGE, Figure.TIME_WEIGHTED_RETURN, Figure.CONTRIBUTIONS)
         statistics = Statistics(daily_rate(self._risk_free))
-        for day in days:
+        whole = whole_days(self._points)
+        for day in whole:
             statistics.add(day.daily)
         if any(day.daily < -1 for day in days):
             self._refuse(Reason.TOTAL_LOSS, Figure.CONTRIBUTIONS)
@@ -144,13 +182,14 @@ class _Measuring:
             time_weighted_return=total,
             annualized_return=self._annualized(WIDE.subtract(days[-1].index, ONE)),
             money_weighted_return=self._money_weighted(),
-            volatility=self._of_two(len(days), Figure.VOLATILITY, statistics.volatility),
-            sharpe_ratio=self._of_two(len(days), Figure.SHARPE_RATIO, statistics.sharpe_ratio),
-            sortino_ratio=self._of_two(len(days), Figure.SORTINO_RATIO, statistics.sortino_ratio),
+            volatility=self._of_two(len(whole), Figure.VOLATILITY, statistics.volatility),
+            sharpe_ratio=self._of_two(len(whole), Figure.SHARPE_RATIO, statistics.sharpe_ratio),
+            sortino_ratio=self._of_two(len(whole), Figure.SORTINO_RATIO, statistics.sortino_ratio),
             max_drawdown=fall,
             best_day=max(days, key=lambda day: day.daily),
             worst_day=min(days, key=lambda day: day.daily),
             unavailable=self._unavailable,
+            notes=notes,
         )
 
     def _refuse(self, reason: Reason, *figures: Figure) -> None:

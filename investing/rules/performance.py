@@ -1,8 +1,9 @@
 """How a portfolio did, day by day: its daily returns and all that they add up to since its first day.
 
-There is no return on the first day, which has no start value, nor on a day on which nothing was there to
-grow. Where a position had no price at a day's beginning or end, its return is not known, and nor is any
-figure that has to count it: from then on they are None.
+The first day begins with nothing, and counts from its first flow on. There is no return on a day on which
+nothing was there to grow. Where a position had no price at a day's beginning, at one of its flows or at its
+end, or where a sub-period began with less than nothing, its return is not known, and nor is any figure that
+has to count it: from then on they are None.
 
 Every figure looks back to the first day, in one pass. The statistics are those of the daily returns as they
 are stored, at ten places: their sums are exact, and whoever reads the returns can work them out again. The
@@ -11,11 +12,12 @@ return since the beginning links returns that are not rounded. `investing.rules.
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from db.vocabulary import TransactionType
-from investing.rules.returns import DAYS_PER_YEAR, ONE, WIDE, ZERO, Statistics, growth, stored
+from investing.rules.returns import DAYS_PER_YEAR, ONE, WIDE, ZERO, Statistics, stored
+from investing.rules.series import Flow, day_growth
 
 __all__ = ["DAYS_PER_YEAR", "EXTERNAL", "Day", "Snapshot", "snapshots"]
 
@@ -27,14 +29,18 @@ EXTERNAL = frozenset(
         TransactionType.TRANSFER_OUT,
     }
 )
-"""What crosses a portfolio's border. Dividends, interest, fees and taxes are part of how it did."""
+"""What crosses a portfolio's border. Dividends, interest, fees and taxes are part of how it did; but for a
+dividend of an instrument whose prices contain it already, which comes from outside of them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A portfolio at a day's end, in its currency. `net_flow` is what came in from outside less what left.
+    """A portfolio at a day's end, in its currency. `net_flow` is what came in from outside less what left,
+    the sum of its `flows`.
 
-    `unpriced_positions` had no price yet on that day and are in the values with nothing.
+    `unpriced_positions` had no price yet on that day and are in the values with nothing. `stale_positions`
+    have no close of their own on that day: an older one, or a trade.
     """
 
     date: dt.date
@@ -43,6 +49,8 @@ class Day:
     net_flow: Decimal
     num_positions: int
     unpriced_positions: int = 0
+    stale_positions: int = 0
+    flows: tuple[Flow, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,8 @@ class Snapshot:
     max_drawdown: Decimal | None
     num_positions: int
     unpriced_positions: int = 0
+    stale_positions: int = 0
+    flows: tuple[Flow, ...] = field(default=())
 
 
 def snapshots(
@@ -94,18 +104,22 @@ class _History:
     def live(self, day: Day) -> Decimal | None:
         """One more day; its return."""
         before, self._before = self._before, day
-        if before is None:
-            return None
-        if day.date <= before.date:
+        if before is not None and day.date <= before.date:
             raise ValueError(f"days must ascend: {day.date} comes after {before.date}")
-        if before.unpriced_positions or day.unpriced_positions:
+        if day.unpriced_positions or (before is not None and before.unpriced_positions):
             self._is_known = False
             return None
-        grown = growth(_total(before), _total(day), day.net_flow)
+        of_day = day_growth(ZERO if before is None else _total(before), day.flows, _total(day))
+        if of_day.is_negative:
+            self._is_known = False
+            return None
+        grown = of_day.growth
         daily = None if grown is None else stored(WIDE.subtract(grown, ONE))
         if grown is not None and daily is not None:
             self._index.link(grown)
-            self._statistics.add(daily)
+            if before is not None:
+                # The first day begins with its first flow: what it returned is no day's return like others.
+                self._statistics.add(daily)
         return daily
 
     def snapshot(self, day: Day, daily: Decimal | None) -> Snapshot:
@@ -125,6 +139,8 @@ class _History:
             max_drawdown=self._index.max_drawdown() if known else None,
             num_positions=day.num_positions,
             unpriced_positions=day.unpriced_positions,
+            stale_positions=day.stale_positions,
+            flows=day.flows,
         )
 
 

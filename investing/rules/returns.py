@@ -1,8 +1,8 @@
-"""Returns: of a day, linked over days, per year, and how bumpy the way was.
+"""Returns: of a sub-period, linked, per year, and how bumpy the way was.
 
-A day's return is r = (V_end + out) / (V_start + in) - 1: what came in from outside worked from the day's
-beginning, what went out did so until its end. Linked from day to day that is the time-weighted return (GIPS,
-"time-weighted rate of return"), which deposits and withdrawals do not move.
+A sub-period ends at each external flow and at each day's end; its return is r = V_end / V_start - 1, with
+V_start after the flow at its beginning and V_end before the one at its end. Linked, that is the time-weighted
+return (GIPS 2020, "time-weighted rate of return"), which deposits and withdrawals do not move.
 
 All figures are Decimals with ten places, halves away from zero; what cannot be had is None.
 """
@@ -24,10 +24,9 @@ ZERO, ONE = Decimal(0), Decimal(1)
 _CALENDAR_YEAR = 365
 
 
-def growth(start: Decimal, end: Decimal, net_flow: Decimal) -> Decimal | None:
-    """1 + r of a day, None where nothing was there to grow. `net_flow` is what came in less what left."""
-    base = start + max(net_flow, ZERO)
-    return WIDE.divide(end + max(-net_flow, ZERO), base) if base > 0 else None
+def growth(start: Decimal, end: Decimal) -> Decimal | None:
+    """1 + r of a sub-period, None where it did not begin with more than nothing."""
+    return WIDE.divide(end, start) if start > 0 else None
 
 
 def stored(value: Decimal) -> Decimal | None:

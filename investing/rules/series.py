@@ -5,21 +5,96 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from investing.rules.returns import ONE, WIDE, ZERO, growth, stored
 
 
+class Flow(NamedTuple):
+    """A moment at which something crossed the border: what there was just before it, what came in (or left,
+    negative), and when. A sub-period ends with it, and the next one begins with `before + amount`.
+    """
+
+    before: Decimal
+    amount: Decimal
+    at: dt.datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Worth at a day's end, and what came in from outside on that day less what left.
+    """Worth at a day's end, and what came in from outside on that day less what left, flow by flow.
 
-    `unpriced_positions` had no price on that day and count as nothing.
+    `unpriced_positions` had no price on that day, or at one of its flows, and count as nothing. Of
+    `num_positions` `stale_positions` have no close of their own on that day: an older one, or a trade.
     """
 
     date: dt.date
     total_value: Decimal
     net_flow: Decimal
     unpriced_positions: int = 0
+    flows: tuple[Flow, ...] = ()
+    num_positions: int = 0
+    stale_positions: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a net flow that is not the sum of the flows."""
+        if self.net_flow != sum((flow.amount for flow in self.flows), ZERO):
+            raise ValueError("the net flow of a day is the sum of its flows")
+
+
+def with_opening(points: Sequence[Point]) -> Sequence[Point]:
+    """The same days with nothing before the first one, so that the whole of it counts."""
+    return [Point(points[0].date, ZERO, ZERO), *points] if points else points
+
+
+def begins_with_a_flow(points: Sequence[Point]) -> bool:
+    """Whether the first point is an opening, so that the first day begins with its first flow."""
+    return len(points) > 1 and points[0].date == points[1].date
+
+
+@dataclass(frozen=True, slots=True)
+class DayGrowth:
+    """What a day made of 1, over its sub-periods; None where none of them began with anything.
+
+    Less than zero where more than everything was lost in a sub-period: nothing links through that.
+    `without_capital` is what was earned in sub-periods that began with nothing. `is_negative` says that one
+    began below zero, so that there is no return.
+    """
+
+    growth: Decimal | None
+    without_capital: Decimal = ZERO
+    is_negative: bool = False
+
+
+def sub_periods(start: Decimal, flows: Sequence[Flow], end: Decimal) -> list[tuple[Decimal, Decimal]]:
+    """The values at the beginning and the end of each sub-period of a day; each flow ends one."""
+    if not flows:
+        return [(start, end)]
+    starts = [start, *(flow.before + flow.amount for flow in flows)]
+    return list(zip(starts, [*(flow.before for flow in flows), end], strict=True))
+
+
+def day_growth(start: Decimal, flows: Sequence[Flow], end: Decimal) -> DayGrowth:
+    """The chain of a day's sub-periods: the product of end / start of those that begin above zero."""
+    product: Decimal | None = None
+    without, is_negative = ZERO, False
+    for begun, ended in sub_periods(start, flows, end):
+        grown = growth(begun, ended)
+        if begun < 0:
+            is_negative = True
+        elif grown is None:
+            without += ended
+        elif product is None:
+            product = grown
+        elif product >= 0:
+            product = WIDE.multiply(product, grown)
+    return DayGrowth(product, without, is_negative)
+
+
+def growths(points: Sequence[Point]) -> Iterator[tuple[Point, DayGrowth]]:
+    """Each day after the first point, with its growth."""
+    for before, point in itertools.pairwise(points):
+        yield point, day_growth(before.total_value, point.flows, point.total_value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +107,25 @@ class DayReturn:
 
 
 def daily_returns(points: Sequence[Point]) -> Iterator[DayReturn]:
-    """The days after the first that have a return. The first point is where the index is 1.
+    """The days after the first point that have a return. At that point the index is 1.
 
-    A day on which nothing was there to grow has none and changes nothing; a loss of more than everything
-    leaves the index at zero.
+    A day on which nothing was there to grow has none and changes nothing, and nor does one on which a
+    sub-period began below zero, which is no index any more; a loss of more than everything leaves the index
+    at zero.
     """
     index = ONE
-    for before, point in itertools.pairwise(points):
-        grown = growth(before.total_value, point.total_value, point.net_flow)
-        daily = None if grown is None else stored(WIDE.subtract(grown, ONE))
-        if grown is not None and daily is not None:
-            index = WIDE.multiply(index, max(grown, ZERO))
+    for point, day in growths(points):
+        if day.growth is None or day.is_negative:
+            continue
+        daily = stored(WIDE.subtract(day.growth, ONE))
+        if daily is not None:
+            index = WIDE.multiply(index, max(day.growth, ZERO))
             yield DayReturn(point.date, daily, index)
+
+
+def whole_days(points: Sequence[Point]) -> list[DayReturn]:
+    """The same without a first day that begins with its first flow: what a part of a day returned cannot be
+    held against days.
+    """
+    is_opening = begins_with_a_flow(points)
+    return [day for day in daily_returns(points) if not is_opening or day.date != points[0].date]

@@ -141,14 +141,14 @@ def test_performance_at_every_level(
     stored.run("UPDATE portfolios SET snapshots_stale_from = '2024-05-01'")
     asyncio.run(refresh())
     # Who asks, accounts and portfolios; at each of the three levels a transaction's begin and end, what there
-    # is and its days, and what each position gained; the days of the portfolios' other span, and the
-    # benchmark, which has no price.
+    # is, its days and those of them with flows, and what each position gained; the days of the portfolios'
+    # other span and those with flows, and the benchmark, which has no price.
     # The most of three: now and then two spans are asked for in the same moment, which saves a statement.
     most = [max(_statements(counter, api, PERFORMANCE) for _ in range(3)) for api in (one, wide)]
-    assert most == [20, 20]
+    assert most == [24, 24]
     answers = wide.data(PERFORMANCE)["me"]["accounts"]["nodes"]
     gains = [p["performance"]["contributions"] for a in answers for p in a["portfolios"]["nodes"]]
-    # Interest: 30 entries, of which the first day's are where it begins.
+    # Interest: 30 entries.
     assert len(gains) == 20
     assert all(gain["instrument"] is None for its in gains for gain in its)
     assert gains[0]

@@ -40,7 +40,8 @@ FIGURE = f"""query($id: ID!, $figure: PerformanceFigure!, $after: String, $bench
     explain(figure: $figure) {{ {EXPLANATION} prices {{ symbol price kind date }}
       payments(first: 100) {{ totalCount nodes {{ date amount }} }}
       subPeriods(first: 150, after: $after) {{ totalCount pageInfo {{ hasNextPage endCursor }}
-        nodes {{ startDate date startValue netFlow endValue return benchmarkReturn }} }} }} }} }} }} }}"""
+        nodes {{ startDate date startValue netFlow flowAt endValue return dayReturn benchmarkReturn }}
+      }} }} }} }} }} }}"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -189,8 +190,11 @@ def explained(api: Api, portfolio: str, figure: str) -> tuple[Any, Any, list[Any
         after = page["pageInfo"]["endCursor"]
         if not page["pageInfo"]["hasNextPage"]:
             break
-    assert len(periods) == page["totalCount"] == DAYS - 1
-    assert all(a["date"] == b["startDate"] and a["endValue"] == b["startValue"] for a, b in pairwise(periods))
+    # One for each day, the first one from its first flow on, and one more for each flow.
+    assert len(periods) == page["totalCount"] == DAYS + 4
+    for a, b in pairwise(periods):
+        assert a["date"] == b["startDate"]
+        assert D(a["endValue"]) + D(a["netFlow"]) == D(b["startValue"])
     assert (explanation["figure"], bool(explanation["method"]), bool(explanation["formula"])) == (
         figure,
         True,
@@ -200,8 +204,10 @@ def explained(api: Api, portfolio: str, figure: str) -> tuple[Any, Any, list[Any
 
 
 def growth(period: Any) -> D:
-    flow = D(period["netFlow"])
-    grown = (D(period["endValue"]) + max(-flow, D(0))) / (D(period["startValue"]) + max(flow, D(0)))
+    if not D(period["startValue"]):
+        assert period["return"] is None
+        return D(1)
+    grown = D(period["endValue"]) / D(period["startValue"])
     assert (grown - 1).quantize(PLACES) == D(period["return"])
     return grown
 
@@ -227,8 +233,11 @@ def again(figure: str, explanation: Any, periods: list[Any]) -> D:
     """The figure from nothing but the explanation's numbers."""
     given = inputs(explanation)
     dates = {one["name"]: one["date"] for one in explanation["inputs"]}
-    ours = [D(period["return"]) for period in periods]
-    theirs = [D(period["benchmarkReturn"]) for period in periods]
+    days = [period for period in periods if period["dayReturn"] is not None]
+    every = [D(day["dayReturn"]) for day in days]
+    # The first one is a part of a day.
+    ours = every[1:]
+    theirs = [D(day["benchmarkReturn"]) for day in days[1:]]
     if "n" in given:
         assert given["n"] == len(ours)
     mean, deviation = total(ours) / len(ours), covariance(ours, ours).sqrt()
@@ -249,16 +258,18 @@ def again(figure: str, explanation: Any, periods: list[Any]) -> D:
             downside = D(total(min(r - free, D(0)) ** 2 for r in ours) / len(ours)).sqrt()
             return (mean - free) / downside * D(252).sqrt()
         case "MAX_DRAWDOWN":
-            return 1 - linked([p for p in periods if dates["peak"] < p["date"] <= dates["trough"]])
+            peak = dates.get("peak", "")
+            return 1 - linked([p for p in periods if peak < p["date"] <= dates["trough"]])
         case "BEST_AND_WORST_DAY":
-            assert given["worstDay"] == min(ours)
-            return max(ours)
+            assert given["worstDay"] == min(every)
+            return max(every)
         case "CONTRIBUTIONS":
             gains, index = D(0), D(1)
             for period in periods:
-                base = D(period["startValue"]) + max(D(period["netFlow"]), D(0))
-                gain = D(period["endValue"]) - D(period["startValue"]) - D(period["netFlow"])
-                gains, index = gains + index * gain / base, index * growth(period)
+                start = D(period["startValue"])
+                if start:
+                    gains += index * (D(period["endValue"]) - start) / start
+                index *= growth(period)
             return gains
         case "BENCHMARK_RETURN":
             return prices[-1] / prices[0] - 1
@@ -312,8 +323,9 @@ def test_the_money_weighted_return(api: Api, portfolio: str) -> None:
     assert (payments[-1][0] - payments[0][0]).days == inputs(explanation)["calendarDays"] == DAYS - 1
     # What was put in is negative; the flows are those of the sub-periods.
     flows = [(p["date"], -D(p["netFlow"])) for p in periods if D(p["netFlow"])]
-    assert [(str(date), amount) for date, amount in payments[1:-1]] == flows
-    assert payments[0] == (FIRST, -D(periods[0]["startValue"]))
+    assert [(str(date), amount) for date, amount in payments[:-1]] == flows
+    assert payments[0] == (FIRST, D(-20000))
+    assert [p["flowAt"] is not None for p in periods] == [bool(D(p["netFlow"])) for p in periods]
     assert payments[-1][1] == D(periods[-1]["endValue"])
 
     def worth(rate: D) -> D:

@@ -10,9 +10,10 @@ import pytest
 
 from db.sessions import Sessions
 from db.vocabulary import Period
-from investing.portfolio.performance import Asked, Performance, ScopeKind, read_gains, read_performances
+from investing.portfolio.gains import read_gains
+from investing.portfolio.performance import Asked, Performance, ScopeKind, read_performances
 from investing.rules.contribution import by_period
-from investing.rules.series import daily_returns
+from investing.rules.series import whole_days
 from tests.investing.portfolio.days import fetch
 
 D = Decimal
@@ -68,7 +69,8 @@ async def test_an_independent_library_finds_the_same(sessions: Sessions, superus
     """empyrical-reloaded on the daily returns, whose figures are binary floating point."""
     _, performances = await read(sessions, superuser_url, ScopeKind.PORTFOLIO, EVERYTHING)
     for performance in performances:
-        days = list(daily_returns(performance.points))
+        # The first day, on which nothing but money comes in, is a part of a day.
+        days = whole_days(performance.points)
         index = pandas.DatetimeIndex([day.date for day in days])
         series = pandas.Series([float(day.daily) for day in days], index=index)
         figures = performance.figures

@@ -46,7 +46,8 @@ async def test_peak_trough_and_recovery(sessions: Sessions, superuser_url: str, 
         if type in _FLOWS:
             flows[place[day]] += float(cash_delta)
     values = cash + (held * closes).sum(axis=1)
-    growth = (values[1:] + np.maximum(-flows[1:], 0)) / (values[:-1] + np.maximum(flows[1:], 0))
+    # Also what comes and leaves, and so at prices that are the day's end's: nothing moves after a flow.
+    growth = (values[1:] - flows[1:]) / values[:-1]
     index = np.concatenate([[1.0], growth.cumprod()])
     falls = 1 - index / np.maximum.accumulate(index)
     trough = int(falls.argmax())

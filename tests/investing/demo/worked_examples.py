@@ -15,14 +15,9 @@ from db.vocabulary import AllocationDimension, Broker, Period, Strategy
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
 from investing.portfolio.allocation import read_wholes
-from investing.portfolio.performance import (
-    Asked,
-    Performance,
-    ScopeKind,
-    read_benchmarks,
-    read_gains,
-    read_performances,
-)
+from investing.portfolio.benchmarks import read_benchmarks
+from investing.portfolio.gains import read_gains
+from investing.portfolio.performance import Asked, Performance, ScopeKind, read_performances
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.planning import plan_portfolio
 from investing.rebalancing.targets import find_targets
@@ -84,8 +79,9 @@ class Demo:
 
     async def _benchmark(self, performance: Performance) -> list[str]:
         async with self.sessions.reading(self.owner_id) as connection:
-            found = await read_benchmarks(connection, [("SPX", SINCE, UNTIL)])
-        comparison = compare(performance.points, performance.figures, found["SPX"].prices)
+            found = await read_benchmarks(connection, self.owner_id, [("SPX", SINCE, UNTIL)])
+        prices = found["SPX"].prices_for(performance.points, "America/New_York")
+        comparison = compare(performance.points, performance.figures, prices)
         return _lines(
             benchmarkReturn=comparison.benchmark_return,
             excessReturn=comparison.excess_return,
@@ -189,6 +185,7 @@ def _figures(performance: Performance) -> dict[str, list[str]]:
         "day": _lines(
             date=A_DAY,
             startValue=points[place - 1].total_value,
+            beforeTheFlow=points[place].flows[0].before,
             netFlow=points[place].net_flow,
             endValue=points[place].total_value,
             dailyReturn=next(day.daily for day in days if day.date == A_DAY),

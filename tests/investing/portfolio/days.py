@@ -1,22 +1,37 @@
 """What snapshots must be, worked out the plain way: every day of the ledger from its beginning, in Python."""
 
 import datetime as dt
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from investing.rules.performance import Day, Snapshot, snapshots
+from investing.rules.series import Flow
+from tests.investing.rules.plain_days import Line, Plain, worth
 from tests.market_rows import rows
 
 FIGURES = (
     "date, total_value, cash_value, positions_value, net_flow, daily_return, cumulative_return, "
-    "sharpe_ratio, sortino_ratio, volatility, max_drawdown, num_positions, unpriced_positions"
+    "sharpe_ratio, sortino_ratio, volatility, max_drawdown, num_positions, unpriced_positions, "
+    "stale_positions, flows"
 )
-_EXTERNAL = ("DEPOSIT", "WITHDRAWAL", "TRANSFER_IN", "TRANSFER_OUT")
-_PLACES = Decimal("1E-10")
+_ONE_DAY = dt.timedelta(days=1)
+_ENTRIES = """
+SELECT t.executed_at, t.type, t.portfolio_id, t.instrument_id, t.cash_delta, t.quantity_delta, t.price,
+       t.transfer_id
+FROM transactions t
+WHERE t.owner_id = (SELECT owner_id FROM portfolios WHERE id = $1) AND t.reverses_id IS NULL
+    AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = t.owner_id AND r.reverses_id = t.id)
+ORDER BY t.executed_at, t.id
+"""
+# Days stay where something happened, though together it came to nothing.
+_HAPPENED = "SELECT executed_at FROM transactions WHERE portfolio_id = $1"
+_BARS = "SELECT instrument_id, date, close FROM price_bars ORDER BY date"
+_ZONE = """SELECT a.time_zone FROM accounts a
+JOIN portfolios p ON p.owner_id = a.owner_id AND p.account_id = a.id WHERE p.id = $1"""
+_EXCHANGES = "SELECT id, exchange FROM instruments WHERE exchange IS NOT NULL"
 
 
 async def fetch(url: str, query: str, *arguments: object) -> list[tuple[Any, ...]]:
@@ -31,64 +46,86 @@ async def fetch(url: str, query: str, *arguments: object) -> list[tuple[Any, ...
 async def stored(url: str, portfolio_id: UUID) -> list[Snapshot]:
     """The snapshots that the database has."""
     query = f"SELECT {FIGURES} FROM performance_history WHERE portfolio_id = $1 ORDER BY date"
-    return [Snapshot(*row) for row in await fetch(url, query, portfolio_id)]
+    return [_snapshot(*row) for row in await fetch(url, query, portfolio_id)]
+
+
+def _snapshot(*row: Any) -> Snapshot:
+    figures = dict(zip(FIGURES.split(", "), row, strict=True))
+    numbers = [Decimal(text) for text in (figures["flows"] or "").split()]
+    return Snapshot(**figures | {"flows": tuple(map(Flow, numbers[::2], numbers[1::2]))})
 
 
 async def expected(url: str, portfolio_id: UUID) -> list[Snapshot]:
     """The snapshots that it should have."""
-    entries = await fetch(
-        url,
-        "SELECT executed_at, type, instrument_id, cash_delta, quantity_delta FROM transactions "
-        "WHERE portfolio_id = $1 ORDER BY executed_at, id",
-        portfolio_id,
-    )
-    bars = await fetch(url, "SELECT instrument_id, date, close FROM price_bars ORDER BY date")
-    return list(snapshots(days(entries, bars)))
+    entries = await fetch(url, _ENTRIES, portfolio_id)
+    happened = await fetch(url, _HAPPENED, portfolio_id)
+    bars, exchanges = await fetch(url, _BARS), await fetch(url, _EXCHANGES)
+    ((zone,),) = await fetch(url, _ZONE, portfolio_id)
+    return list(snapshots(days(portfolio_id, entries, bars, exchanges, happened, zone)))
 
 
 def expected_now(url: str, portfolio_id: UUID) -> list[Snapshot]:
     """The same where no event loop runs."""
-    entries = rows(
-        url,
-        "SELECT executed_at, type, instrument_id, cash_delta, quantity_delta FROM transactions "
-        "WHERE portfolio_id = $1 ORDER BY executed_at, id",
-        portfolio_id,
-    )
-    bars = rows(url, "SELECT instrument_id, date, close FROM price_bars ORDER BY date")
-    return list(snapshots(days(entries, bars)))
+    entries, happened = rows(url, _ENTRIES, portfolio_id), rows(url, _HAPPENED, portfolio_id)
+    bars, exchanges = rows(url, _BARS), rows(url, _EXCHANGES)
+    ((zone,),) = rows(url, _ZONE, portfolio_id)
+    return list(snapshots(days(portfolio_id, entries, bars, exchanges, happened, zone)))
 
 
-def days(entries: list[tuple[Any, ...]], bars: list[tuple[Any, ...]]) -> list[Day]:
-    """A day wherever something happened, or something that is held at its end has a bar."""
-    by_day: dict[dt.date, list[tuple[Any, ...]]] = {}
-    for entry in entries:
-        by_day.setdefault(entry[0].astimezone(ZoneInfo("America/New_York")).date(), []).append(entry)
-    closes: dict[dt.date, dict[UUID, Decimal]] = {}
+def days(
+    portfolio_id: UUID,
+    entries: list[tuple[Any, ...]],
+    bars: list[tuple[Any, ...]],
+    exchanges: list[tuple[Any, ...]] = [],  # noqa: B006
+    happened: list[tuple[Any, ...]] = [],  # noqa: B006
+    zone: str = "America/New_York",
+) -> list[Day]:
+    """A day wherever something happened, or something that is held at its end has a price of that day: a
+    close or a trade, or after a trade without a close the last close again.
+    """
+    closes: dict[UUID, dict[dt.date, Decimal]] = {}
     for instrument_id, date, close in bars:
-        closes.setdefault(date, {})[instrument_id] = close
-    cash, held, prices, found = Decimal(0), dict[UUID, Decimal](), dict[UUID, Decimal](), list[Day]()
-    for date in sorted(by_day.keys() | closes.keys()):
-        prices.update(closes.get(date, {}))
-        flow, moved = Decimal(0), dict[UUID, Decimal]()
-        for _, type, instrument_id, cash_delta, quantity_delta in by_day.get(date, ()):
-            cash += cash_delta
-            flow += cash_delta if type in _EXTERNAL else 0
-            if instrument_id is not None:
-                held[instrument_id] = held.get(instrument_id, Decimal(0)) + quantity_delta
-                if type in _EXTERNAL:
-                    moved[instrument_id] = moved.get(instrument_id, Decimal(0)) + quantity_delta
-        holding = {id: quantity for id, quantity in held.items() if quantity}
-        if date not in by_day and not holding.keys() & closes[date].keys():
+        closes.setdefault(instrument_id, {})[date] = close
+    lines = [Line(at, kind, place, *rest) for at, kind, place, *rest in entries]
+    world = Plain(lines, closes, dict(exchanges), zone)
+    mine = [line for line in lines if line.place == portfolio_id]
+    by_day: dict[dt.date, list[Line]] = {world.day(Line(at, "", None)): [] for (at,) in happened}
+    for line in mine:
+        by_day.setdefault(world.day(line), []).append(line)
+    fresh_days = {i: {day for day, _, _ in world.of_days(i)} for i in closes}
+    traded = {i: {day for _, _, day in world.trades(i)} for i in {line.instrument for line in lines} if i}
+    candidates = set(by_day).union(*fresh_days.values(), *traded.values())
+    today = dt.datetime.now(dt.UTC).date()
+    candidates |= {day + _ONE_DAY for days in traded.values() for day in days if day < today}
+    cash, held, found = Decimal(0), dict[UUID, Decimal](), list[Day]()
+    for date in sorted(candidates):
+        for line in by_day.get(date, ()):
+            cash += line.cash
+            if line.instrument is not None:
+                held[line.instrument] = held.get(line.instrument, Decimal(0)) + line.quantity
+        holding = {i: quantity for i, quantity in held.items() if quantity}
+        fresh = [i for i in holding if date in fresh_days.get(i, ())]
+        told = [i for i in holding if date in traded.get(i, ())]
+        before = date - _ONE_DAY
+        again = [
+            i
+            for i in holding
+            if before in traded.get(i, ()) and before not in fresh_days.get(i, ()) and world.until(i, before)
+        ]
+        if date not in by_day and not (fresh or told or again):
             continue
-        worth = sum((_worth(quantity, prices.get(id)) for id, quantity in holding.items()), Decimal(0))
-        flow += sum((_worth(quantity, prices.get(id)) for id, quantity in moved.items()), Decimal(0))
-        needed = holding.keys() | {id for id, quantity in moved.items() if quantity}
-        unpriced = len([id for id in needed if id not in prices])
-        found.append(Day(date, cash, worth, flow, len(holding), unpriced))
+        flows = world.flows(date, [portfolio_id]) if date in by_day else []
+        prices = {i: world.price_on(date, i) for i in holding}
+        found.append(
+            Day(
+                date=date,
+                cash_value=cash,
+                positions_value=sum((worth(q, prices[i]) for i, q in holding.items()), Decimal(0)),
+                net_flow=sum((flow.amount for flow in flows), Decimal(0)),
+                num_positions=len(holding),
+                unpriced_positions=sum(price is None for price in prices.values()),
+                stale_positions=len(holding) - len(fresh),
+                flows=tuple(flow._replace(at=None) for flow in flows),
+            )
+        )
     return found
-
-
-def _worth(quantity: Decimal, price: Decimal | None) -> Decimal:
-    if price is None:
-        return Decimal(0)
-    return (quantity * price).quantize(_PLACES, ROUND_HALF_UP)

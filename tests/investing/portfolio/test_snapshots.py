@@ -47,7 +47,8 @@ async def marks(world: World) -> list[dt.date | None]:
 
 
 async def refresh_all(world: World) -> None:
-    for id in world.portfolios:
+    # Twice: the trades of one tell the others what an instrument costs.
+    for id in world.portfolios * 2:
         await refresh(world.actor.sessions, world.actor.id, id)
     assert await marks(world) == [None] * len(world.portfolios)
 
@@ -77,7 +78,8 @@ async def test_the_days_of_a_portfolio(world: World, superuser_url: str) -> None
         (day(3), cash + 300, D(0), D(0), 0),
     ]
     assert found[0].daily_return == D("0.000045")
-    assert found[2].daily_return == ((cash + 1200) / (cash + 1100) - 1).quantize(D("1E-10"))
+    # What leaves at noon leaves at the price of the day before: 100 are earned on the rest.
+    assert found[2].daily_return == (D(100) / (cash + 1100 - 1000)).quantize(D("1E-10"))
 
 
 async def test_a_day_ends_at_midnight_in_new_york(world: World, superuser_url: str) -> None:
@@ -90,20 +92,29 @@ async def test_a_day_ends_at_midnight_in_new_york(world: World, superuser_url: s
 async def test_a_position_without_a_price_is_no_loss(
     world: World, owner_url: str, superuser_url: str
 ) -> None:
-    await world.buy(-2, "100", "10")
+    # Shares that came in tell no price, and two days before the first close there is none.
+    await world.record(TransactionType.TRANSFER_IN, -2, "100", amount="0")
     await world.sell(1, "100", "11")
     await refresh_all(world)
-    _, bought, priced, sold = await stored(superuser_url, world.portfolios[0])
-    assert (bought.date, bought.positions_value, bought.unpriced_positions) == (day(-2), D(0), 1)
-    assert (bought.daily_return, bought.cumulative_return, bought.max_drawdown) == (None, None, None)
+    _, came, priced, sold = await stored(superuser_url, world.portfolios[0])
+    assert (came.date, came.positions_value, came.unpriced_positions) == (day(-2), D(0), 1)
+    assert (came.daily_return, came.cumulative_return, came.max_drawdown) == (None, None, None)
     # From zero to a price is no gain either, and what is not known for a day is not known for the whole.
     assert (priced.daily_return, priced.unpriced_positions) == (None, 0)
-    assert (sold.daily_return, sold.cumulative_return) == (D("0.0001"), None)
+    assert (sold.daily_return, sold.cumulative_return) == (D("0.0000999001"), None)
     await price(owner_url, {-2: "10"})
     assert await marks(world) == [day(-2), None]
     await refresh_all(world)
     *_, sold = await stored(superuser_url, world.portfolios[0])
-    assert sold.cumulative_return == D("0.0001")
+    assert sold.cumulative_return == D("0.0000999001")
+
+
+async def test_what_never_had_a_close_is_worth_its_last_trade(world: World, superuser_url: str) -> None:
+    await world.buy(-2, "100", "10")
+    await refresh_all(world)
+    _, bought, *_ = await stored(superuser_url, world.portfolios[0])
+    assert (bought.date, bought.positions_value) == (day(-2), D(1000))
+    assert (bought.unpriced_positions, bought.stale_positions, bought.daily_return) == (0, 1, D(0))
 
 
 Deed = Callable[[World], Awaitable[object]]
@@ -344,18 +355,19 @@ async def test_a_stranger_refreshes_nothing(sessions: Sessions, superuser_url: s
 
 def test_the_plain_way_by_hand() -> None:
     """What the other tests compare with, once against figures from paper."""
-    abc = UUID(int=1)
+    abc, id = UUID(int=1), UUID(int=2)
     entries = [
-        (dt.datetime(2024, 1, 2, 21, tzinfo=dt.UTC), "DEPOSIT", None, D(100), D(0)),
-        (dt.datetime(2024, 1, 3, 21, tzinfo=dt.UTC), "BUY", abc, D(-60), D(6)),
-        (dt.datetime(2024, 1, 6, 21, tzinfo=dt.UTC), "TRANSFER_OUT", abc, D(0), D(-2)),
+        (dt.datetime(2024, 1, 2, 21, tzinfo=dt.UTC), "DEPOSIT", id, None, D(100), D(0)),
+        (dt.datetime(2024, 1, 3, 21, tzinfo=dt.UTC), "BUY", id, abc, D(-60), D(6), D(10)),
+        (dt.datetime(2024, 1, 6, 21, tzinfo=dt.UTC), "TRANSFER_OUT", id, abc, D(0), D(-2)),
     ]
     bars = [(abc, dt.date(2024, 1, n), D(n * 10)) for n in (1, 4, 5)]
-    found = days(entries, bars)
-    assert [(d.date.day, d.cash_value, d.positions_value, d.net_flow) for d in found] == [
-        (2, D(100), D(0), D(100)),
-        (3, D(40), D(60), D(0)),
-        (4, D(40), D(240), D(0)),
-        (5, D(40), D(300), D(0)),
-        (6, D(40), D(200), D(-100)),
+    found = days(id, entries, bars)
+    # On the third there is no close: the six shares are worth what they were bought for.
+    assert [(d.date.day, d.cash_value, d.positions_value, d.net_flow, d.stale_positions) for d in found] == [
+        (2, D(100), D(0), D(100), 0),
+        (3, D(40), D(60), D(0), 1),
+        (4, D(40), D(240), D(0), 0),
+        (5, D(40), D(300), D(0), 0),
+        (6, D(40), D(200), D(-100), 1),
     ]

@@ -10,6 +10,7 @@ from db.vocabulary import Period
 from investing.rules.contribution import by_period, shared_out, weights
 from investing.rules.figures import measure
 from investing.rules.series import Point
+from tests.investing.rules.pairs import flows_of, points_of
 
 D = Decimal
 FIRST = dt.date(2020, 12, 30)
@@ -17,10 +18,7 @@ FIRST = dt.date(2020, 12, 30)
 
 def points(*values: tuple[object, object]) -> list[Point]:
     """One day per pair of value and net flow."""
-    return [
-        Point(FIRST + dt.timedelta(days=n), D(str(value)), D(str(flow)))
-        for n, (value, flow) in enumerate(values)
-    ]
+    return points_of(FIRST, *values)
 
 
 def test_by_hand() -> None:
@@ -29,15 +27,20 @@ def test_by_hand() -> None:
     The first day's return is 10/100, the second's 22/220, linked 21 %. A added 10/100 x 1, B 22/220 x 1.1.
     """
     days = points((100, 0), (110, 0), (242, 110))
-    found = [(date.day, round(weight, 12)) for date, weight in weights(days)]
-    assert found == [(31, D("0.01")), (1, D("0.005"))]
-    (_, first), (_, second) = weights(days)
+    found = [(date.day, [round(weight, 12) for weight in of_day]) for date, of_day in weights(days)]
+    # The second day's flow comes at its beginning, when 110 are there.
+    assert found == [(31, [D("0.01")]), (1, [D("0.01"), D("0.005")])]
+    (_, (first,)), (_, (_, second)) = weights(days)
     assert shared_out(D("0.21"), [10 * first, 22 * second]) == [D("0.1"), D("0.11")]
 
 
 def test_a_day_with_nothing_to_grow_weighs_nothing() -> None:
     days = points((100, 0), (0, -110), (0, 0), (51, 50))
-    assert [date.day for date, _ in weights(days)] == [31, 2]
+    assert [(date.day, [bool(weight) for weight in of_day]) for date, of_day in weights(days)] == [
+        (31, [True, False]),
+        (1, [False]),
+        (2, [False, True]),
+    ]
 
 
 def test_months_and_years() -> None:
@@ -94,12 +97,17 @@ def test_positions_add_up_to_the_return(days: list[tuple[Decimal, Decimal, Decim
     for n, (new_a, new_b, flow, into_a) in enumerate(days, 1):
         gains.append((new_a - a - (flow if into_a else 0), new_b - b - (0 if into_a else flow)))
         a, b = new_a, new_b
-        held.append(Point(FIRST + dt.timedelta(days=n), a + b, flow))
+        flows = flows_of(held[-1].total_value, a + b, flow)
+        held.append(Point(FIRST + dt.timedelta(days=n), a + b, flow, 0, flows))
     figures = measure(held)
     refused = {one.figure.value for one in figures.unavailable}
     if "CONTRIBUTIONS" in refused:
         return
-    by_day = dict(weights(held))
+    # Gains come after what came in, and before what leaves.
+    by_day = {
+        point.date: of_day[point.net_flow > 0]
+        for point, (_, of_day) in zip(held[1:], weights(held), strict=True)
+    }
     days_and_gains = list(zip(held[1:], gains, strict=True))
     parts = [
         sum((by_day.get(point.date, D(0)) * gain[n] for point, gain in days_and_gains), D(0))

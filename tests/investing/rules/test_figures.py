@@ -12,6 +12,7 @@ from db.vocabulary import PerformanceFigure as Figure
 from db.vocabulary import UnavailableReason as Reason
 from investing.rules.figures import RETURNS, Figures, measure, nothing
 from investing.rules.series import Point
+from tests.investing.rules.pairs import points_of
 
 D = Decimal
 FIRST = dt.date(2020, 1, 1)
@@ -19,10 +20,7 @@ FIRST = dt.date(2020, 1, 1)
 
 def days(*values: tuple[object, object], apart: int = 1) -> list[Point]:
     """Pairs of value and net flow, so many days apart."""
-    return [
-        Point(FIRST + dt.timedelta(days=n * apart), D(str(value)), D(str(flow)))
-        for n, (value, flow) in enumerate(values)
-    ]
+    return points_of(FIRST, *values, apart=apart)
 
 
 def reasons(figures: Figures) -> dict[Figure, Reason]:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from investing.rules.performance import DAYS_PER_YEAR, Day, Snapshot, snapshots
+from investing.rules.series import Flow
+from tests.investing.rules.pairs import days_of
 
 D = Decimal
 FIRST = dt.date(2020, 1, 1)
@@ -17,8 +19,7 @@ FIRST = dt.date(2020, 1, 1)
 def history(*values: tuple[object, object]) -> list[Day]:
     """One day per pair of total value and net flow, all of it in cash."""
     return [
-        Day(FIRST + dt.timedelta(days=n), D(str(value)), D(0), D(str(flow)), 0)
-        for n, (value, flow) in enumerate(values)
+        Day(date, value, D(0), flow, 0, flows=flows) for date, value, flow, flows in days_of(FIRST, *values)
     ]
 
 
@@ -26,11 +27,16 @@ def of(days: Sequence[Day], risk_free: str = "0") -> list[Snapshot]:
     return list(snapshots(days, D(risk_free)))
 
 
-def test_the_first_day_has_values_and_no_figures() -> None:
-    day = Day(FIRST, D("40.5"), D("59.5"), D(100), 3)
+def test_the_first_day_counts_from_its_first_flow_on() -> None:
+    day = Day(FIRST, D("40.5"), D("54.5"), D(100), 3, flows=(Flow(D(0), D(100)),))
+    # 100 become 95; what a part of a day returned is no part of the statistics.
     assert of([day]) == [
-        Snapshot(FIRST, D(100), D("40.5"), D("59.5"), D(100), None, None, None, None, None, None, 3)
-    ]
+        Snapshot(
+            FIRST, D(95), D("40.5"), D("54.5"), D(100), D("-0.05"), D("-0.05"), None, None, None, D("0.05"),
+            3,
+            flows=day.flows,
+        )
+    ]  # fmt: skip
 
 
 def test_hand_computed() -> None:
@@ -82,7 +88,7 @@ def test_flows_are_weighed_out() -> None:
 def test_a_day_with_nothing_to_grow_has_no_return_and_breaks_nothing() -> None:
     days = of(history((100, 100), (0, -110), (0, 0), (51, 50), (50, 1), (0, -51)))
     assert [day.daily_return for day in days] == [
-        None,
+        0,
         D("0.1"),
         None,
         D("0.02"),
@@ -100,10 +106,14 @@ def test_steady_returns_have_no_ratios() -> None:
     assert (last.cumulative_return, last.max_drawdown) == (D("0.21"), D(0))
 
 
-def test_more_than_everything_lost_stays_a_total_loss() -> None:
+def test_more_than_everything_lost_is_a_total_loss_and_then_nothing_is_known() -> None:
     days = of(history((100, 100), (-20, 0), (-10, 0), (90, 100)))
-    assert [day.daily_return for day in days] == [None, D("-1.2"), None, 0]
-    assert {(day.cumulative_return, day.max_drawdown) for day in days[1:]} == {(D(-1), D(1))}
+    assert [day.daily_return for day in days] == [0, D("-1.2"), None, None]
+    # The third day begins with less than nothing.
+    assert [(day.cumulative_return, day.max_drawdown) for day in days[1:]] == [
+        (D(-1), D(1)),
+        *[(None, None)] * 2,
+    ]
 
 
 def test_days_ascend() -> None:

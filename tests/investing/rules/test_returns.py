@@ -21,9 +21,10 @@ def test_a_published_time_weighted_return() -> None:
     A share is bought for 50 and pays 2; a second one is bought for 53 and both are sold for 54 with 2 each:
     10 % and 5.66 % (CFA curricula use the same flows), a geometric mean of 7.81 %.
     """
-    first = growth(D(50), D(53) + 2, D(0))
-    second = growth(D(53), D(108) + 4, D(53))
+    first = growth(D(50), D(53) + 2)
+    second = growth(D(53) + 53, D(108) + 4)
     assert first == D("1.1")
+    assert growth(D(0), D(5)) is growth(D(-1), D(5)) is None
     assert second is not None
     assert round(second, 4) == D("1.0566")
     total = first * second - 1

@@ -1,0 +1,108 @@
+"""What instruments cost on the days of a time zone, in SQL: the one place where closes and trades are read.
+
+A close counts in the day in which its market closed. That is the date of its bar, unless the time zone is so
+far away that the market closes on another day there: then a statement is given `shifts`, by how many days the
+closes of an exchange are moved between two dates. What has no close yet is worth its last trade.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from db.account.days import day_of
+from db.sessions import Connection
+
+# What crosses a border, of a transaction `t`; `investing.rules.performance.EXTERNAL` says the same. Prices
+# that are adjusted for dividends contain them: one that is booked comes from outside of these prices.
+IS_EXTERNAL = """(t.type IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER_IN', 'TRANSFER_OUT')
+    OR t.type = 'DIVIDEND' AND EXISTS (
+        SELECT FROM instruments a WHERE a.id = t.instrument_id AND a.price_basis = 'ADJUSTED'))"""
+
+# Of a transaction `t`: whether it says what its instrument cost.
+IS_TRADE = """t.type IN ('BUY', 'SELL') AND t.price > 0 AND t.reverses_id IS NULL AND NOT EXISTS (
+    SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
+
+
+class Shift(NamedTuple):
+    """Between two dates, closes of an exchange count so many days later in this time zone."""
+
+    time_zone: str
+    exchange: str
+    first: dt.date
+    last: dt.date
+    days: int
+
+
+def shifts_from(number: int) -> str:
+    """Return the common table `shifts` of a statement, in parameters from this number on."""
+    kinds = ("text", "text", "date", "date", "int")
+    arrays = ", ".join(f"${number + n}::{kind}[]" for n, kind in enumerate(kinds))
+    return f"shifts AS (SELECT * FROM unnest({arrays}) AS s(time_zone, exchange, first, last, days))"
+
+
+def shift_columns(shifts: Sequence[Shift]) -> list[list[object]]:
+    """Return these parameters."""
+    return [[shift[n] for shift in shifts] for n in range(len(Shift._fields))]
+
+
+async def fetch_exchanges(connection: Connection) -> list[str]:
+    """The names of all exchanges that instruments are traded on."""
+    rows = await connection.fetch("SELECT DISTINCT exchange FROM instruments WHERE exchange IS NOT NULL")
+    return [row["exchange"] for row in rows]
+
+
+def closes(zone: str, *, shifted: bool) -> str:
+    """Return a relation of all closes: `instrument_id`, the bar's `date`, the `day` in the zone, `close`."""
+    if not shifted:
+        return "SELECT p.instrument_id, p.date, p.date AS day, p.close FROM price_bars p"
+    return f"""SELECT p.instrument_id, p.date, p.date + coalesce(s.days, 0) AS day, p.close
+        FROM price_bars p JOIN instruments i ON i.id = p.instrument_id
+        LEFT JOIN shifts s ON s.time_zone = {zone} AND s.exchange = i.exchange
+            AND p.date BETWEEN s.first AND s.last"""
+
+
+def close_on(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
+    """Return a join `b` with the `close` of a day, null without one."""
+    if not shifted:
+        return (
+            f"LEFT JOIN ({closes(zone, shifted=False)}) b ON b.instrument_id = {instrument} AND b.day = {day}"
+        )
+    return f"""LEFT JOIN LATERAL (
+        SELECT x.close FROM ({closes(zone, shifted=shifted)}) x
+        WHERE x.instrument_id = {instrument} AND x.day = {day}
+            AND x.date BETWEEN {day} - 1 AND {day} + 1
+        ORDER BY x.date DESC LIMIT 1
+    ) b ON true"""
+
+
+def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
+    """Return lateral joins for a day: `e` with the last `close` before it, and `o` with the `price` and the
+    `day` of the owner's last trade until its end, in any portfolio.
+
+    Both are null where `b` has a close, which is all but rarely so: the planner looks no further there.
+
+    `$1` is the owner.
+    """
+    return f"""LEFT JOIN LATERAL (
+        SELECT x.close FROM ({closes(zone, shifted=shifted)}) x
+        WHERE b.close IS NULL AND x.instrument_id = {instrument} AND x.day < {day} AND x.date <= {day}
+        ORDER BY x.date DESC LIMIT 1
+    ) e ON true
+    LEFT JOIN LATERAL (
+        SELECT l.price, {day_of("l.executed_at", zone)} AS day
+        FROM positions h CROSS JOIN LATERAL (
+            SELECT t.price, t.executed_at, t.id FROM transactions t
+            WHERE t.owner_id = $1 AND t.portfolio_id = h.portfolio_id AND t.instrument_id = h.instrument_id
+                AND t.executed_at < ({day} + 1)::timestamp AT TIME ZONE {zone} AND {IS_TRADE}
+            ORDER BY t.executed_at DESC, t.id DESC LIMIT 1
+        ) l
+        WHERE b.close IS NULL AND h.owner_id = $1 AND h.instrument_id = {instrument}
+        ORDER BY l.executed_at DESC, l.id DESC LIMIT 1
+    ) o ON true"""
+
+
+def price_at_end(day: str) -> str:
+    """Return the price at a day's end, by the joins above: the day's close, its last trade, the last close,
+    or of what had none until then the last trade.
+    """
+    return f"coalesce(b.close, CASE WHEN o.day = {day} THEN o.price END, e.close, o.price)"

@@ -1,0 +1,176 @@
+"""The ledger replayed day by day: what portfolios held at the end of each day, and what it was worth.
+
+A portfolio has a day wherever something happened in it, or what it holds has a price of that day: a close, or
+where there is none a trade of the owner's. On the day after such a trade the last close holds again, so that
+is a day as well.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import cache
+from uuid import UUID
+
+from db.account.days import day_of
+from db.portfolio.pricing import (
+    IS_TRADE,
+    Shift,
+    close_on,
+    closes,
+    older_prices,
+    price_at_end,
+    shift_columns,
+    shifts_from,
+)
+from db.sessions import Connection, Row
+
+_DAY = day_of("t.executed_at", "$3")
+_PRICE = price_at_end("c.day")
+
+
+@cache
+def _replay(shifted: bool) -> str:
+    """Return the common tables: `cash` by day, and `cells`, what is held of each instrument by day.
+
+    All that was before the first wanted day is one move on the day before it. `$1` is the owner, `$2` the
+    portfolios, `$3` the time zone and `$4` the first wanted day.
+    """
+    of_all = closes("$3", shifted=shifted)
+    return f"""
+WITH {shifts_from(5)}, moves AS MATERIALIZED (
+    SELECT t.portfolio_id, greatest({_DAY}, $4::date - 1) AS day, t.instrument_id, sum(t.cash_delta) AS cash,
+           sum(t.quantity_delta) AS quantity, count(*) FILTER (WHERE t.type IN ('BUY', 'SELL')) AS trades
+    FROM transactions t WHERE t.owner_id = $1 AND t.portfolio_id = ANY($2::uuid[])
+    GROUP BY 1, 2, 3
+), instruments_held AS MATERIALIZED (
+    SELECT portfolio_id, instrument_id, min(day) AS first FROM moves WHERE quantity <> 0 GROUP BY 1, 2
+), loose AS MATERIALIZED (
+    -- Trades of days without a close.
+    SELECT DISTINCT h.portfolio_id, h.instrument_id, x.day
+    FROM instruments_held h JOIN positions o ON o.owner_id = $1 AND o.instrument_id = h.instrument_id
+    CROSS JOIN LATERAL (
+        SELECT {_DAY} AS day FROM transactions t
+        WHERE t.owner_id = $1 AND t.portfolio_id = o.portfolio_id AND t.instrument_id = h.instrument_id
+            AND t.executed_at >= ($4::date - 1)::timestamp AT TIME ZONE $3 AND {IS_TRADE}
+    ) x
+    WHERE x.day >= h.first AND NOT EXISTS (
+        SELECT FROM ({of_all}) c WHERE c.instrument_id = h.instrument_id AND c.day = x.day
+            AND c.date BETWEEN x.day - 1 AND x.day + 1)
+), repriced AS MATERIALIZED (
+    SELECT l.portfolio_id, l.day FROM (
+        SELECT portfolio_id, instrument_id, day FROM loose
+        UNION
+        SELECT portfolio_id, instrument_id, day + 1 FROM loose l
+        WHERE day < {day_of("now()", "$3")} AND EXISTS (
+            SELECT FROM ({of_all}) c WHERE c.instrument_id = l.instrument_id AND c.day < l.day)
+    ) l
+    WHERE l.day >= $4 AND 0 <> (
+        SELECT sum(m.quantity) FROM moves m
+        WHERE m.portfolio_id = l.portfolio_id AND m.instrument_id = l.instrument_id AND m.day <= l.day)
+), candidates AS MATERIALIZED (
+    SELECT portfolio_id, day, bool_or(is_repriced) AS is_repriced FROM (
+        SELECT DISTINCT portfolio_id, day, false AS is_repriced FROM moves
+        UNION ALL
+        SELECT portfolio_id, day, true FROM repriced
+        UNION ALL
+        SELECT DISTINCT h.portfolio_id, b.day, false FROM instruments_held h
+        CROSS JOIN LATERAL (
+            SELECT c.day FROM ({of_all}) c
+            WHERE c.instrument_id = h.instrument_id AND c.date >= greatest(h.first, $4::date) - 1
+        ) b
+        WHERE b.day >= greatest(h.first, $4::date)
+    ) d GROUP BY 1, 2
+), cash AS MATERIALIZED (
+    SELECT portfolio_id, day, bool_or(m.day IS NOT NULL) AS has_moved, bool_or(is_repriced) AS is_repriced,
+           coalesce(sum(m.trades), 0)::int AS trades,
+           sum(coalesce(sum(m.cash), 0)) OVER (PARTITION BY portfolio_id ORDER BY day) AS cash_value
+    FROM candidates LEFT JOIN moves m USING (portfolio_id, day) GROUP BY 1, 2
+), cells AS (
+    SELECT portfolio_id, c.day, h.instrument_id,
+           sum(coalesce(m.quantity, 0)) OVER (
+               PARTITION BY portfolio_id, h.instrument_id ORDER BY c.day) AS quantity
+    FROM candidates c JOIN instruments_held h USING (portfolio_id)
+    LEFT JOIN moves m USING (portfolio_id, day, instrument_id)
+)"""
+
+
+@cache
+def _prices(shifted: bool) -> str:
+    return f"""FROM cells c
+    {close_on("c.instrument_id", "c.day", "$3", shifted=shifted)}
+    {older_prices("c.instrument_id", "c.day", "$3", shifted=shifted)}
+    WHERE c.day >= $4 AND c.quantity <> 0"""
+
+
+@cache
+def _days(shifted: bool) -> str:
+    return f"""{_replay(shifted)}, priced AS (
+    SELECT c.portfolio_id, c.day, bool_or(b.close IS NOT NULL) AS has_price,
+           coalesce(sum(round(c.quantity * {_PRICE}, 10)), 0) AS positions_value,
+           count(*)::int AS num_positions,
+           (count(*) FILTER (WHERE {_PRICE} IS NULL))::int AS unpriced_positions,
+           (count(*) FILTER (WHERE b.close IS NULL))::int AS stale_positions
+    {_prices(shifted)}
+    GROUP BY 1, 2
+)
+SELECT c.portfolio_id, c.day AS date, c.cash_value, coalesce(p.positions_value, 0) AS positions_value,
+       coalesce(p.num_positions, 0) AS num_positions, coalesce(p.unpriced_positions, 0) AS unpriced_positions,
+       coalesce(p.stale_positions, 0) AS stale_positions, c.trades AS num_trades
+FROM cash c LEFT JOIN priced p USING (portfolio_id, day)
+WHERE c.day >= $4 AND (c.has_moved OR c.is_repriced OR p.has_price)
+ORDER BY 1, 2
+"""
+
+
+# The same days, but for those on which a position had no price yet, with what each position was worth: as
+# text, which is read where it holds nobody up.
+@cache
+def _worth(shifted: bool) -> str:
+    return f"""{_replay(shifted)}, worth AS MATERIALIZED (
+    SELECT c.portfolio_id, c.day, bool_or(b.close IS NOT NULL) AS has_price,
+           bool_or({_PRICE} IS NULL) AS is_unpriced,
+           json_object_agg(c.instrument_id, round(c.quantity * {_PRICE}, 10)::text)::text AS market_values
+    {_prices(shifted)}
+    GROUP BY 1, 2
+)
+SELECT c.day AS date, c.cash_value, coalesce(w.market_values, '{{}}') AS market_values
+FROM cash c LEFT JOIN worth w USING (portfolio_id, day)
+WHERE c.day BETWEEN $4 AND $10 AND (c.has_moved OR c.is_repriced OR w.has_price) AND w.is_unpriced IS NOT TRUE
+ORDER BY 1
+"""
+
+
+async def fetch_days(
+    connection: Connection,
+    owner_id: UUID,
+    portfolio_ids: Sequence[UUID],
+    time_zone: str,
+    since: dt.date,
+    shifts: Sequence[Shift] = (),
+) -> Sequence[Row]:
+    """The days of each portfolio in this time zone from then on, in order.
+
+    Cash and positions at the day's end, and how many positions there are, have no price and have no close of
+    their own on that day; `num_trades` counts the day's purchases and sales, also those that were taken back
+    and what took them back.
+    """
+    sql = _days(bool(shifts))
+    return await connection.fetch(sql, owner_id, portfolio_ids, time_zone, since, *shift_columns(shifts))
+
+
+async def fetch_worth(
+    connection: Connection,
+    owner_id: UUID,
+    portfolio_id: UUID,
+    time_zone: str,
+    between: tuple[dt.date, dt.date],
+    shifts: Sequence[Shift] = (),
+) -> Sequence[Row]:
+    """The days of a portfolio between two, but for those on which a position had no price yet.
+
+    Cash, and what each position was worth: `market_values`, the text of a JSON object with a decimal string
+    for each instrument's id.
+    """
+    since, until = between
+    sql = _worth(bool(shifts))
+    parameters = [[portfolio_id], time_zone, since, *shift_columns(shifts), until]
+    return await connection.fetch(sql, owner_id, *parameters)

@@ -1,0 +1,145 @@
+"""The days with flows of a scope, from what is read of them to their sub-periods."""
+
+import asyncio
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from db.portfolio.flow_days import FlowScope, fetch_flow_days
+from db.portfolio.pricing import Shift, fetch_exchanges
+from db.sessions import Connection, Row
+from investing.rules.close_shifts import closes_later
+from investing.rules.market_hours import NEW_YORK, closing_instant
+from investing.rules.returns import WIDE
+from investing.rules.valuation import Close, Entry, FlowDay, Known, ValuedDay, value_day
+
+# The same few are told on every day.
+_uuid = lru_cache(maxsize=4096)(UUID)
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+async def shifts_of(connection: Connection, time_zones: Iterable[str]) -> list[Shift]:
+    """By how many days closes are moved in these time zones; a statement where one is not New York's."""
+    others = sorted(set(time_zones) - {NEW_YORK.key})
+    if not others:
+        return []
+    exchanges = await fetch_exchanges(connection)
+    until = dt.datetime.now(dt.UTC).year + 1
+    # In a thread: the first time it looks at each day of sixty years.
+    return await asyncio.to_thread(_shifts, others, exchanges, until)
+
+
+def _shifts(time_zones: Sequence[str], exchanges: Sequence[str], until: int) -> list[Shift]:
+    return [
+        Shift(zone, exchange, *later)
+        for zone in time_zones
+        for exchange in exchanges
+        for later in closes_later(exchange, zone, until)
+    ]
+
+
+async def read_flow_days(
+    connection: Connection, owner_id: UUID, scopes: Sequence[FlowScope], shifts: Sequence[Shift]
+) -> dict[UUID, dict[dt.date, ValuedDay]]:
+    """The valued days with flows of each scope. One statement, whatever the number."""
+    rows = await fetch_flow_days(connection, owner_id, scopes, shifts) if scopes else []
+
+    def valued() -> dict[UUID, dict[dt.date, ValuedDay]]:
+        found: dict[UUID, dict[dt.date, ValuedDay]] = defaultdict(dict)
+        for row in rows:
+            found[row["scope_id"]][row["date"]] = value_day(flow_day(row))
+        return found
+
+    # In a thread, so that other requests go on while years are valued.
+    return await asyncio.to_thread(valued)
+
+
+def flow_day(row: Row) -> FlowDay:
+    """A day as `fetch_flow_days` tells it."""
+    entries = [_entry(*facts) for facts in _list(row["entries"])]
+    ratios = _ratios(entries)
+    return FlowDay(
+        date=row["date"],
+        cash=Decimal(row["cash"]),
+        holdings={(_uuid(p), _uuid(i)): Decimal(quantity) for p, i, quantity in _list(row["held"])},
+        known={_uuid(id): _known(ratios.get(_uuid(id)), *facts) for id, *facts in _list(row["known"])},
+        entries=entries,
+    )
+
+
+def _list(text: str | None) -> list[Any]:
+    return [] if text is None else list(orjson.loads(text))
+
+
+def _entry(
+    portfolio: str | None,
+    instrument: str | None,
+    at: int,
+    cash: str,
+    quantity: str,
+    is_flow: bool,
+    is_inside: bool,
+    price: str | None,
+    new: str | None,
+    old: str | None,
+) -> Entry:
+    return Entry(
+        at=_EPOCH + dt.timedelta(microseconds=at),
+        portfolio=None if portfolio is None else _uuid(portfolio),
+        instrument=None if instrument is None else _uuid(instrument),
+        cash=Decimal(cash),
+        quantity=Decimal(quantity),
+        is_flow=is_flow,
+        is_inside=is_inside,
+        price=None if price is None else Decimal(price),
+        split=None if new is None or old is None else (Decimal(new), Decimal(old)),
+    )
+
+
+def _known(
+    ratio: Fraction | None,
+    exchange: str | None,
+    before: str | None,
+    last_close: str | None,
+    last_trade: str | None,
+    closes: list[tuple[str, str]] | None,
+) -> Known:
+    return Known(
+        before=None if before is None else Decimal(before),
+        last_close=_after_split(last_close, ratio),
+        last_trade=_after_split(last_trade, ratio),
+        closes=tuple(
+            Close(closing_instant(exchange, dt.date.fromisoformat(date)), Decimal(price))
+            for date, price in closes or ()
+        ),
+    )
+
+
+def _ratios(entries: Sequence[Entry]) -> dict[UUID, Fraction]:
+    """New shares for an old one of each instrument that is split on the day, by the first who says so."""
+    found: dict[UUID, Fraction] = {}
+    places: dict[UUID, UUID | None] = {}
+    for entry in entries:
+        if entry.split is not None and entry.instrument is not None:
+            place = places.setdefault(entry.instrument, entry.portfolio)
+            if place == entry.portfolio:
+                new, old = entry.split
+                found[entry.instrument] = (
+                    found.get(entry.instrument, Fraction(1)) * Fraction(new) / Fraction(old)
+                )
+    return found
+
+
+def _after_split(price: str | None, ratio: Fraction | None) -> Decimal | None:
+    # Prices of before the day are as they were stored: the day's splits are in none of them.
+    if price is None or ratio is None:
+        return None if price is None else Decimal(price)
+    return WIDE.divide(WIDE.multiply(Decimal(price), Decimal(ratio.denominator)), Decimal(ratio.numerator))
