@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, delete, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.ids import uuid7
+from db.market.splits import MARKET_TODAY
 from db.market.symbols import MEANT
 from db.models import AlertLook, AlertState
 from db.sessions import Session, Sessions
@@ -55,18 +56,22 @@ SELECT rule_id, portfolio_id, instrument_id, is_armed, quiet_until FROM alert_st
 """
 
 # Cash and positions by one statement, or a trade in between would make the whole look smaller than it is.
-_PORTFOLIOS = """
+# While a split is being posted, quotes and quantities are not for the same shares: no price is known then.
+_PORTFOLIOS = f"""
 SELECT p.id, p.name, p.currency, p.strategy, p.target_weights, p.cash_balance::text AS cash_balance, held.*,
        (SELECT r.new_weights FROM rebalance_history r
         WHERE r.owner_id = $1 AND r.portfolio_id = p.id AND r.status = 'COMPLETED'
         ORDER BY r.id DESC LIMIT 1) AS rebalanced_to
 FROM portfolios p
 CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(h.instrument_id), '{}') AS instrument_ids,
-           coalesce(array_agg(h.symbol), '{}') AS symbols,
-           coalesce(array_agg(h.quantity::text), '{}') AS quantities,
-           coalesce(array_agg(h.price::text), '{}') AS prices, coalesce(array_agg(h.as_of), '{}') AS as_ofs
-    FROM (SELECT t.instrument_id, i.symbol, t.quantity, t.price,
+    SELECT coalesce(array_agg(h.instrument_id), '{{}}') AS instrument_ids,
+           coalesce(array_agg(h.symbol), '{{}}') AS symbols,
+           coalesce(array_agg(h.quantity::text), '{{}}') AS quantities,
+           coalesce(array_agg(h.price::text), '{{}}') AS prices,
+           coalesce(array_agg(h.as_of), '{{}}') AS as_ofs
+    FROM (SELECT t.instrument_id, i.symbol, t.quantity,
+                 CASE WHEN NOT EXISTS (SELECT FROM split_work w WHERE w.instrument_id = t.instrument_id
+                                       AND w.ex_date <= {MARKET_TODAY}) THEN t.price END AS price,
                  -- Any quote is better than a last trade.
                  CASE t.price_source WHEN 'QUOTE' THEN t.price_as_of END AS as_of
           FROM position_values t JOIN instruments i ON i.id = t.instrument_id

@@ -13,6 +13,7 @@ from investing.demo.prices import Market
 from investing.rules.entries import entry_of
 from investing.rules.ledger import ZERO, Holding, Posting, post, post_cash
 from investing.rules.lots import Lot
+from investing.rules.splits import automatic_id
 from investing.trading.derived import lot_row, use_row
 from investing.trading.posting import Place, check_cash, transaction_row
 
@@ -57,8 +58,12 @@ class Book:
         split_for: Decimal | None = None,
         transfer_id: UUID | None = None,
         notes: str | None = None,
+        ex_date: dt.date | None = None,
     ) -> Posting:
-        """Posts an entry as real trading would. Raises what that raises."""
+        """Posts an entry as real trading would. Raises what that raises.
+
+        `ex_date` is given for a split of the instrument's, which is posted by itself.
+        """
         entry = entry_of(
             self._ids.next(at),
             type,
@@ -71,6 +76,9 @@ class Book:
             commission=commission,
             split_for=split_for,
         )
+        if ex_date is not None and symbol is not None and self.place.portfolio_id is not None:
+            id = automatic_id(self.place.portfolio_id, self._market.ids[symbol], ex_date)
+            entry = replace(entry, id=id, is_automatic=True)
         if entry.of_shares and symbol is not None:
             posting = post(self.holdings.setdefault(symbol, Holding()), entry)
             self._lots.update((lot.transaction_id, (symbol, lot)) for lot in posting.opened)

@@ -15,7 +15,7 @@ from investing.demo.policy import Trader
 from investing.demo.prices import Market
 from investing.rules.corporate_actions import Split
 from investing.rules.ledger import ZERO, Holding, trade_amount
-from investing.rules.market_hours import closing_time
+from investing.rules.market_hours import NEW_YORK, closing_time
 from investing.trading.posting import Place
 
 _CENTS = Decimal("0.01")
@@ -64,7 +64,12 @@ class PortfolioReplay:
                 if isinstance(action, Split):
                     new, old = Decimal(action.numerator), Decimal(action.denominator)
                     self.book.record(
-                        TransactionType.SPLIT, day.at, symbol=symbol, quantity=new, split_for=old
+                        TransactionType.SPLIT,
+                        dt.datetime.combine(day.date, dt.time(), NEW_YORK).astimezone(dt.UTC),
+                        symbol=symbol,
+                        quantity=new,
+                        split_for=old,
+                        ex_date=day.date,
                     )
                 else:
                     self._pay_dividend(symbol, holding, action.amount, day.at)

@@ -52,7 +52,7 @@ CONTRADICTIONS = {
     """,
     "ids are in the order of the ledger": """
         SELECT * FROM (SELECT executed_at, lag(executed_at) OVER (PARTITION BY owner_id ORDER BY id) AS before
-                       FROM transactions) t WHERE executed_at < before
+                       FROM transactions WHERE NOT is_automatic) t WHERE executed_at < before
     """,
     "a transfer goes out once and comes in once": """
         SELECT transfer_id FROM transactions WHERE type IN ('TRANSFER_IN', 'TRANSFER_OUT')

@@ -86,9 +86,10 @@ def test_a_split_and_the_dividends_after_it(superuser_url: str) -> None:
         WHERE i.symbol = 'AAPL' AND t.type IN ('SPLIT', 'DIVIDEND', 'TAX') ORDER BY t.executed_at, t.id
     """
     first, second, *dividends = rows(superuser_url, query)
-    at = dt.datetime(2000, 6, 21, 20, tzinfo=dt.UTC)
+    # The first instant of the ex-date in New York.
+    at = dt.datetime(2000, 6, 21, 4, tzinfo=dt.UTC)
     assert first == ("SPLIT", at, 0, 2, 1, D("8.0693"), D("8.0693"))
-    at = dt.datetime(2005, 2, 28, 21, tzinfo=dt.UTC)
+    at = dt.datetime(2005, 2, 28, 5, tzinfo=dt.UTC)
     assert second == ("SPLIT", at, 0, 2, 1, D("348.0685"), D("348.0685"))
     at = dt.datetime(2012, 8, 9, 20, tzinfo=dt.UTC)
     # 2.65 a share, of which 15 % are kept back.

@@ -60,6 +60,9 @@ async def post_again(sessions: Sessions, owner_id: UUID, transactions: list[Mapp
         ids = {"owner_id": owner_id, "id": portfolio_id, "account_id": account_id}
         await insert_portfolio(session, {**ids, **portfolio})
         for row in transactions:
+            if row["is_automatic"]:
+                # It is the instrument's, and comes with the first purchase before it.
+                continue
             type = TransactionType(row["type"])
             facts = {name: row[name] for name in ("quantity", "price", "split_for")}
             entry = entry_of(

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from db.alerts.looking import portfolios_of
 from db.sessions import Sessions
 from db.vocabulary import AlertKind, AlertSeverity, OrderSide, OrderType, TimeInForce
 from investing.actor import Actor
@@ -204,6 +205,22 @@ async def test_what_was_traded_before_the_split_is_put_on_the_ledger_first(
     assert (order["filled"], order["quantity"], order["limit"]) == ("8", "16", "7.75")
     assert (await scene.held()).split()[0] == "32"
     await scene.close()
+
+
+async def test_rules_on_portfolios_know_no_price_until_the_split_is_posted(scene: Scene) -> None:
+    async def seen() -> tuple[list[str], list[str | None]]:
+        async with scene.sessions.nobody() as connection, connection.transaction():
+            await connection.execute("SELECT set_config('app.user_id', $1, true)", str(scene.actor.id))
+            (row,) = await portfolios_of(connection, scene.actor.id)
+            return row["quantities"], row["prices"]
+
+    await scene.hold("100")
+    assert await seen() == (["100.0000000000"], ["30.0000000000"])
+    await scene.split("4")
+    # 100 at 7.5 would be a loss of three quarters, and 400 at 30 a gain.
+    assert (await seen())[1] == [None]
+    await scene.job()
+    assert await seen() == (["400.0000000000"], ["7.5000000000"])
 
 
 def below(scene: Scene, kind: AlertKind, threshold: str, hysteresis: str = "0") -> NewAlertRule:
