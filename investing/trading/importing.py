@@ -10,7 +10,7 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading import imports
-from db.trading.splits import find_matched
+from db.trading.splits import find_matched, newest_splits
 from db.trading.writes import lock_portfolio
 from db.vocabulary import TransactionType
 from investing.actor import Actor
@@ -25,7 +25,7 @@ from investing.rules.import_rows import (
     content_of,
     entry_of_row,
 )
-from investing.rules.ledger import SHARE_TYPES
+from investing.rules.ledger import SHARE_TYPES, Entry
 from investing.rules.refusals import (
     CurrencyMismatch,
     Inactive,
@@ -191,6 +191,8 @@ class _Sheet:
         self.place = place
         self._is_split_adjusted = is_split_adjusted
         self._warnings: dict[int, tuple[Warning, ...]] = {}
+        self._splits: Mapping[UUID, dt.datetime] = {}
+        """The newest splits on the ledger, where quantities are adjusted already."""
         self._posted: set[tuple[UUID, dt.date]] = set()
         """Instruments' splits of these days that the portfolio has an entry of, or gets one here."""
         self.lines: dict[int, Line] = {}
@@ -206,6 +208,9 @@ class _Sheet:
         symbols = sorted({row.symbol for _, row in good if row.symbol is not None})
         instruments = await imports.find_instruments(session, symbols) if symbols else {}
         recorded = await self._recorded(session, sorted({row.executed_at for _, row in good}))
+        if self._is_split_adjusted:
+            assert self.place.portfolio_id is not None
+            self._splits = await newest_splits(session, self.place.owner_id, self.place.portfolio_id)
         now = dt.datetime.now(dt.UTC)
         seen: Counter[Content] = Counter()
         for place, row in good:
@@ -247,12 +252,23 @@ class _Sheet:
         if seen[content] <= recorded.get(content, 0):
             self.outcomes[place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
             return
+        self._check_splits(entry, instrument_id)
         self.lines[place] = Line(
             entry, instrument_id, row.notes, content, recorded.get(content, 0), self._is_split_adjusted
         )
         self.order.append(place)
         basis = None if row.symbol is None else instruments[row.symbol]["price_basis"]
         self._warnings[place] = warnings_of_entry(row.type, row.symbol, basis)
+
+    def _check_splits(self, entry: Entry, instrument_id: UUID | None) -> None:
+        """Raise InvalidInput for shares that are adjusted already, and that a split would multiply."""
+        newest = None if instrument_id is None else self._splits.get(instrument_id)
+        if entry.of_shares and newest is not None and entry.executed_at < newest:
+            raise InvalidInput(
+                f"The portfolio has a split of {newest:%Y-%m-%d} after this, which would multiply a quantity "
+                "that is adjusted already: reverse it first, or import quantities as they were traded.",
+                ("quantity",),
+            )
 
     async def _match(self, session: Session, place: int, line: Line) -> None:
         """Find whether a row is a split of the instrument's that the portfolio has an entry of already."""

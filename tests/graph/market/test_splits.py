@@ -148,6 +148,18 @@ def test_quantities_that_are_adjusted_already(
     assert done == {"written": True, "userErrors": []}
     post()
     recorded(api, portfolio, "BUY", "2024-07-01", symbol="DONE", quantity="1", price="8")
+    # Where a split is on the ledger already, it would multiply what is adjusted: refused, and not wrong.
+    recorded(api, portfolio, "SPLIT", "2024-08-01", symbol="DONE", quantity="2", splitFor="1")
+    again = mutate(
+        api,
+        "importTransactions",
+        "written outcomes { status userError { field } }",
+        portfolioId=portfolio,
+        rows=[row | {"quantity": "4"}],
+        adjustedQuantities=True,
+        idempotencyKey=key(),
+    )
+    assert (again["written"], again["outcomes"][0]["status"]) == (False, "REFUSED")
     held = stored.rows(
         "SELECT quantity FROM positions p JOIN instruments i ON i.id = instrument_id WHERE symbol = 'DONE'"
     )
