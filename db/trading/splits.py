@@ -143,3 +143,17 @@ async def find_matched(
         "split_for": split_for,
     }
     return (await session.execute(text(_MATCHED), given)).mappings().one_or_none()
+
+
+_NEWEST = """
+SELECT t.instrument_id, max(t.executed_at) AS executed_at FROM transactions t
+WHERE t.owner_id = :owner AND t.portfolio_id = :portfolio AND t.type = 'SPLIT' AND t.reverses_id IS NULL
+    AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = :owner AND r.reverses_id = t.id)
+GROUP BY 1
+"""
+
+
+async def newest_splits(session: Session, owner_id: UUID, portfolio_id: UUID) -> dict[UUID, dt.datetime]:
+    """Return by instrument the newest split that a portfolio has on its ledger."""
+    given = {"owner": owner_id, "portfolio": portfolio_id}
+    return {row.instrument_id: row.executed_at for row in await session.execute(text(_NEWEST), given)}

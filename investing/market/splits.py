@@ -105,10 +105,6 @@ class Splitting:
         """See to one owner; return when they have to be seen to again, None for never."""
         try:
             return await self._reached(owner_id, work)
-        except Refusal as refusal:
-            # Later entries do not fit the holding after the split: `verify` tells of it until they do.
-            logger.warning("A split of %s does not fit a holding: %s", work.instrument_id, refusal.message)
-            return None
         except Exception:
             logger.exception("A split of %s could not be posted for a user.", work.instrument_id)
             return dt.datetime.now(dt.UTC) + AGAIN
@@ -120,12 +116,20 @@ class Splitting:
                 # The quote of an instrument of one's own is its owner's to change.
                 await stored.follow_quotes(session)
         again_at: dt.datetime | None = reached["next_begin"]
-        if reached["trades"]:
-            key = (owner_id, work.instrument_id, work.ex_date, self._terms)
-            if not await self._sessions.transact(owner_id, lambda session: follow(session, *key)):
-                again_at = dt.datetime.now(dt.UTC) + AGAIN
+        if reached["trades"] and not await self._follow(owner_id, work):
+            again_at = dt.datetime.now(dt.UTC) + AGAIN
         if reached["watches"]:
             async with self._sessions.begin(owner_id) as session:
                 ids = await rules.rules_of_instrument(session, owner_id, work.instrument_id)
                 await rules.follow_splits(session, owner_id, ids)
         return again_at
+
+    async def _follow(self, owner_id: UUID, work: Work) -> bool:
+        """Post the split to an owner's holdings and orders; return whether nothing is left to do."""
+        key = (owner_id, work.instrument_id, work.ex_date, self._terms)
+        try:
+            return await self._sessions.transact(owner_id, lambda session: follow(session, *key))
+        except Refusal as refusal:
+            # Later entries do not fit the holding after the split: `verify` tells of it until they do.
+            logger.warning("A split of %s does not fit a holding: %s", work.symbol, refusal.message)
+            return True

@@ -9,7 +9,7 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading import imports
-from db.trading.splits import find_matched
+from db.trading.splits import find_matched, newest_splits
 from db.vocabulary import TransactionType
 from investing.rules.duplicates import Recorded
 from investing.rules.import_rows import (
@@ -22,8 +22,9 @@ from investing.rules.import_rows import (
     entry_of_row,
 )
 from investing.rules.ledger import Entry
+from investing.rules.market_hours import day_of
 from investing.rules.ordering import order_key
-from investing.rules.refusals import CurrencyMismatch, Refusal
+from investing.rules.refusals import CurrencyMismatch, InvalidInput, Refusal
 from investing.rules.refusals import UnknownInstrument as Unknown
 from investing.rules.warnings import Warning, warnings_of_entry
 from investing.trading.bulk import Line
@@ -68,6 +69,8 @@ class Sheet:
         self.place = place
         self._is_split_adjusted = is_split_adjusted
         self._warnings: dict[int, tuple[Warning, ...]] = {}
+        self._splits: Mapping[UUID, dt.datetime] = {}
+        """The newest splits on the ledger, where quantities are adjusted already."""
         self._posted: set[tuple[UUID, dt.date]] = set()
         """Instruments' splits of these days that the portfolio has an entry of, or gets one here."""
         self.lines: dict[int, Line] = {}
@@ -120,12 +123,18 @@ class Sheet:
     async def _take(self, session: Session, read: Sequence[_Read]) -> None:
         """Makes lines of all that is not on the ledger yet; their ids ascend, as the ledger's order does."""
         recorded = await self._recorded(session, read)
+        if self._is_split_adjusted:
+            assert self.place.portfolio_id is not None
+            self._splits = await newest_splits(session, self.place.owner_id, self.place.portfolio_id)
         contents = [_content(one) for one in read]
         known = recorded.find([(content, one.date) for content, one in zip(contents, read, strict=True)])
         for one, content, is_known in zip(read, contents, known, strict=True):
             if is_known:
                 row = one.row
                 self.outcomes[one.place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
+                continue
+            if (refusal := self._before_split(one)) is not None:
+                self.refuse(one.place, refusal)
                 continue
             self.lines[one.place] = Line(
                 replace(one.entry, id=uuid7()),
@@ -137,6 +146,18 @@ class Sheet:
                 self._is_split_adjusted,
             )
             self.order.append(one.place)
+
+    def _before_split(self, one: _Read) -> InvalidInput | None:
+        """Return why shares cannot come in that are adjusted already, and that a split would multiply."""
+        newest = None if one.instrument_id is None else self._splits.get(one.instrument_id)
+        if newest is None or not one.entry.of_shares or one.entry.executed_at >= newest:
+            return None
+        return InvalidInput(
+            f"The portfolio has a split of {day_of(newest, self.place.time_zone)} after this, which would "
+            "multiply a quantity that is adjusted already: reverse it first, or import quantities as they were "
+            "traded.",
+            ("quantity",),
+        )
 
     async def _match(self, session: Session, place: int, line: Line) -> None:
         """Find whether a row is a split of the instrument's that the portfolio has an entry of already."""

@@ -148,10 +148,23 @@ def test_quantities_that_are_adjusted_already(
     assert done == {"written": True, "userErrors": []}
     post()
     recorded(api, portfolio, "BUY", "2024-07-01", symbol="DONE", quantity="1", price="8")
+    # Where a split is on the ledger already, it would multiply what is adjusted: refused, and not wrong.
+    recorded(api, portfolio, "SPLIT", "2024-08-01", symbol="DONE", quantity="2", splitFor="1")
+    again = mutate(
+        api,
+        "importTransactions",
+        "written outcomes { status userError { field } }",
+        portfolioId=portfolio,
+        rows=[row | {"quantity": "4"}],
+        adjustedQuantities=True,
+        idempotencyKey=key(),
+    )
+    assert (again["written"], again["outcomes"][0]["status"]) == (False, "REFUSED")
     held = stored.rows(
         "SELECT quantity FROM positions p JOIN instruments i ON i.id = instrument_id WHERE symbol = 'DONE'"
     )
-    assert held == [(Decimal(41),)]
+    # 40 and 1, and what one's own entry made of them.
+    assert held == [(Decimal(82),)]
 
 
 def test_a_dividend_on_adjusted_prices_is_booked_with_a_word(api: Api, stored: Stored) -> None:

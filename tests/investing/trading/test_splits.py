@@ -15,6 +15,7 @@ from investing.rules.orders import Terms
 from investing.rules.refusals import InvalidInput, UnknownInstrument
 from investing.rules.splits import InstrumentSplit
 from tests.investing.exchange import Exchange
+from tests.investing.trading.ledgers import import_csv, statuses
 from tests.investing.trading.world import START, World, make_world, on
 
 EX_DATE = market_day(on(10))
@@ -215,3 +216,24 @@ async def test_what_cannot_be_recorded(world: World) -> None:
             await record(world, ratio, "1", ex_date)
     with pytest.raises(UnknownInstrument):
         await record_split(world.actor, "NOBODY", InstrumentSplit(EX_DATE, D(4), D(1)))
+
+
+async def test_a_file_with_the_split_in_it_and_one_without(world: World, sessions: Sessions) -> None:
+    await record(world)
+    await post(sessions)
+    symbol = world.symbol
+    bought = f"BUY,{symbol},10,40,,0,,2020-01-05T15:00:00Z,\n"
+    split = "SPLIT,{symbol},{new},,,0,{old},{day}T15:00:00Z,\n"
+    own = split.format(symbol=symbol, new=8, old=2, day="2020-01-14")
+    sold = f"SELL,{symbol},40,10,,0,,2020-02-03T15:00:00Z,\n"
+    # Its own split stands for the instrument's, told once more it is the same; 40 are there to be sold.
+    twice = split.format(symbol=symbol, new=4, old=1, day="2020-01-15")
+    report = await import_csv(world.actor, world.portfolios[0], bought + own + twice + sold)
+    assert statuses(report) == ["OK", "OK", "DUPLICATE", "OK"]
+    assert (await quantity(world), [automatic for automatic, *_ in await splits(world)]) == (D(0), [False])
+    # Without it the same 40 are there, by the instrument's.
+    report = await import_csv(world.actor, world.portfolios[1], bought + sold)
+    assert statuses(report) == ["OK", "OK"]
+    assert (await quantity(world, 1), await splits(world, 1)) == (D(0), [(True, BEGIN, D(30))])
+    # A file of later brings the split that the portfolio has by then.
+    assert statuses(await import_csv(world.actor, world.portfolios[1], own)) == ["DUPLICATE"]
