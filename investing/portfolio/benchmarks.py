@@ -38,7 +38,7 @@ def _price_in(price: Price, exchange: str | None, time_zone: str, first: dt.date
 async def read_benchmarks(
     connection: Connection, asked: Sequence[tuple[str, dt.date, dt.date]]
 ) -> dict[str, Benchmark]:
-    """By symbol the prices from before the earliest day on; none for a symbol without."""
+    """Read by symbol the prices from before the earliest day on; none for a symbol without."""
     wanted: dict[str, tuple[str, dt.date, dt.date]] = {}
     for symbol, since, until in asked:
         _, first, last = wanted.get(symbol, (symbol, since, until))

@@ -137,7 +137,7 @@ WORKINGS: Mapping[Figure, Working] = {
 
 
 def sub_periods(points: Sequence[Point], prices: Sequence[Price] | None) -> list[SubPeriod]:
-    """The sub-periods of these days, beside the benchmark's prices where they begin early enough."""
+    """Return the sub-periods of these days, beside the benchmark's prices where they begin early enough."""
     returns = {day.date: day.daily for day in daily_returns(points)}
     closes = closes_at(points, prices)
     found: list[SubPeriod] = []
@@ -171,7 +171,7 @@ def _of_day(before: Point, point: Point, daily: Decimal | None, benchmark: Decim
 
 
 def closes_at(points: Sequence[Point], prices: Sequence[Price] | None) -> list[Close]:
-    """The benchmark's close of each point; nothing where its prices begin too late."""
+    """Return the benchmark's close of each point; nothing where its prices begin too late."""
     return closes_of(points, prices) if prices else []
 
 
@@ -234,8 +234,8 @@ def inputs_of(
 
 
 def _falls_at_once(points: Sequence[Point]) -> bool:
-    """Whether the first day begins with its first flow and ends lower, so that a fall from there begins with
-    what there was first of all and not with a day's end.
+    """Return whether the first day begins with its first flow and ends lower, so that a fall from there
+    begins with what there was first of all and not with a day's end.
     """
     first = next(daily_returns(points), None)
     return (

@@ -42,6 +42,7 @@ PARTS = {
     "ImportOutcome": "Transaction",
     "Performance": "Portfolio",
     "UnavailableFigure": "Portfolio",
+    "FigureNote": "Portfolio",
     "MaxDrawdown": "Portfolio",
     "DayReturn": "Portfolio",
     "BenchmarkComparison": "Portfolio",

@@ -121,7 +121,8 @@ def test_first_and_last_days(superuser_url: str) -> None:
         WHERE p.name = 'Quiet income' ORDER BY date
     """
     first, second, *_, last = rows(superuser_url, query)
-    assert first == (dt.date(2004, 1, 2), 500, 500, 500, *[None] * 6, 0)
+    # The deposit stays what it is, and its day counts in no deviation.
+    assert first == (dt.date(2004, 1, 2), 500, 500, 500, 0, 0, None, None, None, 0, 0)
     # Five trades at a dollar each, at the close.
     assert second[:6] == (dt.date(2004, 1, 5), 495, second[2], 0, D("-0.01"), D("-0.01"))
     assert last == (
