@@ -111,8 +111,7 @@ snapshot AS (
     INSERT INTO performance_history (owner_id, id, portfolio_id, date, total_value, cash_value,
         positions_value, net_flow, daily_return, cumulative_return, num_positions)
     SELECT $1, gen_random_uuid(), p.id, day::date, cash + held, cash, held, flow, 0.1, 0.1, 1
-    FROM p, (VALUES ('2024-02-27', 1, 0, 0), ('2024-02-28', 1001, 0, 1000), ('2024-02-29', 801, 200, 0),
-                    ('2024-03-01', 801, 220, 0),
+    FROM p, (VALUES ('2024-02-28', 1001, 0, 1000), ('2024-02-29', 801, 200, 0), ('2024-03-01', 801, 220, 0),
                     ('2099-03-01', $3::text::numeric, 0, 0)) AS s(day, cash, held, flow)),
 -- What is waiting to be computed anew is no part of any performance: there the figure would fit nothing.
 marked AS (
@@ -201,7 +200,7 @@ def _act(person: Person) -> None:
     shares = {"symbol": "AAPL", "quantity": "5", "price": "100"}
     past = (
         # Earned while nothing was there, which a performance notes.
-        {"type": "INTEREST", "amount": "1", "executedAt": "2024-02-27T20:00:00Z"},
+        {"type": "INTEREST", "amount": "1", "executedAt": "2024-02-28T19:00:00Z"},
         {"type": "DEPOSIT", "amount": "1000", "executedAt": "2024-02-28T20:00:00Z"},
         # As many as are sold today, so that the sale takes from one lot.
         {"type": "BUY", **shares, "quantity": "2", "executedAt": "2024-02-29T20:00:00Z"},
