@@ -166,8 +166,8 @@ class FlowScope(NamedTuple):
 async def fetch_flow_days(
     connection: Connection, owner_id: UUID, scopes: Sequence[FlowScope], shifts: Sequence[Shift] = ()
 ) -> Sequence[Row]:
-    """The days of each scope on which something crossed its border, in order: `scope_id`, `date` and `cash`
-    at the day's beginning, and as the text of JSON lists, or null for none:
+    """Read the days of each scope on which something crossed its border, in order: `scope_id`, `date` and
+    `cash` at the day's beginning, and as the text of JSON lists, or null for none:
 
     - `held` at its beginning: portfolio, instrument and quantity;
     - `known`: instrument, exchange, price at the end of the day before, last close and last trade before the

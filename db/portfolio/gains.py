@@ -101,7 +101,7 @@ class GainScope:
 async def fetch_gains(
     connection: Connection, owner_id: UUID, asked: Sequence[GainScope], shifts: Sequence[Shift] = ()
 ) -> Sequence[Row]:
-    """By scope and instrument the `gain` over the days without flows, and the sum of gains by their weights.
+    """Read by scope and instrument the `gain` over the days without flows, and its sum by their weights.
 
     The instrument is null for what cash gained. Neither is rounded. One statement, whatever the number.
     """

@@ -138,7 +138,7 @@ async def fetch_points(
     scopes: Sequence[tuple[Scope, dt.date]],
     since: dt.date | None,
 ) -> Sequence[Row]:
-    """The days of each scope until its day, in order, from the last one on or before `since` on.
+    """Read the days of each scope until its day, in order, from the last one on or before `since` on.
 
     Where there is none before, or no `since`, from the first one on. Of a mixed scope only the unallotted
     cash. One statement, whatever the number.

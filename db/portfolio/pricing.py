@@ -46,7 +46,7 @@ def shift_columns(shifts: Sequence[Shift]) -> list[list[object]]:
 
 
 async def fetch_exchanges(connection: Connection) -> list[str]:
-    """The names of all exchanges that instruments are traded on."""
+    """Read the names of all exchanges that instruments are traded on."""
     rows = await connection.fetch("SELECT DISTINCT exchange FROM instruments WHERE exchange IS NOT NULL")
     return [row["exchange"] for row in rows]
 

@@ -147,7 +147,7 @@ async def fetch_days(
     since: dt.date,
     shifts: Sequence[Shift] = (),
 ) -> Sequence[Row]:
-    """The days of each portfolio in this time zone from then on, in order.
+    """Read the days of each portfolio in this time zone from then on, in order.
 
     Cash and positions at the day's end, and how many positions there are, have no price and have no close of
     their own on that day; `num_trades` counts the day's purchases and sales, also those that were taken back
@@ -165,7 +165,7 @@ async def fetch_worth(
     between: tuple[dt.date, dt.date],
     shifts: Sequence[Shift] = (),
 ) -> Sequence[Row]:
-    """The days of a portfolio between two, but for those on which a position had no price yet.
+    """Read the days of a portfolio between two, but for those on which a position had no price yet.
 
     Cash, and what each position was worth: `market_values`, the text of a JSON object with a decimal string
     for each instrument's id.

@@ -28,7 +28,7 @@ class Gain:
 async def read_gains(
     connection: Connection, owner_id: UUID, performances: Sequence[Performance]
 ) -> list[list[Gain] | None]:
-    """The gains of each, largest contribution first; they add up to its return.
+    """Read the gains of each, largest contribution first; they add up to its return.
 
     None where the figures say why, or where an entry came in between, so that they would not. One statement,
     whatever the number.

@@ -16,7 +16,7 @@ def summed(
     start: dt.date | None,
     until: dt.date,
 ) -> list[Any]:
-    """The user's days until `until`, from the last one on or before `start`, or from the first one, on.
+    """Return the user's days until `until`, from the last one on or before `start`, or the first one, on.
 
     `portfolios` are the days of each portfolio, in order, and `cash` those of the unallotted cash, all in the
     user's time zone. A place keeps its value on days that are none of its own, and nothing has a close then.

@@ -88,14 +88,14 @@ class _Days:
 
     @property
     def flow_scope(self) -> FlowScope:
-        """Where to look for flows."""
+        """Return where to look for flows."""
         first, last = self.rows[0]["date"], self.rows[-1]["date"]
         since = first if self.is_opening else first + _ONE_DAY
         scope = self.scope
         return FlowScope(scope.id, scope.time_zone, since, last, scope.portfolio_ids, scope.account_ids)
 
     def points(self, valued: Mapping[dt.date, ValuedDay]) -> Sequence[Point]:
-        """As the rules know them."""
+        """Return the days as the rules know them."""
         points = [_point(row, valued.get(row["date"])) for row in self.rows]
         return with_opening(points) if self.is_opening else points
 
@@ -125,7 +125,7 @@ async def _read_days(
     shifts: Sequence[Shift],
     start: dt.date | None,
 ) -> dict[UUID, _Days]:
-    """The days of each scope that has any: as they are stored, or where these mean other days replayed."""
+    """Read the days of each scope that has any: as they are stored, or where these mean others replayed."""
     mixed = [(scope, until) for scope, until in readable if scope.is_mixed]
     rows: dict[UUID, list[Row]] = {}
     # Of what is mixed all days are needed, to be cut once they are summed.

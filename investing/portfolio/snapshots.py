@@ -119,7 +119,7 @@ def _rows(
 
 
 def _day(row: Row, valued: ValuedDay | None) -> Day:
-    """A day of the ledger, with what it was worth at its flows."""
+    """Return a day of the ledger, with what it was worth at its flows."""
     unpriced = row["unpriced_positions"]
     return Day(
         date=row["date"],
@@ -134,7 +134,7 @@ def _day(row: Row, valued: ValuedDay | None) -> Day:
 
 
 def _past(row: Mapping[Any, Any]) -> Day:
-    """A day as it is stored."""
+    """Return a day as it is stored."""
     numbers = [Decimal(text) for text in (row["flows"] or "").split()]
     return Day(**{**row, "flows": tuple(map(Flow, numbers[::2], numbers[1::2]))})
 

@@ -27,7 +27,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 async def shifts_of(connection: Connection, time_zones: Iterable[str]) -> list[Shift]:
-    """By how many days closes are moved in these time zones; a statement where one is not New York's."""
+    """Read by how many days closes are moved in these zones; no statement for New York's alone."""
     others = sorted(set(time_zones) - {NEW_YORK.key})
     if not others:
         return []
@@ -49,7 +49,7 @@ def _shifts(time_zones: Sequence[str], exchanges: Sequence[str], until: int) -> 
 async def read_flow_days(
     connection: Connection, owner_id: UUID, scopes: Sequence[FlowScope], shifts: Sequence[Shift]
 ) -> dict[UUID, dict[dt.date, ValuedDay]]:
-    """The valued days with flows of each scope. One statement, whatever the number."""
+    """Read and value the days with flows of each scope. One statement, whatever the number."""
     rows = await fetch_flow_days(connection, owner_id, scopes, shifts) if scopes else []
 
     def valued() -> dict[UUID, dict[dt.date, ValuedDay]]:
@@ -63,7 +63,7 @@ async def read_flow_days(
 
 
 def flow_day(row: Row) -> FlowDay:
-    """A day as `fetch_flow_days` tells it."""
+    """Return a day as `fetch_flow_days` tells it."""
     entries = [_entry(*facts) for facts in _list(row["entries"])]
     ratios = _ratios(entries)
     return FlowDay(
@@ -124,7 +124,7 @@ def _known(
 
 
 def _ratios(entries: Sequence[Entry]) -> dict[UUID, Fraction]:
-    """New shares for an old one of each instrument that is split on the day, by the first who says so."""
+    """Return new shares for an old one of each instrument that is split on the day, by who says so first."""
     found: dict[UUID, Fraction] = {}
     places: dict[UUID, UUID | None] = {}
     for entry in entries:

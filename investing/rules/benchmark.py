@@ -108,7 +108,7 @@ class Close(NamedTuple):
 
 
 def closes_of(points: Sequence[Point], prices: Sequence[Price]) -> list[Close]:
-    """The close that stands for each point, all of one kind; none where the prices begin too late."""
+    """Return the close that stands for each point, all of one kind; none where prices begin too late."""
     if not points or not prices or points[0].date < prices[0].date:
         return []
     days = [price.date for price in prices]
@@ -122,8 +122,8 @@ def closes_of(points: Sequence[Point], prices: Sequence[Price]) -> list[Close]:
 
 
 def _place_at_opening(points: Sequence[Point], prices: Sequence[Price], place: int) -> int:
-    """Which price the benchmark begins with: that of the day's end, or where the whole first day counts the
-    last one that was known at its first flow, if there was one.
+    """Return which price the benchmark begins with: that of the day's end, or where the whole first day
+    counts the last one that was known at its first flow, if there was one.
     """
     if not begins_with_a_flow(points) or not points[1].flows:
         return place

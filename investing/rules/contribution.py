@@ -32,7 +32,7 @@ _WEIGHT = Context(prec=40)
 
 
 def weights(points: Sequence[Point]) -> list[tuple[dt.date, tuple[Decimal, ...]]]:
-    """What a unit of gain adds to the return in each sub-period of each day after the first point.
+    """Return what a unit of gain adds to the return in each sub-period of each day after the first point.
 
     That is I_(t-1) / V_t, and 0 where there was no capital. To be used where no day lost more than everything
     or began with less than nothing.

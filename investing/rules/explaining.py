@@ -138,7 +138,7 @@ WORKINGS: Mapping[Figure, Working] = {
 
 
 def sub_periods(points: Sequence[Point], prices: Sequence[Price] | None) -> list[SubPeriod]:
-    """The sub-periods of these days, beside the benchmark's prices where they begin early enough."""
+    """Return the sub-periods of these days, beside the benchmark's prices where they begin early enough."""
     returns = {day.date: day.daily for day in daily_returns(points)}
     closes = closes_at(points, prices)
     found: list[SubPeriod] = []
@@ -172,7 +172,7 @@ def _of_day(before: Point, point: Point, daily: Decimal | None, benchmark: Decim
 
 
 def closes_at(points: Sequence[Point], prices: Sequence[Price] | None) -> list[Close]:
-    """The benchmark's close of each point; nothing where its prices begin too late, or one of them is 0."""
+    """Return the benchmark's close of each point; nothing where its prices begin too late or one is 0."""
     closes = closes_of(points, prices) if prices else []
     return closes if all(close.price for close in closes[:-1]) else []
 
@@ -236,8 +236,8 @@ def inputs_of(
 
 
 def _falls_at_once(points: Sequence[Point]) -> bool:
-    """Whether the first day begins with its first flow and ends lower, so that a fall from there begins with
-    what there was first of all and not with a day's end.
+    """Return whether the first day begins with its first flow and ends lower, so that a fall from there
+    begins with what there was first of all and not with a day's end.
     """
     first = next(daily_returns(points), None)
     return (

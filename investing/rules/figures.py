@@ -117,7 +117,7 @@ def measure(points: Sequence[Point], risk_free: Decimal = ZERO) -> Figures:
 
 
 def without_capital(points: Sequence[Point]) -> list[Note]:
-    """What was earned in sub-periods that began with nothing, day by day: no return contains it."""
+    """Return what was earned in sub-periods that began with nothing, by day: no return contains it."""
     return [
         Note(Figure.TIME_WEIGHTED_RETURN, Reason.RETURN_WITHOUT_CAPITAL, day.without_capital, point.date)
         for point, day in growths(points)
@@ -126,7 +126,7 @@ def without_capital(points: Sequence[Point]) -> list[Note]:
 
 
 def payments(points: Sequence[Point]) -> list[tuple[dt.date, Decimal]]:
-    """What was put in (negative) and what came out of it, the value at the beginning and the end with it.
+    """Return what was put in (negative) and what came out of it, with the values at beginning and end.
 
     Where there was nothing at the beginning, the first payment is the first flow.
     """

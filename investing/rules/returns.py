@@ -25,7 +25,7 @@ _CALENDAR_YEAR = 365
 
 
 def growth(start: Decimal, end: Decimal) -> Decimal | None:
-    """1 + r of a sub-period, None where it did not begin with more than nothing."""
+    """Return 1 + r of a sub-period, None where it did not begin with more than nothing."""
     return WIDE.divide(end, start) if start > 0 else None
 
 

@@ -43,12 +43,12 @@ class Point:
 
 
 def with_opening(points: Sequence[Point]) -> Sequence[Point]:
-    """The same days with nothing before the first one, so that the whole of it counts."""
+    """Return the same days with nothing before the first one, so that the whole of it counts."""
     return [Point(points[0].date, ZERO, ZERO), *points] if points else points
 
 
 def begins_with_a_flow(points: Sequence[Point]) -> bool:
-    """Whether the first point is an opening, so that the first day begins with its first flow."""
+    """Return whether the first point is an opening, so that the first day begins with its first flow."""
     return len(points) > 1 and points[0].date == points[1].date
 
 
@@ -67,7 +67,7 @@ class DayGrowth:
 
 
 def sub_periods(start: Decimal, flows: Sequence[Flow], end: Decimal) -> list[tuple[Decimal, Decimal]]:
-    """The values at the beginning and the end of each sub-period of a day; each flow ends one."""
+    """Return the values at the beginning and the end of each sub-period of a day; each flow ends one."""
     if not flows:
         return [(start, end)]
     starts = [start, *(flow.before + flow.amount for flow in flows)]
@@ -75,7 +75,7 @@ def sub_periods(start: Decimal, flows: Sequence[Flow], end: Decimal) -> list[tup
 
 
 def day_growth(start: Decimal, flows: Sequence[Flow], end: Decimal) -> DayGrowth:
-    """The chain of a day's sub-periods: the product of end / start of those that begin above zero."""
+    """Return the chain of a day's sub-periods: the product of end / start of those that begin above zero."""
     product: Decimal | None = None
     without, is_negative = ZERO, False
     for begun, ended in sub_periods(start, flows, end):
@@ -92,7 +92,7 @@ def day_growth(start: Decimal, flows: Sequence[Flow], end: Decimal) -> DayGrowth
 
 
 def growths(points: Sequence[Point]) -> Iterator[tuple[Point, DayGrowth]]:
-    """Each day after the first point, with its growth."""
+    """Give each day after the first point, with its growth."""
     for before, point in itertools.pairwise(points):
         yield point, day_growth(before.total_value, point.flows, point.total_value)
 
@@ -107,7 +107,7 @@ class DayReturn:
 
 
 def daily_returns(points: Sequence[Point]) -> Iterator[DayReturn]:
-    """The days after the first point that have a return. At that point the index is 1.
+    """Give the days after the first point that have a return. At that point the index is 1.
 
     A day on which nothing was there to grow has none and changes nothing, and nor does one on which a
     sub-period began below zero, which is no index any more; a loss of more than everything leaves the index
@@ -124,8 +124,8 @@ def daily_returns(points: Sequence[Point]) -> Iterator[DayReturn]:
 
 
 def whole_days(points: Sequence[Point]) -> list[DayReturn]:
-    """The same without a first day that begins with its first flow: what a part of a day returned cannot be
-    held against days.
+    """Return the same without a first day that begins with its first flow: what a part of a day returned
+    cannot be held against days.
     """
     is_opening = begins_with_a_flow(points)
     return [day for day in daily_returns(points) if not is_opening or day.date != points[0].date]

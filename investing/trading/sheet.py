@@ -154,8 +154,8 @@ class Sheet:
             return None
         return InvalidInput(
             f"The portfolio has a split of {day_of(newest, self.place.time_zone)} after this, which would "
-            "multiply a quantity that is adjusted already: reverse it first, or import quantities as they were "
-            "traded.",
+            "multiply a quantity that is adjusted already: reverse it first, or import quantities as they "
+            "were traded.",
             ("quantity",),
         )
 

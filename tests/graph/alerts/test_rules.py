@@ -270,7 +270,9 @@ def test_trying_on_past_weights(register: Callable[[], Api], stored: Stored) -> 
     id = open_portfolio(api, open_account(api), strategy="CUSTOM", targetWeights=targets)
     recorded(api, id, "DEPOSIT", "2024-03-01", amount="1000")
     bought(api, id, "04", "WA", "5", "100")
-    bought(api, id, "05", "WB", "10", "20")
+    # Shares that come in tell no price, as a purchase would.
+    recorded(api, id, "WITHDRAWAL", "2024-03-05", amount="200")
+    recorded(api, id, "TRANSFER_IN", "2024-03-05", symbol="WB", quantity="10", amount="200")
     # Worth 500 of 1000, then 800 and 200 of 1300, 400 and 200 of 900, 500 and 400 of 1200.
     assert weighed(api, id, "POSITION_WEIGHT", "0.3") == (
         4,

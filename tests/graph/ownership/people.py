@@ -117,7 +117,7 @@ snapshot AS (
     INSERT INTO performance_history (owner_id, id, portfolio_id, date, total_value, cash_value,
         positions_value, net_flow, daily_return, cumulative_return, num_positions)
     SELECT $1, gen_random_uuid(), p.id, day::date, cash + held, cash, held, flow, 0.1, 0.1, 1
-    FROM p, (VALUES ('2024-02-28', 1000, 0, 1000), ('2024-02-29', 800, 200, 0), ('2024-03-01', 800, 220, 0),
+    FROM p, (VALUES ('2024-02-28', 1001, 0, 1000), ('2024-02-29', 801, 200, 0), ('2024-03-01', 801, 220, 0),
                     ('2099-03-01', $3::text::numeric, 0, 0)) AS s(day, cash, held, flow)),
 -- What is waiting to be computed anew is no part of any performance: there the figure would fit nothing.
 marked AS (
@@ -205,6 +205,8 @@ def _act(person: Person) -> None:
     spare = _make(person, "createPortfolio", **portfolio, **equal, name=f"{person.canary} spare")
     shares = {"symbol": "AAPL", "quantity": "5", "price": "100"}
     past = (
+        # Earned while nothing was there, which a performance notes.
+        {"type": "INTEREST", "amount": "1", "executedAt": "2024-02-28T19:00:00Z"},
         {"type": "DEPOSIT", "amount": "1000", "executedAt": "2024-02-28T20:00:00Z"},
         # As many as are sold today, so that the sale takes from one lot.
         {"type": "BUY", **shares, "quantity": "2", "executedAt": "2024-02-29T20:00:00Z"},

@@ -41,6 +41,7 @@ PARTS = {
     "ImportOutcome": "Transaction",
     "Performance": "Portfolio",
     "UnavailableFigure": "Portfolio",
+    "FigureNote": "Portfolio",
     "MaxDrawdown": "Portfolio",
     "DayReturn": "Portfolio",
     "BenchmarkComparison": "Portfolio",

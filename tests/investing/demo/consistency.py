@@ -95,15 +95,20 @@ CONTRADICTIONS = {
     """,
     "a day's return is what the formula says": """
         SELECT * FROM (
-            SELECT daily_return, round((total_value + greatest(-net_flow, 0))
-                / (lag(total_value) OVER w + greatest(net_flow, 0)) - 1, 10) AS expected
+            -- Everything in the demo happens at a close, also what comes and leaves: nothing moves after it.
+            -- A first day is a deposit that stays.
+            SELECT daily_return, coalesce(
+                round((total_value - net_flow) / lag(total_value) OVER w - 1, 10), 0) AS expected
             FROM performance_history WINDOW w AS (PARTITION BY portfolio_id ORDER BY date)
         ) h WHERE abs(daily_return - expected) > 1e-10 OR (daily_return IS NULL) <> (expected IS NULL)
     """,
     "volatility is that of the returns so far": """
         SELECT * FROM (
-            SELECT volatility, stddev_samp(daily_return) OVER w * sqrt(252.0) AS expected
-            FROM performance_history WINDOW w AS (PARTITION BY portfolio_id ORDER BY date)
+            -- The first day is a part of a day, and counts for no deviation.
+            SELECT volatility,
+                   stddev_samp(CASE WHEN n > 1 THEN daily_return END) OVER w * sqrt(252.0) AS expected
+            FROM (SELECT *, row_number() OVER (PARTITION BY portfolio_id ORDER BY date) AS n
+                  FROM performance_history) days WINDOW w AS (PARTITION BY portfolio_id ORDER BY date)
         ) h WHERE abs(volatility - expected) > 1e-9 OR (volatility IS NULL) <> (expected IS NULL)
     """,
 }

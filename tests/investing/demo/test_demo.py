@@ -122,7 +122,8 @@ def test_first_and_last_days(superuser_url: str) -> None:
         WHERE p.name = 'Quiet income' ORDER BY date
     """
     first, second, *_, last = rows(superuser_url, query)
-    assert first == (dt.date(2004, 1, 2), 500, 500, 500, *[None] * 6, 0)
+    # The deposit stays what it is, and its day counts in no deviation.
+    assert first == (dt.date(2004, 1, 2), 500, 500, 500, 0, 0, None, None, None, 0, 0)
     # Five trades at a dollar each, at the close.
     assert second[:6] == (dt.date(2004, 1, 5), 495, second[2], 0, D("-0.01"), D("-0.01"))
     assert last == (
@@ -130,12 +131,12 @@ def test_first_and_last_days(superuser_url: str) -> None:
         D("334785.184164"),
         D("610.2403749"),
         600,
-        D("-0.0088939716"),
-        D("4.1877494326"),
-        D("0.1449941488"),
-        D("0.6711030643"),
-        D("0.9686674334"),
-        D("0.3280043938"),
+        D("-0.0089097976"),
+        D("4.2536288588"),
+        D("0.145096607"),
+        D("0.6753190572"),
+        D("0.9748852441"),
+        D("0.3288574142"),
         5,
     )
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from db.vocabulary import UnavailableReason as Reason
 from investing.rules.benchmark import Comparison, Price, compare
 from investing.rules.figures import measure
-from investing.rules.series import Point
+from investing.rules.series import Flow, Point, with_opening
 
 D = Decimal
 FIRST = dt.date(2020, 1, 1)
@@ -46,6 +46,28 @@ def test_by_hand() -> None:
 def test_a_day_without_a_price_takes_the_last_one() -> None:
     found = beside(["100", "110", "121"], {-3: "100", 2: "110"})
     assert found.benchmark_return == D("0.1")
+
+
+@pytest.mark.parametrize(
+    ("hour", "before", "expected"),
+    # Before the first day's close the one before it, afterwards that one; without one before, that one.
+    [(15, {-1: "80"}, "0.25"), (22, {-1: "80"}, "0"), (15, {}, "0")],
+)
+def test_it_begins_with_what_was_known_at_the_first_flow(
+    hour: int, before: dict[int, str], expected: str
+) -> None:
+    at = dt.datetime.combine(FIRST, dt.time(hour), dt.UTC)
+    closed_at = dt.datetime.combine(FIRST, dt.time(21), dt.UTC)
+    points = with_opening(
+        [
+            Point(FIRST, D(100), D(100), 0, (Flow(D(0), D(100), at),)),
+            *(Point(day(n), D(100), D(0)) for n in (1, 2)),
+        ]
+    )
+    closes = {**before, 0: "100", 1: "100", 2: "100"}
+    prices = [Price(day(n), D(c), None, closed_at if n == 0 else None) for n, c in closes.items()]
+    found = compare(points, measure(points), prices)
+    assert (found.benchmark_return, found.excess_return) == (D(expected), -D(expected))
 
 
 def test_adjusted_closes_where_all_are_known() -> None:
