@@ -32,7 +32,7 @@ def import_transactions(
     ] = False,
     account: Annotated[
         str | None,
-        typer.Option(help="The account to import of a file that has several: its number or name."),
+        typer.Option(help="The account to import of a file that has several, as the error lists them."),
     ] = None,
     map_symbols: Annotated[
         Path | None,
