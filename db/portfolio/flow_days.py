@@ -14,6 +14,7 @@ from db.account.days import day_of
 from db.portfolio.pricing import (
     IS_EXTERNAL,
     Shift,
+    close_for,
     close_on,
     closes,
     older_prices,
@@ -108,7 +109,7 @@ WITH scopes AS (
     {close_on("w.instrument_id", yesterday, "w.time_zone", shifted=shifted)}
     {older_prices("w.instrument_id", yesterday, "w.time_zone", shifted=shifted)}
     CROSS JOIN LATERAL (
-        SELECT json_agg(json_build_array(x.date, x.close::text) ORDER BY x.date) AS closes
+        SELECT json_agg(json_build_array(x.date, ({close_for("w.day")})::text) ORDER BY x.date) AS closes
         FROM ({closes("w.time_zone", shifted=shifted)}) x
         WHERE x.instrument_id = w.instrument_id AND x.day = w.day AND x.date BETWEEN w.day - 1 AND w.day + 1
     ) k

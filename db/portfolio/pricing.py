@@ -61,14 +61,27 @@ def closes(zone: str, *, shifted: bool) -> str:
             AND p.date BETWEEN s.first AND s.last"""
 
 
+def close_for(day: str) -> str:
+    """Return the close of the relation `x` of closes for one share of a day, whatever splits there were.
+
+    The function is asked where it may say anything else than the close itself: not for what has no splits,
+    nor for a raw close of that very date, which together are almost all.
+    """
+    return f"""CASE WHEN NOT EXISTS (SELECT FROM instrument_splits s WHERE s.instrument_id = x.instrument_id)
+        OR x.date = {day} AND EXISTS (
+            SELECT FROM instruments i WHERE i.id = x.instrument_id AND i.price_basis = 'RAW')
+        THEN x.close ELSE close_on(x.close, x.instrument_id, x.date, {day}) END"""
+
+
 def close_on(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
     """Return a join `b` with the `close` of a day, null without one."""
     if not shifted:
-        return (
-            f"LEFT JOIN ({closes(zone, shifted=False)}) b ON b.instrument_id = {instrument} AND b.day = {day}"
-        )
+        return f"""LEFT JOIN LATERAL (
+            SELECT {close_for(day)} AS close FROM ({closes(zone, shifted=False)}) x
+            WHERE x.instrument_id = {instrument} AND x.day = {day}
+        ) b ON true"""
     return f"""LEFT JOIN LATERAL (
-        SELECT x.close FROM ({closes(zone, shifted=shifted)}) x
+        SELECT {close_for(day)} AS close FROM ({closes(zone, shifted=shifted)}) x
         WHERE x.instrument_id = {instrument} AND x.day = {day}
             AND x.date BETWEEN {day} - 1 AND {day} + 1
         ORDER BY x.date DESC LIMIT 1
@@ -84,12 +97,13 @@ def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
     `$1` is the owner.
     """
     return f"""LEFT JOIN LATERAL (
-        SELECT x.close FROM ({closes(zone, shifted=shifted)}) x
+        SELECT {close_for(day)} AS close FROM ({closes(zone, shifted=shifted)}) x
         WHERE b.close IS NULL AND x.instrument_id = {instrument} AND x.day < {day} AND x.date <= {day}
         ORDER BY x.date DESC LIMIT 1
     ) e ON true
     LEFT JOIN LATERAL (
-        SELECT l.price, {day_of("l.executed_at", zone)} AS day
+        SELECT restated(l.price, {instrument}, {day_of("l.executed_at", zone)}, {day}) AS price,
+               {day_of("l.executed_at", zone)} AS day
         FROM positions h CROSS JOIN LATERAL (
             SELECT t.price, t.executed_at, t.id FROM transactions t
             WHERE t.owner_id = $1 AND t.portfolio_id = h.portfolio_id AND t.instrument_id = h.instrument_id

@@ -258,7 +258,6 @@ def test_a_benchmark_on_raw_closes_follows_its_splits(
 
 
 @pytest.mark.parametrize("basis", ["RAW", "SPLIT_ADJUSTED"])
-@pytest.mark.xfail(strict=True, reason="values of past days do not read closes by their basis yet")
 def test_splits_change_no_return_whatever_the_closes_are_adjusted_for(
     api: Api, refresh: Callable[[], None], market: None, stored: Stored, basis: str
 ) -> None:
