@@ -28,7 +28,12 @@ WHERE p.owner_id = t.owner_id AND p.id = t.portfolio_id
 """
 
 
+# Of ratios, one after another; PostgreSQL has none of its own.
+PRODUCT = "CREATE AGGREGATE product(numeric) (SFUNC = numeric_mul, STYPE = numeric, INITCOND = '1')"
+
+
 def upgrade() -> None:
+    op.execute(PRODUCT)
     stale = sa.Column("stale_positions", sa.Integer(), server_default=sa.text("0"), nullable=False)
     op.add_column("performance_history", stale)
     op.add_column("performance_history", sa.Column("num_trades", sa.Integer(), nullable=True))
@@ -50,6 +55,7 @@ def _mark_all() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP AGGREGATE product(numeric)")
     for name in CHECKED:
         op.drop_constraint(op.f(f"ck_performance_history_{name}"), "performance_history")
     for name in ("flows", *CHECKED):
