@@ -18,9 +18,12 @@ IS_EXTERNAL = """(t.type IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER_IN', 'TRANSFER_O
     OR t.type = 'DIVIDEND' AND EXISTS (
         SELECT FROM instruments a WHERE a.id = t.instrument_id AND a.price_basis = 'ADJUSTED'))"""
 
-# Of a transaction `t`: whether it says what its instrument cost.
-IS_TRADE = """t.type IN ('BUY', 'SELL') AND t.price > 0 AND t.reverses_id IS NULL AND NOT EXISTS (
+# Of a transaction `t`: whether it was not taken back, and takes nothing back.
+_STANDS = """t.reverses_id IS NULL AND NOT EXISTS (
     SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
+
+# Of a transaction `t`: whether it says what its instrument cost.
+IS_TRADE = f"t.type IN ('BUY', 'SELL') AND t.price > 0 AND {_STANDS}"
 
 
 class Shift(NamedTuple):
@@ -90,7 +93,7 @@ def close_on(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
 
 def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
     """Return lateral joins for a day: `e` with the last `close` before it, and `o` with the `price` and the
-    `day` of the owner's last trade until its end, in any portfolio.
+    `day` of the owner's last trade until its end, in any portfolio, per share as they are at that end.
 
     Both are null where `b` has a close, which is all but rarely so: the planner looks no further there.
 
@@ -102,8 +105,16 @@ def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
         ORDER BY x.date DESC LIMIT 1
     ) e ON true
     LEFT JOIN LATERAL (
-        SELECT restated(l.price, {instrument}, {day_of("l.executed_at", zone)}, {day}) AS price,
-               {day_of("l.executed_at", zone)} AS day
+        SELECT coalesce((
+                   -- Shares that were split since then are worth less each.
+                   SELECT (l.price * product(t.split_for))::numeric(400, 60) / product(t.quantity)
+                   FROM positions h JOIN transactions t ON t.owner_id = $1
+                       AND t.portfolio_id = h.portfolio_id AND t.instrument_id = h.instrument_id
+                   WHERE h.owner_id = $1 AND h.instrument_id = {instrument} AND t.type = 'SPLIT'
+                       AND (t.executed_at, t.id) > (l.executed_at, l.id)
+                       AND t.executed_at < ({day} + 1)::timestamp AT TIME ZONE {zone} AND {_STANDS}
+                   GROUP BY t.portfolio_id ORDER BY count(*) DESC LIMIT 1
+               ), l.price) AS price, {day_of("l.executed_at", zone)} AS day
         FROM positions h CROSS JOIN LATERAL (
             SELECT t.price, t.executed_at, t.id FROM transactions t
             WHERE t.owner_id = $1 AND t.portfolio_id = h.portfolio_id AND t.instrument_id = h.instrument_id

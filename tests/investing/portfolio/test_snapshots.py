@@ -117,6 +117,19 @@ async def test_what_never_had_a_close_is_worth_its_last_trade(world: World, supe
     assert (bought.unpriced_positions, bought.stale_positions, bought.daily_return) == (0, 1, D(0))
 
 
+async def test_a_trade_of_before_a_split_is_worth_less_a_share(world: World, superuser_url: str) -> None:
+    await world.buy(-6, "10", "100")
+    await world.split(-5, "4", "2")
+    await world.split(-4, "5", "1")
+    await world.record(TransactionType.WITHDRAWAL, -3, amount="1000", symbol=None)
+    await world.split(-3, "1", "2")
+    await refresh_all(world)
+    found = (await stored(superuser_url, world.portfolios[0]))[1:5]
+    # 10, 20, 100 and 50 shares, which nothing has a close of; at the withdrawal there are 100 at 10.
+    assert [(s.positions_value, s.daily_return) for s in found] == [(D(1000), D(0))] * 4
+    assert found[-1].flows[0].before == 1000000
+
+
 Deed = Callable[[World], Awaitable[object]]
 
 
