@@ -271,6 +271,7 @@ _publish(
     NO_VALUE="All of it together is worth nothing, or less.",
     NO_TARGETS="There are no target weights.",
     NO_RATE="There is no exchange rate.",
+    STALE_RATE="The last exchange rate is too old.",
     RETURN_WITHOUT_CAPITAL="Something was earned while nothing was there to earn it on.",
     NEGATIVE_CAPITAL="At some moment there was less than nothing.",
 )

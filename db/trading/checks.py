@@ -157,7 +157,7 @@ _ORDERS = (
 _SPLITS = (
     f"""
     SELECT 'shares after the split on ' || s.ex_date || ' of position', p.id, h.quantity,
-           trim_scale(round(h.quantity * s.quantity / s.split_for, 10))
+           trim_scale(round((h.quantity * s.quantity)::numeric(200, 80) / s.split_for, 18))
     FROM positions p
     JOIN portfolios f ON f.owner_id = $1 AND f.id = p.portfolio_id
     JOIN accounts a ON a.owner_id = $1 AND a.id = f.account_id

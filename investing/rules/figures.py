@@ -46,6 +46,7 @@ MESSAGES = {
     Reason.SEVERAL_CURRENCIES: "There are several currencies, and no exchange rates.",
     Reason.NO_BENCHMARK_PRICES: "The benchmark has no prices for these days.",
     Reason.NO_RATE: "There is no exchange rate for that day.",
+    Reason.STALE_RATE: "The last exchange rate before that day is too old.",
     Reason.NO_VALUE: "All of it together is worth nothing, or less: there is no whole to take parts of.",
     Reason.NO_TARGETS: "There are no target weights to hold this against.",
     Reason.RETURN_WITHOUT_CAPITAL: "This was earned while nothing was there to earn it on.",

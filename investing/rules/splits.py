@@ -14,7 +14,7 @@ from fractions import Fraction
 from uuid import UUID
 
 from db.vocabulary import OrderSide, PriceBasis
-from investing.rules.money import LIMIT, PLACES, share
+from investing.rules.money import LIMIT, PLACES, QUANTITY_PLACES, share
 from investing.rules.refusals import InvalidInput
 
 ZERO = Decimal(0)
@@ -117,7 +117,7 @@ def order_after(order: OpenOrder, split: InstrumentSplit, *, whole_shares: bool)
     `whole_shares`, where an order of whole shares would be one of parts.
     """
     before = order.quantity - order.filled
-    remaining = _scaled(before, split.ratio, ROUND_DOWN)
+    remaining = _scaled(before, split.ratio, ROUND_DOWN, QUANTITY_PLACES)
     prices = [
         None
         if price is None
@@ -147,11 +147,11 @@ def automatic_id(portfolio_id: UUID, instrument_id: UUID, ex_date: dt.date) -> U
     return UUID(int=0x7 << 76 | 0b10 << 62 | random)
 
 
-def _scaled(value: Decimal, ratio: Fraction, rounding: str) -> Decimal:
+def _scaled(value: Decimal, ratio: Fraction, rounding: str, places: Decimal = PLACES) -> Decimal:
     exact = Fraction(value) * ratio
-    context = Context(prec=100, rounding=rounding)
+    context = Context(prec=120, rounding=rounding)
     return context.divide(Decimal(exact.numerator), Decimal(exact.denominator)).quantize(
-        PLACES, rounding, context
+        places, rounding, context
     )
 
 

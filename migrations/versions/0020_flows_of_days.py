@@ -28,9 +28,6 @@ WHERE p.owner_id = t.owner_id AND p.id = t.portfolio_id
 """
 
 
-# Of ratios, one after another; PostgreSQL has none of its own.
-
-
 def upgrade() -> None:
     stale = sa.Column("stale_positions", sa.Integer(), server_default=sa.text("0"), nullable=False)
     op.add_column("performance_history", stale)
