@@ -134,13 +134,13 @@ class Batch:
             progress("Writing transactions", start, len(rows))
             await imports.insert_transactions(self._session, rows[start : start + imports.CHUNK])
         progress("Writing transactions", len(rows), len(rows))
-        await self._save_derived(merged, import_id)
+        await self._save_derived(merged)
         if merged.postings:
             cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
             first = self.lines[min(merged.postings)].entry.executed_at
             await writes.add_portfolio_cash(self._session, *self._key, cash, first)
 
-    async def _save_derived(self, merged: Merged, import_id: UUID) -> None:
+    async def _save_derived(self, merged: Merged) -> None:
         """Writes what follows from the postings, instrument by instrument; those with new entries alone."""
         posted = [(self.lines[place], posting) for place, posting in merged.postings.items()]
         touched = set()
@@ -153,7 +153,7 @@ class Batch:
             for split in loaded.due:
                 if (posting_due := merged.automatic.get(split.change.entry.id)) is not None:
                     loaded.note_automatic(split.change, posting_due)
-            await loaded.insert_automatic(self._session, import_id)
+            await loaded.insert_automatic(self._session)
             for change in loaded.later:
                 loaded.derived.note(change.portfolio_id, change.entry.id, merged.again[change.entry.id])
             holdings = {

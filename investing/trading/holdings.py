@@ -146,11 +146,8 @@ class Holdings:
         await self.insert_automatic(session)
         await self.derived.save(session, self.owner_id, self.instrument_id, self.by_portfolio)
 
-    async def insert_automatic(self, session: Session, import_id: UUID | None = None) -> None:
-        """Write the transactions of the due splits that were posted, and mark what they make stale.
-
-        `import_id` names the import that made somebody a holder: it is taken back with them.
-        """
+    async def insert_automatic(self, session: Session) -> None:
+        """Write the transactions of the due splits that were posted, and mark what they make stale."""
         # Posting loads holdings.
         from investing.trading.posting import Place, transaction_row
 
@@ -168,7 +165,7 @@ class Holdings:
                 time_zone=split.time_zone,
             )
             row = transaction_row(place, entry, posting, self.instrument_id, None)
-            await insert_transaction(session, row if import_id is None else row | {"import_id": import_id})
+            await insert_transaction(session, row)
             portfolio_id = split.change.portfolio_id
             await add_portfolio_cash(session, self.owner_id, portfolio_id, ZERO, entry.executed_at)
 

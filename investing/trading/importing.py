@@ -155,7 +155,7 @@ async def _import(
             "id": id,
             "portfolio_id": portfolio_id,
             "format": how.format,
-            "transaction_count": len(merged.postings) + len(merged.automatic) if writing else 0,
+            "transaction_count": len(merged.postings) if writing else 0,
             "report": dump_report(report) if how.format == API else None,
         }
         await imports.insert_import(session, values)

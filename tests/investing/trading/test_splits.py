@@ -14,6 +14,7 @@ from investing.rules.market_hours import market_day
 from investing.rules.orders import Terms
 from investing.rules.refusals import InvalidInput, UnknownInstrument
 from investing.rules.splits import InstrumentSplit
+from investing.trading.undoing import undo_import
 from tests.investing.exchange import Exchange
 from tests.investing.trading.ledgers import import_csv, statuses
 from tests.investing.trading.world import START, World, make_world, on
@@ -237,3 +238,19 @@ async def test_a_file_with_the_split_in_it_and_one_without(world: World, session
     assert (await quantity(world, 1), await splits(world, 1)) == (D(0), [(True, BEGIN, D(30))])
     # A file of later brings the split that the portfolio has by then.
     assert statuses(await import_csv(world.actor, world.portfolios[1], own)) == ["DUPLICATE"]
+
+
+async def test_an_import_before_it_is_taken_back_and_comes_again(world: World, sessions: Sessions) -> None:
+    """The automatic entry stays and splits nothing meanwhile, and is there again with the shares."""
+    await record(world)
+    await post(sessions)
+    bought = f"BUY,{world.symbol},10,20,,,,{on(0).isoformat()},\n"
+    for _ in range(3):
+        report = await import_csv(world.actor, world.portfolios[0], bought)
+        assert statuses(report) == ["OK"]
+        assert await quantity(world) == 40
+        assert await world.differences() == []
+        assert report.import_id is not None
+        await undo_import(world.actor, report.import_id)
+        assert await quantity(world) == 0
+        assert await world.differences() == []
