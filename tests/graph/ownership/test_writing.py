@@ -22,7 +22,7 @@ ADMINISTRATORS = {"recordSplit"}
 """They name nothing that is owned; tests/graph/market/test_splits.py says who may."""
 # What ends something comes last.
 ENDING = [name for name in GUARDED if name.startswith(("archive", "delete"))]
-IN_ORDER = [name for name in GUARDED if name not in ENDING] + ENDING
+IN_ORDER = [name for name in GUARDED if name not in ADMINISTRATORS.union(ENDING)] + ENDING
 BY_ID = [name for name in GUARDED if positions(name, MUTATIONS[name])]
 
 

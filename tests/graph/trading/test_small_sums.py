@@ -167,7 +167,7 @@ def test_interest_on_unallotted_cash(someone: Trader) -> None:
     assert api.data(ACCOUNT, id=account)["node"] == {
         "cashBalance": "1003.5",
         "unallottedCash": "1003.5",
-        "performance": {"endValue": "1003.5", "netFlow": "0", "timeWeightedReturn": "0.0035"},
+        "performance": {"endValue": "1003.5", "netFlow": "1000", "timeWeightedReturn": "0.0035"},
     }
     # Both may be named, where they belong together.
     both = {"accountId": account, "portfolioId": portfolio}

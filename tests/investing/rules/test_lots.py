@@ -90,9 +90,13 @@ def test_a_reverse_split_makes_no_fractions_of_whole_shares() -> None:
     for number in (1, 2, 3):
         post(holding, entry(number, TransactionType.BUY, "1", "10"))
     posting = post(holding, split(4, "1", "3"))
-    # 3 shares 1 for 3 are 1: two lots of 0.3333333333, and 0.3333333334 for the oldest, which takes the rest.
+    # 3 shares 1 for 3 are 1: two lots of a third, rounded down, and one more digit for the oldest.
     assert (holding.quantity, posting.quantity_delta, holding.cost) == (D(1), D(-2), D(30))
-    assert [lot.quantity for lot in holding.lots] == [D("0.3333333334"), D("0.3333333333"), D("0.3333333333")]
+    assert [lot.quantity for lot in holding.lots] == [
+        D("0.333333333333333334"),
+        D("0.333333333333333333"),
+        D("0.333333333333333333"),
+    ]
     post(holding, split(5, "3", "1"))
     assert holding.quantity == D(3)
     assert sum(lot.quantity for lot in holding.lots) == D(3)
@@ -112,23 +116,19 @@ def test_cash_in_lieu_sells_what_a_reverse_split_leaves_of_a_share() -> None:
     holding = Holding()
     post(holding, entry(1, TransactionType.BUY, "4", "12"))
     post(holding, split(2, "1", "3"))
-    assert holding.quantity == D("1.3333333333")
-    posting = post(holding, entry(3, TransactionType.SELL, "0.3333333333", "3"))
-    # A quarter of the cost of 12 leaves with a quarter of the shares, but for the tenth place.
-    assert (holding.quantity, posting.cost_delta, posting.realized_pnl) == (
-        D(1),
-        D("-2.9999999998"),
-        D("0.0000000002"),
-    )
+    assert holding.quantity == D("1.333333333333333333")
+    posting = post(holding, entry(3, TransactionType.SELL, "0.333333333333333333", "3"))
+    # A quarter of the cost of 12 leaves with a quarter of the shares.
+    assert (holding.quantity, posting.cost_delta, posting.realized_pnl) == (D(1), D(-3), D(0))
 
 
 def test_an_automatic_split_of_nothing_does_nothing() -> None:
     holding = Holding()
     assert post(holding, split(1, "4", "1", automatic=True)) == Posting(D(0), D(0))
-    post(holding, entry(2, TransactionType.BUY, "0.0000000001", "1"))
+    post(holding, entry(2, TransactionType.BUY, "0.000000000000000001", "1"))
     # A hundredth of the smallest part of a share would be nothing, with a cost: the holding stays.
     assert post(holding, split(3, "1", "100", automatic=True)) == Posting(D(0), D(0))
-    assert left(holding) == [(2, D("0.0000000001"), D(1))]
+    assert left(holding) == [(2, D("0.000000000000000001"), D(1))]
 
 
 def test_a_sale_and_a_purchase_are_taken_back_together(holding: Holding) -> None:

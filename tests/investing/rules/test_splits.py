@@ -88,10 +88,10 @@ def test_an_open_order_follows() -> None:
 
 
 def test_an_order_that_may_not_be_what_a_split_makes_of_it_ends() -> None:
-    assert order_after(bought("4", "10"), REVERSE, whole_shares=False) == bought("1.3333333333", "30")
+    assert order_after(bought("4", "10"), REVERSE, whole_shares=False) == bought("1.333333333333333333", "30")
     assert order_after(bought("4", "10"), REVERSE, whole_shares=True) is None
     assert order_after(bought("4.5", "10"), REVERSE, whole_shares=True) == bought("1.5", "30")
-    assert order_after(bought("0.0000000001", "10"), REVERSE, whole_shares=False) is None
+    assert order_after(bought("0.000000000000000001", "10"), REVERSE, whole_shares=False) is None
     assert order_after(bought("1", "0.0000000001"), FOUR, whole_shares=False) is None
 
 

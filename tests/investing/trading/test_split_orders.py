@@ -164,8 +164,8 @@ async def test_a_reverse_split_of_all_that_is_for_sale(scene: Scene) -> None:
     await scene.split("1", "3")
     await scene.job()
     # A third each, rounded down, of exactly one share.
-    assert [(await scene.order(id))["quantity"] for id in ids] == ["0.3333333333"] * 3
-    assert await scene.held() == "1 0.9999999999"
+    assert [(await scene.order(id))["quantity"] for id in ids] == ["0.333333333333333333"] * 3
+    assert await scene.held() == "1 0.999999999999999999"
 
 
 async def test_an_order_of_whole_shares_ends_where_only_parts_are_left(scene: Scene) -> None:
@@ -182,7 +182,7 @@ async def test_an_order_of_whole_shares_ends_where_only_parts_are_left(scene: Sc
         "SPLIT",
         "CANCELLED",
     )
-    assert await scene.held() == "1.3333333333 0"
+    assert await scene.held() == "1.333333333333333333 0"
 
 
 async def test_what_was_traded_before_the_split_is_put_on_the_ledger_first(
@@ -215,12 +215,12 @@ async def test_rules_on_portfolios_know_no_price_until_the_split_is_posted(scene
             return row["quantities"], row["prices"]
 
     await scene.hold("100")
-    assert await seen() == (["100.0000000000"], ["30.0000000000"])
+    assert await seen() == (["100.000000000000000000"], ["30.0000000000"])
     await scene.split("4")
     # 100 at 7.5 would be a loss of three quarters, and 400 at 30 a gain.
     assert (await seen())[1] == [None]
     await scene.job()
-    assert await seen() == (["400.0000000000"], ["7.5000000000"])
+    assert await seen() == (["400.000000000000000000"], ["7.5000000000"])
 
 
 def below(scene: Scene, kind: AlertKind, threshold: str, hysteresis: str = "0") -> NewAlertRule:
