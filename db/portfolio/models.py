@@ -178,7 +178,8 @@ class PerformanceSnapshot(Owned, Base):
     """A portfolio at the end of one day, and its figures since the beginning.
 
     `unpriced_positions` had no price on that day: they count as nothing, and no return is known.
-    `stale_positions` have no close of their own on that day. `flows` are what crossed its border: pairs
+    `stale_positions` have no close of their own on that day; of these `unquoted_positions` never had one or
+    have had none for so long that no more is waited for. `flows` are what crossed its border: pairs
     of decimals with blanks between them, what there was just before each and what came in or left; null for
     none.
     `num_trades` counts its purchases and sales, also those that were taken back and what took them back; null
@@ -192,6 +193,7 @@ class PerformanceSnapshot(Owned, Base):
         CheckConstraint("num_positions >= 0", name="num_positions"),
         CheckConstraint("unpriced_positions >= 0", name="unpriced_positions"),
         CheckConstraint("stale_positions >= 0", name="stale_positions"),
+        CheckConstraint("unquoted_positions >= 0", name="unquoted_positions"),
         CheckConstraint("num_trades >= 0", name="num_trades"),
     )
 
@@ -210,6 +212,7 @@ class PerformanceSnapshot(Owned, Base):
     num_positions: Mapped[int]
     unpriced_positions: Mapped[int] = mapped_column(server_default=text("0"))
     stale_positions: Mapped[int] = mapped_column(server_default=text("0"))
+    unquoted_positions: Mapped[int] = mapped_column(server_default=text("0"))
     num_trades: Mapped[int | None]
     flows: Mapped[str | None]
 

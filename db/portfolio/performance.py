@@ -13,6 +13,7 @@ from uuid import UUID
 from db.account.days import day_of
 from db.market.splits import comparable
 from db.market.symbols import MEANT_BY_ONE
+from db.portfolio.pricing import quoted_until
 from db.sessions import Connection, Row
 
 _DAY = day_of("t.executed_at", "s.time_zone")
@@ -67,37 +68,67 @@ _SCOPES = {
 }
 
 # A portfolio keeps its value on days that are none of its own, so a scope's is the running sum of changes. Of
-# what it holds nothing has a close on such a day.
+# what it holds nothing has a close on such a day; where days without one are many, it is waited for no more.
 _POINTS = f"""
-WITH moves AS (
-    SELECT s.scope_id, h.date,
+WITH days AS MATERIALIZED (
+    SELECT s.scope_id, s.portfolio_id, s.time_zone, h.date, lead(h.date) OVER w AS next,
+           h.num_positions - h.unquoted_positions AS quoted,
            h.total_value - coalesce(lag(h.total_value) OVER w, 0) AS value,
            h.unpriced_positions - coalesce(lag(h.unpriced_positions) OVER w, 0) AS unpriced,
+           h.unquoted_positions - coalesce(lag(h.unquoted_positions) OVER w, 0) AS unquoted,
            h.num_positions - coalesce(lag(h.num_positions) OVER w, 0) AS positions,
            h.num_positions - h.stale_positions AS fresh
-    FROM unnest($2::uuid[], $3::uuid[], $4::date[]) AS s(scope_id, portfolio_id, until)
+    FROM unnest($2::uuid[], $3::uuid[], $4::date[], $5::text[]) AS s(scope_id, portfolio_id, until, time_zone)
     JOIN performance_history h ON h.owner_id = $1 AND h.portfolio_id = s.portfolio_id AND h.date <= s.until
     WINDOW w AS (PARTITION BY s.scope_id, h.portfolio_id ORDER BY h.date)
-    UNION ALL
-    SELECT s.scope_id, d.day, t.cash_delta, 0, 0, 0
-    FROM unnest($5::uuid[], $6::uuid[], $7::date[], $8::text[]) AS s(scope_id, account_id, until, time_zone)
-    JOIN transactions t ON t.owner_id = $1 AND t.account_id = s.account_id AND t.portfolio_id IS NULL
-    CROSS JOIN LATERAL (SELECT {_DAY} AS day) d
-    WHERE d.day <= s.until
+), moves AS MATERIALIZED (
+    SELECT scope_id, date, sum(value) AS value, sum(unpriced) AS unpriced, sum(unquoted) AS unquoted,
+           sum(positions) AS positions, sum(fresh) AS fresh
+    FROM (
+        SELECT scope_id, date, value, unpriced, unquoted, positions, fresh FROM days
+        UNION ALL
+        SELECT s.scope_id, d.day, t.cash_delta, 0, 0, 0, 0
+        FROM unnest($6::uuid[], $7::uuid[], $8::date[], $9::text[])
+            AS s(scope_id, account_id, until, time_zone)
+        JOIN transactions t ON t.owner_id = $1 AND t.account_id = s.account_id AND t.portfolio_id IS NULL
+        CROSS JOIN LATERAL (SELECT {_DAY} AS day) d
+        WHERE d.day <= s.until
+    ) m GROUP BY scope_id, date
+), without_closes AS (
+    SELECT d.scope_id, d.next, d.quoted,
+           {quoted_until("d.portfolio_id", "d.date", "d.time_zone")} AS until
+    FROM days d
+    WHERE d.quoted > 0 AND (d.next IS NULL OR d.next > d.date + 10) AND EXISTS (
+        SELECT FROM moves m WHERE m.scope_id = d.scope_id AND m.date > d.date + 10
+            AND (d.next IS NULL OR m.date < d.next))
 ), points AS MATERIALIZED (
-    SELECT scope_id, date, sum(fresh) AS fresh,
+    SELECT scope_id, date, bool_or(is_day) AS is_day, sum(fresh) AS fresh,
            sum(sum(value)) OVER w AS total_value,
            sum(sum(unpriced)) OVER w AS unpriced_positions,
+           sum(sum(unquoted)) OVER w AS unquoted_positions,
            sum(sum(positions)) OVER w AS num_positions
-    FROM moves GROUP BY scope_id, date
+    FROM (
+        SELECT *, true AS is_day FROM moves
+        UNION ALL
+        SELECT scope_id, until + 1, 0, 0, quoted, 0, 0, false FROM without_closes
+        WHERE next IS NULL OR until + 1 < next
+        UNION ALL
+        SELECT scope_id, next, 0, 0, -quoted, 0, 0, false FROM without_closes WHERE until + 1 < next
+    ) m GROUP BY scope_id, date
     WINDOW w AS (PARTITION BY scope_id ORDER BY date)
 )
 SELECT p.scope_id, p.date, p.total_value, p.unpriced_positions::int, p.num_positions::int,
-       (p.num_positions - p.fresh)::int AS stale_positions
+       (p.num_positions - p.fresh)::int AS stale_positions, p.unquoted_positions::int
 FROM points p
-LEFT JOIN (SELECT scope_id, max(date) AS date FROM points WHERE date <= $9 GROUP BY 1) f USING (scope_id)
-WHERE f.date IS NULL OR p.date >= f.date
+LEFT JOIN (SELECT scope_id, max(date) AS date FROM points WHERE is_day AND date <= $10 GROUP BY 1) f
+    USING (scope_id)
+WHERE p.is_day AND (f.date IS NULL OR p.date >= f.date)
 ORDER BY 1, 2
+"""
+
+_QUOTED_UNTIL = f"""
+SELECT s.portfolio_id, s.day, {quoted_until("s.portfolio_id", "s.day", "$4")} AS until
+FROM unnest($2::uuid[], $3::date[]) AS s(portfolio_id, day)
 """
 
 _BENCHMARKS = f"""
@@ -143,9 +174,19 @@ async def fetch_points(
     Where there is none before, or no `since`, from the first one on. Of a mixed scope only the unallotted
     cash. One statement, whatever the number.
     """
-    places = [(s.id, id, until) for s, until in scopes for id in s.portfolio_ids if not s.is_mixed]
+    places = [
+        (s.id, id, until, s.time_zone) for s, until in scopes for id in s.portfolio_ids if not s.is_mixed
+    ]
     own = [(s.id, id, until, s.time_zone) for s, until in scopes for id in s.account_ids]
-    return await connection.fetch(_POINTS, owner_id, *_columns(places, 3), *_columns(own, 4), since)
+    return await connection.fetch(_POINTS, owner_id, *_columns(places, 4), *_columns(own, 4), since)
+
+
+async def fetch_quoted_until(
+    connection: Connection, owner_id: UUID, places: Sequence[tuple[UUID, dt.date]], time_zone: str
+) -> dict[tuple[UUID, dt.date], dt.date]:
+    """Read until when a close of what each portfolio held on its day is waited for, if none comes."""
+    rows = await connection.fetch(_QUOTED_UNTIL, owner_id, *_columns(places, 2), time_zone)
+    return {(row["portfolio_id"], row["day"]): row["until"] for row in rows if row["until"] is not None}
 
 
 async def fetch_benchmarks(

@@ -92,15 +92,16 @@ def close_on(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
 
 
 def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
-    """Return lateral joins for a day: `e` with the last `close` before it, and `o` with the `price` and the
-    `day` of the owner's last trade until its end, in any portfolio, per share as they are at that end.
+    """Return lateral joins for a day: `e` with the last `close` before it and its `day`, and `o` with the
+    `price` and the `day` of the owner's last trade until its end, in any portfolio, per share as they are at
+    that end.
 
     Both are null where `b` has a close, which is all but rarely so: the planner looks no further there.
 
     `$1` is the owner.
     """
     return f"""LEFT JOIN LATERAL (
-        SELECT {close_for(day)} AS close FROM ({closes(zone, shifted=shifted)}) x
+        SELECT {close_for(day)} AS close, x.day FROM ({closes(zone, shifted=shifted)}) x
         WHERE b.close IS NULL AND x.instrument_id = {instrument} AND x.day < {day} AND x.date <= {day}
         ORDER BY x.date DESC LIMIT 1
     ) e ON true
@@ -124,6 +125,45 @@ def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
         WHERE b.close IS NULL AND h.owner_id = $1 AND h.instrument_id = {instrument}
         ORDER BY l.executed_at DESC, l.id DESC LIMIT 1
     ) o ON true"""
+
+
+def spacing_of_closes(instrument: str, zone: str, *, shifted: bool) -> str:
+    """Return a lateral join `g` beside these: the `day` of the close before that of `e`."""
+    return f"""LEFT JOIN LATERAL (
+        SELECT x.day FROM ({closes(zone, shifted=shifted)}) x
+        WHERE e.day IS NOT NULL AND x.instrument_id = {instrument} AND x.day < e.day AND x.date <= e.day
+        ORDER BY x.date DESC LIMIT 1
+    ) g ON true"""
+
+
+def is_quoted(last: str, before: str, day: str) -> str:
+    """Return whether a close is still waited for on a day, by the days of the last two that there were: it
+    is missing for no longer than 10 days, or three times as long as the last one was.
+    """
+    return f"coalesce({day} - {last} <= greatest(10, 3 * ({last} - {before})), false)"
+
+
+def quoted_until(portfolio: str, day: str, zone: str) -> str:
+    """Return the last day on which a close of anything that a portfolio held at a day's end is waited for, if
+    none comes: as a scalar subquery, null where nothing held had a close until then. `$1` is the owner.
+
+    By the dates of the closes, which is a day's difference at most in zones far away from the market.
+    """
+    return f"""(SELECT max(e.date + greatest(10, 3 * (e.date - g.date)))
+        FROM (
+            SELECT t.instrument_id FROM transactions t
+            WHERE t.owner_id = $1 AND t.portfolio_id = {portfolio}
+                AND t.executed_at < ({day} + 1)::timestamp AT TIME ZONE {zone}
+            GROUP BY 1 HAVING sum(t.quantity_delta) <> 0
+        ) held
+        CROSS JOIN LATERAL (
+            SELECT p.date FROM price_bars p WHERE p.instrument_id = held.instrument_id AND p.date <= {day}
+            ORDER BY p.date DESC LIMIT 1
+        ) e
+        LEFT JOIN LATERAL (
+            SELECT p.date FROM price_bars p WHERE p.instrument_id = held.instrument_id AND p.date < e.date
+            ORDER BY p.date DESC LIMIT 1
+        ) g ON true)"""
 
 
 def price_at_end(day: str) -> str:

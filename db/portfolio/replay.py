@@ -16,15 +16,18 @@ from db.portfolio.pricing import (
     Shift,
     close_on,
     closes,
+    is_quoted,
     older_prices,
     price_at_end,
     shift_columns,
     shifts_from,
+    spacing_of_closes,
 )
 from db.sessions import Connection, Row
 
 _DAY = day_of("t.executed_at", "$3")
 _PRICE = price_at_end("c.day")
+_IS_QUOTED = is_quoted("e.day", "g.day", "c.day")
 
 
 @cache
@@ -94,10 +97,11 @@ WITH {shifts_from(5)}, moves AS MATERIALIZED (
 
 
 @cache
-def _prices(shifted: bool) -> str:
+def _prices(shifted: bool, more: str = "") -> str:
     return f"""FROM cells c
     {close_on("c.instrument_id", "c.day", "$3", shifted=shifted)}
     {older_prices("c.instrument_id", "c.day", "$3", shifted=shifted)}
+    {more}
     WHERE c.day >= $4 AND c.quantity <> 0"""
 
 
@@ -108,13 +112,15 @@ def _days(shifted: bool) -> str:
            coalesce(sum(round(c.quantity * {_PRICE}, 10)), 0) AS positions_value,
            count(*)::int AS num_positions,
            (count(*) FILTER (WHERE {_PRICE} IS NULL))::int AS unpriced_positions,
-           (count(*) FILTER (WHERE b.close IS NULL))::int AS stale_positions
-    {_prices(shifted)}
+           (count(*) FILTER (WHERE b.close IS NULL))::int AS stale_positions,
+           (count(*) FILTER (WHERE b.close IS NULL AND NOT {_IS_QUOTED}))::int AS unquoted_positions
+    {_prices(shifted, spacing_of_closes("c.instrument_id", "$3", shifted=shifted))}
     GROUP BY 1, 2
 )
 SELECT c.portfolio_id, c.day AS date, c.cash_value, coalesce(p.positions_value, 0) AS positions_value,
        coalesce(p.num_positions, 0) AS num_positions, coalesce(p.unpriced_positions, 0) AS unpriced_positions,
-       coalesce(p.stale_positions, 0) AS stale_positions, c.trades AS num_trades
+       coalesce(p.stale_positions, 0) AS stale_positions,
+       coalesce(p.unquoted_positions, 0) AS unquoted_positions, c.trades AS num_trades
 FROM cash c LEFT JOIN priced p USING (portfolio_id, day)
 WHERE c.day >= $4 AND (c.has_moved OR c.is_repriced OR p.has_price)
 ORDER BY 1, 2
@@ -149,9 +155,9 @@ async def fetch_days(
 ) -> Sequence[Row]:
     """Read the days of each portfolio in this time zone from then on, in order.
 
-    Cash and positions at the day's end, and how many positions there are, have no price and have no close of
-    their own on that day; `num_trades` counts the day's purchases and sales, also those that were taken back
-    and what took them back.
+    Cash and positions at the day's end, and how many positions there are, have no price, have no close of
+    their own on that day, and of these how many are waited for no more (`is_quoted`); `num_trades` counts
+    the day's purchases and sales, also those that were taken back and what took them back.
     """
     sql = _days(bool(shifts))
     return await connection.fetch(sql, owner_id, portfolio_ids, time_zone, since, *shift_columns(shifts))

@@ -44,6 +44,7 @@ async def find_past(
         PerformanceSnapshot.num_positions,
         PerformanceSnapshot.unpriced_positions,
         PerformanceSnapshot.stale_positions,
+        PerformanceSnapshot.unquoted_positions,
         PerformanceSnapshot.flows,
     ).where(
         PerformanceSnapshot.owner_id == owner_id,

@@ -264,6 +264,14 @@ class SubPeriod:
     benchmark_return: Decimal | None = strawberry.field(
         description="The benchmark's over the same day; null without one, and where the day goes on."
     )
+    period_return: Decimal | None = strawberry.field(
+        description="The return of the whole period that it ends, at ten places: of its day, with the days "
+        "before it that joined it because not all that is held had a close. Null where it ends none, and "
+        "where nothing was there to grow. Deviations are of these."
+    )
+    period_benchmark_return: Decimal | None = strawberry.field(
+        description="The benchmark's over the same period; null without one, and where no period ends."
+    )
 
     @classmethod
     def from_row(cls, row: Any) -> Self:
@@ -279,6 +287,8 @@ class SubPeriod:
             return_=one.growth,
             day_return=one.daily,
             benchmark_return=one.benchmark,
+            period_return=one.period,
+            period_benchmark_return=one.benchmark_period,
         )
 
 
@@ -312,7 +322,7 @@ class PerformanceExplanation(Explanation):
         last: Last = None,
         before: Before = None,
     ) -> Connection[SubPeriod]:
-        found = rules.sub_periods(self.measured.points, self.benchmark_prices)
+        found = rules.sub_periods(self.measured.points, self.measured.figures.periods, self.benchmark_prices)
         rows = [{"date": one.end, "number": one.number, "of": one} for one in found]
         return page_through(SUB_PERIODS, rows, SubPeriod.from_row, (first, after, last, before))
 

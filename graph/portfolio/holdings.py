@@ -132,10 +132,16 @@ class PerformanceSnapshot(Node):
     )
     daily_return: Decimal | None = strawberry.field(description="The day's return, without flows.")
     cumulative_return: Decimal | None = strawberry.field(description="The time-weighted return so far.")
-    sharpe_ratio: Decimal | None = strawberry.field(description="Mean over deviation, x sqrt(252).")
-    sortino_ratio: Decimal | None = strawberry.field(description="Mean over downside deviation, x sqrt(252).")
+    sharpe_ratio: Decimal | None = strawberry.field(
+        description="Mean over deviation, x sqrt(periods per year)."
+    )
+    sortino_ratio: Decimal | None = strawberry.field(
+        description="Mean over downside deviation, x sqrt(periods per year)."
+    )
     volatility: Decimal | None = strawberry.field(
-        description="Sample standard deviation of daily returns, x sqrt(252)."
+        description="Sample standard deviation of the returns of periods, x sqrt(periods per year), from 12 "
+        "of them on. A period ends with a close of all that is held and has prices; other days join the "
+        "next. A year has 365, 252, 52, 12 or 4, as they are spaced; null where they are not evenly."
     )
     max_drawdown: Decimal | None = strawberry.field(
         description="The deepest fall of the time-weighted index from a peak, as a positive fraction."

@@ -117,13 +117,14 @@ class BenchmarkComparison:
         description="The time-weighted return less the benchmark's."
     )
     beta: Decimal | None = strawberry.field(
-        description="Covariance of daily returns with the benchmark's over the variance of the benchmark's."
+        description="Covariance of the periods' returns with the benchmark's over the variance of the "
+        "benchmark's."
     )
     correlation: Decimal | None = strawberry.field(
-        description="Correlation of daily returns with the benchmark's."
+        description="Correlation of the periods' returns with the benchmark's."
     )
     tracking_error: Decimal | None = strawberry.field(
-        description="Sample standard deviation of the daily differences, x sqrt(252)."
+        description="Sample standard deviation of the periods' differences, x sqrt(`periodsPerYear`)."
     )
 
 
@@ -219,11 +220,17 @@ class Performance:
         description="The yearly rate at which all that was put in grew to what came of it (XIRR); from one "
         "year on."
     )
+    periods_per_year: int | None = strawberry.field(
+        description="By what deviations are made yearly: 365, 252 (business days), 52, 12 or 4, as the days "
+        "are spaced on which all that is held and has prices has a close. Each of them ends a period; other "
+        "days join the next. Null where they are not evenly spaced or are fewer than 12."
+    )
     volatility: Decimal | None = strawberry.field(
-        description="Sample standard deviation of daily returns, x sqrt(252)."
+        description="Sample standard deviation of the periods' returns, x sqrt(`periodsPerYear`)."
     )
     sharpe_ratio: Decimal | None = strawberry.field(
-        description="Mean daily return over the risk-free rate's, by standard deviation, x sqrt(252)."
+        description="Mean return of a period over the risk-free rate's, by standard deviation, "
+        "x sqrt(`periodsPerYear`)."
     )
     sortino_ratio: Decimal | None = strawberry.field(
         description="The same by downside deviation, which counts what falls short of the risk-free rate."
@@ -267,6 +274,7 @@ class Performance:
             time_weighted_return=figures.time_weighted_return,
             annualized_return=figures.annualized_return,
             money_weighted_return=figures.money_weighted_return,
+            periods_per_year=figures.periods_per_year,
             volatility=figures.volatility,
             sharpe_ratio=figures.sharpe_ratio,
             sortino_ratio=figures.sortino_ratio,

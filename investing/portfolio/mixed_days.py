@@ -1,25 +1,44 @@
 """The days of a user whose accounts have days of other time zones: all portfolios replayed and summed."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from db.sessions import Row
 
-_FIGURES = ("total_value", "unpriced_positions", "num_positions")
+_FIGURES = ("total_value", "unpriced_positions", "num_positions", "unquoted_positions")
+_COUNTS = ("unpriced_positions", "num_positions", "stale_positions", "unquoted_positions")
+_ONE_DAY = dt.timedelta(days=1)
+_SHORTEST = dt.timedelta(days=10)
+
+
+def without_closes(portfolios: Sequence[Row]) -> list[tuple[UUID, dt.date]]:
+    """Return the portfolios and days after which so many follow without a close of anything held that it may
+    be waited for no more: more than 10, and each portfolio's last one.
+    """
+    return [
+        (row["portfolio_id"], row["date"])
+        for row, following in _with_next(portfolios)
+        if _quoted(row) and (following is None or following - row["date"] > _SHORTEST)
+    ]
 
 
 def summed(
-    portfolios: Iterable[Row],
+    portfolios: Sequence[Row],
     cash: Iterable[Row],
     start: dt.date | None,
     until: dt.date,
+    quoted_until: Mapping[tuple[UUID, dt.date], dt.date],
 ) -> list[Any]:
     """Return the user's days until `until`, from the last one on or before `start`, or the first one, on.
 
     `portfolios` are the days of each portfolio, in order, and `cash` those of the unallotted cash, all in the
-    user's time zone. A place keeps its value on days that are none of its own, and nothing has a close then.
+    user's time zone. A place keeps its value on days that are none of its own, and nothing has a close then;
+    `quoted_until` says of some of its days until when one is waited for.
     """
     changes: dict[dt.date, dict[str, Any]] = {}
     last: dict[Any, dict[str, Any]] = {}
@@ -30,25 +49,54 @@ def summed(
             day[name] += now[name] - before.get(name, 0)
         day["fresh"] += now["num_positions"] - now["stale_positions"]
         last[place] = now
-    return _cut(_running(changes), start, until)
+    return _cut(_running(changes, _expiries(portfolios, quoted_until)), start, until)
+
+
+def _with_next(portfolios: Sequence[Row]) -> Iterator[tuple[Row, dt.date | None]]:
+    """Give each day with the portfolio's next."""
+    for row, following in itertools.zip_longest(portfolios, portfolios[1:]):
+        is_same = following is not None and following["portfolio_id"] == row["portfolio_id"]
+        yield row, following["date"] if is_same else None
+
+
+def _quoted(row: Row) -> int:
+    return int(row["num_positions"] - row["unquoted_positions"])
+
+
+def _expiries(
+    portfolios: Sequence[Row], quoted_until: Mapping[tuple[UUID, dt.date], dt.date]
+) -> list[tuple[dt.date, int]]:
+    """Return by how many positions more, or again fewer, are waited for no more, in order of the days."""
+    found = []
+    for row, following in _with_next(portfolios):
+        until = quoted_until.get((row["portfolio_id"], row["date"]))
+        if until is None or (following is not None and until + _ONE_DAY >= following):
+            continue
+        found.append((until + _ONE_DAY, _quoted(row)))
+        if following is not None:
+            found.append((following, -_quoted(row)))
+    return sorted(found)
 
 
 def _places(portfolios: Iterable[Row], cash: Iterable[Row]) -> Iterable[tuple[Any, dt.date, dict[str, Any]]]:
     for row in portfolios:
         total = Decimal(row["cash_value"]) + Decimal(row["positions_value"])
-        counts = {name: row[name] for name in ("unpriced_positions", "num_positions", "stale_positions")}
+        counts = {name: row[name] for name in _COUNTS}
         yield row["portfolio_id"], row["date"], {"total_value": total, **counts}
     for row in cash:
-        nothing = dict.fromkeys(("unpriced_positions", "num_positions", "stale_positions"), 0)
+        nothing = dict.fromkeys(_COUNTS, 0)
         yield None, row["date"], {"total_value": Decimal(row["total_value"]), **nothing}
 
 
-def _running(changes: Mapping[dt.date, Mapping[str, Any]]) -> list[Any]:
+def _running(changes: Mapping[dt.date, Mapping[str, Any]], expiries: list[tuple[dt.date, int]]) -> list[Any]:
     found = []
+    waiting = deque(expiries)
     totals: dict[str, Any] = dict.fromkeys(_FIGURES, 0)
     for date in sorted(changes):
         for name in _FIGURES:
             totals[name] += changes[date][name]
+        while waiting and waiting[0][0] <= date:
+            totals["unquoted_positions"] += waiting.popleft()[1]
         stale = totals["num_positions"] - changes[date]["fresh"]
         found.append({"date": date, **totals, "stale_positions": stale})
     return found

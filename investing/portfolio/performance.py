@@ -17,7 +17,7 @@ from db.portfolio.pricing import Shift
 from db.portfolio.replay import fetch_days
 from db.sessions import Connection, Row
 from db.vocabulary import UnavailableReason as Reason
-from investing.portfolio.mixed_days import summed
+from investing.portfolio.mixed_days import summed, without_closes
 from investing.portfolio.valuing import read_flow_days, shifts_of
 from investing.rules.figures import Figures, measure, nothing
 from investing.rules.series import Point, with_opening
@@ -134,7 +134,10 @@ async def _read_days(
     for scope, until in mixed:
         ids, zone = scope.portfolio_ids, scope.time_zone
         replayed = await fetch_days(connection, owner_id, ids, zone, dt.date.min, shifts)
-        rows[scope.id] = await asyncio.to_thread(summed, replayed, rows.get(scope.id, []), start, until)
+        places = without_closes(replayed)
+        quoted = await stored.fetch_quoted_until(connection, owner_id, places, zone) if places else {}
+        cash = rows.get(scope.id, [])
+        rows[scope.id] = await asyncio.to_thread(summed, replayed, cash, start, until, quoted)
     found = {}
     for scope, _ in readable:
         if its := rows.get(scope.id):
@@ -172,4 +175,5 @@ def _point(row: Row, valued: ValuedDay | None) -> Point:
         flows=() if valued is None else valued.flows,
         num_positions=row["num_positions"],
         stale_positions=row["stale_positions"],
+        unquoted_positions=row["unquoted_positions"],
     )

@@ -129,6 +129,7 @@ def _day(row: Row, valued: ValuedDay | None) -> Day:
         num_positions=row["num_positions"],
         unpriced_positions=unpriced if valued is None else max(unpriced, len(valued.unpriced)),
         stale_positions=row["stale_positions"],
+        unquoted_positions=row["unquoted_positions"],
         flows=() if valued is None else valued.flows,
     )
 

@@ -1,14 +1,14 @@
 """A performance beside a benchmark: how far ahead, how close, and how strongly it moves with it.
 
-Compared are the days of the portfolio that have a return, each with the benchmark's over the same days: from
-its last price on or before the one to its last price on or before the other. Where the portfolio begins with
-its first flow, the benchmark begins with the last close that was known at that moment. Prices are those
-adjusted for splits and dividends where all are known, so that what a benchmark paid out is no loss; else
-closes, all for one share of the last day, so that a split is no loss either.
+Compared are the portfolio's periods that have a return (`investing.rules.frequency`: mostly days), each with
+the benchmark's over the same days: from its last price on or before the one to its last price on or before
+the other. Where the portfolio begins with its first flow, the benchmark begins with the last close that was
+known at that moment. Prices are those adjusted for splits and dividends where all are known, so that what a
+benchmark paid out is no loss; else closes, all for one share of the last day, so that a split is no loss
+either.
 """
 
 import datetime as dt
-import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ from db.vocabulary import PriceKind
 from db.vocabulary import UnavailableReason as Reason
 from investing.rules.figures import Figures, Unavailable
 from investing.rules.money import PLACES
-from investing.rules.returns import DAYS_PER_YEAR, ONE, WIDE, ZERO, stored
-from investing.rules.series import Point, begins_with_a_flow, whole_days
+from investing.rules.returns import ONE, WIDE, ZERO, stored
+from investing.rules.series import Point, begins_with_a_flow
 
 _FIGURES = (
     Figure.BENCHMARK_RETURN,
@@ -51,9 +51,10 @@ class Comparison:
     """All are fractions, rounded to ten places, but beta and correlation, which are numbers.
 
     `excess_return` is the time-weighted return less the benchmark's. `tracking_error` is the sample standard
-    deviation of the daily differences x sqrt(252). `beta` is the covariance with the benchmark over the
-    benchmark's variance. Source: W. F. Sharpe, Capital Asset Prices, Journal of Finance, 1964, for beta;
-    R. C. Grinold and R. N. Kahn, Active Portfolio Management, 2nd edition, 2000, for the tracking error.
+    deviation of the periods' differences x sqrt(periods per year). `beta` is the covariance with the
+    benchmark over the benchmark's variance. Source: W. F. Sharpe, Capital Asset Prices, Journal of Finance,
+    1964, for beta; R. C. Grinold and R. N. Kahn, Active Portfolio Management, 2nd edition, 2000, for the
+    tracking error.
     """
 
     benchmark_return: Decimal | None = None
@@ -88,14 +89,23 @@ def compare(points: Sequence[Point], figures: Figures, prices: Sequence[Price]) 
         reason = reasons[0] if reasons else Reason.OUT_OF_RANGE
         without = [Unavailable.because(figure, reason) for figure in _FIGURES[1:]]
         return Comparison(its_return, unavailable=without)
-    days = zip(points[1:], itertools.pairwise(closes), strict=True)
-    changes = {point.date: change(before, after) for point, (before, after) in days}
-    pairs = [(day.daily, changes[day.date]) for day in whole_days(points)]
-    return _compared(total_return, its_return, pairs)
+    pairs = [
+        (one.value, change(closes[one.start], closes[one.end]))
+        for one in figures.periods
+        if one.value is not None
+    ]
+    return _compared(total_return, its_return, pairs, _yearly(figures))
+
+
+def _yearly(figures: Figures) -> int | Reason:
+    """Return how many periods make a year, or why none do."""
+    if figures.periods_per_year is not None:
+        return figures.periods_per_year
+    return next(one.reason for one in figures.unavailable if one.figure is Figure.PERIODS_PER_YEAR)
 
 
 def change(before: Decimal, after: Decimal) -> Decimal:
-    """A day's return at ten places, as the portfolio's are."""
+    """Return what a price became over a day or a period, at ten places, as the portfolio's are."""
     return WIDE.quantize(WIDE.subtract(WIDE.divide(after, before), ONE), PLACES)
 
 
@@ -137,7 +147,10 @@ def _place_at_opening(points: Sequence[Point], prices: Sequence[Price], place: i
 
 
 def _compared(
-    total_return: Decimal, its_return: Decimal, pairs: Sequence[tuple[Decimal, Decimal]]
+    total_return: Decimal,
+    its_return: Decimal,
+    pairs: Sequence[tuple[Decimal, Decimal]],
+    periods_per_year: int | Reason,
 ) -> Comparison:
     unavailable: list[Unavailable] = []
     excess = stored(WIDE.subtract(total_return, its_return))
@@ -158,8 +171,13 @@ def _compared(
         correlation = stored(WIDE.divide(covariance, WIDE.sqrt(WIDE.multiply(variance, own))))
     else:
         unavailable.append(Unavailable.because(Figure.CORRELATION, Reason.NO_VARIANCE))
-    yearly = WIDE.multiply(_covariance(differences, differences), Decimal(DAYS_PER_YEAR))
-    return Comparison(its_return, excess, beta, correlation, stored(WIDE.sqrt(yearly)), unavailable)
+    tracking_error = None
+    if isinstance(periods_per_year, Reason):
+        unavailable.append(Unavailable.because(Figure.TRACKING_ERROR, periods_per_year))
+    else:
+        spread = _covariance(differences, differences)
+        tracking_error = stored(WIDE.sqrt(WIDE.multiply(spread, Decimal(periods_per_year))))
+    return Comparison(its_return, excess, beta, correlation, tracking_error, unavailable)
 
 
 def _covariance(a: Sequence[Decimal], b: Sequence[Decimal]) -> Decimal:

@@ -4,6 +4,7 @@ Whoever has the sub-periods, the payments and the inputs can work the figure out
 docs/analytics.md has every definition in more words.
 """
 
+import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,9 @@ from db.vocabulary import PerformanceFigure as Figure
 from investing.rules import series
 from investing.rules.benchmark import Close, Comparison, Price, change, closes_of
 from investing.rules.figures import Figures
+from investing.rules.frequency import Period
 from investing.rules.returns import ONE, WIDE, ZERO, growth, stored
-from investing.rules.series import Point, begins_with_a_flow, daily_returns, whole_days
+from investing.rules.series import Point, begins_with_a_flow, daily_returns
 
 
 class Working(NamedTuple):
@@ -41,7 +43,8 @@ class SubPeriod:
     and 0 where it ends with the day. `number` is its place on the day with which it ends.
 
     `growth` is the return at ten places, None where nothing was there to grow. The last one of a day has the
-    day's return too, and the benchmark's over the same day.
+    day's return too, and the benchmark's over the same day. The last one of a period has the period's return
+    (`investing.rules.frequency`) and the benchmark's over the same days, where it has one.
     """
 
     start: dt.date
@@ -52,16 +55,20 @@ class SubPeriod:
     net_flow: Decimal
     flow_at: dt.datetime | None
     growth: Decimal | None
-    daily: Decimal | None
-    benchmark: Decimal | None
+    daily: Decimal | None = None
+    benchmark: Decimal | None = None
+    period: Decimal | None = None
+    benchmark_period: Decimal | None = None
 
 
 _GIPS = "Global Investment Performance Standards (GIPS), 2020"
 _SHARPE = "W. F. Sharpe, Capital Asset Prices, Journal of Finance, 1964"
 _GROWTH = "growth_t = endValue / startValue of each sub-period that begins above zero"
-_WHOLE = "(dayReturn; but for a first day that begins with its first flow)"
-_OF_DAYS = f"over the days' returns r_1 ... r_n {_WHOLE}, 252 to a year"
-_BESIDE = f"over the days that have a return, r the portfolio's and b the benchmark's {_WHOLE}"
+_OF_PERIODS = "over the periods' returns r_1 ... r_n (periodReturn)"
+_FREE = "f = (1 + riskFree) ^ (1 / periodsPerYear) - 1"
+_BESIDE = (
+    "over the periods, r the portfolio's return (periodReturn) and b the benchmark's (periodBenchmarkReturn)"
+)
 
 WORKINGS: Mapping[Figure, Working] = {
     Figure.VALUES: Working(
@@ -85,21 +92,26 @@ WORKINGS: Mapping[Figure, Working] = {
         "x where the sum of amount_i / (1 + x) ^ (days_i / 365) is 0, days from the first payment on",
         "Microsoft Excel's XIRR",
     ),
+    Figure.PERIODS_PER_YEAR: Working(
+        "How many periods a year has, by the spacing of the days that end one: those with a close of all "
+        "that is held and has prices.",
+        "by the median of the calendar days between two such days: 1 makes 365 (every day) or 252 (business "
+        "days), 6 to 8 make 52, 27 to 33 make 12, 85 to 95 make 4; a tenth of them at most may be others",
+        "The convention of returns per day, week, month and quarter",
+    ),
     Figure.VOLATILITY: Working(
-        "The sample standard deviation of daily returns, per year.",
-        f"sqrt(sum (r_t - mean)^2 / (n - 1)) x sqrt(252), {_OF_DAYS}",
+        "The sample standard deviation of the periods' returns, per year.",
+        f"sqrt(sum (r_t - mean)^2 / (n - 1)) x sqrt(periodsPerYear), {_OF_PERIODS}",
         "W. F. Sharpe, The Sharpe Ratio, Journal of Portfolio Management, 1994",
     ),
     Figure.SHARPE_RATIO: Working(
         "The mean excess return by the standard deviation, per year.",
-        f"(mean - f) / sqrt(sum (r_t - mean)^2 / (n - 1)) x sqrt(252), f = (1 + riskFree) ^ (1 / 252) - 1, "
-        f"{_OF_DAYS}",
+        f"(mean - f) / sqrt(sum (r_t - mean)^2 / (n - 1)) x sqrt(periodsPerYear), {_FREE}, {_OF_PERIODS}",
         "W. F. Sharpe, The Sharpe Ratio, Journal of Portfolio Management, 1994",
     ),
     Figure.SORTINO_RATIO: Working(
         "The mean excess return by the downside deviation, per year.",
-        f"(mean - f) / sqrt(sum min(r_t - f, 0)^2 / n) x sqrt(252), f = (1 + riskFree) ^ (1 / 252) - 1, "
-        f"{_OF_DAYS}",
+        f"(mean - f) / sqrt(sum min(r_t - f, 0)^2 / n) x sqrt(periodsPerYear), {_FREE}, {_OF_PERIODS}",
         "F. A. Sortino and L. N. Price, Journal of Investing, 1994",
     ),
     Figure.MAX_DRAWDOWN: Working(
@@ -130,25 +142,35 @@ WORKINGS: Mapping[Figure, Working] = {
         "The correlation of the returns.", f"cov(r, b) / sqrt(var(r) x var(b)), {_BESIDE}", _SHARPE
     ),
     Figure.TRACKING_ERROR: Working(
-        "The sample standard deviation of the daily differences, per year.",
-        f"sqrt(var(r - b)) x sqrt(252), {_BESIDE}",
+        "The sample standard deviation of the periods' differences, per year.",
+        f"sqrt(var(r - b)) x sqrt(periodsPerYear), {_BESIDE}",
         "R. C. Grinold and R. N. Kahn, Active Portfolio Management, 2nd edition, 2000",
     ),
 }
 
 
-def sub_periods(points: Sequence[Point], prices: Sequence[Price] | None) -> list[SubPeriod]:
-    """Return the sub-periods of these days, beside the benchmark's prices where they begin early enough."""
+def sub_periods(
+    points: Sequence[Point], periods: Sequence[Period], prices: Sequence[Price] | None
+) -> list[SubPeriod]:
+    """Return the sub-periods of these days and of the periods that they make, beside the benchmark's prices
+    where they begin early enough.
+    """
+    ends = {period.end: period for period in periods}
     returns = {day.date: day.daily for day in daily_returns(points)}
     closes = closes_at(points, prices)
     found: list[SubPeriod] = []
-    for place, (before, point) in enumerate(itertools.pairwise(points)):
-        its = change(closes[place].price, closes[place + 1].price) if closes else None
-        found += _of_day(before, point, returns.get(point.date), its)
+    for place, (before, point) in enumerate(itertools.pairwise(points), 1):
+        its = change(closes[place - 1].price, closes[place].price) if closes else None
+        *goes_on, last = _of_day(before, point)
+        last = dataclasses.replace(last, daily=returns.get(point.date), benchmark=its)
+        if period := ends.get(place):
+            same = change(closes[period.start].price, closes[place].price) if closes else None
+            last = dataclasses.replace(last, period=period.value, benchmark_period=same)
+        found += [*goes_on, last]
     return found
 
 
-def _of_day(before: Point, point: Point, daily: Decimal | None, benchmark: Decimal | None) -> list[SubPeriod]:
+def _of_day(before: Point, point: Point) -> list[SubPeriod]:
     values = series.sub_periods(before.total_value, point.flows, point.total_value)
     found = []
     for number, (start, end) in enumerate(values):
@@ -164,8 +186,6 @@ def _of_day(before: Point, point: Point, daily: Decimal | None, benchmark: Decim
                 net_flow=ZERO if is_last else point.flows[number].amount,
                 flow_at=None if is_last else point.flows[number].at,
                 growth=None if grown is None else stored(WIDE.subtract(grown, ONE)),
-                daily=daily if is_last else None,
-                benchmark=benchmark if is_last else None,
             )
         )
     return found
@@ -189,6 +209,8 @@ def value_of(figure: Figure, figures: Figures, comparison: Comparison | None) ->
         case Figure.CONTRIBUTIONS:
             refused = {one.figure for one in figures.unavailable}
             return None if figure in refused else figures.time_weighted_return
+        case Figure.PERIODS_PER_YEAR:
+            return None if figures.periods_per_year is None else Decimal(figures.periods_per_year)
     source = figures if hasattr(figures, figure.lower()) else comparison
     found: Decimal | None = getattr(source, figure.lower(), None)
     return found
@@ -202,7 +224,9 @@ def inputs_of(
     points: Sequence[Point],
 ) -> list[Input]:
     """What goes into a figure that can be had, beside the sub-periods, the payments and the prices."""
-    counted = Input("n", Decimal(len(whole_days(points))))
+    counted = Input("n", Decimal(len(figures.periods)))
+    by = figures.periods_per_year
+    yearly = [] if by is None else [Input("periodsPerYear", Decimal(by))]
     match figure:
         case Figure.VALUES:
             start, end, flow = (
@@ -216,7 +240,9 @@ def inputs_of(
             assert figures.end is not None
             return [Input("calendarDays", Decimal((figures.end - figures.start).days))]
         case Figure.SHARPE_RATIO | Figure.SORTINO_RATIO:
-            return [counted, Input("riskFree", risk_free)]
+            return [counted, *yearly, Input("riskFree", risk_free)]
+        case Figure.VOLATILITY | Figure.TRACKING_ERROR:
+            return [counted, *yearly]
         case Figure.MAX_DRAWDOWN:
             fall = figures.max_drawdown
             assert fall is not None, "what can be had is there"

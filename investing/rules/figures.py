@@ -1,8 +1,9 @@
 """All that is said of a performance, and for each figure that cannot be had, why.
 
 Inputs of each figure, for whoever explains them: the points (value of each day, and what there was at each of
-its flows) for values, returns and drawdown; the daily returns, rounded to ten places, for volatility, Sharpe,
-Sortino, best and worst; the points' flows with the first and the last value for the money-weighted return.
+its flows) for values, returns and drawdown; the daily returns, rounded to ten places, for best and worst; the
+returns of periods of days (`investing.rules.frequency`), rounded so too, for volatility, Sharpe and Sortino;
+the points' flows with the first and the last value for the money-weighted return.
 """
 
 import datetime as dt
@@ -13,14 +14,16 @@ from decimal import Decimal
 from db.vocabulary import PerformanceFigure as Figure
 from db.vocabulary import UnavailableReason as Reason
 from investing.rules.drawdowns import Drawdown, deepest
+from investing.rules.frequency import Period, PeriodStatistics, PricedDay
 from investing.rules.money_weighted import money_weighted
-from investing.rules.returns import ONE, WIDE, ZERO, Statistics, annualized, daily_rate, is_a_year, stored
-from investing.rules.series import DayReturn, Point, daily_returns, growths, whole_days
+from investing.rules.returns import ONE, WIDE, ZERO, Statistics, annualized, is_a_year, stored
+from investing.rules.series import DayReturn, Point, daily_returns, growths
 
 RETURNS = (
     Figure.TIME_WEIGHTED_RETURN,
     Figure.ANNUALIZED_RETURN,
     Figure.MONEY_WEIGHTED_RETURN,
+    Figure.PERIODS_PER_YEAR,
     Figure.VOLATILITY,
     Figure.SHARPE_RATIO,
     Figure.SORTINO_RATIO,
@@ -30,10 +33,13 @@ RETURNS = (
 )
 """What takes at least one day's return."""
 
+OF_PERIODS = (Figure.PERIODS_PER_YEAR, Figure.VOLATILITY, Figure.SHARPE_RATIO, Figure.SORTINO_RATIO)
+"""What takes returns of periods of one length."""
+
 MESSAGES = {
     Reason.NO_HISTORY: "There is no day to look at yet.",
     Reason.STALE: "The days to look at are waiting to be computed anew: ask again in a moment.",
-    Reason.TOO_SHORT: "There are too few days with a return.",
+    Reason.TOO_SHORT: "There are too few days with a return: deviations take 12 periods at least.",
     Reason.IRREGULAR_SPACING: "The days with prices are not evenly spaced: no number of them makes a year.",
     Reason.UNDER_ONE_YEAR: "A yearly figure takes 365 days at least.",
     Reason.NO_PRICES: "Something that was held had no price, so that its value is not known.",
@@ -80,7 +86,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Over the days from `start` to `end`; returns are fractions, None where `unavailable` says why."""
+    """Over the days from `start` to `end`; returns are fractions, None where `unavailable` says why.
+
+    `periods` are those with a return, which the deviations count: `start` and `end` are places of points.
+    """
 
     start: dt.date | None = None
     end: dt.date | None = None
@@ -90,6 +99,7 @@ class Figures:
     time_weighted_return: Decimal | None = None
     annualized_return: Decimal | None = None
     money_weighted_return: Decimal | None = None
+    periods_per_year: int | None = None
     volatility: Decimal | None = None
     sharpe_ratio: Decimal | None = None
     sortino_ratio: Decimal | None = None
@@ -98,6 +108,7 @@ class Figures:
     worst_day: DayReturn | None = None
     unavailable: Sequence[Unavailable] = field(default=())
     notes: Sequence[Note] = field(default=())
+    periods: Sequence[Period] = field(default=())
 
 
 def nothing(reason: Reason) -> Figures:
@@ -171,10 +182,10 @@ class _Measuring:
         total = stored(WIDE.subtract(days[-1].index, ONE))
         if total is None:
             self._refuse(Reason.OUT_OF_RANGE, Figure.TIME_WEIGHTED_RETURN, Figure.CONTRIBUTIONS)
-        statistics = Statistics(daily_rate(self._risk_free))
-        whole = whole_days(self._points)
-        for day in whole:
-            statistics.add(day.daily)
+        series = self._series()
+        statistics = series.statistics()
+        if isinstance(statistics, Reason):
+            self._refuse(statistics, *OF_PERIODS)
         if any(day.daily < -1 for day in days):
             self._refuse(Reason.TOTAL_LOSS, Figure.CONTRIBUTIONS)
         fall = deepest([(first.date, ONE), *((day.date, day.index) for day in days)])
@@ -183,15 +194,25 @@ class _Measuring:
             time_weighted_return=total,
             annualized_return=self._annualized(WIDE.subtract(days[-1].index, ONE)),
             money_weighted_return=self._money_weighted(),
-            volatility=self._of_two(len(whole), Figure.VOLATILITY, statistics.volatility),
-            sharpe_ratio=self._of_two(len(whole), Figure.SHARPE_RATIO, statistics.sharpe_ratio),
-            sortino_ratio=self._of_two(len(whole), Figure.SORTINO_RATIO, statistics.sortino_ratio),
+            periods_per_year=None if isinstance(by := series.periods_per_year(), Reason) else by,
+            volatility=self._of_periods(statistics, Figure.VOLATILITY, Statistics.volatility),
+            sharpe_ratio=self._of_periods(statistics, Figure.SHARPE_RATIO, Statistics.sharpe_ratio),
+            sortino_ratio=self._of_periods(statistics, Figure.SORTINO_RATIO, Statistics.sortino_ratio),
             max_drawdown=fall,
             best_day=max(days, key=lambda day: day.daily),
             worst_day=min(days, key=lambda day: day.daily),
             unavailable=self._unavailable,
             notes=notes,
+            periods=series.periods,
         )
+
+    def _series(self) -> PeriodStatistics:
+        """Return the days joined to periods; what the first point made itself is in none."""
+        series = PeriodStatistics(self._risk_free)
+        series.add(_priced(self._first, None))
+        for point, day in growths(self._points):
+            series.add(_priced(point, day.growth))
+        return series
 
     def _refuse(self, reason: Reason, *figures: Figure) -> None:
         self._unavailable += [Unavailable.because(figure, reason) for figure in figures]
@@ -215,11 +236,21 @@ class _Measuring:
             return None
         return found
 
-    def _of_two(self, days: int, figure: Figure, compute: Callable[[], Decimal | None]) -> Decimal | None:
-        """A figure that takes the returns of two days, and often that they vary."""
-        found = compute() if days > 1 else None
-        if days < 2:
-            self._refuse(Reason.TOO_SHORT, figure)
-        elif found is None:
+    def _of_periods(
+        self,
+        statistics: Statistics | Reason,
+        figure: Figure,
+        compute: Callable[[Statistics], Decimal | None],
+    ) -> Decimal | None:
+        """Return a figure that often takes returns that vary."""
+        if isinstance(statistics, Reason):
+            return None
+        found = compute(statistics)
+        if found is None:
             self._refuse(Reason.NO_VARIANCE, figure)
         return found
+
+
+def _priced(point: Point, growth: Decimal | None) -> PricedDay:
+    counts = (point.num_positions, point.stale_positions, point.unquoted_positions)
+    return PricedDay(point.date, growth, *counts)

@@ -120,14 +120,25 @@ def _moved(day: dt.date, direction: int) -> int:
 class PricedDay(NamedTuple):
     """A day's end. `growth` is 1 + r of that day, None where nothing was there to grow.
 
-    `positions` are those held at its end that have a market: prices of their own, now and then. Of these
-    `stale_positions` have no close of that day.
+    Of the `positions` held at its end `stale_positions` have no close of that day, and of these
+    `unquoted_positions` have no market either: none ever had prices of their own, or they have stopped.
     """
 
     date: dt.date
     growth: Decimal | None
     positions: int
     stale_positions: int
+    unquoted_positions: int = 0
+
+    @property
+    def quoted(self) -> int:
+        """Return how many of the positions have a market: prices of their own, now and then."""
+        return self.positions - self.unquoted_positions
+
+    @property
+    def is_priced(self) -> bool:
+        """Return whether all that has a market has a close of that day."""
+        return self.quoted > 0 and self.stale_positions == self.unquoted_positions
 
 
 class Period(NamedTuple):
@@ -144,11 +155,11 @@ class Period(NamedTuple):
 class Periods:
     """Joins days to periods, as they come.
 
-    A day ends a period where everything held has a close, or where the last position was sold on it. Any
-    other joins the next that does: one with an entry alone, one on which not all markets were open, one
-    without positions. Days at the end that still wait for such a one are in no period, and a portfolio that
-    never holds anything has none. The first day's own growth is in no period, because it is not that of a
-    whole day; nor is that of a second day with the date of the first.
+    A day ends a period where everything held that has a market has a close, or where the last such position
+    was sold on it. Any other joins the next that does: one with an entry alone, one on which not all markets
+    were open, one without positions. Days at the end that still wait for such a one are in no period, and a
+    portfolio that never holds anything has none. The first day's own growth is in no period, because it is
+    not that of a whole day; nor is that of a second day with the date of the first.
 
     A period of one day has that day's return to the last digit.
     """
@@ -158,14 +169,16 @@ class Periods:
         self._place = -1
         self._start = 0
         self._first: dt.date | None = None
-        self._positions = 0
+        self._before: PricedDay | None = None
         self._growth: Decimal | None = None
 
     def add(self, day: PricedDay) -> Period | None:
         """One more day; the period that ends with it. Raises ValueError where dates do not ascend."""
         self._place += 1
-        sold, self._positions = self._positions > 0 and day.positions == 0, day.positions
-        ends = sold or (day.positions > 0 and day.stale_positions == 0)
+        before, self._before = self._before, day
+        # What has stopped having prices was not sold.
+        sold = before is not None and before.quoted > day.quoted == 0 and before.positions > day.positions
+        ends = sold or day.is_priced
         if ends:
             self.spacing.add(day.date)
         if self._first is None or day.date == self._first:

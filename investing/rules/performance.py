@@ -5,9 +5,10 @@ nothing was there to grow. Where a position had no price at a day's beginning, a
 end, or where a sub-period began with less than nothing, its return is not known, and nor is any figure that
 has to count it: from then on they are None.
 
-Every figure looks back to the first day, in one pass. The statistics are those of the daily returns as they
-are stored, at ten places: their sums are exact, and whoever reads the returns can work them out again. The
-return since the beginning links returns that are not rounded. `investing.rules.returns` has the formulas.
+Every figure looks back to the first day, in one pass. The statistics are those of the returns of periods, at
+ten places: their sums are exact. A period is a day with a close of everything held, and the days before it
+that wait for one (`investing.rules.frequency`). The return since the beginning links returns that are not
+rounded. `investing.rules.returns` has the formulas.
 """
 
 import datetime as dt
@@ -16,10 +17,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from db.vocabulary import TransactionType
-from investing.rules.returns import DAYS_PER_YEAR, ONE, WIDE, ZERO, Statistics, stored
+from investing.rules.frequency import PeriodStatistics, PricedDay
+from investing.rules.returns import ONE, WIDE, ZERO, Statistics, stored
 from investing.rules.series import Flow, day_growth
 
-__all__ = ["DAYS_PER_YEAR", "EXTERNAL", "Day", "Snapshot", "snapshots"]
+__all__ = ["EXTERNAL", "Day", "Snapshot", "snapshots"]
 
 EXTERNAL = frozenset(
     {
@@ -40,7 +42,8 @@ class Day:
     the sum of its `flows`.
 
     `unpriced_positions` had no price yet on that day and are in the values with nothing. `stale_positions`
-    have no close of their own on that day: an older one, or a trade.
+    have no close of their own on that day: an older one, or a trade. Of these `unquoted_positions` never had
+    one, or have none for so long that no more is waited for.
     """
 
     date: dt.date
@@ -50,6 +53,7 @@ class Day:
     num_positions: int
     unpriced_positions: int = 0
     stale_positions: int = 0
+    unquoted_positions: int = 0
     flows: tuple[Flow, ...] = field(default=())
 
 
@@ -57,7 +61,8 @@ class Day:
 class Snapshot:
     """A day and the figures since the first one. Returns and drawdown are fractions: 0.05 is 5 %.
 
-    `volatility`, `sharpe_ratio` and `sortino_ratio` are per year of 252 days; `max_drawdown` is positive.
+    `volatility`, `sharpe_ratio` and `sortino_ratio` are per year, by the days' own frequency
+    (`investing.rules.frequency`), None where they have none; `max_drawdown` is positive.
     """
 
     date: dt.date
@@ -74,18 +79,19 @@ class Snapshot:
     num_positions: int
     unpriced_positions: int = 0
     stale_positions: int = 0
+    unquoted_positions: int = 0
     flows: tuple[Flow, ...] = field(default=())
 
 
 def snapshots(
-    days: Iterable[Day], risk_free_daily: Decimal = ZERO, *, past: Iterable[Day] = ()
+    days: Iterable[Day], risk_free: Decimal = ZERO, *, past: Iterable[Day] = ()
 ) -> Iterator[Snapshot]:
     """The snapshot of each day, as the days come. Raises ValueError where dates do not ascend.
 
-    `past` are the days before the first one, whose snapshots are not wanted: their values and flows are
-    stored exactly, so what follows is the same as if all were asked for.
+    `risk_free` is a rate per year. `past` are the days before the first one, whose snapshots are not wanted:
+    their values and flows are stored exactly, so what follows is the same as if all were asked for.
     """
-    history = _History(risk_free_daily)
+    history = _History(risk_free)
     for day in past:
         history.live(day)
     for day in days:
@@ -95,8 +101,8 @@ def snapshots(
 class _History:
     """All days so far."""
 
-    def __init__(self, risk_free_daily: Decimal) -> None:
-        self._index, self._statistics = _Index(), Statistics(risk_free_daily)
+    def __init__(self, risk_free: Decimal) -> None:
+        self._index, self._series = _Index(), PeriodStatistics(risk_free)
         self._before: Day | None = None
         # Whether every return so far is known.
         self._is_known = True
@@ -117,14 +123,15 @@ class _History:
         daily = None if grown is None else stored(WIDE.subtract(grown, ONE))
         if grown is not None and daily is not None:
             self._index.link(grown)
-            if before is not None:
-                # The first day begins with its first flow: what it returned is no day's return like others.
-                self._statistics.add(daily)
+        counts = (day.num_positions, day.stale_positions, day.unquoted_positions)
+        self._series.add(PricedDay(day.date, grown, *counts))
         return daily
 
     def snapshot(self, day: Day, daily: Decimal | None) -> Snapshot:
         """The day that was lived last."""
         known = self._is_known
+        found = self._series.statistics() if known else None
+        statistics = found if isinstance(found, Statistics) else None
         return Snapshot(
             date=day.date,
             total_value=_total(day),
@@ -133,13 +140,14 @@ class _History:
             net_flow=day.net_flow,
             daily_return=daily,
             cumulative_return=self._index.cumulative_return() if known else None,
-            sharpe_ratio=self._statistics.sharpe_ratio() if known else None,
-            sortino_ratio=self._statistics.sortino_ratio() if known else None,
-            volatility=self._statistics.volatility() if known else None,
+            sharpe_ratio=statistics.sharpe_ratio() if statistics else None,
+            sortino_ratio=statistics.sortino_ratio() if statistics else None,
+            volatility=statistics.volatility() if statistics else None,
             max_drawdown=self._index.max_drawdown() if known else None,
             num_positions=day.num_positions,
             unpriced_positions=day.unpriced_positions,
             stale_positions=day.stale_positions,
+            unquoted_positions=day.unquoted_positions,
             flows=day.flows,
         )
 

@@ -25,7 +25,8 @@ class Point:
     """Worth at a day's end, and what came in from outside on that day less what left, flow by flow.
 
     `unpriced_positions` had no price on that day, or at one of its flows, and count as nothing. Of
-    `num_positions` `stale_positions` have no close of their own on that day: an older one, or a trade.
+    `num_positions` `stale_positions` have no close of their own on that day: an older one, or a trade. Of
+    these `unquoted_positions` never had one until then, or have none for so long that no more is waited for.
     """
 
     date: dt.date
@@ -35,6 +36,7 @@ class Point:
     flows: tuple[Flow, ...] = ()
     num_positions: int = 0
     stale_positions: int = 0
+    unquoted_positions: int = 0
 
     def __post_init__(self) -> None:
         """Raises ValueError for a net flow that is not the sum of the flows."""

@@ -48,11 +48,12 @@ def refresh(app_url: str) -> Callable[[], None]:
 @pytest.fixture(scope="module")
 def market(stored: Stored) -> None:
     """ABC rises by 1 % a day and falls by half on one, XYZ stays, and BENCH goes half the way of ABC."""
-    for symbol in ("ABC", "XYZ", "BENCH", "LATE"):
+    for symbol in ("ABC", "XYZ", "BENCH", "LATE", "LONG"):
         stored.instrument(symbol)
     stored.instrument("EURO", currency="EUR")
     stored.bars("ABC", FIRST, ["100", "101", "102", "51", "60", "102", "103"])
     stored.bars("XYZ", FIRST, ["10"] * 7)
+    stored.bars("LONG", FIRST, ["100", "103"] * 7)
     stored.bars("BENCH", FIRST, ["100", "100.5", "101", "75", "80", "101", "101.5"])
     stored.bars("LATE", FIRST + dt.timedelta(days=3), ["1"] * 4)
     stored.bars("EURO", FIRST, ["1"] * 7)
@@ -121,8 +122,10 @@ def test_a_week_by_hand(api: Api, refresh: Callable[[], None], market: None) -> 
     assert D(beside["beta"]) > D("0.9")
     reasons = {one["figure"]: one["reason"] for one in found["unavailable"]}
     yearly = ("ANNUALIZED_RETURN", "MONEY_WEIGHTED_RETURN")
-    assert reasons == dict.fromkeys(yearly, "UNDER_ONE_YEAR")
-    assert found["unavailable"][0]["message"] == "A yearly figure takes 365 days at least."
+    of_periods = ("PERIODS_PER_YEAR", "VOLATILITY", "SHARPE_RATIO", "SORTINO_RATIO", "TRACKING_ERROR")
+    late = dict.fromkeys(of_periods, "TOO_SHORT")
+    assert reasons == dict.fromkeys(yearly, "UNDER_ONE_YEAR") | late
+    assert "A yearly figure takes 365 days at least." in {one["message"] for one in found["unavailable"]}
 
 
 def test_a_part_of_it(api: Api, refresh: Callable[[], None], market: None) -> None:
@@ -322,7 +325,9 @@ def test_what_makes_no_sense_is_an_error(api: Api, arguments: str) -> None:
 
 
 def test_the_risk_free_rate_counts(api: Api, refresh: Callable[[], None], market: None) -> None:
-    invested(api)
+    portfolio = open_portfolio(api, open_account(api), "Long")
+    recorded(api, portfolio, "DEPOSIT", at(0), amount="2000")
+    recorded(api, portfolio, "BUY", at(0), symbol="LONG", quantity="10", price="100")
     refresh()
     query = """{ me { a: performance { sharpeRatio volatility }
                       b: performance(riskFree: "0.05") { sharpeRatio volatility } } }"""

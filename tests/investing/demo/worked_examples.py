@@ -200,7 +200,8 @@ def _figures(performance: Performance) -> dict[str, list[str]]:
             moneyWeightedReturn=figures.money_weighted_return,
         ),
         "risk": _lines(
-            dailyReturns=len(days),
+            periods=len(figures.periods),
+            periodsPerYear=figures.periods_per_year,
             volatility=figures.volatility,
             sharpeRatio=figures.sharpe_ratio,
             sortinoRatio=figures.sortino_ratio,

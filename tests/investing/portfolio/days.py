@@ -15,7 +15,7 @@ from tests.market_rows import rows
 FIGURES = (
     "date, total_value, cash_value, positions_value, net_flow, daily_return, cumulative_return, "
     "sharpe_ratio, sortino_ratio, volatility, max_drawdown, num_positions, unpriced_positions, "
-    "stale_positions, flows"
+    "stale_positions, unquoted_positions, flows"
 )
 _ONE_DAY = dt.timedelta(days=1)
 _ENTRIES = """
@@ -72,6 +72,12 @@ def expected_now(url: str, portfolio_id: UUID) -> list[Snapshot]:
     return list(snapshots(days(portfolio_id, entries, bars, exchanges, happened, zone)))
 
 
+def _is_quoted(closes: set[dt.date], date: dt.date) -> bool:
+    """Whether one is waited for: 10 days after the last, or three times as long as that took to come."""
+    older = sorted(day for day in closes if day < date)[-2:]
+    return bool(older) and (date - older[-1]).days <= max(10, 3 * (older[-1] - older[0]).days)
+
+
 def days(
     portfolio_id: UUID,
     entries: list[tuple[Any, ...]],
@@ -125,6 +131,9 @@ def days(
                 num_positions=len(holding),
                 unpriced_positions=sum(price is None for price in prices.values()),
                 stale_positions=len(holding) - len(fresh),
+                unquoted_positions=sum(
+                    i not in fresh and not _is_quoted(fresh_days.get(i, set()), date) for i in holding
+                ),
                 flows=tuple(flow._replace(at=None) for flow in flows),
             )
         )

@@ -29,7 +29,8 @@ def days_of(
 
 
 def points_of(first: dt.date, *pairs: tuple[object, object], apart: int = 1) -> list[Point]:
-    """The same as points."""
+    """The same as points, each of them with a close of all that is held."""
     return [
-        Point(date, value, flow, 0, flows) for date, value, flow, flows in days_of(first, *pairs, apart=apart)
+        Point(date, value, flow, 0, flows, num_positions=1)
+        for date, value, flow, flows in days_of(first, *pairs, apart=apart)
     ]

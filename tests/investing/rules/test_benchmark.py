@@ -23,7 +23,7 @@ def day(n: int) -> dt.date:
 
 
 def beside(values: list[str], closes: dict[int, str], adjusted: dict[int, str] | None = None) -> Comparison:
-    points = [Point(day(n), D(value), D(0)) for n, value in enumerate(values)]
+    points = [Point(day(n), D(value), D(0), num_positions=1) for n, value in enumerate(values)]
     known = adjusted or {}
     prices = [Price(day(n), D(c), D(known[n]) if n in known else None) for n, c in closes.items()]
     return compare(points, measure(points), prices)
@@ -34,12 +34,17 @@ def reasons(comparison: Comparison) -> dict[str, Reason]:
 
 
 def test_by_hand() -> None:
-    # +10 %, -10 % and +10 % beside +5 %, -5 % and +5 %: twice as strong, and perfectly together. The
-    # differences are 5, -5 and 5 %: sample variance 1/300, x 252 = 0.84.
-    found = beside(["100", "110", "99", "108.9"], {0: "100", 1: "105", 2: "99.75", 3: "104.7375"})
-    assert (found.benchmark_return, found.excess_return) == (D("0.047375"), D("0.041625"))
+    # +10 % and -10 % beside +5 % and -5 %, six times: twice as strong, and perfectly together. 0.99 ^ 6 and
+    # 0.9975 ^ 6. The differences are 5 and -5 %: sample variance 12 x 0.0025 / 11, x 365 = 0.995454...
+    ours, theirs = [D(100)], [D(100)]
+    for n in range(12):
+        ours.append(ours[-1] * (1 + D("0.1") * (-1) ** n))
+        theirs.append(theirs[-1] * (1 + D("0.05") * (-1) ** n))
+    found = beside([str(value) for value in ours], {n: str(close) for n, close in enumerate(theirs)})
+    assert found.benchmark_return == D("-0.0149065619")
+    assert found.excess_return == D("-0.0436132887")
     assert (found.beta, found.correlation) == (D(2), D(1))
-    assert found.tracking_error == D("0.9165151390")
+    assert found.tracking_error == D("0.9977246842")
     assert reasons(found) == {}
 
 
@@ -94,8 +99,12 @@ def test_nothing_before_its_first_price() -> None:
 def test_without_variation_there_is_no_beta() -> None:
     found = beside(["100", "110", "99"], {0: "100", 1: "101", 2: "102.01"})
     assert (found.beta, found.correlation) == (None, None)
-    assert reasons(found) == {"BETA": Reason.NO_VARIANCE, "CORRELATION": Reason.NO_VARIANCE}
-    assert found.tracking_error is not None
+    # Two days are enough to be held against each other, but not for a yearly figure.
+    assert reasons(found) == {
+        "BETA": Reason.NO_VARIANCE,
+        "CORRELATION": Reason.NO_VARIANCE,
+        "TRACKING_ERROR": Reason.TOO_SHORT,
+    }
 
 
 def test_one_day_is_too_short() -> None:
@@ -126,11 +135,14 @@ def test_an_independent_library_finds_the_same(pairs: list[tuple[Decimal, Decima
     for a, b in pairs:
         ours.append(ours[-1] * (1 + a))
         theirs.append(theirs[-1] * (1 + b))
-    points = [Point(day(n), value, D(0)) for n, value in enumerate(ours)]
+    points = [Point(day(n), value, D(0), num_positions=1) for n, value in enumerate(ours)]
     prices = [Price(day(n), value, None) for n, value in enumerate(theirs)]
     found = compare(points, measure(points), prices)
     a, b = (pandas.Series([float(pair[n]) for pair in pairs]) for n in range(2))
-    expected = (empyrical.beta(a, b), a.corr(b), (a - b).std() * 252**0.5)
+    expected = (empyrical.beta(a, b), a.corr(b), (a - b).std() * 365**0.5)
     for value, other in zip((found.beta, found.correlation, found.tracking_error), expected, strict=True):
-        assert value is not None
+        if value is None:
+            assert len(pairs) < 12
+            assert reasons(found) == {"TRACKING_ERROR": Reason.TOO_SHORT}
+            continue
         assert float(value) == pytest.approx(other, rel=1e-6, abs=1e-7)

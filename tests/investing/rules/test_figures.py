@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from db.vocabulary import PerformanceFigure as Figure
 from db.vocabulary import UnavailableReason as Reason
-from investing.rules.figures import RETURNS, Figures, measure, nothing
+from investing.rules.figures import OF_PERIODS, RETURNS, Figures, measure, nothing
 from investing.rules.series import Point
 from tests.investing.rules.pairs import points_of
 
@@ -39,14 +39,15 @@ def test_two_years_by_hand() -> None:
     assert found.best_day is not None
     assert found.worst_day is not None
     assert (found.best_day.daily, found.worst_day.daily) == (D("0.2"), D("0.1"))
-    assert reasons(found) == {Figure.SORTINO_RATIO: Reason.NO_VARIANCE}
+    assert reasons(found) == ALONE
 
 
 NO_YEAR = {
     Figure.ANNUALIZED_RETURN: Reason.UNDER_ONE_YEAR,
     Figure.MONEY_WEIGHTED_RETURN: Reason.UNDER_ONE_YEAR,
 }
-ALONE = dict.fromkeys((Figure.VOLATILITY, Figure.SHARPE_RATIO, Figure.SORTINO_RATIO), Reason.TOO_SHORT)
+ALONE = dict.fromkeys(OF_PERIODS, Reason.TOO_SHORT)
+STEADY = [(100 * 2**n, 0) for n in range(13)]
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,9 @@ ALONE = dict.fromkeys((Figure.VOLATILITY, Figure.SHARPE_RATIO, Figure.SORTINO_RA
         (days((100, 100)), dict.fromkeys(RETURNS, Reason.TOO_SHORT)),
         (days((0, 0), (0, 0)), dict.fromkeys(RETURNS, Reason.TOO_SHORT)),
         (days((100, 100), (110, 0)), {**NO_YEAR, **ALONE}),
+        (days(*STEADY[:-1]), {**NO_YEAR, **ALONE}),
         (
-            days((100, 100), (110, 0), (121, 0)),
+            days(*STEADY),
             {
                 **NO_YEAR,
                 Figure.SHARPE_RATIO: Reason.NO_VARIANCE,
@@ -101,6 +103,51 @@ def test_a_total_loss_is_told() -> None:
 
 def test_the_reasons_are_told_to_people() -> None:
     assert all(one.message.endswith(".") for reason in Reason for one in nothing(reason).unavailable)
+
+
+def of_closes(first: dt.date, *steps: tuple[int, str, bool]) -> list[Point]:
+    """One position from 100 on: so many days later, by so much more, with a close or without."""
+    found = [Point(first, D(100), D(0), num_positions=1)]
+    for apart, more, has_close in steps:
+        date, value = found[-1].date + dt.timedelta(days=apart), found[-1].total_value * (1 + D(more))
+        found.append(Point(date, value, D(0), num_positions=1, stale_positions=int(not has_close)))
+    return found
+
+
+MONDAY = dt.date(2024, 6, 3)
+WEEKS = [(3 if n % 5 == 0 and n else 1, "-0.01" if n % 2 else "0.02", True) for n in range(20)]
+
+
+def test_business_days_have_the_figures_that_they_always_had() -> None:
+    """+2 %, -1 % in turn: mean 0.005, variance 20 x 0.015^2 / 19 = 0.0045 / 19; x 252.
+
+    The last day of the four weeks is a Monday, three days after a Friday.
+    """
+    found = measure(of_closes(MONDAY - dt.timedelta(days=3), (3, "0.02", True), *WEEKS[1:]))
+    assert (found.periods_per_year, len(found.periods)) == (252, 20)
+    assert found.volatility == D("0.2443035213")  # sqrt(0.0045 / 19 x 252) = sqrt(0.0596842...)
+    assert found.sharpe_ratio == D("5.1575187833")  # 0.005 x sqrt(252 x 19 / 0.0045)
+
+
+def test_interest_on_a_sunday_changes_no_deviation() -> None:
+    """0.5 % on a Sunday and 1.49253731343283582 % on Monday make the 2 % of that Monday."""
+    plain = measure(of_closes(MONDAY, *WEEKS[1:]))
+    steps = [*WEEKS[1:]]
+    place = next(n for n, step in enumerate(steps) if step[0] == 3)
+    apart, more, _ = steps[place]
+    rest = (1 + D(more)) / D("1.005") - 1
+    steps[place : place + 1] = [(apart - 1, "0.005", False), (1, str(rest), True)]
+    found = measure(of_closes(MONDAY, *steps))
+    for name in ("periods_per_year", "volatility", "sharpe_ratio", "sortino_ratio", "time_weighted_return"):
+        assert getattr(found, name) == getattr(plain, name) is not None
+    assert len(found.periods) == len(plain.periods) == 19
+
+
+def test_days_that_are_not_evenly_spaced_have_no_deviation() -> None:
+    steps = [(apart, "0.01", True) for apart in (1, 20, 3, 50) * 4]
+    found = reasons(measure(of_closes(MONDAY, *steps)))
+    irregular = {figure for figure, reason in found.items() if reason is Reason.IRREGULAR_SPACING}
+    assert irregular == set(OF_PERIODS)
 
 
 growths = st.lists(

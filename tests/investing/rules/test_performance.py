@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from investing.rules.performance import DAYS_PER_YEAR, Day, Snapshot, snapshots
+from investing.rules.performance import Day, Snapshot, snapshots
 from investing.rules.series import Flow
 from tests.investing.rules.pairs import days_of
 
@@ -17,14 +17,20 @@ FIRST = dt.date(2020, 1, 1)
 
 
 def history(*values: tuple[object, object]) -> list[Day]:
-    """One day per pair of total value and net flow, all of it in cash."""
+    """One day per pair of total value and net flow, each with a close of all that is held."""
     return [
-        Day(date, value, D(0), flow, 0, flows=flows) for date, value, flow, flows in days_of(FIRST, *values)
+        Day(date, value, D(0), flow, 1, flows=flows) for date, value, flow, flows in days_of(FIRST, *values)
     ]
 
 
 def of(days: Sequence[Day], risk_free: str = "0") -> list[Snapshot]:
     return list(snapshots(days, D(risk_free)))
+
+
+BUMPY: list[tuple[object, object]] = [(100, 100)] + [
+    (D(100) * D("1.1") ** n * step, 0) for n in range(4) for step in (D("1.1"), D("0.88"), D("1.1"))
+]
+"""100, and then +10 %, -20 % and +25 % in turn."""
 
 
 def test_the_first_day_counts_from_its_first_flow_on() -> None:
@@ -40,11 +46,9 @@ def test_the_first_day_counts_from_its_first_flow_on() -> None:
 
 
 def test_hand_computed() -> None:
-    # +10 %, -20 %, +25 %: mean 0.05, squares 0.01 + 0.04 + 0.0625 = 0.1125, variance (0.1125 - 0.0075) / 2
-    # = 0.0525, downside variance 0.04 / 3.
+    # +10 %, -20 %, +25 %.
     _, second, third, fourth = of(history((100, 100), (110, 0), (88, 0), (110, 0)))
     assert (second.daily_return, second.cumulative_return, second.max_drawdown) == (D("0.1"), D("0.1"), D(0))
-    assert (second.volatility, second.sharpe_ratio, second.sortino_ratio) == (None, None, None)
     assert (third.daily_return, third.cumulative_return, third.max_drawdown) == (
         D("-0.2"),
         D("-0.12"),
@@ -55,27 +59,40 @@ def test_hand_computed() -> None:
         D("0.1"),
         D("0.2"),
     )
-    assert fourth.volatility == D("3.6373066959")  # sqrt(0.0525 x 252) = sqrt(13.23)
-    assert fourth.sharpe_ratio == D("3.4641016151")  # 0.05 x sqrt(252 / 0.0525) = 0.05 x sqrt(4800)
-    assert fourth.sortino_ratio == D("6.8738635424")  # 0.05 x sqrt(252 x 3 / 0.04) = 0.05 x sqrt(18900)
 
 
-def test_the_risk_free_rate_is_taken_off_every_day() -> None:
-    last = of(history((100, 100), (110, 0), (88, 0), (110, 0)), "0.05")[-1]
-    assert last.volatility == D("3.6373066959")
+def test_deviations_by_hand() -> None:
+    """+10 %, -20 % and +25 % four times: mean 0.05, squares 4 x 0.1125 = 0.45, variance (0.45 - 0.03) / 11,
+    downside variance 4 x 0.04 / 12. The days are every day of the week.
+    """
+    *_, eleventh, last = of(history(*BUMPY))
+    assert (eleventh.volatility, eleventh.sharpe_ratio, eleventh.sortino_ratio) == (None, None, None)
+    assert last.volatility == D("3.7331439346")  # sqrt(0.42 / 11 x 365) = sqrt(13.93636...)
+    assert last.sharpe_ratio == D("4.8886408667")  # 0.05 x sqrt(365 x 11 / 0.42)
+    assert last.sortino_ratio == D("8.2726960539")  # 0.05 x sqrt(365 x 3 / 0.04) = sqrt(68.4375)
+
+
+def test_the_risk_free_rate_is_a_yearly_one() -> None:
+    """1.05 ^ 365 - 1 a year is 5 % a day, which is the mean."""
+    yearly = D("1.05") ** 365 - 1
+    last = of(history(*BUMPY), str(yearly))[-1]
+    assert last.volatility == D("3.7331439346")
     assert (last.sharpe_ratio, last.sortino_ratio) == (D(0), D(0))
 
 
 def test_sortinos_published_example() -> None:
-    # T. N. Rollinger and S. T. Hoffman, Sortino: A "Sharper" Ratio: annual returns, target 0, ratio 4.417.
+    """T. N. Rollinger and S. T. Hoffman, Sortino: A "Sharper" Ratio: annual returns, target 0, ratio 4.417.
+
+    Twice in a row, so that there are 12 of them; that leaves mean and downside deviation as they are.
+    """
     value = D(1)
     days = [(value, 1)]
-    for percent in (17, 15, 23, -5, 12, 9, 13, -4):
+    for percent in (17, 15, 23, -5, 12, 9, 13, -4) * 2:
         value *= 1 + D(percent) / 100
         days.append((value, 0))
     ratio = of(history(*days))[-1].sortino_ratio
     assert ratio is not None
-    assert round(ratio / D(DAYS_PER_YEAR).sqrt(), 3) == D("4.417")
+    assert round(ratio / D(365).sqrt(), 3) == D("4.417")
 
 
 def test_flows_are_weighed_out() -> None:
@@ -101,9 +118,9 @@ def test_a_day_with_nothing_to_grow_has_no_return_and_breaks_nothing() -> None:
 
 
 def test_steady_returns_have_no_ratios() -> None:
-    last = of(history((100, 100), (110, 0), (121, 0)))[-1]
+    last = of(history((100, 100), *((100 * 2**n, 0) for n in range(1, 13))))[-1]
     assert (last.volatility, last.sharpe_ratio, last.sortino_ratio) == (D(0), None, None)
-    assert (last.cumulative_return, last.max_drawdown) == (D("0.21"), D(0))
+    assert (last.cumulative_return, last.max_drawdown) == (D(4095), D(0))
 
 
 def test_more_than_everything_lost_is_a_total_loss_and_then_nothing_is_known() -> None:
@@ -135,7 +152,7 @@ def test_without_flows_the_return_is_end_over_start(values: list[Decimal]) -> No
 returns = st.decimals("-0.5", "0.5", places=2)
 
 
-@given(st.lists(st.tuples(returns, amounts), min_size=1, max_size=12))
+@given(st.lists(st.tuples(returns, amounts), min_size=1, max_size=16))
 def test_deposits_and_withdrawals_change_no_return(days: list[tuple[Decimal, Decimal]]) -> None:
     """The same growth with money coming in, with half of it leaving each day, and with neither."""
     plain = into = out = D(1000)
@@ -150,6 +167,7 @@ def test_deposits_and_withdrawals_change_no_return(days: list[tuple[Decimal, Dec
     for figure in ("daily_return", "cumulative_return", "max_drawdown", "volatility"):
         expected = getattr(without, figure)
         for other in (getattr(with_in, figure), getattr(with_out, figure)):
+            assert (other is None) == (expected is None)
             assert other == expected or abs(other - expected) <= D("1e-9")
 
 
@@ -163,8 +181,8 @@ def test_in_one_pass_as_if_from_the_beginning(values: list[Decimal]) -> None:
     assert drawdowns == sorted(drawdowns)
     assert all(0 <= drawdown <= 1 for drawdown in drawdowns)
     daily = [day.daily_return for day in every if day.daily_return is not None]
-    if len(daily) > 1:
+    assert (every[-1].volatility is None) == (len(daily) < 12)
+    if every[-1].volatility is not None:
         mean = sum(daily, D(0)) / len(daily)
         variance = sum(((one - mean) ** 2 for one in daily), D(0)) / (len(daily) - 1)
-        assert every[-1].volatility is not None
-        assert abs(every[-1].volatility - (variance * DAYS_PER_YEAR).sqrt()) <= D("1e-6")
+        assert abs(every[-1].volatility - (variance * 365).sqrt()) <= D("1e-6")
