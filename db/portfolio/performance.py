@@ -13,7 +13,7 @@ from uuid import UUID
 from db.account.days import day_of
 from db.market.splits import comparable
 from db.market.symbols import MEANT_BY_ONE
-from db.portfolio.pricing import quoted_until
+from db.portfolio.pricing import STANDS, quoted_until
 from db.sessions import Connection, Row
 
 _DAY = day_of("t.executed_at", "s.time_zone")
@@ -91,6 +91,7 @@ WITH days AS MATERIALIZED (
         FROM unnest($6::uuid[], $7::uuid[], $8::date[], $9::text[])
             AS s(scope_id, account_id, until, time_zone)
         JOIN transactions t ON t.owner_id = $1 AND t.account_id = s.account_id AND t.portfolio_id IS NULL
+            AND {STANDS}
         CROSS JOIN LATERAL (SELECT {_DAY} AS day) d
         WHERE d.day <= s.until
     ) m GROUP BY scope_id, date

@@ -18,9 +18,12 @@ IS_EXTERNAL = """(t.type IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER_IN', 'TRANSFER_O
     OR t.type = 'DIVIDEND' AND EXISTS (
         SELECT FROM instruments a WHERE a.id = t.instrument_id AND a.price_basis = 'ADJUSTED'))"""
 
-# Of a transaction `t`: whether it says what its instrument cost.
-IS_TRADE = """t.type IN ('BUY', 'SELL') AND t.price > 0 AND t.reverses_id IS NULL AND NOT EXISTS (
+# Of a transaction `t`: whether it was neither taken back, nor takes another back.
+STANDS = """t.reverses_id IS NULL AND NOT EXISTS (
     SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
+
+# Of a transaction `t`: whether it says what its instrument cost.
+IS_TRADE = f"t.type IN ('BUY', 'SELL') AND t.price > 0 AND {STANDS}"
 
 
 class Shift(NamedTuple):

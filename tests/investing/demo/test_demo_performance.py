@@ -52,6 +52,7 @@ async def test_contributions_add_up(
             assert (figures.time_weighted_return, its) == (None, None)
             continue
         assert list(figures.unavailable) == []
+        assert figures.periods_per_year == 252
         assert its is not None
         assert sum(gain.contribution for gain in its) == figures.time_weighted_return
         assert figures.end_value is not None
