@@ -123,11 +123,3 @@ def daily_returns(points: Sequence[Point]) -> Iterator[DayReturn]:
         if daily is not None:
             index = WIDE.multiply(index, max(day.growth, ZERO))
             yield DayReturn(point.date, daily, index)
-
-
-def whole_days(points: Sequence[Point]) -> list[DayReturn]:
-    """Return the same without a first day that begins with its first flow: what a part of a day returned
-    cannot be held against days.
-    """
-    is_opening = begins_with_a_flow(points)
-    return [day for day in daily_returns(points) if not is_opening or day.date != points[0].date]
