@@ -13,7 +13,7 @@ from uuid import UUID
 from db.account.days import day_of
 from db.market.splits import comparable
 from db.market.symbols import MEANT_BY_ONE
-from db.portfolio.pricing import quoted_until
+from db.portfolio.pricing import STANDS, quoted_until
 from db.sessions import Connection, Row
 
 _DAY = day_of("t.executed_at", "s.time_zone")
@@ -82,18 +82,14 @@ WITH days AS MATERIALIZED (
     JOIN performance_history h ON h.owner_id = $1 AND h.portfolio_id = s.portfolio_id AND h.date <= s.until
     WINDOW w AS (PARTITION BY s.scope_id, h.portfolio_id ORDER BY h.date)
 ), moves AS MATERIALIZED (
-    SELECT scope_id, date, sum(value) AS value, sum(unpriced) AS unpriced, sum(unquoted) AS unquoted,
-           sum(positions) AS positions, sum(fresh) AS fresh
-    FROM (
-        SELECT scope_id, date, value, unpriced, unquoted, positions, fresh FROM days
-        UNION ALL
-        SELECT s.scope_id, d.day, t.cash_delta, 0, 0, 0, 0
-        FROM unnest($6::uuid[], $7::uuid[], $8::date[], $9::text[])
-            AS s(scope_id, account_id, until, time_zone)
-        JOIN transactions t ON t.owner_id = $1 AND t.account_id = s.account_id AND t.portfolio_id IS NULL
-        CROSS JOIN LATERAL (SELECT {_DAY} AS day) d
-        WHERE d.day <= s.until
-    ) m GROUP BY scope_id, date
+    SELECT scope_id, date, value, unpriced, unquoted, positions, fresh FROM days
+    UNION ALL
+    SELECT s.scope_id, d.day, t.cash_delta, 0, 0, 0, 0
+    FROM unnest($6::uuid[], $7::uuid[], $8::date[], $9::text[]) AS s(scope_id, account_id, until, time_zone)
+    JOIN transactions t ON t.owner_id = $1 AND t.account_id = s.account_id AND t.portfolio_id IS NULL
+        AND {STANDS}
+    CROSS JOIN LATERAL (SELECT {_DAY} AS day) d
+    WHERE d.day <= s.until
 ), without_closes AS (
     SELECT d.scope_id, d.next, d.quoted,
            {quoted_until("d.portfolio_id", "d.date", "d.time_zone")} AS until

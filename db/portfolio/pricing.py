@@ -18,12 +18,12 @@ IS_EXTERNAL = """(t.type IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER_IN', 'TRANSFER_O
     OR t.type = 'DIVIDEND' AND EXISTS (
         SELECT FROM instruments a WHERE a.id = t.instrument_id AND a.price_basis = 'ADJUSTED'))"""
 
-# Of a transaction `t`: whether it was not taken back, and takes nothing back.
-_STANDS = """t.reverses_id IS NULL AND NOT EXISTS (
+# Of a transaction `t`: whether it was neither taken back, nor takes another back.
+STANDS = """t.reverses_id IS NULL AND NOT EXISTS (
     SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
 
 # Of a transaction `t`: whether it says what its instrument cost.
-IS_TRADE = f"t.type IN ('BUY', 'SELL') AND t.price > 0 AND {_STANDS}"
+IS_TRADE = f"t.type IN ('BUY', 'SELL') AND t.price > 0 AND {STANDS}"
 
 
 class Shift(NamedTuple):
@@ -113,7 +113,7 @@ def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
                        AND t.portfolio_id = h.portfolio_id AND t.instrument_id = h.instrument_id
                    WHERE h.owner_id = $1 AND h.instrument_id = {instrument} AND t.type = 'SPLIT'
                        AND (t.executed_at, t.id) > (l.executed_at, l.id)
-                       AND t.executed_at < ({day} + 1)::timestamp AT TIME ZONE {zone} AND {_STANDS}
+                       AND t.executed_at < ({day} + 1)::timestamp AT TIME ZONE {zone} AND {STANDS}
                    GROUP BY t.portfolio_id ORDER BY count(*) DESC LIMIT 1
                ), l.price) AS price, {day_of("l.executed_at", zone)} AS day
         FROM positions h CROSS JOIN LATERAL (

@@ -1,8 +1,8 @@
 """The ledger replayed day by day: what portfolios held at the end of each day, and what it was worth.
 
-A portfolio has a day wherever something happened in it, or what it holds has a price of that day: a close, or
-where there is none a trade of the owner's. On the day after such a trade the last close holds again, so that
-is a day as well.
+A portfolio has a day wherever something happened in it that was not taken back, or what it holds has a price
+of that day: a close, or where there is none a trade of the owner's. On the day after such a trade the last
+close holds again, so that is a day as well.
 """
 
 import datetime as dt
@@ -41,8 +41,10 @@ def _replay(shifted: bool) -> str:
     return f"""
 WITH {shifts_from(5)}, moves AS MATERIALIZED (
     SELECT t.portfolio_id, greatest({_DAY}, $4::date - 1) AS day, t.instrument_id, sum(t.cash_delta) AS cash,
-           sum(t.quantity_delta) AS quantity, count(*) FILTER (WHERE t.type IN ('BUY', 'SELL')) AS trades
-    FROM transactions t WHERE t.owner_id = $1 AND t.portfolio_id = ANY($2::uuid[])
+           sum(t.quantity_delta) AS quantity, count(*) FILTER (WHERE t.type IN ('BUY', 'SELL')) AS trades,
+           bool_or(t.reverses_id IS NULL AND r.id IS NULL) AS stands
+    FROM transactions t LEFT JOIN transactions r ON r.owner_id = $1 AND r.reverses_id = t.id
+    WHERE t.owner_id = $1 AND t.portfolio_id = ANY($2::uuid[])
     GROUP BY 1, 2, 3
 ), instruments_held AS MATERIALIZED (
     SELECT portfolio_id, instrument_id, min(day) AS first FROM moves WHERE quantity <> 0 GROUP BY 1, 2
@@ -83,7 +85,8 @@ WITH {shifts_from(5)}, moves AS MATERIALIZED (
         WHERE b.day >= greatest(h.first, $4::date)
     ) d GROUP BY 1, 2
 ), cash AS MATERIALIZED (
-    SELECT portfolio_id, day, bool_or(m.day IS NOT NULL) AS has_moved, bool_or(is_repriced) AS is_repriced,
+    SELECT portfolio_id, day, coalesce(bool_or(m.stands), false) AS has_moved,
+           bool_or(is_repriced) AS is_repriced,
            coalesce(sum(m.trades), 0)::int AS trades,
            sum(coalesce(sum(m.cash), 0)) OVER (PARTITION BY portfolio_id ORDER BY day) AS cash_value
     FROM candidates LEFT JOIN moves m USING (portfolio_id, day) GROUP BY 1, 2

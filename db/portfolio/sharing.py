@@ -15,7 +15,7 @@ from db.sessions import Connection
 # Not known of snapshots that are older than the count: these trades were there before any other was computed.
 _COUNTS = """
 SELECT date, num_trades FROM performance_history
-WHERE owner_id = $1 AND portfolio_id = $2 AND date >= $3
+WHERE owner_id = $1 AND portfolio_id = $2 AND date >= $3 AND num_trades IS DISTINCT FROM 0
 """
 
 _HAS_OTHERS = "SELECT EXISTS (SELECT FROM portfolios WHERE owner_id = $1 AND id <> $2)"
@@ -62,13 +62,14 @@ async def mark_sharers(
     `trades` counts purchases and sales by day from `since` on, in the time zone of its account; what is
     stored are the counts until now.
     """
-    # Where nothing was bought or sold since then nothing ever was: entries do not go.
-    if not any(trades.values()) or not await connection.fetchval(_HAS_OTHERS, owner_id, portfolio_id):
+    if not await connection.fetchval(_HAS_OTHERS, owner_id, portfolio_id):
         return
     before = {
         row["date"]: row["num_trades"]
         for row in await connection.fetch(_COUNTS, owner_id, portfolio_id, since)
     }
     changed = [day for day, count in trades.items() if before.get(day, 0) not in (None, count)]
+    # A day on which nothing is left but what was taken back is none any more.
+    changed += before.keys() - trades.keys()
     if changed:
         await connection.execute(_MARK, owner_id, portfolio_id, time_zone, changed)

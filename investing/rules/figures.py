@@ -7,7 +7,7 @@ the points' flows with the first and the last value for the money-weighted retur
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from investing.rules.drawdowns import Drawdown, deepest
 from investing.rules.frequency import Period, PeriodStatistics, PricedDay
 from investing.rules.money_weighted import money_weighted
 from investing.rules.returns import ONE, WIDE, ZERO, Statistics, annualized, is_a_year, stored
-from investing.rules.series import DayReturn, Point, daily_returns, growths
+from investing.rules.series import DayGrowth, DayReturn, Point, growths, linked
 
 RETURNS = (
     Figure.TIME_WEIGHTED_RETURN,
@@ -130,9 +130,13 @@ def measure(points: Sequence[Point], risk_free: Decimal = ZERO) -> Figures:
 
 def without_capital(points: Sequence[Point]) -> list[Note]:
     """Return what was earned in sub-periods that began with nothing, by day: no return contains it."""
+    return _without_capital(growths(points))
+
+
+def _without_capital(days: Iterable[tuple[Point, DayGrowth]]) -> list[Note]:
     return [
         Note(Figure.TIME_WEIGHTED_RETURN, Reason.RETURN_WITHOUT_CAPITAL, day.without_capital, point.date)
-        for point, day in growths(points)
+        for point, day in days
         if day.without_capital
     ]
 
@@ -154,6 +158,7 @@ class _Measuring:
     def __init__(self, points: Sequence[Point], risk_free: Decimal) -> None:
         self._points, self._risk_free = points, risk_free
         self._first, self._last = points[0], points[-1]
+        self._growths = list(growths(points))
         self._unavailable: list[Unavailable] = []
 
     def figures(self) -> Figures:
@@ -165,8 +170,8 @@ class _Measuring:
             return Figures(first.date, last.date, start, end, unavailable=self._unavailable)
         flow = sum((point.net_flow for point in self._points[1:]), ZERO)
         values = (first.date, last.date, first.total_value, last.total_value, flow)
-        notes = without_capital(self._points)
-        if any(day.is_negative for _, day in growths(self._points)):
+        notes = _without_capital(self._growths)
+        if any(day.is_negative for _, day in self._growths):
             of_money = Figure.MONEY_WEIGHTED_RETURN
             self._refuse(Reason.NEGATIVE_CAPITAL, *(figure for figure in RETURNS if figure is not of_money))
             return Figures(
@@ -175,7 +180,7 @@ class _Measuring:
                 unavailable=self._unavailable,
                 notes=notes,
             )
-        days = list(daily_returns(self._points))
+        days = list(linked(self._growths))
         if not days:
             self._refuse(Reason.TOO_SHORT, *RETURNS)
             return Figures(*values, unavailable=self._unavailable, notes=notes)
@@ -210,7 +215,7 @@ class _Measuring:
         """Return the days joined to periods; what the first point made itself is in none."""
         series = PeriodStatistics(self._risk_free)
         series.add(_priced(self._first, None))
-        for point, day in growths(self._points):
+        for point, day in self._growths:
             series.add(_priced(point, day.growth))
         return series
 

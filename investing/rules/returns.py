@@ -53,11 +53,6 @@ def annualized(total_return: Decimal, start: dt.date, end: dt.date) -> Decimal |
     return stored(WIDE.subtract(WIDE.power(ONE + total_return, WIDE.divide(ONE, years)), ONE))
 
 
-def daily_rate(yearly: Decimal) -> Decimal:
-    """Return the rate of a trading day that makes this one in 252 of them, not rounded."""
-    return periodic_rate(yearly, DAYS_PER_YEAR)
-
-
 def periodic_rate(yearly: Decimal, periods_per_year: int) -> Decimal:
     """Return the rate of a period that makes this one in a year of them: (1 + y) ^ (1 / periods) - 1, not
     rounded. `yearly` is a fraction above -1.

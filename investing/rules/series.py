@@ -2,7 +2,7 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
@@ -78,6 +78,9 @@ def sub_periods(start: Decimal, flows: Sequence[Flow], end: Decimal) -> list[tup
 
 def day_growth(start: Decimal, flows: Sequence[Flow], end: Decimal) -> DayGrowth:
     """Return the chain of a day's sub-periods: the product of end / start of those that begin above zero."""
+    if not flows and start > 0:
+        # Almost every day of years.
+        return DayGrowth(growth(start, end))
     product: Decimal | None = None
     without, is_negative = ZERO, False
     for begun, ended in sub_periods(start, flows, end):
@@ -115,19 +118,16 @@ def daily_returns(points: Sequence[Point]) -> Iterator[DayReturn]:
     sub-period began below zero, which is no index any more; a loss of more than everything leaves the index
     at zero.
     """
+    return linked(growths(points))
+
+
+def linked(days: Iterable[tuple[Point, DayGrowth]]) -> Iterator[DayReturn]:
+    """Give the same of days whose growth is known already."""
     index = ONE
-    for point, day in growths(points):
+    for point, day in days:
         if day.growth is None or day.is_negative:
             continue
         daily = stored(WIDE.subtract(day.growth, ONE))
         if daily is not None:
             index = WIDE.multiply(index, max(day.growth, ZERO))
             yield DayReturn(point.date, daily, index)
-
-
-def whole_days(points: Sequence[Point]) -> list[DayReturn]:
-    """Return the same without a first day that begins with its first flow: what a part of a day returned
-    cannot be held against days.
-    """
-    is_opening = begins_with_a_flow(points)
-    return [day for day in daily_returns(points) if not is_opening or day.date != points[0].date]

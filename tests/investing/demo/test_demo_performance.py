@@ -13,7 +13,7 @@ from db.vocabulary import Period
 from investing.portfolio.gains import read_gains
 from investing.portfolio.performance import Asked, Performance, ScopeKind, read_performances
 from investing.rules.contribution import by_period
-from investing.rules.series import whole_days
+from investing.rules.series import daily_returns
 from tests.investing.portfolio.days import fetch
 
 D = Decimal
@@ -52,6 +52,7 @@ async def test_contributions_add_up(
             assert (figures.time_weighted_return, its) == (None, None)
             continue
         assert list(figures.unavailable) == []
+        assert figures.periods_per_year == 252
         assert its is not None
         assert sum(gain.contribution for gain in its) == figures.time_weighted_return
         assert figures.end_value is not None
@@ -70,7 +71,7 @@ async def test_an_independent_library_finds_the_same(sessions: Sessions, superus
     _, performances = await read(sessions, superuser_url, ScopeKind.PORTFOLIO, EVERYTHING)
     for performance in performances:
         # The first day, on which nothing but money comes in, is a part of a day.
-        days = whole_days(performance.points)
+        _, *days = daily_returns(performance.points)
         index = pandas.DatetimeIndex([day.date for day in days])
         series = pandas.Series([float(day.daily) for day in days], index=index)
         figures = performance.figures

@@ -26,8 +26,6 @@ WHERE t.owner_id = (SELECT owner_id FROM portfolios WHERE id = $1) AND t.reverse
     AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = t.owner_id AND r.reverses_id = t.id)
 ORDER BY t.executed_at, t.id
 """
-# Days stay where something happened, though together it came to nothing.
-_HAPPENED = "SELECT executed_at FROM transactions WHERE portfolio_id = $1"
 _BARS = "SELECT instrument_id, date, close FROM price_bars ORDER BY date"
 _ZONE = """SELECT a.time_zone FROM accounts a
 JOIN portfolios p ON p.owner_id = a.owner_id AND p.account_id = a.id WHERE p.id = $1"""
@@ -58,18 +56,17 @@ def _snapshot(*row: Any) -> Snapshot:
 async def expected(url: str, portfolio_id: UUID) -> list[Snapshot]:
     """The snapshots that it should have."""
     entries = await fetch(url, _ENTRIES, portfolio_id)
-    happened = await fetch(url, _HAPPENED, portfolio_id)
     bars, exchanges = await fetch(url, _BARS), await fetch(url, _EXCHANGES)
     ((zone,),) = await fetch(url, _ZONE, portfolio_id)
-    return list(snapshots(days(portfolio_id, entries, bars, exchanges, happened, zone)))
+    return list(snapshots(days(portfolio_id, entries, bars, exchanges, zone)))
 
 
 def expected_now(url: str, portfolio_id: UUID) -> list[Snapshot]:
     """The same where no event loop runs."""
-    entries, happened = rows(url, _ENTRIES, portfolio_id), rows(url, _HAPPENED, portfolio_id)
+    entries = rows(url, _ENTRIES, portfolio_id)
     bars, exchanges = rows(url, _BARS), rows(url, _EXCHANGES)
     ((zone,),) = rows(url, _ZONE, portfolio_id)
-    return list(snapshots(days(portfolio_id, entries, bars, exchanges, happened, zone)))
+    return list(snapshots(days(portfolio_id, entries, bars, exchanges, zone)))
 
 
 def _is_quoted(closes: set[dt.date], date: dt.date) -> bool:
@@ -83,11 +80,10 @@ def days(
     entries: list[tuple[Any, ...]],
     bars: list[tuple[Any, ...]],
     exchanges: list[tuple[Any, ...]] = [],  # noqa: B006
-    happened: list[tuple[Any, ...]] = [],  # noqa: B006
     zone: str = "America/New_York",
 ) -> list[Day]:
-    """A day wherever something happened, or something that is held at its end has a price of that day: a
-    close or a trade, or after a trade without a close the last close again.
+    """A day wherever something happened that stands, or something that is held at its end has a price of that
+    day: a close or a trade, or after a trade without a close the last close again.
     """
     closes: dict[UUID, dict[dt.date, Decimal]] = {}
     for instrument_id, date, close in bars:
@@ -95,7 +91,7 @@ def days(
     lines = [Line(at, kind, place, *rest) for at, kind, place, *rest in entries]
     world = Plain(lines, closes, dict(exchanges), zone)
     mine = [line for line in lines if line.place == portfolio_id]
-    by_day: dict[dt.date, list[Line]] = {world.day(Line(at, "", None)): [] for (at,) in happened}
+    by_day: dict[dt.date, list[Line]] = {}
     for line in mine:
         by_day.setdefault(world.day(line), []).append(line)
     fresh_days = {i: {day for day, _, _ in world.of_days(i)} for i in closes}

@@ -49,12 +49,20 @@ async def test_a_trade_tells_the_others_what_it_costs(world: World, superuser_ur
     await refresh(world.actor.sessions, world.actor.id, world.portfolios[1])
     assert await marks(world) == [None, None]
     # After the last close there is none: the trade tells the day's end.
-    await world.buy(12, "1", "20", at=1)
+    late = await world.buy(12, "1", "20", at=1)
     await refresh(world.actor.sessions, world.actor.id, world.portfolios[1])
     assert await marks(world) == [day(12), None]
     await refresh_all(world)
     *_, at_trade, next_day = await stored(superuser_url, world.portfolios[0])
     assert (at_trade.date, at_trade.positions_value) == (day(12), D(2000))
     assert (next_day.date, next_day.positions_value) == (day(13), D(1900))
+    for id in world.portfolios:
+        assert await stored(superuser_url, id) == await expected(superuser_url, id)
+    # Taken back, it leaves no day in its portfolio, which the others are told as well.
+    await world.reverse(late)
+    await refresh(world.actor.sessions, world.actor.id, world.portfolios[1])
+    assert await marks(world) == [day(12), None]
+    await refresh_all(world)
+    assert [(await stored(superuser_url, id))[-1].date for id in world.portfolios] == [day(9), day(9)]
     for id in world.portfolios:
         assert await stored(superuser_url, id) == await expected(superuser_url, id)

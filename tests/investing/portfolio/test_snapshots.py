@@ -261,8 +261,8 @@ async def test_a_day_that_is_none_any_more_goes(world: World, superuser_url: str
     assert len(await stored(superuser_url, world.portfolios[0])) == 9
     await _reverse_the_buy(world)
     await refresh_all(world)
-    # The day of the purchase stays: something happened on it, though together it came to nothing.
-    assert [s.date for s in await stored(superuser_url, world.portfolios[0])] == [day(-1000), day(2)]
+    # Nor does that of the purchase stay: nothing on it stands.
+    assert [s.date for s in await stored(superuser_url, world.portfolios[0])] == [day(-1000)]
 
 
 async def test_broken_off_it_leaves_what_was(world: World, superuser_url: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from db.vocabulary import UnavailableReason as Reason
 from investing.rules.frequency import PeriodStatistics, PricedDay, periods_per_year
 from investing.rules.market_days import is_market_day
-from investing.rules.returns import Statistics, daily_rate, periodic_rate
+from investing.rules.returns import Statistics, periodic_rate
 
 D = Decimal
 DAY = dt.timedelta(days=1)
@@ -165,7 +165,6 @@ def test_the_risk_free_rate_is_one_of_a_period() -> None:
     """12.682503013196972066... % a year is 1 % a month, to the last digit: (1.01)^12 = 1.1268..."""
     yearly = D("1.01") ** 12 - 1
     assert periodic_rate(yearly, 12) == D("0.01")
-    assert periodic_rate(yearly, 252) == daily_rate(yearly)
     # Of +3 % and -1 % a month the mean is as much as is free of risk; beside 2 % and 0 it is nothing.
     series = of(priced(month_ends(13), ["0.03", "-0.01"] * 6), str(yearly)).statistics()
     assert isinstance(series, Statistics)
@@ -218,6 +217,25 @@ def test_where_not_all_markets_are_open_the_day_joins_the_next() -> None:
     assert values[dt.date(2019, 1, 23)] == D("0.01")
     # Of the coin alone every day counts.
     assert of(day._replace(positions=1, stale_positions=0) for day in days).periods_per_year() == 365
+
+
+def test_what_has_no_market_is_not_waited_for() -> None:
+    """A share and a house: the house is in both counts, and the days are the share's own."""
+    share = priced(business(MONDAY, 40), ["0.01", "-0.01"] * 20)
+    both = [day._replace(positions=2, stale_positions=1, unquoted_positions=1) for day in share]
+    assert of(both).periods == of(share).periods
+    assert of(both).periods_per_year() == 252
+    # The house alone has no periods, and nor does the share from when its market has gone: that is no sale.
+    house = [day._replace(stale_positions=1, unquoted_positions=1) for day in share]
+    assert of(house).periods == []
+    assert of([*share[:20], *house[20:]]).periods == of(share[:20]).periods
+
+
+def test_a_sale_beside_what_has_no_market_ends_a_period() -> None:
+    share = priced(business(MONDAY, 4), ["0.01", "0.02", "0.03"])
+    held = [day._replace(positions=2, stale_positions=1, unquoted_positions=1) for day in share[:3]]
+    sold = share[3]._replace(stale_positions=1, unquoted_positions=1)
+    assert of([*held, sold]).periods == of(share).periods
 
 
 def test_places_say_which_days_a_benchmark_is_held_against() -> None:
@@ -280,7 +298,7 @@ def test_business_days_keep_their_figures_to_the_last_digit(
     given: list[Decimal | None], risk_free: str
 ) -> None:
     """Each day's return is rounded to ten places and counted, as it always was."""
-    expected = Statistics(daily_rate(D(risk_free)))
+    expected = Statistics(periodic_rate(D(risk_free), 252))
     counted = 0
     for growth in given:
         if growth is not None:

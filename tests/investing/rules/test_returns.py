@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from investing.rules.returns import Statistics, annualized, daily_rate, growth
+from investing.rules.returns import Statistics, annualized, growth, periodic_rate
 
 D = Decimal
 START = dt.date(2020, 1, 1)
@@ -41,8 +41,8 @@ def test_a_year_is_365_days() -> None:
 
 
 def test_a_yearly_rate_by_days() -> None:
-    assert round((1 + daily_rate(D("0.05"))) ** 252, 20) == D("1.05")
-    assert daily_rate(D(0)) == 0
+    assert round((1 + periodic_rate(D("0.05"), 252)) ** 252, 20) == D("1.05")
+    assert periodic_rate(D(0), 252) == 0
 
 
 returns = st.lists(st.decimals("-0.2", "0.2", places=4), min_size=2, max_size=60).filter(
