@@ -1,4 +1,4 @@
-"""What crossed a portfolio's border on each day, and what there was just before; all snapshots anew.
+"""What crossed a portfolio's border on each day, and which positions had no price; all snapshots anew.
 
 Revision: 0020
 Revises: 0019
@@ -15,7 +15,7 @@ depends_on = None
 # Row-level security is forced on the owner too, who has to see every user's ledger while marks are filled in.
 LEDGER = ("transactions", "portfolios", "accounts")
 
-CHECKED = ("stale_positions", "num_trades")
+CHECKED = ("stale_positions", "unquoted_positions", "num_trades")
 
 # The definition of the returns has changed, so none of the stored ones holds.
 MARK_ALL = """
@@ -29,8 +29,9 @@ WHERE p.owner_id = t.owner_id AND p.id = t.portfolio_id
 
 
 def upgrade() -> None:
-    stale = sa.Column("stale_positions", sa.Integer(), server_default=sa.text("0"), nullable=False)
-    op.add_column("performance_history", stale)
+    for name in ("stale_positions", "unquoted_positions"):
+        count = sa.Column(name, sa.Integer(), server_default=sa.text("0"), nullable=False)
+        op.add_column("performance_history", count)
     op.add_column("performance_history", sa.Column("num_trades", sa.Integer(), nullable=True))
     op.add_column("performance_history", sa.Column("flows", sa.Text(), nullable=True))
     for name in CHECKED:
