@@ -257,7 +257,7 @@ _publish(
     "Why a figure cannot be told.",
     NO_HISTORY="There is no day to look at.",
     STALE="The days to look at are waiting to be computed anew.",
-    TOO_SHORT="There are too few days with a return.",
+    TOO_SHORT="There are too few days with a return; for a yearly deviation fewer than 12 periods.",
     IRREGULAR_SPACING="The days with prices are not evenly spaced, so that no number of them makes a year.",
     UNDER_ONE_YEAR="A yearly figure takes 365 days.",
     NO_PRICES="Something that was held had no price.",
