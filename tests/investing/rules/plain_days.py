@@ -89,11 +89,11 @@ class Plain:
         day = self.day(line)
         closes = self.until(instrument, day)
         today = [(n, t) for n, t, its in self.trades(instrument) if its == day]
-        events = [(t.at, 1, t.price) for n, t in today if n < number]
+        events = [((t.at, 1, n), t.price) for n, t in today if n < number]
         # Of a trade at the very moment of the close, the close stands.
-        events += [(at, 2, p) for d, at, p in closes if d == day and at and at <= line.at]
+        events += [((at, 2, 0), p) for d, at, p in closes if d == day and at and at <= line.at]
         if events:
-            return max(events, key=lambda event: event[:2])[2]
+            return max(events, key=lambda event: event[0])[1]
         if len(today) == 1:
             return today[0][1].price
         for price in (

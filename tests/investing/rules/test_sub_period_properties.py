@@ -73,7 +73,7 @@ WHOLE = (P, Q, ACCOUNT)
 
 
 @given(worlds, st.sampled_from([(P,), (Q,), (ACCOUNT,), (P, Q), WHOLE]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, derandomize=True, deadline=None, database=None)
 def test_the_rule_is_the_definition(world: Plain, inside: tuple[UUID | None, ...]) -> None:
     """At each flow, at each day's beginning and end, and what was gained in between."""
     for day in world.days(inside):
@@ -86,7 +86,7 @@ def test_the_rule_is_the_definition(world: Plain, inside: tuple[UUID | None, ...
 
 
 @given(worlds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, derandomize=True, deadline=None, database=None)
 def test_contributions_add_up_to_the_return_and_gains_to_the_gain(world: Plain) -> None:
     points = with_opening(world.points(WHOLE))
     found = measure(points)
@@ -108,7 +108,7 @@ def test_contributions_add_up_to_the_return_and_gains_to_the_gain(world: Plain) 
 
 
 @given(worlds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, derandomize=True, deadline=None, database=None)
 def test_the_whole_is_the_mean_of_its_parts(world: Plain) -> None:
     """In each sub-period of the whole without a transfer between its parts: weighted by their capital at its
     start. A part is valued at the flows of the others, too.
@@ -139,7 +139,7 @@ def test_the_whole_is_the_mean_of_its_parts(world: Plain) -> None:
 
 
 @given(worlds)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, derandomize=True, deadline=None, database=None)
 def test_an_account_with_one_portfolio_and_no_cash_has_its_return(world: Plain) -> None:
     """What comes into the account goes on into the portfolio at the same moment, and back the same way."""
     lines: list[Line] = []
@@ -164,7 +164,7 @@ def test_an_account_with_one_portfolio_and_no_cash_has_its_return(world: Plain) 
 
 
 @given(worlds)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, derandomize=True, deadline=None, database=None)
 def test_two_portfolios_or_one_are_the_same_to_the_account(world: Plain) -> None:
     together = [
         Line(
@@ -183,7 +183,7 @@ def test_two_portfolios_or_one_are_the_same_to_the_account(world: Plain) -> None
 
 
 @given(worlds, st.integers(0, 40), amounts, st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, derandomize=True, deadline=None, database=None)
 def test_a_flow_that_leaves_again_at_once_changes_no_return(
     world: Plain, place: int, amount: D, shares: bool
 ) -> None:
@@ -214,7 +214,7 @@ def test_a_flow_that_leaves_again_at_once_changes_no_return(
 
 
 @given(worlds, st.sampled_from([D(2), D(4), D("0.5")]), st.integers(0, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, derandomize=True, deadline=None, database=None)
 def test_a_split_changes_no_value(world: Plain, ratio: D, place: int) -> None:
     """Anywhere in a day: from then on there are more shares, and each one is worth less."""
     for day in world.days(WHOLE):
