@@ -30,7 +30,7 @@ def rounded(exact: Fraction, places: int) -> Fraction:
     return Fraction(int(exact * 10**places + Fraction(1, 2)), 10**places)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, derandomize=True, database=None)
 @given(quantities, amounts, quantities)
 def test_one_rounding_of_what_is_exact(quantity: Decimal, amount: Decimal, whole: Decimal) -> None:
     """38 digits by 28 and by 38, against fractions that lose nothing."""
@@ -42,7 +42,7 @@ def test_one_rounding_of_what_is_exact(quantity: Decimal, amount: Decimal, whole
     assert Fraction(quantity_for(amount, whole)) == Fraction(int(a / w * 10**18), 10**18)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, derandomize=True, database=None)
 @given(st.lists(st.tuples(quantities, amounts), min_size=1, max_size=20))
 def test_parts_of_a_total_add_up_to_it(trades: list[tuple[Decimal, Decimal]]) -> None:
     total, parts = D(0), []

@@ -161,7 +161,7 @@ def every_plan(made: Plan, holdings: Sequence[Held], cash: Decimal, terms: Terms
                 yield [misses, -invested]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, derandomize=True, deadline=None, database=None)
 @given(
     st.lists(
         st.tuples(
@@ -196,7 +196,7 @@ def test_no_plan_is_nearer(given: list[tuple[Decimal, int, str]], cash: Decimal,
     assert ours == min(every_plan(made, holdings, cash, terms))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
 @given(
     st.lists(
         st.lists(st.tuples(*[st.integers(-9, 30)] * 3, st.integers(0, 3)), min_size=1, max_size=4),
