@@ -10,12 +10,14 @@ from uuid import UUID
 
 from db.account.days import day_of
 from db.portfolio.pricing import (
+    ZONES,
     Shift,
     close_on,
     older_prices,
     price_at_end,
     shift_columns,
     shifts_from,
+    units_of,
 )
 from db.sessions import Connection, Row
 
@@ -33,7 +35,7 @@ def _gains(shifted: bool) -> str:
 WITH scopes AS (
     SELECT * FROM unnest($2::uuid[], $3::text[], $4::date[], $5::date[])
         AS s(scope_id, time_zone, since, until)
-), {shifts_from(13)}, moves AS MATERIALIZED (
+), {shifts_from(13)}, {ZONES}, moves AS MATERIALIZED (
     SELECT s.scope_id, s.time_zone, t.portfolio_id, t.instrument_id, greatest({_DAY}, s.since) AS day,
            sum(t.cash_delta) AS cash, sum(t.quantity_delta) AS quantity
     FROM scopes s JOIN unnest($6::uuid[], $7::uuid[]) AS p(scope_id, portfolio_id) USING (scope_id)
@@ -47,10 +49,12 @@ WITH scopes AS (
     FROM moves WHERE instrument_id IS NOT NULL GROUP BY 1, 2, 3, 4
 ), cells AS (
     SELECT h.scope_id, h.time_zone, h.portfolio_id, h.instrument_id, d.day, d.weight,
+           {units_of("d.day", "h.time_zone", "z.time_zone")} AS units,
            coalesce(m.cash, 0) AS cash,
            sum(coalesce(m.quantity, 0)) OVER (
                PARTITION BY h.scope_id, h.portfolio_id, h.instrument_id ORDER BY d.day) AS quantity
-    FROM held h JOIN days d ON d.scope_id = h.scope_id AND d.day >= h.first
+    FROM held h JOIN zones z USING (portfolio_id)
+    JOIN days d ON d.scope_id = h.scope_id AND d.day >= h.first
     LEFT JOIN moves m ON m.scope_id = h.scope_id AND m.portfolio_id = h.portfolio_id
         AND m.instrument_id = h.instrument_id AND m.day = d.day
 ), gains AS (
@@ -59,8 +63,8 @@ WITH scopes AS (
                  PARTITION BY c.scope_id, c.portfolio_id, c.instrument_id ORDER BY c.day), 0)
            + c.cash AS gain
     FROM cells c
-    {close_on("c.instrument_id", "c.day", "c.time_zone", shifted=shifted)}
-    {older_prices("c.instrument_id", "c.day", "c.time_zone", shifted=shifted)}
+    {close_on("c.instrument_id", "c.day", "c.time_zone", shifted=shifted, units="c.units")}
+    {older_prices("c.instrument_id", "c.day", "c.time_zone", shifted=shifted, units="c.units")}
     -- Without a price nothing is held: who asks for gains has made sure of that.
     CROSS JOIN LATERAL (SELECT round(c.quantity * coalesce({price}, 0), 10) AS value) v
 ), of_cash AS (

@@ -76,32 +76,51 @@ def close_for(day: str) -> str:
         THEN x.close ELSE close_on(x.close, x.instrument_id, x.date, {day}) END"""
 
 
-def close_on(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
-    """Return a join `b` with the `close` of a day, null without one."""
+ZONES = """zones AS MATERIALIZED (
+    SELECT p.id AS portfolio_id, a.time_zone
+    FROM portfolios p JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id WHERE p.owner_id = $1
+)"""
+"""The common table of the owner's portfolios with their accounts' time zones."""
+
+
+def units_of(day: str, zone: str, account_zone: str) -> str:
+    """Return for a share of which date a portfolio's shares are at a day's end in a zone.
+
+    A split takes effect with its ex-date in the account's zone, which is that day unless the zones differ.
+    """
+    return f"""CASE WHEN {account_zone} = {zone} THEN {day} ELSE (
+        (({day} + 1)::timestamp AT TIME ZONE {zone} - interval '1 microsecond')
+            AT TIME ZONE {account_zone})::date END"""
+
+
+def close_on(instrument: str, day: str, zone: str, *, shifted: bool, units: str | None = None) -> str:
+    """Return a join `b` with the `close` of a day, null without one, for a share of `units` (of that day)."""
+    units = units or day
     if not shifted:
         return f"""LEFT JOIN LATERAL (
-            SELECT {close_for(day)} AS close FROM ({closes(zone, shifted=False)}) x
+            SELECT {close_for(units)} AS close FROM ({closes(zone, shifted=False)}) x
             WHERE x.instrument_id = {instrument} AND x.day = {day}
         ) b ON true"""
     return f"""LEFT JOIN LATERAL (
-        SELECT {close_for(day)} AS close FROM ({closes(zone, shifted=shifted)}) x
+        SELECT {close_for(units)} AS close FROM ({closes(zone, shifted=shifted)}) x
         WHERE x.instrument_id = {instrument} AND x.day = {day}
             AND x.date BETWEEN {day} - 1 AND {day} + 1
         ORDER BY x.date DESC LIMIT 1
     ) b ON true"""
 
 
-def older_prices(instrument: str, day: str, zone: str, *, shifted: bool) -> str:
+def older_prices(instrument: str, day: str, zone: str, *, shifted: bool, units: str | None = None) -> str:
     """Return lateral joins for a day: `e` with the last `close` before it and its `day`, and `o` with the
     `price` and the `day` of the owner's last trade until its end, in any portfolio, per share as they are at
     that end.
 
     Both are null where `b` has a close, which is all but rarely so: the planner looks no further there.
 
-    `$1` is the owner.
+    `$1` is the owner; `units` as in `close_on`.
     """
+    units = units or day
     return f"""LEFT JOIN LATERAL (
-        SELECT {close_for(day)} AS close, x.day FROM ({closes(zone, shifted=shifted)}) x
+        SELECT {close_for(units)} AS close, x.day FROM ({closes(zone, shifted=shifted)}) x
         WHERE b.close IS NULL AND x.instrument_id = {instrument} AND x.day < {day} AND x.date <= {day}
         ORDER BY x.date DESC LIMIT 1
     ) e ON true

@@ -13,6 +13,7 @@ from uuid import UUID
 from db.account.days import day_of
 from db.portfolio.pricing import (
     IS_TRADE,
+    ZONES,
     Shift,
     close_on,
     closes,
@@ -22,6 +23,7 @@ from db.portfolio.pricing import (
     shift_columns,
     shifts_from,
     spacing_of_closes,
+    units_of,
 )
 from db.sessions import Connection, Row
 
@@ -39,7 +41,7 @@ def _replay(shifted: bool) -> str:
     """
     of_all = closes("$3", shifted=shifted)
     return f"""
-WITH {shifts_from(5)}, moves AS MATERIALIZED (
+WITH {shifts_from(5)}, {ZONES}, moves AS MATERIALIZED (
     SELECT t.portfolio_id, greatest({_DAY}, $4::date - 1) AS day, t.instrument_id, sum(t.cash_delta) AS cash,
            sum(t.quantity_delta) AS quantity, count(*) FILTER (WHERE t.type IN ('BUY', 'SELL')) AS trades,
            bool_or(t.reverses_id IS NULL AND r.id IS NULL) AS stands
@@ -91,10 +93,10 @@ WITH {shifts_from(5)}, moves AS MATERIALIZED (
            sum(coalesce(sum(m.cash), 0)) OVER (PARTITION BY portfolio_id ORDER BY day) AS cash_value
     FROM candidates LEFT JOIN moves m USING (portfolio_id, day) GROUP BY 1, 2
 ), cells AS (
-    SELECT portfolio_id, c.day, h.instrument_id,
+    SELECT portfolio_id, c.day, h.instrument_id, {units_of("c.day", "$3", "z.time_zone")} AS units,
            sum(coalesce(m.quantity, 0)) OVER (
                PARTITION BY portfolio_id, h.instrument_id ORDER BY c.day) AS quantity
-    FROM candidates c JOIN instruments_held h USING (portfolio_id)
+    FROM candidates c JOIN instruments_held h USING (portfolio_id) JOIN zones z USING (portfolio_id)
     LEFT JOIN moves m USING (portfolio_id, day, instrument_id)
 )"""
 
@@ -102,8 +104,8 @@ WITH {shifts_from(5)}, moves AS MATERIALIZED (
 @cache
 def _prices(shifted: bool, more: str = "") -> str:
     return f"""FROM cells c
-    {close_on("c.instrument_id", "c.day", "$3", shifted=shifted)}
-    {older_prices("c.instrument_id", "c.day", "$3", shifted=shifted)}
+    {close_on("c.instrument_id", "c.day", "$3", shifted=shifted, units="c.units")}
+    {older_prices("c.instrument_id", "c.day", "$3", shifted=shifted, units="c.units")}
     {more}
     WHERE c.day >= $4 AND c.quantity <> 0"""
 

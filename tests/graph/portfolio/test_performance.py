@@ -366,3 +366,28 @@ def test_the_first_day_of_the_calendar(api: Api, refresh: Callable[[], None], ma
 @pytest.fixture
 def api(register: Callable[[], Api]) -> Api:
     return register()
+
+
+def test_a_split_changes_no_return_where_user_and_account_live_in_other_zones(
+    register: Callable[[], Api], refresh: Callable[[], None], market: None, stored: Stored
+) -> None:
+    """In Berlin the ex-date, the eleventh, begins at 18:00 of the tenth in New York, where the user's days
+    end six hours later: what is held at the end of the tenth there are new shares already.
+    """
+    api = register()
+    id = stored.instrument("ZONED")
+    stored.rows("UPDATE instruments SET exchange = 'NYSE' WHERE id = $1", id)
+    stored.bars("ZONED", dt.date(2020, 2, 9), ["100", "100", "50", "50"])
+    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 2, 1)", id, dt.date(2020, 2, 11))
+    account = open_account(api, "Berlin", timeZone="Europe/Berlin")
+    portfolio = open_portfolio(api, account, "Zoned")
+    recorded(api, portfolio, "DEPOSIT", "2020-02-09T15:00:00Z", amount="1000")
+    recorded(api, portfolio, "BUY", "2020-02-09T15:30:00Z", symbol="ZONED", quantity="10", price="100")
+    refresh()
+    figures = "performance { timeWeightedReturn maxDrawdown { depth } endValue contributions { gain } }"
+    query = f"{{ me {{ {figures} accounts {{ nodes {{ {figures} }} }} }} }}"
+    user = api.data(query)["me"]
+    (its,) = user.pop("accounts")["nodes"]
+    for found in (user["performance"], its["performance"]):
+        assert (found["timeWeightedReturn"], found["maxDrawdown"]["depth"]) == ("0", "0")
+        assert (found["endValue"], found["contributions"]) == ("1000", [])
