@@ -105,7 +105,10 @@ WITH scopes AS (
 ), known AS MATERIALIZED (
     SELECT w.time_zone, w.day, w.instrument_id, json_build_array(
                w.instrument_id, i.exchange, ({price_at_end(yesterday)})::text,
-               coalesce(b.close, e.close)::text, o.price::text, k.closes) AS facts
+               restated(coalesce(b.close, e.close), w.instrument_id, w.yesterday, w.day)::text,
+               restated(o.price, w.instrument_id, w.yesterday, w.day)::text, k.closes, EXISTS (
+                   SELECT FROM instrument_splits x
+                   WHERE x.instrument_id = w.instrument_id AND abs(x.ex_date - w.day) <= 7)) AS facts
     FROM places w JOIN instruments i ON i.id = w.instrument_id
     {close_on("w.instrument_id", yesterday, "w.time_zone", shifted=shifted)}
     {older_prices("w.instrument_id", yesterday, "w.time_zone", shifted=shifted)}
@@ -181,7 +184,8 @@ async def fetch_flow_days(
 
     - `held` at its beginning: portfolio, instrument and quantity;
     - `known`: instrument, exchange, price at the end of the day before, last close and last trade before the
-      day, and the day's closes, each with its bar's date;
+      day, and the day's closes, each with its bar's date; all but the first price are for a share of the day,
+      whatever splits the instrument has, and the last one says whether it has one near by;
     - `entries` in the ledger's order, with trades and splits of the same instruments elsewhere: portfolio,
       instrument, microseconds since 1970, cash, quantity, whether it is a flow, whether it is of the scope,
       the price that it tells, new and old shares of a split.

@@ -111,7 +111,11 @@ def _known(
     last_close: str | None,
     last_trade: str | None,
     closes: list[tuple[str, str]] | None,
+    has_split: bool,
 ) -> Known:
+    if has_split:
+        # Prices are for a share of the day already; only an owner's own split has yet to be seen to.
+        ratio = None
     return Known(
         before=None if before is None else Decimal(before),
         last_close=_after_split(last_close, ratio),

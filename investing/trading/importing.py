@@ -11,11 +11,13 @@ from db.ids import uuid7
 from db.sessions import Session
 from db.trading import imports
 from db.trading.writes import lock_portfolio
+from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
 from investing.rules.import_rows import ImportRow, Parsed, instant_of
 from investing.rules.ledger import SHARE_TYPES
+from investing.rules.merging import Merged
 from investing.rules.refusals import Inactive, InvalidInput, NotFound, PortfolioInactive
 from investing.trading.bulk import Batch, Progress
 from investing.trading.identifying import identified
@@ -137,14 +139,8 @@ async def _import(
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
     sheet = Sheet(rows, Place.of_portfolio(actor.id, portfolio), how.adjusted_quantities)
     await sheet.read(session)
-    batch = Batch(session, sheet.place, [sheet.lines[place] for place in sheet.order])
-    progress("Merging with the ledger", 0, len(batch.lines))
-    merged = await batch.merge()
-    progress("Merging with the ledger", len(batch.lines), len(batch.lines))
-    sheet.lines = dict(zip(sheet.order, batch.lines, strict=True))
+    batch, merged = await _merge(session, sheet, progress)
     batch.check_reserved(merged)
-    for number, refusal in merged.refusals.items():
-        sheet.refuse(sheet.order[number], refusal)
     bad = sheet.is_bad()
     writing = not how.dry_run and bool(merged.postings) and (how.skip_bad or not bad)
     id = uuid7()
@@ -172,6 +168,26 @@ async def _import(
             importId=id,
         )
     return id, report
+
+
+async def _merge(session: Session, sheet: Sheet, progress: Progress) -> tuple[Batch, Merged]:
+    """Merge the sheet's rows with the ledger, and refuse those that do not fit it.
+
+    A split that is refused stands for none of the instrument's: what is left is merged once more without it.
+    """
+    while True:
+        batch = Batch(session, sheet.place, [sheet.lines[place] for place in sheet.order])
+        progress("Merging with the ledger", 0, len(batch.lines))
+        merged = await batch.merge()
+        progress("Merging with the ledger", len(batch.lines), len(batch.lines))
+        sheet.lines = dict(zip(sheet.order, batch.lines, strict=True))
+        refused = {sheet.order[number]: refusal for number, refusal in merged.refusals.items()}
+        splits = {place for place in refused if sheet.lines[place].entry.type is TransactionType.SPLIT}
+        for place in splits or refused:
+            sheet.refuse(place, refused[place])
+        if not splits:
+            return batch, merged
+        sheet.order = [place for place in sheet.order if place not in splits]
 
 
 async def _lock_reached(

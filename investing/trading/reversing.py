@@ -110,15 +110,18 @@ async def _lock(session: Session, owner_id: UUID, rows: Sequence[Row]) -> dict[P
 
 
 def _starts(rows: Sequence[Row]) -> dict[UUID, tuple[dt.datetime, UUID]]:
-    """Return from where on holdings change; without its owner's entry a split is posted on its ex-date."""
-    early = SAME + dt.timedelta(days=1)
-    return {
-        row["portfolio_id"]: (row["executed_at"] - early, _FIRST)
-        if row["type"] == TransactionType.SPLIT
-        else (row["executed_at"], row["id"])
-        for row in rows
-        if changes_shares(row)
-    }
+    """Return from where on holdings change."""
+    return {row["portfolio_id"]: first_changed(row) for row in rows if changes_shares(row)}
+
+
+def first_changed(row: Row) -> tuple[dt.datetime, UUID]:
+    """Return the place of the ledger from which on a holding changes if this transaction is reversed.
+
+    Without its owner's entry a split is posted on its ex-date, which may be some days before.
+    """
+    if row["type"] == TransactionType.SPLIT:
+        return row["executed_at"] - SAME - dt.timedelta(days=1), _FIRST
+    return row["executed_at"], row["id"]
 
 
 async def _without(session: Session, owner_id: UUID, rows: Sequence[Row]) -> Holdings | None:

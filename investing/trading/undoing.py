@@ -30,6 +30,7 @@ from investing.rules.refusals import (
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.locking import lock_all_reached, lock_places
 from investing.trading.posting import Place
+from investing.trading.reversing import first_changed
 
 _FIELD = ("importId",)
 
@@ -102,7 +103,8 @@ def _starts(rows: Sequence[Row]) -> Mapping[UUID, history.Starts]:
     starts: dict[UUID, dict[UUID, Any]] = defaultdict(dict)
     for row in rows:
         if changes_shares(row):
-            starts[row["instrument_id"]].setdefault(row["portfolio_id"], (row["executed_at"], row["id"]))
+            of_instrument, place = starts[row["instrument_id"]], first_changed(row)
+            of_instrument[row["portfolio_id"]] = min(place, of_instrument.get(row["portfolio_id"], place))
     return starts
 
 
@@ -124,7 +126,7 @@ async def _without(
     held = []
     for done, id in enumerate(sorted(starts)):
         progress("Posting holdings again", done, len(starts))
-        holdings = await load_holdings(session, owner_id, id, starts[id])
+        holdings = await load_holdings(session, owner_id, id, starts[id], without=without)
         try:
             holdings.post(without=without)
         except (InsufficientShares, InvalidInput) as refusal:

@@ -391,3 +391,25 @@ def test_a_split_changes_no_return_where_user_and_account_live_in_other_zones(
     for found in (user["performance"], its["performance"]):
         assert (found["timeWeightedReturn"], found["maxDrawdown"]["depth"]) == ("0", "0")
         assert (found["endValue"], found["contributions"]) == ("1000", [])
+
+
+def test_shares_that_come_in_on_the_ex_date_are_new_ones(
+    register: Callable[[], Api], refresh: Callable[[], None], market: None, stored: Stored
+) -> None:
+    """Nothing was held before, so no split is posted; the last close is one for an old share all the same."""
+    api = register()
+    id = stored.instrument("COMES")
+    stored.rows("UPDATE instruments SET exchange = 'NYSE' WHERE id = $1", id)
+    stored.bars("COMES", dt.date(2020, 2, 10), ["100", "50", "50"])
+    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 2, 1)", id, dt.date(2020, 2, 11))
+    portfolio = open_portfolio(api, open_account(api, "Comes"), "Comes")
+    recorded(
+        api, portfolio, "TRANSFER_IN", "2020-02-11T16:00:00Z", symbol="COMES", quantity="20", amount="1000"
+    )
+    refresh()
+    figures = "performance { netFlow endValue timeWeightedReturn }"
+    query = f"{{ me {{ {figures} accounts {{ nodes {{ {figures} }} }} }} }}"
+    user = api.data(query)["me"]
+    (its,) = user.pop("accounts")["nodes"]
+    expected = {"netFlow": "1000", "endValue": "1000", "timeWeightedReturn": "0"}
+    assert (user["performance"], its["performance"]) == (expected, expected)

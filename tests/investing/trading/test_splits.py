@@ -254,3 +254,26 @@ async def test_an_import_before_it_is_taken_back_and_comes_again(world: World, s
         await undo_import(world.actor, report.import_id)
         assert await quantity(world) == 0
         assert await world.differences() == []
+
+
+async def test_a_file_with_the_split_in_it_is_taken_back(world: World, sessions: Sessions) -> None:
+    """Its split stood for the instrument's; without it that one is posted to what was held before."""
+    await world.buy(0, "10", "100")
+    own = f"SPLIT,{world.symbol},4,,,0,1,2020-01-14T15:00:00Z,\n"
+    report = await import_csv(world.actor, world.portfolios[0], own)
+    await record(world)
+    await post(sessions)
+    assert await splits(world) == [(False, dt.datetime(2020, 1, 14, 15, tzinfo=dt.UTC), D(30))]
+    assert report.import_id is not None
+    await undo_import(world.actor, report.import_id)
+    assert (await quantity(world), await world.differences()) == (D(40), [])
+
+
+async def test_a_split_that_is_refused_stands_for_none(world: World, sessions: Sessions) -> None:
+    await record(world)
+    await post(sessions)
+    early = f"SPLIT,{world.symbol},4,,,0,1,2020-01-04T15:00:00Z,\n"
+    bought = f"BUY,{world.symbol},10,10,,0,,2020-01-05T15:00:00Z,\n"
+    report = await import_csv(world.actor, world.portfolios[0], early + bought, skip_bad=True)
+    assert statuses(report) == ["REFUSED", "OK"]
+    assert (await quantity(world), await world.differences()) == (D(40), [])
