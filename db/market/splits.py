@@ -148,10 +148,10 @@ async def add_splits(connection: Connection, splits: Sequence[NewSplit]) -> int:
 
 
 FOLLOW_QUOTES = f"""
-UPDATE quotes q SET price = greatest({QUOTE_TODAY}, 0.0000000001),
-    previous_price = greatest(
+UPDATE quotes q SET price = CASE WHEN q.price > 0 THEN greatest({QUOTE_TODAY}, 0.0000000001) ELSE 0 END,
+    previous_price = CASE WHEN q.previous_price > 0 THEN greatest(
         round(restated(q.previous_price, q.instrument_id, {QUOTE_UNITS}, {MARKET_TODAY}), 10), 0.0000000001
-    ),
+    ) ELSE q.previous_price END,
     units_of = {MARKET_TODAY}
 WHERE EXISTS (
     SELECT FROM instrument_splits s

@@ -13,6 +13,7 @@ from uuid import UUID
 from db.account.days import day_of
 from db.portfolio.pricing import (
     IS_EXTERNAL,
+    ZONES,
     Shift,
     close_for,
     close_on,
@@ -21,6 +22,7 @@ from db.portfolio.pricing import (
     price_at_end,
     shift_columns,
     shifts_from,
+    splits_of,
 )
 from db.sessions import Connection, Row
 
@@ -44,7 +46,7 @@ WITH scopes AS (
         AS s(scope_id, time_zone, since, until)
 ), parts AS (
     SELECT * FROM unnest($6::uuid[], $7::uuid[]) AS p(scope_id, portfolio_id)
-), {shifts_from(10)}, ledger AS MATERIALIZED (
+), {shifts_from(10)}, {ZONES}, ledger AS MATERIALIZED (
     SELECT {_ENTRY}
     FROM scopes s JOIN parts p USING (scope_id)
     JOIN transactions t ON t.owner_id = $1 AND t.portfolio_id = p.portfolio_id
@@ -72,6 +74,22 @@ WITH scopes AS (
     SELECT t.scope_id, t.portfolio_id, t.instrument_id, width_bucket(t.day, f.days) + 1 AS n,
            sum(t.cash_delta) AS cash, sum(t.quantity_delta) AS quantity
     FROM entries t JOIN flow_days f USING (scope_id) GROUP BY 1, 2, 3, 4
+), {splits_of("before")}, units AS (
+    -- Where a portfolio's shares are not yet, or already, those that the day's prices are for.
+    SELECT scope_id, day, json_build_array(
+               portfolio_id, instrument_id,
+               product(CASE WHEN NOT differed THEN 1 WHEN ex_date < day THEN new ELSE old END)::text,
+               product(CASE WHEN NOT differed THEN 1 WHEN ex_date < day THEN old ELSE new END)::text,
+               product(CASE WHEN NOT differs THEN 1 WHEN ex_date <= day THEN new ELSE old END)::text,
+               product(CASE WHEN NOT differs THEN 1 WHEN ex_date <= day THEN old ELSE new END)::text
+           ) AS facts
+    FROM (
+        SELECT n.scope_id, n.day, f.portfolio_id, f.instrument_id, f.ex_date, f.quantity AS new,
+               f.split_for AS old,
+               (f.ex_date < n.day) <> (f.at < n.day::timestamp AT TIME ZONE n.time_zone) AS differed,
+               (f.ex_date <= n.day) <> (f.at < (n.day + 1)::timestamp AT TIME ZONE n.time_zone) AS differs
+        FROM numbered n JOIN parts p USING (scope_id) JOIN splits f USING (portfolio_id)
+    ) of_day WHERE differed OR differs GROUP BY scope_id, day, portfolio_id, instrument_id
 ), cash AS (
     SELECT n.scope_id, n.day, sum(coalesce(b.cash, 0)) OVER (PARTITION BY n.scope_id ORDER BY n.n) AS cash
     FROM numbered n
@@ -146,6 +164,7 @@ WITH scopes AS (
 -- One list of all and not a join of three, which is slow where the planner knows nothing of their sizes.
 SELECT scope_id, day AS date, max(cash) AS cash, (json_agg(facts) FILTER (WHERE kind = 'HELD'))::text AS held,
        (json_agg(facts) FILTER (WHERE kind = 'KNOWN'))::text AS known,
+       (json_agg(facts) FILTER (WHERE kind = 'UNITS'))::text AS units,
        (json_agg(facts ORDER BY executed_at, first_id, id) FILTER (WHERE kind = 'ENTRY'))::text AS entries
 FROM (
     SELECT scope_id, day, 'CASH' AS kind, cash, NULL::json AS facts, NULL::timestamptz AS executed_at,
@@ -158,6 +177,8 @@ FROM (
     UNION ALL
     SELECT w.scope_id, w.day, 'KNOWN', NULL, k.facts, NULL, NULL, NULL
     FROM wanted w JOIN known k USING (time_zone, day, instrument_id)
+    UNION ALL
+    SELECT scope_id, day, 'UNITS', NULL, facts, NULL, NULL, NULL FROM units
     UNION ALL
     SELECT scope_id, day, 'ENTRY', NULL, facts, executed_at, first_id, id FROM told
 ) of_day
@@ -186,6 +207,8 @@ async def fetch_flow_days(
     - `known`: instrument, exchange, price at the end of the day before, last close and last trade before the
       day, and the day's closes, each with its bar's date; all but the first price are for a share of the day,
       whatever splits the instrument has, and the last one says whether it has one near by;
+    - `units`: portfolio, instrument, and by which numbers shares at the day's beginning, and at its end, are
+      multiplied and divided where they are not those that prices are for;
     - `entries` in the ledger's order, with trades and splits of the same instruments elsewhere: portfolio,
       instrument, microseconds since 1970, cash, quantity, whether it is a flow, whether it is of the scope,
       the price that it tells, new and old shares of a split.

@@ -17,7 +17,7 @@ from db.portfolio.pricing import (
     price_at_end,
     shift_columns,
     shifts_from,
-    units_of,
+    splits_of,
 )
 from db.sessions import Connection, Row
 
@@ -47,14 +47,12 @@ WITH scopes AS (
 ), held AS MATERIALIZED (
     SELECT scope_id, time_zone, portfolio_id, instrument_id, min(day) AS first
     FROM moves WHERE instrument_id IS NOT NULL GROUP BY 1, 2, 3, 4
-), cells AS (
+), {splits_of("held")}, cells AS (
     SELECT h.scope_id, h.time_zone, h.portfolio_id, h.instrument_id, d.day, d.weight,
-           {units_of("d.day", "h.time_zone", "z.time_zone")} AS units,
            coalesce(m.cash, 0) AS cash,
            sum(coalesce(m.quantity, 0)) OVER (
                PARTITION BY h.scope_id, h.portfolio_id, h.instrument_id ORDER BY d.day) AS quantity
-    FROM held h JOIN zones z USING (portfolio_id)
-    JOIN days d ON d.scope_id = h.scope_id AND d.day >= h.first
+    FROM held h JOIN days d ON d.scope_id = h.scope_id AND d.day >= h.first
     LEFT JOIN moves m ON m.scope_id = h.scope_id AND m.portfolio_id = h.portfolio_id
         AND m.instrument_id = h.instrument_id AND m.day = d.day
 ), gains AS (
@@ -63,8 +61,8 @@ WITH scopes AS (
                  PARTITION BY c.scope_id, c.portfolio_id, c.instrument_id ORDER BY c.day), 0)
            + c.cash AS gain
     FROM cells c
-    {close_on("c.instrument_id", "c.day", "c.time_zone", shifted=shifted, units="c.units")}
-    {older_prices("c.instrument_id", "c.day", "c.time_zone", shifted=shifted, units="c.units")}
+    {close_on("c.instrument_id", "c.day", "c.time_zone", shifted=shifted, portfolio="c.portfolio_id")}
+    {older_prices("c.instrument_id", "c.day", "c.time_zone", shifted=shifted, portfolio="c.portfolio_id")}
     -- Without a price nothing is held: who asks for gains has made sure of that.
     CROSS JOIN LATERAL (SELECT round(c.quantity * coalesce({price}, 0), 10) AS value) v
 ), of_cash AS (

@@ -83,44 +83,85 @@ ZONES = """zones AS MATERIALIZED (
 """The common table of the owner's portfolios with their accounts' time zones."""
 
 
-def units_of(day: str, zone: str, account_zone: str) -> str:
-    """Return for a share of which date a portfolio's shares are at a day's end in a zone.
+def splits_of(held: str) -> str:
+    """Return the common table `splits`: when each split of an instrument reaches the shares of a portfolio.
 
-    A split takes effect with its ex-date in the account's zone, which is that day unless the zones differ.
+    That is with the entry that stands for it, on whatever day its owner has it, else with the ex-date in the
+    account's zone; and before all else where quantities were recorded that are adjusted already. `newest` is
+    for a share of which day an adjusted series is, null for a raw one. `held` names the relation of
+    portfolios and instruments; `zones` is needed beside it.
     """
-    return f"""CASE WHEN {account_zone} = {zone} THEN {day} ELSE (
-        (({day} + 1)::timestamp AT TIME ZONE {zone} - interval '1 microsecond')
-            AT TIME ZONE {account_zone})::date END"""
+    return f"""splits AS MATERIALIZED (
+    SELECT h.portfolio_id, h.instrument_id, x.ex_date, x.quantity, x.split_for, n.newest,
+           CASE WHEN e.executed_at IS NULL AND EXISTS (
+               SELECT FROM transactions t
+               WHERE t.owner_id = $1 AND t.portfolio_id = h.portfolio_id AND t.instrument_id = h.instrument_id
+                   AND t.is_split_adjusted AND {STANDS}
+                   AND t.executed_at < x.ex_date::timestamp AT TIME ZONE z.time_zone
+                   AND (t.created_at AT TIME ZONE 'America/New_York')::date >= x.ex_date
+           ) THEN '-infinity'
+           ELSE coalesce(e.executed_at, x.ex_date::timestamp AT TIME ZONE z.time_zone) END AS at
+    FROM (SELECT DISTINCT portfolio_id, instrument_id FROM {held}) h JOIN zones z USING (portfolio_id)
+    JOIN instrument_splits x USING (instrument_id)
+    LEFT JOIN LATERAL (
+        SELECT min(t.executed_at) AS executed_at FROM transactions t
+        WHERE t.owner_id = $1 AND t.portfolio_id = h.portfolio_id AND t.instrument_id = h.instrument_id
+            AND t.type = 'SPLIT' AND t.quantity * x.split_for = t.split_for * x.quantity
+            AND abs((t.executed_at AT TIME ZONE z.time_zone)::date - x.ex_date) <= 7 AND {STANDS}
+    ) e ON true
+    LEFT JOIN LATERAL (
+        SELECT max(b.date) AS newest FROM price_bars b JOIN instruments i ON i.id = b.instrument_id
+        WHERE b.instrument_id = h.instrument_id AND i.price_basis <> 'RAW'
+    ) n ON true
+)"""
 
 
-def close_on(instrument: str, day: str, zone: str, *, shifted: bool, units: str | None = None) -> str:
-    """Return a join `b` with the `close` of a day, null without one, for a share of `units` (of that day)."""
-    units = units or day
+def close_held(day: str, zone: str, portfolio: str) -> str:
+    """Return the close of the relation `x` of closes for one of the portfolio's shares at a day's end.
+
+    Where the close is for a new share and those are old ones it is multiplied by the split's ratio, and the
+    other way round divided by it. `splits` is needed beside it.
+    """
+    is_new = "f.ex_date <= coalesce(f.newest, x.date)"
+    return f"""CASE WHEN NOT EXISTS (SELECT FROM splits f WHERE f.instrument_id = x.instrument_id)
+        THEN x.close ELSE coalesce((
+            SELECT (x.close * product(CASE WHEN {is_new} THEN f.quantity ELSE f.split_for END)
+                   )::numeric(400, 60) / product(CASE WHEN {is_new} THEN f.split_for ELSE f.quantity END)
+            FROM splits f WHERE f.portfolio_id = {portfolio} AND f.instrument_id = x.instrument_id
+                AND ({is_new}) <> (f.at < ({day} + 1)::timestamp AT TIME ZONE {zone})
+        ), x.close) END"""
+
+
+def close_on(instrument: str, day: str, zone: str, *, shifted: bool, portfolio: str | None = None) -> str:
+    """Return a join `b` with the `close` of a day, null without one, for a share of that day's, or for one of
+    the portfolio's at its end.
+    """
+    close = close_for(day) if portfolio is None else close_held(day, zone, portfolio)
     if not shifted:
         return f"""LEFT JOIN LATERAL (
-            SELECT {close_for(units)} AS close FROM ({closes(zone, shifted=False)}) x
+            SELECT {close} AS close FROM ({closes(zone, shifted=False)}) x
             WHERE x.instrument_id = {instrument} AND x.day = {day}
         ) b ON true"""
     return f"""LEFT JOIN LATERAL (
-        SELECT {close_for(units)} AS close FROM ({closes(zone, shifted=shifted)}) x
+        SELECT {close} AS close FROM ({closes(zone, shifted=shifted)}) x
         WHERE x.instrument_id = {instrument} AND x.day = {day}
             AND x.date BETWEEN {day} - 1 AND {day} + 1
         ORDER BY x.date DESC LIMIT 1
     ) b ON true"""
 
 
-def older_prices(instrument: str, day: str, zone: str, *, shifted: bool, units: str | None = None) -> str:
+def older_prices(instrument: str, day: str, zone: str, *, shifted: bool, portfolio: str | None = None) -> str:
     """Return lateral joins for a day: `e` with the last `close` before it and its `day`, and `o` with the
     `price` and the `day` of the owner's last trade until its end, in any portfolio, per share as they are at
     that end.
 
     Both are null where `b` has a close, which is all but rarely so: the planner looks no further there.
 
-    `$1` is the owner; `units` as in `close_on`.
+    `$1` is the owner; `portfolio` as in `close_on`.
     """
-    units = units or day
+    close = close_for(day) if portfolio is None else close_held(day, zone, portfolio)
     return f"""LEFT JOIN LATERAL (
-        SELECT {close_for(units)} AS close, x.day FROM ({closes(zone, shifted=shifted)}) x
+        SELECT {close} AS close, x.day FROM ({closes(zone, shifted=shifted)}) x
         WHERE b.close IS NULL AND x.instrument_id = {instrument} AND x.day < {day} AND x.date <= {day}
         ORDER BY x.date DESC LIMIT 1
     ) e ON true

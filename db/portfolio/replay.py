@@ -23,7 +23,7 @@ from db.portfolio.pricing import (
     shift_columns,
     shifts_from,
     spacing_of_closes,
-    units_of,
+    splits_of,
 )
 from db.sessions import Connection, Row
 
@@ -50,7 +50,7 @@ WITH {shifts_from(5)}, {ZONES}, moves AS MATERIALIZED (
     GROUP BY 1, 2, 3
 ), instruments_held AS MATERIALIZED (
     SELECT portfolio_id, instrument_id, min(day) AS first FROM moves WHERE quantity <> 0 GROUP BY 1, 2
-), loose AS MATERIALIZED (
+), {splits_of("instruments_held")}, loose AS MATERIALIZED (
     -- Trades of days without a close.
     SELECT DISTINCT h.portfolio_id, h.instrument_id, x.day
     FROM instruments_held h JOIN positions o ON o.owner_id = $1 AND o.instrument_id = h.instrument_id
@@ -93,10 +93,10 @@ WITH {shifts_from(5)}, {ZONES}, moves AS MATERIALIZED (
            sum(coalesce(sum(m.cash), 0)) OVER (PARTITION BY portfolio_id ORDER BY day) AS cash_value
     FROM candidates LEFT JOIN moves m USING (portfolio_id, day) GROUP BY 1, 2
 ), cells AS (
-    SELECT portfolio_id, c.day, h.instrument_id, {units_of("c.day", "$3", "z.time_zone")} AS units,
+    SELECT portfolio_id, c.day, h.instrument_id,
            sum(coalesce(m.quantity, 0)) OVER (
                PARTITION BY portfolio_id, h.instrument_id ORDER BY c.day) AS quantity
-    FROM candidates c JOIN instruments_held h USING (portfolio_id) JOIN zones z USING (portfolio_id)
+    FROM candidates c JOIN instruments_held h USING (portfolio_id)
     LEFT JOIN moves m USING (portfolio_id, day, instrument_id)
 )"""
 
@@ -104,8 +104,8 @@ WITH {shifts_from(5)}, {ZONES}, moves AS MATERIALIZED (
 @cache
 def _prices(shifted: bool, more: str = "") -> str:
     return f"""FROM cells c
-    {close_on("c.instrument_id", "c.day", "$3", shifted=shifted, units="c.units")}
-    {older_prices("c.instrument_id", "c.day", "$3", shifted=shifted, units="c.units")}
+    {close_on("c.instrument_id", "c.day", "$3", shifted=shifted, portfolio="c.portfolio_id")}
+    {older_prices("c.instrument_id", "c.day", "$3", shifted=shifted, portfolio="c.portfolio_id")}
     {more}
     WHERE c.day >= $4 AND c.quantity <> 0"""
 

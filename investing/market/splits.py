@@ -30,6 +30,8 @@ SLICE = 100
 
 AGAIN = dt.timedelta(minutes=1)
 FURTHEST = dt.timedelta(days=366)
+EARLIEST = dt.date(1900, 1, 1)
+"""No price is older, and some days before the first of the calendar cannot be told."""
 
 
 async def record_split(actor: Actor, symbol: str, split: InstrumentSplit) -> UUID:
@@ -41,6 +43,8 @@ async def record_split(actor: Actor, symbol: str, split: InstrumentSplit) -> UUI
     """
     check_split(split)
     now = dt.datetime.now(dt.UTC)
+    if split.ex_date < EARLIEST:
+        raise InvalidInput(f"The ex-date is before {EARLIEST}.", ("exDate",))
     if split.ex_date > market_day(now) + FURTHEST:
         raise InvalidInput("The ex-date is more than a year away.", ("exDate",))
     async with actor.sessions.begin(actor.id) as session:

@@ -72,7 +72,14 @@ def flow_day(row: Row) -> FlowDay:
         holdings={(_uuid(p), _uuid(i)): Decimal(quantity) for p, i, quantity in _list(row["held"])},
         known={_uuid(id): _known(ratios.get(_uuid(id)), *facts) for id, *facts in _list(row["known"])},
         entries=entries,
+        units={(_uuid(p), _uuid(i)): _units(factors) for p, i, *factors in _list(row["units"])},
     )
+
+
+def _units(factors: Sequence[str]) -> tuple[Fraction, Fraction]:
+    """Return what shares are multiplied by at the day's beginning and at its end."""
+    before, before_for, after, after_for = map(Fraction, factors)
+    return before / before_for, after / after_for
 
 
 def _list(text: str | None) -> list[Any]:

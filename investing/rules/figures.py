@@ -232,10 +232,12 @@ class _Measuring:
         return found
 
     def _money_weighted(self) -> Decimal | None:
-        if not is_a_year(self._first.date, self._last.date):
+        paid = payments(self._points)
+        # What came and left on one day was never invested.
+        if not is_a_year(paid[0][0], self._last.date):
             self._refuse(Reason.UNDER_ONE_YEAR, Figure.MONEY_WEIGHTED_RETURN)
             return None
-        found = money_weighted(payments(self._points))
+        found = money_weighted(paid)
         if isinstance(found, Reason):
             self._refuse(found, Figure.MONEY_WEIGHTED_RETURN)
             return None

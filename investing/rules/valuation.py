@@ -76,13 +76,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class FlowDay:
-    """A day with flows: cash and shares at its beginning, prices, and its entries in the ledger's order."""
+    """A day with flows: cash and shares at its beginning, prices, and its entries in the ledger's order.
+
+    `units` says how many of the shares that prices are for one share of a portfolio's is, at the day's
+    beginning and at its end, where it is not one: a split may reach prices on another day than shares.
+    """
 
     date: dt.date
     cash: Decimal
     holdings: Mapping[Cell, Decimal]
     known: Mapping[UUID, Known]
     entries: Sequence[Entry]
+    units: Mapping[Cell, tuple[Fraction, Fraction]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +166,10 @@ class _Day:
         self._day = day
         self._cash = day.cash
         self._held = {cell: quantity for cell, quantity in day.holdings.items() if quantity}
-        # How many shares at the day's end each one still becomes by the day's splits.
+        # How many of the shares that prices are for each one still becomes by the day's splits.
         self._becomes: dict[Cell, Fraction] = defaultdict(lambda: _SAME)
+        for cell, (_, at_end) in day.units.items():
+            self._becomes[cell] = at_end
         self._unpriced: set[UUID] = set()
         for entry in day.entries:
             if entry.split is not None:
@@ -217,9 +224,11 @@ class _Day:
     def _values_before(self) -> dict[UUID, Decimal]:
         """Return by instrument what is held at the day's beginning."""
         values: dict[UUID, Decimal] = {}
-        for (_, instrument), quantity in self._held.items():
+        for cell, quantity in self._held.items():
+            instrument = cell[1]
             known = self._day.known.get(instrument, Known())
-            self._add(values, instrument, quantity, known.before)
+            at_beginning, _ = self._day.units.get(cell, (_SAME, _SAME))
+            self._add(values, instrument, _scaled(quantity, at_beginning), known.before)
         return values
 
     def _values(self, number: int | None, at: dt.datetime | None) -> dict[UUID, Decimal]:

@@ -368,6 +368,13 @@ def api(register: Callable[[], Api]) -> Api:
     return register()
 
 
+def _passing_flows(api: Api, portfolio: str) -> None:
+    """On each of the days around the ex-date, and in the night before it."""
+    for at_ in ("10T15", "11T03", "11T15", "12T15", "13T12", "13T18"):
+        recorded(api, portfolio, "DEPOSIT", f"2020-02-{at_}:00:00Z", amount="1000")
+        recorded(api, portfolio, "WITHDRAWAL", f"2020-02-{at_}:00:01Z", amount="1000")
+
+
 def test_a_split_changes_no_return_where_user_and_account_live_in_other_zones(
     register: Callable[[], Api], refresh: Callable[[], None], market: None, stored: Stored
 ) -> None:
@@ -383,6 +390,7 @@ def test_a_split_changes_no_return_where_user_and_account_live_in_other_zones(
     portfolio = open_portfolio(api, account, "Zoned")
     recorded(api, portfolio, "DEPOSIT", "2020-02-09T15:00:00Z", amount="1000")
     recorded(api, portfolio, "BUY", "2020-02-09T15:30:00Z", symbol="ZONED", quantity="10", price="100")
+    _passing_flows(api, portfolio)
     refresh()
     figures = "performance { timeWeightedReturn maxDrawdown { depth } endValue contributions { gain } }"
     query = f"{{ me {{ {figures} accounts {{ nodes {{ {figures} }} }} }} }}"
@@ -413,3 +421,39 @@ def test_shares_that_come_in_on_the_ex_date_are_new_ones(
     (its,) = user.pop("accounts")["nodes"]
     expected = {"netFlow": "1000", "endValue": "1000", "timeWeightedReturn": "0"}
     assert (user["performance"], its["performance"]) == (expected, expected)
+
+
+@pytest.mark.parametrize("way", ["dated later", "adjusted quantities"])
+def test_a_split_changes_no_return_whichever_day_its_owner_has_it(
+    register: Callable[[], Api], refresh: Callable[[], None], market: None, stored: Stored, way: str
+) -> None:
+    """Prices are new from the ex-date on; shares are new from the owner's entry on, or have always been."""
+    api = register()
+    symbol = way[:5].strip().upper()
+    id = stored.instrument(symbol)
+    stored.rows("UPDATE instruments SET exchange = 'NYSE' WHERE id = $1", id)
+    stored.bars(symbol, dt.date(2020, 2, 9), ["100", "100", "50", "50", "50", "50"])
+    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 2, 1)", id, dt.date(2020, 2, 11))
+    portfolio = open_portfolio(api, open_account(api, way), way)
+    recorded(api, portfolio, "DEPOSIT", "2020-02-09T15:00:00Z", amount="1000")
+    rows = [{"type": "BUY", "symbol": symbol, "quantity": "10", "price": "100"}]
+    if way == "dated later":
+        rows.append({"type": "SPLIT", "symbol": symbol, "quantity": "2"})
+    else:
+        rows = [{"type": "BUY", "symbol": symbol, "quantity": "20", "price": "50"}]
+    days = ("2020-02-09T15:30:00Z", "2020-02-13T15:00:00Z")
+    given: dict[str, Any] = {"rows": [row | {"executedAt": at} for row, at in zip(rows, days, strict=False)]}
+    more = {"adjustedQuantities": way != "dated later", "idempotencyKey": key()}
+    mutate(api, "importTransactions", "written", portfolioId=portfolio, **given, **more)
+    _passing_flows(api, portfolio)
+    refresh()
+    figures = "performance { timeWeightedReturn maxDrawdown { depth } endValue contributions { gain } }"
+    found = api.data(f"{{ me {{ {figures} accounts {{ nodes {{ {figures} }} }} }} }}")["me"]
+    (its,) = found.pop("accounts")["nodes"]
+    expected = {
+        "timeWeightedReturn": "0",
+        "maxDrawdown": {"depth": "0"},
+        "endValue": "1000",
+        "contributions": [],
+    }
+    assert (found["performance"], its["performance"]) == (expected, expected)
