@@ -144,7 +144,8 @@ class ImportTransactionsPayload(Payload):
         refused = report.count(RowStatus.REFUSED)
         errors = []
         if explain and refused:
-            message = f"{refused} of {len(report.outcomes)} rows are refused: nothing was written."
+            total, are = len(report.outcomes), "is" if refused == 1 else "are"
+            message = f"{refused} of {total} row{'s' * (total != 1)} {are} refused: nothing was written."
             errors.append(user_error(InvalidInput(message, ("rows",)), ("input",)))
         return cls(
             user_errors=errors,
