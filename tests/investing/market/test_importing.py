@@ -204,7 +204,7 @@ def test_a_column_of_splits(owner_url: str, importing: Import) -> None:
     assert importing(file)[0].splits_added == 0
     assert importing("symbol,date,close,split\nA,2024-01-08,8,4\n")[0].splits_added == 0
     report, bad = importing("symbol,date,close,split\nA,2024-01-03,8.34,5\n")
-    assert (report.loaded, bad) == (False, [(2, "the split of that day is stored as 4-for-1")])
+    assert (report.loaded, bad) == (False, [(2, "the split already recorded for that day is 4-for-1")])
     assert rows(owner_url, SPLITS) == known
 
 
