@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commands.opening import DataDir, Stop, opened, progress, with_sessions
+from commands.opening import DataDir, Stop, counted, opened, progress, with_sessions
 from db.schema import is_current, offline_sql, upgrade
 from db.sessions import Sessions
 
@@ -22,7 +22,9 @@ def migrate(
     with opened(data_dir, migrate=False) as (_, found):
         if check:
             if not is_current(found.owner_url):
-                raise Stop("The database's schema is older than this Graphfolio: run `graphfolio migrate`.")
+                raise Stop(
+                    "The database's schema is older than this Graphfolio: run `python3 run.py migrate`."
+                )
             typer.echo("The database's schema is current.")
         elif upgrade(found.owner_url):
             typer.echo("The database's schema is new.")
@@ -31,9 +33,9 @@ def migrate(
 
 
 def verify(data_dir: DataDir = None) -> None:
-    """Recompute cash, positions and lots from the transactions, and report any difference.
+    """Recompute cash, positions, lots and gains from the transactions, and report any difference.
 
-    And jumps of prices that look like a split that nobody recorded, which are no differences.
+    It also names jumps in prices that look like an unrecorded split; these do not count as differences.
     """
     from db.trading.verification import verify_all
     from investing.market.suspects import find_suspects
@@ -46,8 +48,9 @@ def verify(data_dir: DataDir = None) -> None:
     for difference in outcome.differences:
         typer.echo(difference)
     typer.echo(
-        f"{outcome.transactions} transactions of {outcome.users} users in {outcome.seconds:.2f} s: "
-        f"{len(outcome.differences)} differences."
+        f"{counted(outcome.transactions, 'transaction', 'transactions')} of "
+        f"{counted(outcome.users, 'user', 'users')} in {outcome.seconds:.2f} s: "
+        f"{counted(len(outcome.differences), 'difference', 'differences')}."
     )
     if outcome.differences:
         raise typer.Exit(1)
@@ -64,7 +67,9 @@ def refresh_performance(data_dir: DataDir = None) -> None:
 
     with opened(data_dir) as (_, found), progress() as report:
         done = with_sessions(found.url, refresh)
-    typer.echo(f"{done} portfolios refreshed." if done else "All snapshots were current.")
+    typer.echo(
+        f"{counted(done, 'portfolio', 'portfolios')} refreshed." if done else "All snapshots were current."
+    )
 
 
 def export_schema(

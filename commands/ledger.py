@@ -6,17 +6,14 @@ from typing import Annotated
 
 import typer
 
-from commands.opening import DataDir, Stop, opened, progress, with_sessions
+from commands.opening import SOME_REFUSED, DataDir, Stop, counted, opened, progress, with_sessions
 
 Whose = Annotated[str, typer.Option("--user", help="A username or an e-mail address.")]
-SOME_REFUSED = 3
-"""The exit code where good rows were loaded, or would be, and others were not."""
-
 Into = Annotated[str, typer.Option("--portfolio", help="The portfolio's name or id.")]
 
 
 def import_transactions(
-    file: Annotated[Path, typer.Argument(help="A CSV, Flex XML, OFX, or Ghostfolio's JSON.")],
+    file: Annotated[Path, typer.Argument(help="A CSV, Flex XML, OFX or Ghostfolio's JSON, plain or gzip.")],
     user: Whose,
     portfolio: Into,
     format: Annotated[
@@ -120,7 +117,7 @@ def reverse_import(
             found.url,
             lambda sessions: reverse_file(sessions, _import_id(id), user=user, progress=bar),
         )
-    typer.echo(f"{count} transactions are reversed.")
+    typer.echo(f"{counted(count, 'transaction is', 'transactions are')} reversed.")
 
 
 def export_transactions(

@@ -4,16 +4,25 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from commands.opening import DataDir, Stop, opened, progress, with_sessions
+from commands.opening import SOME_REFUSED, DataDir, Stop, counted, opened, progress, with_sessions
+
+if TYPE_CHECKING:
+    from investing.market.importing import ImportReport
+
+MOST_NAMED = 20
+"""How many new instruments are named."""
 
 Owner = Annotated[
     str | None,
-    typer.Option("--user", help="Whose own instruments are meant, by username or e-mail; the shared ones."),
+    typer.Option(
+        "--user",
+        help="The user whose own instruments are meant, by username or e-mail; the shared ones if left out.",
+    ),
 ]
 
 
@@ -33,7 +42,10 @@ def load_prices(data_dir: DataDir = None) -> None:
 
 def import_prices(
     file: Annotated[Path, typer.Argument(help="A CSV file of daily bars, UTF-8, with headers.")],
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Load the good lines all the same.")] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Load the good lines all the same; exit code 3 if some are not."),
+    ] = False,
     currency: Annotated[str, typer.Option(help="The currency of instruments that are new.")] = "USD",
     user: Owner = None,
     basis: Annotated[
@@ -51,7 +63,7 @@ def import_prices(
 
     wanted = None if basis is None else basis.upper().replace("-", "_")
     if wanted is not None and wanted not in list(PriceBasis):
-        raise Stop(f"Prices are raw, split-adjusted or adjusted, not {basis}.")
+        raise Stop(f"--basis is raw, split-adjusted or adjusted, not {basis}.")
 
     def bad(line: int, reason: str) -> None:
         typer.echo(f"{file}:{line}: {reason}", err=True)
@@ -67,13 +79,29 @@ def import_prices(
             owner_id=_owner_id(found.url, user),
             basis=None if wanted is None else PriceBasis(wanted),
         )
-    if not outcome.loaded:
-        raise Stop(f"{outcome.bad} of {outcome.lines} lines are bad: nothing was loaded (see --skip-bad).")
-    typer.echo(
-        f"{outcome.inserted} bars are new, {outcome.changed} changed, {outcome.unchanged} were there, "
-        f"{outcome.bad} bad lines skipped."
-        + (f" {outcome.splits_added} splits are new." if outcome.splits_added else "")
-    )
+    if not outcome.loaded or outcome.bad == outcome.lines:
+        lines, are = counted(outcome.lines, "line", "lines"), "is" if outcome.bad == 1 else "are"
+        hint = "" if skip_bad else " (see --skip-bad)"
+        raise Stop(f"{outcome.bad} of {lines} {are} bad: nothing was loaded{hint}.")
+    typer.echo(_summary(outcome))
+    if outcome.bad:
+        raise typer.Exit(SOME_REFUSED)
+
+
+def _summary(outcome: "ImportReport") -> str:
+    """Return what an import of prices did, with the instruments that it made."""
+    said = [
+        f"{counted(outcome.inserted, 'bar is', 'bars are')} new, {outcome.changed} changed, "
+        f"{outcome.unchanged} {'was' if outcome.unchanged == 1 else 'were'} there, "
+        f"{counted(outcome.bad, 'bad line', 'bad lines')} skipped."
+    ]
+    if outcome.splits_added:
+        said.append(f"{counted(outcome.splits_added, 'split is', 'splits are')} new.")
+    if symbols := outcome.new_symbols:
+        more = f" and {len(symbols) - MOST_NAMED} more" if len(symbols) > MOST_NAMED else ""
+        new = counted(len(symbols), "instrument is", "instruments are")
+        said.append(f"{new} new: {', '.join(symbols[:MOST_NAMED])}{more}.")
+    return " ".join(said)
 
 
 def ticks(
@@ -110,14 +138,17 @@ def ticks(
                 ),
             ),
         )
-    typer.echo(f"{taken.news} prices are news, {taken.old} are not, {taken.bad} bad lines.")
+    typer.echo(
+        f"{counted(taken.news, 'price is', 'prices are')} new, {taken.old} older than the quote, "
+        f"{counted(taken.bad, 'bad line', 'bad lines')}."
+    )
     if taken.bad:
         raise typer.Exit(1)
 
 
 def rename_symbol(
     old: Annotated[str, typer.Argument(help="The symbol that it has.")],
-    new: Annotated[str, typer.Argument(help="The symbol that it gets; no other instrument may have it.")],
+    new: Annotated[str, typer.Argument(help="The new symbol, which must be free.")],
     user: Owner = None,
     data_dir: DataDir = None,
 ) -> None:

@@ -19,8 +19,17 @@ ResultT = TypeVar("ResultT")
 DataDir = Annotated[Path | None, typer.Option(help="Where the embedded PostgreSQL keeps its data.")]
 
 
+SOME_REFUSED = 3
+"""The exit code where good rows or lines were loaded, or would be, and others were not."""
+
+
 class Stop(Exception):
     """Why a command ends here: one line for a person."""
+
+
+def counted(count: int, one: str, several: str) -> str:
+    """Return the number with its words: 1 bar is, 2 bars are."""
+    return f"{count} {one if count == 1 else several}"
 
 
 @contextmanager

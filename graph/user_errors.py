@@ -99,7 +99,8 @@ class InsufficientShares(UserError, Shortage):
 
 
 @strawberry.type(
-    description="The transaction, or the import, has been reversed before; `reversedBy` says by what."
+    description="The transaction, or the import, has been reversed before: see `Transaction.reversedBy` or "
+    "`Import.reversedAt`."
 )
 class AlreadyReversed(UserError):
     pass

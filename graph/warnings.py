@@ -1,4 +1,4 @@
-"""What was done, but is to be known."""
+"""Something to know about what was done."""
 
 from typing import Self
 
@@ -7,7 +7,7 @@ import strawberry
 from investing.rules import warnings as rules
 
 
-@strawberry.type(description="What was done, but is to be known.")
+@strawberry.type(description="Something to know about what was done.")
 class Warning:
     code: str = strawberry.field(description="For programs.")
     message: str = strawberry.field(description="For people.")

@@ -90,8 +90,9 @@ class AccountPayload(Payload):
 class TransactionPayload(Payload):
     transaction: Transaction | None = strawberry.field(description="The transaction.", default=None)
     warnings: list[Warning] = strawberry.field(
-        description="What was done, but is to be known: ADJUSTED_PRICES, a dividend that the prices have in "
-        "them already; DUPLICATE_SPLIT, a split that was on the ledger already, whose transaction this is.",
+        description="Something to know about what was done: ADJUSTED_PRICES, a dividend that the prices have "
+        "in them already; DUPLICATE_SPLIT, a split that was on the ledger already, whose transaction this "
+        "is.",
         default_factory=list,
     )
 

@@ -47,7 +47,7 @@ class DeleteWatchlistPayload(Payload):
 @strawberry.input(description="Something to hold that is not among the instruments.")
 class CreateInstrumentInput:
     symbol: str = strawberry.field(
-        description="Its symbol: no shared instrument has it, and none of your own."
+        description="Its symbol, which neither a shared instrument nor one of your own may have."
     )
     name: str = strawberry.field(description="What it is called: 1 to 100 characters.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its prices; it never changes.")
@@ -94,10 +94,12 @@ class PushQuotesPayload(Payload):
 
 @strawberry.input(description="A split of an instrument.")
 class RecordSplitInput:
-    symbol: str = strawberry.field(description="The instrument's symbol.")
+    symbol: str = strawberry.field(description="The symbol of a shared instrument.")
     ex_date: dt.date = strawberry.field(description="The first day of the new shares, at most a year ahead.")
     quantity: Decimal = strawberry.field(description="New shares, such as 4 for a 4-for-1 split.")
-    split_for: Decimal = strawberry.field(description="For every so many old ones.", default=Decimal(1))
+    split_for: Decimal = strawberry.field(
+        description="The number of old shares they replace.", default=Decimal(1)
+    )
 
 
 _Id = Annotated[strawberry.ID, strawberry.argument(description="The watchlist's id.")]

@@ -221,9 +221,10 @@ class Performance:
         "year on."
     )
     periods_per_year: int | None = strawberry.field(
-        description="By what deviations are made yearly: 365, 252 (business days), 52, 12 or 4, as the days "
-        "are spaced on which all that is held and has prices has a close. Each of them ends a period; other "
-        "days join the next. Null where they are not evenly spaced or are fewer than 12."
+        description="How many periods make a year, by which deviations are annualised: 365, 252 (business "
+        "days), 52, 12 or 4, as the days are spaced on which all that is held and has prices has a close. "
+        "Each of them ends a period; other days join the next. Null where they are not "
+        "evenly spaced or are fewer than 12."
     )
     volatility: Decimal | None = strawberry.field(
         description="Sample standard deviation of the periods' returns, x sqrt(`periodsPerYear`)."

@@ -28,8 +28,8 @@ class ImportRowStatus(Enum):
     OK = strawberry.enum_value("OK", description="Good: written, unless nothing was.")
     DUPLICATE = strawberry.enum_value(
         "DUPLICATE",
-        description="On the ledger already, with all its figures; or a split of the instrument's that is, "
-        "under a day within seven.",
+        description="On the ledger already, with all its figures; or a split of the same ratio is there "
+        "within seven days.",
     )
     REFUSED = strawberry.enum_value("REFUSED", description="Not written; its userError says why.")
 
@@ -66,10 +66,10 @@ class ImportRowInput:
 class ImportTransactionsInput:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
     rows: list[ImportRowInput] = strawberry.field(
-        description=f"At most {MOST_ROWS}, in any order, which changes nothing: they are posted in the order "
-        "of time. Those of the same instant: SPLIT; DEPOSIT, TRANSFER_IN, DIVIDEND, INTEREST; then always "
-        "the first BUY or SELL (by symbol, BUY before SELL, quantity, price) that cash and shares allow; "
-        "FEE, TAX; WITHDRAWAL, TRANSFER_OUT. What is on the ledger already comes before them."
+        description=f"At most {MOST_ROWS}, in any order; it makes no difference: they are posted in the "
+        "order of time. Those of the same instant: SPLIT; DEPOSIT, TRANSFER_IN, DIVIDEND, INTEREST; then "
+        "always the first BUY or SELL (by symbol, BUY before SELL, quantity, price) that cash and shares "
+        "allow; FEE, TAX; WITHDRAWAL, TRANSFER_OUT. What is on the ledger already comes before them."
     )
     dry_run: bool = strawberry.field(description="Only say what would come of each row.", default=False)
     skip_bad: bool = strawberry.field(
@@ -92,7 +92,7 @@ class ImportOutcome:
     line: int = strawberry.field(description="The row's place in the list, counted from 1.")
     status: ImportRowStatus = strawberry.field(description="What the import made of it.")
     user_error: UserError | None = strawberry.field(description="Why it was refused.")
-    warnings: list[Warning] = strawberry.field(description="What was done, but is to be known.")
+    warnings: list[Warning] = strawberry.field(description="Something to know about what was done.")
     outcome: strawberry.Private[Outcome]
 
     @classmethod
@@ -144,7 +144,8 @@ class ImportTransactionsPayload(Payload):
         refused = report.count(RowStatus.REFUSED)
         errors = []
         if explain and refused:
-            message = f"{refused} of {len(report.outcomes)} rows are refused: nothing was written."
+            total, are = len(report.outcomes), "is" if refused == 1 else "are"
+            message = f"{refused} of {total} row{'s' * (total != 1)} {are} refused: nothing was written."
             errors.append(user_error(InvalidInput(message, ("rows",)), ("input",)))
         return cls(
             user_errors=errors,

@@ -3,9 +3,8 @@
 import asyncio
 import datetime as dt
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from db.market.bars import BarLoad, DailyBar, Stored, bar_load
@@ -22,7 +21,8 @@ from db.vocabulary import AssetClass, PriceBasis
 from investing.market.loading import Progress, quote_newest
 from investing.market.price_files import LONGEST_LINE, PriceFile, PriceFileError, open_prices
 from investing.market.price_lines import BadLine, HeaderError, LineReader, read_header
-from investing.rules.instruments import MOST_OWN
+from investing.rules.instruments import MOST_OWN, checked_currency
+from investing.rules.refusals import InvalidInput
 
 ReportBad = Callable[[int, str], None]
 """Takes a bad line's number, counted from 1 with the header, and the reason."""
@@ -42,6 +42,8 @@ class ImportReport:
     instruments_added: int
     quotes_updated: int
     splits_added: int = 0
+    new_symbols: Sequence[str] = field(default=(), compare=False)
+    """The symbols of the instruments added."""
 
 
 def import_prices(
@@ -70,10 +72,13 @@ def import_prices(
     sees any of it.
 
     Raises PriceFileError where the file cannot be imported at all, also for one's own where a symbol is a
-    shared instrument's or there would be more than MOST_OWN; and ValueError for a malformed currency.
+    shared instrument's or there would be more than MOST_OWN, and for a currency that ISO 4217 does not
+    have.
     """
-    if not re.fullmatch("[A-Z]{3}", currency):
-        raise ValueError(f"{currency!r} is no currency code of three capital letters, like USD")
+    try:
+        checked_currency(currency)
+    except InvalidInput as refusal:
+        raise PriceFileError(f"--currency: {refusal.message}") from None
     with open_prices(path) as file:
         importing = _Import(file, skip_bad, progress, report_bad, currency, basis)
         return asyncio.run(importing.run(owner_url, owner_id))
@@ -109,10 +114,10 @@ class _Import:
             async for line, first in load.repeated():
                 self._refuse(line, f"line {first} has the same symbol and date")
             async for line, ratio in load.contradicted():
-                self._refuse(line, f"the split of that day is stored as {ratio}")
+                self._refuse(line, f"the split already recorded for that day is {ratio}")
             if self._bad and not self._skip_bad:
                 load.discard()
-                return self._report(False, Stored(0, 0, 0), 0, 0)
+                return self._report(False, Stored(0, 0, 0), (), 0)
             return await self._store(load, bases)
 
     async def _store(self, load: BarLoad, bases: Mapping[str, PriceBasis]) -> ImportReport:
@@ -130,7 +135,7 @@ class _Import:
             await load.analyze()
         quotes = await quote_newest(load, list(symbols))
         self._progress("Storing price bars", 1, 1)
-        return self._report(True, stored, len(new), quotes, load.splits_added)
+        return self._report(True, stored, [one.symbol for one in new], quotes, load.splits_added)
 
     def _header(self) -> list[str]:
         first = next(self._file.lines, None)
@@ -169,9 +174,9 @@ class _Import:
         )
 
     def _report(
-        self, loaded: bool, stored: Stored, instruments: int, quotes: int, splits: int = 0
+        self, loaded: bool, stored: Stored, new: Sequence[str], quotes: int, splits: int = 0
     ) -> ImportReport:
-        return ImportReport(loaded, self._lines, self._bad, *stored, instruments, quotes, splits)
+        return ImportReport(loaded, self._lines, self._bad, *stored, len(new), quotes, splits, sorted(new))
 
 
 async def _check_own(load: BarLoad, symbols: Sequence[str]) -> None:

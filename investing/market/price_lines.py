@@ -37,9 +37,9 @@ REQUIRED: Final = ("symbol", "date", "close")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _RATIO = re.compile(r"(?:([0-9.]+)(?:\s*(?::|/|-?for-?)\s*([0-9.]+))?)?", re.IGNORECASE)
 _KINDS: Final = {
-    PriceBasis.RAW: "raw ones",
+    PriceBasis.RAW: "raw",
     PriceBasis.SPLIT_ADJUSTED: "adjusted for splits",
-    PriceBasis.ADJUSTED: "adjusted ones",
+    PriceBasis.ADJUSTED: "adjusted for dividends",
 }
 _NUMBER = re.compile(r"[+-]?(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
 
@@ -110,10 +110,13 @@ class LineReader:
         adjusted_close = _price(values, "adjusted close")
         stored = self._bases.get(symbol)
         if stored is not None and self._basis not in (None, stored):
-            raise BadLine(f"the stored closes of {symbol} are {_KINDS[stored]}, and this one is not")
+            flag = stored.lower().replace("_", "-")
+            raise BadLine(f"{symbol}'s stored closes are {_KINDS[stored]}; import these with --basis {flag}")
         if PriceBasis.ADJUSTED in (stored, self._basis):
             if adjusted_close not in (None, close):
-                raise BadLine(f"the stored closes of {symbol} are adjusted ones, and this one is not")
+                raise BadLine(
+                    f"{symbol}'s closes are adjusted for dividends; give the adjusted close as the close"
+                )
             adjusted_close = close
         if adjusted_close is not None and bool(adjusted_close) is not bool(close):
             raise BadLine(

@@ -50,7 +50,12 @@ async def record_split(actor: Actor, symbol: str, split: InstrumentSplit) -> UUI
     async with actor.sessions.begin(actor.id) as session:
         id = await stored.find_instrument(session, symbol)
         if id is None:
-            raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+            raise UnknownInstrument(
+                f"There is no shared instrument {symbol}; splits of a user's own come in by "
+                "import-prices --user.",
+                ("symbol",),
+                symbol=symbol,
+            )
         await stored.lock_splits(session)
         known = [InstrumentSplit(**row) for row in await stored.find_splits(session, id)]
         if _is_known(split, known, symbol):

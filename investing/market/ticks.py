@@ -31,7 +31,7 @@ def check_tick(tick: Tick) -> None:
     if not has_places(tick.price):
         raise InvalidInput("A price has at most 10 places.", ("price",))
     if tick.as_of > dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1):
-        raise InvalidInput("A price of the future is none.", ("asOf",))
+        raise InvalidInput("asOf is in the future.", ("asOf",))
 
 
 async def apply_ticks(sessions: Sessions, ticker: Ticker, ticks: Sequence[Tick]) -> Applied:

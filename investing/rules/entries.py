@@ -68,7 +68,7 @@ def entry_of(
     for name, value in {**given, "split_for": split_for}.items():
         check_places(name, value)
     if executed_at > now:
-        raise InvalidInput("A transaction is recorded once it has happened.", ("executedAt",))
+        raise InvalidInput("executedAt is in the future.", ("executedAt",))
     if type in _NEED_SYMBOL and not has_symbol:
         raise InvalidInput(f"{type} needs the symbol that it is about.", ("symbol",))
     if has_symbol and type not in _MAY_HAVE_SYMBOL:

@@ -39,7 +39,7 @@ OF_PERIODS = (Figure.PERIODS_PER_YEAR, Figure.VOLATILITY, Figure.SHARPE_RATIO, F
 MESSAGES = {
     Reason.NO_HISTORY: "There is no day to look at yet.",
     Reason.STALE: "The days to look at are waiting to be computed anew: ask again in a moment.",
-    Reason.TOO_SHORT: "There are too few days with a return: deviations take 12 periods at least.",
+    Reason.TOO_SHORT: "There are too few periods with a return: 12 are needed, 2 for beta and correlation.",
     Reason.IRREGULAR_SPACING: "The days with prices are not evenly spaced: no number of them makes a year.",
     Reason.UNDER_ONE_YEAR: "A yearly figure takes 365 days at least.",
     Reason.NO_PRICES: "Something that was held had no price, so that its value is not known.",
@@ -56,7 +56,7 @@ MESSAGES = {
     Reason.NO_VALUE: "All of it together is worth nothing, or less: there is no whole to take parts of.",
     Reason.NO_TARGETS: "There are no target weights to hold this against.",
     Reason.RETURN_WITHOUT_CAPITAL: "This was earned while nothing was there to earn it on.",
-    Reason.NEGATIVE_CAPITAL: "At some moment there was less than nothing: what it became is no return.",
+    Reason.NEGATIVE_CAPITAL: "The value was below zero at some moment; no return can be computed from there.",
 }
 
 

@@ -55,7 +55,7 @@ def check_split(split: InstrumentSplit) -> None:
         if not value.is_finite() or not 0 < value < LIMIT or value != round(value, 10):
             raise InvalidInput(f"The {name} is above zero, with at most 10 places.", (name,))
     if split.quantity == split.split_for:
-        raise InvalidInput("A split gives more or fewer shares than there were.", ("quantity",))
+        raise InvalidInput("A split of 1 for 1 changes nothing.", ("quantity",))
     if not Decimal("0.0001") <= split.quantity / split.split_for <= 10_000:
         raise InvalidInput("A split gives at most 10,000 shares for one, or one for 10,000.", ("quantity",))
 

@@ -1,4 +1,4 @@
-"""What was done, but is to be known: a code for programs and a sentence for people."""
+"""Something to know about what was done: a code for programs and a sentence for people."""
 
 from dataclasses import dataclass
 
@@ -22,8 +22,8 @@ def warnings_of_entry(type: TransactionType, symbol: str | None, basis: str | No
         return (
             Warning(
                 "ADJUSTED_PRICES",
-                f"The prices of {symbol} are adjusted for dividends, and so have this one in them already: "
-                "in returns it counts as money from outside.",
+                f"The prices of {symbol} already include this dividend: in returns it counts as money from "
+                "outside.",
             ),
         )
     return ()

@@ -146,8 +146,8 @@ def _needed(refusal: Refusal, holdings: Holdings, symbol: str) -> Refusal:
     what = _named(entry.type, entry.quantity, symbol)
     if isinstance(refusal, InsufficientShares):
         return InsufficientShares(
-            f"{what} on {day} needs shares that this import brought, without it there are "
-            f"{refusal.available.normalize():f}: reverse that transaction first.",
+            f"{what} on {day} needs shares that this import brought; without it there are only "
+            f"{refusal.available.normalize():f}. Reverse that transaction first.",
             _FIELD,
             required=refusal.required,
             available=refusal.available,
@@ -186,8 +186,8 @@ async def _return_cash(session: Session, place: Place, rows: Sequence[Row]) -> N
 def _check_reserved(place: Place, left: Decimal) -> None:
     if left < place.reserved:
         raise InsufficientCash(
-            f"Open orders have reserved {place.reserved.normalize():f}, without this import there is "
-            f"{left.normalize():f}: cancel an order first.",
+            f"Open orders have reserved {place.reserved.normalize():f}; without this import there is only "
+            f"{left.normalize():f}. Cancel an order first.",
             _FIELD,
             required=place.reserved,
             available=left,
@@ -200,8 +200,8 @@ def _short_of_cash(entry: Row, time_zone: str) -> InsufficientCash:
     day = day_of(entry["executed_at"], time_zone)
     what = _named(entry["type"], entry["quantity"], entry["symbol"])
     return InsufficientCash(
-        f"{what} on {day} needs {required.normalize():f} in cash, without this import there is "
-        f"{available.normalize():f}: reverse that transaction first.",
+        f"{what} on {day} needs {required.normalize():f} in cash; without this import there is only "
+        f"{available.normalize():f}. Reverse that transaction first.",
         _FIELD,
         required=required,
         available=available,

@@ -67,9 +67,9 @@ def _header(record: str) -> list[str]:
     wrong += [f"no {_words(name)}" for name in REQUIRED if name not in columns]
     if wrong:
         raise TransactionFileError(
-            f"The headers do not fit: {', '.join(wrong)}. The columns are {', '.join(map(_words, COLUMNS))}, "
-            "with commas between them; type and executed at must be there. Those of any other CSV are named "
-            "with --columns."
+            f"The headers do not fit: {', '.join(wrong)}. The columns are {', '.join(COLUMNS)} and, if you "
+            "like, place, with commas between them; type and executed_at must be there. For any other CSV, "
+            "name its columns with --columns."
         )
     return columns
 

@@ -62,9 +62,9 @@ def read_table(
     A row has digits in its column `date`, if there is such a column. Raises TransactionFileError where there
     is no such header, or nothing but it.
     """
-    header = find_header(text, required, delimiter)
+    header = find_header(text, [plain(name) for name in required], delimiter)
     if header is None:
-        raise TransactionFileError(f"There is no line with the headers {', '.join(sorted(required))}.")
+        raise TransactionFileError(f"No line has the headers {', '.join(sorted(required))}.")
     columns: list[str] = []
     empty = True
     for line, record in records_of(text):

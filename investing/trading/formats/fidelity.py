@@ -106,7 +106,7 @@ def _read(record: Record) -> Listed:
     if action is None:
         raise InvalidInput(f"{shown(words)} is no action that is known.", ("type",))
     if symbol is not None and symbol.startswith("-"):
-        raise InvalidInput("It is of an option, which the ledger cannot hold.")
+        raise InvalidInput("This is an option, which the ledger cannot hold.")
     if symbol in CORE:
         # Its dividends are interest on cash, and nothing of it is bought or sold.
         symbol, action = None, Action.INTEREST if action is Action.DIVIDEND else _in_core(action)

@@ -41,7 +41,7 @@ _CASH: Final = {
 """What each kind is when it brings cash and when it takes it: corrections come with the other sign."""
 
 _DIGITS_OF_A_DATE = 8
-_NOT_READ = "not read: it says how things stand, or sums up what moved"
+_NOT_READ = "not read: it shows balances or totals, not transactions"
 _SPLIT = re.compile(r"\bSPLIT\s+(\d+(?:\.\d+)?)\s+FOR\s+(\d+(?:\.\d+)?)", re.IGNORECASE | re.ASCII)
 
 
@@ -73,7 +73,7 @@ def _row(element: FlexElement, source: str) -> Parsed:
     except InvalidInput as refusal:
         return BadRow(element.line, refusal, source)
     except ArithmeticError:
-        return unsupported(element.line, source, "It has a number that is none.")
+        return unsupported(element.line, source, "One of its numbers cannot be read.")
 
 
 def _where(element: FlexElement, source: str) -> Where:

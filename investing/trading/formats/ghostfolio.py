@@ -22,7 +22,8 @@ from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFile
 from investing.trading.formats.statements import Where, of_another, one_account, unsupported
 
 _UNSUPPORTED = {
-    "ITEM": "The ledger cannot hold an item of one's own, which has no prices.",
+    "ITEM": "An ITEM is not imported: make an instrument of your own (createInstrument) and record its "
+    "purchase.",
     "LIABILITY": "The ledger cannot hold a liability.",
 }
 _ONE = Decimal(1)
@@ -76,7 +77,7 @@ def _others(export: Mapping[str, Any]) -> Iterator[IgnoredRow]:
     for name, elements in export.items():
         if name != "activities" and isinstance(elements, list):
             for number in range(1, len(elements) + 1):
-                yield IgnoredRow(1, "not read: it is no activity", f"{name} {number}", f"of {name}")
+                yield IgnoredRow(1, "not an activity", f"{name} {number}", name)
 
 
 def _refuse_constant(name: str) -> Decimal:
@@ -152,7 +153,7 @@ def _number(activity: Mapping[str, Any], name: str) -> Decimal:
     if value is None:
         return ZERO
     if not isinstance(value, Decimal) or not 0 <= value < LIMIT:
-        raise InvalidInput(f"The {name} is no number from zero up.", (name,))
+        raise InvalidInput(f"The {name} must be a number of at least 0.", (name,))
     return value
 
 
@@ -168,7 +169,7 @@ def _date(value: Any) -> dt.date:
             return instant.date() if is_date else _in_utc(instant)
     except (ValueError, OverflowError):
         pass
-    raise InvalidInput("The date is none of ISO 8601.", ("date",))
+    raise InvalidInput("The date is not in ISO 8601.", ("date",))
 
 
 def _in_utc(instant: dt.datetime) -> dt.datetime:

@@ -22,7 +22,7 @@ from investing.trading.formats.statements import of_another, one_account
 START: Final = "Statement,Header,"
 
 _SUM: Final = "not read: it sums up rows that are here as well"
-_NOT_READ: Final = "not read: it says how things stand, or sums up what moved"
+_NOT_READ: Final = "not read: it shows balances or totals, not transactions"
 _DETAILED: Final = frozenset({"trade", "execution"})
 
 

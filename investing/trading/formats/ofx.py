@@ -166,7 +166,7 @@ class _Reading:
         except InvalidInput as refusal:
             yield BadRow(self._line, refusal, self._source)
         except ArithmeticError:
-            yield unsupported(self._line, self._source, "It has a number that is none.")
+            yield unsupported(self._line, self._source, "One of its numbers cannot be read.")
 
     def _convert(self) -> Any:
         try:

@@ -23,7 +23,7 @@ FIELDS: Final = (
 
 _WORDS: Final[dict[str, TransactionType]] = {
     **{type.value.casefold().replace("_", " "): type for type in TransactionType},
-    **dict.fromkeys(("b", "bot", "bought", "purchase", "purchased", "buy to open"), TransactionType.BUY),
+    **dict.fromkeys(("b", "bot", "bought", "purchase", "purchased"), TransactionType.BUY),
     **dict.fromkeys(("reinvestment", "reinvest"), TransactionType.BUY),
     **dict.fromkeys(("s", "sld", "sold", "sale"), TransactionType.SELL),
     **dict.fromkeys(("div", "dividends", "cash dividend"), TransactionType.DIVIDEND),
@@ -40,7 +40,7 @@ _ISO = "%Y-%m-%d"
 
 
 def columns_of(text: str) -> dict[str, str]:
-    """Return what each column holds, by its header, of `date=Trade Date,symbol=Ticker`.
+    """Return what each column holds, by its header as written, of `date=Trade Date,symbol=Ticker`.
 
     Raises TransactionFileError that says what is wrong.
     """
@@ -49,12 +49,12 @@ def columns_of(text: str) -> dict[str, str]:
         name, equals, header = (piece.strip() for piece in part.partition("="))
         if name not in FIELDS or not equals or not header:
             raise TransactionFileError(
-                f"{shown(part)} is no column: say what it holds and its header, as in date=Trade Date, with "
-                f"commas between them. What it holds is one of {', '.join(FIELDS)}."
+                f"{shown(part)} is not of the form field=Header, as in date=Trade Date. The fields are "
+                f"{', '.join(FIELDS)}."
             )
-        if name in found.values() or plain(header) in found:
+        if name in found.values() or plain(header) in map(plain, found):
             raise TransactionFileError(f"{shown(part)} is there twice.")
-        found[plain(header)] = name
+        found[header] = name
     if "date" not in found.values():
         raise TransactionFileError("The columns have no date.")
     return found
@@ -62,12 +62,12 @@ def columns_of(text: str) -> dict[str, str]:
 
 def read_own_columns(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
     """The rows of a table with these columns. Raises TransactionFileError where it has none of them."""
-    columns = options.columns
-    if columns is None:
+    if options.columns is None:
         raise TransactionFileError("The columns are not named: name them with --columns.")
+    columns = {plain(header): name for header, name in options.columns.items()}
     text = decode(data)
     date = next(header for header, name in columns.items() if name == "date")
-    found = list(read_table(text, columns.keys(), date, _delimiter(text, columns)))
+    found = list(read_table(text, options.columns.keys(), date, _delimiter(text, columns)))
     records = {r.line: _named(r, columns) for r in found if isinstance(r, Record)}
     accounts: dict[str, int] = {}
     for record in records.values():
@@ -120,8 +120,8 @@ def _when(text: str, date_format: str | None) -> dt.date:
             return found.astimezone(dt.UTC)
         return found if has_time else found.date()
     except (ValueError, OverflowError):
-        wanted = date_format or "2024-05-31; say --date-format"
-        raise InvalidInput(f"{shown(text)} is no date like {wanted}.", ("executedAt",)) from None
+        wanted = date_format or "2024-05-31; give --date-format"
+        raise InvalidInput(f"{shown(text)} is not a date like {wanted}.", ("executedAt",)) from None
 
 
 class _Figures:

@@ -146,10 +146,12 @@ def one_account(found: Mapping[str, int], wanted: str | None) -> str | None:
     several = ", ".join(f"{name} ({count} row{'s' * (count != 1)})" for name, count in found.items())
     if wanted is not None:
         if wanted not in found:
-            raise TransactionFileError(f"The file has no account {wanted}: {several or 'it names none'}.")
+            raise TransactionFileError(
+                f"The file has no account {wanted}; it {f'has {several}' if several else 'names none'}."
+            )
         return wanted
     if len(found) > 1:
-        raise TransactionFileError(f"The file has several accounts: name one with --account, of {several}.")
+        raise TransactionFileError(f"The file has several accounts; name one with --account: {several}.")
     return next(iter(found), None)
 
 

@@ -53,7 +53,7 @@ async def test_prices_of_a_file_reach_who_follows(
     async with follow(api, FOLLOW, begins=0.5) as stream:
         done = await asyncio.to_thread(ticks, owner_url, tmp_path, good)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.splitlines()[-1] == "3 prices are news, 0 are not, 0 bad lines."
+        assert done.stdout.splitlines()[-1] == "3 prices are new, 0 older than the quote, 0 bad lines."
         told = [(await stream.next())["alert"] for _ in range(2)]
     assert sorted(alert["title"] for alert in told) == [
         "Portfolio worth less than 95 USD",
@@ -62,7 +62,7 @@ async def test_prices_of_a_file_reach_who_follows(
 
     done = await asyncio.to_thread(ticks, owner_url, tmp_path, bad)
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == "1 prices are news, 0 are not, 3 bad lines."
+    assert done.stdout.splitlines()[-1] == "1 price is new, 0 older than the quote, 3 bad lines."
     assert sorted(done.stderr.splitlines()) == [
         f"{bad}:2: '\\x00' is no price.",
         f"{bad}:3: There is no instrument NONE.",

@@ -183,8 +183,8 @@ def test_what_needs_an_import_is_named(register: Callable[[], Api]) -> None:
                 "__typename": "InsufficientShares",
                 "code": "INSUFFICIENT_SHARES",
                 "field": ["input", "importId"],
-                "message": "The SELL of 2 ABC on 2024-02-03 needs shares that this import brought, without "
-                "it there are 0: reverse that transaction first.",
+                "message": "The SELL of 2 ABC on 2024-02-03 needs shares that this import brought; without "
+                "it there are only 0. Reverse that transaction first.",
                 "onDate": "2024-02-03",
                 "transactionId": sold,
                 "shortfall": "2",

@@ -174,7 +174,7 @@ def test_raw_closes_do_not_get_among_adjusted_ones(owner_url: str, importing: Im
     report, bad = importing(
         "symbol,date,close,adj close\nA,2024-01-03,2,\nA,2024-01-04,2,1.5\n", skip_bad=True
     )
-    assert bad == [(3, "the stored closes of A are adjusted ones, and this one is not")]
+    assert bad == [(3, "A's closes are adjusted for dividends; give the adjusted close as the close")]
     assert report.inserted == 1
     assert rows(owner_url, BARS)[-1] == ("A", "2024-01-03", None, None, None, 2, 2, None)
 
@@ -204,7 +204,7 @@ def test_a_column_of_splits(owner_url: str, importing: Import) -> None:
     assert importing(file)[0].splits_added == 0
     assert importing("symbol,date,close,split\nA,2024-01-08,8,4\n")[0].splits_added == 0
     report, bad = importing("symbol,date,close,split\nA,2024-01-03,8.34,5\n")
-    assert (report.loaded, bad) == (False, [(2, "the split of that day is stored as 4-for-1")])
+    assert (report.loaded, bad) == (False, [(2, "the split already recorded for that day is 4-for-1")])
     assert rows(owner_url, SPLITS) == known
 
 
@@ -216,7 +216,7 @@ def test_what_a_file_is_adjusted_for(owner_url: str, importing: Import) -> None:
     report, bad = importing(
         "symbol,date,close\nA,2024-01-04,1\nB,2024-01-04,1\n", basis=PriceBasis.RAW, skip_bad=True
     )
-    assert bad == [(2, "the stored closes of A are adjusted for splits, and this one is not")]
+    assert bad == [(2, "A's stored closes are adjusted for splits; import these with --basis split-adjusted")]
     assert report.inserted == 1
 
 
@@ -286,9 +286,9 @@ def test_a_database_out_of_reach_is_not_blamed_on_the_file(tmp_path: Path) -> No
         import_prices(nowhere, path, skip_bad=False, progress=print, report_bad=print)
 
 
-@pytest.mark.parametrize("currency", ["usd", "EURO", "", "EUR\n"])
-def test_a_malformed_currency(owner_url: str, tmp_path: Path, currency: str) -> None:
-    with pytest.raises(ValueError, match="is no currency code of three capital letters, like USD"):
+@pytest.mark.parametrize("currency", ["usd", "EURO", "", "EUR\n", "XX", "XXQ"])
+def test_a_currency_that_is_none(owner_url: str, tmp_path: Path, currency: str) -> None:
+    with pytest.raises(PriceFileError, match=rf"^--currency: {currency} is no currency of ISO 4217\.$"):
         import_prices(
             owner_url, tmp_path, skip_bad=False, progress=print, report_bad=print, currency=currency
         )

@@ -169,7 +169,10 @@ def test_an_adjusted_instrument_has_one_figure() -> None:
         ("A,2024-05-31,4,3,2,2,,", "the open 4 is above the high 3"),
         ("A,2024-05-31,1,1,1,1\0,1,1", "there is a NUL character in it"),
         ('A,2024-05-31,1,1,1,"1,1,1', "the quotation marks or line ends are wrong (unexpected end of data)"),
-        ("XOM,2024-05-31,,,,5,4,", "the stored closes of XOM are adjusted ones, and this one is not"),
+        (
+            "XOM,2024-05-31,,,,5,4,",
+            "XOM's closes are adjusted for dividends; give the adjusted close as the close",
+        ),
     ],
 )
 def test_bad_lines(line: str, reason: str) -> None:

@@ -215,7 +215,8 @@ async def test_what_cannot_be_recorded(world: World) -> None:
     ):
         with pytest.raises(InvalidInput, match=words):
             await record(world, ratio, "1", ex_date)
-    with pytest.raises(UnknownInstrument):
+    told = "^There is no shared instrument NOBODY; splits of a user's own come in by import-prices --user\\.$"
+    with pytest.raises(UnknownInstrument, match=told):
         await record_split(world.actor, "NOBODY", InstrumentSplit(EX_DATE, D(4), D(1)))
 
 

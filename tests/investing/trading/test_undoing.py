@@ -129,8 +129,8 @@ async def test_shares_that_were_sold_since(actor: Actor, portfolio_id: UUID) -> 
     assert [told.required, told.available] == [4, 0]
     assert (told.on_date, told.transaction_id, told.field) == (dt.date(2020, 1, 9), sold, ("importId",))
     assert str(told) == (
-        "The SELL of 4 ABC on 2020-01-09 needs shares that this import brought, without it there are 0: "
-        "reverse that transaction first."
+        "The SELL of 4 ABC on 2020-01-09 needs shares that this import brought; without it there are only 0. "
+        "Reverse that transaction first."
     )
     assert await state(actor, portfolio_id) == before
 
@@ -149,8 +149,8 @@ async def test_cash_that_was_spent_since(actor: Actor, portfolio_id: UUID) -> No
     assert [told.required, told.available] == [120, 100]
     assert (told.on_date, told.transaction_id) == (dt.date(2020, 1, 5), bought)
     assert str(told) == (
-        "The BUY of 12 ABC on 2020-01-05 needs 120 in cash, without this import there is 100: "
-        "reverse that transaction first."
+        "The BUY of 12 ABC on 2020-01-05 needs 120 in cash; without this import there is only 100. "
+        "Reverse that transaction first."
     )
     assert await state(actor, portfolio_id) == before
 
@@ -181,7 +181,7 @@ async def test_what_open_orders_have_reserved(actor: Actor, portfolio_id: UUID, 
             given = {"owner": actor.id, "portfolio": portfolio_id}
             await session.execute(text(sql.format(cash=60, shares=3)), given)
     with pytest.raises(
-        InsufficientCash, match=r"Open orders have reserved 60, without this import there is 0"
+        InsufficientCash, match=r"Open orders have reserved 60; without this import there is only 0"
     ):
         await _reverse(actor, cash.import_id)
     with pytest.raises(InsufficientShares, match="cancel one first"):

@@ -119,7 +119,7 @@ def test_fidelity() -> None:
         (10, T.BUY, "2024-01-22", "AAPL", "10", "-1907.45"),
         (12, T.DEPOSIT, "2024-01-19", None, "", "5000"),
     ]
-    assert bad(rows) == [(11, "It is of an option, which the ledger cannot hold.")]
+    assert bad(rows) == [(11, "This is an option, which the ledger cannot hold.")]
     assert others(rows) == [
         (3, "line of text"),
         (8, "It moves cash within the account."),
@@ -139,14 +139,14 @@ Run Date,Account,Account Number,Action,Symbol,Description,Type,Quantity,Price,Co
 
 def test_several_accounts_are_not_run_together() -> None:
     data = ALL_ACCOUNTS.encode()
-    message = r"The file has several accounts: name one with --account, of X1 \(1 row\), X2 \(2 rows\)\."
+    message = r"The file has several accounts; name one with --account: X1 \(1 row\), X2 \(2 rows\)\."
     with pytest.raises(TransactionFileError, match=message):
         read(data)
     rows = list(reader_of(Format.FIDELITY)(data, Options(account="X2")))
     assert [fact[0] for fact in taken(rows)] == [3, 4]
     assert others(rows) == [(2, "row of X1")]
     with pytest.raises(
-        TransactionFileError, match=r"The file has no account X3: X1 \(1 row\), X2 \(2 rows\)\."
+        TransactionFileError, match=r"The file has no account X3; it has X1 \(1 row\), X2 \(2 rows\)\."
     ):
         list(reader_of(Format.FIDELITY)(data, Options(account="X3")))
 

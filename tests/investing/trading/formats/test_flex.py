@@ -124,7 +124,7 @@ def test_files_that_are_none(text: str, message: str) -> None:
         ),
         (
             '<Trade symbol="A" dateTime="2024-01-02" quantity="NaN" netCash="NaN" tradePrice="1"/>',
-            "It has a number that is none.",
+            "One of its numbers cannot be read.",
         ),
         ('<CashTransaction amount="1" dateTime="2024-01-02"/>', "It has no type that the ledger knows."),
     ],

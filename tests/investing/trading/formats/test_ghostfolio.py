@@ -29,7 +29,11 @@ def test_every_activity_has_its_cash_and_its_line() -> None:
     assert (first.type, first.symbol, first.notes) == (TransactionType.BUY, "MSFT", "with braces } and {")
     assert first.executed_at == dt.date(2024, 1, 3)
     assert bad(rows) == [
-        (90, "The ledger cannot hold an item of one's own, which has no prices."),
+        (
+            90,
+            "An ITEM is not imported: make an instrument of your own (createInstrument) and record its "
+            "purchase.",
+        ),
         (102, "The ledger cannot hold a liability."),
     ]
     # An activity that is worth nothing, and the export's account.

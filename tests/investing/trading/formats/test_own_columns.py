@@ -40,7 +40,7 @@ def test_a_table_by_its_columns() -> None:
         (6, T.DEPOSIT, "2024-02-03", None, "", "100"),
     ]
     assert [line for line, _ in bad(rows)] == [7, 8]
-    assert bad(rows)[1][1] == "'2024-02-05' is no date like %d.%m.%Y."
+    assert bad(rows)[1][1] == "'2024-02-05' is not a date like %d.%m.%Y."
     assert others(rows) == [(1, "line of text"), (9, "line of text")]
 
 
@@ -69,8 +69,11 @@ def test_times_are_where_the_account_lives_unless_they_have_an_offset() -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ("date", "'date' is no column: say what it holds and its header"),
-        ("when=Date", "'when=Date' is no column"),
+        (
+            "date",
+            r"'date' is not of the form field=Header, as in date=Trade Date\. The fields are date, type, ",
+        ),
+        ("when=Date", "'when=Date' is not of the form field=Header"),
         ("symbol=Ticker", r"The columns have no date\."),
         ("date=Date,date=Day", r"'date=Day' is there twice\."),
     ],
@@ -81,7 +84,7 @@ def test_columns_that_are_none(columns: str, message: str) -> None:
 
 
 def test_headers_that_are_not_there() -> None:
-    with pytest.raises(TransactionFileError, match="There is no line with the headers price, when"):
+    with pytest.raises(TransactionFileError, match=r"^No line has the headers Price, When\.$"):
         list(read_own_columns(b"Date,Price\n", options("date=When,price=Price")))
 
 
@@ -92,7 +95,7 @@ def test_symbols_by_identifier(tmp_path: Path) -> None:
     for text, message in (
         ("identifier,symbol\nA,B\nA,C\n", "A has two symbols"),
         ("identifier,symbol\nA1,a;b\n", "is no symbol"),
-        ("id,ticker\n", "no line with the headers identifier, symbol"),
+        ("id,ticker\n", "No line has the headers identifier, symbol"),
     ):
         path.write_text(text)
         with pytest.raises(TransactionFileError, match=message):

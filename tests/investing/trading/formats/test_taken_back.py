@@ -78,7 +78,7 @@ def test_flex_several_accounts_and_other_elements() -> None:
         trade("2", 7, account="U2"),
         "</FlexStatement>",
     )
-    message = r"several accounts: name one with --account, of U1 \(1 row\), U2 \(1 row\)\."
+    message = r"several accounts; name one with --account: U1 \(1 row\), U2 \(1 row\)\."
     with pytest.raises(TransactionFileError, match=message):
         read(data)
     rows = list(read_flex(data, Options(account="U1")))
@@ -205,7 +205,7 @@ def test_ofx_what_is_taken_back_and_what_is_not_there() -> None:
 
 def test_ofx_several_accounts() -> None:
     data = as_file(ofx(sale("1089.33")), ofx(sale("1089.33", id="2"), account="A2"))
-    with pytest.raises(TransactionFileError, match=r"of A1 \(1 row\), A2 \(1 row\)"):
+    with pytest.raises(TransactionFileError, match=r"--account: A1 \(1 row\), A2 \(1 row\)"):
         read(data)
     rows = list(read_ofx(data, Options(account="A2")))
     assert (sources(rows, ImportRow), sources(rows, IgnoredRow)) == (["SELLSTOCK 2"], ["SELLSTOCK"])
@@ -297,10 +297,10 @@ def test_ghostfolio_several_accounts_by_name() -> None:
     )
     day = "2024-01-10"
     data = ghostfolio(activity(day), activity(day, account="b"), activity(day, account="b"), more=accounts)
-    with pytest.raises(TransactionFileError, match=r"of Broker \(1 row\), Bank \(2 rows\)"):
+    with pytest.raises(TransactionFileError, match=r"--account: Broker \(1 row\), Bank \(2 rows\)"):
         read(data)
     for wanted in ("Bank", "b"):
         rows = list(read_ghostfolio(data, Options(account=wanted)))
         assert sources(rows, ImportRow) == ["activity 2", "activity 3"]
         groups = Counter(row.group for row in rows if isinstance(row, IgnoredRow))
-        assert groups == {"row of Broker": 1, "of accounts": 2, "of tags": 1}
+        assert groups == {"row of Broker": 1, "accounts": 2, "tags": 1}
