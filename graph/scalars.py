@@ -14,7 +14,8 @@ from db.canonical import instant
 
 CurrencyCode = NewType("CurrencyCode", str)
 
-_DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
+# More places than are kept are refused where it is known how many that are, as a userError.
+_DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,60})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _WEST = dt.timezone(dt.timedelta(hours=-14))
@@ -28,7 +29,7 @@ def _parse_decimal(value: Any) -> decimal.Decimal:
     if not isinstance(value, str):
         raise ValueError('Decimal is a string, such as "12.34": a JSON number would not be exact.')
     if not _DECIMAL.fullmatch(value):
-        raise ValueError("Decimal has at most 18 digits before the point and 18 after it, and no exponent.")
+        raise ValueError("Decimal has at most 18 digits before the point and 60 after it, and no exponent.")
     return decimal.Decimal(value)
 
 
@@ -65,7 +66,8 @@ SCALARS: dict[object, ScalarDefinition] = {
     decimal.Decimal: strawberry.scalar(
         name="Decimal",
         description="Exact decimal. A string on the wire, both ways; finite; at most 18 digits before the "
-        "point and 18 after it; amounts of money are kept to 10 places. JSON numbers are refused.",
+        "point and 18 after it; amounts of money are kept to 10 places. More places are a userError. JSON "
+        "numbers are refused.",
         serialize=_serialize_decimal,
         parse_value=_parse_decimal,
     ),

@@ -72,6 +72,11 @@ def test_eighteen_places(someone: Trader, market: Market) -> None:
             {"type": "BUY", "symbol": "X", "quantity": "1", "price": "1.00000000001"},
             "The price has more than 10 decimals.",
         ),
+        (
+            "quantity",
+            {"type": "BUY", "symbol": "X", "quantity": "0.1234567890123456789", "price": "1"},
+            "The quantity has more than 18 decimals.",
+        ),
     ],
 )
 def test_more_places_than_there_are(someone: Trader, name: str, given: dict[str, str], message: str) -> None:
@@ -79,6 +84,19 @@ def test_more_places_than_there_are(someone: Trader, name: str, given: dict[str,
     type, facts = given["type"], {name: value for name, value in given.items() if name != "type"}
     error = refused(record(someone.api, someone.portfolio_id, type, "2024-01-02", **facts))
     assert (error["code"], error["field"], error["message"]) == ("INVALID_INPUT", ["input", name], message)
+
+
+def test_a_row_of_an_import_with_more_places(someone: Trader) -> None:
+    rows = [
+        {"type": "DEPOSIT", "amount": amount, "executedAt": "2024-01-02T12:00:00Z"}
+        for amount in ("1", "1.1234567890123456789")
+    ]
+    given = {"portfolioId": someone.portfolio_id, "rows": rows, "dryRun": True, "idempotencyKey": key()}
+    payload = mutate(someone.api, "importTransactions", "outcomes { status userError { message } }", **given)
+    assert payload["outcomes"] == [
+        {"status": "OK", "userError": None},
+        {"status": "REFUSED", "userError": {"message": "The amount has more than 10 decimals."}},
+    ]
 
 
 def test_places_of_an_order_and_of_a_deposit(someone: Trader, market: Market) -> None:
