@@ -39,24 +39,24 @@ def trade_and_watch(trading: Tab, watching: Tab, portfolio_id: str, buy: str, pi
     desk = _Desk(trading, watching, portfolio_id)
     watching.follow(FOLLOW)
     bought = trading.run(buy, portfolio=portfolio_id, key=str(uuid.uuid4()))["placeOrder"]
-    id = desk.tells(bought, "FILLED", "1.161521128", 2)
+    id = desk.tells(bought, "FILLED", "1.16152112806931958", 2)
     assert bought["order"] == {
         "id": id,
         "status": "FILLED",
-        "quantity": "1.161521128",
+        "quantity": "1.16152112806931958",
         "averageFillPrice": "430.47",
-        "portfolio": {"availableCash": "1000.0548166298"},
+        "portfolio": {"availableCash": "1000.0548166"},
     }
     key = str(uuid.uuid4())
     sold = desk.place(side="SELL", quantity="1", idempotencyKey=key)
-    assert sold == _payload(sold, "FILLED", "1", "430.47", 2, "1430.5248166298")
+    assert sold == _payload(sold, "FILLED", "1", "430.47", 2, "1430.5248166")
     desk.tells(sold, "FILLED", "1", 2)
     _nothing_is_told(desk, key, sold, pictures)
     resting = desk.place(side="BUY", type="LIMIT", quantity="2", limitPrice="400", timeInForce="GTC")
-    assert resting == _payload(resting, "ACCEPTED", "0", None, 2, "630.5248166298")
+    assert resting == _payload(resting, "ACCEPTED", "0", None, 2, "630.5248166")
     id = desk.tells(resting, "ACCEPTED", "0", 2)
     cancelled = trading.run(CANCEL, order=id)["cancelOrder"]
-    assert cancelled == _payload(resting, "CANCELLED", "0", None, 3, "1430.5248166298")
+    assert cancelled == _payload(resting, "CANCELLED", "0", None, 3, "1430.5248166")
     desk.tells(cancelled, "CANCELLED", "0", 3)
     watching.page.screenshot(path=pictures / "watching.png")
     # An order may be told while it is pending, too.
@@ -72,8 +72,8 @@ def _nothing_is_told(desk: "_Desk", key: str, sold: Any, pictures: Path) -> None
             {
                 "__typename": "InsufficientCash",
                 "required": "4304.7",
-                "available": "1430.5248166298",
-                "shortfall": "2874.1751833702",
+                "available": "1430.5248166",
+                "shortfall": "2874.1751834",
             }
         ],
     }
