@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from db.vocabulary import PerformanceFigure as Figure
 from db.vocabulary import UnavailableReason as Reason
 from investing.rules.figures import OF_PERIODS, RETURNS, Figures, measure, nothing
-from investing.rules.series import Point
+from investing.rules.series import Flow, Point
 from tests.investing.rules.pairs import points_of
 
 D = Decimal
@@ -99,6 +99,23 @@ def test_a_total_loss_is_told() -> None:
     assert (found.time_weighted_return, found.annualized_return) == (D(-1), D(-1))
     assert found.max_drawdown is not None
     assert found.max_drawdown.depth == 1
+
+
+def test_what_came_and_left_on_one_day_is_no_beginning_of_a_year() -> None:
+    """1,000 in and out on the first day, 1,000 again fourteen months later, and 100 earned in 92 days."""
+    moments = [
+        (dt.date(2022, 1, 3), 0, [Flow(D(0), D(1000)), Flow(D(1000), D(-1000))]),
+        (dt.date(2023, 3, 1), 1000, [Flow(D(0), D(1000))]),
+        (dt.date(2023, 6, 1), 1100, []),
+    ]
+    points = [
+        Point(date, D(value), sum((flow.amount for flow in flows), D(0)), flows=tuple(flows))
+        for date, value, flows in moments
+    ]
+    found = measure([Point(moments[0][0], D(0), D(0)), *points])
+    assert found.time_weighted_return == D("0.1")
+    assert found.money_weighted_return is None
+    assert reasons(found)[Figure.MONEY_WEIGHTED_RETURN] is Reason.UNDER_ONE_YEAR
 
 
 def test_the_reasons_are_told_to_people() -> None:

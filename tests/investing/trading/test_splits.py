@@ -212,6 +212,7 @@ async def test_what_cannot_be_recorded(world: World) -> None:
         (EX_DATE, "5", "has a split of 4-for-1 on that day"),
         (EX_DATE + dt.timedelta(days=7), "4", "within seven days it is the same one"),
         (dt.date(2999, 1, 1), "4", "more than a year away"),
+        (dt.date(1, 1, 1), "4", "is before 1900-01-01"),
     ):
         with pytest.raises(InvalidInput, match=words):
             await record(world, ratio, "1", ex_date)
