@@ -15,9 +15,6 @@ from db.models import Account, PerformanceSnapshot, PerformanceWork, Portfolio
 from db.sessions import Session, Sessions, announce
 from db.vocabulary import Topic
 
-# A day of the market, in SQL; `investing.rules.market_hours.market_day` says the same.
-DAY = "(executed_at AT TIME ZONE 'America/New_York')::date"
-
 
 async def lock_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
     """The first day whose snapshot does not hold, `since`, and the account's `time_zone`, with the portfolio

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from db.account.days import day_of
 from db.pages import Key, Listing
-from db.portfolio.snapshots import DAY
 from db.sessions import Connection, Row
 from db.trading.models import IS_OPEN
 
@@ -49,7 +49,9 @@ IMPORTS = Listing(
 # Neither a reversal nor what it takes back counts when a gain is told.
 _COUNTS = """t.reverses_id IS NULL AND NOT EXISTS (
     SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
-_DAY = DAY.replace("executed_at", "t.executed_at")
+_DAY = day_of(
+    "t.executed_at", "(SELECT a.time_zone FROM accounts a WHERE a.owner_id = $1 AND a.id = t.account_id)"
+)
 
 SALES = replace(
     TRANSACTIONS_OF_PORTFOLIO,

@@ -14,7 +14,7 @@ from fractions import Fraction
 from uuid import UUID
 
 from db.vocabulary import OrderSide, PriceBasis
-from investing.rules.money import LIMIT, PLACES, QUANTITY_PLACES, share
+from investing.rules.money import LIMIT, PLACES, QUANTITY_PLACES
 from investing.rules.refusals import InvalidInput
 
 ZERO = Decimal(0)
@@ -130,11 +130,6 @@ def order_after(order: OpenOrder, split: InstrumentSplit, *, whole_shares: bool)
     if not allowed or (whole_shares and _is_whole(before) and not _is_whole(remaining)):
         return None
     return OpenOrder(order.side, quantity, order.filled, *prices)
-
-
-def level_after(level: Decimal, split: InstrumentSplit) -> Decimal:
-    """Return a level of prices after the split, at least the smallest price that there is."""
-    return max(share(level, split.split_for, split.quantity), PLACES)
 
 
 def automatic_id(portfolio_id: UUID, instrument_id: UUID, ex_date: dt.date) -> UUID:

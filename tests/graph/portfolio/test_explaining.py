@@ -154,6 +154,25 @@ def test_gains_of_a_portfolio(api: Api, portfolio: str, method: str) -> None:
             assert sum(D(sale[name]) for sale in sales) == inputs(its)[name]
 
 
+def test_a_sale_is_of_the_account_s_day(register: Callable[[], Api], stored: Stored) -> None:
+    """23:30 of the ninth in UTC is the tenth in Berlin, and was the ninth in New York."""
+    api = register()
+    stored.instrument("SOLD")
+    id = open_portfolio(api, open_account(api, "Berlin", timeZone="Europe/Berlin"))
+    recorded(api, id, "DEPOSIT", "2024-01-08T12:00:00Z", amount="100")
+    recorded(api, id, "BUY", "2024-01-08T12:00:00Z", symbol="SOLD", quantity="1", price="10")
+    recorded(api, id, "SELL", "2024-01-09T23:30:00Z", symbol="SOLD", quantity="1", price="15")
+    of_day = """query($id: ID!, $day: Date!) { node(id: $id) { ... on Portfolio {
+        explainRealizedPnl(from: $day, to: $day) { value sales { totalCount } } } } }"""
+    found = [
+        api.data(of_day, id=id, day=day)["node"]["explainRealizedPnl"] for day in ("2024-01-09", "2024-01-10")
+    ]
+    assert found == [
+        {"value": "0", "sales": {"totalCount": 0}},
+        {"value": "5", "sales": {"totalCount": 1}},
+    ]
+
+
 def test_gains_of_positions(api: Api, portfolio: str) -> None:
     found = api.data(PROFITS, id=portfolio, method="FIFO")["node"]["positions"]["nodes"]
     assert [position["symbol"] for position in found] == ["ABC", "XYZ"]

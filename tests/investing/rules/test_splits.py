@@ -14,7 +14,6 @@ from investing.rules.splits import (
     automatic_id,
     check_split,
     close_on,
-    level_after,
     order_after,
     restated,
 )
@@ -93,11 +92,6 @@ def test_an_order_that_may_not_be_what_a_split_makes_of_it_ends() -> None:
     assert order_after(bought("4.5", "10"), REVERSE, whole_shares=True) == bought("1.5", "30")
     assert order_after(bought("0.000000000000000001", "10"), REVERSE, whole_shares=False) is None
     assert order_after(bought("1", "0.0000000001"), FOUR, whole_shares=False) is None
-
-
-def test_levels_follow() -> None:
-    assert level_after(D(20), FOUR) == D(5)
-    assert level_after(D("0.0000000001"), FOUR) == D("0.0000000001")
 
 
 def test_an_automatic_entry_has_one_id_and_sorts_first() -> None:
