@@ -46,7 +46,7 @@ async def _hears(line: NatsTransport) -> None:
         await asyncio.gather(listens, return_exceptions=True)
 
 
-def _deaf(bells: Collection[Subject]) -> None:
+def _deaf(subjects: Collection[Subject]) -> None:
     pass
 
 
@@ -114,7 +114,8 @@ async def test_an_outage_is_told_of_once_and_without_the_password(
         await asyncio.gather(runs, return_exceptions=True)
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert told == [
-        f"Hearing doorbells does not work: ConnectionError: {server.url()}: nats: 'Authorization Violation'"
+        "Listening for changes does not work: "
+        f"ConnectionError: {server.url()}: nats: 'Authorization Violation'"
     ]
     for text in (SECRET, "p%40ss"):
         assert text not in caplog.text
