@@ -13,6 +13,8 @@ from db.sessions import Sessions
 from db.vocabulary import Topic
 from investing import doorbell
 from investing.doorbell import SOON_SECONDS, Doorbell
+from tests.faults.waiting import until
+from tests.waiting import PATIENCE
 
 HOLDER, STRANGER = UUID(int=1), UUID(int=2)
 
@@ -28,6 +30,14 @@ class Paper:
 
     async def say(self, bells: Collection[Bell]) -> None:
         self.said.append(list(bells))
+
+    async def until_said(self, times: int) -> None:
+        """Wait until something was said so many times."""
+
+        async def has() -> bool:
+            return len(self.said) >= times
+
+        await until(has, PATIENCE)
 
 
 async def test_portfolios_are_said_together_and_with_orders(
@@ -54,18 +64,18 @@ async def test_portfolios_are_said_together_and_with_orders(
             await asyncio.sleep(0)
         assert (other.is_set(), line.said) == (False, [])
         bell.ring(STRANGER, Topic.PORTFOLIOS)
-        await asyncio.sleep(1.5 * SOON_SECONDS)
+        await line.until_said(1)
         assert line.said == [[(HOLDER, Topic.PORTFOLIOS), (STRANGER, Topic.PORTFOLIOS)]]
         both.clear()
         bell.ring(HOLDER, Topic.PORTFOLIOS)
         bell.ring(HOLDER, Topic.ORDERS)
-        await asyncio.sleep(0.01)
+        await line.until_said(2)
         assert line.said[1:] == [[(HOLDER, Topic.PORTFOLIOS), (HOLDER, Topic.ORDERS)]]
         await asyncio.sleep(1.5 * SOON_SECONDS)
         assert len(line.said) == 2
         assert bell.listeners == 3
         # The counters are asked only about what is counted.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not asked:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert set(asked) == {(HOLDER, Topic.ORDERS)}

@@ -1,19 +1,20 @@
 """portfolioValue: what a portfolio is worth, as prices and trades change it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 
 import pytest
 
+from db.doorbells.bells import Bell
 from db.doorbells.line import PostgresLine
-from db.sessions import open_sessions
+from db.sessions import Sessions, open_sessions
 from db.vocabulary import TransactionType
 from graph.portfolio import subscriptions
 from investing.account.service import move_cash
 from investing.actor import Actor
 from investing.auth.types import Client
-from investing.doorbell import SOON_SECONDS, Doorbell
+from investing.doorbell import Doorbell
 from tests.graph.conftest import Api
 from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, recorded
 from tests.graph.stored import Stored, row_id
@@ -89,18 +90,32 @@ def reverse(api: Api, id: str) -> None:
     assert mutate(api, "reverseTransaction", "transaction { id }", **given)["userErrors"] == []
 
 
+class Heard(PostgresLine):
+    """A line that tells when something was said on it."""
+
+    def __init__(self, sessions: Sessions, url: str) -> None:
+        super().__init__(sessions, url)
+        self.said = asyncio.Event()
+
+    async def say(self, bells: Collection[Bell]) -> None:
+        """As ever."""
+        await super().say(bells)
+        self.said.set()
+
+
 async def deposit_elsewhere(app_url: str, api: Api, account: str, portfolio: str, amount: str) -> None:
     """A deposit by another process, whose doorbell is joined to the server's by the database alone."""
     async with open_sessions(app_url, size=2) as sessions:
         bell = Doorbell()
         sessions.announce = bell.ring
-        joined = asyncio.create_task(bell.run(PostgresLine(sessions, app_url), sessions))
+        line = Heard(sessions, app_url)
+        joined = asyncio.create_task(bell.run(line, sessions))
         await asyncio.sleep(0)
         assert api.user_id is not None
         actor = Actor(row_id(api.user_id), sessions, Client())
         where = (row_id(account), row_id(portfolio))
         await move_cash(actor, TransactionType.DEPOSIT, *where, Decimal(amount), key(), None)
-        await asyncio.sleep(2 * SOON_SECONDS)
+        await line.said.wait()
         joined.cancel()
         await asyncio.gather(joined, return_exceptions=True)
 
