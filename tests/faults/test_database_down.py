@@ -31,7 +31,7 @@ def alone(world: World) -> World:
 class Clients:
     """Readers and writers of one server, each asking again and again, and how long each answer took."""
 
-    def __init__(self, world: World, place: Place, wishes: Wishes) -> None:
+    def __init__(self, world: World, place: Place, requests: Wishes) -> None:
         self.slowest = 0.0
         self.slowest_return = 0.0
         self.codes: set[str] = set()
@@ -39,7 +39,7 @@ class Clients:
         self.errors = [0] * len(WRITES)
         self._server = world.fleet.servers[0]
         self._place = place
-        self._wishes = wishes
+        self._wishes = requests
 
     async def ask(self, over: asyncio.Event, number: int) -> None:
         """Asks until the event; everything that is asked is answered, whatever the database does."""

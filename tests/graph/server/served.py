@@ -18,8 +18,8 @@ from strawberry.scalars import JSON
 
 from graph.errors import BadUserInput, Unauthenticated
 from graph.server.app import build_app
-from graph.server.client import Client
-from graph.server.stalls import patience
+from graph.server.client import ClientConnection
+from graph.server.slow_clients import patience
 
 
 @dataclass
@@ -44,7 +44,7 @@ class TinyContext:
     """
 
     token: str | None
-    client: Client
+    client: ClientConnection
     signals: Signals = field(default_factory=Signals)
     expires_at: datetime | None = None
     closings: int = 0
@@ -296,7 +296,7 @@ def serve_tiny(**settings: Any) -> Iterator[Served]:
     opened: list[TinyContext] = []
     signals = Signals()
 
-    def open_context(token: str | None, client: Client) -> TinyContext:
+    def open_context(token: str | None, client: ClientConnection) -> TinyContext:
         context = TinyContext(token, client, signals)
         opened.append(context)
         return context
