@@ -25,7 +25,7 @@ async def test_a_withdrawal_and_a_trade(register: Callable[[], Api], stored: Sto
         return api, account, portfolio
 
     api, account, portfolio = await asyncio.to_thread(set_up)
-    async with follow(api, FOLLOW, begins=0.5) as stream:
+    async with follow(api, FOLLOW, begins=True) as stream:
         await asyncio.to_thread(cash, api, "withdraw", account, "150", portfolioId=portfolio)
         assert (await stream.next())["alert"] == {"title": "Portfolio low on cash"}
         await asyncio.to_thread(
