@@ -224,7 +224,7 @@ async def _fill(url: str, count: int, names: Sequence[str]) -> list[tuple[UUID, 
         "owner_id id name kind severity threshold hysteresis portfolio_id cooldown_seconds",
         rules,
     )
-    await connection.execute("INSERT INTO alert_looks (owner_id) SELECT id FROM users")
+    await connection.execute("INSERT INTO alert_checks (owner_id) SELECT id FROM users")
     await connection.execute("ANALYZE")
     await connection.close()
     return made

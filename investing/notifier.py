@@ -82,9 +82,9 @@ class Notifier:
         self._is_joined = True
         async with asyncio.TaskGroup() as group:
             for work, what in (
-                (lambda: transport.listen(self._wake), "Hearing doorbells"),
-                (lambda: self._publish(transport), "Ringing doorbells elsewhere"),
-                (lambda: self._look(sessions), "Looking at doorbells"),
+                (lambda: transport.listen(self._wake), "Listening for changes"),
+                (lambda: self._publish(transport), "Publishing changes"),
+                (lambda: self._look(sessions), "Polling the change counters"),
             ):
                 group.create_task(_restarted(work, Outage(logger, what)))
 
