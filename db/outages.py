@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 SETTLED_SECONDS = 10.0
 
-_OF_THE_DATABASE = (
+_EXPECTED = (
     OSError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -20,7 +20,11 @@ _OF_THE_DATABASE = (
 
 
 class Outage:
-    """What of one kind of work is in the log. Whoever works each second would fill it otherwise."""
+    """What the log has of one kind of work, which would fill it otherwise when it fails each second.
+
+    An outage is the database's or the network's and is waited for. Any other error is a surprise, which ends
+    the work: whoever supervises it logs it, and begins anew.
+    """
 
     def __init__(self, logger: logging.Logger, work: str) -> None:
         """`work` begins a sentence: "Reading the quotes"."""
@@ -30,39 +34,50 @@ class Outage:
 
     @contextmanager
     def survived(self) -> Iterator[None]:
-        """Does without the rest of the block where it fails; whoever is in a loop tries again."""
+        """Do without the rest of the block during an outage; a loop tries again. Raise what is none."""
         try:
             yield
         except Exception as error:
+            if not is_outage(error):
+                raise
             self.began(error)
         else:
             self.over()
 
     @contextmanager
     def lasting(self) -> Iterator[None]:
-        """The same around work that does not end: it works again when it has gone on for some seconds."""
+        """Do the same around work that does not end: it works again when it has gone on for some seconds."""
         settled = asyncio.get_running_loop().call_later(SETTLED_SECONDS, self.over)
         try:
             yield
         except Exception as error:
+            if not is_outage(error):
+                raise
             self.began(error)
         finally:
             settled.cancel()
 
     def began(self, reason: Exception | str) -> None:
-        """The work has failed: one line where it is the database, and where it is a surprise all of it."""
+        """Log that the work fails: one line for an outage, and the traceback too for a surprise."""
         if not self.is_on:
             line, surprise = (reason, None) if isinstance(reason, str) else (_line(reason), reason)
-            if isinstance(reason, _OF_THE_DATABASE):
+            if surprise is not None and is_outage(surprise):
                 surprise = None
             self._logger.warning("%s does not work: %s", self._work, line, exc_info=surprise)
         self.is_on = True
 
     def over(self) -> None:
-        """The work is done."""
+        """Log that the work is done again, where it was not."""
         if self.is_on:
             self._logger.warning("%s works again.", self._work)
         self.is_on = False
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell a failure of the database or the network, which may end by itself, from a mistake of our own."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_outage, error.exceptions))
+    return isinstance(error, _EXPECTED)
 
 
 def _line(error: Exception) -> str:

@@ -29,13 +29,16 @@ class Restarts:
     """How long a service must run until it counts as working, and its next pause is the first one again."""
 
 
+STANDARD = Restarts()
+
+
 @dataclass(frozen=True)
 class Service:
     """Something that runs for ever; `run` makes one attempt at it, and begins from scratch each time.
 
-    `is_critical` says that without it answers would be wrong or writes lost. While one of `outages` lasts, the
-    service does not do its work, although it runs; `lesser_outages` only slow it down. `finish_seconds` is for
-    a service that returns by itself once the supervisor is stopping: it may take so long before it is
+    `is_critical` says that without it answers would be wrong or writes lost. While one of `outages` lasts,
+    the service does not do its work, although it runs; `lesser_outages` only slow it down. `finish_seconds`
+    is for a service that returns by itself once the supervisor is stopping: it may take so long before it is
     cancelled.
     """
 
@@ -60,9 +63,9 @@ class _Supervised:
 
 
 class Supervisor:
-    """Runs services until its block ends; then those that finish by themselves first, and cancels the rest."""
+    """Runs services until its block ends; then waits for those that finish, and cancels the rest."""
 
-    def __init__(self, restarts: Restarts = Restarts()) -> None:
+    def __init__(self, restarts: Restarts = STANDARD) -> None:
         self.stopping = asyncio.Event()
         """Set at the end of the block, before anything is cancelled."""
         self._restarts = restarts
@@ -98,9 +101,7 @@ class Supervisor:
     def broken(self) -> tuple[str, ...]:
         """The names of the critical services that do not do their work."""
         return tuple(
-            each.service.name
-            for each in self._supervised
-            if each.service.is_critical and not each.is_working
+            each.service.name for each in self._supervised if each.service.is_critical and not each.is_working
         )
 
     @property

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from db.alerts import portfolio_checks, rules
 from db.market.ticks import QuoteRow
-from db.outages import Outage
+from db.outages import Outage, is_outage
 from db.sessions import Sessions
 from db.writing import raw_connection_of
 from investing.alerts.portfolio_snapshot import PortfolioSnapshot, read_snapshot, rule_of
@@ -48,6 +48,7 @@ class PortfolioWatch:
         self._sessions = sessions
         self._again_seconds = again_seconds
         self._outage = Outage(logger, "Looking at portfolios")
+        self.outages = (self._outage,)
         self._woken: set[UUID] = set()
         self._is_woken = asyncio.Event()
         self._prices: dict[UUID, QuoteRow] = {}
@@ -68,7 +69,8 @@ class PortfolioWatch:
         self._has_moved.set()
 
     async def run(self) -> None:
-        """Watches for ever. A fault is logged; the look of every few seconds finds what it left."""
+        """Watch for ever, from scratch. The look of every few seconds finds what an outage left undone."""
+        self._snapshot_cache = SnapshotCache(VALUED_SECONDS)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._for_ever(self._is_woken, self.catch_up, COMMITS_SECONDS))
             tasks.create_task(self._for_ever(self._has_moved, self.value, PRICES_SECONDS))
@@ -119,6 +121,8 @@ class PortfolioWatch:
             try:
                 await work()
             except Exception as error:
+                if not is_outage(error):
+                    raise
                 self._outage.began(error)
             await asyncio.sleep(pause)
 

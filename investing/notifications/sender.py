@@ -50,10 +50,11 @@ class Sender:
         self._under_way: dict[asyncio.Task[None], UUID] = {}
         self._outbox = Outage(logger, "Reading the outbox")
         self._keys = Outage(logger, "Opening destinations")
+        self.outages = (self._outbox, self._keys)
         self._kinds = {kind: Outage(logger, f"Sending by {kind}") for kind in DestinationKind}
 
     async def run(self, every_seconds: float = 1.0) -> None:
-        """Sends for ever. What is on its way when this is cancelled is given some seconds to arrive."""
+        """Send for ever. What is on its way when this is cancelled is given some seconds to arrive."""
         try:
             while True:
                 taken = 0

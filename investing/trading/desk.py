@@ -43,6 +43,7 @@ class Desk:
         self.notifier = notifier or Notifier()
         self._asking = Outage(logger, "Asking a broker")
         self._attending = Outage(logger, "Attending to the open orders")
+        self.outages = (self._asking, self._attending)
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str) -> UUID:
         """Places an order, once for the key; a MARKET order is normally filled when this returns. Its id.
@@ -102,7 +103,7 @@ class Desk:
                 return
 
     async def run(self, every_seconds: float = 1.0) -> None:
-        """Attends for ever. A fault is logged, and the next round tries again."""
+        """Attend to the open orders for ever; after an outage the next round tries again."""
         while True:
             with self._attending.survived():
                 await self.attend()

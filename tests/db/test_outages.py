@@ -39,16 +39,35 @@ def test_an_outage_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
     assert lines(caplog) == [("Reading does not work: TimeoutError", False)]
     attempt(None)
     caplog.clear()
-    # A surprise is told in full.
-    attempt(KeyError("x"))
+    assert tries == 8
+
+
+def test_a_surprise_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """It ends the work, so that its supervisor sees it; where the work goes on, it is told in full."""
+    outage = Outage(logger, "Reading")
+    surprise = ExceptionGroup("both", [OSError("gone"), KeyError("x")])
+    for error in (KeyError("x"), surprise):
+        with pytest.raises(type(error)), outage.survived():
+            raise error
+    with outage.survived():
+        raise ExceptionGroup("both", [OSError("gone"), OSError("gone")])
+    assert lines(caplog) == [("Reading does not work: ExceptionGroup: both (2 sub-exceptions)", False)]
+    outage.over()
+    caplog.clear()
+    outage.began(KeyError("x"))
     assert lines(caplog) == [("Reading does not work: KeyError: 'x'", True)]
-    assert tries == 9
 
 
 def test_being_told_to_stop_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
     outage = Outage(logger, "Reading")
     with pytest.raises(asyncio.CancelledError), outage.survived():
         raise asyncio.CancelledError
+    assert lines(caplog) == []
+
+
+async def test_a_surprise_ends_work_that_does_not_end(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(KeyError), Outage(logger, "Hearing").lasting():
+        raise KeyError("x")
     assert lines(caplog) == []
 
 

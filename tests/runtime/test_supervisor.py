@@ -56,6 +56,13 @@ async def in_a_group() -> None:
         group.create_task(fail())
 
 
+async def until(found: Callable[[], bool]) -> None:
+    """Look now and then until it is true."""
+    async with asyncio.timeout(30):
+        while not found():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 def errors(caplog: pytest.LogCaptureFixture) -> list[tuple[str, type[BaseException] | None]]:
     return [
         (record.getMessage(), record.exc_info[0] if record.exc_info else None)
@@ -122,8 +129,7 @@ async def test_it_is_failing_until_it_has_run_well(caplog: pytest.LogCaptureFixt
         assert (supervisor.broken, supervisor.degraded) == ((), ())
         await plan.is_running.wait()
         assert (supervisor.broken, supervisor.degraded) == (("ticker",), ("ticker",))
-        while supervisor.degraded:
-            await asyncio.sleep(0.01)
+        await until(lambda: not supervisor.degraded)
         assert supervisor.broken == ()
     assert caplog.records[-1].getMessage() == "The service ticker works again."
     assert other.started == 1
@@ -178,8 +184,7 @@ async def test_a_pause_ends_with_the_process() -> None:
     plan = Plan(fail)
     async with asyncio.timeout(10), Supervisor(Restarts(first=1000)) as supervisor:
         supervisor.start(Service("jobs", plan.run, finish_seconds=500))
-        while not supervisor.degraded:
-            await asyncio.sleep(0)
+        await until(lambda: supervisor.degraded != ())
     assert plan.started == 1
 
 
