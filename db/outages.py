@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 SETTLED_SECONDS = 10.0
+REPEATED_SECONDS = 600.0
+MOST_FAULTS = 1_000
 
 _EXPECTED = (
     OSError,
@@ -71,6 +74,34 @@ class Outage:
         if self.is_on:
             self._logger.warning("%s works again.", self._work)
         self.is_on = False
+
+
+class Faults:
+    """What the log has of faults in work that is done for many, one by one: each once in ten minutes.
+
+    What cannot be done for one of them is tried again and again, and must not fill the log meanwhile.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        # When each was logged last, and how often it has been met since; in the order of the former.
+        self._known: dict[object, tuple[float, int]] = {}
+
+    def met(self, error: BaseException, what: str, key: object) -> None:
+        """Log a fault with its traceback, unless that was done lately.
+
+        `what` is a sentence with a place for `key`, which says whom or what the work was for.
+        """
+        now, (logged_at, times) = time.monotonic(), self._known.get((what, key), (0.0, 0))
+        if times and now < logged_at + REPEATED_SECONDS:
+            self._known[what, key] = (logged_at, times + 1)
+            return
+        self._known.pop((what, key), None)
+        self._known[what, key] = (now, 1)
+        if len(self._known) > MOST_FAULTS:
+            del self._known[next(iter(self._known))]
+        again = f" It failed {times} times before." if times > 1 else ""
+        self._logger.error(f"{what}%s", key, again, exc_info=error)
 
 
 def is_outage(error: BaseException) -> bool:

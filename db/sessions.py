@@ -248,7 +248,10 @@ async def open_sessions(url: str, *, size: int = 10) -> AsyncIterator[Sessions]:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the way to the database is at fault, and not what was asked, which may succeed soon."""
+    """Tell whether the way to the database is at fault, and not what was asked, which may succeed soon."""
+    if isinstance(error, DBAPIError):
+        cause = None if error.orig is None else error.orig.__cause__
+        return error.connection_invalidated or (cause is not None and is_away(cause))
     return isinstance(error, _AWAY)
 
 

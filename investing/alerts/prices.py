@@ -14,8 +14,8 @@ from uuid import UUID
 
 from db.alerts import price_watches
 from db.market.ticks import QuoteRow
-from db.outages import Outage
-from db.sessions import Sessions
+from db.outages import Faults, Outage
+from db.sessions import Sessions, is_away
 from investing.alerts.firing import decide
 from investing.alerts.stored import watched_of
 from investing.rules.alerts.price_index import Crossing, PriceIndex, TickPrice
@@ -51,6 +51,7 @@ class PriceWatch:
         self._reading = Outage(logger, "Reading the alert rules")
         self._raising = Outage(logger, "Raising alerts")
         self.outages = (self._reading, self._raising)
+        self._faults = Faults(logger)
 
     def __len__(self) -> int:
         return len(self._index)
@@ -168,11 +169,14 @@ class PriceWatch:
         self._rung.clear()
 
     async def _decide(self, owner_id: UUID, crossings: list[Crossing]) -> bool:
-        """Whether that was done; if not, it waits again."""
+        """Decide one owner's crossings; return whether that was possible. Those that it was not for wait."""
         try:
             stands = await decide(self._sessions, owner_id, crossings, _now())
         except Exception as error:
-            self._raising.began(error)
+            if is_away(error):
+                self._raising.began(error)
+            else:
+                self._faults.met(error, "Alerts of user %s could not be decided.", owner_id)
             await asyncio.sleep(POLL_SECONDS)
             # First in line again, in their order.
             self._waiting.extendleft(reversed(crossings))

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from db import outages
-from db.outages import Outage
+from db.outages import Faults, Outage
 
 logger = logging.getLogger("graphfolio.tests")
 
@@ -69,6 +69,31 @@ async def test_a_surprise_ends_work_that_does_not_end(caplog: pytest.LogCaptureF
     with pytest.raises(KeyError), Outage(logger, "Hearing").lasting():
         raise KeyError("x")
     assert lines(caplog) == []
+
+
+def test_a_fault_is_told_once_in_ten_minutes(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: clock)
+    monkeypatch.setattr(outages, "MOST_FAULTS", 2)
+    faults = Faults(logger)
+
+    def met(key: str) -> list[tuple[str, bool]]:
+        faults.met(KeyError("x"), "Order %s failed.", key)
+        return lines(caplog)
+
+    first = ("Order 1 failed.", True)
+    assert met("1") == [first]
+    assert met("2") == [("Order 2 failed.", True)]
+    clock += 599
+    assert met("1") == met("1") == []
+    clock += 1
+    assert met("1") == [("Order 1 failed. It failed 3 times before.", True)]
+    # Only so many are remembered.
+    met("3")
+    met("4")
+    assert met("1") == [first]
 
 
 async def test_work_that_does_not_end(

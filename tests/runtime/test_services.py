@@ -65,7 +65,8 @@ class Saboteur(Supervisor):
             try:
                 await asyncio.wait({work, struck}, return_when=asyncio.FIRST_COMPLETED)
                 if not strike.is_set():
-                    return await work
+                    await work
+                    return
             finally:
                 for task in (work, struck):
                     task.cancel()
@@ -204,7 +205,7 @@ async def price_watch(world: World) -> None:
     """An alert fires at a price."""
     actor, _ = await world.here.trader("1")
     symbol = await world.here.listed("10")
-    given = {"symbol": symbol, "threshold": Decimal(20), "severity": AlertSeverity.WARNING}
+    given: Any = {"symbol": symbol, "threshold": Decimal(20), "severity": AlertSeverity.WARNING}
     await create_rule(actor, NewAlertRule(name="Dear", kind=AlertKind.PRICE_ABOVE, **given))
     await world.runtime.evaluator.ingest.apply([Tick(symbol, Decimal(21), dt.datetime.now(dt.UTC), None)])
     await _alert(world, actor.id)
@@ -214,7 +215,7 @@ async def portfolio_watch(world: World) -> None:
     """An alert fires at a fill."""
     actor, portfolio_id = await world.here.trader("1000")
     symbol = await world.here.listed("10")
-    given = {"threshold": Decimal(900), "severity": AlertSeverity.WARNING}
+    given: Any = {"threshold": Decimal(900), "severity": AlertSeverity.WARNING}
     await create_rule(actor, NewAlertRule(name="Low", kind=AlertKind.CASH_BELOW, **given))
     await world.runtime.desk.place(actor, buy(portfolio_id, symbol, "20"), key())
     await _alert(world, actor.id)
@@ -317,6 +318,7 @@ async def test_it_fails_once_and_does_its_work_again(
     assert record.exc_info[0] is KeyError
 
     await PROOFS[name](world)
-    assert await world.ready() == (503 if is_critical else 200, [name])
+    # Others may have noticed it, such as that the database did not answer for a moment.
+    await until(is_told)
     world.saboteur.settle(name)
     assert await world.ready() == (200, [])
