@@ -46,9 +46,9 @@ class Notifier:
         self._is_to_publish = asyncio.Event()
         self._is_joined = False
         self._soon: asyncio.TimerHandle | None = None
-        self._receiving = Outage(logger, "Hearing doorbells")
-        self._publishing = Outage(logger, "Ringing doorbells elsewhere")
-        self._polling = Outage(logger, "Looking at doorbells")
+        self._receiving = Outage(logger, "Listening for changes")
+        self._publishing = Outage(logger, "Publishing changes")
+        self._polling = Outage(logger, "Polling the change counters")
         self.outages = (self._polling,)
         """While one of these lasts, changes made by other processes are not noticed."""
         self.transport_outages = (self._receiving, self._publishing)

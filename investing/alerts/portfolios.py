@@ -81,7 +81,7 @@ class PortfolioWatch:
         """One round: everybody who is due. How many."""
         self._snapshot_cache.forget(before=_clock() - KEPT_LOOKS * self._again_seconds)
         looked = 0
-        while owners := await portfolio_checks.claim_looks(self._sessions, self._again_seconds, AT_ONCE):
+        while owners := await portfolio_checks.claim_checks(self._sessions, self._again_seconds, AT_ONCE):
             await self._look(owners)
             looked += len(owners)
             if len(owners) < AT_ONCE:
@@ -91,7 +91,7 @@ class PortfolioWatch:
     async def catch_up(self) -> int:
         """Looks at those who were woken and have rules. How many."""
         woken, self._woken = self._woken, set()
-        owners = await portfolio_checks.with_looks(self._sessions, woken) if woken else []
+        owners = await portfolio_checks.with_checks(self._sessions, woken) if woken else []
         await self._look(owners)
         return len(owners)
 

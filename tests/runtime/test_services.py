@@ -34,6 +34,7 @@ from runtime.supervisor import Restarts, Service, Supervisor, _settle
 from settings import Settings
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import buy, key, status
+from tests.waiting import PATIENCE
 
 SERVICES = {
     "database health": True,
@@ -104,7 +105,7 @@ class World:
 
 async def until(found: Callable[[], Awaitable[bool]], every: float = 0.02) -> None:
     """Ask until it is so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not await found():  # noqa: ASYNC110
             await asyncio.sleep(every)
 

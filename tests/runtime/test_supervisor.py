@@ -9,6 +9,7 @@ import pytest
 from db.outages import Outage
 from runtime import supervisor as module
 from runtime.supervisor import Restarts, Service, Supervisor
+from tests.waiting import PATIENCE
 
 QUICK = Restarts(first=0.01, longest=0.04, settled=0.05)
 NEVER = Restarts(first=0.001, longest=0.001, settled=1000)
@@ -58,7 +59,7 @@ async def in_a_group() -> None:
 
 async def until(found: Callable[[], bool]) -> None:
     """Look now and then until it is true."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not found():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
@@ -182,7 +183,7 @@ async def test_what_does_not_finish_in_time_is_cancelled() -> None:
 
 async def test_a_pause_ends_with_the_process() -> None:
     plan = Plan(fail)
-    async with asyncio.timeout(10), Supervisor(Restarts(first=1000)) as supervisor:
+    async with asyncio.timeout(PATIENCE), Supervisor(Restarts(first=1000)) as supervisor:
         supervisor.start(Service("jobs", plan.run, finish_seconds=500))
         await until(lambda: supervisor.degraded != ())
     assert plan.started == 1

@@ -18,6 +18,7 @@ from investing.rebalancing.optimiser.pool import Optimiser, Problem
 from investing.rebalancing.optimiser.worker import Worker
 from investing.rules.errors import OptimiserBusy, OptimiserFailed
 from tests.investing.rebalancing.conftest import SOMEBODY, answering
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent.parent
 OTHER, THIRD = UUID(int=2), UUID(int=3)
@@ -53,7 +54,7 @@ async def asking(optimiser: Optimiser, user_id: UUID) -> "asyncio.Task[dict[str,
     return task
 
 
-async def until(found: Callable[[], bool], seconds: float = 30) -> None:
+async def until(found: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Waits for something to become true."""
     deadline = time.monotonic() + seconds
     while not found():
@@ -216,4 +217,4 @@ async def test_the_server_stays_light_and_its_worker_dies_with_it() -> None:
         server.kill()
         rest, _ = await server.communicate()
     assert rest == b""
-    await until(lambda: not is_running(pid), seconds=10)
+    await until(lambda: not is_running(pid))
