@@ -113,7 +113,12 @@ _TRANSACTIONS = (
            -sum(t.quantity_delta) FILTER (WHERE t.type = 'TRANSFER_OUT')
     FROM transactions t
     WHERE t.owner_id = $1 AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL
-    GROUP BY t.transfer_id HAVING sum(t.quantity_delta) <> 0
+    GROUP BY t.transfer_id
+    -- Where a split lies between its two sides, the replay says how many shares come in.
+    HAVING sum(t.quantity_delta) <> 0 AND NOT EXISTS (
+        SELECT FROM replay r JOIN transactions i ON i.owner_id = $1 AND i.id = r.transaction_id
+        WHERE r.kind = 'entry' AND i.transfer_id = t.transfer_id AND i.type = 'TRANSFER_IN'
+            AND i.quantity <> i.quantity_delta)
     """,
     """
     SELECT 'cost in transfer of transaction', (array_agg(t.id ORDER BY t.id))[1],

@@ -28,8 +28,15 @@ SELECT EXISTS (SELECT FROM positions WHERE owner_id = :owner AND instrument_id =
      WHERE begins > clock_timestamp()) AS next_begin
 """
 
+# As far back as an owner's entry can stand for the split; where quantities were recorded that are adjusted
+# already, to the first of them all, as what moved before them is for other shares now.
 _STARTS = """
-SELECT p.id, CAST(:day AS date)::timestamp AT TIME ZONE a.time_zone AS executed_at
+SELECT p.id, CASE WHEN EXISTS (
+        SELECT FROM transactions t WHERE t.owner_id = :owner AND t.portfolio_id = p.id
+            AND t.instrument_id = :instrument AND t.is_split_adjusted
+    ) THEN (SELECT min(t.executed_at) FROM transactions t WHERE t.owner_id = :owner AND t.portfolio_id = p.id
+            AND t.instrument_id = :instrument)
+    ELSE (CAST(:day AS date) - 8)::timestamp AT TIME ZONE a.time_zone END AS executed_at
 FROM portfolios p JOIN accounts a ON a.owner_id = :owner AND a.id = p.account_id
 WHERE p.owner_id = :owner AND (
     p.id IN (SELECT portfolio_id FROM positions WHERE owner_id = :owner AND instrument_id = :instrument)
@@ -70,7 +77,9 @@ async def find_reached(session: Session, owner_id: UUID, instrument_id: UUID, da
 async def find_starts(
     session: Session, owner_id: UUID, instrument_id: UUID, day: dt.date
 ) -> dict[UUID, dt.datetime]:
-    """Return the portfolios that have ever held or ordered the instrument, and when that day begins there."""
+    """Return the portfolios that have ever held or ordered the instrument, and from when on a split of that
+    day can change what they hold.
+    """
     given = {"owner": owner_id, "instrument": instrument_id, "day": day}
     return {row.id: row.executed_at for row in await session.execute(text(_STARTS), given)}
 

@@ -28,6 +28,7 @@ from investing.rules.refusals import (
     PortfolioInactive,
     UnknownInstrument,
 )
+from investing.rules.splits import first_affected
 from investing.rules.warnings import Warning, same_split, warnings_of_entry
 from investing.trading.locking import lock_reached
 from investing.trading.posting import Place, post_entry
@@ -232,7 +233,9 @@ async def _lock_reached(session: Session, owner_id: UUID, record: Record) -> Non
     if record.symbol is not None and record.type in SHARE_TYPES:
         instrument = await find_instrument(session, owner_id, record.symbol)
         if instrument is not None and record.portfolio_id is not None:
-            starts = {record.portfolio_id: (record.executed_at, uuid7())}
+            is_split = record.type is TransactionType.SPLIT
+            start = first_affected(record.executed_at) if is_split else (record.executed_at, uuid7())
+            starts = {record.portfolio_id: start}
             await lock_reached(session, owner_id, instrument["id"], starts)
 
 

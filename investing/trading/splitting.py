@@ -39,19 +39,19 @@ async def follow(
 ) -> bool:
     """Post the splits of an instrument, from one that has begun on, to an owner's holdings and open orders.
 
+    Automatic entries that the splits of now do not make are taken back, and transfers converted by them.
     Return whether everything was done; False where an order is still on its way to its broker, and so has to
     be seen to in a minute. To do it again does nothing more.
     """
-    begun = await reached.find_starts(session, owner_id, instrument_id, ex_date)
-    now = dt.datetime.now(dt.UTC)
-    starts = {id: (at, _FIRST) for id, at in begun.items() if at <= now}
+    found = await reached.find_starts(session, owner_id, instrument_id, ex_date)
+    starts = {id: (at, _FIRST) for id, at in found.items()}
     locked = await lock_reached(session, owner_id, instrument_id, starts)
     splits = [InstrumentSplit(**row) for row in await find_splits(session, instrument_id)]
     waiting, is_whole = await _orders(session, owner_id, instrument_id, list(locked), splits)
     for order in waiting:
         await _reserve(session, order, ZERO, -_remaining(order))
     if starts:
-        holdings = await load_holdings(session, owner_id, instrument_id, starts)
+        holdings = await load_holdings(session, owner_id, instrument_id, starts, aligned=True)
         holdings.post()
         await holdings.save(session)
     for order in waiting:
