@@ -12,7 +12,9 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, insert, select, text
+from sqlalchemy import RowMapping, bindparam, delete, insert, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from db.models import Instrument, InstrumentSplit, SplitWork
 from db.sessions import Connection, Row, Session, Sessions
@@ -81,6 +83,19 @@ SELECT w.id, w.day, w.day::timestamp AT TIME ZONE 'America/New_York'
 FROM unnest(CAST(:instruments AS uuid[]), CAST(:days AS date[])) AS w(id, day)
 ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, after_owner = NULL
 """
+
+_ADD_RECENT = f"""
+INSERT INTO split_work (instrument_id, ex_date, due_at)
+SELECT x.instrument_id, x.ex_date, clock_timestamp() FROM instrument_splits x
+WHERE x.instrument_id = ANY(:instruments) AND x.ex_date BETWEEN {MARKET_TODAY} - 2 AND {MARKET_TODAY}
+ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, after_owner = NULL
+"""
+
+
+async def add_recent_work(session: Session, instrument_ids: Sequence[UUID]) -> None:
+    """Have the splits of these last days looked at again: some may begin later in a time zone that is new."""
+    statement = text(_ADD_RECENT).bindparams(bindparam("instruments", type_=ARRAY(PgUUID(as_uuid=True))))
+    await session.execute(statement, {"instruments": list(instrument_ids)})
 
 
 # Where a split with this ratio is known of some day near by, it is the same one. Where there are no users

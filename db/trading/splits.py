@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from db.account.days import day_of
+from db.market.splits import MARKET_TODAY
 from db.sessions import Session
 from db.trading.models import IS_OPEN
 
@@ -43,6 +44,15 @@ WHERE p.owner_id = :owner AND (
     OR p.id IN (SELECT portfolio_id FROM orders WHERE owner_id = :owner AND instrument_id = :instrument)
 )
 ORDER BY p.id
+"""
+
+_SPLIT_HOLDINGS = f"""
+SELECT h.instrument_id, i.symbol, min(x.ex_date) - 1 AS first_day
+FROM portfolios p JOIN positions h ON h.owner_id = :owner AND h.portfolio_id = p.id
+JOIN instruments i ON i.id = h.instrument_id
+JOIN instrument_splits x ON x.instrument_id = h.instrument_id AND x.ex_date <= {MARKET_TODAY}
+WHERE p.owner_id = :owner AND p.account_id = :account
+GROUP BY 1, 2 ORDER BY 1
 """
 
 _ORDERS = f"""
@@ -82,6 +92,15 @@ async def find_starts(
     """
     given = {"owner": owner_id, "instrument": instrument_id, "day": day}
     return {row.id: row.executed_at for row in await session.execute(text(_STARTS), given)}
+
+
+async def find_split_holdings(session: Session, owner_id: UUID, account_id: UUID) -> Sequence[RowMapping]:
+    """Return the instruments with splits that an account has ever held: `instrument_id`, `symbol`.
+
+    `first_day` is the day before the first of those splits.
+    """
+    given = {"owner": owner_id, "account": account_id}
+    return (await session.execute(text(_SPLIT_HOLDINGS), given)).mappings().all()
 
 
 async def lock_orders(
