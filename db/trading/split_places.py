@@ -56,7 +56,9 @@ async def find_split_places(
     `time_zone`; `is_adjusted` tells that quantities were recorded that are adjusted for the split already.
     """
     uuids = ARRAY(PgUUID(as_uuid=True))
-    statement = text(_PLACES).bindparams(bindparam("portfolios", type_=uuids), bindparam("without", type_=uuids))
+    statement = text(_PLACES).bindparams(
+        bindparam("portfolios", type_=uuids), bindparam("without", type_=uuids)
+    )
     given = {
         "owner": owner_id,
         "instrument": instrument_id,

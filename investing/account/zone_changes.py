@@ -11,7 +11,7 @@ from uuid import UUID
 from db.market.splits import add_recent_work
 from db.sessions import Session
 from db.trading.splits import find_split_holdings, find_starts
-from investing.rules.refusals import InsufficientShares, InvalidInput, Refusal
+from investing.rules.errors import DomainError, InsufficientShares, InvalidInput
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.locking import lock_reached
 
@@ -34,30 +34,32 @@ async def move_splits(session: Session, owner_id: UUID, account_id: UUID, time_z
         holdings = await load_holdings(session, owner_id, instrument_id, starts, aligned=True)
         try:
             holdings.post()
-        except (InsufficientShares, InvalidInput) as refusal:
-            raise _told(refusal, holdings, row, time_zone) from None
+        except (InsufficientShares, InvalidInput) as domain_error:
+            raise _told(domain_error, holdings, row, time_zone) from None
         await holdings.save(session)
     if held:
         await add_recent_work(session, [row["instrument_id"] for row in held])
 
 
-def _told(refusal: Refusal, holdings: Holdings, row: Mapping[Any, Any], time_zone: str) -> Refusal:
+def _told(
+    domain_error: DomainError, holdings: Holdings, row: Mapping[Any, Any], time_zone: str
+) -> DomainError:
     """Return the refusal with the entry that cannot stand in the new zone."""
-    refusal.field = _FIELD
+    domain_error.field = _FIELD
     if holdings.current is None:
         # Open orders have reserved the shares, and the refusal says so.
-        return refusal
+        return domain_error
     entry = holdings.current.entry
     quantity = "" if entry.quantity is None else f" of {entry.quantity.normalize():f}"
     what = f"The {entry.type}{quantity} {row['symbol']} on {entry.day}"
     advice = "Reverse that transaction first, or keep the time zone."
-    if isinstance(refusal, InsufficientShares):
+    if isinstance(domain_error, InsufficientShares):
         return InsufficientShares(
             f"{what} needs more shares than there are with the splits at {time_zone}'s midnights: "
             f"{refusal.available.normalize():f}. {advice}",
             _FIELD,
-            required=refusal.required,
-            available=refusal.available,
+            required=domain_error.required,
+            available=domain_error.available,
             on_date=entry.day,
             transaction_id=entry.id,
         )

@@ -15,9 +15,9 @@ from uuid import UUID
 from db.sessions import Session
 from db.trading.split_places import find_split_places
 from db.vocabulary import TransactionType
-from investing.rules.market_hours import day_of
-from investing.rules.splits import FIRST_PLACE, InstrumentSplit, SplitPlaces, converted
-from investing.trading.changes import Change
+from investing.rules.market.market_hours import day_of
+from investing.rules.trading.splits import FIRST_PLACE, SplitPlaces, SplitRatio, converted
+from investing.trading.changes import HoldingChange
 
 _FIRST_ID = UUID(int=0)
 
@@ -37,7 +37,7 @@ async def load_ratios(
     session: Session,
     owner_id: UUID,
     instrument_id: UUID,
-    changes: Sequence[Change],
+    changes: Sequence[HoldingChange],
     outs: Sequence[Row],
     without: Collection[UUID],
 ) -> dict[UUID, Fraction]:
@@ -51,7 +51,7 @@ async def load_ratios(
         return {}
     portfolios = {id for each in sides.values() for id in (each.left, each.reached)}
     rows = await find_split_places(session, owner_id, instrument_id, portfolios, without)
-    splits = {row["ex_date"]: InstrumentSplit(row["ex_date"], row["quantity"], row["split_for"]) for row in rows}
+    splits = {row["ex_date"]: SplitRatio(row["ex_date"], row["quantity"], row["split_for"]) for row in rows}
     places: dict[UUID, dict[dt.date, tuple[dt.datetime, UUID]]] = defaultdict(dict)
     for row in rows:
         places[row["portfolio_id"]][row["ex_date"]] = _place(row, splits[row["ex_date"]], changes)
@@ -59,7 +59,7 @@ async def load_ratios(
     return {id: ratio for id, ratio in ratios.items() if ratio != 1}
 
 
-def _sides(changes: Sequence[Change], outs: Sequence[Row]) -> dict[UUID, _Sides]:
+def _sides(changes: Sequence[HoldingChange], outs: Sequence[Row]) -> dict[UUID, _Sides]:
     left = {row["transfer_id"]: row["portfolio_id"] for row in outs}
     for change in changes:
         if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_OUT:
@@ -71,20 +71,22 @@ def _sides(changes: Sequence[Change], outs: Sequence[Row]) -> dict[UUID, _Sides]
     }
 
 
-def _place(row: Row, split: InstrumentSplit, changes: Sequence[Change]) -> tuple[dt.datetime, UUID]:
+def _place(row: Row, split: SplitRatio, changes: Sequence[HoldingChange]) -> tuple[dt.datetime, UUID]:
     """Return from which place on the portfolio's shares are those of after the split."""
     if row["id"] is not None:
         return row["executed_at"], row["id"]
     for change in changes:
         entry = change.entry
-        if change.stored is None and change.portfolio_id == row["portfolio_id"] and entry.split_for is not None:
+        if (
+            change.stored is None
+            and change.portfolio_id == row["portfolio_id"]
+            and entry.split_for is not None
+        ):
             assert entry.quantity is not None, "a split has a quantity"
             if split.is_same(day_of(entry.executed_at, row["time_zone"]), entry.quantity, entry.split_for):
                 return entry.place
     return FIRST_PLACE if row["is_adjusted"] else (row["begins"], _FIRST_ID)
 
 
-def _ratio(
-    sides: _Sides, splits: Collection[InstrumentSplit], places: Mapping[UUID, SplitPlaces]
-) -> Fraction:
+def _ratio(sides: _Sides, splits: Collection[SplitRatio], places: Mapping[UUID, SplitPlaces]) -> Fraction:
     return converted(splits, places[sides.left], places[sides.reached], sides.at)

@@ -12,9 +12,9 @@ from db.vocabulary import OrderSide, OrderType, TimeInForce, TransactionType
 from investing.account.service import change_account
 from investing.brokers.paper import PaperBroker
 from investing.market.splits import Splitting, record_split
-from investing.rules.orders import Terms, Wish
-from investing.rules.refusals import InsufficientShares, InvalidInput
-from investing.rules.splits import InstrumentSplit
+from investing.rules.errors import InsufficientShares, InvalidInput
+from investing.rules.trading.orders import BrokerFees, OrderRequest
+from investing.rules.trading.splits import SplitRatio
 from investing.trading.placing import NewOrder
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import desk_of
@@ -54,11 +54,11 @@ async def move(world: World, time_zone: str) -> None:
 
 async def split(world: World, new: str = "2", old: str = "1", ex_date: dt.date = EX_DATE) -> None:
     """Records a split, and has it reach every holding."""
-    await record_split(world.actor, world.symbol, InstrumentSplit(ex_date, D(new), D(old)))
-    await Splitting(world.actor.sessions, Terms()).post_due()
+    await record_split(world.actor, world.symbol, SplitRatio(ex_date, D(new), D(old)))
+    await Splitting(world.actor.sessions, BrokerFees()).post_due()
 
 
-async def standing(world: World) -> list[tuple[bool, dt.datetime, int]]:
+async def state(world: World) -> list[tuple[bool, dt.datetime, int]]:
     """The splits that stand: automatic, when, and how many shares more."""
     return [tuple(row.values()) for row in await world.rows(STANDING)]
 
@@ -73,35 +73,35 @@ async def test_shares_bought_between_the_two_midnights_are_split(world: World) -
     await split(world)
     # 16:00 UTC on the 9th: 01:00 on the 10th in Tokyo, where these are new shares; 11:00 on the 9th in New York.
     await world.buy(at("09T16:00"), "10", "10")
-    assert (await quantity(world), await standing(world)) == (D(10), [])
+    assert (await quantity(world), await state(world)) == (D(10), [])
     await move(world, NEW_YORK)
-    assert (await quantity(world), await standing(world)) == (D(20), [(True, IN_NEW_YORK, 10)])
+    assert (await quantity(world), await state(world)) == (D(20), [(True, IN_NEW_YORK, 10)])
     await move(world, TOKYO)
-    assert (await quantity(world), await standing(world)) == (D(10), [])
+    assert (await quantity(world), await state(world)) == (D(10), [])
 
 
 async def test_what_was_split_is_split_at_the_new_instant(world: World) -> None:
     """However often it moves; what was sold in between was of the shares of its place then."""
     await world.buy(at("01T12:00"), "10", "10")
     await split(world)
-    assert await standing(world) == [(True, IN_NEW_YORK, 10)]
+    assert await state(world) == [(True, IN_NEW_YORK, 10)]
     await world.sell(at("09T20:00"), "4", "10")
-    assert (await quantity(world), await standing(world)) == (D(12), [(True, IN_NEW_YORK, 6)])
+    assert (await quantity(world), await state(world)) == (D(12), [(True, IN_NEW_YORK, 6)])
     for _ in range(5):
         await move(world, TOKYO)
-        assert (await quantity(world), await standing(world)) == (D(16), [(True, IN_TOKYO, 10)])
+        assert (await quantity(world), await state(world)) == (D(16), [(True, IN_TOKYO, 10)])
         assert await world.differences() == []
         await move(world, NEW_YORK)
-        assert (await quantity(world), await standing(world)) == (D(12), [(True, IN_NEW_YORK, 6)])
+        assert (await quantity(world), await state(world)) == (D(12), [(True, IN_NEW_YORK, 6)])
         assert await world.differences() == []
     await move(world, "America/Chicago")
     in_chicago = IN_NEW_YORK + dt.timedelta(hours=1)
-    assert (await quantity(world), await standing(world)) == (D(12), [(True, in_chicago, 6)])
+    assert (await quantity(world), await state(world)) == (D(12), [(True, in_chicago, 6)])
     # The job, an earlier entry and the same zone once more change nothing.
-    await Splitting(world.actor.sessions, Terms()).post_due()
+    await Splitting(world.actor.sessions, BrokerFees()).post_due()
     await move(world, "America/Chicago")
     await world.buy(at("01T11:00"), "1", "10")
-    assert (await quantity(world), await standing(world)) == (D(14), [(True, in_chicago, 7)])
+    assert (await quantity(world), await state(world)) == (D(14), [(True, in_chicago, 7)])
     rows = await world.rows("SELECT count(*) AS n FROM transactions WHERE owner_id = $1 AND type = 'SPLIT'")
     assert rows[0]["n"] == 23
 
@@ -120,12 +120,12 @@ async def test_a_sale_that_needs_the_split_refuses_the_other_zone(world: World) 
     facts = (refused.value.field, refused.value.on_date, refused.value.transaction_id)
     assert facts == (("timeZone",), dt.date(2023, 3, 9), sold)
     assert (refused.value.required, refused.value.available) == (D(15), D(10))
-    assert (await quantity(world), await standing(world)) == (D(5), [(True, IN_TOKYO, 10)])
+    assert (await quantity(world), await state(world)) == (D(5), [(True, IN_TOKYO, 10)])
     (account,) = await world.rows("SELECT name, time_zone FROM accounts WHERE owner_id = $1")
     assert account == {"name": "A", "time_zone": TOKYO}
     await world.reverse(sold)
     await move(world, NEW_YORK)
-    assert (await quantity(world), await standing(world)) == (D(20), [(True, IN_NEW_YORK, 10)])
+    assert (await quantity(world), await state(world)) == (D(20), [(True, IN_NEW_YORK, 10)])
 
 
 async def test_shares_that_an_order_has_reserved_refuse_it_too(world: World, exchange: Exchange) -> None:
@@ -134,9 +134,11 @@ async def test_shares_that_an_order_has_reserved_refuse_it_too(world: World, exc
     await split(world)
     await world.sell(at("09T20:00"), "10", "10")
     await exchange.quote(world.symbol, "10")
-    wish = Wish(OrderSide.SELL, OrderType.LIMIT, D(10), None, D(90), TimeInForce.GTC)
-    desk = desk_of(world.actor.sessions, PaperBroker(world.actor.sessions, Terms()))
-    order = await desk.place(world.actor, NewOrder(world.portfolios[0], world.symbol, wish), str(uuid.uuid4()))
+    request = OrderRequest(OrderSide.SELL, OrderType.LIMIT, D(10), None, D(90), TimeInForce.GTC)
+    desk = desk_of(world.actor.sessions, PaperBroker(world.actor.sessions, BrokerFees()))
+    order = await desk.place(
+        world.actor, NewOrder(world.portfolios[0], world.symbol, request), str(uuid.uuid4())
+    )
     # In New York all ten old shares were sold, and nothing is left that could be for sale.
     with pytest.raises(InsufficientShares, match="no open order has reserved: cancel one first") as refused:
         await move(world, NEW_YORK)
@@ -161,7 +163,7 @@ async def test_what_its_owner_took_back_stays_so(world: World) -> None:
     (row,) = await world.rows("SELECT id FROM transactions WHERE owner_id = $1 AND is_automatic")
     await world.reverse(row["id"])
     await move(world, TOKYO)
-    assert (await quantity(world), await standing(world)) == (D(10), [])
+    assert (await quantity(world), await state(world)) == (D(10), [])
     # After a move as well.
     await move(world, NEW_YORK)
     await split(world, "3", "1", EX_DATE + dt.timedelta(days=30))
@@ -170,7 +172,7 @@ async def test_what_its_owner_took_back_stays_so(world: World) -> None:
     await world.reverse(row["id"])
     await move(world, NEW_YORK)
     await world.buy(at("02T12:00"), "1", "10")
-    assert (await quantity(world), await standing(world)) == (D(11), [])
+    assert (await quantity(world), await state(world)) == (D(11), [])
 
 
 async def test_ones_own_entry_stays_where_it_is(world: World) -> None:
@@ -179,7 +181,7 @@ async def test_ones_own_entry_stays_where_it_is(world: World) -> None:
     await world.split(at("13T15:00"), "2", "1")
     await split(world)
     await move(world, TOKYO)
-    assert (await quantity(world), await standing(world)) == (D(20), [(False, own, 10)])
+    assert (await quantity(world), await state(world)) == (D(20), [(False, own, 10)])
 
 
 async def test_shares_that_went_to_another_portfolio_follow(world: World) -> None:
@@ -211,11 +213,13 @@ async def test_one_that_has_not_begun_there_is_posted_when_it_does(world: World,
     today = dt.datetime.now(dt.UTC).astimezone(dt.timezone(dt.timedelta(hours=-5))).date()
     await world.record(TransactionType.TRANSFER_IN, 1, "10", amount="100")
     await split(world, ex_date=today - dt.timedelta(days=1))
-    work = "SELECT count(*) FROM split_work w JOIN instruments i ON i.id = w.instrument_id WHERE i.symbol = $1"
+    work = (
+        "SELECT count(*) FROM split_work w JOIN instruments i ON i.id = w.instrument_id WHERE i.symbol = $1"
+    )
     assert await exchange.value(work, world.symbol) == 0
     await move(world, TOKYO)
     assert await exchange.value(work, world.symbol) == 1
-    await Splitting(world.actor.sessions, Terms()).post_due()
+    await Splitting(world.actor.sessions, BrokerFees()).post_due()
     assert (await exchange.value(work, world.symbol), await quantity(world)) == (0, 20)
 
 

@@ -14,9 +14,9 @@ from db.sessions import Sessions
 from db.vocabulary import AccountType, Broker, TransactionType
 from investing.account.service import NewAccount, change_account, create_account
 from investing.market.splits import Splitting, record_split
-from investing.rules.orders import Terms
-from investing.rules.refusals import InsufficientShares
-from investing.rules.splits import InstrumentSplit
+from investing.rules.errors import InsufficientShares
+from investing.rules.trading.orders import BrokerFees
+from investing.rules.trading.splits import SplitRatio
 from investing.trading.undoing import undo_import
 from tests.investing.exchange import Exchange
 from tests.investing.trading.ledgers import import_csv, statuses
@@ -55,8 +55,8 @@ async def world(sessions: Sessions, superuser_url: str, exchange: Exchange) -> A
 
 async def split(world: World, new: str = "2", old: str = "1") -> None:
     """Records the split, and has it reach every holding."""
-    await record_split(world.actor, world.symbol, InstrumentSplit(EX_DATE, D(new), D(old)))
-    await Splitting(world.actor.sessions, Terms()).post_due()
+    await record_split(world.actor, world.symbol, SplitRatio(EX_DATE, D(new), D(old)))
+    await Splitting(world.actor.sessions, BrokerFees()).post_due()
 
 
 async def held(world: World) -> list[tuple[D, ...]]:
@@ -104,9 +104,7 @@ async def test_old_shares_of_new_york_are_more_new_ones_in_tokyo(world: World, f
 
 
 @pytest.mark.parametrize(("at", "moved"), [("10T14:59", "4"), ("11T05:00", "8")])
-async def test_outside_of_those_hours_shares_are_the_same_in_both(
-    world: World, at: str, moved: str
-) -> None:
+async def test_outside_of_those_hours_shares_are_the_same_in_both(world: World, at: str, moved: str) -> None:
     await gift(world, TOKYO)
     await split(world)
     await world.move(day(at), moved, TOKYO, NEW_YORK)
