@@ -41,6 +41,59 @@ WHERE p.owner_id = :owner AND p.id = ANY(:portfolios)
 ORDER BY p.id, x.ex_date
 """
 
+_STANDS = """t.owner_id = :owner AND t.portfolio_id = p.id AND t.instrument_id = x.instrument_id
+            AND t.reverses_id IS NULL
+            AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = :owner AND r.reverses_id = t.id)"""
+_SAME = """t.type = 'SPLIT' AND t.quantity * x.split_for = t.split_for * x.quantity
+            AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - x.ex_date) <= 7"""
+
+# The splits of what a portfolio has held, but for those that its owner took back: its quantities are as they
+# are then.
+_SPLITS_OF_HELD = f"""
+FROM portfolios p
+JOIN accounts a ON a.owner_id = :owner AND a.id = p.account_id
+JOIN positions h ON h.owner_id = :owner AND h.portfolio_id = p.id
+JOIN instrument_splits x ON x.instrument_id = h.instrument_id AND x.ex_date <= {MARKET_TODAY}
+CROSS JOIN LATERAL (SELECT x.ex_date::timestamp AT TIME ZONE a.time_zone AS begins) b
+WHERE p.owner_id = :owner AND p.id = :portfolio AND NOT EXISTS (
+    SELECT FROM transactions t JOIN transactions r ON r.owner_id = :owner AND r.reverses_id = t.id
+    WHERE t.owner_id = :owner AND t.portfolio_id = p.id AND t.instrument_id = x.instrument_id
+        AND t.is_automatic AND NOT r.is_automatic AND {_SAME}
+)"""
+
+_ADJUSTED = f"""
+SELECT x.instrument_id, x.ex_date, x.quantity, x.split_for, b.begins {_SPLITS_OF_HELD}
+    AND EXISTS (
+        SELECT FROM transactions t WHERE {_STANDS} AND t.is_split_adjusted AND t.executed_at < b.begins
+            AND (t.created_at AT TIME ZONE 'America/New_York')::date >= x.ex_date
+    ) AND NOT EXISTS (SELECT FROM transactions t WHERE {_STANDS} AND {_SAME})
+ORDER BY x.ex_date
+"""
+
+_AS_TRADED = f"""
+SELECT x.instrument_id, x.ex_date, x.quantity, x.split_for, b.begins {_SPLITS_OF_HELD}
+    AND EXISTS (
+        SELECT FROM transactions t WHERE {_STANDS} AND NOT t.is_split_adjusted AND t.executed_at < b.begins
+            AND t.type IN ('BUY', 'SELL', 'TRANSFER_IN', 'TRANSFER_OUT')
+    )
+ORDER BY x.ex_date
+"""
+
+
+async def find_adjusted(session: Session, owner_id: UUID, portfolio_id: UUID) -> Sequence[RowMapping]:
+    """Return the splits for which a portfolio's quantities before them are adjusted already, oldest first.
+
+    Each with its `instrument_id`, and when it `begins` where the portfolio's account lives.
+    """
+    given = {"owner": owner_id, "portfolio": portfolio_id}
+    return (await session.execute(text(_ADJUSTED), given)).mappings().all()
+
+
+async def find_as_traded(session: Session, owner_id: UUID, portfolio_id: UUID) -> Sequence[RowMapping]:
+    """Return the splits before which a portfolio has quantities as they were traded, in the same form."""
+    given = {"owner": owner_id, "portfolio": portfolio_id}
+    return (await session.execute(text(_AS_TRADED), given)).mappings().all()
+
 
 async def find_split_places(
     session: Session,

@@ -56,11 +56,11 @@ def _told(
     if isinstance(domain_error, InsufficientShares):
         return InsufficientShares(
             f"{what} needs more shares than there are with the splits at {time_zone}'s midnights: "
-            f"{refusal.available.normalize():f}. {advice}",
+            f"{domain_error.available.normalize():f}. {advice}",
             _FIELD,
             required=domain_error.required,
             available=domain_error.available,
             on_date=entry.day,
             transaction_id=entry.id,
         )
-    return InvalidInput(f"{what} cannot stand in {time_zone}: {refusal.message} {advice}", _FIELD)
+    return InvalidInput(f"{what} cannot stand in {time_zone}: {domain_error.message} {advice}", _FIELD)
