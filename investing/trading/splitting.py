@@ -91,7 +91,8 @@ def _pending(order: Row, splits: Sequence[SplitRatio]) -> list[SplitRatio]:
     """Return the splits that the order does not follow yet, oldest first."""
     units_of = order["units_of"] or market_day(order["submitted_at"])
     today = market_day(dt.datetime.now(dt.UTC))
-    return [split for split in splits if units_of < split.ex_date <= today]
+    followed = order["followed_splits"]
+    return [split for split in splits if units_of < split.ex_date <= today and split.ex_date not in followed]
 
 
 async def _follow_order(
@@ -119,7 +120,7 @@ async def _follow_order(
         "quantity": after.quantity,
         "limit_price": after.limit_price,
         "worst_price": after.worst_price,
-        "units_of": splits[-1].ex_date,
+        "followed_splits": [*order["followed_splits"], *(split.ex_date for split in splits)],
     }
     await reached.change_paper_order(session, order["client_order_id"], values)
     await rows.reserve(session, owner_id, order["portfolio_id"], order["instrument_id"], cash, shares)

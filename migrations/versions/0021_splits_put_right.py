@@ -1,4 +1,4 @@
-"""What a transfer brings in may follow from splits, and an open order keeps which splits it has followed.
+"""What a transfer brings in may follow from splits, and orders and levels keep which splits they followed.
 
 Revision: 0021
 Revises: 0020
@@ -13,7 +13,7 @@ down_revision = "0020"
 branch_labels = None
 depends_on = None
 
-ORDERS = ("orders", "paper_orders")
+FOLLOWING = ("orders", "paper_orders", "alert_rules", "alert_watches")
 
 # Shares that came or went are a fact; how many a split made follows from what was held before it, and how many
 # came in from another portfolio from the splits that had begun in one of the two alone.
@@ -36,7 +36,7 @@ def upgrade() -> None:
     op.execute("DROP TRIGGER quantity_delta_is_a_fact ON transactions")
     derived = "OLD.type = 'SPLIT' OR OLD.type = 'TRANSFER_IN' AND OLD.transfer_id IS NOT NULL"
     op.execute(TRIGGER.format(facts=f"NOT ({derived})"))
-    for table in ORDERS:
+    for table in FOLLOWING:
         empty = sa.text("'{}'::date[]")
         op.add_column(
             table, sa.Column("followed_splits", ARRAY(sa.Date()), server_default=empty, nullable=False)
@@ -45,7 +45,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ORDERS:
+    for table in FOLLOWING:
         op.drop_column(table, "followed_splits")
     op.execute("DROP TRIGGER quantity_delta_is_a_fact ON transactions")
     op.execute(TRIGGER.format(facts="OLD.type <> 'SPLIT'"))
