@@ -95,7 +95,7 @@ async def _run(
             told.note(owner_id)
 
     sessions.announce = announce
-    running = asyncio.create_task(evaluator.run())
+    running = asyncio.gather(evaluator.ticker.run(), evaluator.watch_prices(), evaluator.portfolios.run())
     # Everybody is looked at a first time.
     await asyncio.sleep(10)
     await _measured("nothing moves", seconds, asyncio.sleep(seconds))

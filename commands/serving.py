@@ -45,7 +45,7 @@ def demo(data_dir: DataDir = None, host: Host = None, port: Port = None) -> None
 
 def worker(data_dir: DataDir = None) -> None:
     """Run the jobs that `serve` runs too, such as scheduled rebalances; each runs in one process only."""
-    from graph.server.runtime import work
+    from runtime.services import work
 
     async def run(settings: Settings, url: str) -> None:
         stop = asyncio.Event()
@@ -95,10 +95,10 @@ def _serve(settings: Settings, found: Database, host: str, port: int) -> None:
     import uvicorn
 
     from graph.server.main import build_server
-    from graph.server.sending import secret_box_of
     from graph.server.slow_clients import patience
     from investing.auth.keys import KeyRing
     from investing.auth.secret_file import load_or_generate
+    from runtime.sending import secret_box_of
 
     keys = revealed(settings.token_keys)
     ring = KeyRing.parse(keys) if keys else load_or_generate(settings.data_dir)

@@ -13,10 +13,10 @@ from db.ids import uuid7
 from db.notifier.subjects import Subject
 from db.sessions import Sessions
 from db.vocabulary import Topic
-from graph.server.runtime import transport_of
 from investing import nats_transport
 from investing.nats_transport import NatsTransport
 from investing.notifier import Notifier
+from runtime.services import transport_of
 from settings import Settings
 from tests.conftest import on_one_server
 from tests.faults.waiting import until
