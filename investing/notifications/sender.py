@@ -118,7 +118,7 @@ class Sender:
             reason = f"This server cannot send to destinations of the kind {send_attempt.kind}."
             return Undelivered(reason, is_ours=True)
         try:
-            async with asyncio.timeout(self._pace.patience):
+            async with asyncio.timeout(self._pace.timeout):
                 await channel.send(send_attempt.target, send_attempt.message, id)
         except Undelivered as failure:
             return failure
@@ -155,7 +155,7 @@ class Sender:
 
 
 def channels_of(
-    *, smtp_config: SmtpConfig | None, allow_private: bool, patience: float
+    *, smtp_config: SmtpConfig | None, allow_private: bool, timeout: float
 ) -> Callable[[], Mapping[DestinationKind, Channel]]:
     """What makes the carriers: webhooks and services, and mail where there is an SMTP server."""
 
@@ -166,11 +166,11 @@ def channels_of(
         from investing.notifications.channels.webhook import WebhookChannel
 
         channels: dict[DestinationKind, Channel] = {
-            DestinationKind.WEBHOOK: WebhookChannel(allow_private=allow_private, patience=patience),
-            DestinationKind.APPRISE: AppriseChannel(patience=patience),
+            DestinationKind.WEBHOOK: WebhookChannel(allow_private=allow_private, timeout=timeout),
+            DestinationKind.APPRISE: AppriseChannel(timeout=timeout),
         }
         if smtp_config is not None:
-            channels[DestinationKind.EMAIL] = MailChannel(smtp_config, patience=patience)
+            channels[DestinationKind.EMAIL] = MailChannel(smtp_config, timeout=timeout)
         return channels
 
     return make

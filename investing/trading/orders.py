@@ -85,7 +85,7 @@ def filled_by(order: OrderRow, value: Decimal, execution: Fill) -> FilledOrder:
         filled=order["filled_quantity"],
         reserved_cash=order["reserved_cash"],
         value=value,
-        dearest=(order["limit_price"] or order["worst_price"]) if side is OrderSide.BUY else None,
+        highest_price=(order["limit_price"] or order["worst_price"]) if side is OrderSide.BUY else None,
     )
     return after_fill(state, execution.quantity, execution.price, execution.commission)
 

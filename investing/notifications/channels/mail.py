@@ -25,9 +25,9 @@ class MailChannel:
     What goes wrong with the mail server itself is ours, and no fault of any address.
     """
 
-    def __init__(self, smtp_config: SmtpConfig, *, patience: float) -> None:
+    def __init__(self, smtp_config: SmtpConfig, *, timeout: float) -> None:
         self._smtp_config = smtp_config
-        self._patience = patience
+        self._patience = timeout
 
     async def send(self, target: OpenedDestination, message: Message, delivery_id: UUID) -> None:
         """One mail; the server has taken it when this returns. Raises Undelivered."""

@@ -17,8 +17,8 @@ _TYPES = {"INFO": "info", "WARNING": "warning", "CRITICAL": "failure"}
 class AppriseChannel:
     """Sends through apprise, in a thread. What it says of a failure is not kept: it may hold the secret."""
 
-    def __init__(self, *, patience: float) -> None:
-        self._patience = patience
+    def __init__(self, *, timeout: float) -> None:
+        self._patience = timeout
 
     async def send(self, target: OpenedDestination, message: Message, delivery_id: UUID) -> None:
         """One message; for services without ids the delivery's stands at its end. Raises Undelivered."""
@@ -34,7 +34,7 @@ class AppriseChannel:
         return bool(plugin.notify(body=body, title=title, notify_type=_TYPES[severity], body_format="text"))
 
 
-def load(address: str, patience: float = 15) -> Any | None:
+def load(address: str, timeout: float = 15) -> Any | None:
     """The service behind a URL; None where apprise cannot read it. Takes half a second the first time."""
     # Imported here: a server that sends nothing through it never pays for it.
     import apprise
@@ -48,9 +48,9 @@ def load(address: str, patience: float = 15) -> Any | None:
         secure_logging=True,
         storage_mode="memory",
         allow_templates=False,
-        service_timeout=patience,
+        service_timeout=timeout,
     )
     found = apprise.Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
     if found is not None:
-        found.socket_connect_timeout = found.socket_read_timeout = patience
+        found.socket_connect_timeout = found.socket_read_timeout = timeout
     return found

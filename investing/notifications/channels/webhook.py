@@ -40,9 +40,9 @@ def signature(secret: str, delivery_id: UUID, timestamp: int, body: bytes) -> st
 class WebhookChannel:
     """Posts messages as JSON. Follows no redirect, and reads no more of an answer than its beginning."""
 
-    def __init__(self, *, allow_private: bool, patience: float, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *, allow_private: bool, timeout: float, tls: ssl.SSLContext | None = None) -> None:
         self._network = PublicNetwork(allow_private=allow_private)
-        self._timeouts = {name: patience for name in ("connect", "read", "write", "pool")}
+        self._timeouts = {name: timeout for name in ("connect", "read", "write", "pool")}
         # Once: reading the certificates takes longer than a message.
         self._tls = tls or ssl.create_default_context(cafile=certifi.where())
 

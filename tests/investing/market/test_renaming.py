@@ -34,7 +34,7 @@ def test_what_cannot_be_renamed(world: World, owner_url: str) -> None:
     for taken in ("XYZ", "ABC"):
         with pytest.raises(NameTaken, match=rf"^There is an instrument {taken} already\.$"):
             rename_symbol(owner_url, "ABC", taken)
-    with pytest.raises(InvalidInput, match=r"^'a;b' is no symbol"):
+    with pytest.raises(InvalidInput, match=r"^'a;b' is not a symbol"):
         rename_symbol(owner_url, "ABC", "a;b")
     assert rows(owner_url, "SELECT symbol FROM instruments ORDER BY 1") == [("ABC",), ("XYZ",)]
 

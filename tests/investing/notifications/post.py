@@ -19,7 +19,7 @@ from investing.rules.notifications.deliveries import DeliveryPolicy
 from tests.investing.exchange import Exchange
 
 KIND, WEBHOOK = AlertKind.PRICE_ABOVE, DestinationKind.WEBHOOK
-AT_ONCE = DeliveryPolicy(first_wait=0, patience=2, lease=30)
+AT_ONCE = DeliveryPolicy(first_wait=0, timeout=2, lease=30)
 """A failure is tried again in the same moment."""
 
 
@@ -44,7 +44,7 @@ class Post:
     def sender(self) -> Sender:
         """A new sender, as a process that has just started has one."""
         channels = channels_of(
-            smtp_config=self.smtp_config, allow_private=self.allow_private, patience=self.pace.patience
+            smtp_config=self.smtp_config, allow_private=self.allow_private, timeout=self.pace.timeout
         )
         return Sender(self.sessions, self.secret_box, channels, pace=self.pace)
 

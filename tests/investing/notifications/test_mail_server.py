@@ -149,7 +149,7 @@ async def test_nobody_takes_mails(post: Post, caplog: pytest.LogCaptureFixture) 
 
 async def test_a_goodbye_that_is_not_answered(post: Post) -> None:
     """The mail was taken: it is not sent again."""
-    post.pace = replace(AT_ONCE, patience=10)
+    post.pace = replace(AT_ONCE, timeout=10)
     with mail_server() as server:
         server.delay = 30
         post.smtp_config = smtp_config(server, "none", None, None)
@@ -163,7 +163,7 @@ async def test_a_slow_mail_server(
     post: Post, tls: Tls, security: Security, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What counts as failed does not arrive all the same, to be sent again: slow at the login, or after."""
-    post.pace = replace(AT_ONCE, patience=0.9, most_attempts=1)
+    post.pace = replace(AT_ONCE, timeout=0.9, most_attempts=1)
     async with secured_mail_server(tls[0]) as server:
         server.slowness, server.password = 0.5, PASSWORD
         post.smtp_config = smtp_config(server, security, tls[1], None if security == "none" else PASSWORD)

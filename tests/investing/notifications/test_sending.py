@@ -188,7 +188,7 @@ async def test_no_redirect_is_followed(post: Post, receiver: HttpReceiver, statu
 
 
 async def test_a_slow_answer(post: Post, receiver: HttpReceiver) -> None:
-    post.pace = replace(AT_ONCE, patience=0.3, most_attempts=2)
+    post.pace = replace(AT_ONCE, timeout=0.3, most_attempts=2)
     await post.confirmed("hook", receiver.url)
     receiver.delay = 5
     await post.alert("hook")
