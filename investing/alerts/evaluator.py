@@ -1,4 +1,4 @@
-"""All that watches for alerts in one process: prices, rules on them, and rules on portfolios."""
+"""The alert evaluation of one process: prices, rules on prices, and rules on portfolios."""
 
 import asyncio
 
@@ -11,7 +11,10 @@ from investing.trading.desk import Desk
 
 
 class Evaluator:
-    """One for each process; any number may run. `floor` is where this process takes prices."""
+    """The alert evaluation; one per process, in any number of processes.
+
+    `ingest` is where this process takes prices in.
+    """
 
     def __init__(self, sessions: Sessions, desk: Desk | None) -> None:
         self.ticker = Ticker(sessions)
@@ -21,8 +24,8 @@ class Evaluator:
         self.ingest = PriceIngest(sessions, self.ticker, self.prices, desk)
 
     async def run(self) -> None:
-        """Watches for ever."""
-        # The last prices first: a rule that is read before them would not be held against them.
+        """Run for ever."""
+        # The last prices first: a rule that is read before them would not be compared with them.
         await self.ready()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.ticker.run())
@@ -30,5 +33,5 @@ class Evaluator:
             tasks.create_task(self.portfolios.run())
 
     async def ready(self) -> None:
-        """Waits until the last prices are known."""
+        """Wait until the last prices are known."""
         await self.ticker.ready()

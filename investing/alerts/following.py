@@ -1,4 +1,4 @@
-"""Following somebody's alerts: a place in their sequence, and page after page from there without a gap."""
+"""Follow a user's alerts: a position in their sequence, and page after page from there without a gap."""
 
 import base64
 import binascii
@@ -11,28 +11,28 @@ from db.sessions import Connection, Row
 from db.vocabulary import AlertSeverity
 
 PAGE = 25
-"""So many alerts wait in memory for a reader who takes none, some 60 KB."""
+"""How many alerts at most wait in memory for a reader that takes none, some 60 KB."""
 BEFORE_THE_FIRST = UUID(int=0)
-"""The epoch of a place before the first alert, given out while there is no sequence yet."""
+"""The epoch of a position before the first alert, used while there is no sequence yet."""
 
 _VERSION = b"\x01"
 _LENGTH = len(_VERSION) + 16 + 8
 
 
 class NoCursor(ValueError):
-    """A text that is no cursor of this stream."""
+    """The text is not a cursor of this stream."""
 
 
 class Lost(Exception):
-    """The place is not part of the sequence any more: what comes next is not known to follow it.
+    """The position is no longer part of the sequence, so the alerts that follow it are not known.
 
-    `is_purged` says that it was, and that what came after it is too old to be kept; otherwise the place is of
-    another epoch, before a restored backup. `oldest` is the place before the oldest alert that there is,
-    `latest` the one after the newest.
+    `is_purged` means that it was part of it, and that what came after it has been purged; otherwise the
+    position belongs to another epoch, before a backup was restored. `oldest` is the position before the
+    oldest alert that is kept, `latest` the one after the newest.
     """
 
     def __init__(self, is_purged: bool, oldest: "StreamPosition", latest: "StreamPosition") -> None:
-        super().__init__("the place is not part of the sequence any more")
+        super().__init__("the position is no longer part of the sequence")
         self.is_purged = is_purged
         self.oldest = oldest
         self.latest = latest
@@ -40,19 +40,19 @@ class Lost(Exception):
 
 @dataclass(frozen=True)
 class StreamPosition:
-    """A place in a user's sequence of alerts: after number `seq` of `epoch`."""
+    """A position in a user's sequence of alerts: after number `seq` of `epoch`."""
 
     epoch: UUID
     seq: int
 
     @property
     def cursor(self) -> str:
-        """The text that a client keeps."""
+        """The cursor that a client keeps."""
         return base64.urlsafe_b64encode(_VERSION + self.epoch.bytes + self.seq.to_bytes(8, "big")).decode()
 
     @classmethod
     def of(cls, cursor: str) -> "StreamPosition":
-        """The place of a cursor. Raises NoCursor."""
+        """Return the position of a cursor; raise NoCursor if it is not one."""
         try:
             data = base64.urlsafe_b64decode(cursor.encode())
         except (binascii.Error, ValueError):
@@ -60,7 +60,7 @@ class StreamPosition:
         if len(data) != _LENGTH or data[:1] != _VERSION:
             raise NoCursor
         place = cls(UUID(bytes=data[1:17]), int.from_bytes(data[17:], "big"))
-        # One spelling only, and a number that the database has room for.
+        # Accept one spelling only, and a number within the database's range.
         if place.cursor != cursor or place.seq > 2**31 - 1:
             raise NoCursor
         return place
@@ -68,7 +68,7 @@ class StreamPosition:
 
 @dataclass(frozen=True)
 class AlertFilter:
-    """Which alerts somebody follows; the place goes on over the others too."""
+    """Which alerts a client follows; the position also moves past the others."""
 
     severities: Sequence[AlertSeverity] | None = None
     portfolio_id: UUID | None = None
@@ -76,7 +76,7 @@ class AlertFilter:
 
 @dataclass(frozen=True)
 class Turn:
-    """A page of alerts, and the place after it. `is_full` says that there may be more already."""
+    """A page of alerts and the position after it. `is_full` means that there may be more already."""
 
     rows: Sequence[Row]
     place: StreamPosition
@@ -84,7 +84,7 @@ class Turn:
 
 
 async def place_now(connection: Connection, owner_id: UUID) -> StreamPosition:
-    """The place after the newest alert."""
+    """Return the position after the newest alert."""
     rows = await fetch_alert_page(connection, owner_id, 2**31 - 1, most=1)
     return (
         StreamPosition(rows[0]["epoch"], rows[0]["last_seq"]) if rows else StreamPosition(BEFORE_THE_FIRST, 0)
@@ -94,7 +94,7 @@ async def place_now(connection: Connection, owner_id: UUID) -> StreamPosition:
 async def next_turn(
     connection: Connection, owner_id: UUID, place: StreamPosition, wanted: AlertFilter, most: int = PAGE
 ) -> Turn:
-    """What comes after a place. Raises Lost."""
+    """Return the page of alerts after a position; raise Lost if the position is no longer valid."""
     severities = None if wanted.severities is None else [severity.value for severity in wanted.severities]
     rows = await fetch_alert_page(connection, owner_id, place.seq, severities, wanted.portfolio_id, most)
     if not rows:
@@ -109,5 +109,5 @@ async def next_turn(
         raise Lost(is_purged, StreamPosition(epoch, purged), StreamPosition(epoch, last))
     found = [row for row in rows if row["id"] is not None]
     is_full = len(found) == most
-    # One statement saw the sequence and the alerts: where the page has room, there is nothing up to the last.
+    # One statement read the sequence and the alerts, so a page that is not full reaches the last number.
     return Turn(found, StreamPosition(epoch, found[-1]["seq"] if is_full else last), is_full)

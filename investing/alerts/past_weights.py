@@ -1,4 +1,4 @@
-"""Weights and drifts of past days: the ledger replayed day by day, as for snapshots, with the closes."""
+"""Weights and drifts on past days: the ledger replayed day by day with the closes, as for snapshots."""
 
 import asyncio
 import datetime as dt
@@ -24,7 +24,7 @@ Day = tuple[dt.date, Decimal]
 
 
 class BacktestSubject(NamedTuple):
-    """What a history is of: an instrument, a portfolio, or an instrument in a portfolio."""
+    """What a history is about: an instrument, a portfolio, or an instrument in a portfolio."""
 
     portfolio_id: UUID | None
     symbol: str | None
@@ -34,11 +34,10 @@ Histories = Mapping[BacktestSubject, Sequence[Day]]
 
 
 async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date) -> Histories:
-    """What a rule on weights or drifts would have seen from one day to another, by portfolio and symbol.
+    """Return what a rule on weights or drifts would have seen between two days, by portfolio and symbol.
 
-    A day on which something was held that had no price yet is left out. A portfolio with weights of its
-    owner's own is taken to have always aimed at those of today; any other aimed at what its last complete
-    rebalance until then had reached.
+    A day on which something held had no price yet is left out. A portfolio with custom weights is assumed to
+    have always had its current targets; any other had those of its last completed rebalance before the day.
     """
     async with actor.sessions.reading(actor.id) as connection:
         symbols = {str(id): symbol for id, symbol in (await fetch_symbols(connection, actor.id)).items()}
@@ -54,7 +53,7 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
             shifts = await shifts_of(connection, [zone])
             rows = await fetch_worth(connection, actor.id, id, zone, (start, end), shifts)
         aims = _aims(portfolio, [row for row in rebalanced if row["portfolio_id"] == id])
-        # In a thread, as snapshots.
+        # In a thread, like snapshots, because it takes long.
         histories |= await asyncio.to_thread(_histories, new, id, rows, aims, symbols)
     return histories
 

@@ -26,7 +26,7 @@ class PriceIngest:
 
         Waits while alerts are behind: whoever brings prices faster than they can be told is slowed down.
         """
-        await self._watch.relief()
+        await self._watch.wait_for_capacity()
         applied = await apply_ticks(self._sessions, self.ticker, ticks)
         if applied.news and self._desk is not None:
             await self._desk.attend()

@@ -19,7 +19,7 @@ async def price_ingest(sessions: Sessions, work: Callable[[PriceIngest], Awaitab
     evaluator = Evaluator(sessions, None)
     await evaluator.ready()
     await evaluator.prices.load()
-    deciding = asyncio.create_task(evaluator.prices.keep())
+    deciding = asyncio.create_task(evaluator.prices.watch())
     try:
         result = await work(evaluator.ingest)
         await evaluator.prices.drained()

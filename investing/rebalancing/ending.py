@@ -7,7 +7,7 @@ from db.canonical import decimal
 from db.rebalancing import running
 from db.sessions import Session, announce
 from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, Topic
-from investing.alerts.events import tell_rebalanced
+from investing.alerts.events import raise_for_rebalance
 from investing.audit import note
 from investing.auth.types import RequestOrigin
 from investing.rules.money import quotient
@@ -57,7 +57,7 @@ async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID)
         reason=reason,
     )
     figures = {"turnover": values["turnover"], "totalCost": totals["cost"], "trades": str(totals["trades"])}
-    await tell_rebalanced(
+    await raise_for_rebalance(
         session,
         owner_id,
         record["portfolio_id"],

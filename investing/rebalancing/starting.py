@@ -16,7 +16,7 @@ from db.rebalancing import running
 from db.rebalancing.planning import find_rebalanced
 from db.sessions import Session
 from db.vocabulary import LegStatus, RebalanceStatus, RebalanceTrigger
-from investing.alerts.events import tell_rebalanced
+from investing.alerts.events import raise_for_rebalance
 from investing.audit import note
 from investing.auth.types import RequestOrigin
 from investing.brokers.protocol import AtomicBroker
@@ -137,7 +137,7 @@ async def write_failure(
         session, owner_id, client, "rebalance.failed", "Rebalance", id, trigger=run.trigger, reason=reason
     )
     name = await running.find_portfolio_name(session, owner_id, run.portfolio_id)
-    await tell_rebalanced(
+    await raise_for_rebalance(
         session,
         owner_id,
         run.portfolio_id,

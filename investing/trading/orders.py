@@ -13,7 +13,7 @@ from db.ids import uuid7
 from db.sessions import Session
 from db.trading import orders as rows
 from db.vocabulary import OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
-from investing.alerts.events import tell_rejected
+from investing.alerts.events import raise_for_rejection
 from investing.audit import note
 from investing.auth.types import RequestOrigin
 from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest, Fill, Rejection
@@ -143,7 +143,9 @@ async def settle(
         values |= _rejection(order["symbol"], state.rejection)
     await _change(session, owner_id, client, order, status, values)
     if status is OrderStatus.REJECTED:
-        await tell_rejected(session, owner_id, order, values["rejection_reason"], values["rejection_code"])
+        await raise_for_rejection(
+            session, owner_id, order, values["rejection_reason"], values["rejection_code"]
+        )
     return status
 
 

@@ -46,7 +46,7 @@ class Post:
         channels = channels_of(
             smtp_config=self.smtp_config, allow_private=self.allow_private, timeout=self.pace.timeout
         )
-        return Sender(self.sessions, self.secret_box, channels, pace=self.pace)
+        return Sender(self.sessions, self.secret_box, channels, policy=self.pace)
 
     async def send(self) -> None:
         """Sends all that is due."""

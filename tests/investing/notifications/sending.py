@@ -31,7 +31,7 @@ async def main(url: str, lease: float) -> None:
     channels = channels_of(smtp_config=None, allow_private=True, timeout=pace.timeout)()
     async with open_sessions(url, size=5) as sessions:
         print("sending", flush=True)
-        await Sender(sessions, secret_box, lambda: channels, pace=pace).run(0.05)
+        await Sender(sessions, secret_box, lambda: channels, policy=pace).run(0.05)
 
 
 if __name__ == "__main__":

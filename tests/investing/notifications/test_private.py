@@ -59,7 +59,7 @@ async def test_no_spelling_gets_there(receiver: HttpReceiver, host: str) -> None
         await webhooks.send(target, of_confirmation("CODE"), uuid4())
     assert failure.value.reason in {
         "The receiver is at a private address.",
-        "The receiver's name does not resolve.",
+        "The receiver's name cannot be resolved.",
     }
     assert receiver.connections == 0
 

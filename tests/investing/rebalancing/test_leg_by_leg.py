@@ -147,7 +147,7 @@ async def test_an_order_that_its_owner_cancels_ends_its_leg(exchange: Exchange) 
     found = await record(exchange, done)
     assert found["status"] == "PARTIAL"
     assert found["failure_reason"] == (
-        f"BUY {a} PARTIAL: ORDER_CANCELLED: the order has ended before all of it was traded."
+        f"BUY {a} PARTIAL: ORDER_CANCELLED: the order ended before all of it was traded."
     )
 
 

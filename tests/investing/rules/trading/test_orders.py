@@ -107,11 +107,11 @@ def test_a_notional_of_what_is_held_sells_all_of_it() -> None:
 @pytest.mark.parametrize(
     ("asked", "price", "words"),
     [
-        (request(BUY, MARKET, "1"), "0", "The price is 0, at which nothing is bought: give a limit price."),
+        (request(BUY, MARKET, "1"), "0", "Nothing can be bought at a price of 0: give a limit price."),
         (
             request(BUY, MARKET, None, "1"),
             "0",
-            "The price is 0, at which nothing is bought: give a limit price.",
+            "Nothing can be bought at a price of 0: give a limit price.",
         ),
         (
             request(SELL, MARKET, None, "1"),
