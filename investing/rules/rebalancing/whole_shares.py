@@ -64,7 +64,7 @@ class WholeShares(Sizing):
         near = {symbol: min(_down(wanted[symbol] + _HALF), most[symbol]) for symbol in gaps}
         cash = spendable + sum((self._proceeds(symbol, near[symbol]) for symbol in sold), ZERO)
         # Without costs the targets add up to the available cash. There is less of it if open orders have
-        # reserved some, or if only new cash is invested. Each purchase then gets its share, rounded either way.
+        # reserved some, or if only new cash is invested: each purchase gets its share, rounded up or down.
         short = self._shares_of(gaps, wanted, spendable, cash)
         requests = [
             _Request(

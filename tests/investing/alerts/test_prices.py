@@ -47,7 +47,7 @@ class Watching:
 
     async def look(self) -> None:
         """What a second brings: what others have changed."""
-        await self.evaluator.ticker.look()
+        await self.evaluator.ticker.poll()
         await self.evaluator.prices.refresh()
         await self.evaluator.prices.decide_waiting()
 
@@ -234,7 +234,7 @@ async def test_of_several_processes_one_tells(sessions: Sessions, exchange: Exch
                 await _quote(processes[0], symbol, price, at + n) for n, price in enumerate(("20", "5"))
             ]
             for process in processes:
-                process.evaluator.ticker.tell(quotes)
+                process.evaluator.ticker.publish(quotes)
         await asyncio.gather(*(process.evaluator.prices.decide_waiting() for process in processes))
     assert len(await told(sessions, actor)) == 3 * 6 * 4
 

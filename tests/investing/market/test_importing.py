@@ -149,7 +149,7 @@ BAD = (
     "C,2024-01-02,6"
 )
 REASONS = [
-    (3, "the close 'zero' is no plain decimal number"),
+    (3, "the close 'zero' is not a plain decimal number"),
     (6, "the quotation marks or line ends are wrong (unexpected end of data)"),
     (7, "the date 2999-01-01 is in the future"),
     (9, "it is longer than 65536 bytes"),
@@ -264,7 +264,7 @@ def test_files_that_cannot_be_imported(
     [
         ("missing.csv", "There is no file {}."),
         ("folder", "{} is a directory."),
-        ("pipe", "{} is no ordinary file."),
+        ("pipe", "{} is not a regular file."),
     ],
 )
 def test_paths_that_are_no_files(owner_url: str, tmp_path: Path, name: str, message: str) -> None:

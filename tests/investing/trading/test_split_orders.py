@@ -266,7 +266,7 @@ async def test_levels_follow_and_do_not_fire_by_the_split(scene: Scene) -> None:
 
     async def tick(price: str) -> list[str]:
         await scene.tick(price)
-        await evaluator.ticker.look()
+        await evaluator.ticker.poll()
         await evaluator.prices.decide_waiting()
         return await fired(scene)
 
