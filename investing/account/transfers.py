@@ -1,4 +1,4 @@
-"""Cash between an account and its portfolios: out here and in there, in one transaction, or not at all."""
+"""Transfers of cash between an account and its portfolios, in one transaction or not at all."""
 
 import datetime as dt
 from decimal import Decimal
@@ -25,9 +25,9 @@ async def transfer(
     notes: str | None,
     field: tuple[str, ...] = ("amount",),
 ) -> UUID:
-    """Moves cash between two locked places. The id of the transaction that comes in.
+    """Move cash between two locked locations; return the id of the incoming transaction.
 
-    Raises InvalidInput and InsufficientCash, both about `field`.
+    Raise InvalidInput or InsufficientCash, both about `field`.
     """
     transfer_id = uuid7()
     try:
@@ -50,12 +50,12 @@ async def transfer_cash(
     idempotency_key: str,
     notes: str | None,
 ) -> UUID:
-    """Moves cash inside an account; None is the account's unallotted cash. The incoming transaction's id.
+    """Move cash within an account, None being its unallotted cash; return the incoming transaction's id.
 
-    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
+    Raise InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash or IdempotencyMismatch.
     """
     if from_portfolio_id == to_portfolio_id:
-        raise InvalidInput("Cash is moved from one place to another.", ("toPortfolioId",))
+        raise InvalidInput("The source and the target are the same.", ("toPortfolioId",))
     check_notes(notes)
 
     async def effect(session: Session) -> UUID:
@@ -64,15 +64,15 @@ async def transfer_cash(
             raise NotFound("There is no such account.", ("accountId",))
         if not account["is_active"]:
             raise Inactive("The account is archived: restore it first.", ("accountId",))
-        places: dict[UUID | None, CashLocation] = {None: CashLocation.of_account(actor.id, account)}
-        # By id, so that two transfers in opposite directions never wait for each other.
+        locations: dict[UUID | None, CashLocation] = {None: CashLocation.of_account(actor.id, account)}
+        # In order of ids, so that two transfers in opposite directions cannot deadlock.
         for id in sorted(id for id in (from_portfolio_id, to_portfolio_id) if id is not None):
             field = ("fromPortfolioId",) if id == from_portfolio_id else ("toPortfolioId",)
-            places[id] = await _place(session, actor.id, account_id, id, field)
+            locations[id] = await _lock_location(session, actor.id, account_id, id, field)
         id = await transfer(
             session,
-            places[from_portfolio_id],
-            places[to_portfolio_id],
+            locations[from_portfolio_id],
+            locations[to_portfolio_id],
             amount,
             dt.datetime.now(dt.UTC),
             notes,
@@ -90,7 +90,7 @@ async def transfer_cash(
     return await once(actor.sessions, actor.id, idempotency_key, "TRANSFER", arguments, effect)
 
 
-async def _place(
+async def _lock_location(
     session: Session, owner_id: UUID, account_id: UUID, portfolio_id: UUID, field: tuple[str, ...]
 ) -> CashLocation:
     portfolio = await lock_portfolio(session, owner_id, portfolio_id)

@@ -1,4 +1,4 @@
-"""Portfolios: opening, changing and archiving them."""
+"""Open, change and archive portfolios."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ from investing.trading.posting import CashLocation
 
 @dataclass(frozen=True)
 class NewPortfolio:
-    """A portfolio to open, and the unallotted cash of its account that it is given."""
+    """A portfolio to open, with its share of its account's unallotted cash."""
 
     account_id: UUID
     name: str
@@ -61,13 +61,13 @@ class NewPortfolio:
 
 
 async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
-    """Opens a portfolio and moves its initial cash there from the account.
+    """Open a portfolio and move its initial cash there from the account; return its id.
 
-    Raises InvalidInput, NotFound, Inactive, NameTaken, UnknownInstrument and InsufficientCash.
+    Raise InvalidInput, NotFound, Inactive, NameTaken, UnknownInstrument or InsufficientCash.
     """
     name = checked_name(new.name)
     if new.initial_cash < 0:
-        raise InvalidInput("A portfolio starts with no cash or some.", ("initialCash",))
+        raise InvalidInput("The initial cash is not negative.", ("initialCash",))
     settings = {
         name: value.value if isinstance(value, StrEnum) else value
         for name, value in vars(new).items()
@@ -114,9 +114,9 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
 
 
 async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> None:
-    """Changes the settings that are given, by column; the others stay.
+    """Change the settings that are given, by column; the others stay.
 
-    Raises InvalidInput, NotFound, NameTaken and UnknownInstrument.
+    Raise InvalidInput, NotFound, NameTaken or UnknownInstrument.
     """
     changes = dict(changes)
     if "name" in changes:
@@ -130,7 +130,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
             raise NotFound("There is no such portfolio.", ("id",))
         strategy = Strategy(changes.get("strategy", before["strategy"]))
         if strategy is not Strategy.CUSTOM and "target_weights" not in changes:
-            # Weights of one's own mean nothing to a strategy that finds them.
+            # Custom weights have no meaning for a strategy that computes its own.
             changes["target_weights"] = None
         check_targets(strategy, changes.get("target_weights", before["target_weights"]))
         if "name" in changes:
@@ -143,7 +143,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
 
 
 async def set_portfolio_active(actor: Actor, id: UUID, is_active: bool) -> None:
-    """Archives a portfolio, or restores it. What it holds and its history stay. Raises NotFound."""
+    """Archive or restore a portfolio; keep its holdings and history. Raise NotFound if it is not there."""
     async with actor.sessions.begin(actor.id) as session:
         if not await update_portfolio(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such portfolio.", ("id",))
@@ -163,7 +163,7 @@ async def _check_name(
     session: Session, owner_id: UUID, account_id: UUID, name: str, *, but: UUID | None = None
 ) -> None:
     if await name_is_taken(session, owner_id, account_id, name, but=but):
-        raise NameTaken(f"The account has a portfolio {name} already.", ("name",))
+        raise NameTaken(f"The account already has a portfolio {name}.", ("name",))
 
 
 async def _check_known(session: Session, owner_id: UUID, settings: Mapping[str, Any]) -> None:

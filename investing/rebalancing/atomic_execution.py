@@ -1,4 +1,4 @@
-"""A rebalance at a broker that trades in our own transaction: whole, or not at all."""
+"""A rebalance at a broker that trades in our own transaction: completely or not at all."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -41,9 +41,9 @@ async def trade_whole(
     broker: AtomicBroker,
     now: dt.datetime,
 ) -> None:
-    """Fills every trade of the plan and posts it, sells before buys.
+    """Fill every trade of the plan and post it, sells before buys.
 
-    `portfolio` is the locked row. Raises OrderRejected where the broker refuses one, and what the ledger
+    `portfolio` is the locked row. Raise OrderRejected if the broker rejects one, and whatever the ledger
     refuses: the caller's transaction then leaves nothing behind.
     """
     requests = [_request(order_id_of(id, n), trade) for n, trade in enumerate(plan.trades, 1)]
@@ -82,7 +82,7 @@ async def trade_whole(
 
 
 def _request(order_id: UUID, trade: PlannedTrade) -> BrokerOrderRequest:
-    # No worst price: the quotes are held, so that the price is the one that was planned with.
+    # No worst price: the quotes are locked, so the price is the one that the plan was made with.
     return BrokerOrderRequest(
         order_id,
         trade.symbol,
@@ -97,7 +97,7 @@ def _request(order_id: UUID, trade: PlannedTrade) -> BrokerOrderRequest:
 def _check(request: BrokerOrderRequest, order: BrokerOrder) -> None:
     if order.rejection is not None:
         raise OrderRejected(order.rejection.reason, (), broker_code=order.rejection.code)
-    assert order.status is BrokerOrderStatus.FILLED, f"{request.symbol} was to be filled whole"
+    assert order.status is BrokerOrderStatus.FILLED, f"{request.symbol} was to be filled completely"
     assert sum(execution.quantity for execution in order.executions) == request.quantity
 
 
@@ -143,7 +143,7 @@ async def _post(
     request: BrokerOrderRequest,
     execution: Fill,
 ) -> None:
-    # Read again, since each trade moves the cash that the next one has.
+    # Read again, since each trade changes the cash that is left for the next one.
     trader = await rows.lock_trader(session, owner_id, portfolio["id"])
     assert trader is not None, "it is locked"
     entry = Entry(
