@@ -49,6 +49,13 @@ class Notifier:
         self._is_to_publish = asyncio.Event()
         self._is_joined = False
         self._soon: asyncio.TimerHandle | None = None
+        self._receiving = Outage(logger, "Listening for changes")
+        self._publishing = Outage(logger, "Publishing changes")
+        self._polling = Outage(logger, "Polling the change counters")
+        self.outages = (self._polling,)
+        """While one of these lasts, changes made by other processes are not noticed."""
+        self.transport_outages = (self._receiving, self._publishing)
+        """While one of these lasts, they are noticed only by polling, once a second."""
 
     def notify(self, owner_id: UUID, topic: Topic) -> None:
         """Wake everybody who listens for this, in all processes; call it only after the commit to be seen."""
@@ -84,12 +91,12 @@ class Notifier:
         """
         self._is_joined = True
         async with asyncio.TaskGroup() as group:
-            for work, what in (
-                (lambda: transport.listen(self._wake), "Listening for changes"),
-                (lambda: self._publish(transport), "Publishing changes"),
-                (lambda: self._poll(sessions), "Polling the change counters"),
+            for work, outage in (
+                (lambda: transport.listen(self._wake), self._receiving),
+                (lambda: self._publish(transport), self._publishing),
+                (lambda: self._poll(sessions), self._polling),
             ):
-                group.create_task(_restarted(work, Outage(logger, what)))
+                group.create_task(_restarted(work, outage))
 
     def _unsubscribe(self, subject: Subject, event: asyncio.Event) -> None:
         waiting = self._waiting[subject]
@@ -134,7 +141,7 @@ class Notifier:
 
 
 async def _restarted(work: Callable[[], Awaitable[None]], outage: Outage) -> None:
-    """Run the work, and start it again after every fault."""
+    """Run the work, and start it again after every outage."""
     while True:
         with outage.lasting():
             await work()

@@ -1,7 +1,5 @@
 """The alert evaluation of one process: prices, rules on prices, and rules on portfolios."""
 
-import asyncio
-
 from db.sessions import Sessions
 from investing.alerts.portfolios import PortfolioWatch
 from investing.alerts.prices import PriceWatch
@@ -13,7 +11,8 @@ from investing.trading.desk import Desk
 class Evaluator:
     """The alert evaluation; one per process, in any number of processes.
 
-    `ingest` is where this process takes prices in.
+    `ingest` is where this process takes prices in. Its parts run separately: `ticker.run`, `watch_prices` and
+    `portfolios.run`.
     """
 
     def __init__(self, sessions: Sessions, desk: Desk | None) -> None:
@@ -23,14 +22,11 @@ class Evaluator:
         self.ticker.follow(self.portfolios.follow)
         self.ingest = PriceIngest(sessions, self.ticker, self.prices, desk)
 
-    async def run(self) -> None:
-        """Run for ever."""
+    async def watch_prices(self) -> None:
+        """Evaluate the rules on prices for ever."""
         # The last prices first: a rule that is read before them would not be compared with them.
         await self.ready()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.ticker.run())
-            tasks.create_task(self.prices.run())
-            tasks.create_task(self.portfolios.run())
+        await self.prices.run()
 
     async def ready(self) -> None:
         """Wait until the last prices are known."""

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from db.alerts import portfolio_checks, rules
 from db.market.ticks import QuoteRow
-from db.outages import Outage
-from db.sessions import Sessions
+from db.outages import Faults, Outage
+from db.sessions import Sessions, is_away
 from db.writing import raw_connection_of
 from investing.alerts.portfolio_snapshot import PortfolioSnapshot, read_snapshot, rule_of
 from investing.alerts.raising import NewAlert, raise_alerts
@@ -51,6 +51,8 @@ class PortfolioWatch:
         self._sessions = sessions
         self._again_seconds = again_seconds
         self._outage = Outage(logger, "Checking portfolios")
+        self.outages = (self._outage,)
+        self._faults = Faults(logger)
         self._woken: set[UUID] = set()
         self._is_woken = asyncio.Event()
         self._prices: dict[UUID, QuoteRow] = {}
@@ -71,7 +73,8 @@ class PortfolioWatch:
         self._has_moved.set()
 
     async def run(self) -> None:
-        """Run for ever. A fault is logged; the next regular check finds what it left undone."""
+        """Run for ever, from scratch. The next regular check finds what an outage left undone."""
+        self._snapshot_cache = SnapshotCache(VALUED_SECONDS)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._loop(self._is_woken, self.check_woken, COMMITS_SECONDS))
             tasks.create_task(self._loop(self._has_moved, self.check_prices, PRICES_SECONDS))
@@ -81,7 +84,7 @@ class PortfolioWatch:
         """Check every owner who is due, in one round; return how many."""
         self._snapshot_cache.forget(before=_clock() - KEPT_ROUNDS * self._again_seconds)
         checked = 0
-        while owners := await portfolio_checks.claim_looks(self._sessions, self._again_seconds, AT_ONCE):
+        while owners := await portfolio_checks.claim_checks(self._sessions, self._again_seconds, AT_ONCE):
             await self._check_owners(owners)
             checked += len(owners)
             if len(owners) < AT_ONCE:
@@ -91,7 +94,7 @@ class PortfolioWatch:
     async def check_woken(self) -> int:
         """Check the owners who were woken and have rules; return how many."""
         woken, self._woken = self._woken, set()
-        owners = await portfolio_checks.with_looks(self._sessions, woken) if woken else []
+        owners = await portfolio_checks.with_checks(self._sessions, woken) if woken else []
         await self._check_owners(owners)
         return len(owners)
 
@@ -120,29 +123,30 @@ class PortfolioWatch:
             if woken is not None:
                 await woken.wait()
                 woken.clear()
-            try:
+            with self._outage.survived():
                 await work()
-            except Exception as error:
-                self._outage.began(error)
             await asyncio.sleep(pause)
 
     async def _check_owners(self, owners: Sequence[UUID], *, are_affected: bool = False) -> None:
         for start in range(0, len(owners), ABREAST):
             checks = [self._check_owner(owner, are_affected) for owner in owners[start : start + ABREAST]]
-            if all(await asyncio.gather(*checks)):
-                self._outage.over()
+            for failure in await asyncio.gather(*checks, return_exceptions=True):
+                if failure is not None:
+                    raise failure
 
-    async def _check_owner(self, owner_id: UUID, is_affected: bool) -> bool:
+    async def _check_owner(self, owner_id: UUID, is_affected: bool) -> None:
+        """Check one owner's portfolios; a fault there does not hold up the others."""
         begun = _clock()
         try:
             snapshot = await (_decide_owner if is_affected else _read_owner)(self._sessions, owner_id)
         except Exception as error:
-            self._outage.began(error)
-            return False
+            if is_away(error):
+                raise
+            self._faults.met(error, "The portfolios of user %s could not be checked.", owner_id)
+            return
         self._snapshot_cache.keep(owner_id, snapshot, begun)
         if self._snapshot_cache.has_more:
             self._has_moved.set()
-        return True
 
 
 async def _read_owner(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:

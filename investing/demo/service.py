@@ -79,8 +79,8 @@ async def _build(url: str, owner_url: str, password: str, report: Progress) -> b
     created = False
     with closing(Passwords(at_once=1)) as passwords:
         for plan, chosen in ((OTHER, new_password()), (DEMO, password)):
-            # One connection for each: a connection caches the query plans of its foreign key checks, and plans
-            # made for the few rows of the first user are slow for the many rows of the second.
+            # One connection for each: a connection caches the plans of its foreign key checks, and plans made
+            # for the few rows of the first user are slow for the many rows of the second.
             async with open_sessions(url, size=1) as sessions:
                 created = await _Builder(sessions, passwords, report).make(plan, chosen)
     await analyze(owner_url)

@@ -12,7 +12,8 @@ from uuid import UUID
 from db.alerts import rules
 from db.market import splits as stored
 from db.market.splits import Work
-from db.sessions import Sessions
+from db.outages import Faults
+from db.sessions import Sessions, is_away
 from db.trading.splits import find_reached
 from investing.actor import Actor
 from investing.audit import note
@@ -89,6 +90,7 @@ class Splitting:
         """Create the job. `fees` are those of the paper broker, whose open orders are adjusted."""
         self._sessions = sessions
         self._fees = fees
+        self._faults = Faults(logger)
 
     async def post_due(self) -> None:
         """Apply every split whose ex-date has begun to everybody concerned, until none is left."""
@@ -114,8 +116,11 @@ class Splitting:
         """Apply a split for one owner; return when the owner is due again, None for never."""
         try:
             return await self._apply_to_owner(owner_id, work)
-        except Exception:
-            logger.exception("A split of %s could not be posted for a user.", work.instrument_id)
+        except Exception as error:
+            if is_away(error):
+                raise
+            # Logged once for all holders, who may be thousands with the same fault.
+            self._faults.met(error, "A split of %s could not be posted for a user.", work.instrument_id)
             return dt.datetime.now(dt.UTC) + AGAIN
 
     async def _apply_to_owner(self, owner_id: UUID, work: Work) -> dt.datetime | None:

@@ -28,6 +28,7 @@ class Ticker:
         self._mark = 0
         self._followers: list[Follower] = []
         self._outage = Outage(logger, "Reading the quotes")
+        self.outages = (self._outage,)
 
     def follow(self, follower: Follower) -> None:
         """Call `follower` with every price that is published from now on, in order; it must not take long."""
