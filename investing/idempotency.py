@@ -32,7 +32,7 @@ class NotQuick(Exception):
 
 @dataclass(frozen=True)
 class Intent:
-    """What a client wants once: the key, and a hash of what it stands for."""
+    """What a client wants to happen once: the key, and a hash of the field and its arguments."""
 
     owner_id: UUID
     key: UUID
@@ -41,12 +41,16 @@ class Intent:
 
     @classmethod
     def of(cls, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]) -> "Intent":
-        """The intent. Raises InvalidInput for a key that is not a UUID."""
+        """Return the intent; raise InvalidInput if the key is not a UUID."""
         reported = json.dumps([field, arguments], default=str, sort_keys=True).encode()
         return cls(owner_id, _parse(key), field, hashlib.sha256(reported).digest())
 
     def again(self, field: str, digest: bytes, outcome: Mapping[str, Any]) -> UUID:
-        """What came of it the first time. Raises that refusal, or IdempotencyMismatch."""
+        """Return the id of the first attempt's result.
+
+        Raise the error that it was refused with, or IdempotencyMismatch if the key was used for something
+        else.
+        """
         if field != self.field or digest != self.digest:
             raise IdempotencyMismatch(
                 "This idempotency key was used for something else: take a new one for a new intent.",
@@ -57,7 +61,7 @@ class Intent:
         return UUID(outcome["id"])
 
     def row(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
-        """The key's row once something has come of it."""
+        """Return the key's row, with the outcome of the intent."""
         return {
             "owner_id": self.owner_id,
             "key": self.key,
@@ -75,16 +79,16 @@ async def once(
     arguments: Mapping[str, object],
     effect: Effect,
 ) -> UUID:
-    """Does the effect unless the key has done it, and returns the id that came of it.
+    """Carry out the effect unless the key already has; return the resulting id.
 
-    Raises InvalidInput for a key that is not a UUID, IdempotencyMismatch where the key stands for another
-    field or other arguments, and the effect's own DomainError, now or again.
+    Raise InvalidInput if the key is not a UUID, IdempotencyMismatch if it was used for another field or other
+    arguments, and the effect's own DomainError, now or again.
     """
     return await once_generally(sessions, Intent.of(owner_id, key, field, arguments), effect)
 
 
 async def once_generally(sessions: Sessions, intent: Intent, effect: Effect) -> UUID:
-    """The same for an intent: whatever the effect does and reads, in a savepoint that a refusal undoes."""
+    """Do the same for an intent, whatever the effect does, in a savepoint that an error rolls back."""
     owner_id, key = intent.owner_id, intent.key
 
     async def claim_and_act(session: Session) -> UUID | DomainError:
@@ -104,13 +108,13 @@ async def once_generally(sessions: Sessions, intent: Intent, effect: Effect) -> 
 
 
 async def once_quickly(sessions: Sessions, intent: Intent, lock: Lock, read: Read, decide: Decide) -> UUID:
-    """The same where all is read before anything is written, and all is written in one statement.
+    """Do the same if everything is read before anything is written, and written in one statement.
 
-    `read` brings what there is to know, with the key's row as `key_field`, `key_hash` and `key_outcome`;
-    what it refuses is not kept. `decide` adds the writes. Raises NotQuick as they do, with nothing done.
+    `read` reads what is needed, with the key's row as `key_field`, `key_hash` and `key_outcome`; an error
+    that it raises is not kept. `decide` adds the writes. Raise NotQuick as they do, with nothing done.
 
     The key is written last and not claimed first: two attempts of one intent wait for the same lock, and
-    another intent under its key fails on the key's own uniqueness and is tried anew.
+    another intent under its key fails on the key's own uniqueness and is tried again.
     """
 
     async def read_and_act(connection: RawConnection) -> UUID | DomainError:
@@ -141,9 +145,10 @@ def _result(outcome: UUID | DomainError) -> UUID:
 async def find_kept(
     sessions: Sessions, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]
 ) -> UUID | None:
-    """What came of the key before, without doing anything; None for a new one, and one under way.
+    """Return the result of the key without doing anything; None for a new key, and one in progress.
 
-    For work that has to prepare outside the transaction, which a retry need not. Raises as `once` does.
+    It is for work that has to prepare outside the transaction, which a retry need not do. Raise as `once`
+    does.
     """
     intent = Intent.of(owner_id, key, field, arguments)
     async with sessions.begin(owner_id) as session:
@@ -161,12 +166,12 @@ def _parse(key: str) -> UUID:
 
 
 def dump(domain_error: DomainError) -> dict[str, Any]:
-    """A refusal as JSON, with its kind and its facts."""
+    """Return an error as JSON, with its class and its fields."""
     kind = type(domain_error)
     return {"kind": kind.__name__, "facts": TypeAdapter(kind).dump_python(domain_error, mode="json")}
 
 
 def load(kept: Mapping[str, Any]) -> DomainError:
-    """The refusal that `dump` made this JSON of."""
+    """Return the error that `dump` converted to this JSON."""
     kind: type[DomainError] = getattr(errors, kept["kind"])
     return TypeAdapter(kind).validate_python(kept["facts"])

@@ -63,4 +63,4 @@ def _with_entry(
             on_date=entry.day,
             transaction_id=entry.id,
         )
-    return InvalidInput(f"{what} cannot stand in {time_zone}: {domain_error.message} {advice}", _FIELD)
+    return InvalidInput(f"{what} is not possible in {time_zone}: {domain_error.message} {advice}", _FIELD)

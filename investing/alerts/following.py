@@ -59,11 +59,11 @@ class StreamPosition:
             raise NoCursor from None
         if len(data) != _LENGTH or data[:1] != _VERSION:
             raise NoCursor
-        place = cls(UUID(bytes=data[1:17]), int.from_bytes(data[17:], "big"))
+        position = cls(UUID(bytes=data[1:17]), int.from_bytes(data[17:], "big"))
         # Accept one spelling only, and a number within the database's range.
-        if place.cursor != cursor or place.seq > 2**31 - 1:
+        if position.cursor != cursor or position.seq > 2**31 - 1:
             raise NoCursor
-        return place
+        return position
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,15 @@ class AlertFilter:
 
 
 @dataclass(frozen=True)
-class Turn:
+class AlertPage:
     """A page of alerts and the position after it. `is_full` means that there may be more already."""
 
     rows: Sequence[Row]
-    place: StreamPosition
+    position: StreamPosition
     is_full: bool
 
 
-async def place_now(connection: Connection, owner_id: UUID) -> StreamPosition:
+async def latest_position(connection: Connection, owner_id: UUID) -> StreamPosition:
     """Return the position after the newest alert."""
     rows = await fetch_alert_page(connection, owner_id, 2**31 - 1, most=1)
     return (
@@ -91,23 +91,23 @@ async def place_now(connection: Connection, owner_id: UUID) -> StreamPosition:
     )
 
 
-async def next_turn(
-    connection: Connection, owner_id: UUID, place: StreamPosition, wanted: AlertFilter, most: int = PAGE
-) -> Turn:
+async def next_page(
+    connection: Connection, owner_id: UUID, position: StreamPosition, filter: AlertFilter, most: int = PAGE
+) -> AlertPage:
     """Return the page of alerts after a position; raise Lost if the position is no longer valid."""
-    severities = None if wanted.severities is None else [severity.value for severity in wanted.severities]
-    rows = await fetch_alert_page(connection, owner_id, place.seq, severities, wanted.portfolio_id, most)
+    severities = None if filter.severities is None else [severity.value for severity in filter.severities]
+    rows = await fetch_alert_page(connection, owner_id, position.seq, severities, filter.portfolio_id, most)
     if not rows:
-        if place != StreamPosition(BEFORE_THE_FIRST, 0):
+        if position != StreamPosition(BEFORE_THE_FIRST, 0):
             nowhere = StreamPosition(BEFORE_THE_FIRST, 0)
             raise Lost(False, nowhere, nowhere)
-        return Turn([], place, False)
+        return AlertPage([], position, False)
     epoch, last, purged = rows[0]["epoch"], rows[0]["last_seq"], rows[0]["purged_seq"]
-    is_of_this_epoch = place.epoch == epoch or place == StreamPosition(BEFORE_THE_FIRST, 0)
-    if not is_of_this_epoch or not purged <= place.seq <= last:
-        is_purged = is_of_this_epoch and place.seq < purged
+    is_of_this_epoch = position.epoch == epoch or position == StreamPosition(BEFORE_THE_FIRST, 0)
+    if not is_of_this_epoch or not purged <= position.seq <= last:
+        is_purged = is_of_this_epoch and position.seq < purged
         raise Lost(is_purged, StreamPosition(epoch, purged), StreamPosition(epoch, last))
     found = [row for row in rows if row["id"] is not None]
     is_full = len(found) == most
     # One statement read the sequence and the alerts, so a page that is not full reaches the last number.
-    return Turn(found, StreamPosition(epoch, found[-1]["seq"] if is_full else last), is_full)
+    return AlertPage(found, StreamPosition(epoch, found[-1]["seq"] if is_full else last), is_full)

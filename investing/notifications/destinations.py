@@ -45,7 +45,7 @@ TYPE = "NotificationDestination"
 
 
 @dataclass(frozen=True)
-class Made:
+class CreatedDestination:
     """A new destination. The signing secret is a webhook's, and is shown only this once."""
 
     id: UUID
@@ -63,7 +63,9 @@ class Destinations:
         self._allow_private = allow_private
         self._mail = mail
 
-    async def create(self, actor: Actor, name: str, kind: DestinationKind, address: str) -> Made:
+    async def create(
+        self, actor: Actor, name: str, kind: DestinationKind, address: str
+    ) -> CreatedDestination:
         """Create a destination, and send it the code that confirms it.
 
         Raise InvalidInput, AddressRefused, KindUnavailable, NameTaken or LimitReached.
@@ -90,7 +92,7 @@ class Destinations:
             await rows.insert_destination(session, {"owner_id": actor.id, "id": id, **shown, **sealed})
             await self._send_code(session, actor.id, id, name, contents)
             await note(session, actor.id, actor.client, "notificationDestination.created", TYPE, id, **shown)
-        return Made(id, secret)
+        return CreatedDestination(id, secret)
 
     async def confirm(self, actor: Actor, id: UUID, code: str) -> None:
         """Confirm a destination with the code that was sent to it.

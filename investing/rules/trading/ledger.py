@@ -207,7 +207,7 @@ def _bring_in(holding: Holding, entry: Entry, moved: Moved) -> Posting:
 
 
 def _convert(lots: list[TaxLot], ratio: Fraction) -> Decimal:
-    """Make lots that come in ones of the holding's shares, rounded as by a split; return how many more."""
+    """Convert incoming lots to the holding's shares, rounded as by a split; return the shares added."""
     uses = split(lots, Decimal(ratio.numerator), Decimal(ratio.denominator))
     if uses is None:
         raise InvalidInput("Too little would come in: a split leaves nothing of it.", ("quantity",))

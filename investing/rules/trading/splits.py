@@ -28,7 +28,7 @@ _WIDE = Context(prec=100)
 _FIRST_ID = UUID(int=0)
 
 FIRST_PLACE = (dt.datetime.min.replace(tzinfo=dt.UTC), _FIRST_ID)
-"""The place of the ledger before all others."""
+"""The position on the ledger before all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class SplitRatio:
 
 
 SplitPlaces = Mapping[dt.date, tuple[dt.datetime, UUID]]
-"""By ex-date the place of the ledger at which a split reaches a portfolio's shares: by time and by id."""
+"""By ex-date, the position on the ledger (time and id) at which a split applies to a portfolio's shares."""
 
 
 def converted(
@@ -63,10 +63,11 @@ def converted(
     reached: SplitPlaces,
     at: tuple[dt.datetime, UUID],
 ) -> Fraction:
-    """Return how many shares of the portfolio that shares `reached` one share is of that which they `left`.
+    """Return how many shares of one portfolio a share of another one becomes in a transfer.
 
-    Each split that has begun, at that place of the ledger, in one of the two alone makes a difference: where
-    the shares that leave are old ones there are as many more as the ratio says, and the other way round.
+    The share leaves the portfolio with the splits at `left`, and comes in where they are at `reached`. A
+    split makes a difference if it has applied, by that position on the ledger, in only one of the two: if the
+    shares that leave are old ones, the ratio multiplies them, in the other case it divides them.
     """
     ratio = Fraction(1)
     for split in splits:
@@ -77,10 +78,10 @@ def converted(
 
 
 def first_affected(executed_at: dt.datetime) -> tuple[dt.datetime, UUID]:
-    """Return the place of the ledger from which on an owner's entry for a split can change a holding.
+    """Return the position on the ledger from which on an owner's entry for a split can change a holding.
 
-    It stands for the instrument's, whose ex-date may be some days before, and decides what shares those are
-    that were moved in between.
+    The entry stands for the instrument's split, whose ex-date may be some days before, and decides whether
+    the shares moved in between are old or new ones.
     """
     try:
         return executed_at - SAME - dt.timedelta(days=1), _FIRST_ID

@@ -13,7 +13,7 @@ from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
 from investing.notifications.channels.smtp import SmtpConfig
 from investing.notifications.contents import unseal
-from investing.notifications.destinations import Destinations, Made
+from investing.notifications.destinations import Destinations, CreatedDestination
 from investing.notifications.sender import Sender, channels_of
 from investing.rules.notifications.deliveries import DeliveryPolicy
 from tests.investing.exchange import Exchange
@@ -52,11 +52,11 @@ class Post:
         """Sends all that is due."""
         await self.sender.drain()
 
-    async def made(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> Made:
+    async def made(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> CreatedDestination:
         """A destination to which nothing has been sent yet."""
         return await self.desk.create(self.actor, name, kind, address)
 
-    async def confirmed(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> Made:
+    async def confirmed(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> CreatedDestination:
         """A destination that its owner has confirmed; the code is read from where it is stored."""
         made = await self.made(name, address, kind)
         await self.desk.confirm(self.actor, made.id, await self.code(made.id))
