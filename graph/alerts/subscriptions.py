@@ -17,12 +17,12 @@ from graph.portfolio.loaders import PortfolioById
 from graph.vocabulary import AlertSeverity
 from investing.alerts.following import (
     AlertFilter,
+    AlertPage,
     Lost,
     NoCursor,
     StreamPosition,
-    AlertPage,
-    next_page,
     latest_position,
+    next_page,
 )
 from investing.notifier import wait
 

@@ -13,7 +13,7 @@ from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
 from investing.notifications.channels.smtp import SmtpConfig
 from investing.notifications.contents import unseal
-from investing.notifications.destinations import Destinations, CreatedDestination
+from investing.notifications.destinations import CreatedDestination, Destinations
 from investing.notifications.sender import Sender, channels_of
 from investing.rules.notifications.deliveries import DeliveryPolicy
 from tests.investing.exchange import Exchange
