@@ -18,8 +18,8 @@ from graph.vocabulary import AlertSeverity
 from investing.alerts.following import (
     AlertFilter,
     AlertPage,
-    Lost,
-    NoCursor,
+    InvalidCursor,
+    PositionLost,
     StreamPosition,
     latest_position,
     next_page,
@@ -98,7 +98,7 @@ async def _start(context: Context, after: str | None) -> StreamPosition:
             return await latest_position(connection, context.viewer_id)
     try:
         return StreamPosition.of(after)
-    except NoCursor:
+    except InvalidCursor:
         raise BadUserInput("This is not a cursor of this stream.") from None
 
 
@@ -106,7 +106,7 @@ async def _page(context: Context, position: StreamPosition, wanted: AlertFilter)
     try:
         async with context.reading() as connection:
             return await next_page(connection, context.viewer_id, position, wanted)
-    except Lost as lost:
+    except PositionLost as lost:
         raise ResyncRequired(
             "What came after this cursor is not all there any more.",
             reason="PURGED" if lost.is_purged else "REPLACED",

@@ -11,7 +11,7 @@ from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.alerts.raising import NewAlert, raise_alerts
 from investing.alerts.stored import cooldown_of, threshold_of
-from investing.alerts.wording import Seen, alert_of
+from investing.alerts.wording import RuleValue, alert_of
 from investing.rules.alerts.conditions import RuleState, daily_move, step
 from investing.rules.alerts.price_index import Crossing, TickPrice
 from investing.rules.market.market_hours import market_day
@@ -76,7 +76,7 @@ def _decided(
     if not decision.fires:
         return after, None
     figures = {"price": price.price, "previousPrice": price.previous, "priceAsOf": price.as_of}
-    seen = Seen(
+    seen = RuleValue(
         value=value,
         currency=rule["currency"],
         subject=rule["symbol"],

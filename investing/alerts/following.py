@@ -19,11 +19,11 @@ _VERSION = b"\x01"
 _LENGTH = len(_VERSION) + 16 + 8
 
 
-class NoCursor(ValueError):
+class InvalidCursor(ValueError):
     """The text is not a cursor of this stream."""
 
 
-class Lost(Exception):
+class PositionLost(Exception):
     """The position is no longer part of the sequence, so the alerts that follow it are not known.
 
     `is_purged` means that it was part of it, and that what came after it has been purged; otherwise the
@@ -52,17 +52,17 @@ class StreamPosition:
 
     @classmethod
     def of(cls, cursor: str) -> "StreamPosition":
-        """Return the position of a cursor; raise NoCursor if it is not one."""
+        """Return the position of a cursor; raise InvalidCursor if it is not one."""
         try:
             data = base64.urlsafe_b64decode(cursor.encode())
         except (binascii.Error, ValueError):
-            raise NoCursor from None
+            raise InvalidCursor from None
         if len(data) != _LENGTH or data[:1] != _VERSION:
-            raise NoCursor
+            raise InvalidCursor
         position = cls(UUID(bytes=data[1:17]), int.from_bytes(data[17:], "big"))
         # Accept one spelling only, and a number within the database's range.
         if position.cursor != cursor or position.seq > 2**31 - 1:
-            raise NoCursor
+            raise InvalidCursor
         return position
 
 
@@ -94,19 +94,19 @@ async def latest_position(connection: Connection, owner_id: UUID) -> StreamPosit
 async def next_page(
     connection: Connection, owner_id: UUID, position: StreamPosition, filter: AlertFilter, most: int = PAGE
 ) -> AlertPage:
-    """Return the page of alerts after a position; raise Lost if the position is no longer valid."""
+    """Return the page of alerts after a position; raise PositionLost if it is no longer valid."""
     severities = None if filter.severities is None else [severity.value for severity in filter.severities]
     rows = await fetch_alert_page(connection, owner_id, position.seq, severities, filter.portfolio_id, most)
     if not rows:
         if position != StreamPosition(BEFORE_THE_FIRST, 0):
             nowhere = StreamPosition(BEFORE_THE_FIRST, 0)
-            raise Lost(False, nowhere, nowhere)
+            raise PositionLost(False, nowhere, nowhere)
         return AlertPage([], position, False)
     epoch, last, purged = rows[0]["epoch"], rows[0]["last_seq"], rows[0]["purged_seq"]
     is_of_this_epoch = position.epoch == epoch or position == StreamPosition(BEFORE_THE_FIRST, 0)
     if not is_of_this_epoch or not purged <= position.seq <= last:
         is_purged = is_of_this_epoch and position.seq < purged
-        raise Lost(is_purged, StreamPosition(epoch, purged), StreamPosition(epoch, last))
+        raise PositionLost(is_purged, StreamPosition(epoch, purged), StreamPosition(epoch, last))
     found = [row for row in rows if row["id"] is not None]
     is_full = len(found) == most
     # One statement read the sequence and the alerts, so a page that is not full reaches the last number.

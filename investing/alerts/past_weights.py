@@ -18,7 +18,7 @@ from investing.alerts.portfolio_snapshot import weights_stored
 from investing.alerts.rules import NewAlertRule
 from investing.portfolio.valuing import shifts_of
 from investing.rules.market.market_hours import day_of
-from investing.rules.rebalancing.weights import Aims, Worth, past_drifts
+from investing.rules.rebalancing.weights import DayValues, PastTargets, past_drifts
 
 Day = tuple[dt.date, Decimal]
 
@@ -52,24 +52,34 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
         async with actor.sessions.reading(actor.id) as connection:
             shifts = await shifts_of(connection, [zone])
             rows = await fetch_worth(connection, actor.id, id, zone, (start, end), shifts)
-        aims = _aims(portfolio, [row for row in rebalanced if row["portfolio_id"] == id])
+        past_targets = _past_targets(portfolio, [row for row in rebalanced if row["portfolio_id"] == id])
         # In a thread, like snapshots, because it takes long.
-        histories |= await asyncio.to_thread(_histories, new, id, rows, aims, symbols)
+        histories |= await asyncio.to_thread(_histories, new, id, rows, past_targets, symbols)
     return histories
 
 
-def _aims(portfolio: Row, rebalanced: Sequence[Row]) -> list[Aims]:
+def _past_targets(portfolio: Row, rebalanced: Sequence[Row]) -> list[PastTargets]:
     if portfolio["strategy"] == Strategy.CUSTOM:
-        return [Aims(dt.date.min, weights_stored(portfolio["target_weights"]))]
+        return [PastTargets(dt.date.min, weights_stored(portfolio["target_weights"]))]
     zone = portfolio["time_zone"]
-    return [Aims(day_of(row["ended_at"], zone), weights_stored(row["new_weights"])) for row in rebalanced]
+    return [
+        PastTargets(day_of(row["ended_at"], zone), weights_stored(row["new_weights"])) for row in rebalanced
+    ]
 
 
 def _histories(
-    new: NewAlertRule, id: UUID, rows: Sequence[Any], aims: Sequence[Aims], symbols: Mapping[str, str]
+    new: NewAlertRule,
+    id: UUID,
+    rows: Sequence[Any],
+    past_targets: Sequence[PastTargets],
+    symbols: Mapping[str, str],
 ) -> dict[BacktestSubject, list[Day]]:
-    days = (_worth(row, symbols) for row in rows)
-    found = past_drifts(days, aims) if new.kind is AlertKind.DRIFT else ((d.date, d.weights) for d in days)
+    days = (_day_values(row, symbols) for row in rows)
+    found = (
+        past_drifts(days, past_targets)
+        if new.kind is AlertKind.DRIFT
+        else ((d.date, d.weights) for d in days)
+    )
     known = {new.symbol} if new.symbol is not None else set(symbols.values())
     histories: dict[BacktestSubject, list[Day]] = {}
     for date, values in found:
@@ -79,7 +89,7 @@ def _histories(
     return histories
 
 
-def _worth(row: Any, symbols: Mapping[str, str]) -> Worth:
+def _day_values(row: Any, symbols: Mapping[str, str]) -> DayValues:
     held = orjson.loads(row["market_values"])
     values = {symbols[instrument_id]: Decimal(value) for instrument_id, value in held.items()}
-    return Worth(row["date"], Decimal(row["cash_value"]), values)
+    return DayValues(row["date"], Decimal(row["cash_value"]), values)

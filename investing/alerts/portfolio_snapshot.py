@@ -16,7 +16,7 @@ from db.market.ticks import QuoteRow
 from db.vocabulary import AlertKind, Strategy
 from db.writing import RawConnection
 from investing.alerts.stored import cooldown_of, threshold_of
-from investing.alerts.wording import Seen
+from investing.alerts.wording import RuleValue
 from investing.rules.alerts.conditions import Cooldown, RuleDecision, RuleState, Threshold, drawdown, step
 from investing.rules.money import product
 from investing.rules.rebalancing.weights import drifts_of, weights_of
@@ -88,7 +88,7 @@ class RuleChange(NamedTuple):
 
     rule: Rule
     key: Key
-    seen: Seen
+    seen: RuleValue
     step: RuleDecision
 
 
@@ -125,7 +125,7 @@ class PortfolioSnapshot:
         found.sort(key=lambda change: places[change.key[0]])
         return found
 
-    def _changes(self, rule: Rule, values: Iterable[Seen], now: dt.datetime) -> Iterator[RuleChange]:
+    def _changes(self, rule: Rule, values: Iterable[RuleValue], now: dt.datetime) -> Iterator[RuleChange]:
         for seen in values:
             assert seen.portfolio_id is not None, "it is a portfolio's value"
             key = (rule.row["id"], seen.portfolio_id, seen.instrument_id)
@@ -136,7 +136,7 @@ class PortfolioSnapshot:
 
     def _seen(
         self, rule: Rule, portfolio: WatchedPortfolio, values: Sequence[tuple[str, Decimal | None]]
-    ) -> Iterator[Seen]:
+    ) -> Iterator[RuleValue]:
         """Yield each value that the rule is compared with; none if it is not known."""
         whole: dict[str, Any] = {
             "currency": portfolio.currency,
@@ -144,11 +144,11 @@ class PortfolioSnapshot:
             "portfolio_id": portfolio.id,
         }
         if rule.kind is AlertKind.CASH_BELOW:
-            yield Seen(value=portfolio.cash, **whole)
+            yield RuleValue(value=portfolio.cash, **whole)
         elif rule.kind is AlertKind.DRAWDOWN:
             if (index := portfolio.returns) is not None:
                 figures: dict[str, Any] = {"index": index.level, "peak": index.peak, "date": str(index.date)}
-                yield Seen(value=drawdown(index.level, index.peak), figures=figures, **whole)
+                yield RuleValue(value=drawdown(index.level, index.peak), figures=figures, **whole)
         else:
             known = {symbol: value for symbol, value in values if value is not None}
             if len(known) < len(values):
@@ -156,20 +156,20 @@ class PortfolioSnapshot:
                 return
             total = sum(known.values(), portfolio.cash)
             if rule.kind is AlertKind.PORTFOLIO_VALUE_BELOW:
-                yield Seen(value=total, **whole)
+                yield RuleValue(value=total, **whole)
             else:
                 yield from self._of_positions(rule, portfolio, known, total)
 
     def _of_positions(
         self, rule: Rule, portfolio: WatchedPortfolio, held: Mapping[str, Decimal], total: Decimal
-    ) -> Iterator[Seen]:
+    ) -> Iterator[RuleValue]:
         weights, targets = weights_of(held, total), portfolio.targets
         values = weights
         if rule.kind is AlertKind.DRIFT:
             values = drifts_of(weights, targets) if targets and total > 0 else {}
         for symbol, value in values.items():
             if rule.row["symbol"] in (None, symbol) and symbol in self.instruments:
-                yield Seen(
+                yield RuleValue(
                     value=value,
                     currency=portfolio.currency,
                     subject=symbol,

@@ -15,7 +15,7 @@ from investing.rules.money import product
 
 
 @dataclass(frozen=True)
-class Seen:
+class RuleValue:
     """A value that a rule is compared with: of what, in which currency, and further figures for metrics."""
 
     value: Decimal
@@ -50,7 +50,7 @@ _MESSAGES = {
 }
 
 
-def alert_of(rule: Mapping[Any, Any], seen: Seen) -> NewAlert:
+def alert_of(rule: Mapping[Any, Any], seen: RuleValue) -> NewAlert:
     """Return the alert of a rule that this value has fired."""
     kind = AlertKind(rule["kind"])
     words = {

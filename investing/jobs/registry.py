@@ -35,7 +35,7 @@ def jobs_of(
     splitting = Splitting(sessions, trading_config.brokers.named(Broker.PAPER).fees)
     schedule = Schedule(sessions, trading_config, rebalancer, drift_every)
     return [
-        Job("rebalances.go_on", EVERY_TWO_SECONDS, rebalancer.go_on),
+        Job("rebalances.go_on", EVERY_TWO_SECONDS, rebalancer.advance_all),
         Job("rebalances.start_due", EVERY_TEN_SECONDS, schedule.start_due),
         Job("performance.refresh", EVERY_TWO_SECONDS, partial(refresh_due, sessions)),
         Job("loginAttempts.purge", EVERY_HOUR, partial(purge_attempts, sessions)),

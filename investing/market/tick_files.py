@@ -27,7 +27,7 @@ class Readable(Protocol):
 
 
 @dataclass
-class TicksTaken:
+class TickFileReport:
     """The counts of an ingested file: lines, prices that were news, prices that were not, and bad lines."""
 
     lines: int = 0
@@ -61,17 +61,17 @@ def parse_tick(line: str, now: dt.datetime) -> Tick:
     return tick
 
 
-async def take_lines(
+async def ingest_lines(
     ingest: PriceIngest,
     file: Readable,
     report_bad: Callable[[int, str], None],
     progress: Callable[[int], None],
-) -> TicksTaken:
+) -> TickFileReport:
     """Ingest the prices of a file as they arrive; report and skip bad lines.
 
     `progress` is called with the number of bytes read so far.
     """
-    report = TicksTaken()
+    report = TickFileReport()
     async for batch in _parts(file, progress):
         ticks: list[Tick] = []
         numbers: dict[str, int] = {}

@@ -31,7 +31,7 @@ class AllocationScope:
         return allocate(self.parts, by, self.targets)
 
 
-async def read_wholes(
+async def read_allocations(
     connection: Connection, owner_id: UUID, kind: ScopeKind, ids: Sequence[UUID]
 ) -> dict[UUID, AllocationScope]:
     """Read the parts of each scope and a portfolio's target weights; at most two statements in all."""

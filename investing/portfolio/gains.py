@@ -12,7 +12,7 @@ from db.sessions import Connection, Row
 from db.vocabulary import PerformanceFigure
 from investing.portfolio.performance import Performance
 from investing.portfolio.valuing import shifts_of
-from investing.rules.performance.contribution import shared_out, weights
+from investing.rules.performance.contribution import rounded_to_total, weights
 from investing.rules.performance.returns import WIDE, ZERO
 
 
@@ -78,7 +78,7 @@ def _gains(performance: Performance, rows: Sequence[Row]) -> list[Gain] | None:
                     gains[instrument_id] += gain
                     parts[instrument_id] = WIDE.fma(gain, weight, parts[instrument_id])
     ids = [id for id, gain in gains.items() if gain or round(parts[id], 10)]
-    shared = shared_out(total, [parts[id] for id in ids])
+    shared = rounded_to_total(total, [parts[id] for id in ids])
     if shared is None:
         return None
     found = [Gain(id, gains[id], part) for id, part in zip(ids, shared, strict=True)]

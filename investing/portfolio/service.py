@@ -23,7 +23,7 @@ from db.vocabulary import AccountType, RebalanceFrequency, Strategy
 from investing.account.transfers import transfer
 from investing.actor import Actor
 from investing.audit import note
-from investing.rebalancing.due import keep_due
+from investing.rebalancing.due import update_due
 from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
 from investing.rules.names import checked_name
 from investing.rules.portfolio.portfolio_settings import (
@@ -97,7 +97,7 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
                 **settings,
             },
         )
-        await keep_due(session, actor.id, id, settings)
+        await update_due(session, actor.id, id, settings)
         if new.initial_cash:
             portfolio = await lock_portfolio(session, actor.id, id)
             assert portfolio is not None, "it was just made"
@@ -138,7 +138,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
         await _check_known(session, actor.id, changes)
         if changes:
             await update_portfolio(session, actor.id, id, changes)
-            await keep_due(session, actor.id, id, changes)
+            await update_due(session, actor.id, id, changes)
         await note(session, actor.id, actor.client, "portfolio.changed", "Portfolio", id, **changes)
 
 

@@ -18,7 +18,14 @@ from db.sessions import Connection, Row
 from investing.rules.market.market_hours import NEW_YORK, closing_instant
 from investing.rules.performance.close_shifts import closes_later
 from investing.rules.performance.returns import WIDE
-from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, Known, ValuedDay, value_day
+from investing.rules.performance.valuation import (
+    ClosingPrice,
+    DayEntry,
+    FlowDay,
+    KnownPrices,
+    ValuedDay,
+    value_day,
+)
 
 # The same few ids occur on every day.
 _uuid = lru_cache(maxsize=4096)(UUID)
@@ -119,11 +126,11 @@ def _known(
     last_trade: str | None,
     closes: list[tuple[str, str]] | None,
     has_split: bool,
-) -> Known:
+) -> KnownPrices:
     if has_split:
         # Prices are already per share of that day; only a split that the owner entered has yet to be applied.
         ratio = None
-    return Known(
+    return KnownPrices(
         before=None if before is None else Decimal(before),
         last_close=_after_split(last_close, ratio),
         last_trade=_after_split(last_trade, ratio),

@@ -30,7 +30,7 @@ from investing.trading.orders import note_order
 from investing.trading.posting import CashLocation, FillReference, post_entry
 
 
-async def trade_whole(
+async def trade_atomically(
     session: Session,
     owner_id: UUID,
     client: RequestOrigin,

@@ -13,7 +13,9 @@ from investing.rules.market.market_days import next_due
 _RELEVANT = frozenset({"auto_rebalance", "rebalance_frequency", "drift_band"})
 
 
-async def keep_due(session: Session, owner_id: UUID, portfolio_id: UUID, changed: Mapping[str, Any]) -> None:
+async def update_due(
+    session: Session, owner_id: UUID, portfolio_id: UUID, changed: Mapping[str, Any]
+) -> None:
     """Update when a portfolio is due to match its settings, which have just been written."""
     if _RELEVANT.isdisjoint(changed):
         return

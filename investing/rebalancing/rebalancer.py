@@ -66,7 +66,7 @@ class Rebalancer:
             return await start(session, actor.id, actor.client, run, targets, self._trading_config)
 
         id = await once(self._sessions, actor.id, idempotency_key, _FIELD, arguments, effect)
-        await self.carry_on(actor.id, actor.client, id)
+        await self.advance(actor.id, actor.client, id)
         return id
 
     async def targets(
@@ -83,7 +83,7 @@ class Rebalancer:
         except DomainError as domain_error:
             return domain_error
 
-    async def carry_on(self, owner_id: UUID, client: RequestOrigin, id: UUID) -> None:
+    async def advance(self, owner_id: UUID, client: RequestOrigin, id: UUID) -> None:
         """Do what can be done now, until the rebalance has ended or waits for its broker."""
         while True:
             next_order = await self._sessions.transact(
@@ -94,13 +94,13 @@ class Rebalancer:
                 return
             await self._desk.submit(owner_id, client, next_order.placed)
 
-    async def go_on(self) -> None:
+    async def advance_all(self) -> None:
         """Continue every rebalance that is waiting, including those of dead processes; this is a job."""
         lease = LEASE.total_seconds()
         while work := await running.claim_work(self._sessions, lease, AT_ONCE):
             for owner_id, id in work:
                 try:
-                    await self.carry_on(owner_id, NOBODY, id)
+                    await self.advance(owner_id, NOBODY, id)
                 except Exception as error:
                     if is_away(error):
                         raise

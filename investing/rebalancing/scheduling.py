@@ -136,7 +136,7 @@ class Schedule:
             found = f"INTERNAL: it went wrong {due.attempts} times in a row; the server's log says how."
             id = await self._sessions.transact(due.owner_id, self._starting(due, run, strategy, found, after))
         if id is not None:
-            await self._rebalancer.carry_on(due.owner_id, NOBODY, id)
+            await self._rebalancer.advance(due.owner_id, NOBODY, id)
 
     def _starting(
         self,

@@ -20,7 +20,7 @@ from investing.alerts.events import raise_for_rebalance
 from investing.audit import note
 from investing.auth.types import RequestOrigin
 from investing.brokers.protocol import AtomicBroker
-from investing.rebalancing.atomic_execution import trade_whole
+from investing.rebalancing.atomic_execution import trade_atomically
 from investing.rebalancing.ending import end
 from investing.rebalancing.planning import plan_in
 from investing.rebalancing.targets import Targets
@@ -84,7 +84,7 @@ async def start(
     broker = trading_config.brokers.named(portfolio["broker"])
     if plan.trades and isinstance(broker, AtomicBroker):
         trader = {**portfolio}
-        await trade_whole(session, owner_id, client, trader, id, plan, quotes, broker, now)
+        await trade_atomically(session, owner_id, client, trader, id, plan, quotes, broker, now)
     else:
         await running.insert_legs(session, legs_of(owner_id, id, plan, quotes))
         if plan.trades:

@@ -15,7 +15,7 @@ import orjson
 
 from investing.notifications.channels.network import PublicNetwork
 from investing.notifications.channels.protocol import OpenedDestination, Undelivered
-from investing.rules.notifications.deliveries import seconds_asked
+from investing.rules.notifications.deliveries import retry_after_seconds
 from investing.rules.notifications.messages import Message
 
 MOST_ANSWER_BYTES = 16 * 1024
@@ -100,7 +100,7 @@ def _headers(
 def _requested(response: httpcore.Response) -> float | None:
     for name, value in response.headers:
         if name.lower() == b"retry-after":
-            return seconds_asked(value.decode("latin-1"), dt.datetime.now(dt.UTC))
+            return retry_after_seconds(value.decode("latin-1"), dt.datetime.now(dt.UTC))
     return None
 
 

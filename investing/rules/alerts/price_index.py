@@ -98,7 +98,7 @@ class _Levels:
 
 
 @dataclass
-class _Ladder:
+class _InstrumentRules:
     """The rules of one instrument by their levels, and its last price."""
 
     price: TickPrice | None = None
@@ -142,7 +142,7 @@ class PriceIndex:
 
     def __init__(self) -> None:
         self._watched: dict[UUID, PriceRule] = {}
-        self._ladders: dict[UUID, _Ladder] = {}
+        self._by_instrument: dict[UUID, _InstrumentRules] = {}
         self._waiting: list[tuple[dt.datetime, UUID]] = []
 
     def __len__(self) -> int:
@@ -154,7 +154,7 @@ class PriceIndex:
         Return the crossings that follow.
         """
         self.drop(watched.rule_id)
-        price = self._ladder(watched.instrument_id).price
+        price = self._rules_of(watched.instrument_id).price
         # A price older than the rule's last decision decides nothing; the newer price has yet to arrive here.
         is_news = price is not None and (watched.as_of is None or watched.as_of <= price.as_of)
         if price is not None and is_news and _is_of_another_day(watched, price):
@@ -166,19 +166,19 @@ class PriceIndex:
         """Remove a rule, if it is there."""
         watched = self._watched.pop(rule_id, None)
         if watched is not None:
-            levels, level = self._ladder(watched.instrument_id).levels_of(watched)
+            levels, level = self._rules_of(watched.instrument_id).levels_of(watched)
             levels.discard(level, rule_id)
 
     def tick(self, instrument_id: UUID, price: TickPrice, now: dt.datetime) -> list[Crossing]:
         """Return what a new price crosses; a price older than the last one crosses nothing."""
-        ladder = self._ladder(instrument_id)
-        last = ladder.price
+        rules = self._rules_of(instrument_id)
+        last = rules.price
         if last is not None and price.as_of < last.as_of:
             return []
-        ladder.price = price
+        rules.price = price
         if last is not None and market_day(last.as_of) != market_day(price.as_of):
             # A daily move starts anew each day.
-            for rule_id in ladder.fired_move.clear():
+            for rule_id in rules.fired_move.clear():
                 self._set_armed(rule_id, is_armed=True, now=now)
         return self._cross(instrument_id, price, now)
 
@@ -194,7 +194,7 @@ class PriceIndex:
 
     def _cross(self, instrument_id: UUID, price: TickPrice, now: dt.datetime) -> list[Crossing]:
         crossings = []
-        for rule_id, fires in self._ladder(instrument_id).crossed(price):
+        for rule_id, fires in self._rules_of(instrument_id).crossed(price):
             watched = self._set_armed(rule_id, is_armed=not fires, now=now)
             crossings.append(Crossing(watched.owner_id, rule_id, instrument_id, price, fires))
         return crossings
@@ -212,14 +212,14 @@ class PriceIndex:
         if watched.state.is_armed and quiet_until is not None and quiet_until > now:
             heapq.heappush(self._waiting, (quiet_until, watched.rule_id))
             return
-        levels, level = self._ladder(watched.instrument_id).levels_of(watched)
+        levels, level = self._rules_of(watched.instrument_id).levels_of(watched)
         levels.add(level, watched.rule_id)
 
-    def _ladder(self, instrument_id: UUID) -> _Ladder:
-        ladder = self._ladders.get(instrument_id)
-        if ladder is None:
-            ladder = self._ladders[instrument_id] = _Ladder()
-        return ladder
+    def _rules_of(self, instrument_id: UUID) -> _InstrumentRules:
+        rules = self._by_instrument.get(instrument_id)
+        if rules is None:
+            rules = self._by_instrument[instrument_id] = _InstrumentRules()
+        return rules
 
 
 def _is_of_another_day(watched: PriceRule, price: TickPrice) -> bool:

@@ -48,7 +48,7 @@ def next_wait(
 _SECONDS = re.compile(r"0*([0-9]{1,12})")
 
 
-def seconds_asked(retry_after: str, now: dt.datetime) -> float | None:
+def retry_after_seconds(retry_after: str, now: dt.datetime) -> float | None:
     """Return the seconds that a Retry-After header asks to wait: a number or a date; None for anything else.
 
     A date in the past gives 0. Source: RFC 9110, section 10.2.3.

@@ -49,7 +49,7 @@ def weights(points: Sequence[Point]) -> list[tuple[dt.date, tuple[Decimal, ...]]
     return found
 
 
-def shared_out(total: Decimal, parts: Sequence[Decimal]) -> list[Decimal] | None:
+def rounded_to_total(total: Decimal, parts: Sequence[Decimal]) -> list[Decimal] | None:
     """Round the parts to ten places so that they add up exactly to the total, which has ten places.
 
     The rounding difference goes to the largest part, where it matters least. Return None if the parts do not
@@ -104,7 +104,7 @@ def by_period(points: Sequence[Point], period: Period) -> list[PeriodReturn]:
 
 
 def _rounded(periods: list[PeriodReturn], total: Decimal) -> list[PeriodReturn]:
-    parts = shared_out(WIDE.quantize(total, PLACES), [period.contribution for period in periods])
+    parts = rounded_to_total(WIDE.quantize(total, PLACES), [period.contribution for period in periods])
     assert parts is not None, "the differences of an index add up to its change"
     return [
         PeriodReturn(p.first, p.start_value, p.end_value, p.net_flow, p.time_weighted_return, contribution)

@@ -127,7 +127,7 @@ def measure(points: Sequence[Point], risk_free: Decimal = ZERO) -> Figures:
     """
     if not points:
         return nothing(Reason.NO_HISTORY)
-    return _Measuring(points, risk_free).figures()
+    return _Computation(points, risk_free).figures()
 
 
 def without_capital(points: Sequence[Point]) -> list[Note]:
@@ -154,7 +154,7 @@ def payments(points: Sequence[Point]) -> list[tuple[dt.date, Decimal]]:
     return [*begun, *flows, (last.date, last.total_value)]
 
 
-class _Measuring:
+class _Computation:
     """The figures being computed, and why some of them are not available."""
 
     def __init__(self, points: Sequence[Point], risk_free: Decimal) -> None:

@@ -42,7 +42,7 @@ class ClosingPrice(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownPrices:
     """What is known of an instrument's price before a day's entries.
 
     `before` is the price at the end of the day before, `last_close` the last close before the day and
@@ -86,7 +86,7 @@ class FlowDay:
     date: dt.date
     cash: Decimal
     holdings: Mapping[Cell, Decimal]
-    known: Mapping[UUID, Known]
+    known: Mapping[UUID, KnownPrices]
     entries: Sequence[DayEntry]
     units: Mapping[Cell, tuple[Fraction, Fraction]] = field(default_factory=dict)
 
@@ -130,7 +130,7 @@ def value_day(day: FlowDay) -> ValuedDay:
 class _Prices:
     """The prices of one instrument over the day."""
 
-    known: Known
+    known: KnownPrices
     # The number of the entry, when, and the price per share as of the day's end.
     trades: list[tuple[int, dt.datetime, Decimal]] = field(default_factory=list)
 
@@ -179,7 +179,9 @@ class _Day:
         self._prices = self._collected()
 
     def _collected(self) -> dict[UUID, _Prices]:
-        prices = defaultdict(lambda: _Prices(Known()), {i: _Prices(k) for i, k in self._day.known.items()})
+        prices = defaultdict(
+            lambda: _Prices(KnownPrices()), {i: _Prices(k) for i, k in self._day.known.items()}
+        )
         becomes = dict(self._becomes)
         for number, entry in enumerate(self._day.entries):
             if entry.split is not None:
@@ -230,7 +232,7 @@ class _Day:
         values: dict[UUID, Decimal] = {}
         for cell, quantity in self._held.items():
             instrument = cell[1]
-            known = self._day.known.get(instrument, Known())
+            known = self._day.known.get(instrument, KnownPrices())
             at_beginning, _ = self._day.units.get(cell, (_SAME, _SAME))
             self._add(values, instrument, _scaled(quantity, at_beginning), known.before)
         return values

@@ -24,7 +24,7 @@ def drifts_of(weights: Mapping[str, Decimal], targets: Mapping[str, Decimal]) ->
     return {symbol: abs(weights.get(symbol, ZERO) - targets.get(symbol, ZERO)) for symbol in symbols}
 
 
-class Worth(NamedTuple):
+class DayValues(NamedTuple):
     """A portfolio at a day's end, in its currency; `values` are those of all positions, by symbol."""
 
     date: dt.date
@@ -37,19 +37,21 @@ class Worth(NamedTuple):
         return weights_of(self.values, sum(self.values.values(), self.cash))
 
 
-class Aims(NamedTuple):
+class PastTargets(NamedTuple):
     """The target weights of a portfolio from a day on."""
 
     since: dt.date
     targets: Mapping[str, Decimal]
 
 
-def past_drifts(days: Iterable[Worth], aims: Iterable[Aims]) -> Iterator[tuple[dt.date, dict[str, Decimal]]]:
+def past_drifts(
+    days: Iterable[DayValues], past_targets: Iterable[PastTargets]
+) -> Iterator[tuple[dt.date, dict[str, Decimal]]]:
     """Yield each day's drifts from the targets that applied then; both inputs ascend by date.
 
     A day before the first targets, or on which the portfolio was worth nothing, has none.
     """
-    coming = iter(aims)
+    coming = iter(past_targets)
     following = next(coming, None)
     targets: Mapping[str, Decimal] = {}
     for day in days:

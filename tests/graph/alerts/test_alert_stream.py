@@ -14,7 +14,7 @@ from db.vocabulary import AlertSeverity, Topic
 from graph.alerts import subscriptions
 from graph.ids import parse_global_id
 from investing import notifier
-from investing.alerts.following import BEFORE_THE_FIRST, AlertFilter, Lost, StreamPosition, next_page
+from investing.alerts.following import BEFORE_THE_FIRST, AlertFilter, PositionLost, StreamPosition, next_page
 from investing.alerts.raising import raise_alerts
 from tests.graph.alerts.conftest import Recipient
 from tests.graph.doing import open_account, open_portfolio
@@ -181,7 +181,7 @@ async def test_a_stream_whose_place_goes_under_it_says_so(recipient: Make, sessi
         assert (page.position.seq, page.is_full) == (1, True)
     await purged(someone)
     async with sessions.reading(someone.id) as connection:
-        with pytest.raises(Lost) as lost:
+        with pytest.raises(PositionLost) as lost:
             await next_page(connection, someone.id, page.position, AlertFilter())
     assert (lost.value.is_purged, lost.value.oldest, lost.value.latest) == (True, place, place)
 
