@@ -50,7 +50,7 @@ async def create_account(actor: Actor, new: NewAccount) -> UUID:
     name = checked_name(new.name)
     time_zone = checked_time_zone(new.time_zone)
     if new.initial_balance < 0:
-        raise InvalidInput("The initial balance is not negative.", ("initialBalance",))
+        raise InvalidInput("The initial balance must not be negative.", ("initialBalance",))
     id = uuid7()
     async with actor.sessions.begin(actor.id) as session:
         await lock_user(session, actor.id)

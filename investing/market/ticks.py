@@ -27,7 +27,7 @@ def check_tick(tick: Tick) -> None:
     if not tick.price.is_finite() or tick.price >= LIMIT:
         raise InvalidInput("A price has at most 18 digits before the point.", ("price",))
     if tick.price < 0:
-        raise InvalidInput("A price is not negative.", ("price",))
+        raise InvalidInput("A price must not be negative.", ("price",))
     if not has_places(tick.price):
         raise InvalidInput("A price has at most 10 places.", ("price",))
     if tick.as_of > dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1):

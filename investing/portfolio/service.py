@@ -67,7 +67,7 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
     """
     name = checked_name(new.name)
     if new.initial_cash < 0:
-        raise InvalidInput("The initial cash is not negative.", ("initialCash",))
+        raise InvalidInput("The initial cash must not be negative.", ("initialCash",))
     settings = {
         name: value.value if isinstance(value, StrEnum) else value
         for name, value in vars(new).items()

@@ -45,8 +45,8 @@ def is_symbol(symbol: str) -> bool:
     """Return whether a text is a symbol in its canonical spelling.
 
     That is 1 to 32 letters and digits of any script, `.^=_-/&+'$#:@*!%` and single spaces, starting with a
-    letter, a digit or ^. The database checks the same for ASCII (`ck_instruments_symbol`), and the rest only
-    as far as that check goes.
+    letter, a digit or ^. The database (`ck_instruments_symbol`) checks the same for ASCII, and for other
+    characters only that they are neither spaces nor invisible.
     """
     if not 1 <= len(symbol) <= LONGEST_SYMBOL or symbol != folded_symbol(symbol) or "  " in symbol:
         return False

@@ -54,20 +54,20 @@ def check_threshold(threshold: Threshold) -> None:
             raise InvalidInput(f"{kind} happens or does not: its {field} is 0.", (field,))
         return
     if kind in FRACTION_KINDS and not 0 < level <= 1:
-        message = f"The threshold is {UNITS[kind]}, above 0 and at most 1: 0.05 is five per cent."
+        message = f"The threshold must be {UNITS[kind]}, above 0 and at most 1: 0.05 is five per cent."
         raise InvalidInput(message, ("threshold",))
     if kind is not AlertKind.CASH_BELOW and level <= 0:
-        raise InvalidInput(f"The threshold is {UNITS[kind]}, above 0.", ("threshold",))
+        raise InvalidInput(f"The threshold must be {UNITS[kind]}, above 0.", ("threshold",))
     if not -LIMIT < level < LIMIT:
         raise InvalidInput("The threshold is too large.", ("threshold",))
     if hysteresis < 0:
-        raise InvalidInput("The hysteresis is 0 or more.", ("hysteresis",))
+        raise InvalidInput("The hysteresis must be 0 or more.", ("hysteresis",))
     if threshold.fires_below:
         if threshold.back_at >= LIMIT:
             raise InvalidInput("The hysteresis is too large.", ("hysteresis",))
     elif hysteresis >= level:
         raise InvalidInput(
-            "The hysteresis is less than the threshold: no value comes back further than to 0.",
+            "The hysteresis must be less than the threshold: no value comes back further than to 0.",
             ("hysteresis",),
         )
 

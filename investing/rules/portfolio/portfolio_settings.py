@@ -22,7 +22,7 @@ def check_fraction(value: Decimal | None, field: str, *, zero: bool) -> None:
     """
     if value is not None and not (0 <= value <= 1 and (zero or value)):
         raise InvalidInput(
-            f"This is a fraction {'from' if zero else 'above'} 0 {'to' if zero else 'and at most'} 1.",
+            f"This must be a fraction {'from' if zero else 'above'} 0 {'to' if zero else 'and at most'} 1.",
             (field,),
         )
 
@@ -43,7 +43,9 @@ def check_planning(settings: Mapping[str, Any]) -> None:
         raise InvalidInput("The minimum trade is an amount of 0 or more; 0 sets none.", ("minimumTrade",))
     turnover = settings.get("max_turnover")
     if turnover is not None and not 0 < turnover <= 2:
-        raise InvalidInput("Turnover is above 0 and at most 2: all sold, and all bought.", ("maxTurnover",))
+        raise InvalidInput(
+            "Turnover must be above 0 and at most 2: all sold, and all bought.", ("maxTurnover",)
+        )
     days = settings.get("look_back_days")
     if days is not None and days not in LOOK_BACK_DAYS:
         first, last = LOOK_BACK_DAYS[0], LOOK_BACK_DAYS[-1]

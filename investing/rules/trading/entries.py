@@ -75,7 +75,7 @@ def entry_of(
     if has_symbol and type not in _MAY_HAVE_SYMBOL:
         raise InvalidInput(f"{type} is cash alone: leave the symbol out.", ("symbol",))
     if commission < 0:
-        raise InvalidInput("A commission is not negative.", ("commission",))
+        raise InvalidInput("A commission must not be negative.", ("commission",))
     of_shares = has_symbol and type in SHARE_TYPES
     if of_shares:
         _require("quantity", quantity)
@@ -128,7 +128,7 @@ def _amount_of_shares(
 ) -> Decimal:
     assert quantity is not None, "checked before"
     if price is not None and price < 0:
-        raise InvalidInput("A price is not negative.", ("price",))
+        raise InvalidInput("A price must not be negative.", ("price",))
     product = None if price is None else trade_amount(quantity, price)
     if type in _TRADES and product is None:
         raise InvalidInput(f"{type} needs a price.", ("price",))
@@ -138,7 +138,7 @@ def _amount_of_shares(
         )
     given = amount if product is None else product
     if given is not None and given < 0:
-        raise InvalidInput("An amount is not negative.", ("amount",))
+        raise InvalidInput("An amount must not be negative.", ("amount",))
     if type is TransactionType.TRANSFER_IN and given is None:
         raise InvalidInput("Shares that come in need their cost, as amount or price.", ("amount",))
     return ZERO if given is None else given

@@ -129,7 +129,7 @@ def _with_amount(entry: Entry, amount: Decimal) -> Entry:
     assert entry.quantity is not None, "a trade has a quantity"
     assert entry.price is not None, "a trade has a price"
     if amount < 0:
-        raise InvalidInput("An amount is not negative.", ("amount",))
+        raise InvalidInput("An amount must not be negative.", ("amount",))
     if not agrees(entry.quantity, entry.price, entry.amount, amount):
         raise InvalidInput(
             f"The amount is not quantity x price, which is {decimal(entry.amount)}.", ("amount",)

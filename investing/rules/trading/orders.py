@@ -84,7 +84,7 @@ def check_order_request(request: OrderRequest) -> None:
         raise InvalidInput("Give the quantity or the notional: one of them, not both.", ("quantity",))
     for name, value in (("quantity", request.quantity), ("notional", request.notional)):
         if value is not None and value <= 0:
-            raise InvalidInput(f"The {name} is above zero.", (name,))
+            raise InvalidInput(f"The {name} must be above zero.", (name,))
     for name, value in (("notional", request.notional), ("limitPrice", request.limit_price)):
         if value is not None and not has_places(value):
             raise InvalidInput(f"The {name} has more than 10 decimals.", (name,))
@@ -93,7 +93,7 @@ def check_order_request(request: OrderRequest) -> None:
     if request.type is OrderType.MARKET and request.limit_price is not None:
         raise InvalidInput("A MARKET order has no limitPrice: make it a LIMIT order.", ("limitPrice",))
     if request.limit_price is not None and request.limit_price <= 0:
-        raise InvalidInput("The limitPrice is above zero.", ("limitPrice",))
+        raise InvalidInput("The limitPrice must be above zero.", ("limitPrice",))
 
 
 def size_order(request: OrderRequest, price: Decimal, fees: BrokerFees, free: Decimal = ZERO) -> SizedOrder:

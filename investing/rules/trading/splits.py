@@ -96,7 +96,7 @@ def check_split(split: SplitRatio) -> None:
     """
     for name, value in (("quantity", split.quantity), ("splitFor", split.split_for)):
         if not value.is_finite() or not 0 < value < LIMIT or value != round(value, 10):
-            raise InvalidInput(f"The {name} is above zero, with at most 10 places.", (name,))
+            raise InvalidInput(f"The {name} must be above zero, with at most 10 places.", (name,))
     if split.quantity == split.split_for:
         raise InvalidInput("A split of 1 for 1 changes nothing.", ("quantity",))
     if not Decimal("0.0001") <= split.quantity / split.split_for <= 10_000:
