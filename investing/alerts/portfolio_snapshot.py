@@ -121,8 +121,8 @@ class PortfolioSnapshot:
                 if rule.is_on(portfolio):
                     found += self._changes(rule, self._seen(rule, portfolio, values), now)
         # In the order of the rules, whatever the portfolio: alerts are raised in this order.
-        places = {rule.row["id"]: place for place, rule in enumerate(self.rules)}
-        found.sort(key=lambda change: places[change.key[0]])
+        order = {rule.row["id"]: index for index, rule in enumerate(self.rules)}
+        found.sort(key=lambda change: order[change.key[0]])
         return found
 
     def _changes(self, rule: Rule, values: Iterable[RuleValue], now: dt.datetime) -> Iterator[RuleChange]:

@@ -56,7 +56,7 @@ async def raise_alerts(session: Session, owner_id: UUID, alerts: Sequence[NewAle
             {
                 "owner_id": owner_id,
                 "id": alert.id,
-                "seq": numbers.first + place,
+                "seq": numbers.first + offset,
                 "kind": alert.kind.value,
                 "severity": alert.severity.value,
                 "title": alert.title,
@@ -66,7 +66,7 @@ async def raise_alerts(session: Session, owner_id: UUID, alerts: Sequence[NewAle
                 "portfolio_id": alert.portfolio_id,
                 "instrument_id": alert.instrument_id,
             }
-            for place, alert in enumerate(alerts)
+            for offset, alert in enumerate(alerts)
         ],
     )
     await enqueue(session, owner_id, alerts)

@@ -42,16 +42,16 @@ class Attempts:
 
     async def login(self, name: str, address: str | None) -> "Attempt":
         """Count one more attempt to log in, before anything is looked up. Raise TooManyAttempts."""
-        place = _network(address)
-        limits = [(1, f"name and address\n{name}\n{place}"), (MANY, f"name\n{name}")]
-        if place:
-            limits.append((MANY, f"address\n{place}"))
+        network = _network(address)
+        limits = [(1, f"name and address\n{name}\n{network}"), (MANY, f"name\n{name}")]
+        if network:
+            limits.append((MANY, f"address\n{network}"))
         return await self._take(limits)
 
     async def registration(self, address: str | None) -> None:
         """Count one more attempt to register, which reveals whether a name exists. Raise TooManyAttempts."""
-        place = _network(address)
-        await self._take([(MANY, f"registrations\n{place}")] if place else [])
+        network = _network(address)
+        await self._take([(MANY, f"registrations\n{network}")] if network else [])
 
     async def _take(self, limits: list[tuple[int, str]]) -> "Attempt":
         """Take one attempt of each subject.

@@ -75,15 +75,15 @@ class SecretBox:
         self._ring = self._load()
         return self._ring
 
-    def seal(self, place: SecretLocation, secret: bytes) -> EncryptedSecret:
+    def seal(self, location: SecretLocation, secret: bytes) -> EncryptedSecret:
         """Encrypt a secret for this row with the active key."""
         ring = self.read() if self._rereads else self.ring
         key_id = ring.active
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = _cipher(ring.secrets[key_id]).encrypt(nonce, secret, _bound_to(place, key_id))
+        sealed = _cipher(ring.secrets[key_id]).encrypt(nonce, secret, _bound_to(location, key_id))
         return EncryptedSecret(nonce + sealed, key_id)
 
-    def open(self, place: SecretLocation, sealed: EncryptedSecret) -> bytes:
+    def open(self, location: SecretLocation, sealed: EncryptedSecret) -> bytes:
         """Decrypt a secret. Raise UnknownKey, or DecryptionFailed if it is another row's or was altered."""
         from cryptography.exceptions import InvalidTag
 
@@ -93,13 +93,13 @@ class SecretBox:
         nonce, rest = sealed.ciphertext[:_NONCE_BYTES], sealed.ciphertext[_NONCE_BYTES:]
         try:
             secret = self.ring.secrets[sealed.key_id]
-            return _cipher(secret).decrypt(nonce, rest, _bound_to(place, sealed.key_id))
+            return _cipher(secret).decrypt(nonce, rest, _bound_to(location, sealed.key_id))
         except (InvalidTag, ValueError):
             raise DecryptionFailed("A stored secret is not the one that was sealed for its row.") from None
 
 
-def _bound_to(place: SecretLocation, key_id: str) -> bytes:
-    return f"{place.table}/{place.owner_id}/{place.id}/{key_id}".encode()
+def _bound_to(location: SecretLocation, key_id: str) -> bytes:
+    return f"{location.table}/{location.owner_id}/{location.id}/{key_id}".encode()
 
 
 @lru_cache(maxsize=64)

@@ -47,10 +47,10 @@ async def _reencrypt_batch(sessions: Sessions, secret_box: SecretBox, owner_id: 
     async with sessions.begin(owner_id) as session:
         old = await rows.lock_sealed(session, owner_id, table, secret_box.ring.active, AT_ONCE)
         for row in old:
-            place = SecretLocation(table, owner_id, row["id"])
+            location = SecretLocation(table, owner_id, row["id"])
             secret = secret_box.open(
-                place, EncryptedSecret(bytes(row["ciphertext"]), row["encryption_key_id"])
+                location, EncryptedSecret(bytes(row["ciphertext"]), row["encryption_key_id"])
             )
-            sealed = secret_box.seal(place, secret)
+            sealed = secret_box.seal(location, secret)
             await rows.store_sealed(session, owner_id, table, row["id"], sealed.ciphertext, sealed.key_id)
         return len(old)

@@ -26,18 +26,18 @@ async def push(actor: Actor, ingest: PriceIngest, ticks: Sequence[Tick], *, is_a
     """
     if len(ticks) > MOST_AT_ONCE:
         raise InvalidInput(f"At most {MOST_AT_ONCE} prices at once.", ("ticks",))
-    for place, tick in enumerate(ticks):
+    for index, tick in enumerate(ticks):
         try:
             check_tick(tick)
         except InvalidInput as domain_error:
-            raise InvalidInput(domain_error.message, ("ticks", str(place), *domain_error.field)) from None
+            raise InvalidInput(domain_error.message, ("ticks", str(index), *domain_error.field)) from None
     if not ticks:
         return 0
     symbols = sorted({tick.symbol for tick in ticks})
     async with actor.sessions.begin(actor.id) as session:
         owners = await find_instrument_owners(session, actor.id, symbols)
-        for place, tick in enumerate(ticks):
-            where = ("ticks", str(place), "symbol")
+        for index, tick in enumerate(ticks):
+            where = ("ticks", str(index), "symbol")
             if tick.symbol not in owners:
                 raise UnknownInstrument(f"There is no instrument {tick.symbol}.", where, symbol=tick.symbol)
             if owners[tick.symbol] is None and not is_admin:

@@ -72,16 +72,20 @@ def check_covariance(returns: Array, symbols: list[str]) -> None:
     """
     deviations = returns.std(axis=0, ddof=1)
     # Not compared with 0, because floating-point error makes even a constant return vary.
-    still = [symbol for symbol, deviation in zip(symbols, deviations, strict=True) if not deviation > 1e-12]
-    if still:
-        raise NoWeights("SINGULAR_COVARIANCE", symbols=still)
+    constant = [
+        symbol for symbol, deviation in zip(symbols, deviations, strict=True) if not deviation > 1e-12
+    ]
+    if constant:
+        raise NoWeights("SINGULAR_COVARIANCE", symbols=constant)
     if len(symbols) == 1:
         return
     values, vectors = np.linalg.eigh(np.corrcoef(returns, rowvar=False))
     if values[0] <= SINGULAR * values[-1]:
         # The symbols that make up the combination without variance.
-        alike = [symbol for symbol, part in zip(symbols, np.abs(vectors[:, 0]), strict=True) if part > 1e-3]
-        raise NoWeights("SINGULAR_COVARIANCE", symbols=alike)
+        dependent = [
+            symbol for symbol, part in zip(symbols, np.abs(vectors[:, 0]), strict=True) if part > 1e-3
+        ]
+        raise NoWeights("SINGULAR_COVARIANCE", symbols=dependent)
 
 
 def mixed(strategy: str, returns: Array, cap: float, tolerance: float) -> Array:
@@ -117,8 +121,8 @@ def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
     )
     if tolerance == 1:
         return target
-    safe = least_variance(returns, cap)
-    wanted = (1 - tolerance) * float(means @ safe) + tolerance * float(means @ target)
+    least = least_variance(returns, cap)
+    wanted = (1 - tolerance) * float(means @ least) + tolerance * float(means @ target)
     frontier = MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap, min_return=wanted)
     return fitted(frontier, returns)
 
@@ -164,9 +168,9 @@ def rounded(weights: Array, cap: float) -> list[str]:
     """
     millionths = np.floor(weights * MILLION).astype(int)
     missing = MILLION - int(millionths.sum())
-    for place in np.argsort(millionths - weights * MILLION, kind="stable"):
-        if missing > 0 and (millionths[place] + 1) / MILLION <= cap:
-            millionths[place] += 1
+    for index in np.argsort(millionths - weights * MILLION, kind="stable"):
+        if missing > 0 and (millionths[index] + 1) / MILLION <= cap:
+            millionths[index] += 1
             missing -= 1
     return [f"{part // MILLION}.{part % MILLION:06d}" for part in map(int, millionths)]
 
@@ -186,13 +190,13 @@ def main() -> None:
     questions: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(sys.stdin.buffer, questions), daemon=True).start()
     # Standard output is redirected, so that nothing that a library prints gets between the answers.
-    with os.fdopen(os.dup(1), "wb") as sink:
+    with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)
         reply: dict[str, Any] = {}
         while True:
             body = json.dumps(reply).encode()
-            sink.write(len(body).to_bytes(4, "big") + body)
-            sink.flush()
+            output.write(len(body).to_bytes(4, "big") + body)
+            output.flush()
             question = questions.get()
             try:
                 reply = answer(question)

@@ -44,5 +44,5 @@ def checked_isin(isin: str | None) -> str | None:
 
 def _digit_sum(isin: str) -> int:
     digits = [int(digit) for digit in "".join(str(int(character, 36)) for character in isin)]
-    doubled = (digit * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
+    doubled = (digit * (1 + index % 2) for index, digit in enumerate(reversed(digits)))
     return sum(sum(divmod(number, 10)) for number in doubled)

@@ -29,7 +29,7 @@ class DeliveryPolicy:
 
 
 def next_wait(
-    pace: DeliveryPolicy, attempts: int, chance: float, requested: float | None = None
+    policy: DeliveryPolicy, attempts: int, chance: float, requested: float | None = None
 ) -> dt.timedelta | None:
     """Return how long to wait after this many failed attempts; None if that was the last one.
 
@@ -37,12 +37,12 @@ def next_wait(
     `requested` is how many seconds the receiver asks to be left alone: the result is never less than our own
     wait, and never more than the longest, so that nobody can put a delivery off for ever.
     """
-    if attempts >= pace.most_attempts:
+    if attempts >= policy.most_attempts:
         return None
     # The exponent is bounded, because the power of a large one would overflow.
-    wait = min(pace.longest_wait, pace.first_wait * pace.factor ** min(attempts - 1, 50))
+    wait = min(policy.longest_wait, policy.first_wait * policy.factor ** min(attempts - 1, 50))
     own = wait * (0.5 + chance / 2)
-    return dt.timedelta(seconds=max(own, min(requested or 0, pace.longest_wait)))
+    return dt.timedelta(seconds=max(own, min(requested or 0, policy.longest_wait)))
 
 
 _SECONDS = re.compile(r"0*([0-9]{1,12})")

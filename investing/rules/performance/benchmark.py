@@ -82,19 +82,19 @@ def compare(points: Sequence[Point], figures: Figures, prices: Sequence[Benchmar
     if not all(closes[:-1]):
         # There is no return on a price of 0.
         return incomparable(Reason.NO_BENCHMARK_PRICES)
-    its_return = stored(WIDE.subtract(WIDE.divide(closes[-1], closes[0]), ONE))
-    if total_return is None or its_return is None:
+    benchmark_return = stored(WIDE.subtract(WIDE.divide(closes[-1], closes[0]), ONE))
+    if total_return is None or benchmark_return is None:
         of_return = Figure.TIME_WEIGHTED_RETURN
         reasons = [one.reason for one in figures.unavailable if one.figure is of_return]
         reason = reasons[0] if reasons else Reason.OUT_OF_RANGE
         without = [Unavailable.because(figure, reason) for figure in _FIGURES[1:]]
-        return Comparison(its_return, unavailable=without)
+        return Comparison(benchmark_return, unavailable=without)
     pairs = [
         (one.value, change(closes[one.start], closes[one.end]))
         for one in figures.periods
         if one.value is not None
     ]
-    return _compared(total_return, its_return, pairs, _yearly(figures))
+    return _compared(total_return, benchmark_return, pairs, _yearly(figures))
 
 
 def _yearly(figures: Figures) -> int | Reason:
@@ -126,40 +126,40 @@ def closes_of(points: Sequence[Point], prices: Sequence[BenchmarkPrice]) -> list
     is_adjusted = len(by_adjusted) == len(prices)
     closes = by_adjusted if is_adjusted else [price.close for price in prices]
     kind = PriceKind.ADJUSTED_CLOSE if is_adjusted else PriceKind.CLOSE
-    places = [bisect_right(days, point.date) - 1 for point in points]
-    places[0] = _place_at_opening(points, prices, places[0])
-    return [BenchmarkClose(days[place], closes[place], kind) for place in places]
+    indices = [bisect_right(days, point.date) - 1 for point in points]
+    indices[0] = _index_at_opening(points, prices, indices[0])
+    return [BenchmarkClose(days[index], closes[index], kind) for index in indices]
 
 
-def _place_at_opening(points: Sequence[Point], prices: Sequence[BenchmarkPrice], place: int) -> int:
+def _index_at_opening(points: Sequence[Point], prices: Sequence[BenchmarkPrice], index: int) -> int:
     """Return the index of the price that the benchmark begins with.
 
     That is the price of the day's end or, if the whole first day counts and has a flow, the last one known at
     its first flow.
     """
     if not begins_with_a_flow(points) or not points[1].flows:
-        return place
+        return index
     at = points[1].flows[0].at
-    while place > 0 and prices[place].date == points[0].date:
-        closed_at = prices[place].closed_at
+    while index > 0 and prices[index].date == points[0].date:
+        closed_at = prices[index].closed_at
         if closed_at is not None and at is not None and closed_at <= at:
             break
-        place -= 1
-    return place
+        index -= 1
+    return index
 
 
 def _compared(
     total_return: Decimal,
-    its_return: Decimal,
+    benchmark_return: Decimal,
     pairs: Sequence[tuple[Decimal, Decimal]],
     periods_per_year: int | Reason,
 ) -> Comparison:
     unavailable: list[Unavailable] = []
-    excess = stored(WIDE.subtract(total_return, its_return))
+    excess = stored(WIDE.subtract(total_return, benchmark_return))
     if len(pairs) < 2:
         late = (Figure.BETA, Figure.CORRELATION, Figure.TRACKING_ERROR)
         unavailable += [Unavailable.because(figure, Reason.TOO_SHORT) for figure in late]
-        return Comparison(its_return, excess, unavailable=unavailable)
+        return Comparison(benchmark_return, excess, unavailable=unavailable)
     ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
     variance, own = _covariance(theirs, theirs), _covariance(ours, ours)
     covariance = _covariance(ours, theirs)
@@ -179,7 +179,7 @@ def _compared(
     else:
         spread = _covariance(differences, differences)
         tracking_error = stored(WIDE.sqrt(WIDE.multiply(spread, Decimal(periods_per_year))))
-    return Comparison(its_return, excess, beta, correlation, tracking_error, unavailable)
+    return Comparison(benchmark_return, excess, beta, correlation, tracking_error, unavailable)
 
 
 def _covariance(a: Sequence[Decimal], b: Sequence[Decimal]) -> Decimal:

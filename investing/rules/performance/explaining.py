@@ -167,14 +167,14 @@ def sub_periods(
     returns = {day.date: day.daily for day in daily_returns(points)}
     closes = closes_at(points, prices)
     found: list[SubPeriod] = []
-    for place, (before, point) in enumerate(itertools.pairwise(points), 1):
-        its = change(closes[place - 1].price, closes[place].price) if closes else None
-        *goes_on, last = _of_day(before, point)
-        last = dataclasses.replace(last, daily=returns.get(point.date), benchmark=its)
-        if period := ends.get(place):
-            same = change(closes[period.start].price, closes[place].price) if closes else None
+    for index, (before, point) in enumerate(itertools.pairwise(points), 1):
+        benchmark_return = change(closes[index - 1].price, closes[index].price) if closes else None
+        *earlier, last = _of_day(before, point)
+        last = dataclasses.replace(last, daily=returns.get(point.date), benchmark=benchmark_return)
+        if period := ends.get(index):
+            same = change(closes[period.start].price, closes[index].price) if closes else None
             last = dataclasses.replace(last, period=period.value, benchmark_period=same)
-        found += [*goes_on, last]
+        found += [*earlier, last]
     return found
 
 
@@ -264,8 +264,11 @@ def inputs_of(
             return []
         case Figure.EXCESS_RETURN:
             assert comparison is not None
-            its = comparison.benchmark_return
-            return [Input("timeWeightedReturn", figures.time_weighted_return), Input("benchmarkReturn", its)]
+            benchmark_return = comparison.benchmark_return
+            return [
+                Input("timeWeightedReturn", figures.time_weighted_return),
+                Input("benchmarkReturn", benchmark_return),
+            ]
     return [counted]
 
 

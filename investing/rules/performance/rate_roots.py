@@ -109,8 +109,8 @@ def _sign(total: Decimal, summed: Iterable[Decimal]) -> int:
 
 def _keeps_its_sign(worth: Sequence[Decimal]) -> bool:
     expected = 1 if worth[0] > 0 else -1
-    for place, total in enumerate(itertools.accumulate(worth, EXACT.add)):
-        if (total > 0) != (expected > 0) and _sign(total, worth[: place + 1]) == -expected:
+    for index, total in enumerate(itertools.accumulate(worth, EXACT.add)):
+        if (total > 0) != (expected > 0) and _sign(total, worth[: index + 1]) == -expected:
             return False
     return True
 

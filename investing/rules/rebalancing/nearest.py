@@ -164,14 +164,14 @@ def _search(items: Sequence[Sequence[_Scored]], relaxed: _Relaxed, cash: int) ->
         rest, rest_score = rest - first[place].cash, rest_score - first[place].score
         remaining_least -= least[place]
         grown: list[_State] = []
-        for spent, score, reduced, way in states:
+        for spent, score, reduced, path in states:
             for index, one in enumerate(item):
                 total = spent + one.cash
                 # The best score of a plan on this path is base + reduced - price x cash.
                 bound = base + reduced + one.reduced - relaxed.price * cash
                 if total + remaining_least > cash or (best is not None and bound >= best[0] * relaxed.unit):
                     continue
-                state = (total, score + one.score, reduced + one.reduced, (index, way))
+                state = (total, score + one.score, reduced + one.reduced, (index, path))
                 grown.append(state)
                 if total + rest <= cash and (best is None or state[1] + rest_score < best[0]):
                     best = (state[1] + rest_score, place, state[3])
@@ -198,9 +198,9 @@ def _chosen(
 ) -> list[Option]:
     """Return the options that the best path chose."""
     found = [one.option for one in first]
-    _, place, way = best
-    while way is not None:
-        index, way = way
+    _, place, path = best
+    while path is not None:
+        index, path = path
         found[place] = items[place][index].option
         place -= 1
     return found

@@ -132,8 +132,8 @@ def _correcting(
     surplus = product(cash_drift, sizing.value) - sum(due.values(), ZERO)
     if surplus * cash_drift <= 0:
         return {}
-    helping = {symbol: abs(gap) for symbol, gap in in_band.items() if gap * surplus > 0}
-    allotted = sizing.allot(helping, abs(surplus), is_sale=surplus < 0)
+    candidates = {symbol: abs(gap) for symbol, gap in in_band.items() if gap * surplus > 0}
+    allotted = sizing.allot(candidates, abs(surplus), is_sale=surplus < 0)
     return {symbol: amount if surplus > 0 else -amount for symbol, amount in allotted.items()}
 
 

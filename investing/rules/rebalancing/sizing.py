@@ -171,13 +171,13 @@ class Sizing:
         """Reduce the purchases so that none makes a position too large once the plan's costs are paid."""
         if self.rules.max_position_size >= ONE:
             return wanted
-        rooms = self._rooms(sells, wanted)
+        headroom = self._headroom(sells, wanted)
         return {
-            symbol: max(ZERO, min(quantity, self._rounded(_DOWN, rooms[symbol])))
+            symbol: max(ZERO, min(quantity, self._rounded(_DOWN, headroom[symbol])))
             for symbol, quantity in wanted.items()
         }
 
-    def _rooms(self, sells: Quantities, wanted: Quantities) -> Quantities:
+    def _headroom(self, sells: Quantities, wanted: Quantities) -> Quantities:
         """Return how many more shares of each purchase the maximum position size leaves room for."""
         costs = [
             self.trade(symbol, OrderSide.SELL, quantity).estimated_cost for symbol, quantity in sells.items()

@@ -130,8 +130,8 @@ class WholeShares(Sizing):
         if self.rules.max_position_size < ONE:
             buys = {symbol: quantity for symbol, quantity in found.items() if gaps[symbol] > 0}
             sells = {symbol: quantity for symbol, quantity in found.items() if gaps[symbol] < 0}
-            rooms = self._rooms(sells, buys)
-            found |= {symbol: max(ZERO, min(most, _down(rooms[symbol]))) for symbol, most in buys.items()}
+            headroom = self._headroom(sells, buys)
+            found |= {symbol: max(ZERO, min(most, _down(headroom[symbol]))) for symbol, most in buys.items()}
         return found
 
     def _shares_of(

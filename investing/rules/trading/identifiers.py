@@ -27,8 +27,8 @@ def isin_check_digit(number: str) -> str:
     """
     digits = "".join(str(int(character, 36)) for character in number)
     total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 == 0 else 1)
+    for index, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if index % 2 == 0 else 1)
         total += value // 10 + value % 10
     return str(-total % 10)
 
@@ -36,8 +36,8 @@ def isin_check_digit(number: str) -> str:
 def cusip_check_digit(number: str) -> str:
     """Return the check digit of the first 8 characters, every second one doubled (ANSI X9.6)."""
     total = 0
-    for place, character in enumerate(number):
+    for index, character in enumerate(number):
         value = int(character, 36) if character.isalnum() else 36 + "*@#".index(character)
-        value *= 2 if place % 2 else 1
+        value *= 2 if index % 2 else 1
         total += value // 10 + value % 10
     return str(-total % 10)

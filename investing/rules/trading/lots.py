@@ -67,20 +67,20 @@ def add(lots: list[TaxLot], lot: TaxLot) -> None:
 def take(lots: list[TaxLot], quantity: Decimal) -> list[LotChange]:
     """Take shares from the oldest lots, which hold enough; the last share of a lot takes all its cost."""
     uses = []
-    gone = 0
+    used_up = 0
     for lot in lots:
         taken = min(quantity, lot.quantity)
         quantity -= taken
         cost = part_of(lot.cost, taken, lot.quantity)
         uses.append(LotChange(lot.key, lot.opened_at, -taken, -cost))
         if taken < lot.quantity:
-            lots[gone] = replace(lot, quantity=lot.quantity - taken, cost=lot.cost - cost)
+            lots[used_up] = replace(lot, quantity=lot.quantity - taken, cost=lot.cost - cost)
         else:
-            gone += 1
+            used_up += 1
         if not quantity:
             break
     assert not quantity, "the holding has as many shares as its lots"
-    del lots[:gone]
+    del lots[:used_up]
     return uses
 
 
@@ -93,7 +93,7 @@ def split(lots: list[TaxLot], new: Decimal, old: Decimal) -> list[LotChange] | N
     """
     whole = share(sum((lot.quantity for lot in lots), ZERO), new, old, QUANTITY_PLACES)
     after = [max(share(lot.quantity, new, old, QUANTITY_PLACES), QUANTITY_PLACES) for lot in lots]
-    largest = max(range(len(after)), key=lambda place: (after[place], -place))
+    largest = max(range(len(after)), key=lambda index: (after[index], -index))
     after[largest] += whole - sum(after, ZERO)
     if after[largest] <= 0:
         return None
@@ -110,8 +110,8 @@ def with_gains(uses: Sequence[LotChange], proceeds: Decimal) -> list[LotChange]:
     sold = -sum((use.quantity_delta for use in uses), ZERO)
     left = proceeds
     reported = []
-    for place, use in enumerate(uses, 1):
-        part = left if place == len(uses) else share(proceeds, -use.quantity_delta, sold)
+    for index, use in enumerate(uses, 1):
+        part = left if index == len(uses) else share(proceeds, -use.quantity_delta, sold)
         left -= part
         reported.append(replace(use, gain=part + use.cost_delta))
     return reported
