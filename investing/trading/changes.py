@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from db.sessions import Session
 from db.trading import history
+from db.trading.ledger import LedgerTransaction
 from db.vocabulary import TransactionType
 from investing.rules.market.market_hours import day_of
 from investing.rules.trading.ledger import Entry, Posting
@@ -45,8 +45,7 @@ class DueSplit:
 
 
 async def load_due(
-    session: Session,
-    owner_id: UUID,
+    ledger: LedgerTransaction,
     instrument_id: UUID,
     starts: history.Starts,
     new: Collection[HoldingChange],
@@ -56,25 +55,25 @@ async def load_due(
 
     An automatic entry stands for its split also once its owner has reversed it.
     """
-    rows = await history.due_splits(session, owner_id, instrument_id, starts, without)
+    rows = await history.due_splits(ledger.connection, ledger.owner_id, instrument_id, starts, without)
     due = []
     for row in rows:
-        split = SplitRatio(row["ex_date"], row["quantity"], row["split_for"])
+        split = SplitRatio(row.ex_date, row.quantity, row.split_for)
         entry = Entry(
-            id=automatic_id(row["portfolio_id"], instrument_id, split.ex_date),
+            id=automatic_id(row.portfolio_id, instrument_id, split.ex_date),
             type=TransactionType.SPLIT,
-            executed_at=row["executed_at"],
+            executed_at=row.executed_at,
             quantity=split.quantity,
             split_for=split.split_for,
             of_shares=True,
             is_automatic=True,
-            time_zone=row["time_zone"],
+            time_zone=row.time_zone,
         )
-        change = HoldingChange(row["portfolio_id"], entry)
-        due.append(DueSplit(change, row["account_id"], row["currency"], split, row["time_zone"]))
+        change = HoldingChange(row.portfolio_id, entry)
+        due.append(DueSplit(change, row.account_id, row.currency, split, row.time_zone))
     if not due:
         return ()
-    posted = await history.posted(session, owner_id, [each.change.entry.id for each in due])
+    posted = await history.posted(ledger.connection, ledger.owner_id, [each.change.entry.id for each in due])
     return [
         each
         for each in due

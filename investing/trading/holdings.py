@@ -9,18 +9,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
-from db.sessions import Session
 from db.trading import history
-from db.trading.writes import add_portfolio_cash, insert_transaction, lock_portfolio
+from db.trading.ledger import LedgerTransaction
+from db.trading.ledger_reads import HoldingState
 from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientShares
 from investing.rules.trading.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
-from investing.rules.trading.lots import LotChange, LotKey, TaxLot
+from investing.rules.trading.lots import TaxLot, LotKey, LotChange
 from investing.trading.changes import DueSplit, HoldingChange, load_due
-from investing.trading.projections import ProjectionChanges, ProjectionDiff
+from investing.trading.locking import hold_reached
+from investing.trading.projections import ProjectionDiff
 from investing.trading.stored_lots import load_lots
 
 OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
@@ -36,7 +36,7 @@ class Holdings:
     later: Sequence[HoldingChange]
     moved: Mapping[UUID, Moved]
     derived: ProjectionDiff
-    reserved: Mapping[UUID, Decimal]
+    reserved: dict[UUID, Decimal]
     """What open orders have reserved, by portfolio."""
     due: Sequence[DueSplit] = ()
     """The instrument's splits that have to be posted where something is held on their ex-dates."""
@@ -116,38 +116,25 @@ class Holdings:
             self._moving[change.transfer_id] = Moved.by(posting)
         return posting
 
-    @classmethod
-    def now(
-        cls,
-        owner_id: UUID,
-        instrument_id: UUID,
-        portfolio_id: UUID,
-        stored: Holding | None,
-        lots: Sequence[TaxLot],
-        reserved: Decimal,
-    ) -> "Holdings":
-        """One portfolio's holding as it is stored, None for none, with its oldest lots; nothing is later."""
-        before = {} if stored is None else {portfolio_id: stored}
-        derived = ProjectionDiff(before, {lot.key: (portfolio_id, lot) for lot in lots}, {})
-        holding = Holding() if stored is None else dataclasses.replace(stored, lots=list(lots))
-        return cls(
-            owner_id, instrument_id, {portfolio_id: holding}, (), {}, derived, {portfolio_id: reserved}
-        )
+    def release(self, portfolio_id: UUID, quantity: Decimal) -> None:
+        """Note that so many shares are not reserved any more."""
+        self.reserved[portfolio_id] = self.reserved.get(portfolio_id, ZERO) - quantity
 
-    def changes(self) -> ProjectionChanges:
-        """What of positions, lots, uses and gains has changed."""
-        return self.derived.changes(self.owner_id, self.instrument_id, self.by_portfolio)
+    def save(self, ledger: LedgerTransaction) -> None:
+        """Add positions, lots, uses and gains to what is written, where they changed, and automatic splits."""
+        self.save_automatic(ledger)
+        self.derived.save(ledger, self.instrument_id, self.by_portfolio)
+        self.mark_restated(ledger)
 
-    async def save(self, session: Session) -> None:
-        """Writes positions, lots, uses and gains, where they changed; new transactions must be there.
+    def mark_restated(self, ledger: LedgerTransaction) -> None:
+        """Mark snapshots as stale from splits on that make another number of shares now, in any portfolio."""
+        restated = set(self.derived.restated())
+        for change in self.later:
+            if change.entry.id in restated:
+                ledger.change_portfolio(change.portfolio_id, since=change.entry.executed_at)
 
-        Before them the automatic splits, which nobody else writes.
-        """
-        await self.insert_automatic(session)
-        await self.derived.save(session, self.owner_id, self.instrument_id, self.by_portfolio)
-
-    async def insert_automatic(self, session: Session) -> None:
-        """Write the transactions of the due splits that were posted, and mark what they make stale."""
+    def save_automatic(self, ledger: LedgerTransaction) -> None:
+        """Add the transactions of the due splits that were posted, and mark what they make stale."""
         # Posting loads holdings.
         from investing.trading.posting import CashLocation, transaction_row
 
@@ -155,59 +142,61 @@ class Holdings:
             entry, posting = split.change.entry, self.automatic.get(split.change.entry.id)
             if posting is None:
                 continue
+            portfolio_id = split.change.portfolio_id
             place = CashLocation(
                 self.owner_id,
                 split.account_id,
-                split.change.portfolio_id,
+                portfolio_id,
                 split.currency,
                 ZERO,
                 margin=False,
                 time_zone=split.time_zone,
             )
-            row = transaction_row(place, entry, posting, self.instrument_id, None)
-            await insert_transaction(session, row)
-            portfolio_id = split.change.portfolio_id
-            await add_portfolio_cash(session, self.owner_id, portfolio_id, ZERO, entry.executed_at)
+            ledger.add_transaction(transaction_row(place, entry, posting, self.instrument_id, None))
+            ledger.change_portfolio(portfolio_id, since=entry.executed_at)
 
 
 async def load_holdings(
-    session: Session,
-    owner_id: UUID,
+    ledger: LedgerTransaction,
     instrument_id: UUID,
     starts: history.Starts,
     new: Collection[HoldingChange] = (),
     *,
     without: Collection[UUID] = (),
     with_splits: bool = True,
+    known: HoldingState | None = None,
 ) -> Holdings:
-    """The holdings as they were at `starts`, for posting these entries. The caller has locked the portfolios.
+    """Return the holdings as they were at `starts`, for posting these entries; their portfolios are locked.
 
     With them the splits of the instrument that are due from there on, unless not `with_splits`; the entries
-    `without` are about to be reversed. Portfolios that shares were transferred to later are locked here,
-    unless the caller has done it.
+    `without` are about to be reversed. Portfolios that shares were transferred to later are locked here.
+    `known` is what has been read of the one holding already: where nothing comes after the entry, that is
+    all there is to know but for the lots.
     """
-    rows = await history.share_changes(session, owner_id, instrument_id, starts)
-    if any(row["transfer_id"] is not None and row["type"] == TransactionType.TRANSFER_OUT for row in rows):
-        starts = await history.reached(session, owner_id, instrument_id, starts)
-        for id in sorted(starts):
-            await lock_portfolio(session, owner_id, id)
-        rows = await history.share_changes(session, owner_id, instrument_id, starts)
-    due: Sequence[DueSplit] = ()
-    if with_splits:
-        due = await load_due(session, owner_id, instrument_id, starts, new, without)
-    uses = await _uses(session, owner_id, [row["id"] for row in rows])
+    if known is not None and not known.is_overtaken and not known.is_before_split:
+        rows: Sequence[history.LaterEntry] = ()
+        due: Sequence[DueSplit] = ()
+        (portfolio_id,) = starts
+        stored, reserved = _known(portfolio_id, known)
+    else:
+        starts, rows = await _load_later(ledger, instrument_id, starts)
+        due = await load_due(ledger, instrument_id, starts, new, without) if with_splits else ()
+        positions = await history.find_positions(
+            ledger.connection, ledger.owner_id, instrument_id, list(starts)
+        )
+        stored = {row.portfolio_id: _holding(row) for row in positions}
+        reserved = {row.portfolio_id: row.reserved_quantity for row in positions}
+    uses = await _uses(ledger, [row.id for row in rows])
     later = [_change(row, uses) for row in rows]
-    positions = await history.find_positions(session, owner_id, instrument_id, list(starts))
-    stored = {row["portfolio_id"]: _holding(row) for row in positions}
     lots = await load_lots(
-        session,
-        owner_id,
+        ledger,
         instrument_id,
         {
             id: [c.entry for c in (*later, *new, *(s.change for s in due)) if c.portfolio_id == id]
             for id in starts
         },
         {c.entry.id for c in later} | {use.lot.transaction_id for c in later for use in _posting(c).uses},
+        {id: holding.quantity for id, holding in stored.items()},
     )
     before = {id: dataclasses.replace(holding) for id, holding in stored.items()}
     derived = ProjectionDiff(before, dict(lots), {change.entry.id: change.stored for change in later})
@@ -215,9 +204,31 @@ async def load_holdings(
     for id, holding in holdings.items():
         holding.lots = [lot for portfolio_id, lot in lots.values() if portfolio_id == id]
         take_back(holding, [(c.entry.id, _posting(c)) for c in later if c.portfolio_id == id])
-    moved = await _moved_before(session, owner_id, later)
-    reserved = {row["portfolio_id"]: row["reserved_quantity"] for row in positions}
-    return Holdings(owner_id, instrument_id, holdings, later, moved, derived, reserved, due)
+    moved = await _moved_before(ledger, later)
+    return Holdings(ledger.owner_id, instrument_id, holdings, later, moved, derived, reserved, due)
+
+
+async def _load_later(
+    ledger: LedgerTransaction, instrument_id: UUID, starts: history.Starts
+) -> tuple[history.Starts, Sequence[history.LaterEntry]]:
+    """Return what comes after these places, and after those that shares were transferred to later."""
+    key = (ledger.connection, ledger.owner_id, instrument_id)
+    rows = await history.share_changes(*key, starts)
+    if any(row.transfer_id is not None and row.type == TransactionType.TRANSFER_OUT for row in rows):
+        starts = await hold_reached(ledger, instrument_id, starts)
+        rows = await history.share_changes(*key, starts)
+    return starts, rows
+
+
+def _known(portfolio_id: UUID, known: HoldingState) -> tuple[dict[UUID, Holding], dict[UUID, Decimal]]:
+    if known.held_quantity is None:
+        return {}, {}
+    assert known.held_cost is not None
+    assert known.held_gain is not None
+    assert known.held_gain_fifo is not None
+    assert known.held_reserved is not None
+    holding = Holding(known.held_quantity, known.held_cost, known.held_gain, known.held_gain_fifo)
+    return {portfolio_id: holding}, {portfolio_id: known.held_reserved}
 
 
 def _posting(change: HoldingChange) -> Posting:
@@ -225,49 +236,47 @@ def _posting(change: HoldingChange) -> Posting:
     return change.stored
 
 
-async def _uses(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[LotChange]]:
+async def _uses(ledger: LedgerTransaction, ids: Sequence[UUID]) -> dict[UUID, list[LotChange]]:
     found: dict[UUID, list[LotChange]] = defaultdict(list)
     if ids:
-        for row in await history.find_uses(session, owner_id, ids):
-            key = LotKey(row["lot_transaction_id"], row["lot_number"])
-            found[row["transaction_id"]].append(
-                LotChange(key, row["opened_at"], row["quantity_delta"], row["cost_delta"], row["gain"])
+        for row in await history.find_uses(ledger.connection, ledger.owner_id, ids):
+            key = LotKey(row.lot_transaction_id, row.lot_number)
+            found[row.transaction_id].append(
+                LotChange(key, row.opened_at, row.quantity_delta, row.cost_delta, row.gain)
             )
     return found
 
 
-def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotChange]]) -> HoldingChange:
+def _change(row: history.LaterEntry, uses: Mapping[UUID, list[LotChange]]) -> HoldingChange:
     entry = Entry(
-        id=row["id"],
-        type=TransactionType(row["type"]),
-        executed_at=row["executed_at"],
-        amount=row["amount"],
-        commission=row["commission"],
-        quantity=row["quantity"],
-        price=row["price"],
-        split_for=row["split_for"],
+        id=row.id,
+        type=TransactionType(row.type),
+        executed_at=row.executed_at,
+        amount=row.amount,
+        commission=row.commission,
+        quantity=row.quantity,
+        price=row.price,
+        split_for=row.split_for,
         of_shares=True,
-        time_zone=row["time_zone"],
-        is_automatic=row["is_automatic"],
+        time_zone=row.time_zone,
+        is_automatic=row.is_automatic,
     )
     stored = Posting(
-        cash_delta=row["cash_delta"],
-        quantity_delta=row["quantity_delta"],
-        realized_pnl=row["realized_pnl"],
-        cost_delta=row["cost_delta"],
-        realized_pnl_fifo=row["realized_pnl_fifo"],
-        uses=tuple(uses.get(row["id"], ())),
+        cash_delta=row.cash_delta,
+        quantity_delta=row.quantity_delta,
+        realized_pnl=row.realized_pnl,
+        cost_delta=row.cost_delta,
+        realized_pnl_fifo=row.realized_pnl_fifo,
+        uses=tuple(uses.get(row.id, ())),
     )
-    return HoldingChange(row["portfolio_id"], entry, row["transfer_id"], stored)
+    return HoldingChange(row.portfolio_id, entry, row.transfer_id, stored)
 
 
-def _holding(row: Mapping[Any, Any]) -> Holding:
-    return Holding(row["quantity"], row["cost_basis"], row["realized_pnl"], row["realized_pnl_fifo"])
+def _holding(row: history.HeldRow) -> Holding:
+    return Holding(row.quantity, row.cost_basis, row.realized_pnl, row.realized_pnl_fifo)
 
 
-async def _moved_before(
-    session: Session, owner_id: UUID, later: Iterable[HoldingChange]
-) -> dict[UUID, Moved]:
+async def _moved_before(ledger: LedgerTransaction, later: Iterable[HoldingChange]) -> dict[UUID, Moved]:
     """What transfers brought in whose outgoing sides are not posted again."""
     later = list(later)
     out = {c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_OUT}
@@ -275,6 +284,6 @@ async def _moved_before(
     wanted = [id for id in into if id not in out]
     if not wanted:
         return {}
-    rows = await history.find_outs(session, owner_id, wanted)
-    uses = await _uses(session, owner_id, [row["id"] for row in rows])
-    return {row["transfer_id"]: Moved(-row["cost_delta"], tuple(uses[row["id"]])) for row in rows}
+    rows = await history.find_outs(ledger.connection, ledger.owner_id, wanted)
+    uses = await _uses(ledger, [row.id for row in rows])
+    return {row.transfer_id: Moved(-row.cost_delta, tuple(uses[row.id])) for row in rows}

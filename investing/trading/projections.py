@@ -6,9 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session
-from db.trading import revisions
-from db.trading.writes import mark_splits
+from db.trading.ledger import LedgerTransaction
 from investing.rules.trading.ledger import ZERO, Holding, Posting
 from investing.rules.trading.lots import LotChange, LotKey, TaxLot
 
@@ -62,18 +60,13 @@ class ProjectionDiff:
             gone_lots=[lot for lot in self.lots if lot not in lots],
         )
 
-    async def save(
-        self, session: Session, owner_id: UUID, instrument_id: UUID, holdings: Mapping[UUID, Holding]
-    ) -> None:
-        """Writes what changed, in an order in which every row finds those that it points at."""
-        changes = self.changes(owner_id, instrument_id, holdings)
-        await revisions.save_positions(session, changes.positions)
-        await revisions.save_derived(session, owner_id, changes.figures)
-        await mark_splits(session, owner_id, self._restated(changes.figures))
-        await revisions.save_lots(session, changes.lots)
-        await revisions.delete_uses(session, owner_id, changes.gone_uses)
-        await revisions.save_uses(session, changes.uses)
-        await revisions.delete_lots(session, owner_id, changes.gone_lots)
+    def save(self, ledger: LedgerTransaction, instrument_id: UUID, holdings: Mapping[UUID, Holding]) -> None:
+        """Add what changed to what the transaction writes."""
+        changes = self.changes(ledger.owner_id, instrument_id, holdings)
+        ledger.save_positions(changes.positions)
+        ledger.save_figures(changes.figures)
+        ledger.save_lots(changes.lots, changes.gone_lots)
+        ledger.save_uses(changes.uses, changes.gone_uses)
 
     def _positions(self, holdings: Mapping[UUID, Holding]) -> Iterator[dict[str, Any]]:
         for portfolio_id, holding in holdings.items():
@@ -90,11 +83,14 @@ class ProjectionDiff:
             if stored is not None and now is not None and _derived(stored) != _derived(now):
                 yield {"transaction_id": id, **_derived(now)}
 
-    def _restated(self, figures: Sequence[Mapping[str, Any]]) -> list[UUID]:
-        """The splits among them that make another number of shares now."""
-        stored = {id: posting.quantity_delta for id, posting in self.postings.items() if posting is not None}
-        now = [(row["transaction_id"], row["quantity_delta"]) for row in figures]
-        return [id for id, quantity_delta in now if quantity_delta != stored[id]]
+    def restated(self) -> list[UUID]:
+        """Return the later entries that move another number of shares now: splits."""
+        pairs = ((id, stored, self._now.get(id)) for id, stored in self.postings.items())
+        return [
+            id
+            for id, stored, now in pairs
+            if stored is not None and now is not None and stored.quantity_delta != now.quantity_delta
+        ]
 
     def _lots(self, holdings: Mapping[UUID, Holding]) -> dict[LotKey, tuple[UUID, TaxLot]]:
         """Every lot that there is now, used up or not."""

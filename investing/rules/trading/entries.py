@@ -1,9 +1,7 @@
 """What a recorded transaction must say, by its type, before the ledger sees it."""
 
 import datetime as dt
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from db.vocabulary import TransactionType
@@ -103,9 +101,9 @@ def entry_of(
     )
 
 
-def changes_shares(row: Mapping[Any, Any]) -> bool:
-    """Whether a stored transaction is one that changes a holding."""
-    return row["instrument_id"] is not None and row["type"] in SHARE_TYPES
+def changes_shares(type: str, instrument_id: UUID | None) -> bool:
+    """Return whether a stored transaction is one that changes a holding."""
+    return instrument_id is not None and type in SHARE_TYPES
 
 
 def _require(name: str, value: Decimal | None) -> Decimal:
