@@ -13,6 +13,8 @@ from db.alerts import rules
 from db.market import splits as stored
 from db.market.splits import Work
 from db.sessions import Sessions
+from db.trading.ledger import transact
+from db.trading.locks import Locks
 from db.trading.splits import find_reached
 from investing.actor import Actor
 from investing.audit import note
@@ -135,9 +137,9 @@ class Splitting:
 
     async def _follow(self, owner_id: UUID, work: Work) -> bool:
         """Post the split to an owner's holdings and orders; return whether nothing is left to do."""
-        key = (owner_id, work.instrument_id, work.ex_date, self._fees)
+        key = (work.instrument_id, work.ex_date, self._fees)
         try:
-            return await self._sessions.transact(owner_id, lambda session: follow(session, *key))
+            return await transact(self._sessions, owner_id, Locks(), lambda ledger: follow(ledger, *key))
         except DomainError as domain_error:
             # Later entries do not fit the holding after the split: `verify` tells of it until they do.
             logger.warning("A split of %s does not fit a holding: %s", work.symbol, domain_error.message)

@@ -17,7 +17,7 @@ from db.trading.ledger_reads import HoldingState
 from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientShares
 from investing.rules.trading.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
-from investing.rules.trading.lots import TaxLot, LotKey, LotChange
+from investing.rules.trading.lots import LotChange, LotKey
 from investing.trading.changes import DueSplit, HoldingChange, load_due
 from investing.trading.locking import hold_reached
 from investing.trading.projections import ProjectionDiff

@@ -109,7 +109,7 @@ def _places(
         portfolio = check_active(found.get(id), "portfolio", (field,))
         if portfolio.currency != currency:
             raise CurrencyMismatch(
-                f"{transfer.symbol} trades in {currency}, the portfolio is in {portfolio['currency']}.",
+                f"{transfer.symbol} trades in {currency}, the portfolio is in {portfolio.currency}.",
                 (field,),
                 expected=portfolio.currency,
                 actual=currency,

@@ -8,7 +8,7 @@ from db.trading import history
 from db.trading.ledger import LedgerTransaction
 from db.vocabulary import TransactionType
 from investing.rules.trading.ledger import ZERO, Entry
-from investing.rules.trading.lots import TaxLot, LotKey
+from investing.rules.trading.lots import LotKey, TaxLot
 
 _OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
 

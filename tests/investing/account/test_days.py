@@ -9,10 +9,9 @@ import asyncpg
 import pytest
 
 from commands.opening import Stop, check_time_zone
-from db.account.writes import lock_portfolios, mark_all_stale, update_account
+from db.account.writes import lock_account, lock_portfolios, mark_all_stale, update_account
 from db.market.bars import DailyBar, bar_load
 from db.sessions import Sessions
-from db.trading.writes import lock_account
 from db.vocabulary import AccountType, Broker, TransactionType
 from investing.account.service import NewAccount, change_account, create_account
 from investing.auth.profile import change_user
