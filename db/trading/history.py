@@ -85,7 +85,7 @@ ORDER BY portfolio_id, executed_at, id
 async def reached(
     connection: RawConnection, owner_id: UUID, instrument_id: UUID, starts: Starts
 ) -> dict[UUID, tuple[dt.datetime, UUID]]:
-    """Return the same places, and those of the portfolios that shares were transferred to later, however far."""
+    """Return these places, and those of the portfolios that shares were transferred to later, however far."""
     rows = await connection.fetch(_REACHED, owner_id, instrument_id, *_given(starts))
     return {row["portfolio_id"]: (row["executed_at"], row["id"]) for row in rows}
 

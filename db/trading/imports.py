@@ -128,7 +128,7 @@ ORDER BY t.executed_at, t.id
 async def cash_moves_after(
     connection: RawConnection, owner_id: UUID, portfolio_id: UUID, since: dt.datetime
 ) -> Sequence[CashMove]:
-    """Return the portfolio's cash deltas later than that, in the ledger's order, without what was reversed."""
+    """Return the portfolio's later cash deltas, in the ledger's order, without what was reversed."""
     rows = await connection.fetch(_MOVES, owner_id, portfolio_id, since)
     return [CashMove(**row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""One transaction of an owner's ledger: what it has locked, the connection that it reads over, what it writes.
+"""One transaction of an owner's ledger: what it has locked, how it reads, and what it writes.
 
 Lock, read, decide, write: what is written is gathered row by row and sent as one statement, so that a refusal
 is known before anything is written. No row may be written twice by one statement: what several entries do to
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from db.sessions import Sessions
 from db.trading import ledger_writes as writes
-from db.trading.locks import Locks
+from db.trading.locks import NO_LOCKS, Locks
 from db.vocabulary import Topic
 from db.write_batch import WriteBatch
 from db.writing import RawConnection
@@ -52,7 +52,7 @@ class LedgerTransaction:
         self,
         connection: RawConnection,
         owner_id: UUID,
-        locks: Locks = Locks(),
+        locks: Locks = NO_LOCKS,
         *,
         may_begin_anew: bool = False,
     ) -> None:

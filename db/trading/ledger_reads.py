@@ -10,9 +10,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from db.market.splits import MARKET_TODAY, QUOTE_TODAY
+from db.market.splits import MARKET_TODAY
 from db.market.symbols import MEANT_BY_ONE
-from db.trading.models import IS_OPEN
 from db.writing import RawConnection
 
 
@@ -58,19 +57,19 @@ class HoldingState(Protocol):
     def is_before_split(self) -> bool: ...
 
 
-_PORTFOLIO = """p.id AS portfolio_id, p.account_id, p.currency, p.margin, p.cash_balance, p.reserved_cash,
+PORTFOLIO = """p.id AS portfolio_id, p.account_id, p.currency, p.margin, p.cash_balance, p.reserved_cash,
     p.is_active, a.is_active AS account_is_active, a.time_zone"""
-_HELD = """h.quantity AS held_quantity, h.reserved_quantity AS held_reserved, h.cost_basis AS held_cost,
+HELD = """h.quantity AS held_quantity, h.reserved_quantity AS held_reserved, h.cost_basis AS held_cost,
     h.realized_pnl AS held_gain, h.realized_pnl_fifo AS held_gain_fifo"""
-_KEY = "k.field AS key_field, k.arguments_hash AS key_hash, k.outcome AS key_outcome"
+KEY = "k.field AS key_field, k.arguments_hash AS key_hash, k.outcome AS key_outcome"
 
-_OVERTAKEN = """EXISTS (SELECT FROM transactions t
+OVERTAKEN = """EXISTS (SELECT FROM transactions t
     WHERE t.owner_id = $1 AND t.portfolio_id = p.id AND t.instrument_id = {instrument}
         AND t.executed_at >= {since} AND t.type = ANY({types})) AS is_overtaken"""
 
-_MEANT = MEANT_BY_ONE.format(symbol="$4", owner="$1")
+MEANT_BY_SYMBOL = MEANT_BY_ONE.format(symbol="$4", owner="$1")
 # Generous by a day on either side, for every time zone: `history.due_splits` looks again.
-_BEFORE_SPLIT = f"""EXISTS (SELECT FROM instrument_splits s
+BEFORE_SPLIT = f"""EXISTS (SELECT FROM instrument_splits s
     WHERE s.instrument_id = {{instrument}} AND s.ex_date >= ({{since}} AT TIME ZONE 'UTC')::date - 1
         AND s.ex_date <= {MARKET_TODAY}) AS is_before_split"""
 
@@ -105,14 +104,14 @@ class EntryFacts(NamedTuple):
 
 
 _FOR_ENTRY = f"""
-SELECT {_PORTFOLIO}, {_HELD}, {_KEY}, i.id AS instrument_id, i.symbol, i.currency AS instrument_currency,
-    i.price_basis, {_OVERTAKEN.format(instrument="i.id", since="$5", types="$6::text[]")},
-    {_BEFORE_SPLIT.format(instrument="i.id", since="$5")},
+SELECT {PORTFOLIO}, {HELD}, {KEY}, i.id AS instrument_id, i.symbol, i.currency AS instrument_currency,
+    i.price_basis, {OVERTAKEN.format(instrument="i.id", since="$5", types="$6::text[]")},
+    {BEFORE_SPLIT.format(instrument="i.id", since="$5")},
     EXISTS (SELECT FROM transactions t WHERE t.owner_id = $1 AND t.portfolio_id = p.id
         AND t.executed_at > $5) AS is_followed
 FROM portfolios p
 JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
-LEFT JOIN {_MEANT} i ON true
+LEFT JOIN {MEANT_BY_SYMBOL} i ON true
 LEFT JOIN positions h ON h.owner_id = $1 AND h.portfolio_id = p.id AND h.instrument_id = i.id
 LEFT JOIN idempotency_keys k ON k.owner_id = $1 AND k.key = $3
 WHERE p.owner_id = $1 AND p.id = $2
@@ -128,140 +127,13 @@ async def for_entry(
     since: dt.datetime,
     overtaking: Collection[str],
 ) -> EntryFacts | None:
-    """Return the locked portfolio, the instrument and what is held of it, and what the key stands for already.
+    """Return the locked portfolio, what is held of the instrument, and what the key stands for already.
 
     `overtaking` are the types of the entries that would have to be posted again after one of that instant.
     """
     values = (owner_id, portfolio_id, key, symbol, since, list(overtaking))
     row = await connection.fetchrow(_FOR_ENTRY, *values)
     return None if row is None else EntryFacts(**row)
-
-
-class OrderFacts(NamedTuple):
-    """What an order has to know: the portfolio with its broker, the instrument with its quote, what is free."""
-
-    portfolio_id: UUID
-    account_id: UUID
-    currency: str
-    margin: bool
-    cash_balance: Decimal
-    reserved_cash: Decimal
-    is_active: bool
-    account_is_active: bool
-    time_zone: str
-    key_field: str | None
-    key_hash: bytes | None
-    key_outcome: dict[str, Any] | None
-    max_position_size: Decimal
-    broker: str
-    instrument_id: UUID | None
-    symbol: str | None
-    instrument_currency: str | None
-    asset_class: str | None
-    exchange: str | None
-    price: Decimal | None
-    as_of: dt.datetime | None
-    free_quantity: Decimal
-
-
-_FOR_ORDER = f"""
-SELECT {_PORTFOLIO}, {_KEY}, p.max_position_size, a.broker,
-    i.id AS instrument_id, i.symbol, i.currency AS instrument_currency, i.asset_class, i.exchange,
-    {QUOTE_TODAY} AS price, q.as_of,
-    coalesce(h.quantity - h.reserved_quantity, 0) AS free_quantity
-FROM portfolios p
-JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
-LEFT JOIN {_MEANT} i ON true
-LEFT JOIN quotes q ON q.instrument_id = i.id
-LEFT JOIN positions h ON h.owner_id = $1 AND h.portfolio_id = p.id AND h.instrument_id = i.id
-LEFT JOIN idempotency_keys k ON k.owner_id = $1 AND k.key = $3
-WHERE p.owner_id = $1 AND p.id = $2
-"""
-
-
-async def for_order(
-    connection: RawConnection, owner_id: UUID, portfolio_id: UUID, key: UUID | None, symbol: str
-) -> OrderFacts | None:
-    """Return the locked portfolio with its broker, the instrument with its quote, and what is free of it."""
-    row = await connection.fetchrow(_FOR_ORDER, owner_id, portfolio_id, key, symbol)
-    return None if row is None else OrderFacts(**row)
-
-
-class FillFacts(NamedTuple):
-    """What a fill has to know: its order in the locked portfolio, and what is held of the instrument.
-
-    `reserved_cash` is the portfolio's, `order_reserved_cash` what of it the order has; `filled_value` is
-    quantity x price over all that the order has traded, not rounded.
-    """
-
-    portfolio_id: UUID
-    account_id: UUID
-    currency: str
-    margin: bool
-    cash_balance: Decimal
-    reserved_cash: Decimal
-    is_active: bool
-    account_is_active: bool
-    time_zone: str
-    held_quantity: Decimal | None
-    held_reserved: Decimal | None
-    held_cost: Decimal | None
-    held_gain: Decimal | None
-    held_gain_fifo: Decimal | None
-    symbol: str
-    order_id: UUID
-    side: str
-    status: str
-    instrument_id: UUID
-    quantity: Decimal
-    filled_quantity: Decimal
-    broker_order_id: str | None
-    limit_price: Decimal | None
-    worst_price: Decimal | None
-    order_reserved_cash: Decimal
-    is_executed: bool
-    filled_value: Decimal
-    is_overtaken: bool
-    is_before_split: bool
-
-
-_OVERTAKEN_FILL = _OVERTAKEN.format(
-    instrument="o.instrument_id",
-    since="$4",
-    types="CASE o.side WHEN 'BUY' THEN $5::text[] ELSE $6::text[] END",
-)
-
-_FOR_FILL = f"""
-SELECT {_PORTFOLIO}, {_HELD}, i.symbol,
-    o.id AS order_id, o.side, o.status, o.instrument_id, o.quantity, o.filled_quantity, o.broker_order_id,
-    o.limit_price, o.worst_price,
-    o.reserved_cash AS order_reserved_cash,
-    EXISTS (SELECT FROM transactions t WHERE t.owner_id = $1 AND t.execution_id = $3) AS is_executed,
-    coalesce((SELECT sum(t.quantity * t.price) FROM transactions t
-        WHERE t.owner_id = $1 AND t.order_id = o.id), 0) AS filled_value,
-    {_OVERTAKEN_FILL},
-    {_BEFORE_SPLIT.format(instrument="o.instrument_id", since="$4")}
-FROM orders o
-JOIN portfolios p ON p.owner_id = $1 AND p.id = o.portfolio_id
-JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
-JOIN instruments i ON i.id = o.instrument_id
-LEFT JOIN positions h ON h.owner_id = $1 AND h.portfolio_id = p.id AND h.instrument_id = o.instrument_id
-WHERE o.owner_id = $1 AND o.id = $2
-"""
-
-
-async def for_fill(
-    connection: RawConnection,
-    owner_id: UUID,
-    order_id: UUID,
-    execution_id: str,
-    executed_at: dt.datetime,
-    overtaking: tuple[Collection[str], Collection[str]],
-) -> FillFacts | None:
-    """Return the order in its locked portfolio, and what is held; `overtaking` are types for a BUY, a SELL."""
-    types = (list(overtaking[0]), list(overtaking[1]))
-    row = await connection.fetchrow(_FOR_FILL, owner_id, order_id, execution_id, executed_at, *types)
-    return None if row is None else FillFacts(**row)
 
 
 class TradeFacts(NamedTuple):
@@ -278,9 +150,9 @@ class TradeFacts(NamedTuple):
 
 
 _FOR_TRADES = f"""
-SELECT w.id AS instrument_id, {_HELD},
-    {_OVERTAKEN.format(instrument="w.id", since="$4", types="$5::text[]")},
-    {_BEFORE_SPLIT.format(instrument="w.id", since="$4")}
+SELECT w.id AS instrument_id, {HELD},
+    {OVERTAKEN.format(instrument="w.id", since="$4", types="$5::text[]")},
+    {BEFORE_SPLIT.format(instrument="w.id", since="$4")}
 FROM unnest($3::uuid[]) w(id)
 JOIN portfolios p ON p.owner_id = $1 AND p.id = $2
 LEFT JOIN positions h ON h.owner_id = $1 AND h.portfolio_id = $2 AND h.instrument_id = w.id
@@ -335,7 +207,7 @@ class KeyState(NamedTuple):
 
 NEW_KEY = KeyState(None, None, None)
 
-_KEY_ALONE = f"SELECT {_KEY} FROM idempotency_keys k WHERE k.owner_id = $1 AND k.key = $2"
+_KEY_ALONE = f"SELECT {KEY} FROM idempotency_keys k WHERE k.owner_id = $1 AND k.key = $2"
 
 
 async def find_key(connection: RawConnection, owner_id: UUID, key: UUID) -> KeyState:
@@ -355,7 +227,7 @@ class CashFacts(NamedTuple):
 
 
 _FOR_CASH = f"""
-SELECT {_KEY}, a.id AS of_id, a.currency AS of_currency, a.account_type AS of_account_type,
+SELECT {KEY}, a.id AS of_id, a.currency AS of_currency, a.account_type AS of_account_type,
     a.unallotted_cash AS of_unallotted_cash, a.time_zone AS of_time_zone, a.is_active AS of_is_active,
     p.id AS portfolio_id, p.account_id, p.currency, p.margin, p.cash_balance, p.reserved_cash, p.is_active,
     a.is_active AS account_is_active, a.time_zone
@@ -384,7 +256,7 @@ async def for_cash(
 
 
 _PORTFOLIOS = f"""
-SELECT {_PORTFOLIO} FROM portfolios p JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
+SELECT {PORTFOLIO} FROM portfolios p JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
 WHERE p.owner_id = $1 AND p.id = ANY($2::uuid[])
 """
 
@@ -474,30 +346,3 @@ async def lowest_cash_since(
         row = await connection.fetchrow(_LOWEST_OF_PORTFOLIO, *values, portfolio_id)
     assert row is not None, "there is always a balance"
     return LowestCash(**row)
-
-
-class Exposure(NamedTuple):
-    """What of an instrument is held and still to be bought by open orders, and what the portfolio is worth."""
-
-    total_value: Decimal
-    quantity: Decimal
-
-
-_EXPOSURE = f"""
-SELECT s.total_value,
-       coalesce((SELECT quantity FROM positions
-                 WHERE owner_id = $1 AND portfolio_id = $2 AND instrument_id = $3), 0)
-       + coalesce((SELECT sum(quantity - filled_quantity) FROM orders
-                   WHERE owner_id = $1 AND portfolio_id = $2 AND instrument_id = $3
-                         AND side = 'BUY' AND {IS_OPEN}), 0) AS quantity
-FROM portfolio_summary s WHERE s.owner_id = $1 AND s.portfolio_id = $2
-"""
-
-
-async def find_exposure(
-    connection: RawConnection, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID
-) -> Exposure:
-    """Return what is held and wanted of an instrument, and the portfolio's value."""
-    row = await connection.fetchrow(_EXPOSURE, owner_id, portfolio_id, instrument_id)
-    assert row is not None, "a portfolio has a summary"
-    return Exposure(**row)

@@ -1,4 +1,4 @@
-"""The ledger's writes as parts of one statement (`db.write_batch`), for portfolios and accounts that are locked."""
+"""The ledger's writes as parts of one statement (`db.write_batch`), for what is locked."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -257,9 +257,9 @@ _REVERSE = """
 INSERT INTO transactions (owner_id, id, reverses_id, account_id, portfolio_id, instrument_id, transfer_id,
     type, quantity, price, amount, commission, split_for, currency, executed_at, notes, cash_delta,
     quantity_delta, cost_delta, realized_pnl, realized_pnl_fifo)
-SELECT t.owner_id, n.id, t.id, t.account_id, t.portfolio_id, t.instrument_id, t.transfer_id, t.type, t.quantity,
-    t.price, t.amount, t.commission, t.split_for, t.currency, t.executed_at, {}::text, -t.cash_delta,
-    -t.quantity_delta, -t.cost_delta, -t.realized_pnl, -t.realized_pnl_fifo
+SELECT t.owner_id, n.id, t.id, t.account_id, t.portfolio_id, t.instrument_id, t.transfer_id, t.type,
+    t.quantity, t.price, t.amount, t.commission, t.split_for, t.currency, t.executed_at, {}::text,
+    -t.cash_delta, -t.quantity_delta, -t.cost_delta, -t.realized_pnl, -t.realized_pnl_fifo
 FROM unnest({}::uuid[], {}::uuid[]) AS n(reverses_id, id)
 JOIN transactions t ON t.owner_id = {} AND t.id = n.reverses_id
 """

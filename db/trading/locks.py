@@ -51,6 +51,9 @@ class Locks(NamedTuple):
         return Lock.all_of(*locks)
 
 
+NO_LOCKS = Locks()
+
+
 def lock_portfolio(owner_id: UUID, portfolio_id: UUID) -> Lock:
     """Hold the portfolio until the transaction ends."""
     return Locks.of(portfolios=[portfolio_id]).lock(owner_id)

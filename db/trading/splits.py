@@ -159,7 +159,7 @@ async def find_matched(
     quantity: Decimal,
     split_for: Decimal,
 ) -> MatchedSplit | None:
-    """Return the instrument's split that one of this ratio and time is the same as, None where there is none."""
+    """Return the instrument's split that one of this ratio and time is, None where there is none."""
     values = (owner_id, portfolio_id, instrument_id, at, quantity, split_for)
     row = await connection.fetchrow(_MATCHED, *values)
     return None if row is None else MatchedSplit(**row)

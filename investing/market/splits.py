@@ -14,7 +14,7 @@ from db.market import splits as stored
 from db.market.splits import Work
 from db.sessions import Sessions
 from db.trading.ledger import transact
-from db.trading.locks import Locks
+from db.trading.locks import NO_LOCKS
 from db.trading.splits import find_reached
 from investing.actor import Actor
 from investing.audit import note
@@ -139,7 +139,7 @@ class Splitting:
         """Post the split to an owner's holdings and orders; return whether nothing is left to do."""
         key = (work.instrument_id, work.ex_date, self._fees)
         try:
-            return await transact(self._sessions, owner_id, Locks(), lambda ledger: follow(ledger, *key))
+            return await transact(self._sessions, owner_id, NO_LOCKS, lambda ledger: follow(ledger, *key))
         except DomainError as domain_error:
             # Later entries do not fit the holding after the split: `verify` tells of it until they do.
             logger.warning("A split of %s does not fit a holding: %s", work.symbol, domain_error.message)

@@ -14,7 +14,7 @@ from uuid import UUID
 from db.rebalancing import running
 from db.sessions import Session
 from db.trading.ledger import LedgerTransaction
-from db.trading.ledger_reads import OrderFacts, for_order
+from db.trading.order_reads import OrderFacts, for_order
 from db.vocabulary import LegStatus, OrderSide, OrderStatus, OrderType, RebalanceStatus, TimeInForce
 from db.writing import raw_connection_of
 from investing.auth.types import RequestOrigin

@@ -12,7 +12,7 @@ from db.sessions import Sessions
 from db.trading import ledger_writes as writes
 from db.trading import orders as rows
 from db.trading.ledger import LedgerTransaction, transact
-from db.trading.locks import Locks
+from db.trading.locks import NO_LOCKS, Locks
 from db.trading.orders import OrderRow
 from db.vocabulary import OrderStatus, Topic
 from db.writing import raw_connection_of
@@ -218,7 +218,7 @@ class Desk:
         async def act(ledger: LedgerTransaction) -> OrderRow | None:
             return await rows.find_order(ledger.connection, owner_id, id)
 
-        return await transact(self._sessions, owner_id, Locks(), act)
+        return await transact(self._sessions, owner_id, NO_LOCKS, act)
 
     async def _answer(self, requested: Awaitable[ResultT]) -> ResultT:
         """The broker's answer. Whatever goes wrong on the way, all that is known is that there is none."""

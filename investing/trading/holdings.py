@@ -121,7 +121,7 @@ class Holdings:
         self.reserved[portfolio_id] = self.reserved.get(portfolio_id, ZERO) - quantity
 
     def save(self, ledger: LedgerTransaction) -> None:
-        """Add positions, lots, uses and gains to what is written, where they changed, and automatic splits."""
+        """Add positions, lots, uses and gains to what is written where they changed, and automatic splits."""
         self.save_automatic(ledger)
         self.derived.save(ledger, self.instrument_id, self.by_portfolio)
         self.mark_restated(ledger)

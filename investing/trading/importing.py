@@ -11,7 +11,7 @@ from db.ids import uuid7
 from db.trading import history, imports
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction, transact
-from db.trading.locks import Locks
+from db.trading.locks import NO_LOCKS
 from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import add_note
@@ -78,7 +78,7 @@ async def import_rows(
         _, report = await _import(ledger, actor, portfolio_id, rows, how, progress)
         return report
 
-    return await transact(actor.sessions, actor.id, Locks(), act)
+    return await transact(actor.sessions, actor.id, NO_LOCKS, act)
 
 
 async def import_rows_once(
@@ -109,7 +109,7 @@ async def import_rows_once(
         **({"adjustedQuantities": True} if adjusted_quantities else {}),
     }
     intent = Intent.of(actor.id, idempotency_key, "importTransactions", arguments)
-    id = await once(actor.sessions, intent, Locks(), act)
+    id = await once(actor.sessions, intent, NO_LOCKS, act)
     async with actor.sessions.reading(actor.id) as connection:
         return load_report(id, await imports.find_report(connection, actor.id, id))
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from db.ids import uuid7
-from db.trading import ledger_reads as reads
 from db.trading import ledger_writes as writes
+from db.trading import order_reads as reads
 from db.trading import orders as rows
 from db.trading.ledger import LedgerTransaction
 from db.trading.orders import OrderRow

@@ -6,8 +6,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from db.ids import uuid7
-from db.trading import ledger_reads as reads
 from db.trading import ledger_writes as writes
+from db.trading import order_reads as reads
 from db.trading.ledger import LedgerTransaction
 from db.trading.locks import Locks
 from db.trading.orders import OrderRow

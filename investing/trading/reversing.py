@@ -9,7 +9,7 @@ from db.trading import history, transactions
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction
 from db.trading.ledger_writes import add_reversals
-from db.trading.locks import Locks
+from db.trading.locks import NO_LOCKS
 from db.trading.transactions import TransactionRow
 from db.vocabulary import TransactionType
 from investing.actor import Actor
@@ -56,7 +56,7 @@ async def reverse_transaction(
 
     arguments = {"transaction": transaction_id, "notes": notes}
     intent = Intent.of(actor.id, idempotency_key, "reverseTransaction", arguments)
-    return await once(actor.sessions, intent, Locks(), act)
+    return await once(actor.sessions, intent, NO_LOCKS, act)
 
 
 async def _reverse(ledger: LedgerTransaction, actor: Actor, id: UUID, notes: str | None) -> UUID:

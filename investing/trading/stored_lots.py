@@ -23,8 +23,9 @@ async def load_lots(
     touched: Collection[UUID],
     held: Mapping[UUID, Decimal],
 ) -> StoredLots:
-    """Return the lots that the `touched` transactions opened, used up or not, and by portfolio the oldest open
-    ones, until they hold as many shares as its entries take, of what is `held` there.
+    """Return the lots that the `touched` transactions opened, used up or not, and the oldest open ones.
+
+    Of those as many by portfolio as hold the shares that its entries take, of what is `held` there.
     """
     lots: StoredLots = {}
     if touched:

@@ -14,7 +14,7 @@ from db.ids import uuid7
 from db.trading import history, transactions
 from db.trading.ledger import LedgerTransaction, transact
 from db.trading.ledger_writes import add_reversals, mark_import_reversed
-from db.trading.locks import Locks
+from db.trading.locks import NO_LOCKS
 from db.trading.transactions import ShortEntry, TransactionRow
 from investing.actor import Actor
 from investing.audit import add_note
@@ -56,7 +56,7 @@ async def reverse_import(actor: Actor, import_id: UUID, idempotency_key: str) ->
         return import_id
 
     intent = Intent.of(actor.id, idempotency_key, "reverseImport", {"import": import_id})
-    return await once(actor.sessions, intent, Locks(), act)
+    return await once(actor.sessions, intent, NO_LOCKS, act)
 
 
 async def undo_import(actor: Actor, import_id: UUID, progress: Progress = _quiet) -> int:
@@ -65,7 +65,7 @@ async def undo_import(actor: Actor, import_id: UUID, progress: Progress = _quiet
     async def act(ledger: LedgerTransaction) -> int:
         return await _undo(ledger, actor, import_id, progress)
 
-    return await transact(actor.sessions, actor.id, Locks(), act)
+    return await transact(actor.sessions, actor.id, NO_LOCKS, act)
 
 
 async def _undo(ledger: LedgerTransaction, actor: Actor, import_id: UUID, progress: Progress) -> int:
