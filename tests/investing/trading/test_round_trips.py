@@ -1,20 +1,27 @@
-"""What a trade of today costs, without a clock: the exact round trips."""
+"""What it costs to write the ledger, without a clock: the exact round trips."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
 
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import OrderSide, TransactionType
+from investing.account.service import move_cash
+from investing.account.transfers import transfer_cash
 from investing.brokers.paper import PaperBroker
 from investing.rules.trading.orders import BrokerFees
+from investing.trading.undoing import reverse_import
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import buy, desk_of, facts, key, order
+from tests.investing.trading.ledgers import import_csv
 from tests.investing.trading.test_cost import counted
 from tests.investing.trading.world import World, make_world
 from tests.round_trips import Trips, watched
+
+ResultT = TypeVar("ResultT")
 
 
 @pytest.fixture
@@ -142,4 +149,78 @@ async def test_an_order_whose_size_is_limited(trips: tuple[Trips, Sessions], sup
     with noted.counting() as sent:
         await desk.place(actor, buy(portfolio_id, symbol, "2"), str(uuid.uuid4()))
     assert len(sent) == 11
+    assert await exchange.differences() == []
+
+
+async def count(trips: tuple[Trips, Sessions], act: Awaitable[ResultT]) -> tuple[int, ResultT]:
+    """Return how many round trips an act takes, none of which goes over a session, and its result."""
+    noted, _ = trips
+    with noted.counting() as sent, counted() as general:
+        result = await act
+    assert general["statements"] == 0
+    return len(sent), result
+
+
+async def test_entries_of_the_past(trips: tuple[Trips, Sessions], superuser_url: str) -> None:
+    _, sessions = trips
+    world = await make_world(sessions, superuser_url, portfolios=2)
+    for day in (0, 5):
+        await world.buy(day, "10", "1")
+    await world.sell(11, "5", "2")
+    found = {
+        "buy": (await count(trips, world.buy(9, "1", "2")))[0],
+        "sell": (await count(trips, world.sell(8, "1", "2")))[0],
+        "move": (await count(trips, world.move(12, "2")))[0],
+        "split": (await count(trips, world.split(14, "2", "1")))[0],
+        "reverse": (await count(trips, world.reverse(await world.buy(15, "1", "2"))))[0],
+        # Begun anew or not: the second portfolio, where shares went since, comes after the first.
+        "reach": (await count(trips, world.reverse(await world.buy(6, "1", "2"))))[0],
+    }
+    assert found == {"buy": 12, "sell": 10, "move": 11, "split": 9, "reverse": 13, "reach": 20}
+    assert await world.differences() == []
+
+
+async def test_cash(trips: tuple[Trips, Sessions], superuser_url: str) -> None:
+    """Begin with the locks, read with the key, write, commit."""
+    _, sessions = trips
+    world = await make_world(sessions, superuser_url)
+    actor, account_id, portfolio_id = world.actor, world.account_id, world.portfolios[0]
+    for type, place in (
+        (TransactionType.DEPOSIT, None),
+        (TransactionType.DEPOSIT, portfolio_id),
+        (TransactionType.WITHDRAWAL, portfolio_id),
+    ):
+        trips_of, _ = await count(trips, move_cash(actor, type, account_id, place, Decimal(10), key(), None))
+        assert trips_of == 4
+    trips_of, _ = await count(
+        trips, transfer_cash(actor, account_id, None, portfolio_id, Decimal(10), key(), None)
+    )
+    assert trips_of == 4
+    assert await world.differences() == []
+
+
+async def test_imports(trips: tuple[Trips, Sessions], superuser_url: str) -> None:
+    _, sessions = trips
+    world = await make_world(sessions, superuser_url)
+    text = "".join(f"BUY,{world.symbol},1,3,,,,2021-01-{day:02d}T12:00:00Z,\n" for day in range(1, 11))
+    trips_of, report = await count(trips, import_csv(world.actor, world.portfolios[0], text))
+    assert (trips_of, report.written) == (15, True)
+    assert report.import_id is not None
+    trips_of, _ = await count(trips, reverse_import(world.actor, report.import_id, key()))
+    assert trips_of == 18
+    assert await world.differences() == []
+
+
+async def test_an_order_that_rests(trips: tuple[Trips, Sessions], superuser_url: str) -> None:
+    _, sessions = trips
+    exchange = Exchange(sessions, superuser_url)
+    actor, portfolio_id = await exchange.trader("1000")
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
+    resting = buy(portfolio_id, await exchange.listed("10"), "1", "5")
+    trips_of, id = await count(trips, desk.place(actor, resting, key()))
+    # Placed in four, two at the broker, accepted in four.
+    assert trips_of == 10
+    trips_of, _ = await count(trips, desk.cancel(actor, id))
+    # Found in three, seven at the broker, ended in four.
+    assert trips_of == 14
     assert await exchange.differences() == []
