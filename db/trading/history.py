@@ -134,16 +134,42 @@ async def due_splits(
     """Return the splits that those portfolios' holdings should have from those places on, by time.
 
     Left out are those that an entry of the owner's own stands for, unless it is one of `without`; an
-    automatic entry may stand for some that are returned (see `posted`).
+    automatic entry may stand for some that are returned (see `find_automatic`).
     """
     values = (owner_id, instrument_id, *_given(starts), list(without))
     return [DueSplitRow(**row) for row in await connection.fetch(_DUE_SPLITS, *values)]
 
 
-async def posted(connection: RawConnection, owner_id: UUID, ids: Collection[UUID]) -> set[UUID]:
-    """Return which of these transactions there are, also those that were reversed."""
-    sql = "SELECT id FROM transactions WHERE owner_id = $1 AND id = ANY($2::uuid[])"
-    return {row["id"] for row in await connection.fetch(sql, owner_id, list(ids))}
+class AutomaticEntry(NamedTuple):
+    """An automatic entry for a split that a portfolio has, or has had.
+
+    `is_reversed` tells that it was taken back, and `is_refused` that its owner did that: they do not want it.
+    """
+
+    id: UUID
+    portfolio_id: UUID
+    executed_at: dt.datetime
+    quantity: Decimal | None
+    split_for: Decimal | None
+    is_reversed: bool
+    is_refused: bool
+
+
+_AUTOMATIC = """
+SELECT t.id, t.portfolio_id, t.executed_at, t.quantity, t.split_for, r.id IS NOT NULL AS is_reversed,
+       coalesce(NOT r.is_automatic, false) AS is_refused
+FROM transactions t LEFT JOIN transactions r ON r.owner_id = $1 AND r.reverses_id = t.id
+WHERE t.owner_id = $1 AND t.portfolio_id = ANY($3::uuid[]) AND t.instrument_id = $2
+    AND t.is_automatic AND t.reverses_id IS NULL
+"""
+
+
+async def find_automatic(
+    connection: RawConnection, owner_id: UUID, instrument_id: UUID, portfolio_ids: Collection[UUID]
+) -> Sequence[AutomaticEntry]:
+    """Return the automatic entries that these portfolios have ever had for splits of the instrument."""
+    rows = await connection.fetch(_AUTOMATIC, owner_id, instrument_id, list(portfolio_ids))
+    return [AutomaticEntry(**row) for row in rows]
 
 
 class UseRow(NamedTuple):
@@ -179,12 +205,13 @@ class OutRow(NamedTuple):
     """The outgoing side of a transfer between one's own portfolios, with what left in average cost."""
 
     id: UUID
+    portfolio_id: UUID
     transfer_id: UUID
     cost_delta: Decimal
 
 
 _OUTS = """
-SELECT t.id, t.transfer_id, t.cost_delta FROM transactions t
+SELECT t.id, t.portfolio_id, t.transfer_id, t.cost_delta FROM transactions t
 WHERE t.owner_id = $1 AND t.transfer_id = ANY($2::uuid[]) AND t.type = 'TRANSFER_OUT'
     AND t.reverses_id IS NULL
 """

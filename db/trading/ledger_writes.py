@@ -256,23 +256,29 @@ def set_work(parts: WriteBatch, owner_id: UUID, order_id: UUID, due_at: dt.datet
 _REVERSE = """
 INSERT INTO transactions (owner_id, id, reverses_id, account_id, portfolio_id, instrument_id, transfer_id,
     type, quantity, price, amount, commission, split_for, currency, executed_at, notes, cash_delta,
-    quantity_delta, cost_delta, realized_pnl, realized_pnl_fifo)
+    quantity_delta, cost_delta, realized_pnl, realized_pnl_fifo, is_automatic)
 SELECT t.owner_id, n.id, t.id, t.account_id, t.portfolio_id, t.instrument_id, t.transfer_id, t.type,
     t.quantity, t.price, t.amount, t.commission, t.split_for, t.currency, t.executed_at, {}::text,
-    -t.cash_delta, -t.quantity_delta, -t.cost_delta, -t.realized_pnl, -t.realized_pnl_fifo
+    -t.cash_delta, -t.quantity_delta, -t.cost_delta, -t.realized_pnl, -t.realized_pnl_fifo, {}::boolean
 FROM unnest({}::uuid[], {}::uuid[]) AS n(reverses_id, id)
 JOIN transactions t ON t.owner_id = {} AND t.id = n.reverses_id
 """
 
 
 def add_reversals(
-    parts: WriteBatch, owner_id: UUID, reversals: Mapping[UUID, UUID], notes: str | None
+    parts: WriteBatch,
+    owner_id: UUID,
+    reversals: Mapping[UUID, UUID],
+    notes: str | None = None,
+    *,
+    is_automatic: bool = False,
 ) -> None:
     """Add the transactions that take these back, by what each reverses, its id.
 
-    They have the figures of what they reverse, and its deltas with the other sign.
+    They have the figures of what they reverse, and its deltas with the other sign. They are automatic where
+    nobody takes something back: an automatic entry is posted anew, or is none any more.
     """
-    parts.add(_REVERSE, notes, list(reversals), list(reversals.values()), owner_id)
+    parts.add(_REVERSE, notes, is_automatic, list(reversals), list(reversals.values()), owner_id)
 
 
 def mark_import_reversed(parts: WriteBatch, owner_id: UUID, id: UUID) -> None:

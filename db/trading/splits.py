@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 
 from db.account.days import day_of
+from db.market.splits import MARKET_TODAY
 from db.sessions import Session
 from db.trading.models import IS_OPEN
 from db.writing import RawConnection
@@ -37,8 +38,15 @@ async def find_reached(session: Session, owner_id: UUID, instrument_id: UUID, da
     return (await session.execute(text(_REACHED), given)).mappings().one()
 
 
+# As far back as an owner's entry can stand for the split; where quantities were recorded that are adjusted
+# already, to the first of them all, as what moved before them is for other shares now.
 _STARTS = """
-SELECT p.id, $3::date::timestamp AT TIME ZONE a.time_zone AS executed_at
+SELECT p.id, CASE WHEN EXISTS (
+        SELECT FROM transactions t WHERE t.owner_id = $1 AND t.portfolio_id = p.id
+            AND t.instrument_id = $2 AND t.is_split_adjusted
+    ) THEN (SELECT min(t.executed_at) FROM transactions t WHERE t.owner_id = $1 AND t.portfolio_id = p.id
+            AND t.instrument_id = $2)
+    ELSE ($3::date - 8)::timestamp AT TIME ZONE a.time_zone END AS executed_at
 FROM portfolios p JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
 WHERE p.owner_id = $1 AND (
     p.id IN (SELECT portfolio_id FROM positions WHERE owner_id = $1 AND instrument_id = $2)
@@ -51,9 +59,38 @@ ORDER BY p.id
 async def find_starts(
     connection: RawConnection, owner_id: UUID, instrument_id: UUID, day: dt.date
 ) -> dict[UUID, dt.datetime]:
-    """Return the portfolios that have ever held or ordered the instrument, and when that day begins there."""
+    """Return the portfolios that have ever held or ordered the instrument.
+
+    With each the instant from which on a split of that day can change what it holds.
+    """
     rows = await connection.fetch(_STARTS, owner_id, instrument_id, day)
     return {row["id"]: row["executed_at"] for row in rows}
+
+
+class SplitHolding(NamedTuple):
+    """An instrument with splits that an account has held; `first_day` is the day before the first of them."""
+
+    instrument_id: UUID
+    symbol: str
+    first_day: dt.date
+
+
+_SPLIT_HOLDINGS = f"""
+SELECT h.instrument_id, i.symbol, min(x.ex_date) - 1 AS first_day
+FROM portfolios p JOIN positions h ON h.owner_id = $1 AND h.portfolio_id = p.id
+JOIN instruments i ON i.id = h.instrument_id
+JOIN instrument_splits x ON x.instrument_id = h.instrument_id AND x.ex_date <= {MARKET_TODAY}
+WHERE p.owner_id = $1 AND p.account_id = $2
+GROUP BY 1, 2 ORDER BY 1
+"""
+
+
+async def find_split_holdings(
+    connection: RawConnection, owner_id: UUID, account_id: UUID
+) -> Sequence[SplitHolding]:
+    """Return the instruments with splits that an account has ever held."""
+    rows = await connection.fetch(_SPLIT_HOLDINGS, owner_id, account_id)
+    return [SplitHolding(**row) for row in rows]
 
 
 class SplitOrder(NamedTuple):
@@ -72,6 +109,7 @@ class SplitOrder(NamedTuple):
     reserved_cash: Decimal
     broker_order_id: str | None
     units_of: dt.date | None
+    followed_splits: Sequence[dt.date]
     submitted_at: dt.datetime
     fractional_shares: bool
 
@@ -79,7 +117,7 @@ class SplitOrder(NamedTuple):
 _ORDERS = f"""
 SELECT o.id, o.client_order_id, o.portfolio_id, o.instrument_id, i.symbol, o.side, o.quantity,
        o.filled_quantity, o.limit_price, o.worst_price, o.reserved_cash, o.broker_order_id, o.units_of,
-       o.submitted_at, p.fractional_shares
+       o.followed_splits, o.submitted_at, p.fractional_shares
 FROM orders o
 JOIN instruments i ON i.id = o.instrument_id
 JOIN portfolios p ON p.owner_id = $1 AND p.id = o.portfolio_id
@@ -116,7 +154,9 @@ async def mark_stale(connection: RawConnection, owner_id: UUID, instrument_id: U
 
 
 async def change_paper_order(
-    connection: RawConnection, client_order_id: UUID, values: Mapping[str, Decimal | dt.date | str | None]
+    connection: RawConnection,
+    client_order_id: UUID,
+    values: Mapping[str, Sequence[dt.date] | Decimal | dt.date | str | None],
 ) -> None:
     """Change an open order in the paper broker's book, which is locked."""
     changed = ", ".join(f"{name} = ${place}" for place, name in enumerate(values, 2))

@@ -25,12 +25,14 @@ class TransactionRow(NamedTuple):
     cash_delta: Decimal
     quantity_delta: Decimal
     executed_at: dt.datetime
+    is_split_adjusted: bool
     is_reversed: bool
 
 
 _ROW = """
 SELECT t.id, t.account_id, t.portfolio_id, t.instrument_id, i.symbol, t.order_id, t.reverses_id,
        t.transfer_id, t.type, t.quantity, t.cash_delta, t.quantity_delta, t.executed_at,
+       t.is_split_adjusted,
        EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id) AS is_reversed
 FROM transactions t LEFT JOIN instruments i ON i.id = t.instrument_id
 """

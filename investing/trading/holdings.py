@@ -9,16 +9,20 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
 
+from db.ids import uuid7
 from db.trading import history
 from db.trading.ledger import LedgerTransaction
 from db.trading.ledger_reads import HoldingState
+from db.trading.ledger_writes import add_reversals
 from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientShares
 from investing.rules.trading.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
 from investing.rules.trading.lots import LotChange, LotKey
-from investing.trading.changes import DueSplit, HoldingChange, load_due
+from investing.trading.changes import DueSplit, HoldingChange, Splits, load_splits
+from investing.trading.conversions import load_ratios
 from investing.trading.locking import hold_reached
 from investing.trading.projections import ProjectionDiff
 from investing.trading.stored_lots import load_lots
@@ -42,6 +46,10 @@ class Holdings:
     """The instrument's splits that have to be posted where something is held on their ex-dates."""
     automatic: dict[UUID, Posting] = field(default_factory=dict)
     """How those were posted that are to be written."""
+    ratios: Mapping[UUID, Fraction] = field(default_factory=dict)
+    """By transfer how many of the shares of the portfolio that it reaches one share is: see `conversions`."""
+    outdated: Collection[UUID] = ()
+    """The automatic entries that are not posted again, because the splits of now do not make them."""
     current: HoldingChange | None = None
     """What is just being posted: where that is refused, the entry that cannot stand."""
     _moving: dict[UUID, Moved] = field(default_factory=dict)
@@ -56,7 +64,8 @@ class Holdings:
         new = list(new)
         self._check_newest(new)
         postings = {}
-        remaining = (change for change in self.later if change.entry.id not in without)
+        gone = {*without, *self.outdated}
+        remaining = (change for change in self.later if change.entry.id not in gone)
         due = {split.change.entry.id for split in self.due}
         changes = (*remaining, *new, *(split.change for split in self.due))
         for change in sorted(changes, key=lambda change: change.entry.place):
@@ -111,6 +120,7 @@ class Holdings:
         moved = None
         if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_IN:
             moved = self._moving.get(change.transfer_id) or self.moved[change.transfer_id]
+            moved = dataclasses.replace(moved, ratio=self.ratios.get(change.transfer_id, moved.ratio))
         posting = post(self.by_portfolio[change.portfolio_id], change.entry, moved)
         if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_OUT:
             self._moving[change.transfer_id] = Moved.by(posting)
@@ -134,7 +144,16 @@ class Holdings:
                 ledger.change_portfolio(change.portfolio_id, since=change.entry.executed_at)
 
     def save_automatic(self, ledger: LedgerTransaction) -> None:
-        """Add the transactions of the due splits that were posted, and mark what they make stale."""
+        """Add the transactions of the due splits that were posted, and mark what they make stale.
+
+        Those that are outdated are reversed.
+        """
+        if self.outdated:
+            outdated = {id: uuid7() for id in self.outdated}
+            add_reversals(ledger.batch, ledger.owner_id, outdated, is_automatic=True)
+            for change in self.later:
+                if change.entry.id in outdated:
+                    ledger.change_portfolio(change.portfolio_id, since=change.entry.executed_at)
         # Posting loads holdings.
         from investing.trading.posting import CashLocation, transaction_row
 
@@ -164,28 +183,34 @@ async def load_holdings(
     *,
     without: Collection[UUID] = (),
     with_splits: bool = True,
+    aligned: bool = False,
     known: HoldingState | None = None,
 ) -> Holdings:
     """Return the holdings as they were at `starts`, for posting these entries; their portfolios are locked.
 
     With them the splits of the instrument that are due from there on, unless not `with_splits`; the entries
-    `without` are about to be reversed. Portfolios that shares were transferred to later are locked here.
-    `known` is what has been read of the one holding already: where nothing comes after the entry, that is
-    all there is to know but for the lots.
+    `without` are about to be reversed. With `aligned` automatic entries that the splits of now do not make
+    are taken back too. Portfolios that shares were transferred to later are locked here. `known` is what has
+    been read of the one holding already: where nothing comes after the entry, that is all there is to know
+    but for the lots.
     """
     if known is not None and not known.is_overtaken and not known.is_before_split:
         rows: Sequence[history.LaterEntry] = ()
-        due: Sequence[DueSplit] = ()
+        splits = Splits()
         (portfolio_id,) = starts
         stored, reserved = _known(portfolio_id, known)
     else:
         starts, rows = await _load_later(ledger, instrument_id, starts)
-        due = await load_due(ledger, instrument_id, starts, new, without) if with_splits else ()
+        splits = Splits()
+        if with_splits:
+            automatic = {row.id for row in rows if row.is_automatic} if aligned else None
+            splits = await load_splits(ledger, instrument_id, starts, new, without, automatic)
         positions = await history.find_positions(
             ledger.connection, ledger.owner_id, instrument_id, list(starts)
         )
         stored = {row.portfolio_id: _holding(row) for row in positions}
         reserved = {row.portfolio_id: row.reserved_quantity for row in positions}
+    due, gone = splits.due, {*without, *splits.outdated}
     uses = await _uses(ledger, [row.id for row in rows])
     later = [_change(row, uses) for row in rows]
     lots = await load_lots(
@@ -204,8 +229,22 @@ async def load_holdings(
     for id, holding in holdings.items():
         holding.lots = [lot for portfolio_id, lot in lots.values() if portfolio_id == id]
         take_back(holding, [(c.entry.id, _posting(c)) for c in later if c.portfolio_id == id])
-    moved = await _moved_before(ledger, later)
-    return Holdings(ledger.owner_id, instrument_id, holdings, later, moved, derived, reserved, due)
+    outs = await _outs_before(ledger, later)
+    moved = await _moved(ledger, outs)
+    remaining = [change for change in (*later, *new) if change.entry.id not in gone]
+    ratios = await load_ratios(ledger, instrument_id, remaining, outs, gone)
+    return Holdings(
+        ledger.owner_id,
+        instrument_id,
+        holdings,
+        later,
+        moved,
+        derived,
+        reserved,
+        due,
+        ratios=ratios,
+        outdated=splits.outdated,
+    )
 
 
 async def _load_later(
@@ -276,14 +315,15 @@ def _holding(row: history.HeldRow) -> Holding:
     return Holding(row.quantity, row.cost_basis, row.realized_pnl, row.realized_pnl_fifo)
 
 
-async def _moved_before(ledger: LedgerTransaction, later: Iterable[HoldingChange]) -> dict[UUID, Moved]:
-    """What transfers brought in whose outgoing sides are not posted again."""
-    later = list(later)
+async def _outs_before(ledger: LedgerTransaction, later: Sequence[HoldingChange]) -> Sequence[history.OutRow]:
+    """Return the outgoing sides, which are not posted again, of transfers that come in later."""
     out = {c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_OUT}
     into = [c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_IN and c.transfer_id]
     wanted = [id for id in into if id not in out]
-    if not wanted:
-        return {}
-    rows = await history.find_outs(ledger.connection, ledger.owner_id, wanted)
-    uses = await _uses(ledger, [row.id for row in rows])
-    return {row.transfer_id: Moved(-row.cost_delta, tuple(uses[row.id])) for row in rows}
+    return await history.find_outs(ledger.connection, ledger.owner_id, wanted) if wanted else ()
+
+
+async def _moved(ledger: LedgerTransaction, outs: Sequence[history.OutRow]) -> dict[UUID, Moved]:
+    """Return what these outgoing sides moved, by transfer."""
+    uses = await _uses(ledger, [row.id for row in outs])
+    return {row.transfer_id: Moved(-row.cost_delta, tuple(uses[row.id])) for row in outs}

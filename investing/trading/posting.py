@@ -15,6 +15,7 @@ from db.vocabulary import AccountType, TransactionType
 from investing.rules.errors import InsufficientCash
 from investing.rules.market.market_hours import day_of
 from investing.rules.trading.ledger import ZERO, Entry, Posting, check_fits, post_cash
+from investing.rules.trading.splits import first_affected
 from investing.trading.changes import HoldingChange
 from investing.trading.holdings import Holdings, load_holdings
 
@@ -126,11 +127,12 @@ async def _post_shares(
 ) -> tuple[Holdings, Posting]:
     assert instrument_id is not None
     assert place.portfolio_id is not None
+    start = entry.place
     if entry.type is TransactionType.SPLIT:
         # It may stand for one of the instrument's own, which only its history tells.
-        known = None
+        known, start = None, first_affected(entry.executed_at)
     new = [HoldingChange(place.portfolio_id, entry)]
-    starts = {place.portfolio_id: entry.place}
+    starts = {place.portfolio_id: start}
     holdings = await load_holdings(ledger, instrument_id, starts, new, known=known)
     if released:
         holdings.release(place.portfolio_id, released)

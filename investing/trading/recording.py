@@ -11,6 +11,7 @@ from db.ids import uuid7
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction
 from db.trading.locks import Locks
+from db.trading.split_places import find_adjusted
 from db.trading.splits import find_matched
 from db.vocabulary import TransactionType
 from investing.actor import Actor
@@ -27,6 +28,7 @@ from investing.rules.errors import (
 from investing.rules.trading.entries import check_notes, entry_of
 from investing.rules.trading.ledger import Entry, overtaking
 from investing.rules.warnings import Warning, same_split, warnings_of_entry
+from investing.trading.adjusted import check_as_traded
 from investing.trading.posting import CashLocation, post_entry
 
 
@@ -116,6 +118,9 @@ async def _post(
         known = await _same_split(ledger, facts.portfolio_id, instrument_id, entry)
         if known is not None:
             return RecordedTransaction(known, warnings=(same_split(record.symbol),))
+    if entry.of_shares and (facts.is_before_split or entry.type is TransactionType.SPLIT):
+        adjusted = await find_adjusted(ledger.connection, ledger.owner_id, facts.portfolio_id)
+        check_as_traded(entry, instrument_id, adjusted, facts.time_zone)
     posted = await post_entry(
         ledger,
         CashLocation.of_portfolio(ledger.owner_id, facts),

@@ -38,11 +38,11 @@ async def follow(ledger: LedgerTransaction, instrument_id: UUID, ex_date: dt.dat
 
     Return whether everything was done; False where an order is still on its way to its broker, and so has to
     be seen to in a minute. To do it again does nothing more. Each step reads what the one before has written.
+    Automatic entries that the splits of now do not make are taken back, and transfers converted by them.
     """
     key = (ledger.connection, ledger.owner_id, instrument_id)
-    begun = await reached.find_starts(*key, ex_date)
-    now = dt.datetime.now(dt.UTC)
-    starts: history.Starts = {id: (at, _FIRST) for id, at in begun.items() if at <= now}
+    found = await reached.find_starts(*key, ex_date)
+    starts: history.Starts = {id: (at, _FIRST) for id, at in found.items()}
     held = await hold_reached(ledger, instrument_id, starts)
     rows = await fetch_splits(ledger.connection, [instrument_id])
     splits = [SplitRatio(row["ex_date"], row["quantity"], row["split_for"]) for row in rows]
@@ -51,7 +51,7 @@ async def follow(ledger: LedgerTransaction, instrument_id: UUID, ex_date: dt.dat
         _reserve(ledger, order, ZERO, -_remaining(order))
     await ledger.flush()
     if starts:
-        holdings = await load_holdings(ledger, instrument_id, starts)
+        holdings = await load_holdings(ledger, instrument_id, starts, aligned=True)
         holdings.post()
         holdings.save(ledger)
         await ledger.flush()
@@ -94,7 +94,8 @@ def _pending(order: SplitOrder, splits: Sequence[SplitRatio]) -> list[SplitRatio
     """Return the splits that the order does not follow yet, oldest first."""
     units_of = order.units_of or market_day(order.submitted_at)
     today = market_day(dt.datetime.now(dt.UTC))
-    return [split for split in splits if units_of < split.ex_date <= today]
+    followed = order.followed_splits
+    return [split for split in splits if units_of < split.ex_date <= today and split.ex_date not in followed]
 
 
 async def _follow_order(
@@ -120,7 +121,7 @@ async def _follow_order(
         "quantity": after.quantity,
         "limit_price": after.limit_price,
         "worst_price": after.worst_price,
-        "units_of": splits[-1].ex_date,
+        "followed_splits": [*order.followed_splits, *(split.ex_date for split in splits)],
     }
     await reached.change_paper_order(ledger.connection, order.client_order_id, values)
     _reserve(ledger, order, cash, shares)
