@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from db.sessions import Sessions
@@ -22,7 +22,8 @@ from db.write_batch import WriteBatch
 from db.writing import RawConnection
 
 ResultT = TypeVar("ResultT")
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
+"""Values by column."""
 
 ZERO = Decimal(0)
 
@@ -72,11 +73,11 @@ class LedgerTransaction:
         self._transactions: list[Row] = []
         self._portfolios: dict[UUID, _PortfolioChange] = {}
         self._accounts: dict[UUID, Decimal] = {}
-        self._positions: dict[tuple[UUID, UUID], Row] = {}
+        self._positions: dict[tuple[UUID, UUID], writes.PositionWrite] = {}
         self._reserved: dict[tuple[UUID, UUID], Decimal] = {}
-        self._lots: list[Row] = []
-        self._uses: list[Row] = []
-        self._figures: list[Row] = []
+        self._lots: list[writes.LotWrite] = []
+        self._uses: list[writes.UseWrite] = []
+        self._figures: list[writes.FiguresWrite] = []
         self._gone_uses: list[tuple[UUID, UUID, int]] = []
         self._gone_lots: list[tuple[UUID, int]] = []
 
@@ -155,24 +156,24 @@ class LedgerTransaction:
         key = (portfolio_id, instrument_id)
         self._reserved[key] = self._reserved.get(key, ZERO) + quantity
 
-    def save_positions(self, rows: Sequence[Row]) -> None:
+    def save_positions(self, rows: Sequence[writes.PositionWrite]) -> None:
         """Write what portfolios hold now."""
         for row in rows:
-            key = (row["portfolio_id"], row["instrument_id"])
+            key = (row.portfolio_id, row.instrument_id)
             assert key not in self._positions, "a holding is posted once in a statement"
             self._positions[key] = row
 
-    def save_lots(self, rows: Sequence[Row], gone: Sequence[tuple[UUID, int]]) -> None:
+    def save_lots(self, rows: Sequence[writes.LotWrite], gone: Sequence[tuple[UUID, int]]) -> None:
         """Write lots as they are now, and forget those that are `gone`."""
         self._lots += rows
         self._gone_lots += gone
 
-    def save_uses(self, rows: Sequence[Row], gone: Sequence[tuple[UUID, UUID, int]]) -> None:
+    def save_uses(self, rows: Sequence[writes.UseWrite], gone: Sequence[tuple[UUID, UUID, int]]) -> None:
         """Write what transactions do to lots now, and forget the uses that are `gone`."""
         self._uses += rows
         self._gone_uses += gone
 
-    def save_figures(self, rows: Sequence[Row]) -> None:
+    def save_figures(self, rows: Sequence[writes.FiguresWrite]) -> None:
         """Refresh what follows of later transactions."""
         self._figures += rows
 

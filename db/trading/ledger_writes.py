@@ -3,13 +3,14 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from db.account.days import day_of
 from db.write_batch import WriteBatch
 
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
+"""Values by column."""
 
 TRANSACTION = {
     "owner_id": "uuid",
@@ -42,43 +43,62 @@ TRANSACTION = {
 }
 _FALSE = ("is_automatic", "is_split_adjusted")
 
-_POSITION = {
-    "owner_id": "uuid",
-    "id": "uuid",
-    "portfolio_id": "uuid",
-    "instrument_id": "uuid",
-    "quantity": "numeric",
-    "cost_basis": "numeric",
-    "realized_pnl": "numeric",
-    "realized_pnl_fifo": "numeric",
-}
-_LOT = {
-    "owner_id": "uuid",
-    "id": "uuid",
-    "portfolio_id": "uuid",
-    "instrument_id": "uuid",
-    "transaction_id": "uuid",
-    "number": "int",
-    "opened_at": "timestamptz",
-    "remaining_quantity": "numeric",
-    "remaining_cost": "numeric",
-}
-_USE = {
-    "owner_id": "uuid",
-    "transaction_id": "uuid",
-    "lot_transaction_id": "uuid",
-    "lot_number": "int",
-    "quantity_delta": "numeric",
-    "cost_delta": "numeric",
-    "gain": "numeric",
-}
-_FIGURES = {
-    "transaction_id": "uuid",
-    "quantity_delta": "numeric",
-    "cost_delta": "numeric",
-    "realized_pnl": "numeric",
-    "realized_pnl_fifo": "numeric",
-}
+
+class PositionWrite(NamedTuple):
+    """What a portfolio holds now; `id` is used for the first holding of an instrument."""
+
+    owner_id: UUID
+    id: UUID
+    portfolio_id: UUID
+    instrument_id: UUID
+    quantity: Decimal
+    cost_basis: Decimal
+    realized_pnl: Decimal
+    realized_pnl_fifo: Decimal
+
+
+class LotWrite(NamedTuple):
+    """A lot as it is now, found by the transaction that opened it and its number."""
+
+    owner_id: UUID
+    id: UUID
+    portfolio_id: UUID
+    instrument_id: UUID
+    transaction_id: UUID
+    number: int
+    opened_at: dt.datetime
+    remaining_quantity: Decimal
+    remaining_cost: Decimal
+
+
+class UseWrite(NamedTuple):
+    """What a transaction does to a lot now."""
+
+    owner_id: UUID
+    transaction_id: UUID
+    lot_transaction_id: UUID
+    lot_number: int
+    quantity_delta: Decimal
+    cost_delta: Decimal
+    gain: Decimal | None
+
+
+class FiguresWrite(NamedTuple):
+    """What follows of a later transaction now."""
+
+    transaction_id: UUID
+    quantity_delta: Decimal
+    cost_delta: Decimal
+    realized_pnl: Decimal | None
+    realized_pnl_fifo: Decimal | None
+
+
+_Write = PositionWrite | LotWrite | UseWrite
+
+_POSITION = "uuid uuid uuid uuid numeric numeric numeric numeric"
+_LOT = "uuid uuid uuid uuid uuid int timestamptz numeric numeric"
+_USE = "uuid uuid uuid int numeric numeric numeric"
+_FIGURES = "uuid numeric numeric numeric numeric"
 
 
 def add_transactions(parts: WriteBatch, rows: Sequence[Row]) -> None:
@@ -87,7 +107,12 @@ def add_transactions(parts: WriteBatch, rows: Sequence[Row]) -> None:
         parts.insert("transactions", rows[0])
     elif rows:
         full = [{**dict.fromkeys(_FALSE, False), **row} for row in rows]
-        _insert_all(parts, "transactions", TRANSACTION, full)
+        columns = [[row.get(name) for row in full] for name in TRANSACTION]
+        parts.add(
+            f"INSERT INTO transactions ({', '.join(TRANSACTION)}) "
+            f"SELECT * FROM unnest({_arrays(' '.join(TRANSACTION.values()))}) r",
+            *columns,
+        )
 
 
 def change_portfolio(
@@ -146,24 +171,24 @@ _SAVE_POSITION = (
 )
 
 
-def save_positions(parts: WriteBatch, rows: Sequence[Row]) -> None:
-    """Write what is held; a row's `id` is used for the first holding of an instrument."""
+def save_positions(parts: WriteBatch, rows: Sequence[PositionWrite]) -> None:
+    """Write what is held."""
     _insert_all(parts, "positions", _POSITION, rows, _SAVE_POSITION)
 
 
-def save_position(parts: WriteBatch, row: Row, reserved: Decimal) -> None:
+def save_position(parts: WriteBatch, row: PositionWrite, reserved: Decimal) -> None:
     """Write what is held, and add to what of it is reserved."""
     places = ", ".join(["{}"] * len(row))
     parts.add(
-        f"INSERT INTO positions ({', '.join(row)}) VALUES ({places}){_SAVE_POSITION}, "
+        f"INSERT INTO positions ({', '.join(row._fields)}) VALUES ({places}){_SAVE_POSITION}, "
         "reserved_quantity = positions.reserved_quantity + {}",
-        *row.values(),
+        *row,
         reserved,
     )
 
 
-def save_lots(parts: WriteBatch, rows: Sequence[Row]) -> None:
-    """Write lots as they now are, each found by the transaction that opened it and its number."""
+def save_lots(parts: WriteBatch, rows: Sequence[LotWrite]) -> None:
+    """Write lots as they now are."""
     _insert_all(
         parts,
         "lots",
@@ -174,7 +199,7 @@ def save_lots(parts: WriteBatch, rows: Sequence[Row]) -> None:
     )
 
 
-def save_uses(parts: WriteBatch, rows: Sequence[Row]) -> None:
+def save_uses(parts: WriteBatch, rows: Sequence[UseWrite]) -> None:
     """Write what transactions did to lots."""
     _insert_all(
         parts,
@@ -186,15 +211,15 @@ def save_uses(parts: WriteBatch, rows: Sequence[Row]) -> None:
     )
 
 
-def save_figures(parts: WriteBatch, owner_id: UUID, rows: Sequence[Row]) -> None:
-    """Refresh what follows of later transactions, each named by `transaction_id`."""
+def save_figures(parts: WriteBatch, owner_id: UUID, rows: Sequence[FiguresWrite]) -> None:
+    """Refresh what follows of later transactions."""
     if rows:
         parts.add(
             "UPDATE transactions t SET quantity_delta = f.quantity_delta, cost_delta = f.cost_delta, "
             "realized_pnl = f.realized_pnl, realized_pnl_fifo = f.realized_pnl_fifo "
-            f"FROM unnest({_arrays(_FIGURES)}) f({', '.join(_FIGURES)}) "
+            f"FROM unnest({_arrays(_FIGURES)}) f({', '.join(FiguresWrite._fields)}) "
             "WHERE t.owner_id = {} AND t.id = f.transaction_id",
-            *_columns(rows, _FIGURES),
+            *_columns(rows),
             owner_id,
         )
 
@@ -206,7 +231,7 @@ def delete_uses(parts: WriteBatch, owner_id: UUID, keys: Sequence[tuple[UUID, UU
             "DELETE FROM lot_uses u USING unnest({}::uuid[], {}::uuid[], {}::int[]) g(id, lot_id, number) "
             "WHERE u.owner_id = {} AND u.transaction_id = g.id AND u.lot_transaction_id = g.lot_id "
             "AND u.lot_number = g.number",
-            *([key[place] for key in keys] for place in range(3)),
+            *_columns(keys),
             owner_id,
         )
 
@@ -217,7 +242,7 @@ def delete_lots(parts: WriteBatch, owner_id: UUID, keys: Sequence[tuple[UUID, in
         parts.add(
             "DELETE FROM lots l USING unnest({}::uuid[], {}::int[]) g(id, number) "
             "WHERE l.owner_id = {} AND l.transaction_id = g.id AND l.number = g.number",
-            *([key[place] for key in keys] for place in range(2)),
+            *_columns(keys),
             owner_id,
         )
 
@@ -288,20 +313,18 @@ def mark_import_reversed(parts: WriteBatch, owner_id: UUID, id: UUID) -> None:
     )
 
 
-def _insert_all(
-    parts: WriteBatch, table: str, columns: Mapping[str, str], rows: Sequence[Row], on_conflict: str = ""
-) -> None:
+def _insert_all(parts: WriteBatch, table: str, types: str, rows: Sequence[_Write], on_conflict: str) -> None:
     if rows:
+        names = ", ".join(rows[0]._fields)
         parts.add(
-            f"INSERT INTO {table} ({', '.join(columns)}) "
-            f"SELECT * FROM unnest({_arrays(columns)}) r{on_conflict}",
-            *_columns(rows, columns),
+            f"INSERT INTO {table} ({names}) SELECT * FROM unnest({_arrays(types)}) r{on_conflict}",
+            *_columns(rows),
         )
 
 
-def _arrays(columns: Mapping[str, str]) -> str:
-    return ", ".join(f"{{}}::{type}[]" for type in columns.values())
+def _arrays(types: str) -> str:
+    return ", ".join(f"{{}}::{type}[]" for type in types.split())
 
 
-def _columns(rows: Sequence[Row], names: Mapping[str, str]) -> list[list[Any]]:
-    return [[row.get(name) for row in rows] for name in names]
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
