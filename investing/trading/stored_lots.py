@@ -33,10 +33,10 @@ async def load_lots(
             lots[LotKey(row.transaction_id, row.number)] = (row.portfolio_id, lot_of(row))
     for id, its_entries in entries.items():
         # The open lots hold together what is held.
-        left = held.get(id, ZERO) - sum((lot.quantity for at, lot in lots.values() if at == id), ZERO)
-        wanted = _wanted(its_entries)
+        known = sum((lot.quantity for at, lot in lots.values() if at == id), ZERO)
+        wanted, left = _wanted(its_entries), held.get(id, ZERO) - known
         if left > 0:
-            await _add_oldest(ledger, (id, instrument_id), wanted and min(wanted, left), lots)
+            await _add_oldest(ledger, (id, instrument_id), wanted and min(wanted, left), known, lots)
     return lots
 
 
@@ -52,12 +52,20 @@ def _wanted(entries: Iterable[Entry]) -> Decimal | None:
 
 
 async def _add_oldest(
-    ledger: LedgerTransaction, key: tuple[UUID, UUID], wanted: Decimal | None, lots: StoredLots
+    ledger: LedgerTransaction,
+    key: tuple[UUID, UUID],
+    wanted: Decimal | None,
+    known: Decimal,
+    lots: StoredLots,
 ) -> None:
-    """Add the oldest open lots that no later entry has touched, until they hold as much as is wanted."""
+    """Add the oldest open lots that no later entry has touched, until they hold as much as is wanted.
+
+    Those that are in `lots` already hold so many shares that are `known`, and may be among the oldest.
+    """
     after = None
     while wanted is None or wanted > 0:
-        rows = await history.oldest_lots(ledger.connection, ledger.owner_id, *key, wanted, after)
+        quantity = None if wanted is None else wanted + known
+        rows = await history.oldest_lots(ledger.connection, ledger.owner_id, *key, quantity, after)
         for row in rows:
             lot = lot_of(row)
             after = lot.age
