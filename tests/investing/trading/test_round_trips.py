@@ -1,5 +1,6 @@
 """What it costs to write the ledger, without a clock: the exact round trips."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable
 from decimal import Decimal
@@ -18,7 +19,7 @@ from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import buy, desk_of, facts, key, order
 from tests.investing.trading.ledgers import import_csv
 from tests.investing.trading.test_cost import counted
-from tests.investing.trading.world import World, make_world
+from tests.investing.trading.world import World, make_world, on
 from tests.round_trips import Trips, watched
 
 ResultT = TypeVar("ResultT")
@@ -227,3 +228,34 @@ async def test_an_order_that_rests(trips: tuple[Trips, Sessions], superuser_url:
     # Found in three, seven at the broker, ended in four.
     assert trips_of == 14
     assert await exchange.differences() == []
+
+
+async def test_more_is_locked_in_order(trips: tuple[Trips, Sessions], superuser_url: str) -> None:
+    """Shares went to a portfolio whose id is lower: the transaction begins anew and locks that first."""
+    noted, sessions = trips
+    world = await make_world(sessions, superuser_url, portfolios=2)
+    await world.buy(0, "10", "1", at=1)
+    await world.move(5, "4", source=1, target=0)
+    with noted.counting() as sent:
+        await world.buy(3, "10", "2", at=1)
+    ends = [number for number, kind in enumerate(kinds(sent)) if kind in ("BEGIN", "ROLLBACK", "COMMIT")]
+    assert [kinds(sent)[number] for number in ends] == ["BEGIN", "ROLLBACK", "BEGIN", "COMMIT"]
+    # Nothing was written until then.
+    assert not any(statement.startswith("WITH part_0") for statement in sent[: ends[1]])
+    locked = [part.rpartition(", ")[2] for part in sent[ends[2]].split(";") if "lock_portfolio" in part]
+    assert locked == [f"'{id}')" for id in world.portfolios]
+    assert await world.lots() == [(on(0), Decimal(4), Decimal(4))]
+    assert await world.differences() == []
+
+
+async def test_two_pasts_that_reach_each_other(trips: tuple[Trips, Sessions], superuser_url: str) -> None:
+    """Each entry changes what the other portfolio was given: they wait for one another, and both stand."""
+    _, sessions = trips
+    world = await make_world(sessions, superuser_url, portfolios=2)
+    for at in (0, 1):
+        await world.buy(0, "10", "1", at=at)
+        await world.move(5 + at, "4", source=at, target=1 - at)
+    for day in (1, 2, 3):
+        await asyncio.gather(*(world.buy(day, "1", "2", at=at) for at in (1, 0)))
+    assert [(await world.position(at))[0] for at in (0, 1)] == [13, 13]
+    assert await world.differences() == []
