@@ -4,7 +4,7 @@ from uuid import UUID
 
 from db.auth.audit import Origin, entry_row, record
 from db.sessions import Session
-from db.write_batch import WriteBatch
+from db.trading.ledger import LedgerTransaction
 from investing.auth.types import RequestOrigin
 from investing.rules.auth.registration import is_printable
 
@@ -26,18 +26,17 @@ async def note(
 
 
 def add_note(
-    batch: WriteBatch,
-    owner_id: UUID,
+    ledger: LedgerTransaction,
     client: RequestOrigin,
     action: str,
     entity_type: str,
     entity_id: UUID,
     **details: object,
 ) -> None:
-    """Add an entry to a write batch."""
+    """Add an entry to what a transaction of the ledger writes."""
     entity = (entity_type, entity_id)
-    row = entry_row(owner_id, action, origin_of(client), entity=entity, details=_as_text(details))
-    batch.insert("audit_log", row)
+    row = entry_row(ledger.owner_id, action, origin_of(client), entity=entity, details=_told(details))
+    ledger.batch.insert("audit_log", row)
 
 
 def _as_text(details: dict[str, object]) -> dict[str, str | None]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from db.account.writes import (
     insert_account,
+    lock_account,
     lock_portfolios,
     mark_all_stale,
     name_is_taken,
@@ -16,12 +17,15 @@ from db.account.zones import knows_time_zone
 from db.auth.writes import lock_user
 from db.ids import uuid7
 from db.sessions import Session, Sessions
-from db.trading.writes import lock_account, lock_portfolio
+from db.trading import ledger_reads as reads
+from db.trading.ledger import LedgerTransaction
+from db.trading.locks import Locks
 from db.vocabulary import AccountType, Broker, TransactionType
+from db.writing import raw_connection_of
 from investing.account.zone_changes import move_splits
 from investing.actor import Actor
-from investing.audit import note
-from investing.idempotency import once
+from investing.audit import add_note, note
+from investing.idempotency import Intent, once_knowing
 from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.rules.names import checked_name
 from investing.rules.time_zones import DEFAULT, checked_time_zone, no_such_time_zone
@@ -68,9 +72,7 @@ async def create_account(actor: Actor, new: NewAccount) -> UUID:
         }
         await insert_account(session, actor.id, id, values)
         if new.initial_balance:
-            await _move(
-                session, actor.id, id, None, TransactionType.DEPOSIT, new.initial_balance, "Initial balance"
-            )
+            await _deposit_first(session, actor.id, id, new, time_zone)
         await note(session, actor.id, actor.client, "account.created", "Account", id, **values)
     return id
 
@@ -156,38 +158,51 @@ async def move_cash(
     """
     check_notes(notes)
 
-    async def effect(session: Session) -> UUID:
-        id = await _move(session, actor.id, account_id, portfolio_id, type, amount, notes)
-        await note(session, actor.id, actor.client, f"cash.{type.lower()}", "Transaction", id, amount=amount)
-        return id
-
     arguments = {"account": account_id, "portfolio": portfolio_id, "amount": amount, "notes": notes}
-    return await once(actor.sessions, actor.id, idempotency_key, type.value, arguments, effect)
+    intent = Intent.of(actor.id, idempotency_key, type.value, arguments)
+    portfolio_ids = [] if portfolio_id is None else [portfolio_id]
+
+    async def read(ledger: LedgerTransaction) -> reads.CashFacts:
+        return await reads.for_cash(ledger.connection, actor.id, account_id, portfolio_ids, intent.key)
+
+    async def decide(ledger: LedgerTransaction, facts: reads.CashFacts) -> tuple[UUID, None]:
+        place = _place(actor.id, facts, portfolio_id)
+        id = await _move(ledger, place, type, amount, notes)
+        add_note(ledger, actor.client, f"cash.{type.lower()}", "Transaction", id, amount=amount)
+        return id, None
+
+    locks = Locks.of(accounts=[account_id], portfolios=portfolio_ids)
+    return (await once_knowing(actor.sessions, intent, locks, read, decide)).id
+
+
+def _place(owner_id: UUID, facts: reads.CashFacts, portfolio_id: UUID | None) -> CashLocation:
+    if facts.account is None:
+        raise NotFound("There is no such account.", ("accountId",))
+    if not facts.account.is_active:
+        raise Inactive("The account is archived: restore it first.", ("accountId",))
+    if portfolio_id is None:
+        return CashLocation.of_account(owner_id, facts.account)
+    portfolio = facts.portfolios.get(portfolio_id)
+    if portfolio is None:
+        raise NotFound("The account has no such portfolio.", ("portfolioId",))
+    if not portfolio.is_active:
+        raise PortfolioInactive
+    return CashLocation.of_portfolio(owner_id, portfolio)
 
 
 async def _move(
-    session: Session,
-    owner_id: UUID,
-    account_id: UUID,
-    portfolio_id: UUID | None,
-    type: TransactionType,
-    amount: Decimal,
-    notes: str | None,
+    ledger: LedgerTransaction, place: CashLocation, type: TransactionType, amount: Decimal, notes: str | None
 ) -> UUID:
-    account = await lock_account(session, owner_id, account_id)
-    if account is None:
-        raise NotFound("There is no such account.", ("accountId",))
-    if not account["is_active"]:
-        raise Inactive("The account is archived: restore it first.", ("accountId",))
-    location = CashLocation.of_account(owner_id, account)
-    if portfolio_id is not None:
-        portfolio = await lock_portfolio(session, owner_id, portfolio_id)
-        if portfolio is None or portfolio["account_id"] != account_id:
-            raise NotFound("The account has no such portfolio.", ("portfolioId",))
-        if not portfolio["is_active"]:
-            raise PortfolioInactive
-        location = CashLocation.of_portfolio(owner_id, portfolio)
     now = dt.datetime.now(dt.UTC)
     entry = entry_of(uuid7(), type, now, now, has_symbol=False, amount=amount)
-    await post_entry(session, location, entry, notes=notes, now=True, may_owe=False)
+    await post_entry(ledger, place, entry, notes=notes, now=True, may_owe=False)
     return entry.id
+
+
+async def _deposit_first(session: Session, owner_id: UUID, id: UUID, new: NewAccount, time_zone: str) -> None:
+    """Post what a new account starts with, in the transaction that opens it."""
+    margin = new.account_type is AccountType.MARGIN
+    place = CashLocation(owner_id, id, None, new.currency, Decimal(0), margin, time_zone)
+    ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
+    await _move(ledger, place, TransactionType.DEPOSIT, new.initial_balance, "Initial balance")
+    await ledger.flush()

@@ -186,9 +186,8 @@ def _executed(fill: MatchedFill, due_in: dt.timedelta | None) -> dict[str, Any]:
     }
 
 
-async def executions_in(session: Session, client_order_id: UUID) -> Sequence[Fill] | None:
-    """Lock a stored order until the caller's transaction ends; return its fills, None without it."""
-    connection = await raw_connection_of(session)
+async def executions_in(connection: RawConnection, client_order_id: UUID) -> Sequence[Fill] | None:
+    """Lock an order in the books until the caller's transaction ends; return its fills, None without it."""
     if await paper_orders.find_order(connection, client_order_id, lock=True) is None:
         return None
     return [_execution(row) for row in await paper_orders.executions_of(connection, client_order_id)]

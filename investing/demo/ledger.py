@@ -12,10 +12,9 @@ from db.vocabulary import TransactionType
 from investing.demo.prices import Market
 from investing.rules.trading.entries import entry_of
 from investing.rules.trading.ledger import ZERO, Holding, Posting, post, post_cash
-from investing.rules.trading.lots import TaxLot
+from investing.rules.trading.lots import LotChange, TaxLot
 from investing.rules.trading.splits import automatic_id
 from investing.trading.posting import CashLocation, check_cash, transaction_row
-from investing.trading.projections import lot_row, use_row
 
 
 class Ids:
@@ -112,13 +111,13 @@ class DemoLedger:
         """Return the rows of `lots`, one for each purchase; those that are used up have a quantity of 0."""
         left = {lot.transaction_id: lot for holding in self.holdings.values() for lot in holding.lots}
         return [
-            {**self._key(symbol), **lot_row(left.get(id) or replace(lot, quantity=ZERO, cost=ZERO))}
+            {**self._key(symbol), **_lot_row(left.get(id) or replace(lot, quantity=ZERO, cost=ZERO))}
             for id, (symbol, lot) in self._lots.items()
         ]
 
-    def _add_lot_uses(self, id: UUID, posting: Posting) -> None:
-        key = {"owner_id": self.location.owner_id, "transaction_id": id}
-        self.lot_uses += [{**key, **use_row(use)} for use in posting.uses]
+    def _keep(self, id: UUID, posting: Posting) -> None:
+        key = {"owner_id": self.place.owner_id, "transaction_id": id}
+        self.lot_uses += [{**key, **_use_row(use)} for use in posting.uses]
 
     def _key(self, symbol: str) -> dict[str, Any]:
         return {
@@ -126,3 +125,26 @@ class DemoLedger:
             "portfolio_id": self.location.portfolio_id,
             "instrument_id": self._market.ids[symbol],
         }
+
+
+def _lot_row(lot: TaxLot) -> dict[str, Any]:
+    """Return the row of `lots` of a lot, but for the holding that it is part of."""
+    return {
+        "id": uuid7(),
+        "transaction_id": lot.transaction_id,
+        "number": lot.number,
+        "opened_at": lot.opened_at,
+        "remaining_quantity": lot.quantity,
+        "remaining_cost": lot.cost,
+    }
+
+
+def _use_row(use: LotChange) -> dict[str, Any]:
+    """Return the row of `lot_uses` of a use, but for its transaction and owner."""
+    return {
+        "lot_transaction_id": use.lot.transaction_id,
+        "lot_number": use.lot.number,
+        "quantity_delta": use.quantity_delta,
+        "cost_delta": use.cost_delta,
+        "gain": use.gain,
+    }

@@ -12,7 +12,7 @@ from db.sessions import Session
 from db.vocabulary import AssetClass
 from investing.actor import Actor
 from investing.audit import note
-from investing.idempotency import once
+from investing.idempotency import once_in_session
 from investing.rules.errors import LimitReached, NameTaken
 from investing.rules.market.instruments import MOST_OWN, checked_currency, checked_isin
 from investing.rules.names import checked_name, checked_symbol
@@ -55,7 +55,9 @@ async def create_instrument(
     if idempotency_key is None:
         return await actor.sessions.transact(actor.id, effect)
     arguments = asdict(new)
-    return await once(actor.sessions, actor.id, idempotency_key, "createInstrument", arguments, effect)
+    return await once_in_session(
+        actor.sessions, actor.id, idempotency_key, "createInstrument", arguments, effect
+    )
 
 
 async def _create(session: Session, actor: Actor, values: Mapping[str, Any]) -> UUID:

@@ -14,6 +14,8 @@ from db.market import splits as stored
 from db.market.splits import Work
 from db.outages import Faults
 from db.sessions import Sessions, is_away
+from db.trading.ledger import transact
+from db.trading.locks import NO_LOCKS
 from db.trading.splits import find_reached
 from investing.actor import Actor
 from investing.audit import note
@@ -140,9 +142,9 @@ class Splitting:
 
     async def _post_to_holdings(self, owner_id: UUID, work: Work) -> bool:
         """Post the split to an owner's holdings and orders; return whether nothing is left to do."""
-        key = (owner_id, work.instrument_id, work.ex_date, self._fees)
+        key = (work.instrument_id, work.ex_date, self._fees)
         try:
-            return await self._sessions.transact(owner_id, lambda session: follow(session, *key))
+            return await transact(self._sessions, owner_id, NO_LOCKS, lambda ledger: follow(ledger, *key))
         except DomainError as domain_error:
             # Later entries do not fit the holding after the split: `verify` reports it until they do.
             logger.warning("A split of %s does not fit a holding: %s", work.symbol, domain_error.message)

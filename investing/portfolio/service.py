@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from db.account.writes import lock_account
 from db.ids import uuid7
 from db.market.writes import find_instrument_ids
 from db.portfolio.writes import (
@@ -17,9 +18,10 @@ from db.portfolio.writes import (
     name_is_taken,
     update_portfolio,
 )
-from db.sessions import Session
-from db.trading.writes import lock_account, lock_portfolio
-from db.vocabulary import AccountType, RebalanceFrequency, Strategy
+from db.sessions import Session, announce
+from db.trading.ledger import LedgerTransaction
+from db.vocabulary import AccountType, RebalanceFrequency, Strategy, Topic
+from db.writing import raw_connection_of
 from investing.account.transfers import transfer
 from investing.actor import Actor
 from investing.audit import note
@@ -99,18 +101,26 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
         )
         await update_due(session, actor.id, id, settings)
         if new.initial_cash:
-            portfolio = await lock_portfolio(session, actor.id, id)
-            assert portfolio is not None, "it was just made"
-            source, target = (
-                CashLocation.of_account(actor.id, account),
-                CashLocation.of_portfolio(actor.id, portfolio),
-            )
-            now = dt.datetime.now(dt.UTC)
-            await transfer(session, source, target, new.initial_cash, now, "Initial cash", ("initialCash",))
+            await _give(session, actor.id, account, id, new.initial_cash)
         await note(
             session, actor.id, actor.client, "portfolio.created", "Portfolio", id, name=name, **settings
         )
     return id
+
+
+async def _give(
+    session: Session, owner_id: UUID, account: Mapping[Any, Any], id: UUID, cash: Decimal
+) -> None:
+    """Move a new portfolio's initial cash there from its locked account."""
+    margin = account["account_type"] == AccountType.MARGIN
+    of_both = {"margin": margin, "currency": account["currency"], "time_zone": account["time_zone"]}
+    source = CashLocation(owner_id, account["id"], None, cash=account["unallotted_cash"], **of_both)
+    target = CashLocation(owner_id, account["id"], id, cash=Decimal(0), **of_both)
+    ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
+    now = dt.datetime.now(dt.UTC)
+    await transfer(ledger, source, target, cash, now, "Initial cash", ("initialCash",))
+    await ledger.flush()
+    announce(session, owner_id, Topic.PORTFOLIOS)
 
 
 async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from db.sessions import Session, Sessions, is_away
 from db.vocabulary import RebalanceTrigger, Strategy, Topic
 from investing.actor import Actor
 from investing.auth.types import RequestOrigin
-from investing.idempotency import find_kept, once
+from investing.idempotency import find_kept, once_in_session
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.order_by_order import step
 from investing.rebalancing.starting import LEASE, Run, start
@@ -65,8 +65,8 @@ class Rebalancer:
                 raise targets
             return await start(session, actor.id, actor.client, run, targets, self._trading_config)
 
-        id = await once(self._sessions, actor.id, idempotency_key, _FIELD, arguments, effect)
-        await self.advance(actor.id, actor.client, id)
+        id = await once_in_session(self._sessions, actor.id, idempotency_key, _FIELD, arguments, effect)
+        await self.carry_on(actor.id, actor.client, id)
         return id
 
     async def targets(

@@ -1,9 +1,7 @@
 """What a recorded transaction must contain, by its type, before it is posted to the ledger."""
 
 import datetime as dt
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from db.vocabulary import TransactionType
@@ -104,9 +102,9 @@ def entry_of(
     )
 
 
-def changes_shares(row: Mapping[Any, Any]) -> bool:
+def changes_shares(type: str, instrument_id: UUID | None) -> bool:
     """Return whether a stored transaction is one that changes a holding."""
-    return row["instrument_id"] is not None and row["type"] in SHARE_TYPES
+    return instrument_id is not None and type in SHARE_TYPES
 
 
 def _require(name: str, value: Decimal | None) -> Decimal:

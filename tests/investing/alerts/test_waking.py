@@ -73,7 +73,7 @@ async def test_whatever_moves_a_portfolio_says_so(
     assert await wakes(lambda: cash(TransactionType.WITHDRAWAL, "5"))
     assert await wakes(lambda: transfer_cash(actor, account, first, second, Decimal(1), key(), None))
     assert await wakes(lambda: world.buy(2, "10", "1"))
-    # Of before what is there already, which the quick way leaves to the general one.
+    # Of before what is there already.
     assert await wakes(lambda: world.sell(3, "1", "1"))
     assert await wakes(lambda: world.buy(1, "1", "1"))
     moved = await world.move(4, "2")
