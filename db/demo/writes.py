@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Insert, Table, bindparam, func, insert, select
+from sqlalchemy import Insert, Table, bindparam, func, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -93,6 +93,15 @@ def _insert_arrays(table: Table, rows: Rows) -> Insert:
 async def lock_user(session: AsyncSession, user_id: UUID) -> None:
     """Makes others who would build the same user's tree wait until the transaction ends."""
     await session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+
+
+async def allow_long_statements(session: AsyncSession) -> None:
+    """Lift the time limit of statements in this transaction.
+
+    The planner knows nothing of rows that are not committed yet, so that valuing them may take longer than a
+    request may, on a slow machine longer than half a minute.
+    """
+    await session.execute(text("SET LOCAL statement_timeout = 0"))
 
 
 async def was_done(session: AsyncSession, user_id: UUID, action: str) -> bool:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from db.auth.queries import user_id_of
 from db.demo.queries import fetch_actions
-from db.demo.writes import Tree, add_tree, analyze, lock_user, was_done
+from db.demo.writes import Tree, add_tree, allow_long_statements, analyze, lock_user, was_done
 from db.sessions import Session, Sessions, open_sessions
 from investing.audit import note
 from investing.auth.administration import replace_password
@@ -104,6 +104,7 @@ class _Builder:
         password_hash = await self._passwords.hash(password)
         async with self._sessions.begin(user_id) as session:
             await lock_user(session, user_id)
+            await allow_long_statements(session)
             # Checked again, because another process may have been faster.
             if await was_done(session, user_id, _BUILT):
                 return False
