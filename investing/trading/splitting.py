@@ -16,6 +16,7 @@ from db.trading import orders as rows
 from db.trading import splits as reached
 from db.trading.writes import find_position
 from db.vocabulary import OrderSide, OrderStatus
+from investing.audit import note
 from investing.auth.types import RequestOrigin
 from investing.brokers.paper import executions_in
 from investing.rules.market.market_hours import market_day
@@ -58,6 +59,49 @@ async def follow(
         await _follow_order(session, owner_id, order, _pending(order, splits), fees)
     await reached.mark_stale(session, owner_id, instrument_id)
     return is_whole
+
+
+async def unfollow(session: Session, owner_id: UUID, instrument_id: UUID, split: SplitRatio) -> bool:
+    """Take a split that is no longer the instrument's from an owner's holdings and open orders.
+
+    Its automatic entries are reversed, and orders that have followed it end. Return whether anything was to be
+    done. Raise InsufficientShares and InvalidInput where later entries need the shares.
+    """
+    found = await reached.find_starts(session, owner_id, instrument_id, split.ex_date)
+    starts = {id: (at, _FIRST) for id, at in found.items()}
+    locked = await lock_reached(session, owner_id, instrument_id, starts)
+    ended = await _end_followers(session, owner_id, instrument_id, list(locked), split)
+    holdings = await load_holdings(session, owner_id, instrument_id, starts, aligned=True)
+    if not ended and not holdings.outdated:
+        return False
+    holdings.post()
+    await holdings.save(session)
+    await reached.mark_stale(session, owner_id, instrument_id)
+    facts = {"exDate": split.ex_date, "ratio": str(split)}
+    await note(session, owner_id, _NOBODY, "split.withdrawn", "Instrument", instrument_id, **facts)
+    return True
+
+
+async def _end_followers(
+    session: Session, owner_id: UUID, instrument_id: UUID, portfolio_ids: Sequence[UUID], split: SplitRatio
+) -> bool:
+    """End the open orders that have followed the split, with all their fills on the ledger."""
+    key = (session, owner_id, instrument_id, portfolio_ids)
+    followers = [order for order in await reached.lock_orders(*key) if _has_followed(order, split)]
+    for order in followers:
+        for execution in await executions_in(session, order["client_order_id"]) or ():
+            await orders.fill(session, owner_id, _NOBODY, execution, order["broker_order_id"])
+    for order in await reached.lock_orders(*key):
+        if _has_followed(order, split):
+            reason = f"The {split} split that this order followed was withdrawn: place it again."
+            await _end(session, owner_id, order, reason)
+    return bool(followers)
+
+
+def _has_followed(order: Row, split: SplitRatio) -> bool:
+    units_of = order["units_of"] or dt.date.min
+    since = market_day(order["submitted_at"])
+    return split.ex_date in order["followed_splits"] or since < split.ex_date <= units_of
 
 
 async def _orders(
