@@ -205,8 +205,8 @@ _SPLITS = (
     {_OF_HOLDERS} AND h.quantity > 0 AND NOT h.is_adjusted
     """,
     f"""
-    SELECT 'shares not adjusted for the split on ' || s.ex_date || ', beside adjusted ones, of position', p.id,
-           trim_scale(h.as_traded),
+    SELECT 'shares not adjusted for the split on ' || s.ex_date || ', beside adjusted ones, of position',
+           p.id, trim_scale(h.as_traded),
            trim_scale(round((h.as_traded * s.quantity)::numeric(200, 80) / s.split_for, 18))
     {_OF_HOLDERS} AND h.is_as_traded AND h.is_adjusted
     """,

@@ -4,7 +4,6 @@ It is done in one transaction, by the owner of the tables. Where somebody's late
 is left as it was, or, if that is wanted, that holder alone: `verify` tells of them until they are put right.
 """
 
-import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -74,8 +73,8 @@ def _check_done(
         raise InvalidInput(f"There is no {split} split of {symbol} on {split.ex_date}.", ("exDate",))
     if done.blocked and not skip_blocked:
         raise InvalidInput(
-            f"{done.blocked} of {done.holders + done.blocked} holders have later entries that need the shares: "
-            "nothing was changed. With --skip-blocked the others are put right."
+            f"{done.blocked} of {done.holders + done.blocked} holders have later entries that need the "
+            "shares: nothing was changed. With --skip-blocked the others are put right."
         )
 
 

@@ -23,8 +23,8 @@ def check_as_traded(
 ) -> None:
     """Raise InvalidInput where an entry as it was traded comes before a split of `adjusted`.
 
-    Those are the splits for which the portfolio's quantities are adjusted: see `find_adjusted`. The same for a
-    split that is one of them.
+    Those are the splits for which the portfolio's quantities are adjusted: see `find_adjusted`. The same for
+    a split that is one of them.
     """
     for row in adjusted:
         if row["instrument_id"] != instrument_id or not entry.of_shares:

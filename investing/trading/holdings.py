@@ -202,9 +202,9 @@ async def load_holdings(
     """The holdings as they were at `starts`, for posting these entries. The caller has locked the portfolios.
 
     With them the splits of the instrument that are due from there on, unless not `with_splits`; the entries
-    `without` are about to be reversed. With `aligned` automatic entries that the splits of now do not make are
-    taken back too. Portfolios that shares were transferred to later are locked here,
-    unless the caller has done it.
+    `without` are about to be reversed. With `aligned` automatic entries that the splits of now do not make
+    are reversed too. Portfolios that shares were transferred to later are locked here, unless the caller has
+    done it.
     """
     rows = await history.share_changes(session, owner_id, instrument_id, starts)
     if any(row["transfer_id"] is not None and row["type"] == TransactionType.TRANSFER_OUT for row in rows):

@@ -64,8 +64,8 @@ async def follow(
 async def unfollow(session: Session, owner_id: UUID, instrument_id: UUID, split: SplitRatio) -> bool:
     """Take a split that is no longer the instrument's from an owner's holdings and open orders.
 
-    Its automatic entries are reversed, and orders that have followed it end. Return whether anything was to be
-    done. Raise InsufficientShares and InvalidInput where later entries need the shares.
+    Its automatic entries are reversed, and orders that have followed it end. Return whether anything was to
+    be done. Raise InsufficientShares and InvalidInput where later entries need the shares.
     """
     found = await reached.find_starts(session, owner_id, instrument_id, split.ex_date)
     starts = {id: (at, _FIRST) for id, at in found.items()}

@@ -1,4 +1,4 @@
-"""An account that moves to another time zone: its splits begin at other instants, as if it had always been so."""
+"""An account that moves to another time zone: its splits begin as if it had always been there."""
 
 import datetime as dt
 import uuid
@@ -71,7 +71,7 @@ async def quantity(world: World, place: int = 0) -> D:
 async def test_shares_bought_between_the_two_midnights_are_split(world: World) -> None:
     await move(world, TOKYO)
     await split(world)
-    # 16:00 UTC on the 9th: 01:00 on the 10th in Tokyo, where these are new shares; 11:00 on the 9th in New York.
+    # 01:00 on the 10th in Tokyo, where these are new shares; 11:00 on the 9th in New York.
     await world.buy(at("09T16:00"), "10", "10")
     assert (await quantity(world), await state(world)) == (D(10), [])
     await move(world, NEW_YORK)
@@ -152,7 +152,7 @@ async def test_a_reverse_split_that_leaves_too_little(world: World) -> None:
     await world.buy(at("01T12:00"), "10", "10")
     await split(world, "1", "10")
     await world.sell(at("09T20:00"), "10", "10")
-    with pytest.raises(InsufficientShares, match="The SELL of 10 .* on 2023-03-10 needs") as refused:
+    with pytest.raises(InsufficientShares, match=r"The SELL of 10 .* on 2023-03-10 needs") as refused:
         await move(world, TOKYO)
     assert refused.value.available == 1
 

@@ -1,9 +1,11 @@
 """A split that was recorded wrongly is withdrawn: from every holder, order, level and quote, or from none."""
 
+import asyncio
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
 from decimal import Decimal as D
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.placing import NewOrder
 from tests.investing.exchange import Exchange
+from tests.investing.portfolio.test_commands import run
 from tests.investing.trading.desks import desk_of
 from tests.investing.trading.world import World, make_world
 
@@ -69,7 +72,7 @@ async def test_every_holder_has_what_they_had_and_gets_the_right_one(
     await record(worlds[0], "2")
     assert await quantities(worlds) == [20, 5]
     # And the same once more, as often as somebody mistypes it.
-    with pytest.raises(InvalidInput, match="^There is no 20-for-1 split of"):
+    with pytest.raises(InvalidInput, match=r"^There is no 20-for-1 split of"):
         await withdraw_split(owners, worlds[0].symbol, TWENTY)
     await withdraw_split(owners, worlds[0].symbol, SplitRatio(EX_DATE, D(4), D(2)))
     await record(worlds[0], "20")
@@ -190,3 +193,26 @@ async def test_orders_levels_and_quotes(worlds: list[World], owners: Sessions, e
     ]
     await record(world, "2", TODAY)
     assert (await seen())[2:] == ("7.5", "0.5", "15", "14.5")
+
+
+async def test_the_command(worlds: list[World], owner_url: str, tmp_path: Path) -> None:
+    await worlds[0].buy(1, "10", "10")
+    await record(worlds[0], "20")
+
+    async def told(*words: str) -> tuple[int, str]:
+        done = await asyncio.to_thread(run, owner_url, tmp_path, "withdraw-split", worlds[0].symbol, *words)
+        return done.returncode, (done.stdout + done.stderr).splitlines()[-1]
+
+    assert await told("2020-01-11", "much") == (
+        1,
+        "graphfolio: The split 'much' is no ratio like 4:1, 4/1 or 4.",
+    )
+    assert await told("yesterday", "20") == (1, "graphfolio: yesterday is no date like 2024-06-10.")
+    sold = await worlds[0].sell(20, "50", "10")
+    code, words = await told("2020-01-11", "20:1", "--skip-blocked")
+    assert code == 3
+    assert words == "1 holder has later entries that need the shares, and the split still: see verify."
+    await worlds[0].reverse(sold)
+    told_of = f"The 20-for-1 split of {worlds[0].symbol} on 2020-01-11 is withdrawn; 1 holder was put right."
+    assert await told("2020-01-11", "20") == (0, told_of)
+    assert await quantities(worlds[:1]) == [10]

@@ -14,7 +14,7 @@ from investing.rules.trading.splits import SplitRatio
 from investing.trading.undoing import undo_import
 from tests.investing.exchange import Exchange
 from tests.investing.trading.ledgers import import_csv, statuses
-from tests.investing.trading.world import World, make_world, on
+from tests.investing.trading.world import World, make_world
 
 EX_DATE = dt.date(2020, 1, 11)
 RAW = (
@@ -94,8 +94,8 @@ async def test_closed_raw_positions_count_as_well(world: World) -> None:
     assert await bring(world, "BUY 10 02", "SELL 10 03") == ["OK", "OK"]
     (bad,) = await bring(world, "BUY 20 05", adjusted=True)
     assert bad == (
-        "The portfolio has quantities before the split of 2020-01-11 as they were traded: reverse them first, "
-        "or import this as it was traded."
+        "The portfolio has quantities before the split of 2020-01-11 as they were traded: reverse them "
+        "first, or import this as it was traded."
     )
     assert (await quantity(world), await told(world)) == (D(0), [])
 
