@@ -106,7 +106,8 @@ async def find_split_places(
 
     `executed_at` and `id` are those of the portfolio's entry, its owner's or automatic, both null without
     one; the entries `without` count as reversed. `begins` is the first instant of the ex-date in the
-    account's `time_zone`; `is_adjusted` tells that quantities were recorded that are adjusted for the split already.
+    account's `time_zone`; `is_adjusted` tells that quantities were recorded that are adjusted for the split
+    already.
     """
     uuids = ARRAY(PgUUID(as_uuid=True))
     statement = text(_PLACES).bindparams(

@@ -121,7 +121,7 @@ async def mark_stale(session: Session, owner_id: UUID, instrument_id: UUID) -> N
 
 
 async def change_paper_order(
-    session: Session, client_order_id: UUID, values: Mapping[str, Decimal | dt.date | str | None]
+    session: Session, client_order_id: UUID, values: Mapping[str, Decimal | Sequence[dt.date] | str | None]
 ) -> bool:
     """Change an open order in the paper broker's book, and lock it; return whether it has it open."""
     changed = ", ".join(f"{name} = :{name}" for name in values)

@@ -160,7 +160,7 @@ async def _follow_order(
         return await _end(
             session, owner_id, order, f"There is too little for this order after the {names} split."
         )
-    values = {
+    values: dict[str, Decimal | list[dt.date] | None] = {
         "quantity": after.quantity,
         "limit_price": after.limit_price,
         "worst_price": after.worst_price,
