@@ -122,13 +122,13 @@ class AlertState(Owned, Base):
     quiet_until: Mapped[dt.datetime | None]
 
 
-class AlertLook(Base):
+class AlertCheck(Base):
     """An owner who has active rules on portfolios, and when to look at them next.
 
     Without an owner's policy on purpose, as `order_work`: it says nothing but that there are such rules.
     """
 
-    __tablename__ = "alert_looks"
+    __tablename__ = "alert_checks"
     __table_args__ = (of_user(), Index(None, "due_at"))
 
     owner_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.market.splits import MARKET_TODAY
-from db.models import AlertLook, AlertRule, AlertState, AlertWatch, Instrument
+from db.models import AlertCheck, AlertRule, AlertState, AlertWatch, Instrument
 from db.sessions import Session
 
 
@@ -153,9 +153,9 @@ async def keep_look(session: Session, owner_id: UUID, kinds: Collection[str]) ->
     """Has the owner's portfolios looked at now, and again and again, if any active rule is of these kinds."""
     rules = exists().where(AlertRule.owner_id == owner_id, AlertRule.is_active, AlertRule.kind.in_(kinds))
     if await session.scalar(select(rules)):
-        statement = upsert(AlertLook).values(owner_id=owner_id)
+        statement = upsert(AlertCheck).values(owner_id=owner_id)
         await session.execute(
             statement.on_conflict_do_update(index_elements=["owner_id"], set_={"due_at": func.now()})
         )
     else:
-        await session.execute(delete(AlertLook).where(AlertLook.owner_id == owner_id))
+        await session.execute(delete(AlertCheck).where(AlertCheck.owner_id == owner_id))

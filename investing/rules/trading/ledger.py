@@ -16,7 +16,7 @@ from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientShares, InvalidInput
 from investing.rules.market.market_hours import day_of
 from investing.rules.money import fits, product
-from investing.rules.trading.lots import Lot, LotUse, add, part_of, split, take, with_gains, without
+from investing.rules.trading.lots import LotChange, TaxLot, add, part_of, split, take, with_gains, without
 
 ZERO = Decimal(0)
 
@@ -89,7 +89,7 @@ class Holding:
     cost: Decimal = ZERO
     realized_pnl: Decimal = ZERO
     realized_pnl_fifo: Decimal = ZERO
-    lots: list[Lot] = field(default_factory=list)
+    lots: list[TaxLot] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ class Posting:
     realized_pnl: Decimal | None = None
     cost_delta: Decimal = ZERO
     realized_pnl_fifo: Decimal | None = None
-    uses: tuple[LotUse, ...] = ()
-    opened: tuple[Lot, ...] = ()
+    uses: tuple[LotChange, ...] = ()
+    opened: tuple[TaxLot, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Moved:
     """
 
     cost: Decimal
-    parts: tuple[LotUse, ...]
+    parts: tuple[LotChange, ...]
     ratio: Fraction = Fraction(1)
 
     @classmethod
@@ -188,13 +188,13 @@ def _quantity(entry: Entry) -> Decimal:
 
 
 def _open(holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal) -> Posting:
-    lot = Lot(entry.id, entry.executed_at, _quantity(entry), cost)
+    lot = TaxLot(entry.id, entry.executed_at, _quantity(entry), cost)
     return _add(holding, lot.quantity, cash_delta, cost, (lot,))
 
 
 def _bring_in(holding: Holding, entry: Entry, moved: Moved) -> Posting:
     lots = [
-        Lot(entry.id, part.opened_at, -part.quantity_delta, -part.cost_delta, number)
+        TaxLot(entry.id, part.opened_at, -part.quantity_delta, -part.cost_delta, number)
         for number, part in enumerate(moved.parts)
     ]
     quantity = _quantity(entry)
@@ -203,7 +203,7 @@ def _bring_in(holding: Holding, entry: Entry, moved: Moved) -> Posting:
     return _add(holding, quantity, -entry.commission, moved.cost, tuple(lots))
 
 
-def _convert(lots: list[Lot], ratio: Fraction) -> Decimal:
+def _convert(lots: list[TaxLot], ratio: Fraction) -> Decimal:
     """Make lots that come in ones of the holding's shares, rounded as by a split; return how many more."""
     uses = split(lots, Decimal(ratio.numerator), Decimal(ratio.denominator))
     if uses is None:
@@ -212,7 +212,7 @@ def _convert(lots: list[Lot], ratio: Fraction) -> Decimal:
 
 
 def _add(
-    holding: Holding, quantity: Decimal, cash_delta: Decimal, cost: Decimal, lots: tuple[Lot, ...]
+    holding: Holding, quantity: Decimal, cash_delta: Decimal, cost: Decimal, lots: tuple[TaxLot, ...]
 ) -> Posting:
     holding.quantity += quantity
     holding.cost += cost
@@ -231,7 +231,7 @@ def _sell(holding: Holding, entry: Entry) -> Posting:
     return Posting(proceeds, -_quantity(entry), proceeds - cost, -cost, fifo, tuple(uses))
 
 
-def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotUse]]:
+def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotChange]]:
     """Takes shares out at average cost and from the oldest lots. The average cost and the lots used."""
     quantity = _quantity(entry)
     if quantity > holding.quantity:
