@@ -82,10 +82,11 @@ def _recorded(owner_id: UUID, portfolio_id: UUID) -> Select[Any]:
         Transaction.instrument_id.is_not(None),
     )
     amount = case((moved, Transaction.cost_delta), else_=Transaction.amount).label("amount")
+    quantity = case((moved, Transaction.quantity_delta), else_=Transaction.quantity).label("quantity")
     statement = select(
         Transaction.type,
         Transaction.instrument_id,
-        Transaction.quantity,
+        quantity,
         Transaction.price,
         amount,
         Transaction.commission,
@@ -158,10 +159,13 @@ _NOT_REVERSED = """
 t.owner_id = $1 AND t.portfolio_id = $2 AND t.reverses_id IS NULL
 AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)
 """
+# What came in from another portfolio, as many shares as that made here, at what they cost.
+_MOVED = "t.type = 'TRANSFER_IN' AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL"
+_QUANTITY = f"CASE WHEN {_MOVED} THEN t.quantity_delta ELSE t.quantity END AS quantity"
+
 _PAGE = f"""
-SELECT t.id, t.type, i.symbol, t.quantity, t.price,
-       CASE WHEN t.type = 'TRANSFER_IN' AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL
-            THEN t.cost_delta ELSE t.amount END AS amount, t.commission, t.split_for, t.executed_at,
+SELECT t.id, t.type, i.symbol, {_QUANTITY}, t.price,
+       CASE WHEN {_MOVED} THEN t.cost_delta ELSE t.amount END AS amount, t.commission, t.split_for, t.executed_at,
        t.notes
 FROM transactions t LEFT JOIN instruments i ON i.id = t.instrument_id
 WHERE {_NOT_REVERSED} AND (t.executed_at, t.id) > ($3, $4)
@@ -188,7 +192,7 @@ async def ledger_pages(
 
 _CROWDED = f"""
 SELECT executed_at, type, symbol, notes, quantity, price, amount, commission, split_for
-FROM (SELECT t.id, t.executed_at, t.type, i.symbol, t.notes, t.quantity, t.price, t.amount, t.commission,
+FROM (SELECT t.id, t.executed_at, t.type, i.symbol, t.notes, {_QUANTITY}, t.price, t.amount, t.commission,
              t.split_for, count(*) OVER (PARTITION BY t.executed_at) AS together
       FROM transactions t LEFT JOIN instruments i ON i.id = t.instrument_id WHERE {_NOT_REVERSED}) t
 WHERE together > 1 ORDER BY executed_at, id
