@@ -165,8 +165,8 @@ _QUANTITY = f"CASE WHEN {_MOVED} THEN t.quantity_delta ELSE t.quantity END AS qu
 
 _PAGE = f"""
 SELECT t.id, t.type, i.symbol, {_QUANTITY}, t.price,
-       CASE WHEN {_MOVED} THEN t.cost_delta ELSE t.amount END AS amount, t.commission, t.split_for, t.executed_at,
-       t.notes
+       CASE WHEN {_MOVED} THEN t.cost_delta ELSE t.amount END AS amount, t.commission, t.split_for,
+       t.executed_at, t.notes
 FROM transactions t LEFT JOIN instruments i ON i.id = t.instrument_id
 WHERE {_NOT_REVERSED} AND (t.executed_at, t.id) > ($3, $4)
 ORDER BY t.executed_at, t.id LIMIT {CHUNK}
