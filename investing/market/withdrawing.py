@@ -10,8 +10,11 @@ from uuid import UUID
 
 from db.market.splits import find_splits, follow_quotes
 from db.market.withdrawn import find_users, lock_instrument, remove_split, take_levels_back
-from db.sessions import Session, Sessions, act_for
+from db.sessions import Session, Sessions, act_for, announce
+from db.trading.ledger import LedgerTransaction
 from db.trading.splits import find_reached
+from db.vocabulary import Topic
+from db.writing import raw_connection_of
 from investing.rules.errors import DomainError, InvalidInput, UnknownInstrument
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.splitting import unfollow
@@ -93,7 +96,10 @@ async def _take_back(
         try:
             async with session.begin_nested():
                 if reached["trades"]:
-                    holders += await unfollow(session, owner_id, instrument_id, split)
+                    ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
+                    if await unfollow(ledger, instrument_id, split):
+                        announce(session, owner_id, Topic.PORTFOLIOS)
+                        holders += 1
                 if reached["watches"]:
                     facts = (split.ex_date, split.quantity, split.split_for)
                     await take_levels_back(session, owner_id, instrument_id, *facts)

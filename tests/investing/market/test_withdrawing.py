@@ -205,7 +205,7 @@ async def test_the_command(worlds: list[World], owner_url: str, tmp_path: Path) 
 
     assert await told("2020-01-11", "much") == (
         1,
-        "graphfolio: The split 'much' is no ratio like 4:1, 4/1 or 4.",
+        "graphfolio: The split 'much' is not a ratio like 4:1, 4/1 or 4.",
     )
     assert await told("yesterday", "20") == (1, "graphfolio: yesterday is no date like 2024-06-10.")
     sold = await worlds[0].sell(20, "50", "10")
