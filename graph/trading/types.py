@@ -142,7 +142,10 @@ class Transaction(Node):
     commission: Decimal = strawberry.field(description="What the broker took.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
     cash_delta: Decimal = strawberry.field(description="By how much cash changed.")
-    quantity_delta: Decimal = strawberry.field(description="By how much the number of shares changed.")
+    quantity_delta: Decimal = strawberry.field(
+        description="By how much the number of shares changed. Of a transfer between two portfolios it is "
+        "other than `quantity` where a split had reached the shares of one of them alone."
+    )
     cost_delta: Decimal = strawberry.field(
         description="By how much the position's cost basis changed, on average cost."
     )
