@@ -35,7 +35,7 @@ def add_note(
 ) -> None:
     """Add an entry to what a transaction of the ledger writes."""
     entity = (entity_type, entity_id)
-    row = entry_row(ledger.owner_id, action, origin_of(client), entity=entity, details=_told(details))
+    row = entry_row(ledger.owner_id, action, origin_of(client), entity=entity, details=_as_text(details))
     ledger.batch.insert("audit_log", row)
 
 

@@ -81,7 +81,7 @@ class DemoLedger:
         if entry.of_shares and symbol is not None:
             posting = post(self.holdings.setdefault(symbol, Holding()), entry)
             self._lots.update((lot.transaction_id, (symbol, lot)) for lot in posting.opened)
-            self._add_lot_uses(entry.id, posting)
+            self._keep(entry.id, posting)
         else:
             posting = post_cash(entry)
         if posting.cash_delta < 0:
@@ -116,7 +116,7 @@ class DemoLedger:
         ]
 
     def _keep(self, id: UUID, posting: Posting) -> None:
-        key = {"owner_id": self.place.owner_id, "transaction_id": id}
+        key = {"owner_id": self.location.owner_id, "transaction_id": id}
         self.lot_uses += [{**key, **_use_row(use)} for use in posting.uses]
 
     def _key(self, symbol: str) -> dict[str, Any]:

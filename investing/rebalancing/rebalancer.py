@@ -66,7 +66,7 @@ class Rebalancer:
             return await start(session, actor.id, actor.client, run, targets, self._trading_config)
 
         id = await once_in_session(self._sessions, actor.id, idempotency_key, _FIELD, arguments, effect)
-        await self.carry_on(actor.id, actor.client, id)
+        await self.advance(actor.id, actor.client, id)
         return id
 
     async def targets(
