@@ -54,7 +54,7 @@ class Guard(FieldExtension):
             info.context.forget()
             return await next_(source, info, **kwargs)
         except DomainError as domain_error:
-            return self.payload(user_errors=[user_error(domain_error, _path(domain_error))])
+            return self.payload(user_errors=[user_error(domain_error, ("input",))])
         finally:
             info.context.forget()
 
@@ -82,11 +82,6 @@ def _not_found(permission: BasePermission) -> NotFound:
         f"There is no such {permission.type_name.lower()}.",
         (words[0] + "".join(word.title() for word in words[1:]),),
     )
-
-
-def _path(domain_error: DomainError) -> tuple[str, ...]:
-    # The field of an argument beside the input, such as `id`, stands for itself.
-    return () if domain_error.field[:1] == ("id",) else ("input",)
 
 
 def actor_of(context: Context) -> Actor:

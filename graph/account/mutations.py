@@ -52,6 +52,16 @@ class UpdateAccountInput:
     )
 
 
+@strawberry.input(description="An account to archive.")
+class ArchiveAccountInput:
+    account_id: strawberry.ID = strawberry.field(description="The account.")
+
+
+@strawberry.input(description="An account to take out of the archive.")
+class RestoreAccountInput:
+    account_id: strawberry.ID = strawberry.field(description="The account.")
+
+
 @strawberry.input(description="Cash that comes from outside or goes there.")
 class CashInput:
     account_id: strawberry.ID = strawberry.field(description="The account.")
@@ -105,12 +115,15 @@ class TransactionPayload(Payload):
         return cls(transaction=Transaction.from_row(row), warnings=[Warning.of(each) for each in warnings])
 
 
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The account's id.")]
-
-
 async def _account(info: Info, id: UUID) -> AccountPayload:
     row = await info.context.loader(AccountById).load(id)
     return AccountPayload(account=Account.from_row(row))
+
+
+async def _set_active(info: Info, account_id: strawberry.ID, is_active: bool) -> AccountPayload:
+    id = own_id("Account", account_id)
+    await service.set_account_active(actor_of(info.context), id, is_active)
+    return await _account(info, id)
 
 
 async def _move(info: Info, type: TransactionType, input: CashInput) -> TransactionPayload:
@@ -160,19 +173,21 @@ class AccountMutation:
 
     @strawberry.mutation(
         description="Archives an account: it stays, with history and cash, and takes no more entries.",
-        extensions=[Guard(IsAuthenticated(), OwnsAccount("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
     )
-    async def archive_account(self, info: Info, id: _Id) -> AccountPayload:
-        await service.set_account_active(actor_of(info.context), own_id("Account", id), False)
-        return await _account(info, own_id("Account", id))
+    async def archive_account(
+        self, info: Info, input: Annotated[ArchiveAccountInput, INPUT]
+    ) -> AccountPayload:
+        return await _set_active(info, input.account_id, False)
 
     @strawberry.mutation(
         description="Takes an account out of the archive.",
-        extensions=[Guard(IsAuthenticated(), OwnsAccount("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
     )
-    async def restore_account(self, info: Info, id: _Id) -> AccountPayload:
-        await service.set_account_active(actor_of(info.context), own_id("Account", id), True)
-        return await _account(info, own_id("Account", id))
+    async def restore_account(
+        self, info: Info, input: Annotated[RestoreAccountInput, INPUT]
+    ) -> AccountPayload:
+        return await _set_active(info, input.account_id, True)
 
     @strawberry.mutation(description="Brings cash in from outside.", extensions=[Guard(*_OWNS_CASH)])
     async def deposit(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload:

@@ -1,6 +1,7 @@
 """What clients give for an alert rule."""
 
 import dataclasses
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -71,11 +72,20 @@ class CreateAlertRuleInput:
         )
 
 
+@strawberry.input(description="An alert rule to try on the past, and which days of it.")
+class TestAlertRuleInput(CreateAlertRuleInput):
+    __test__ = False
+
+    from_: dt.date = strawberry.field(name="from", description="The first day.")
+    to: dt.date = strawberry.field(description="The last day.")
+
+
 @strawberry.input(
     description="An alert rule to change; what is left out stays. With another threshold or hysteresis, or "
     "switched on again, it is as new. What it watches never changes: make another one."
 )
 class UpdateAlertRuleInput:
+    alert_rule_id: strawberry.ID = strawberry.field(description="The alert rule.")
     name: str | None = strawberry.field(description="1 to 100 characters.", default=strawberry.UNSET)
     severity: AlertSeverity | None = strawberry.field(
         description="How much its alerts matter.", default=strawberry.UNSET
@@ -96,7 +106,7 @@ class UpdateAlertRuleInput:
         changes: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if value is strawberry.UNSET:
+            if field.name == "alert_rule_id" or value is strawberry.UNSET:
                 continue
             if field.name == "active_hours":
                 changes |= hours_columns(None if value is None else value.hours())
@@ -107,3 +117,8 @@ class UpdateAlertRuleInput:
                 raise InvalidInput(f"{name} cannot be null: leave it out to keep it.", (name,))
             changes[field.name] = value.value if isinstance(value, AlertSeverity) else value
         return changes
+
+
+@strawberry.input(description="An alert rule to delete.")
+class DeleteAlertRuleInput:
+    alert_rule_id: strawberry.ID = strawberry.field(description="The alert rule.")

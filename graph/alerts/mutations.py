@@ -7,7 +7,12 @@ from uuid import UUID
 
 import strawberry
 
-from graph.alerts.inputs import CreateAlertRuleInput, UpdateAlertRuleInput
+from graph.alerts.inputs import (
+    CreateAlertRuleInput,
+    DeleteAlertRuleInput,
+    TestAlertRuleInput,
+    UpdateAlertRuleInput,
+)
 from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.alerts.types import Alert, AlertRule
 from graph.context import Info
@@ -84,11 +89,6 @@ class TestAlertRulePayload(Payload):
     )
 
 
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The alert rule's id.")]
-_From = Annotated[dt.date, strawberry.argument(name="from", description="The first day.")]
-_To = Annotated[dt.date, strawberry.argument(name="to", description="The last day.")]
-
-
 async def _rule(info: Info, id: UUID) -> AlertRulePayload:
     row: Any = await info.context.loader(AlertRuleById).load(id)
     return AlertRulePayload(alert_rule=AlertRule.from_row(row))
@@ -107,22 +107,24 @@ class AlertMutation:
 
     @strawberry.mutation(
         description="Changes an alert rule, or switches it off or on.",
-        extensions=[Guard(IsAuthenticated(), OwnsAlertRule("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsAlertRule("input", "alert_rule_id"))],
     )
     async def update_alert_rule(
-        self, info: Info, id: _Id, input: Annotated[UpdateAlertRuleInput, INPUT]
+        self, info: Info, input: Annotated[UpdateAlertRuleInput, INPUT]
     ) -> AlertRulePayload:
-        rule_id = own_id("AlertRule", id)
+        rule_id = own_id("AlertRule", input.alert_rule_id)
         await rules.change_rule(actor_of(info.context), rule_id, input.changes())
         return await _rule(info, rule_id)
 
     @strawberry.mutation(
         description="Deletes an alert rule; the alerts that it raised stay.",
-        extensions=[Guard(IsAuthenticated(), OwnsAlertRule("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsAlertRule("input", "alert_rule_id"))],
     )
-    async def delete_alert_rule(self, info: Info, id: _Id) -> DeleteAlertRulePayload:
-        await rules.delete_rule(actor_of(info.context), own_id("AlertRule", id))
-        return DeleteAlertRulePayload(deleted_id=id)
+    async def delete_alert_rule(
+        self, info: Info, input: Annotated[DeleteAlertRuleInput, INPUT]
+    ) -> DeleteAlertRulePayload:
+        await rules.delete_rule(actor_of(info.context), own_id("AlertRule", input.alert_rule_id))
+        return DeleteAlertRulePayload(deleted_id=input.alert_rule_id)
 
     @strawberry.mutation(
         description="When a rule like this would have fired, going by the daily closes of its instrument, or "
@@ -134,9 +136,9 @@ class AlertMutation:
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def test_alert_rule(
-        self, info: Info, input: Annotated[CreateAlertRuleInput, INPUT], from_: _From, to: _To
+        self, info: Info, input: Annotated[TestAlertRuleInput, INPUT]
     ) -> TestAlertRulePayload:
-        outcome = await try_rule(actor_of(info.context), input.rule(), from_, to)
+        outcome = await try_rule(actor_of(info.context), input.rule(), input.from_, input.to)
         return TestAlertRulePayload(
             firings=[AlertRuleFiring.of(firing) for firing in outcome.firings],
             days=outcome.days,

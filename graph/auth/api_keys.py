@@ -28,6 +28,11 @@ class StoreApiKeyInput:
     )
 
 
+@strawberry.input(description="Credentials to delete.")
+class DeleteApiKeyInput:
+    api_key_id: strawberry.ID = strawberry.field(description="The credentials.")
+
+
 @strawberry.type(description="The credentials as they are now, or why nothing was stored.")
 class ApiKeyPayload(Payload):
     api_key: ApiKey | None = strawberry.field(description="The credentials.", default=None)
@@ -36,9 +41,6 @@ class ApiKeyPayload(Payload):
 @strawberry.type(description="The credentials that are gone, or why they are not.")
 class DeleteApiKeyPayload(Payload):
     deleted_id: strawberry.ID | None = strawberry.field(description="The id that they had.", default=None)
-
-
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The credentials' id.")]
 
 
 @strawberry.type
@@ -59,8 +61,10 @@ class ApiKeyMutation:
 
     @strawberry.mutation(
         description="Deletes credentials: the sealed secret is gone for good.",
-        extensions=[Guard(IsAuthenticated(), OwnsApiKey("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsApiKey("input", "api_key_id"))],
     )
-    async def delete_api_key(self, info: Info, id: _Id) -> DeleteApiKeyPayload:
-        await info.context.api_keys.delete(actor_of(info.context), own_id("ApiKey", id))
-        return DeleteApiKeyPayload(deleted_id=id)
+    async def delete_api_key(
+        self, info: Info, input: Annotated[DeleteApiKeyInput, INPUT]
+    ) -> DeleteApiKeyPayload:
+        await info.context.api_keys.delete(actor_of(info.context), own_id("ApiKey", input.api_key_id))
+        return DeleteApiKeyPayload(deleted_id=input.api_key_id)

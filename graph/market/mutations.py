@@ -30,8 +30,14 @@ class CreateWatchlistInput:
 
 @strawberry.input(description="A watchlist to change; what is left out stays.")
 class UpdateWatchlistInput:
+    watchlist_id: strawberry.ID = strawberry.field(description="The watchlist.")
     name: str | None = strawberry.field(description="1 to 100 characters.", default=None)
     symbols: list[str] | None = strawberry.field(description="All its symbols from now on.", default=None)
+
+
+@strawberry.input(description="A watchlist to delete.")
+class DeleteWatchlistInput:
+    watchlist_id: strawberry.ID = strawberry.field(description="The watchlist.")
 
 
 @strawberry.type(description="The watchlist as it is now, or why nothing was done.")
@@ -100,9 +106,6 @@ class RecordSplitInput:
     split_for: Decimal = strawberry.field(
         description="The number of old shares they replace.", default=Decimal(1)
     )
-
-
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The watchlist's id.")]
 
 
 async def _watchlist(info: Info, id: UUID) -> WatchlistPayload:
@@ -175,18 +178,21 @@ class MarketMutation:
 
     @strawberry.mutation(
         description="Renames a watchlist, replaces its symbols, or both.",
-        extensions=[Guard(IsAuthenticated(), OwnsWatchlist("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsWatchlist("input", "watchlist_id"))],
     )
     async def update_watchlist(
-        self, info: Info, id: _Id, input: Annotated[UpdateWatchlistInput, INPUT]
+        self, info: Info, input: Annotated[UpdateWatchlistInput, INPUT]
     ) -> WatchlistPayload:
-        watchlist_id = own_id("Watchlist", id)
+        watchlist_id = own_id("Watchlist", input.watchlist_id)
         await watchlists.change_watchlist(actor_of(info.context), watchlist_id, input.name, input.symbols)
         return await _watchlist(info, watchlist_id)
 
     @strawberry.mutation(
-        description="Deletes a watchlist.", extensions=[Guard(IsAuthenticated(), OwnsWatchlist("id"))]
+        description="Deletes a watchlist.",
+        extensions=[Guard(IsAuthenticated(), OwnsWatchlist("input", "watchlist_id"))],
     )
-    async def delete_watchlist(self, info: Info, id: _Id) -> DeleteWatchlistPayload:
-        await watchlists.delete_watchlist(actor_of(info.context), own_id("Watchlist", id))
-        return DeleteWatchlistPayload(deleted_id=id)
+    async def delete_watchlist(
+        self, info: Info, input: Annotated[DeleteWatchlistInput, INPUT]
+    ) -> DeleteWatchlistPayload:
+        await watchlists.delete_watchlist(actor_of(info.context), own_id("Watchlist", input.watchlist_id))
+        return DeleteWatchlistPayload(deleted_id=input.watchlist_id)

@@ -24,6 +24,7 @@ class CreateNotificationDestinationInput:
 
 @strawberry.input(description="The code that was sent to a destination.")
 class ConfirmNotificationDestinationInput:
+    notification_destination_id: strawberry.ID = strawberry.field(description="The destination.")
     code: str = strawberry.field(description="The code.")
 
 
@@ -35,6 +36,16 @@ class ResendNotificationConfirmationInput:
 @strawberry.input(description="A webhook that wants another signing secret.")
 class RotateWebhookSecretInput:
     notification_destination_id: strawberry.ID = strawberry.field(description="The webhook.")
+
+
+@strawberry.input(description="A destination to delete.")
+class DeleteNotificationDestinationInput:
+    notification_destination_id: strawberry.ID = strawberry.field(description="The destination.")
+
+
+@strawberry.input(description="A delivery to try again.")
+class RetryDeliveryInput:
+    delivery_id: strawberry.ID = strawberry.field(description="The delivery.")
 
 
 @strawberry.type(description="The destination as it is now, or why nothing was done.")
@@ -62,8 +73,6 @@ class DeliveryPayload(Payload):
     delivery: Delivery | None = strawberry.field(description="The delivery.", default=None)
 
 
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The destination's id.")]
-_DeliveryId = Annotated[strawberry.ID, strawberry.argument(description="The delivery's id.")]
 _OWN = "NotificationDestination"
 
 
@@ -90,12 +99,14 @@ class NotificationMutation:
 
     @strawberry.mutation(
         description="Confirms a destination, so that alerts are sent there; one that is confirmed stays so.",
-        extensions=[Guard(IsAuthenticated(), OwnsNotificationDestination("id"))],
+        extensions=[
+            Guard(IsAuthenticated(), OwnsNotificationDestination("input", "notification_destination_id"))
+        ],
     )
     async def confirm_notification_destination(
-        self, info: Info, id: _Id, input: Annotated[ConfirmNotificationDestinationInput, INPUT]
+        self, info: Info, input: Annotated[ConfirmNotificationDestinationInput, INPUT]
     ) -> NotificationDestinationPayload:
-        row_id = own_id(_OWN, id)
+        row_id = own_id(_OWN, input.notification_destination_id)
         await info.context.destinations.confirm(actor_of(info.context), row_id, input.code)
         return NotificationDestinationPayload(notification_destination=await _destination(info, row_id))
 
@@ -129,20 +140,25 @@ class NotificationMutation:
 
     @strawberry.mutation(
         description="Deletes a destination; rules forget it, and what is on its way there is given up.",
-        extensions=[Guard(IsAuthenticated(), OwnsNotificationDestination("id"))],
+        extensions=[
+            Guard(IsAuthenticated(), OwnsNotificationDestination("input", "notification_destination_id"))
+        ],
     )
     async def delete_notification_destination(
-        self, info: Info, id: _Id
+        self, info: Info, input: Annotated[DeleteNotificationDestinationInput, INPUT]
     ) -> DeleteNotificationDestinationPayload:
+        id = input.notification_destination_id
         await info.context.destinations.delete(actor_of(info.context), own_id(_OWN, id))
         return DeleteNotificationDestinationPayload(deleted_id=id)
 
     @strawberry.mutation(
         description="Tries a delivery that is DEAD from the beginning.",
-        extensions=[Guard(IsAuthenticated(), OwnsDelivery("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsDelivery("input", "delivery_id"))],
     )
-    async def retry_delivery(self, info: Info, id: _DeliveryId) -> DeliveryPayload:
-        row_id = own_id("Delivery", id)
+    async def retry_delivery(
+        self, info: Info, input: Annotated[RetryDeliveryInput, INPUT]
+    ) -> DeliveryPayload:
+        row_id = own_id("Delivery", input.delivery_id)
         await info.context.destinations.retry(actor_of(info.context), row_id)
         row: Any = await info.context.loader(DeliveryById).load(row_id)
         return DeliveryPayload(delivery=Delivery.from_row(row))

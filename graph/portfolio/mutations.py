@@ -77,6 +77,7 @@ class CreatePortfolioInput:
 
 @strawberry.input(description="A portfolio to change; what is left out stays.")
 class UpdatePortfolioInput:
+    portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
     name: str | None = strawberry.field(description="1 to 100 characters.", default=strawberry.UNSET)
     strategy: Strategy | None = strawberry.field(
         description="How its target weights are found.", default=strawberry.UNSET
@@ -124,6 +125,16 @@ class UpdatePortfolioInput:
     )
 
 
+@strawberry.input(description="A portfolio to archive.")
+class ArchivePortfolioInput:
+    portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
+
+
+@strawberry.input(description="A portfolio to take out of the archive.")
+class RestorePortfolioInput:
+    portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
+
+
 _NULLABLE = frozenset(
     {"drift_band", "symbols", "target_weights", "relative_drift_band", "max_trade", "max_turnover"}
 )
@@ -134,19 +145,22 @@ class PortfolioPayload(Payload):
     portfolio: Portfolio | None = strawberry.field(description="The portfolio.", default=None)
 
 
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The portfolio's id.")]
-
-
 async def _portfolio(info: Info, id: UUID) -> PortfolioPayload:
     row: Any = await info.context.loader(PortfolioById).load(id)
     return PortfolioPayload(portfolio=Portfolio.from_row(row))
+
+
+async def _set_active(info: Info, portfolio_id: strawberry.ID, is_active: bool) -> PortfolioPayload:
+    id = own_id("Portfolio", portfolio_id)
+    await service.set_portfolio_active(actor_of(info.context), id, is_active)
+    return await _portfolio(info, id)
 
 
 def _changes(input: UpdatePortfolioInput) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(input):
         value = getattr(input, field.name)
-        if value is strawberry.UNSET:
+        if field.name == "portfolio_id" or value is strawberry.UNSET:
             continue
         if value is None and field.name not in _NULLABLE:
             words = field.name.split("_")
@@ -172,29 +186,29 @@ class PortfolioMutation:
 
     @strawberry.mutation(
         description="Changes a portfolio's settings.",
-        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def update_portfolio(
-        self, info: Info, id: _Id, input: Annotated[UpdatePortfolioInput, INPUT]
+        self, info: Info, input: Annotated[UpdatePortfolioInput, INPUT]
     ) -> PortfolioPayload:
-        portfolio_id = own_id("Portfolio", id)
+        portfolio_id = own_id("Portfolio", input.portfolio_id)
         await service.change_portfolio(actor_of(info.context), portfolio_id, _changes(input))
         return await _portfolio(info, portfolio_id)
 
     @strawberry.mutation(
         description="Archives a portfolio: it stays, with all that it holds, and takes no more entries.",
-        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
-    async def archive_portfolio(self, info: Info, id: _Id) -> PortfolioPayload:
-        portfolio_id = own_id("Portfolio", id)
-        await service.set_portfolio_active(actor_of(info.context), portfolio_id, False)
-        return await _portfolio(info, portfolio_id)
+    async def archive_portfolio(
+        self, info: Info, input: Annotated[ArchivePortfolioInput, INPUT]
+    ) -> PortfolioPayload:
+        return await _set_active(info, input.portfolio_id, False)
 
     @strawberry.mutation(
         description="Takes a portfolio out of the archive.",
-        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
-    async def restore_portfolio(self, info: Info, id: _Id) -> PortfolioPayload:
-        portfolio_id = own_id("Portfolio", id)
-        await service.set_portfolio_active(actor_of(info.context), portfolio_id, True)
-        return await _portfolio(info, portfolio_id)
+    async def restore_portfolio(
+        self, info: Info, input: Annotated[RestorePortfolioInput, INPUT]
+    ) -> PortfolioPayload:
+        return await _set_active(info, input.portfolio_id, True)

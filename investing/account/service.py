@@ -128,7 +128,7 @@ async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:
     """Archives an account, or restores it. Its history and its cash stay. Raises NotFound."""
     async with actor.sessions.begin(actor.id) as session:
         if not await update_account(session, actor.id, id, {"is_active": is_active}):
-            raise NotFound("There is no such account.", ("id",))
+            raise NotFound("There is no such account.", ("accountId",))
         action = "account.restored" if is_active else "account.archived"
         await note(session, actor.id, actor.client, action, "Account", id)
 

@@ -87,7 +87,7 @@ class ApiKeys:
         async with actor.sessions.begin(actor.id) as session:
             deleted = await rows.delete_api_key(session, actor.id, id)
             if deleted is None:
-                raise NotFound("There is no such API key.", ("id",))
+                raise NotFound("There is no such API key.", ("apiKeyId",))
             await note(session, actor.id, actor.client, "apiKey.deleted", TYPE, id, **_told(dict(deleted)))
 
 

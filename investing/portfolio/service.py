@@ -127,7 +127,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
             await lock_its_account(session, actor.id, id)
         before = await find_settings(session, actor.id, id)
         if before is None:
-            raise NotFound("There is no such portfolio.", ("id",))
+            raise NotFound("There is no such portfolio.", ("portfolioId",))
         strategy = Strategy(changes.get("strategy", before["strategy"]))
         if strategy is not Strategy.CUSTOM and "target_weights" not in changes:
             # Weights of one's own mean nothing to a strategy that finds them.
@@ -146,7 +146,7 @@ async def set_portfolio_active(actor: Actor, id: UUID, is_active: bool) -> None:
     """Archives a portfolio, or restores it. What it holds and its history stay. Raises NotFound."""
     async with actor.sessions.begin(actor.id) as session:
         if not await update_portfolio(session, actor.id, id, {"is_active": is_active}):
-            raise NotFound("There is no such portfolio.", ("id",))
+            raise NotFound("There is no such portfolio.", ("portfolioId",))
         action = "portfolio.restored" if is_active else "portfolio.archived"
         await note(session, actor.id, actor.client, action, "Portfolio", id)
 

@@ -20,7 +20,8 @@ STORE = f"""mutation($input: StoreApiKeyInput!) {{ storeApiKey(input: $input) {{
   apiKey {{ {KEY} }} userErrors {{ __typename code field message ... on LimitReached {{ limit }} }} }} }}"""
 INLINE = """mutation { storeApiKey(input: { broker: ALPACA, label: "A", apiKey: "K", apiSecret: SECRET }) {
   userErrors { code } } }"""
-DELETE = "mutation($id: ID!) { deleteApiKey(id: $id) { deletedId userErrors { code field } } }"
+DELETE = """mutation($id: ID!) { deleteApiKey(input: { apiKeyId: $id }) {
+  deletedId userErrors { code field } } }"""
 KEYS = f"{{ me {{ apiKeys {{ totalCount nodes {{ {KEY} }} }} auditLog {{ nodes {{ action details }} }} }} }}"
 ACCOUNT = """mutation($input: CreateAccountInput!) { createAccount(input: $input) {
   account { id } userErrors { message } } }"""
@@ -150,7 +151,7 @@ def test_the_account_is_ones_own_and_at_the_broker(holder: Api, register: Callab
 
 def test_deleting(holder: Api, register: Callable[[], Api], stored: Stored) -> None:
     id = holder.data(STORE, input=keyed())["storeApiKey"]["apiKey"]["id"]
-    refused = {"deletedId": None, "userErrors": [{"code": "NOT_FOUND", "field": ["id"]}]}
+    refused = {"deletedId": None, "userErrors": [{"code": "NOT_FOUND", "field": ["input", "apiKeyId"]}]}
     assert register().data(DELETE, id=id)["deleteApiKey"] == refused
     assert holder.data(DELETE, id=id)["deleteApiKey"] == {"deletedId": id, "userErrors": []}
     assert holder.data(DELETE, id=id)["deleteApiKey"] == refused

@@ -328,10 +328,9 @@ def test_everything_else_that_takes_a_symbol(register: Callable[[], Api]) -> Non
     )["importTransactions"]
     assert imported == {"okCount": 2, "userErrors": []}
     weights = owner.data(
-        "mutation($input: UpdatePortfolioInput!, $id: ID!) { updatePortfolio(id: $id, input: $input) { "
+        "mutation($input: UpdatePortfolioInput!) { updatePortfolio(input: $input) { "
         "portfolio { rebalancePlan { targets { symbol targetWeight } } } userErrors { message } } }",
-        id=portfolio,
-        input={"strategy": "CUSTOM", "targetWeights": {"THING": "0.5"}},
+        input={"portfolioId": portfolio, "strategy": "CUSTOM", "targetWeights": {"THING": "0.5"}},
     )["updatePortfolio"]
     assert weights["userErrors"] == []
     assert weights["portfolio"]["rebalancePlan"]["targets"] == [{"symbol": "THING", "targetWeight": "0.5"}]

@@ -170,6 +170,9 @@ SAMPLES: dict[str, Any] = {
     "CreateAlertRuleInput.kind": "CASH_BELOW",
     "CreateAlertRuleInput.symbol": LEFT_OUT,
     "CreateAlertRuleInput.threshold": "0.01",
+    "TestAlertRuleInput.kind": "CASH_BELOW",
+    "TestAlertRuleInput.symbol": LEFT_OUT,
+    "TestAlertRuleInput.threshold": "0.01",
     "UpdateAlertRuleInput.threshold": "900000000",
     "hysteresis": "0.01",
     "cooldownSeconds": 60,
@@ -234,7 +237,7 @@ def is_id(name: str, argument: GraphQLArgument | GraphQLInputField) -> bool:
 
 
 def owned_type_of(field: str, name: str) -> str:
-    """Whose id goes there: `fromPortfolioId` and the `id` of `archivePortfolio` are a portfolio's."""
+    """Whose id goes there: `fromPortfolioId` and the `ids` of `acknowledgeAlerts` say it."""
     stem = field if name in ("id", "ids") else re.sub(r"Ids?$", "", name)
     stem = stem.lower().removesuffix("s")
     fitting = [type_name for type_name in OWNED if stem.endswith(type_name.lower())]

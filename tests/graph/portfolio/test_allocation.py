@@ -139,7 +139,7 @@ def test_targets_of_the_owner(api: Api) -> None:
     by_class = {s["label"]: s["targetWeight"] for s in of_one(api, "ASSET_CLASS")["slices"]}
     assert by_class == {"EQUITY": "0.7", "BOND": "0.1", "CASH": "0.2"}
     # What the plan would aim for: scaled where the reserve wants more cash.
-    payload = mutate(api, "updatePortfolio", "portfolio { id }", id=portfolio, cashReserve="0.6")
+    payload = mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=portfolio, cashReserve="0.6")
     assert payload["userErrors"] == []
     found = of_one(api, "SYMBOL")
     assert {s["label"]: s["targetWeight"] for s in found["slices"]} == {

@@ -27,7 +27,7 @@ def account_id(api: Api) -> str:
 
 def change(api: Api, id: str, **input: Any) -> Any:
     """The payload of updatePortfolio."""
-    return mutate(api, "updatePortfolio", SETTINGS, id=id, **input)
+    return mutate(api, "updatePortfolio", SETTINGS, portfolioId=id, **input)
 
 
 def test_opening(api: Api, account_id: str) -> None:
@@ -134,18 +134,20 @@ def test_target_weights_that_are_refused(api: Api, account_id: str, weights: Any
 
 def test_archiving(api: Api, account_id: str) -> None:
     id = open_portfolio(api, account_id, "Archived")
-    one = "mutation($id: ID!) { %s(id: $id) { %s { isActive } userErrors { code } } }"
-    archived = api.data(one % ("archivePortfolio", "portfolio"), id=id)["archivePortfolio"]
+    archived = mutate(api, "archivePortfolio", "portfolio { isActive }", portfolioId=id)
     assert archived == {"portfolio": {"isActive": False}, "userErrors": []}
     assert writes(api, account_id, id) == ["PORTFOLIO_INACTIVE"] * 3
-    api.data(one % ("restorePortfolio", "portfolio"), id=id)
+    restored = mutate(api, "restorePortfolio", "portfolio { isActive }", portfolioId=id)
+    assert restored == {"portfolio": {"isActive": True}, "userErrors": []}
     assert writes(api, account_id, id) == [None] * 3
-    assert api.data(one % ("archiveAccount", "account"), id=account_id)["archiveAccount"]["userErrors"] == []
+    closed = mutate(api, "archiveAccount", "account { isActive }", accountId=account_id)
+    assert closed == {"account": {"isActive": False}, "userErrors": []}
     assert writes(api, account_id, id) == ["INACTIVE"] * 3
     given = {"accountId": account_id, "name": "Late", "strategy": "EQUAL_WEIGHT"}
     assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["code"] == "INACTIVE"
     assert refused(cash(api, "withdraw", account_id, "1"))["code"] == "INACTIVE"
-    api.data(one % ("restoreAccount", "account"), id=account_id)
+    opened = mutate(api, "restoreAccount", "account { isActive }", accountId=account_id)
+    assert opened == {"account": {"isActive": True}, "userErrors": []}
     assert writes(api, account_id, id) == [None] * 3
 
 

@@ -11,6 +11,7 @@ import asyncpg
 from websockets.asyncio.client import connect
 
 from tests.graph.conftest import Api
+from tests.graph.doing import mutate
 from tests.graph.trading.conftest import Market, Trader, market, nothing_differs, trader
 from tests.graph.trading.test_order_updates import Stream
 
@@ -27,9 +28,6 @@ REBALANCE = """mutation($input: RebalancePortfolioInput!) { rebalancePortfolio(i
     portfolio { id cashBalance rebalances { nodes { id } } positions { nodes { symbol quantity weight } } } }
   userErrors { __typename code field message ... on PlanChanged { planned current } } } }"""
 
-AIM = """mutation($id: ID!, $input: UpdatePortfolioInput!) { updatePortfolio(id: $id, input: $input) {
-  userErrors { message } } }"""
-
 PROGRESS = """subscription($id: ID!) { rebalanceProgress(rebalanceId: $id) {
   id status legCount legsEnded legs { nodes { status filledQuantity } } } }"""
 
@@ -37,7 +35,7 @@ PROGRESS = """subscription($id: ID!) { rebalanceProgress(rebalanceId: $id) {
 def aim(someone: Trader, weights: dict[str, str], **settings: Any) -> None:
     """Gives the portfolio target weights of its own."""
     given = {"strategy": "CUSTOM", "targetWeights": weights, **settings}
-    payload = someone.api.data(AIM, id=someone.portfolio_id, input=given)["updatePortfolio"]
+    payload = mutate(someone.api, "updatePortfolio", "__typename", portfolioId=someone.portfolio_id, **given)
     assert payload["userErrors"] == []
 
 

@@ -23,6 +23,7 @@ from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder, TradingConfig
 from tests.graph.conftest import Api
+from tests.graph.doing import archive
 from tests.graph.trading.conftest import Market, Trader
 
 Make = Callable[..., Trader]
@@ -255,9 +256,7 @@ def test_every_refusal_is_a_type_of_its_own(trader: Make, market: Market) -> Non
         "field": ["input", "portfolioId"],
         "broker": "ALPACA",
     }
-    someone.api.data(
-        "mutation($id: ID!) { archivePortfolio(id: $id) { userErrors { code } } }", id=someone.portfolio_id
-    )
+    archive(someone.api, someone.portfolio_id)
     assert someone.refused(abc, quantity="1") == {
         "__typename": "PortfolioInactive",
         "code": "PORTFOLIO_INACTIVE",
