@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.permission import BasePermission
+from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from graph.context import Context, Info
@@ -38,8 +39,9 @@ class Guard(FieldExtension):
         self.payload: type[Payload] = Payload
 
     def apply(self, field: StrawberryField) -> None:
-        """Learns the payload that the field answers with."""
-        self.payload = field.type  # type: ignore[assignment]
+        """Learns the payload that the field answers with; it may be null, so an error blanks no other one."""
+        assert isinstance(field.type, StrawberryOptional), f"the payload of {field.name} may be null"
+        self.payload = field.type.of_type  # type: ignore[assignment]
         # A field that is asked for its permissions by a test, or by a reader, names them.
         field.permission_classes = [type(permission) for permission in self.permissions]
 

@@ -149,7 +149,9 @@ _OWNS_CASH = (
 @strawberry.type
 class AccountMutation:
     @strawberry.mutation(description="Opens an account.", extensions=[Guard(IsAuthenticated())])
-    async def create_account(self, info: Info, input: Annotated[CreateAccountInput, INPUT]) -> AccountPayload:
+    async def create_account(
+        self, info: Info, input: Annotated[CreateAccountInput, INPUT]
+    ) -> AccountPayload | None:
         new = service.NewAccount(
             name=input.name,
             broker=input.broker,
@@ -165,7 +167,9 @@ class AccountMutation:
         description="Gives an account another name, another time zone or both.",
         extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
     )
-    async def update_account(self, info: Info, input: Annotated[UpdateAccountInput, INPUT]) -> AccountPayload:
+    async def update_account(
+        self, info: Info, input: Annotated[UpdateAccountInput, INPUT]
+    ) -> AccountPayload | None:
         id = own_id("Account", input.account_id)
         name, time_zone = given("name", input.name), given("timeZone", input.time_zone)
         await service.change_account(actor_of(info.context), id, name=name, time_zone=time_zone)
@@ -177,7 +181,7 @@ class AccountMutation:
     )
     async def archive_account(
         self, info: Info, input: Annotated[ArchiveAccountInput, INPUT]
-    ) -> AccountPayload:
+    ) -> AccountPayload | None:
         return await _set_active(info, input.account_id, False)
 
     @strawberry.mutation(
@@ -186,18 +190,18 @@ class AccountMutation:
     )
     async def restore_account(
         self, info: Info, input: Annotated[RestoreAccountInput, INPUT]
-    ) -> AccountPayload:
+    ) -> AccountPayload | None:
         return await _set_active(info, input.account_id, True)
 
     @strawberry.mutation(description="Brings cash in from outside.", extensions=[Guard(*_OWNS_CASH)])
-    async def deposit(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload:
+    async def deposit(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload | None:
         return await _move(info, TransactionType.DEPOSIT, input)
 
     @strawberry.mutation(
         description="Takes cash out; never more than there is, also on margin.",
         extensions=[Guard(*_OWNS_CASH)],
     )
-    async def withdraw(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload:
+    async def withdraw(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload | None:
         return await _move(info, TransactionType.WITHDRAWAL, input)
 
     @strawberry.mutation(
@@ -213,7 +217,7 @@ class AccountMutation:
     )
     async def transfer_cash(
         self, info: Info, input: Annotated[TransferCashInput, INPUT]
-    ) -> TransactionPayload:
+    ) -> TransactionPayload | None:
         id = await transfers.transfer_cash(
             actor_of(info.context),
             own_id("Account", input.account_id),

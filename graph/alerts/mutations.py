@@ -102,7 +102,7 @@ class AlertMutation:
     )
     async def create_alert_rule(
         self, info: Info, input: Annotated[CreateAlertRuleInput, INPUT]
-    ) -> AlertRulePayload:
+    ) -> AlertRulePayload | None:
         return await _rule(info, await rules.create_rule(actor_of(info.context), input.rule()))
 
     @strawberry.mutation(
@@ -111,7 +111,7 @@ class AlertMutation:
     )
     async def update_alert_rule(
         self, info: Info, input: Annotated[UpdateAlertRuleInput, INPUT]
-    ) -> AlertRulePayload:
+    ) -> AlertRulePayload | None:
         rule_id = own_id("AlertRule", input.alert_rule_id)
         await rules.change_rule(actor_of(info.context), rule_id, input.changes())
         return await _rule(info, rule_id)
@@ -122,7 +122,7 @@ class AlertMutation:
     )
     async def delete_alert_rule(
         self, info: Info, input: Annotated[DeleteAlertRuleInput, INPUT]
-    ) -> DeleteAlertRulePayload:
+    ) -> DeleteAlertRulePayload | None:
         await rules.delete_rule(actor_of(info.context), own_id("AlertRule", input.alert_rule_id))
         return DeleteAlertRulePayload(deleted_id=input.alert_rule_id)
 
@@ -137,7 +137,7 @@ class AlertMutation:
     )
     async def test_alert_rule(
         self, info: Info, input: Annotated[TestAlertRuleInput, INPUT]
-    ) -> TestAlertRulePayload:
+    ) -> TestAlertRulePayload | None:
         outcome = await try_rule(actor_of(info.context), input.rule(), input.from_, input.to)
         return TestAlertRulePayload(
             firings=[AlertRuleFiring.of(firing) for firing in outcome.firings],
@@ -151,7 +151,7 @@ class AlertMutation:
     )
     async def acknowledge_alerts(
         self, info: Info, input: Annotated[AcknowledgeAlertsInput, INPUT]
-    ) -> AcknowledgeAlertsPayload:
+    ) -> AcknowledgeAlertsPayload | None:
         ids = [own_id("Alert", id) for id in input.ids]
         await acknowledging.acknowledge_alerts(actor_of(info.context), ids)
         rows = await info.context.loader(AlertById).load_many(ids)

@@ -32,7 +32,7 @@ class UserPayload(Payload):
 @strawberry.type
 class MeMutation:
     @strawberry.mutation(description="Changes yourself.", extensions=[Guard(IsAuthenticated())])
-    async def update_me(self, info: Info, input: Annotated[UpdateMeInput, INPUT]) -> UserPayload:
+    async def update_me(self, info: Info, input: Annotated[UpdateMeInput, INPUT]) -> UserPayload | None:
         changes = {"time_zone": given("timeZone", input.time_zone)}
         if input.full_name is not strawberry.UNSET:
             changes["full_name"] = input.full_name

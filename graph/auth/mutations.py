@@ -81,7 +81,7 @@ async def _logged_in(info: Info, login: LoggedIn) -> AuthPayload:
 @strawberry.type
 class AuthMutation:
     @strawberry.mutation(description="Makes a user and logs them in.", extensions=[Guard()])
-    async def register(self, info: Info, input: Annotated[RegisterInput, INPUT]) -> AuthPayload:
+    async def register(self, info: Info, input: Annotated[RegisterInput, INPUT]) -> AuthPayload | None:
         with _throttled():
             login = await info.context.auth_service.register(
                 input.username, input.email, input.password, input.full_name, info.context.client
@@ -93,7 +93,7 @@ class AuthMutation:
         "for how many seconds.",
         extensions=[Guard()],
     )
-    async def login(self, info: Info, input: Annotated[LoginInput, INPUT]) -> AuthPayload:
+    async def login(self, info: Info, input: Annotated[LoginInput, INPUT]) -> AuthPayload | None:
         with _throttled():
             login = await info.context.auth_service.login(input.username, input.password, info.context.client)
         return await _logged_in(info, login)
@@ -101,12 +101,14 @@ class AuthMutation:
     @strawberry.mutation(
         description="A new access token and a new refresh token, for the old one.", extensions=[Guard()]
     )
-    async def refresh_token(self, info: Info, input: Annotated[RefreshTokenInput, INPUT]) -> AuthPayload:
+    async def refresh_token(
+        self, info: Info, input: Annotated[RefreshTokenInput, INPUT]
+    ) -> AuthPayload | None:
         return await _logged_in(
             info, await info.context.auth_service.refresh(input.refresh_token, info.context.client)
         )
 
     @strawberry.mutation(description="Ends a login. Doing it again does nothing.", extensions=[Guard()])
-    async def logout(self, info: Info, input: Annotated[LogoutInput, INPUT]) -> LogoutPayload:
+    async def logout(self, info: Info, input: Annotated[LogoutInput, INPUT]) -> LogoutPayload | None:
         await info.context.auth_service.logout(input.refresh_token, info.context.client)
         return LogoutPayload()

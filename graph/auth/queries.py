@@ -50,7 +50,7 @@ class AuthQuery:
         description="Several things by their ids, in their order, with null for what is not there.",
         extensions=[guarded(IsAuthenticated())],
     )
-    async def nodes(self, info: Info, ids: _Ids) -> list[Node | None]:
+    async def nodes(self, info: Info, ids: _Ids) -> list[Node | None] | None:
         if len(ids) > MOST_NODES:
             raise BadUserInput(f"`ids` has {len(ids)} ids: {MOST_NODES} are the most.")
         for id in ids:
@@ -68,5 +68,5 @@ class AuthQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[User]:
+    ) -> Connection[User] | None:
         return await connect(info, Users, UserCount, User.from_row, None, (first, after, last, before))

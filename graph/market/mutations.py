@@ -121,7 +121,9 @@ class MarketMutation:
         "taken, or none.",
         extensions=[Guard(IsAuthenticated())],
     )
-    async def push_quotes(self, info: Info, input: Annotated[PushQuotesInput, INPUT]) -> PushQuotesPayload:
+    async def push_quotes(
+        self, info: Info, input: Annotated[PushQuotesInput, INPUT]
+    ) -> PushQuotesPayload | None:
         now = dt.datetime.now(dt.UTC)
         ticks = [Tick(tick.symbol, tick.price, tick.as_of or now) for tick in input.ticks]
         actor, is_admin = actor_of(info.context), (await info.context.viewer()).is_admin
@@ -138,7 +140,7 @@ class MarketMutation:
     )
     async def create_instrument(
         self, info: Info, input: Annotated[CreateInstrumentInput, INPUT]
-    ) -> InstrumentPayload:
+    ) -> InstrumentPayload | None:
         new = InstrumentRequest(
             symbol=input.symbol,
             name=input.name,
@@ -163,7 +165,9 @@ class MarketMutation:
         "To record it again does nothing more.",
         extensions=[Guard(IsAdmin())],
     )
-    async def record_split(self, info: Info, input: Annotated[RecordSplitInput, INPUT]) -> InstrumentPayload:
+    async def record_split(
+        self, info: Info, input: Annotated[RecordSplitInput, INPUT]
+    ) -> InstrumentPayload | None:
         split = SplitRatio(input.ex_date, input.quantity, input.split_for)
         id = await splits.record_split(actor_of(info.context), input.symbol, split)
         row: Any = await info.context.loader(InstrumentById).load(id)
@@ -172,7 +176,7 @@ class MarketMutation:
     @strawberry.mutation(description="Makes a watchlist.", extensions=[Guard(IsAuthenticated())])
     async def create_watchlist(
         self, info: Info, input: Annotated[CreateWatchlistInput, INPUT]
-    ) -> WatchlistPayload:
+    ) -> WatchlistPayload | None:
         id = await watchlists.create_watchlist(actor_of(info.context), input.name, input.symbols)
         return await _watchlist(info, id)
 
@@ -182,7 +186,7 @@ class MarketMutation:
     )
     async def update_watchlist(
         self, info: Info, input: Annotated[UpdateWatchlistInput, INPUT]
-    ) -> WatchlistPayload:
+    ) -> WatchlistPayload | None:
         watchlist_id = own_id("Watchlist", input.watchlist_id)
         await watchlists.change_watchlist(actor_of(info.context), watchlist_id, input.name, input.symbols)
         return await _watchlist(info, watchlist_id)
@@ -193,6 +197,6 @@ class MarketMutation:
     )
     async def delete_watchlist(
         self, info: Info, input: Annotated[DeleteWatchlistInput, INPUT]
-    ) -> DeleteWatchlistPayload:
+    ) -> DeleteWatchlistPayload | None:
         await watchlists.delete_watchlist(actor_of(info.context), own_id("Watchlist", input.watchlist_id))
         return DeleteWatchlistPayload(deleted_id=input.watchlist_id)

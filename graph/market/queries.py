@@ -35,7 +35,7 @@ class MarketQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Instrument]:
+    ) -> Connection[Instrument] | None:
         page = (first, after, last, before)
         return await connect(
             info, Instruments, InstrumentCount, Instrument.from_row, None, page, search=search

@@ -89,7 +89,7 @@ class NotificationMutation:
     )
     async def create_notification_destination(
         self, info: Info, input: Annotated[CreateNotificationDestinationInput, INPUT]
-    ) -> SigningSecretPayload:
+    ) -> SigningSecretPayload | None:
         made = await info.context.destinations.create(
             actor_of(info.context), input.name, input.kind, input.address
         )
@@ -105,7 +105,7 @@ class NotificationMutation:
     )
     async def confirm_notification_destination(
         self, info: Info, input: Annotated[ConfirmNotificationDestinationInput, INPUT]
-    ) -> NotificationDestinationPayload:
+    ) -> NotificationDestinationPayload | None:
         row_id = own_id(_OWN, input.notification_destination_id)
         await info.context.destinations.confirm(actor_of(info.context), row_id, input.code)
         return NotificationDestinationPayload(notification_destination=await _destination(info, row_id))
@@ -119,7 +119,7 @@ class NotificationMutation:
     )
     async def resend_notification_confirmation(
         self, info: Info, input: Annotated[ResendNotificationConfirmationInput, INPUT]
-    ) -> NotificationDestinationPayload:
+    ) -> NotificationDestinationPayload | None:
         row_id = own_id(_OWN, input.notification_destination_id)
         await info.context.destinations.resend_code(actor_of(info.context), row_id)
         return NotificationDestinationPayload(notification_destination=await _destination(info, row_id))
@@ -132,7 +132,7 @@ class NotificationMutation:
     )
     async def rotate_webhook_secret(
         self, info: Info, input: Annotated[RotateWebhookSecretInput, INPUT]
-    ) -> SigningSecretPayload:
+    ) -> SigningSecretPayload | None:
         row_id = own_id(_OWN, input.notification_destination_id)
         secret = await info.context.destinations.rotate_secret(actor_of(info.context), row_id)
         destination = await _destination(info, row_id)
@@ -146,7 +146,7 @@ class NotificationMutation:
     )
     async def delete_notification_destination(
         self, info: Info, input: Annotated[DeleteNotificationDestinationInput, INPUT]
-    ) -> DeleteNotificationDestinationPayload:
+    ) -> DeleteNotificationDestinationPayload | None:
         id = input.notification_destination_id
         await info.context.destinations.delete(actor_of(info.context), own_id(_OWN, id))
         return DeleteNotificationDestinationPayload(deleted_id=id)
@@ -157,7 +157,7 @@ class NotificationMutation:
     )
     async def retry_delivery(
         self, info: Info, input: Annotated[RetryDeliveryInput, INPUT]
-    ) -> DeliveryPayload:
+    ) -> DeliveryPayload | None:
         row_id = own_id("Delivery", input.delivery_id)
         await info.context.destinations.retry(actor_of(info.context), row_id)
         row: Any = await info.context.loader(DeliveryById).load(row_id)

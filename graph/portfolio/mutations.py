@@ -178,7 +178,7 @@ class PortfolioMutation:
     )
     async def create_portfolio(
         self, info: Info, input: Annotated[CreatePortfolioInput, INPUT]
-    ) -> PortfolioPayload:
+    ) -> PortfolioPayload | None:
         given = {field.name: getattr(input, field.name) for field in dataclasses.fields(input)}
         given["account_id"] = own_id("Account", input.account_id)
         id = await service.create_portfolio(actor_of(info.context), service.NewPortfolio(**given))
@@ -190,7 +190,7 @@ class PortfolioMutation:
     )
     async def update_portfolio(
         self, info: Info, input: Annotated[UpdatePortfolioInput, INPUT]
-    ) -> PortfolioPayload:
+    ) -> PortfolioPayload | None:
         portfolio_id = own_id("Portfolio", input.portfolio_id)
         await service.change_portfolio(actor_of(info.context), portfolio_id, _changes(input))
         return await _portfolio(info, portfolio_id)
@@ -201,7 +201,7 @@ class PortfolioMutation:
     )
     async def archive_portfolio(
         self, info: Info, input: Annotated[ArchivePortfolioInput, INPUT]
-    ) -> PortfolioPayload:
+    ) -> PortfolioPayload | None:
         return await _set_active(info, input.portfolio_id, False)
 
     @strawberry.mutation(
@@ -210,5 +210,5 @@ class PortfolioMutation:
     )
     async def restore_portfolio(
         self, info: Info, input: Annotated[RestorePortfolioInput, INPUT]
-    ) -> PortfolioPayload:
+    ) -> PortfolioPayload | None:
         return await _set_active(info, input.portfolio_id, True)

@@ -44,7 +44,7 @@ class RebalancingMutation:
     )
     async def rebalance_portfolio(
         self, info: Info, input: Annotated[RebalancePortfolioInput, INPUT]
-    ) -> RebalancePayload:
+    ) -> RebalancePayload | None:
         id = await info.context.rebalancer.rebalance(
             actor_of(info.context),
             own_id("Portfolio", input.portfolio_id),

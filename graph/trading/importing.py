@@ -184,7 +184,7 @@ class ImportMutation:
     )
     async def import_transactions(
         self, info: Info, input: Annotated[ImportTransactionsInput, INPUT]
-    ) -> ImportTransactionsPayload:
+    ) -> ImportTransactionsPayload | None:
         check_count(len(input.rows))
         actor, portfolio_id = actor_of(info.context), own_id("Portfolio", input.portfolio_id)
         rows = [_row(line, given) for line, given in enumerate(input.rows, 1)]

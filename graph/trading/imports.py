@@ -75,7 +75,9 @@ class ReverseImportMutation:
         "with a new idempotency key.",
         extensions=[Guard(IsAuthenticated(), OwnsImport("input", "import_id"))],
     )
-    async def reverse_import(self, info: Info, input: Annotated[ReverseImportInput, INPUT]) -> ImportPayload:
+    async def reverse_import(
+        self, info: Info, input: Annotated[ReverseImportInput, INPUT]
+    ) -> ImportPayload | None:
         import_id = own_id("Import", input.import_id)
         await reverse_import(actor_of(info.context), import_id, input.idempotency_key)
         info.context.forget()

@@ -96,7 +96,7 @@ class TradingMutation:
     )
     async def record_transaction(
         self, info: Info, input: Annotated[RecordTransactionInput, INPUT]
-    ) -> TransactionPayload:
+    ) -> TransactionPayload | None:
         record = TransactionRequest(
             account_id=None if input.account_id is None else own_id("Account", input.account_id),
             portfolio_id=None if input.portfolio_id is None else own_id("Portfolio", input.portfolio_id),
@@ -123,7 +123,7 @@ class TradingMutation:
     )
     async def reverse_transaction(
         self, info: Info, input: Annotated[ReverseTransactionInput, INPUT]
-    ) -> TransactionPayload:
+    ) -> TransactionPayload | None:
         transaction_id = own_id("Transaction", input.transaction_id)
         actor = actor_of(info.context)
         id = await reverse_transaction(actor, transaction_id, input.notes, input.idempotency_key)
@@ -142,7 +142,7 @@ class TradingMutation:
     )
     async def transfer_shares(
         self, info: Info, input: Annotated[TransferSharesInput, INPUT]
-    ) -> TransactionPayload:
+    ) -> TransactionPayload | None:
         transfer = ShareTransfer(
             from_portfolio_id=own_id("Portfolio", input.from_portfolio_id),
             to_portfolio_id=own_id("Portfolio", input.to_portfolio_id),

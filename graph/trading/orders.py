@@ -72,7 +72,7 @@ class OrderMutation:
         "two orders spend the same.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id", locked=True))],
     )
-    async def place_order(self, info: Info, input: Annotated[PlaceOrderInput, INPUT]) -> OrderPayload:
+    async def place_order(self, info: Info, input: Annotated[PlaceOrderInput, INPUT]) -> OrderPayload | None:
         request = OrderRequest(
             side=input.side,
             type=input.type,
@@ -89,7 +89,9 @@ class OrderMutation:
         description="Ends an open order; what is filled already stays.",
         extensions=[Guard(IsAuthenticated(), OwnsOrder("input", "order_id"))],
     )
-    async def cancel_order(self, info: Info, input: Annotated[CancelOrderInput, INPUT]) -> OrderPayload:
+    async def cancel_order(
+        self, info: Info, input: Annotated[CancelOrderInput, INPUT]
+    ) -> OrderPayload | None:
         id = own_id("Order", input.order_id)
         await info.context.desk.cancel(actor_of(info.context), id)
         # What the guard has read was the order before.

@@ -13,6 +13,7 @@ from graphql import (
     GraphQLSchema,
     find_breaking_changes,
     is_introspection_type,
+    is_non_null_type,
     is_specified_scalar_type,
 )
 from graphql import build_schema as parse_schema
@@ -106,6 +107,13 @@ def test_every_mutation_takes_one_input(schema: GraphQLSchema) -> None:
         kinds[name] = str(field.args["input"].type)
     shared = {"deposit": "CashInput!", "withdraw": "CashInput!"}
     assert kinds == {name: f"{name[0].upper()}{name[1:]}Input!" for name in kinds} | shared
+
+
+def test_a_field_that_fails_blanks_no_other(schema: GraphQLSchema) -> None:
+    """A root field that may not be null would take all the others' answers with it."""
+    for root in (schema.query_type, schema.mutation_type):
+        assert root is not None
+        assert [name for name, field in root.fields.items() if is_non_null_type(field.type)] == []
 
 
 def test_everything_is_described(schema: GraphQLSchema) -> None:

@@ -69,7 +69,7 @@ def test_a_rule_with_all_that_it_may_have(api: Api, stored: Stored) -> None:
     }
     watches = "SELECT trim_scale(threshold)::text, is_armed FROM alert_watches WHERE rule_id = $1"
     assert stored.rows(watches, row_id(id)) == [("150.5", True)]
-    changes = {"threshold": "160", "activeHours": None, "severity": "INFO", "channels": []}
+    changes: dict[str, Any] = {"threshold": "160", "activeHours": None, "severity": "INFO", "channels": []}
     changed = mutate(api, "updateAlertRule", RULE, alertRuleId=id, **changes)["alertRule"]
     assert changed == {
         **rule,
