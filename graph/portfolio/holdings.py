@@ -54,8 +54,9 @@ class Position(Node):
     unrealized_pnl: Decimal | None = strawberry.field(
         description="Market value less cost basis, null without a price."
     )
-    unrealized_pnl_percent: Decimal | None = strawberry.field(
-        description="Unrealised gain in percent of the cost basis; null without a price or a cost."
+    unrealized_return: Decimal | None = strawberry.field(
+        description="The unrealised gain as a fraction of the cost basis: 0.05 is five percent. Null without "
+        "a price or a cost."
     )
 
     @classmethod
@@ -76,7 +77,7 @@ class Position(Node):
             price_source=row["price_source"] and PriceKind(row["price_source"]),
             market_value=row["market_value"],
             unrealized_pnl=row["unrealized_pnl"],
-            unrealized_pnl_percent=row["unrealized_pnl_percent"],
+            unrealized_return=row["unrealized_return"],
         )
 
     @strawberry.field(description="What sales gained over their cost, after commissions.")
@@ -146,8 +147,8 @@ class PerformanceSnapshot(Node):
     max_drawdown: Decimal | None = strawberry.field(
         description="The deepest fall of the time-weighted index from a peak, as a positive fraction."
     )
-    num_positions: int = strawberry.field(description="How many positions were open.")
-    unpriced_positions: int = strawberry.field(
+    position_count: int = strawberry.field(description="How many positions were open.")
+    unpriced_position_count: int = strawberry.field(
         description="How many had no price yet, and so count as nothing: no return is known then."
     )
 
