@@ -1,12 +1,13 @@
 """Alerts and their rules."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Self
+from uuid import UUID
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db.sessions import Row
 from graph.alerts.hours import ActiveHours
@@ -14,18 +15,29 @@ from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
+from graph.loaders import ById
 from graph.node import Node, refetched_by
 from graph.notifications.loaders import DeliveriesByAlert, DeliveryCountByAlert
 from graph.notifications.types import Delivery
 from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.types import Portfolio
+from graph.rebalancing.loaders import RebalanceById
+from graph.rebalancing.types import Rebalance
+from graph.trading.loaders import OrderById
+from graph.trading.types import Order
 from graph.vocabulary import AlertKind, AlertSeverity
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 async def _portfolio(info: Info, row: Any) -> Portfolio | None:
     if row["portfolio_id"] is None:
         return None
     return Portfolio.from_row(await info.context.loader(PortfolioById).load(row["portfolio_id"]))
+
+
+async def _told(info: Info, loader: type[ById], id: str | None) -> Any:
+    return None if id is None else await info.context.loader(loader).load(UUID(id))
 
 
 @strawberry.type(description="What a user wants to be told about.")
@@ -73,6 +85,21 @@ class AlertRule(Node):
         return await _portfolio(info, self.row)
 
 
+@strawberry.type(description="A figure behind an alert.")
+class AlertMetric:
+    name: str = strawberry.field(description="What it is, such as price, threshold or weight.")
+    value: Decimal = strawberry.field(description="The figure.")
+
+    @classmethod
+    def list_of(cls, facts: Mapping[str, str]) -> list[Self]:
+        """Return what of an alert's facts is a number, by name."""
+        return [
+            cls(name=name, value=Decimal(text))
+            for name, text in sorted(facts.items())
+            if _NUMBER.fullmatch(text)
+        ]
+
+
 @strawberry.type(description="Something that happened.")
 class Alert(Node):
     row: strawberry.Private[Any]
@@ -80,7 +107,13 @@ class Alert(Node):
     severity: AlertSeverity = strawberry.field(description="How much it matters.")
     title: str = strawberry.field(description="What happened, in a few words.")
     message: str = strawberry.field(description="What happened, in a sentence.")
-    metrics: JSON = strawberry.field(description="The figures behind it, as decimal strings.")
+    metrics: list[AlertMetric] = strawberry.field(description="The figures behind it, by name.")
+    price_as_of: dt.datetime | None = strawberry.field(
+        description="When the price was that it is about; null for what is no price."
+    )
+    date: dt.date | None = strawberry.field(
+        description="The day of the snapshot that a drawdown was seen in; null for anything else."
+    )
     symbol: str | None = strawberry.field(description="The instrument that it is about.")
     created_at: dt.datetime = strawberry.field(description="When it happened.")
     acknowledged_at: dt.datetime | None = strawberry.field(description="When its owner took note of it.")
@@ -88,6 +121,7 @@ class Alert(Node):
     @classmethod
     def from_row(cls, row: Row) -> Self:
         """The alert of a row of the list of alerts."""
+        facts = row["metrics"]
         return cls(
             row=row,
             id=global_id("Alert", row["id"]),
@@ -95,7 +129,9 @@ class Alert(Node):
             severity=AlertSeverity(row["severity"]),
             title=row["title"],
             message=row["message"],
-            metrics=row["metrics"],
+            metrics=AlertMetric.list_of(facts),
+            price_as_of=dt.datetime.fromisoformat(facts["priceAsOf"]) if "priceAsOf" in facts else None,
+            date=dt.date.fromisoformat(facts["date"]) if "date" in facts else None,
             symbol=row["symbol"],
             created_at=row["created_at"],
             acknowledged_at=row["acknowledged_at"],
@@ -104,6 +140,16 @@ class Alert(Node):
     @strawberry.field(description="The portfolio that it is about.")
     async def portfolio(self, info: Info) -> Portfolio | None:
         return await _portfolio(info, self.row)
+
+    @strawberry.field(description="The order that was rejected; null where it is about no order.")
+    async def order(self, info: Info) -> Order | None:
+        row = await _told(info, OrderById, self.row["metrics"].get("order"))
+        return None if row is None else Order.from_row(row)
+
+    @strawberry.field(description="The rebalance that it is about.")
+    async def rebalance(self, info: Info) -> Rebalance | None:
+        row = await _told(info, RebalanceById, self.row["metrics"].get("rebalance"))
+        return None if row is None else Rebalance.from_row(row)
 
     @strawberry.field(description="Where it was sent besides the stream, and what became of that.")
     async def deliveries(

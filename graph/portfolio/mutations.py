@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
-from strawberry.scalars import JSON
 
 from graph.context import Info
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio
 from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.types import Portfolio
+from graph.portfolio.weights import WeightInput, weights_to_store
 from graph.vocabulary import RebalanceFrequency, Strategy
 from investing.portfolio import service
 from investing.rules.errors import InvalidInput
@@ -42,9 +42,8 @@ class CreatePortfolioInput:
     symbols: list[str] | None = strawberry.field(
         description="What it may hold; without it, what it holds already.", default=None
     )
-    target_weights: JSON | None = strawberry.field(
-        description='The weights of the strategy CUSTOM, such as {"AAPL": "0.6"}; cash is the rest of 1.',
-        default=None,
+    target_weights: list[WeightInput] | None = strawberry.field(
+        description="The weights of the strategy CUSTOM, at most 500; cash is the rest of 1.", default=None
     )
     fractional_shares: bool = strawberry.field(
         description="Whether rebalancing trades parts of shares.", default=True
@@ -98,8 +97,8 @@ class UpdatePortfolioInput:
     symbols: list[str] | None = strawberry.field(
         description="What it may hold; null for what it holds already.", default=strawberry.UNSET
     )
-    target_weights: JSON | None = strawberry.field(
-        description="The weights of the strategy CUSTOM.", default=strawberry.UNSET
+    target_weights: list[WeightInput] | None = strawberry.field(
+        description="The weights of the strategy CUSTOM, all of them from now on.", default=strawberry.UNSET
     )
     fractional_shares: bool | None = strawberry.field(
         description="Whether rebalancing trades parts of shares.", default=strawberry.UNSET
@@ -167,6 +166,8 @@ def _changes(input: UpdatePortfolioInput) -> dict[str, Any]:
             name = words[0] + "".join(word.title() for word in words[1:])
             raise InvalidInput(f"{name} cannot be null: leave it out to keep it.", (name,))
         changes[field.name] = value.value if isinstance(value, Strategy | RebalanceFrequency) else value
+    if changes.get("target_weights") is not None:
+        changes["target_weights"] = weights_to_store(changes["target_weights"])
     return changes
 
 
@@ -181,6 +182,8 @@ class PortfolioMutation:
     ) -> PortfolioPayload | None:
         given = {field.name: getattr(input, field.name) for field in dataclasses.fields(input)}
         given["account_id"] = own_id("Account", input.account_id)
+        if input.target_weights is not None:
+            given["target_weights"] = weights_to_store(input.target_weights)
         id = await service.create_portfolio(actor_of(info.context), service.NewPortfolio(**given))
         return await _portfolio(info, id)
 

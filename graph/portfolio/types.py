@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db.sessions import Row
 from graph.account.loaders import AccountById
@@ -38,6 +37,7 @@ from graph.portfolio.performance import (
 )
 from graph.portfolio.performance_loaders import PerformanceByPortfolio
 from graph.portfolio.unavailable import LeftOutByPortfolio, UnavailableValue, unavailable_values
+from graph.portfolio.weights import Weight, weights_of
 from graph.rebalancing.loaders import RebalanceCountByPortfolio, RebalancesByPortfolio
 from graph.rebalancing.plans import BuyOnly, PlanStrategy, RebalancePlan, dry_run
 from graph.rebalancing.types import Rebalance
@@ -89,8 +89,8 @@ class Portfolio(Node):
     symbols: list[str] | None = strawberry.field(
         description="What it may hold; null for what it holds already."
     )
-    target_weights: JSON | None = strawberry.field(
-        description="The weights of the strategy CUSTOM: symbols with decimal strings."
+    target_weights: list[Weight] | None = strawberry.field(
+        description="The weights of the strategy CUSTOM, by symbol; cash is the rest of 1. Null for others."
     )
     fractional_shares: bool = strawberry.field(
         description="Whether rebalancing trades parts of shares. If not, a plan comes as near to its targets "
@@ -137,7 +137,7 @@ class Portfolio(Node):
             rebalance_frequency=RebalanceFrequency(row["rebalance_frequency"]),
             drift_band=row["drift_band"],
             symbols=row["symbols"],
-            target_weights=row["target_weights"],
+            target_weights=None if row["target_weights"] is None else weights_of(row["target_weights"]),
             fractional_shares=row["fractional_shares"],
             minimum_trade=row["minimum_trade"],
             relative_drift_band=row["relative_drift_band"],

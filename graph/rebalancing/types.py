@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db.sessions import Row
 from graph.connections import After, Before, Connection, First, Last, connect
@@ -13,6 +12,7 @@ from graph.context import Info
 from graph.ids import global_id
 from graph.node import Node, refetched_by
 from graph.portfolio.loaders import PortfolioById
+from graph.portfolio.weights import Weight, weights_of
 from graph.rebalancing.loaders import LegCountByRebalance, LegsByRebalance, RebalanceById
 from graph.trading.loaders import OrderById, OrderCountByRebalance, OrdersByRebalance
 from graph.trading.types import Order
@@ -64,10 +64,10 @@ class Rebalance(Node):
     strategy: Strategy = strawberry.field(description="How the target weights were found.")
     status: RebalanceStatus = strawberry.field(description="Where it stands.")
     trigger: RebalanceTrigger = strawberry.field(description="What started it.")
-    old_weights: JSON = strawberry.field(description="The weights before, decimal strings by symbol.")
-    new_weights: JSON = strawberry.field(description="The weights after, decimal strings by symbol.")
-    target_weights: JSON | None = strawberry.field(
-        description="The weights that it was to reach, decimal strings by symbol; null where none were found."
+    old_weights: list[Weight] = strawberry.field(description="The weights before, by symbol.")
+    new_weights: list[Weight] = strawberry.field(description="The weights after, by symbol.")
+    target_weights: list[Weight] | None = strawberry.field(
+        description="The weights that it was to reach, by symbol; null where none were found."
     )
     plan_hash: str | None = strawberry.field(description="The hash of the plan that it followed.")
     turnover: Decimal = strawberry.field(
@@ -92,9 +92,9 @@ class Rebalance(Node):
             strategy=Strategy(row["strategy"]),
             status=RebalanceStatus(row["status"]),
             trigger=RebalanceTrigger(row["trigger"]),
-            old_weights=row["old_weights"],
-            new_weights=row["new_weights"],
-            target_weights=row["target_weights"],
+            old_weights=weights_of(row["old_weights"]),
+            new_weights=weights_of(row["new_weights"]),
+            target_weights=None if row["target_weights"] is None else weights_of(row["target_weights"]),
             plan_hash=row["plan_hash"],
             turnover=row["turnover"],
             total_cost=row["total_cost"],

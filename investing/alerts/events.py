@@ -83,7 +83,7 @@ async def tell_rejected(
         portfolio_id,
         f"{order['symbol']} order rejected",
         reason,
-        {"quantity": quantity, "side": str(order["side"]), "code": code},
+        {"quantity": quantity, "side": str(order["side"]), "code": code, "order": str(order["id"])},
         instrument_id,
     )
 

@@ -49,7 +49,7 @@ class NewPortfolio:
     drift_band: Decimal | None
     initial_cash: Decimal
     symbols: Sequence[str] | None
-    target_weights: object
+    target_weights: Mapping[str, str] | None
     fractional_shares: bool = True
     minimum_trade: Decimal = Decimal(0)
     relative_drift_band: Decimal | None = None

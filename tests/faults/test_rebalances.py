@@ -67,7 +67,8 @@ async def _request(world: World) -> RebalanceIntent:
     return RebalanceIntent(place, (a, b, c), str(uuid.uuid4()))
 
 
-async def _aim(world: World, place: Place, weights: dict[str, str]) -> None:
+async def _aim(world: World, place: Place, by_symbol: dict[str, str]) -> None:
+    weights = [{"symbol": symbol, "weight": weight} for symbol, weight in by_symbol.items()]
     given = {"portfolioId": place.portfolio_ids[0], "strategy": "CUSTOM", "targetWeights": weights}
     await world.ask(_AIM, place.token, input=given)
 

@@ -1,6 +1,7 @@
 """What tests do over the API again and again."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from tests.graph.conftest import Api
@@ -24,6 +25,11 @@ def mutate(api: Api, name: str, selection: str, /, **input: Any) -> Any:
     kind = "CashInput" if name in ("deposit", "withdraw") else kind
     query = f"mutation($input: {kind}!) {{ {name}(input: $input) {{ {selection} {ERRORS} }} }}"
     return api.data(query, input=input)[name]
+
+
+def weights(by_symbol: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return weights as the API takes and gives them: by symbol."""
+    return [{"symbol": symbol, "weight": weight} for symbol, weight in sorted(by_symbol.items())]
 
 
 def open_account(api: Api, name: str = "Account", **input: Any) -> str:

@@ -28,34 +28,26 @@ TO_COME = frozenset({"account", "brokers", "currencies", "dashboard"})
 
 SECOND_EDITION_TO_COME = frozenset(
     {
-        "AlertMetric was removed.",
         "Argument Account.transactions(filter:) was removed.",
         "Argument Portfolio.orders(filter:) was removed.",
         "Argument Portfolio.transactions(filter:) was removed.",
         "Argument User.alerts(minSeverity:) was removed.",
         "Enum value Strategy.NONE was removed.",
         "Field Alert.instrument was removed.",
-        "Field Alert.metrics changed type from [AlertMetric!]! to JSON!.",
         "Field AlertRule.instrument was removed.",
         "Field CreateAccountInput.idempotencyKey was removed.",
         "Field CreateAlertRuleInput.threshold changed type from Decimal to Decimal!.",
         "Field CreatePortfolioInput.idempotencyKey was removed.",
-        "Field CreatePortfolioInput.targetWeights changed type from [WeightInput!] to JSON.",
         "Field Order.instrument was removed.",
         "Field PlannedTrade.instrument was removed.",
         "Field Quote.instrument was removed.",
-        "Field Rebalance.newWeights changed type from [Weight!]! to JSON!.",
-        "Field Rebalance.oldWeights changed type from [Weight!]! to JSON!.",
         "Field StoreApiKeyInput.apiSecret changed type from String to String!.",
-        "Field UpdatePortfolioInput.targetWeights changed type from [WeightInput!] to JSON.",
         "Field UserError.code changed type from UserErrorCode! to String!.",
         "Field WeightTarget.instrument was removed.",
         "OrderFilter was removed.",
         "PersonalAccessTokenPayload was removed.",
         "TransactionFilter was removed.",
         "UserErrorCode was removed.",
-        "Weight was removed.",
-        "WeightInput was removed.",
     }
 )
 """What else the second edition changes and the schema does not follow yet."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.graph.conftest import Api
-from tests.graph.doing import ERRORS, mutate, open_account, open_portfolio, recorded, refused
+from tests.graph.doing import ERRORS, mutate, open_account, open_portfolio, recorded, refused, weights
 from tests.graph.stored import Stored, row_id
 
 RULE = """alertRule { id name kind severity threshold hysteresis symbol cooldownSeconds channels isActive
@@ -268,7 +268,7 @@ def test_trying_on_past_weights(register: Callable[[], Api], stored: Stored) -> 
     """Transactions times closes; a day on which something held has no price yet is left out."""
     api = register()
     closes(stored)
-    targets = {"WA": "0.5", "WB": "0.25"}
+    targets = weights({"WA": "0.5", "WB": "0.25"})
     id = open_portfolio(api, open_account(api), strategy="CUSTOM", targetWeights=targets)
     recorded(api, id, "DEPOSIT", "2024-03-01", amount="1000")
     bought(api, id, "04", "WA", "5", "100")
@@ -288,7 +288,7 @@ def test_trying_on_past_weights(register: Callable[[], Api], stored: Stored) -> 
         5,
         [("01", "WA", "0.5"), ("01", "WB", "0.25"), ("06", "WA", "0.1153846154")],
     )
-    mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=id, targetWeights={"WA": "0.6"})
+    mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=id, targetWeights=weights({"WA": "0.6"}))
     assert weighed(api, id, "DRIFT", "0.18", symbol="WA", start="2024-03-04") == (
         4,
         [("08", "WA", "0.1833333333")],

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.graph.conftest import Api
-from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, record, refused
+from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, record, refused, weights
 from tests.graph.stored import Stored
 
 SETTINGS = """portfolio { name strategy riskTolerance maxPositionSize autoRebalance rebalanceFrequency
-  driftBand symbols targetWeights isActive cashBalance currency }"""
+  driftBand symbols targetWeights { symbol weight instrument { symbol } } isActive cashBalance currency }"""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,11 @@ def test_opening(api: Api, account_id: str) -> None:
         "strategy": "CUSTOM",
         "initialCash": "60.5",
     }
-    given |= {"symbols": ["IBM", "AAPL"], "targetWeights": {"AAPL": "0.6", "IBM": "0.4"}, "driftBand": "0.05"}
+    given |= {
+        "symbols": ["IBM", "AAPL"],
+        "targetWeights": weights({"AAPL": "0.6", "IBM": "0.40"}),
+        "driftBand": "0.05",
+    }
     created = mutate(api, "createPortfolio", SETTINGS, **given)
     assert created == {
         "portfolio": {
@@ -49,7 +53,10 @@ def test_opening(api: Api, account_id: str) -> None:
             "rebalanceFrequency": "MONTHLY",
             "driftBand": "0.05",
             "symbols": ["IBM", "AAPL"],
-            "targetWeights": {"AAPL": "0.6", "IBM": "0.4"},
+            "targetWeights": [
+                {"symbol": "AAPL", "weight": "0.6", "instrument": {"symbol": "AAPL"}},
+                {"symbol": "IBM", "weight": "0.4", "instrument": {"symbol": "IBM"}},
+            ],
             "isActive": True,
             "cashBalance": "60.5",
             "currency": "EUR",
@@ -81,8 +88,10 @@ def test_changing_setting_by_setting(api: Api, account_id: str) -> None:
         error = refused(change(api, id, **{name: None}))
         assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", name])
     assert refused(change(api, id, strategy="CUSTOM"))["field"] == ["input", "targetWeights"]
-    custom = change(api, id, strategy="CUSTOM", targetWeights={"AAPL": "1"})["portfolio"]
-    assert custom == before | {"strategy": "CUSTOM", "targetWeights": {"AAPL": "1"}}
+    custom = change(api, id, strategy="CUSTOM", targetWeights=weights({"AAPL": "1"}))["portfolio"]
+    (weight,) = custom["targetWeights"]
+    assert weight == {"symbol": "AAPL", "weight": "1", "instrument": {"symbol": "AAPL"}}
+    assert custom == before | {"strategy": "CUSTOM", "targetWeights": [weight]}
     # Nothing but CUSTOM in the row, and nothing to change: still an answer.
     assert change(api, id) == {"portfolio": custom, "userErrors": []}
     assert change(api, id, strategy="MIN_CVAR")["portfolio"] == before | {"strategy": "MIN_CVAR"}
@@ -100,7 +109,7 @@ def test_changing_setting_by_setting(api: Api, account_id: str) -> None:
         ("symbols", ["AAPL", "AAPL"]),
         ("symbols", ["AAPL", "NONE"]),
         ("symbols", [f"S{n}" for n in range(501)]),
-        ("targetWeights", {"AAPL": "1"}),
+        ("targetWeights", weights({"AAPL": "1"})),
     ],
 )
 def test_settings_that_are_refused(api: Api, account_id: str, setting: str, value: Any) -> None:
@@ -111,24 +120,21 @@ def test_settings_that_are_refused(api: Api, account_id: str, setting: str, valu
 
 
 @pytest.mark.parametrize(
-    "weights",
+    "targets",
     [
-        {},
+        None,
         [],
-        "AAPL",
-        1,
-        {"AAPL": 0.5},
-        {"AAPL": "-0.1"},
-        {"AAPL": "1.1"},
-        {"AAPL": "NaN"},
-        {"AAPL": "0.6", "IBM": "0.4000000001"},
-        {"NONE": "0.5"},
-        {"AAPL": {"IBM": "1"}},
+        weights({"AAPL": "-0.1"}),
+        weights({"AAPL": "1.1"}),
+        weights({"AAPL": "0.12345678901"}),
+        weights({"AAPL": "0.6", "IBM": "0.4000000001"}),
+        weights({"NONE": "0.5"}),
+        weights({"AAPL": "0.5"}) * 2,
     ],
     ids=repr,
 )
-def test_target_weights_that_are_refused(api: Api, account_id: str, weights: Any) -> None:
-    given = {"accountId": account_id, "name": "Custom", "strategy": "CUSTOM", "targetWeights": weights}
+def test_target_weights_that_are_refused(api: Api, account_id: str, targets: Any) -> None:
+    given = {"accountId": account_id, "name": "Custom", "strategy": "CUSTOM", "targetWeights": targets}
     assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["field"] == ["input", "targetWeights"]
 
 

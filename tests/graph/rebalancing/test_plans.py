@@ -102,7 +102,7 @@ def test_what_is_held_becomes_what_is_wanted(api: Api, opened: Callable[..., str
     id = opened(
         strategy="CUSTOM",
         symbols=["ONE", "TWO"],
-        targetWeights={"ONE": "0.5", "TWO": "0.25"},
+        targetWeights=[{"symbol": "ONE", "weight": "0.5"}, {"symbol": "TWO", "weight": "0.25"}],
         initialCash="1000",
         fractionalShares=False,
     )
@@ -246,7 +246,11 @@ def test_what_else_there_is_no_plan_for(api: Api, opened: Callable[..., str], st
     poor = opened(strategy="EQUAL_WEIGHT", symbols=["BARE"], initialCash="0")
     assert no_plan(api, poor) == {"code": "WORTH_NOTHING", "totalValue": "0"}
     assert no_plan(api, poor, strategy="CUSTOM")["code"] == "INVALID_INPUT"
-    steep = {"strategy": "CUSTOM", "targetWeights": {"BARE": "0.5"}, "maxPositionSize": "0.4"}
+    steep = {
+        "strategy": "CUSTOM",
+        "targetWeights": [{"symbol": "BARE", "weight": "0.5"}],
+        "maxPositionSize": "0.4",
+    }
     assert no_plan(api, opened(**steep))["code"] == "INVALID_INPUT"
     archive(api, poor)
     assert no_plan(api, poor)["code"] == "PORTFOLIO_INACTIVE"

@@ -11,7 +11,7 @@ import asyncpg
 from websockets.asyncio.client import connect
 
 from tests.graph.conftest import Api
-from tests.graph.doing import mutate
+from tests.graph.doing import mutate, weights
 from tests.graph.trading.conftest import Market, Trader, market, nothing_differs, trader
 from tests.graph.trading.test_order_updates import Stream
 
@@ -21,7 +21,8 @@ Make = Callable[..., Trader]
 
 REBALANCE = """mutation($input: RebalancePortfolioInput!) { rebalancePortfolio(input: $input) {
   rebalance {
-    id strategy status trigger oldWeights newWeights targetWeights turnover totalCost tradesExecuted
+    id strategy status trigger oldWeights { symbol weight } newWeights { symbol weight }
+    targetWeights { symbol weight } turnover totalCost tradesExecuted
     completedAt failureReason legCount legsEnded planHash
     legs { nodes { number symbol side quantity filledQuantity status reason order { id status } } totalCount }
     orders { nodes { id symbol } }
@@ -32,9 +33,9 @@ PROGRESS = """subscription($id: ID!) { rebalanceProgress(rebalanceId: $id) {
   id status legCount legsEnded legs { nodes { status filledQuantity } } } }"""
 
 
-def aim(someone: Trader, weights: dict[str, str], **settings: Any) -> None:
+def aim(someone: Trader, targets: dict[str, str], **settings: Any) -> None:
     """Gives the portfolio target weights of its own."""
-    given = {"strategy": "CUSTOM", "targetWeights": weights, **settings}
+    given = {"strategy": "CUSTOM", "targetWeights": weights(targets), **settings}
     payload = mutate(someone.api, "updatePortfolio", "__typename", portfolioId=someone.portfolio_id, **given)
     assert payload["userErrors"] == []
 
@@ -91,9 +92,9 @@ def test_a_rebalance_from_preview_to_record(trader: Make, market: Market) -> Non
         "strategy": "CUSTOM",
         "status": "COMPLETED",
         "trigger": "MANUAL",
-        "oldWeights": {},
-        "newWeights": {a: "0.6", b: "0.2"},
-        "targetWeights": {a: "0.6", b: "0.2"},
+        "oldWeights": [],
+        "newWeights": weights({a: "0.6", b: "0.2"}),
+        "targetWeights": weights({a: "0.6", b: "0.2"}),
         "turnover": "0.8",
         "totalCost": "0",
         "tradesExecuted": 2,
@@ -110,7 +111,7 @@ def test_a_strategy_for_this_once(trader: Make, market: Market) -> None:
     a = market.list("AAA", "10")
     aim(someone, {a: "0.5"}, symbols=[a])
     found = rebalance(someone, strategy="EQUAL_WEIGHT")["rebalance"]
-    assert (found["strategy"], found["targetWeights"]) == ("EQUAL_WEIGHT", {a: "1"})
+    assert (found["strategy"], found["targetWeights"]) == ("EQUAL_WEIGHT", weights({a: "1"}))
 
 
 def test_what_is_refused(trader: Make, market: Market) -> None:
