@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from db.canonical import decimal, instant
+from graph.codes import UserErrorCode
 from graph.errors import FieldError
 from graph.ids import global_id
 from graph.vocabulary import Broker, DeliveryStatus, OrderStatus
@@ -16,7 +17,7 @@ from investing.rules.errors import DomainError
 
 @strawberry.interface(description="Why a mutation did nothing. Each kind has a type of its own.")
 class UserError:
-    code: str = strawberry.field(description="What went wrong, for programs.")
+    code: UserErrorCode = strawberry.field(description="What went wrong, for programs.")
     message: str = strawberry.field(description="What went wrong and what to do, for people.")
     field: list[str] | None = strawberry.field(description="The input field that it is about, as a path.")
 
@@ -57,7 +58,7 @@ class InvalidRefreshToken(UserError):
 
 
 @strawberry.type(description="The account is archived.")
-class Inactive(UserError):
+class AccountInactive(UserError):
     pass
 
 
@@ -148,6 +149,11 @@ class OrderRejected(UserError):
 @strawberry.type(description="The account's broker is not connected, or does not answer.")
 class BrokerUnavailable(UserError):
     broker: Broker = strawberry.field(description="The account's broker.")
+
+
+@strawberry.type(description="The portfolio is only tracked: it has no strategy that says what to trade.")
+class NoStrategy(UserError):
+    pass
 
 
 @strawberry.type(description="Prices or holdings have moved the plan since you have seen it.")
@@ -244,7 +250,7 @@ USER_ERRORS: dict[type[DomainError], type[UserError]] = {
     errors.WeakPassword: WeakPassword,
     errors.WrongCredentials: WrongCredentials,
     errors.InvalidRefreshToken: InvalidRefreshToken,
-    errors.Inactive: Inactive,
+    errors.AccountInactive: AccountInactive,
     errors.PortfolioInactive: PortfolioInactive,
     errors.UnknownInstrument: UnknownInstrument,
     errors.CurrencyMismatch: CurrencyMismatch,
@@ -258,6 +264,7 @@ USER_ERRORS: dict[type[DomainError], type[UserError]] = {
     errors.OrderNotOpen: OrderNotOpen,
     errors.OrderRejected: OrderRejected,
     errors.BrokerUnavailable: BrokerUnavailable,
+    errors.NoStrategy: NoStrategy,
     errors.PlanChanged: PlanChanged,
     errors.RebalanceRunning: RebalanceRunning,
     errors.WorthNothing: WorthNothing,

@@ -69,28 +69,28 @@ __all__ = [
 ]
 
 
-def _publish(words: type[Enum], description: str, **members: str) -> None:
-    """Makes the vocabulary a GraphQL enum whose every member is described."""
+def publish(words: type[Enum], description: str, **members: str) -> None:
+    """Make the vocabulary a GraphQL enum whose every member is described."""
     strawberry.enum(words, description=description)
     for value in words.__strawberry_definition__.values:  # type: ignore[attr-defined]
         value.description = members[value.name]
 
 
-_publish(
+publish(
     Broker,
     "Who holds an account's assets.",
     PAPER="Nobody: Graphfolio's own simulation.",
     ALPACA="Alpaca Securities.",
     INTERACTIVE_BROKERS="Interactive Brokers.",
 )
-_publish(
+publish(
     AccountType,
     "How an account may use cash.",
     CASH="Only what is there.",
     MARGIN="May owe cash.",
     RETIREMENT="Only what is there, under a retirement plan.",
 )
-_publish(
+publish(
     Strategy,
     "How a portfolio's target weights are found.",
     MAX_SHARPE="The highest return for its risk.",
@@ -100,8 +100,9 @@ _publish(
     MIN_CVAR="The lowest expected loss in the worst cases.",
     EQUAL_WEIGHT="The same weight for every instrument.",
     CUSTOM="The weights that the owner gives.",
+    NONE="None: the portfolio is only tracked, and is not rebalanced.",
 )
-_publish(
+publish(
     RebalanceFrequency,
     "How often a portfolio that rebalances by itself does so.",
     DAILY="Every trading day.",
@@ -110,7 +111,7 @@ _publish(
     QUARTERLY="Every quarter.",
     YEARLY="Every year.",
 )
-_publish(
+publish(
     RebalanceStatus,
     "Where a rebalance stands.",
     RUNNING="Under way.",
@@ -118,7 +119,7 @@ _publish(
     PARTIAL="Some trades were made.",
     FAILED="No trade was made.",
 )
-_publish(
+publish(
     LegStatus,
     "Where one trade of a rebalance stands.",
     PLANNED="Not with the broker yet.",
@@ -128,14 +129,14 @@ _publish(
     SKIPPED="It has ended, and nothing was traded.",
     REJECTED="The broker has refused it.",
 )
-_publish(
+publish(
     RebalanceTrigger,
     "What started a rebalance.",
     MANUAL="Its owner.",
     SCHEDULE="Its frequency.",
     DRIFT="Weights that left the drift band.",
 )
-_publish(
+publish(
     AssetClass,
     "What kind of thing an instrument is.",
     EQUITY="A share of a company.",
@@ -146,7 +147,7 @@ _publish(
     COMMODITY="A commodity.",
     OTHER="Anything else.",
 )
-_publish(
+publish(
     TransactionType,
     "What a transaction did.",
     BUY="Shares in, cash out.",
@@ -161,13 +162,13 @@ _publish(
     TRANSFER_OUT="Cash or shares out to elsewhere.",
     SPLIT="New shares for old ones.",
 )
-_publish(
+publish(
     CostMethod,
     "Which cost the gain of a sale is counted against.",
     AVERAGE_COST="The average cost of all shares that were held.",
     FIFO="The cost of the very shares, the oldest ones sold first.",
 )
-_publish(
+publish(
     SkipReason,
     "Why a plan leaves a position off its target.",
     IN_BAND="Its drift is within the drift bands.",
@@ -180,19 +181,19 @@ _publish(
     TURNOVER_LIMIT="The limit on the turnover leaves nothing, or too little, for it.",
     WORTHLESS="Its price is 0, at which nothing is bought.",
 )
-_publish(
+publish(
     OrderSide,
     "Which way an order trades.",
     BUY="Shares in, cash out.",
     SELL="Shares out, cash in.",
 )
-_publish(
+publish(
     OrderType,
     "At what price an order may trade.",
     MARKET="At the price there is.",
     LIMIT="At the limit price or better.",
 )
-_publish(
+publish(
     OrderStatus,
     "Where an order stands.",
     PENDING="Taken, not yet with the broker.",
@@ -204,20 +205,20 @@ _publish(
     EXPIRED="Ended by its time in force.",
     UNKNOWN="The broker's answer is not known yet.",
 )
-_publish(
+publish(
     TimeInForce,
     "How long an order stays open.",
     DAY="Until the next close of the market.",
     GTC="Until it is filled or cancelled.",
 )
-_publish(
+publish(
     AlertSeverity,
     "How much an alert matters.",
     INFO="Good to know.",
     WARNING="Worth a look.",
     CRITICAL="Look now.",
 )
-_publish(
+publish(
     AlertKind,
     "What an alert rule watches.",
     PRICE_ABOVE="A price that rises above the threshold.",
@@ -232,7 +233,7 @@ _publish(
     REBALANCE_FAILED="A rebalance that failed.",
     ORDER_REJECTED="An order that was rejected.",
 )
-_publish(
+publish(
     PerformanceFigure,
     "What is said of a performance.",
     VALUES="Values at the beginning and at the end, and the net flow.",
@@ -252,7 +253,7 @@ _publish(
     CORRELATION="Correlation with the benchmark.",
     TRACKING_ERROR="The tracking error.",
 )
-_publish(
+publish(
     UnavailableReason,
     "Why a figure cannot be told.",
     NO_HISTORY="There is no day to look at.",
@@ -276,27 +277,27 @@ _publish(
     RETURN_WITHOUT_CAPITAL="Something was earned while nothing was there to earn it on.",
     NEGATIVE_CAPITAL="At some moment there was less than nothing.",
 )
-_publish(
+publish(
     Period,
     "By what a span of time is divided.",
     MONTH="Calendar months.",
     YEAR="Calendar years.",
 )
 
-_publish(
+publish(
     Weekday,
     "A day of the week.",
     **{day.value: f"{day.value.title()}." for day in Weekday},
 )
 
-_publish(
+publish(
     DestinationKind,
     "How a notification travels.",
     EMAIL="As an e-mail; the address is one.",
     WEBHOOK="As a signed POST; the address is an https URL.",
     APPRISE="Through Slack, Telegram, an SMS gateway or another service; the address is apprise's URL of it.",
 )
-_publish(
+publish(
     DeliveryStatus,
     "Where a notification stands.",
     PENDING="Not tried yet.",
@@ -304,7 +305,7 @@ _publish(
     FAILED="Tried in vain, and to be tried again.",
     DEAD="Given up; retryDelivery begins anew.",
 )
-_publish(
+publish(
     ExplainedFigure,
     "What can be explained.",
     UNREALIZED_PNL="What a position would gain if it were sold now.",
@@ -326,7 +327,7 @@ _publish(
     CORRELATION="Correlation with the benchmark.",
     TRACKING_ERROR="The tracking error.",
 )
-_publish(
+publish(
     PriceKind,
     "Where a price comes from.",
     QUOTE="The latest quote.",
@@ -334,7 +335,7 @@ _publish(
     CLOSE="The close of a day.",
     ADJUSTED_CLOSE="The close of a day as if all later splits and dividends had been before.",
 )
-_publish(
+publish(
     AllocationDimension,
     "By what a whole is divided into slices.",
     ASSET_CLASS="The kind of instrument; cash is a slice of its own.",
@@ -343,14 +344,14 @@ _publish(
     ACCOUNT="The account, with its cash.",
     PORTFOLIO="The portfolio, with its cash; what no portfolio has been given is a slice of its own.",
 )
-_publish(
+publish(
     AllocationFigure,
     "What is said of a slice.",
     VALUE="What it is worth.",
     WEIGHT="Its part of the whole.",
     TARGET_WEIGHT="What its part ought to be, and its drift from that.",
 )
-_publish(
+publish(
     TargetSource,
     "Where target weights come from.",
     OWNER="The owner, for the strategy CUSTOM.",

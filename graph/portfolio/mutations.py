@@ -22,7 +22,10 @@ from investing.rules.errors import InvalidInput
 class CreatePortfolioInput:
     account_id: strawberry.ID = strawberry.field(description="The account that it is part of.")
     name: str = strawberry.field(description="1 to 100 characters, unique in the account.")
-    strategy: Strategy = strawberry.field(description="How its target weights are found.")
+    strategy: Strategy = strawberry.field(
+        description="How its target weights are found; none for a portfolio that is only tracked.",
+        default=Strategy.NONE,
+    )
     risk_tolerance: Decimal = strawberry.field(
         description="0 for the least risk, 1 for the strategy's own.", default=Decimal("0.5")
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import strawberry
 
 from db.sessions import Row
+from graph.codes import LegReason
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
@@ -17,6 +18,7 @@ from graph.rebalancing.loaders import LegCountByRebalance, LegsByRebalance, Reba
 from graph.trading.loaders import OrderById, OrderCountByRebalance, OrdersByRebalance
 from graph.trading.types import Order
 from graph.vocabulary import LegStatus, OrderSide, RebalanceStatus, RebalanceTrigger, Strategy
+from investing.rules.rebalancing.legs import parse_reason
 
 if TYPE_CHECKING:
     from graph.portfolio.types import Portfolio
@@ -33,13 +35,13 @@ class RebalanceLeg:
     quantity: Decimal = strawberry.field(description="How many shares were planned.")
     filled_quantity: Decimal = strawberry.field(description="How many shares are traded.")
     status: LegStatus = strawberry.field(description="Where it stands.")
-    reason: str | None = strawberry.field(
-        description="Why not all of it was traded: a code, a colon, and a sentence."
-    )
+    reason: LegReason | None = strawberry.field(description="Why not all of it was traded, for programs.")
+    message: str | None = strawberry.field(description="Why not all of it was traded, for people.")
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
-        """The leg of a row of the list of legs."""
+        """Return the leg of a row of the list of legs."""
+        reason, message = (None, None) if row["reason"] is None else parse_reason(row["reason"])
         return cls(
             row=row,
             number=row["number"],
@@ -48,7 +50,8 @@ class RebalanceLeg:
             quantity=row["quantity"],
             filled_quantity=row["filled_quantity"],
             status=LegStatus(row["status"]),
-            reason=row["reason"],
+            reason=reason,
+            message=message,
         )
 
     @strawberry.field(description="Its order, once there is one.")

@@ -9,6 +9,7 @@ import strawberry
 
 from db.sessions import Row
 from graph.account.loaders import AccountById
+from graph.codes import RejectionCode
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
@@ -73,8 +74,12 @@ class Order(Node):
     )
     reserved_cash: Decimal = strawberry.field(description="The cash that it holds back while it is open.")
     version: int = strawberry.field(description="Grows by one with each change, from 1.")
-    rejection_code: str | None = strawberry.field(description="Why it was rejected, for programs.")
-    rejection_reason: str | None = strawberry.field(description="Why it was rejected, for people.")
+    rejection_code: RejectionCode | None = strawberry.field(
+        description="Why it was rejected, or ended by a split, for programs."
+    )
+    rejection_reason: str | None = strawberry.field(
+        description="Why it was rejected, or ended by a split, for people."
+    )
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -98,7 +103,7 @@ class Order(Node):
             expires_at=row["expires_at"],
             reserved_cash=row["reserved_cash"],
             version=row["version"],
-            rejection_code=row["rejection_code"],
+            rejection_code=_rejection_code(row["rejection_code"]),
             rejection_reason=row["rejection_reason"],
         )
 
@@ -125,6 +130,13 @@ class Order(Node):
             self.row["id"],
             (first, after, last, before),
         )
+
+
+def _rejection_code(code: str | None) -> RejectionCode | None:
+    """Return the code of a rejection; a broker may have others of its own."""
+    if code is None:
+        return None
+    return RejectionCode(code) if code in frozenset(RejectionCode) else RejectionCode.OTHER
 
 
 @strawberry.type(

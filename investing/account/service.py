@@ -21,7 +21,7 @@ from db.vocabulary import AccountType, Broker, TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
+from investing.rules.errors import AccountInactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.rules.names import checked_name
 from investing.rules.time_zones import DEFAULT, checked_time_zone, no_such_time_zone
 from investing.rules.trading.entries import check_notes, entry_of
@@ -144,7 +144,8 @@ async def move_cash(
 ) -> UUID:
     """DEPOSIT or WITHDRAWAL, to or from a portfolio or the account's unallotted cash. The transaction's id.
 
-    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
+    Raises InvalidInput, NotFound, AccountInactive, PortfolioInactive, InsufficientCash and
+    IdempotencyMismatch.
     """
     check_notes(notes)
 
@@ -170,7 +171,7 @@ async def _move(
     if account is None:
         raise NotFound("There is no such account.", ("accountId",))
     if not account["is_active"]:
-        raise Inactive("The account is archived: restore it first.", ("accountId",))
+        raise AccountInactive("The account is archived: restore it first.", ("accountId",))
     place = CashLocation.of_account(owner_id, account)
     if portfolio_id is not None:
         portfolio = await lock_portfolio(session, owner_id, portfolio_id)

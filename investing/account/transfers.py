@@ -11,7 +11,7 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.errors import DomainError, Inactive, InvalidInput, NotFound, PortfolioInactive
+from investing.rules.errors import AccountInactive, DomainError, InvalidInput, NotFound, PortfolioInactive
 from investing.rules.trading.entries import check_notes, entry_of
 from investing.trading.posting import CashLocation, post_entry
 
@@ -52,7 +52,8 @@ async def transfer_cash(
 ) -> UUID:
     """Moves cash inside an account; None is the account's unallotted cash. The incoming transaction's id.
 
-    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
+    Raises InvalidInput, NotFound, AccountInactive, PortfolioInactive, InsufficientCash and
+    IdempotencyMismatch.
     """
     if from_portfolio_id == to_portfolio_id:
         raise InvalidInput("Cash is moved from one place to another.", ("toPortfolioId",))
@@ -63,7 +64,7 @@ async def transfer_cash(
         if account is None:
             raise NotFound("There is no such account.", ("accountId",))
         if not account["is_active"]:
-            raise Inactive("The account is archived: restore it first.", ("accountId",))
+            raise AccountInactive("The account is archived: restore it first.", ("accountId",))
         places: dict[UUID | None, CashLocation] = {None: CashLocation.of_account(actor.id, account)}
         # By id, so that two transfers in opposite directions never wait for each other.
         for id in sorted(id for id in (from_portfolio_id, to_portfolio_id) if id is not None):

@@ -60,6 +60,8 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
 
 
 def _aims(portfolio: Row, rebalanced: Sequence[Row]) -> list[Aims]:
+    if portfolio["strategy"] == Strategy.NONE:
+        return []
     if portfolio["strategy"] == Strategy.CUSTOM:
         return [Aims(dt.date.min, weights_stored(portfolio["target_weights"]))]
     zone = portfolio["time_zone"]

@@ -226,7 +226,12 @@ def _watched(row: Row, index: ReturnIndex | None) -> WatchedPortfolio:
 
 
 def targets_of(portfolio: Row) -> dict[str, Decimal]:
-    """The weights that a portfolio aims at: its owner's, or those of its last complete rebalance."""
+    """Return the weights that a portfolio aims at: its owner's, or those of its last complete rebalance.
+
+    A portfolio without a strategy aims at none.
+    """
+    if portfolio["strategy"] == Strategy.NONE:
+        return {}
     is_custom = portfolio["strategy"] == Strategy.CUSTOM
     return weights_stored(portfolio["target_weights"] if is_custom else portfolio["rebalanced_to"])
 

@@ -24,9 +24,10 @@ from investing.account.transfers import transfer
 from investing.actor import Actor
 from investing.audit import note
 from investing.rebalancing.due import keep_due
-from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
+from investing.rules.errors import AccountInactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
 from investing.rules.names import checked_name
 from investing.rules.portfolio.portfolio_settings import (
+    check_automatic,
     check_fraction,
     check_planning,
     check_symbols,
@@ -63,7 +64,7 @@ class NewPortfolio:
 async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
     """Opens a portfolio and moves its initial cash there from the account.
 
-    Raises InvalidInput, NotFound, Inactive, NameTaken, UnknownInstrument and InsufficientCash.
+    Raises InvalidInput, NotFound, AccountInactive, NameTaken, UnknownInstrument and InsufficientCash.
     """
     name = checked_name(new.name)
     if new.initial_cash < 0:
@@ -75,13 +76,14 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
     }
     _check(settings)
     check_targets(new.strategy, new.target_weights)
+    check_automatic(new.strategy, new.auto_rebalance)
     id = uuid7()
     async with actor.sessions.begin(actor.id) as session:
         account = await lock_account(session, actor.id, new.account_id)
         if account is None:
             raise NotFound("There is no such account.", ("accountId",))
         if not account["is_active"]:
-            raise Inactive("The account is archived: restore it first.", ("accountId",))
+            raise AccountInactive("The account is archived: restore it first.", ("accountId",))
         await _check_name(session, actor.id, new.account_id, name)
         await _check_known(session, actor.id, settings)
         await insert_portfolio(
@@ -133,6 +135,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
             # Weights of one's own mean nothing to a strategy that finds them.
             changes["target_weights"] = None
         check_targets(strategy, changes.get("target_weights", before["target_weights"]))
+        check_automatic(strategy, changes.get("auto_rebalance", before["auto_rebalance"]))
         if "name" in changes:
             await _check_name(session, actor.id, before["account_id"], changes["name"], but=id)
         await _check_known(session, actor.id, changes)

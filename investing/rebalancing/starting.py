@@ -25,8 +25,8 @@ from investing.rebalancing.ending import end
 from investing.rebalancing.planning import plan_in
 from investing.rebalancing.targets import Targets
 from investing.rules.errors import (
+    AccountInactive,
     DomainError,
-    Inactive,
     NotFound,
     PlanChanged,
     PortfolioInactive,
@@ -59,8 +59,8 @@ async def start(
     """Writes the rebalance with its legs: COMPLETED where the broker trades all at once, or where there is
     nothing to trade, and RUNNING otherwise. Its id.
 
-    Raises NotFound, PortfolioInactive, Inactive, RebalanceRunning, PlanChanged, what `plan_in` raises, and on
-    paper what the ledger refuses.
+    Raises NotFound, PortfolioInactive, AccountInactive, RebalanceRunning, PlanChanged, what `plan_in` raises,
+    and on paper what the ledger refuses.
     """
     portfolio = await _lock(session, owner_id, run.portfolio_id)
     universe = await running.find_universe(session, owner_id, run.portfolio_id, list(targets.weights))
@@ -178,7 +178,7 @@ async def _lock(session: Session, owner_id: UUID, portfolio_id: UUID) -> Mapping
     if not portfolio["is_active"]:
         raise PortfolioInactive
     if not portfolio["account_is_active"]:
-        raise Inactive("The account is archived: restore it first.", ("portfolioId",))
+        raise AccountInactive("The account is archived: restore it first.", ("portfolioId",))
     if await running.find_running(session, owner_id, portfolio_id) is not None:
         raise RebalanceRunning
     return portfolio

@@ -7,7 +7,7 @@ from uuid import UUID
 from db.sessions import Session
 from db.trading import history
 from db.trading.writes import lock_account, lock_portfolio
-from investing.rules.errors import Inactive, NotFound
+from investing.rules.errors import AccountInactive, NotFound, PortfolioInactive
 from investing.trading.posting import CashLocation
 
 PlaceKey = tuple[UUID, UUID | None]
@@ -49,7 +49,10 @@ async def _reached(session: Session, owner_id: UUID, starts: Mapping[UUID, histo
 async def lock_places(
     session: Session, owner_id: UUID, keys: Sequence[PlaceKey]
 ) -> dict[PlaceKey, CashLocation]:
-    """Locks accounts and portfolios that are there and not archived. Raises Inactive."""
+    """Lock accounts and portfolios that are there and not archived.
+
+    Raises NotFound, AccountInactive and PortfolioInactive.
+    """
     places: dict[PlaceKey, CashLocation] = {}
     for account_id in sorted({account_id for account_id, portfolio_id in keys if portfolio_id is None}):
         account = check_active(await lock_account(session, owner_id, account_id), "account")
@@ -61,9 +64,13 @@ async def lock_places(
 
 
 def check_active(row: Mapping[Any, Any] | None, kind: str, field: tuple[str, ...] = ()) -> Mapping[Any, Any]:
-    """The row of an account or a portfolio. Raises NotFound without one and Inactive for an archived one."""
+    """Return the row of an account or a portfolio.
+
+    Raises NotFound without one, and AccountInactive or PortfolioInactive for an archived one.
+    """
     if row is None:
         raise NotFound(f"There is no such {kind}.", field)
     if not row["is_active"]:
-        raise Inactive(f"The {kind} is archived: restore it first.", field)
+        inactive = AccountInactive if kind == "account" else PortfolioInactive
+        raise inactive(f"The {kind} is archived: restore it first.", field)
     return row

@@ -23,7 +23,7 @@ from investing.auth.types import RequestOrigin
 from investing.brokers.registry import Brokers
 from investing.idempotency import Intent, once_quickly
 from investing.rules.errors import (
-    Inactive,
+    AccountInactive,
     InsufficientCash,
     InsufficientShares,
     NoPrice,
@@ -78,8 +78,9 @@ async def place(
 ) -> UUID:
     """Takes an order: reserved, PENDING, not with the broker yet. Its id.
 
-    Raises NotFound, PortfolioInactive, Inactive, BrokerUnavailable, UnknownInstrument, CurrencyMismatch,
-    NoPrice, StalePrice, InvalidInput, PositionTooLarge, InsufficientCash and InsufficientShares.
+    Raises NotFound, PortfolioInactive, AccountInactive, BrokerUnavailable, UnknownInstrument,
+    CurrencyMismatch, NoPrice, StalePrice, InvalidInput, PositionTooLarge, InsufficientCash and
+    InsufficientShares.
     """
     trader = _there(await rows.lock_trader(session, owner_id, new.portfolio_id))
     found = await rows.find_quoted(session, owner_id, new.symbol)
@@ -202,7 +203,7 @@ def _size(
     if not trader["is_active"]:
         raise PortfolioInactive
     if not trader["account_is_active"]:
-        raise Inactive("The account is archived: restore it first.", ("portfolioId",))
+        raise AccountInactive("The account is archived: restore it first.", ("portfolioId",))
     fees = trading_config.brokers.named(trader["broker"]).fees
     instrument = checked_instrument(new.symbol, facts.instrument, trader["currency"])
     price = _price(new, instrument, trading_config, now)

@@ -19,8 +19,8 @@ from investing.actor import Actor
 from investing.audit import add_note, note
 from investing.idempotency import Intent, NotQuick, once_generally, once_quickly
 from investing.rules.errors import (
+    AccountInactive,
     CurrencyMismatch,
-    Inactive,
     InvalidInput,
     NotFound,
     PortfolioInactive,
@@ -74,7 +74,7 @@ async def record_transaction(actor: Actor, record: TransactionRequest, idempoten
 async def recorded(actor: Actor, record: TransactionRequest, idempotency_key: str) -> RecordedTransaction:
     """The same, and the row as it was written where that was just now and the quick way.
 
-    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, UnknownInstrument, CurrencyMismatch,
+    Raises InvalidInput, NotFound, AccountInactive, PortfolioInactive, UnknownInstrument, CurrencyMismatch,
     InsufficientCash, InsufficientShares and IdempotencyMismatch.
     """
     check_notes(record.notes)
@@ -157,7 +157,7 @@ async def _of_account(session: Session, actor: Actor, record: TransactionRequest
     if account is None:
         raise NotFound("There is no such account.", ("accountId",))
     if not account["is_active"]:
-        raise Inactive("The account is archived: restore it first.", ("accountId",))
+        raise AccountInactive("The account is archived: restore it first.", ("accountId",))
     entry = _entry(record, has_symbol=False)
     await post_entry(session, CashLocation.of_account(actor.id, account), entry, notes=record.notes)
     await note(session, actor.id, actor.client, *_noted(entry), type=record.type, symbol=None)
@@ -209,7 +209,7 @@ def _check_active(portfolio: Mapping[Any, Any]) -> None:
     if not portfolio["is_active"]:
         raise PortfolioInactive
     if not portfolio["account_is_active"]:
-        raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
+        raise AccountInactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
 
 
 def _entry(record: TransactionRequest, *, has_symbol: bool) -> Entry:

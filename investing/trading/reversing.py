@@ -53,7 +53,8 @@ async def reverse_transaction(
     """Takes a transaction back, from its own day on. The id of the one that reverses it.
 
     Both sides of a transfer between one's own places are reversed together. Raises InvalidInput for a
-    reversal and for the fill of an order, AlreadyReversed, NotFound, Inactive, InsufficientCash and
+    reversal and for the fill of an order, AlreadyReversed, NotFound, PortfolioInactive, AccountInactive,
+    InsufficientCash and
     InsufficientShares with the day on which it would leave too little, and IdempotencyMismatch.
     """
     check_notes(notes)

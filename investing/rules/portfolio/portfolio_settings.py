@@ -55,6 +55,16 @@ def check_symbols(symbols: Sequence[str] | None) -> None:
         raise InvalidInput(f"{twice} is there twice.", ("symbols",))
 
 
+def check_automatic(strategy: Strategy, auto_rebalance: bool) -> None:
+    """Check that a portfolio that rebalances by itself has a strategy. Raises InvalidInput."""
+    if auto_rebalance and strategy is Strategy.NONE:
+        raise InvalidInput(
+            "Without a strategy a portfolio cannot rebalance by itself: choose one, or switch autoRebalance "
+            "off.",
+            ("strategy",),
+        )
+
+
 def check_targets(strategy: Strategy, targets: Mapping[str, str] | None) -> None:
     """Check target weights, by symbol: decimal strings from 0 to 1 which leave the rest of 1 to cash.
 
@@ -63,7 +73,7 @@ def check_targets(strategy: Strategy, targets: Mapping[str, str] | None) -> None
     where = ("targetWeights",)
     if strategy is not Strategy.CUSTOM:
         if targets is not None:
-            raise InvalidInput(f"Only CUSTOM has target weights, {strategy} has none of its owner's.", where)
+            raise InvalidInput(f"Only CUSTOM has target weights: leave them out for {strategy}.", where)
         return
     if not targets:
         raise InvalidInput("CUSTOM needs target weights: a symbol and a weight for each.", where)

@@ -148,10 +148,10 @@ def test_archiving(api: Api, account_id: str) -> None:
     assert writes(api, account_id, id) == [None] * 3
     closed = mutate(api, "archiveAccount", "account { isActive }", accountId=account_id)
     assert closed == {"account": {"isActive": False}, "userErrors": []}
-    assert writes(api, account_id, id) == ["INACTIVE"] * 3
+    assert writes(api, account_id, id) == ["ACCOUNT_INACTIVE"] * 3
     given = {"accountId": account_id, "name": "Late", "strategy": "EQUAL_WEIGHT"}
-    assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["code"] == "INACTIVE"
-    assert refused(cash(api, "withdraw", account_id, "1"))["code"] == "INACTIVE"
+    assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["code"] == "ACCOUNT_INACTIVE"
+    assert refused(cash(api, "withdraw", account_id, "1"))["code"] == "ACCOUNT_INACTIVE"
     opened = mutate(api, "restoreAccount", "account { isActive }", accountId=account_id)
     assert opened == {"account": {"isActive": True}, "userErrors": []}
     assert writes(api, account_id, id) == [None] * 3
