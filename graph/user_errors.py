@@ -8,8 +8,10 @@ import strawberry
 
 from db.canonical import decimal, instant
 from graph.codes import UserErrorCode
+from graph.context import Info
 from graph.errors import FieldError
 from graph.ids import global_id
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.vocabulary import Broker, DeliveryStatus, OrderStatus
 from investing.rules import errors
 from investing.rules.errors import DomainError
@@ -20,6 +22,17 @@ class UserError:
     code: UserErrorCode = strawberry.field(description="What went wrong, for programs.")
     message: str = strawberry.field(description="What went wrong and what to do, for people.")
     field: list[str] | None = strawberry.field(description="The input field that it is about, as a path.")
+
+
+@strawberry.type
+class _OfInstrument:
+    """What the errors about an instrument that is there have in common."""
+
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
 
 
 @strawberry.type(description="A value that makes no sense here.")
@@ -113,20 +126,18 @@ class IdempotencyMismatch(UserError):
 
 
 @strawberry.type(description="The instrument has no price, which a MARKET order needs.")
-class NoPrice(UserError):
-    symbol: str = strawberry.field(description="The instrument's symbol.")
+class NoPrice(UserError, _OfInstrument):
+    pass
 
 
 @strawberry.type(description="The price is older than a MARKET order may trust.")
-class StalePrice(UserError):
-    symbol: str = strawberry.field(description="The instrument's symbol.")
+class StalePrice(UserError, _OfInstrument):
     price_as_of: dt.datetime | None = strawberry.field(description="When the price was made.")
     oldest: dt.datetime | None = strawberry.field(description="From when on a price would have done.")
 
 
 @strawberry.type(description="The position would be larger than the portfolio's maxPositionSize.")
-class PositionTooLarge(UserError):
-    symbol: str = strawberry.field(description="The instrument's symbol.")
+class PositionTooLarge(UserError, _OfInstrument):
     weight: Decimal | None = strawberry.field(
         description="The weight that it would have; null where the portfolio is worth nothing."
     )
@@ -178,8 +189,8 @@ class EmptyUniverse(UserError):
 
 
 @strawberry.type(description="There are fewer daily prices than the portfolio looks back on.")
-class InsufficientHistory(UserError):
-    symbol: str = strawberry.field(description="The instrument that has the fewest.")
+class InsufficientHistory(UserError, _OfInstrument):
+    symbol: str = strawberry.field(description="The symbol of the instrument that has the fewest.")
     available_days: int = strawberry.field(description="How many daily returns all of them have in common.")
     required_days: int = strawberry.field(description="How many are needed: the portfolio's lookBackDays.")
     last_date: dt.date | None = strawberry.field(description="The latest day that all of them have.")
@@ -290,7 +301,7 @@ def user_error(domain_error: DomainError, inside: tuple[str, ...] = ()) -> UserE
     facts = {
         name: _of(name, getattr(domain_error, name))
         for name in kind.__dataclass_fields__
-        if name not in ("code", "message", "field")
+        if name not in ("code", "message", "field", "instrument")
     }
     path = [*inside, *domain_error.field] if domain_error.field else None
     return kind(code=domain_error.code, message=domain_error.message, field=path, **facts)
@@ -306,7 +317,7 @@ def field_error(domain_error: DomainError) -> FieldError:
     facts = {
         words[0] + "".join(word.title() for word in words[1:]): _fact(getattr(reported, name))
         for name in type(reported).__dataclass_fields__
-        if name not in ("code", "message", "field") and (words := name.split("_"))
+        if name not in ("code", "message", "field", "instrument") and (words := name.split("_"))
     }
     return FieldError(reported.message, domain_error.code, **facts)
 

@@ -91,9 +91,10 @@ async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[
 
 
 async def fetch_instrument_quotes(connection: Connection, instrument_ids: Sequence[UUID]) -> Sequence[Row]:
-    """The quotes of these instruments, by symbol: `symbol`, `price` and `as_of`."""
+    """The quotes of these instruments, by symbol: `instrument_id`, `symbol`, `price` and `as_of`."""
     return await connection.fetch(
-        "SELECT i.symbol, q.price, q.as_of FROM quotes q JOIN instruments i ON i.id = q.instrument_id "
+        "SELECT i.symbol, q.instrument_id, q.price, q.as_of FROM quotes q "
+        "JOIN instruments i ON i.id = q.instrument_id "
         "WHERE q.instrument_id = ANY($1::uuid[]) ORDER BY i.symbol",
         instrument_ids,
     )

@@ -38,6 +38,9 @@ class CreateAccountInput:
         description="The IANA time zone of its days, as Europe/Berlin; the server's default if left out.",
         default=None,
     )
+    idempotency_key: strawberry.ID | None = strawberry.field(
+        description="A UUID that you choose: a retry with the same one does nothing more.", default=None
+    )
 
 
 @strawberry.input(description="An account to change; what is left out stays.")
@@ -161,7 +164,8 @@ class AccountMutation:
             is_paper=input.is_paper,
             time_zone=info.context.time_zone if input.time_zone is None else input.time_zone,
         )
-        return await _account(info, await service.create_account(actor_of(info.context), new))
+        id = await service.create_account(actor_of(info.context), new, idempotency_key=input.idempotency_key)
+        return await _account(info, id)
 
     @strawberry.mutation(
         description="Gives an account another name, another time zone or both.",

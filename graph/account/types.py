@@ -27,6 +27,7 @@ from graph.portfolio.performance_loaders import PerformanceByAccount
 from graph.portfolio.types import Portfolio
 from graph.portfolio.unavailable import LeftOutByAccount, UnavailableValue, unavailable_values
 from graph.scalars import CurrencyCode
+from graph.trading.filters import TransactionsFilter, transactions_like
 from graph.trading.loaders import TransactionCountByAccount, TransactionsByAccount
 from graph.trading.types import Transaction
 from graph.vocabulary import AccountType, AllocationDimension, Broker
@@ -142,15 +143,16 @@ class Account(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: TransactionsFilter = None,
     ) -> Connection[Transaction]:
-        page = (first, after, last, before)
         return await connect(
             info,
             TransactionsByAccount,
             TransactionCountByAccount,
             Transaction.from_row,
             self.row["id"],
-            page,
+            (first, after, last, before),
+            **transactions_like(filter),
         )
 
 

@@ -11,13 +11,14 @@ from graph.alerts.hours import ActiveHoursInput
 from graph.mutating import own_id
 from graph.vocabulary import AlertKind, AlertSeverity
 from investing.alerts.rules import NewAlertRule, hours_columns
+from investing.rules.alerts.conditions import EVENT_KINDS
 from investing.rules.errors import InvalidInput
 
 THRESHOLD = (
     "What it fires beyond. PRICE_ABOVE and PRICE_BELOW: a price, in the instrument's currency. DAILY_MOVE, "
     "POSITION_WEIGHT, DRIFT and DRAWDOWN: a fraction, 0.05 is five per cent. PORTFOLIO_VALUE_BELOW and "
-    "CASH_BELOW: an amount, in the portfolio's currency. What happens or does not (REBALANCE_COMPLETED, "
-    "REBALANCE_FAILED, ORDER_REJECTED): 0."
+    "CASH_BELOW: an amount, in the portfolio's currency. Events (REBALANCE_COMPLETED, REBALANCE_FAILED, "
+    "ORDER_REJECTED) have none."
 )
 HYSTERESIS = (
     "How far a value has to come back across the threshold before the rule can fire again, in the "
@@ -42,7 +43,7 @@ class CreateAlertRuleInput:
     severity: AlertSeverity = strawberry.field(
         description="How much its alerts matter.", default=AlertSeverity.WARNING
     )
-    threshold: Decimal = strawberry.field(description=THRESHOLD, default=Decimal(0))
+    threshold: Decimal | None = strawberry.field(description=THRESHOLD, default=None)
     hysteresis: Decimal = strawberry.field(description=HYSTERESIS, default=Decimal(0))
     symbol: str | None = strawberry.field(
         description="The instrument. POSITION_WEIGHT, DRIFT and ORDER_REJECTED may have one too, and are "
@@ -58,11 +59,13 @@ class CreateAlertRuleInput:
 
     def rule(self) -> NewAlertRule:
         """The rule as the service takes it. Raises InvalidInput."""
+        if self.threshold is None and self.kind not in EVENT_KINDS:
+            raise InvalidInput(f"{self.kind} needs a threshold.", ("threshold",))
         return NewAlertRule(
             name=self.name,
             kind=self.kind,
             severity=self.severity,
-            threshold=self.threshold,
+            threshold=self.threshold if self.threshold is not None else Decimal(0),
             hysteresis=self.hysteresis,
             symbol=self.symbol,
             portfolio_id=None if self.portfolio_id is None else own_id("Portfolio", self.portfolio_id),

@@ -16,6 +16,7 @@ from graph.alerts.inputs import (
 from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.alerts.types import Alert, AlertRule
 from graph.context import Info
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsAlert, OwnsAlertRule, OwnsPortfolio
 from graph.portfolio.loaders import PortfolioById
@@ -55,6 +56,10 @@ class AlertRuleFiring:
     symbol: str | None = strawberry.field(
         description="The instrument whose price or weight it is; null for a whole portfolio's value."
     )
+
+    @strawberry.field(description="The instrument whose price or weight it is.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
 
     @strawberry.field(description="The portfolio whose value or weight it is; null for a price.")
     async def portfolio(self, info: Info) -> Portfolio | None:

@@ -6,15 +6,14 @@ from uuid import UUID
 
 import strawberry
 
-from db.vocabulary import AlertSeverity as Severity
 from db.vocabulary import Topic
+from graph.alerts.severities import MinSeverity, at_least
 from graph.alerts.types import Alert
 from graph.context import Context, Info
 from graph.errors import BadUserInput, ResyncRequired
 from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
 from graph.portfolio.loaders import PortfolioById
-from graph.vocabulary import AlertSeverity
 from investing.alerts.following import AlertFilter, Lost, NoCursor, StreamPosition, Turn, next_turn, place_now
 from investing.notifier import wait
 
@@ -26,9 +25,6 @@ _After = Annotated[
         description="The cursor of the last event that was received, or `alertsCursor` of the user: all that "
         "came after it comes first. Live only if left out."
     ),
-]
-_MinSeverity = Annotated[
-    AlertSeverity | None, strawberry.argument(description="Only those that matter at least so much.")
 ]
 _PortfolioId = Annotated[
     strawberry.ID | None, strawberry.argument(description="Only those about this portfolio.")
@@ -56,12 +52,12 @@ class AlertSubscription:
         self,
         info: Info,
         after: _After = None,
-        min_severity: _MinSeverity = None,
+        min_severity: MinSeverity = None,
         portfolio_id: _PortfolioId = None,
     ) -> AsyncGenerator[AlertEvent, None]:
         context = info.context
         only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
-        wanted = AlertFilter(_from(min_severity), only)
+        wanted = AlertFilter(at_least(min_severity), only)
         with context.notifier.listening(context.viewer_id, Topic.ALERTS) as changed:
             place = await _start(context, after)
             while True:
@@ -108,10 +104,3 @@ async def _turn(context: Context, place: StreamPosition, wanted: AlertFilter) ->
 
 async def _has(context: Context, portfolio_id: UUID) -> bool:
     return await context.loader(PortfolioById).load(portfolio_id) is not None
-
-
-def _from(least: AlertSeverity | None) -> list[Severity] | None:
-    if least is None:
-        return None
-    severities = list(Severity)
-    return severities[severities.index(Severity(least.value)) :]

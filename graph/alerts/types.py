@@ -16,6 +16,7 @@ from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
 from graph.loaders import ById
+from graph.market.types import Instrument, instrument_with_id
 from graph.node import Node, refetched_by
 from graph.notifications.loaders import DeliveriesByAlert, DeliveryCountByAlert
 from graph.notifications.types import Delivery
@@ -26,6 +27,7 @@ from graph.rebalancing.types import Rebalance
 from graph.trading.loaders import OrderById
 from graph.trading.types import Order
 from graph.vocabulary import AlertKind, AlertSeverity
+from investing.rules.alerts.conditions import EVENT_KINDS
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
@@ -34,6 +36,12 @@ async def _portfolio(info: Info, row: Any) -> Portfolio | None:
     if row["portfolio_id"] is None:
         return None
     return Portfolio.from_row(await info.context.loader(PortfolioById).load(row["portfolio_id"]))
+
+
+async def _instrument(info: Info, row: Any) -> Instrument | None:
+    if row["instrument_id"] is None:
+        return None
+    return await instrument_with_id(info, row["instrument_id"])
 
 
 async def _told(info: Info, loader: type[ById], id: str | None) -> Any:
@@ -46,8 +54,9 @@ class AlertRule(Node):
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     kind: AlertKind = strawberry.field(description="What it watches.")
     severity: AlertSeverity = strawberry.field(description="How much its alerts matter.")
-    threshold: Decimal = strawberry.field(
-        description="The price, amount or fraction that it fires beyond; 0 for what happens or does not."
+    threshold: Decimal | None = strawberry.field(
+        description="The price, amount or fraction that it fires beyond; null for events, such as an order "
+        "that was rejected."
     )
     hysteresis: Decimal = strawberry.field(
         description="How far a value has to come back across the threshold before it can fire again."
@@ -69,7 +78,7 @@ class AlertRule(Node):
             name=row["name"],
             kind=AlertKind(row["kind"]),
             severity=AlertSeverity(row["severity"]),
-            threshold=row["threshold"],
+            threshold=None if AlertKind(row["kind"]) in EVENT_KINDS else row["threshold"],
             hysteresis=row["hysteresis"],
             symbol=row["symbol"],
             cooldown_seconds=row["cooldown_seconds"],
@@ -79,6 +88,10 @@ class AlertRule(Node):
             last_fired_at=row["last_fired_at"],
             created_at=row["created_at"],
         )
+
+    @strawberry.field(description="The instrument that it watches.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await _instrument(info, self.row)
 
     @strawberry.field(description="The portfolio that it watches; null for an instrument or for all.")
     async def portfolio(self, info: Info) -> Portfolio | None:
@@ -136,6 +149,10 @@ class Alert(Node):
             created_at=row["created_at"],
             acknowledged_at=row["acknowledged_at"],
         )
+
+    @strawberry.field(description="The instrument that it is about.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await _instrument(info, self.row)
 
     @strawberry.field(description="The portfolio that it is about.")
     async def portfolio(self, info: Info) -> Portfolio | None:

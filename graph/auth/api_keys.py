@@ -19,8 +19,10 @@ class StoreApiKeyInput:
         description="1 to 100 characters. What you have for the broker under this label already is replaced."
     )
     api_key: str = strawberry.field(description="The key's id at the broker, 1 to 200 characters.")
-    api_secret: str = strawberry.field(
-        description="The secret, 1 to 8,000 characters. It is sealed, and never told again."
+    api_secret: str | None = strawberry.field(
+        description="The secret, 1 to 8,000 characters, where the broker gives one. It is stored encrypted, "
+        "and never shown again.",
+        default=None,
     )
     account_id: strawberry.ID | None = strawberry.field(
         description="The account that they are for, one at this broker; all of them if left out.",

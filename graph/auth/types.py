@@ -18,6 +18,7 @@ from graph.alerts.loaders import (
     AlertsByUser,
     UnacknowledgedByUser,
 )
+from graph.alerts.severities import MinSeverity, at_least
 from graph.alerts.types import Alert, AlertCounts, AlertRule
 from graph.auth.loaders import (
     ApiKeyCountByUser,
@@ -54,13 +55,10 @@ from graph.portfolio.unavailable import LeftOutByUser, UnavailableValue, unavail
 from graph.scalars import CurrencyCode
 from graph.trading.imports import Import
 from graph.trading.loaders import ImportCountByUser, ImportsByUser
-from graph.vocabulary import AlertKind, AlertSeverity, AllocationDimension
+from graph.vocabulary import AlertKind, AllocationDimension
 from investing.alerts.following import place_now
 from investing.auth.types import Viewer
 
-_Severity = Annotated[
-    AlertSeverity | None, strawberry.argument(description="Only those that matter so much.")
-]
 _Kind = Annotated[AlertKind | None, strawberry.argument(description="Only those of this kind.")]
 _PortfolioId = Annotated[
     strawberry.ID | None, strawberry.argument(description="Only those about this portfolio.")
@@ -205,7 +203,7 @@ class User(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        severity: _Severity = None,
+        min_severity: MinSeverity = None,
         acknowledged: _Acknowledged = None,
         kind: _Kind = None,
         portfolio_id: _PortfolioId = None,
@@ -218,7 +216,7 @@ class User(Node):
             Alert.from_row,
             self.row["id"],
             (first, after, last, before),
-            severity=severity and severity.value,
+            severities=at_least(min_severity),
             acknowledged=acknowledged,
             kind=kind and kind.value,
             portfolio_id=portfolio_id and (id_of("Portfolio", portfolio_id) or UUID(int=0)),

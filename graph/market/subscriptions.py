@@ -4,7 +4,8 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncGenerator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
+from uuid import UUID
 
 import strawberry
 
@@ -13,6 +14,7 @@ from db.sessions import Row
 from graph.context import Context, Info
 from graph.errors import BadUserInput
 from graph.market.loaders import InstrumentBySymbol
+from graph.market.types import Instrument, instrument_with_id
 from graph.pacing import Throttle
 from graph.permissions import IsAuthenticated, guarded
 from investing.notifier import wait
@@ -25,9 +27,21 @@ _Symbols = Annotated[list[str], strawberry.argument(description=f"The tickers, {
 
 @strawberry.type(description="What an instrument traded at last.")
 class Quote:
+    instrument_id: strawberry.Private[UUID]
     symbol: str = strawberry.field(description="The ticker.")
     price: Decimal = strawberry.field(description="The latest price, in the instrument's currency.")
     as_of: dt.datetime = strawberry.field(description="When it was.")
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """Return the quote of a row of the instruments' quotes."""
+        return cls(
+            instrument_id=row["instrument_id"], symbol=row["symbol"], price=row["price"], as_of=row["as_of"]
+        )
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await instrument_with_id(info, self.instrument_id)
 
 
 @strawberry.type
@@ -51,7 +65,7 @@ class MarketSubscription:
             reported = {row["symbol"]: (Decimal(row["price"]), row["as_of"]) for row in rows}
             for row in rows:
                 await context.look_again_after(CHECKED_SECONDS)
-                yield Quote(symbol=row["symbol"], price=row["price"], as_of=row["as_of"])
+                yield Quote.from_row(row)
             while True:
                 await wait(moved)
                 while True:
@@ -64,7 +78,12 @@ class MarketSubscription:
                         continue
                     reported[quote.symbol] = (quote.price, quote.as_of)
                     await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)
-                    yield Quote(symbol=quote.symbol, price=quote.price, as_of=quote.as_of)
+                    yield Quote(
+                        instrument_id=quote.instrument_id,
+                        symbol=quote.symbol,
+                        price=quote.price,
+                        as_of=quote.as_of,
+                    )
 
 
 async def _instruments(context: Context, symbols: list[str]) -> list[Row]:

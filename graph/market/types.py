@@ -3,6 +3,7 @@
 import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 import strawberry
 
@@ -12,6 +13,7 @@ from graph.context import Info
 from graph.ids import global_id
 from graph.market.loaders import (
     InstrumentById,
+    InstrumentBySymbol,
     PriceBarCountByInstrument,
     PriceBarsByInstrument,
     SplitsByInstrument,
@@ -126,6 +128,19 @@ class Instrument(Node):
             (first, after, last, before),
             **{"from": from_, "to": to},
         )
+
+
+async def instrument_with_id(info: Info, id: UUID) -> Instrument:
+    """Return the instrument with this row id, which is there."""
+    return Instrument.from_row(await info.context.loader(InstrumentById).load(id))
+
+
+async def instrument_with_symbol(info: Info, symbol: str | None) -> Instrument | None:
+    """Return the instrument that a symbol means to the viewer; None where there is none."""
+    if symbol is None:
+        return None
+    row = await info.context.loader(InstrumentBySymbol).load(symbol)
+    return None if row is None else Instrument.from_row(row)
 
 
 @strawberry.type(description="A named list of instruments to keep an eye on.")

@@ -8,6 +8,7 @@ import strawberry
 
 from graph.context import Info
 from graph.ids import global_id
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.portfolio.allocation_loaders import WholeByAccount, WholeByPortfolio, WholeByUser
 from graph.scalars import CurrencyCode
 from graph.vocabulary import (
@@ -52,6 +53,10 @@ class AllocationSlice:
     portfolio_id: strawberry.ID | None = strawberry.field(
         description="The portfolio, when divided by that; null for cash that none has been given."
     )
+
+    @strawberry.field(description="The instrument, when divided by symbol.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
 
     @classmethod
     def of(cls, slice: rules.AllocationSlice) -> Self:

@@ -10,6 +10,7 @@ import strawberry
 from db.pages import Key, Listing
 from graph.connections import After, Before, Connection, First, Last, connect, page_through
 from graph.context import Info
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.portfolio.explanation_loaders import (
     GainOfSales,
     HeldBeforeSale,
@@ -57,6 +58,10 @@ class PriceUsed:
     kind: PriceKind = strawberry.field(description="Where it comes from.")
     date: dt.date | None = strawberry.field(description="The day of a close.", default=None)
     as_of: dt.datetime | None = strawberry.field(description="The moment of a quote.", default=None)
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
 
 
 @strawberry.interface(

@@ -10,8 +10,7 @@ from db.sessions import Row
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
-from graph.market.loaders import InstrumentById
-from graph.market.types import Instrument
+from graph.market.types import Instrument, instrument_with_id
 from graph.node import Node, refetched_by
 from graph.portfolio.explanations import UnrealizedPnlExplanation
 from graph.portfolio.loaders import (
@@ -110,7 +109,7 @@ class Position(Node):
 
     @strawberry.field(description="The instrument that is held.")
     async def instrument(self, info: Info) -> Instrument:
-        return Instrument.from_row(await info.context.loader(InstrumentById).load(self.row["instrument_id"]))
+        return await instrument_with_id(info, self.row["instrument_id"])
 
     @strawberry.field(description="The portfolio that holds it.")
     async def portfolio(self, info: Info) -> _Portfolio:

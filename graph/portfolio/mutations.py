@@ -75,6 +75,9 @@ class CreatePortfolioInput:
     tax_aware: bool = strawberry.field(
         description="Whether rebalancing sells losses first where not everything can be sold.", default=False
     )
+    idempotency_key: strawberry.ID | None = strawberry.field(
+        description="A UUID that you choose: a retry with the same one does nothing more.", default=None
+    )
 
 
 @strawberry.input(description="A portfolio to change; what is left out stays.")
@@ -187,7 +190,9 @@ class PortfolioMutation:
         given["account_id"] = own_id("Account", input.account_id)
         if input.target_weights is not None:
             given["target_weights"] = weights_to_store(input.target_weights)
-        id = await service.create_portfolio(actor_of(info.context), service.NewPortfolio(**given))
+        key = given.pop("idempotency_key")
+        new = service.NewPortfolio(**given)
+        id = await service.create_portfolio(actor_of(info.context), new, idempotency_key=key)
         return await _portfolio(info, id)
 
     @strawberry.mutation(

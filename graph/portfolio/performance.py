@@ -10,7 +10,7 @@ import strawberry
 from graph.context import Info
 from graph.errors import BadUserInput
 from graph.market.loaders import InstrumentById
-from graph.market.types import Instrument
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.portfolio.explanations import PerformanceExplanation, explain_performance
 from graph.portfolio.performance_loaders import (
     BenchmarkBySymbol,
@@ -126,6 +126,10 @@ class BenchmarkComparison:
     tracking_error: Decimal | None = strawberry.field(
         description="Sample standard deviation of the periods' differences, x sqrt(`periodsPerYear`)."
     )
+
+    @strawberry.field(description="The benchmark.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
 
 
 @strawberry.type(

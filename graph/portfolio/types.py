@@ -42,6 +42,7 @@ from graph.rebalancing.loaders import RebalanceCountByPortfolio, RebalancesByPor
 from graph.rebalancing.plans import BuyOnly, PlanStrategy, RebalancePlan, dry_run
 from graph.rebalancing.types import Rebalance
 from graph.scalars import CurrencyCode
+from graph.trading.filters import OrdersFilter, TransactionsFilter, orders_like, transactions_like
 from graph.trading.loaders import (
     OrderCountByPortfolio,
     OrdersByPortfolio,
@@ -53,19 +54,14 @@ from graph.vocabulary import (
     AllocationDimension,
     CostMethod,
     Method,
-    OrderStatus,
     RebalanceFrequency,
     Strategy,
-    TransactionType,
 )
 
 if TYPE_CHECKING:
     from graph.account.types import Account
 
 _Account = Annotated["Account", strawberry.lazy("graph.account.types")]
-_Type = Annotated[TransactionType | None, strawberry.argument(description="Only these.")]
-_Symbol = Annotated[str | None, strawberry.argument(description="Only those of this instrument.")]
-_Status = Annotated[OrderStatus | None, strawberry.argument(description="Only those that stand there.")]
 
 
 @strawberry.type(
@@ -241,8 +237,7 @@ class Portfolio(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        type: _Type = None,
-        symbol: _Symbol = None,
+        filter: TransactionsFilter = None,
     ) -> Connection[Transaction]:
         return await connect(
             info,
@@ -251,8 +246,7 @@ class Portfolio(Node):
             Transaction.from_row,
             self.row["id"],
             (first, after, last, before),
-            type=type and type.value,
-            symbol=symbol,
+            **transactions_like(filter),
         )
 
     @strawberry.field(description="The orders, newest first.")
@@ -263,7 +257,7 @@ class Portfolio(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        status: _Status = None,
+        filter: OrdersFilter = None,
     ) -> Connection[Order]:
         return await connect(
             info,
@@ -272,7 +266,7 @@ class Portfolio(Node):
             Order.from_row,
             self.row["id"],
             (first, after, last, before),
-            status=status and status.value,
+            **orders_like(filter),
         )
 
     @strawberry.field(description="How it did, day by day, oldest first.")

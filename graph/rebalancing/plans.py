@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from graph.context import Info
+from graph.market.types import Instrument, instrument_with_id, instrument_with_symbol
 from graph.scalars import CurrencyCode
 from graph.user_errors import field_error
 from graph.vocabulary import CostMethod, Method, OrderSide, SkipReason, Strategy
@@ -25,12 +26,22 @@ BuyOnly = Annotated[
 ]
 
 
+async def _planned(info: Info, symbol: str) -> Instrument:
+    instrument = await instrument_with_symbol(info, symbol)
+    assert instrument is not None, "a plan has prices of all that it is about"
+    return instrument
+
+
 @strawberry.type(description="The weight that an instrument has, and the one that it ought to have.")
 class WeightTarget:
     symbol: str = strawberry.field(description="The instrument's symbol.")
     current_weight: Decimal = strawberry.field(description="Market value as a fraction of the total value.")
     target_weight: Decimal = strawberry.field(description="The weight that the strategy wants.")
     drift: Decimal = strawberry.field(description="Current weight less target weight.")
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await _planned(info, self.symbol)
 
 
 @strawberry.type(description="One market order of a plan, estimated from the latest price.")
@@ -56,6 +67,10 @@ class PlannedTrade:
             estimated_cost=trade.estimated_cost,
         )
 
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await instrument_with_id(info, self.plan.instrument_id)
+
     @strawberry.field(description="What the sale would gain, after commission, as the ledger will report it.")
     def estimated_realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal:
         return _gain(self.plan, method)
@@ -65,6 +80,10 @@ class PlannedTrade:
 class SkippedTarget:
     symbol: str = strawberry.field(description="The instrument's symbol.")
     reason: SkipReason = strawberry.field(description="Why.")
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await _planned(info, self.symbol)
 
 
 @strawberry.type(

@@ -11,6 +11,7 @@ from graph.codes import LegReason
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
+from graph.market.types import Instrument, instrument_with_id
 from graph.node import Node, refetched_by
 from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.weights import Weight, weights_of
@@ -53,6 +54,10 @@ class RebalanceLeg:
             reason=reason,
             message=message,
         )
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await instrument_with_id(info, self.row["instrument_id"])
 
     @strawberry.field(description="Its order, once there is one.")
     async def order(self, info: Info) -> Order | None:

@@ -13,8 +13,7 @@ from graph.codes import RejectionCode
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
-from graph.market.loaders import InstrumentById
-from graph.market.types import Instrument
+from graph.market.types import Instrument, instrument_with_id
 from graph.node import Node, refetched_by
 from graph.portfolio.explanations import RealizedPnlExplanation, explain_sale
 from graph.portfolio.loaders import PortfolioById
@@ -106,6 +105,10 @@ class Order(Node):
             rejection_code=_rejection_code(row["rejection_code"]),
             rejection_reason=row["rejection_reason"],
         )
+
+    @strawberry.field(description="The instrument that it trades.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await instrument_with_id(info, self.row["instrument_id"])
 
     @strawberry.field(description="The portfolio that trades.")
     async def portfolio(self, info: Info) -> _Portfolio:
@@ -232,7 +235,7 @@ class Transaction(Node):
     async def instrument(self, info: Info) -> Instrument | None:
         if self.row["instrument_id"] is None:
             return None
-        return Instrument.from_row(await info.context.loader(InstrumentById).load(self.row["instrument_id"]))
+        return await instrument_with_id(info, self.row["instrument_id"])
 
     @strawberry.field(description="The account that it belongs to.")
     async def account(self, info: Info) -> _Account:

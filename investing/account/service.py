@@ -1,8 +1,9 @@
 """Accounts: opening, changing and archiving them, and moving cash in and out."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from db.account.writes import (
@@ -41,36 +42,42 @@ class NewAccount:
     time_zone: str = DEFAULT
 
 
-async def create_account(actor: Actor, new: NewAccount) -> UUID:
-    """Opens an account; what it starts with is its first deposit.
+async def create_account(actor: Actor, new: NewAccount, *, idempotency_key: str | None = None) -> UUID:
+    """Open an account and return its id; what it starts with is its first deposit.
 
-    Raises InvalidInput and NameTaken.
+    Without a key nothing tells a retry from a second request, but a name is there once. Raises InvalidInput,
+    NameTaken and IdempotencyMismatch.
     """
-    name = checked_name(new.name)
-    time_zone = checked_time_zone(new.time_zone)
+    values: dict[str, Any] = {
+        "name": checked_name(new.name),
+        "broker": new.broker.value,
+        "account_type": new.account_type.value,
+        "currency": new.currency,
+        "initial_balance": new.initial_balance,
+        "is_paper": new.is_paper,
+        "time_zone": checked_time_zone(new.time_zone),
+    }
     if new.initial_balance < 0:
         raise InvalidInput("An account starts with no cash or some.", ("initialBalance",))
+
+    async def effect(session: Session) -> UUID:
+        return await _create(session, actor, values)
+
+    if idempotency_key is None:
+        return await actor.sessions.transact(actor.id, effect)
+    return await once(actor.sessions, actor.id, idempotency_key, "createAccount", asdict(new), effect)
+
+
+async def _create(session: Session, actor: Actor, values: dict[str, Any]) -> UUID:
     id = uuid7()
-    async with actor.sessions.begin(actor.id) as session:
-        await lock_user(session, actor.id)
-        if await name_is_taken(session, actor.id, name):
-            raise NameTaken(f"You have an account {name} already.", ("name",))
-        await check_known(session, time_zone)
-        values = {
-            "name": name,
-            "broker": new.broker.value,
-            "account_type": new.account_type.value,
-            "currency": new.currency,
-            "initial_balance": new.initial_balance,
-            "is_paper": new.is_paper,
-            "time_zone": time_zone,
-        }
-        await insert_account(session, actor.id, id, values)
-        if new.initial_balance:
-            await _move(
-                session, actor.id, id, None, TransactionType.DEPOSIT, new.initial_balance, "Initial balance"
-            )
-        await note(session, actor.id, actor.client, "account.created", "Account", id, **values)
+    await lock_user(session, actor.id)
+    if await name_is_taken(session, actor.id, values["name"]):
+        raise NameTaken(f"You have an account {values['name']} already.", ("name",))
+    await check_known(session, values["time_zone"])
+    await insert_account(session, actor.id, id, values)
+    if amount := values["initial_balance"]:
+        await _move(session, actor.id, id, None, TransactionType.DEPOSIT, amount, "Initial balance")
+    await note(session, actor.id, actor.client, "account.created", "Account", id, **values)
     return id
 
 

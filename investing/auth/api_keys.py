@@ -25,7 +25,7 @@ class BrokerCredentials:
     """What a broker is asked with."""
 
     key: str = field(repr=False)
-    secret: str = field(repr=False)
+    secret: str | None = field(repr=False)
 
     @classmethod
     def opened(
@@ -51,14 +51,14 @@ class ApiKeys:
         self._secret_box = secret_box
 
     async def store(
-        self, actor: Actor, broker: Broker, label: str, key: str, secret: str, account_id: UUID | None
+        self, actor: Actor, broker: Broker, label: str, key: str, secret: str | None, account_id: UUID | None
     ) -> UUID:
         """Stores credentials, in the place of those that have the same label for the same broker; their id.
 
         Raises InvalidInput, NotFound and LimitReached.
         """
         label = checked_name(label, "label")
-        given = BrokerCredentials(checked_key(key), checked_secret(secret))
+        given = BrokerCredentials(checked_key(key), checked_secret(broker, secret))
         async with actor.sessions.begin(actor.id) as session:
             # Of two who look at once whether there are such, or how many there are, one waits.
             await lock_user(session, actor.id)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,7 @@ from db.vocabulary import AccountType, RebalanceFrequency, Strategy
 from investing.account.transfers import transfer
 from investing.actor import Actor
 from investing.audit import note
+from investing.idempotency import once
 from investing.rebalancing.due import keep_due
 from investing.rules.errors import AccountInactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
 from investing.rules.names import checked_name
@@ -61,10 +62,11 @@ class NewPortfolio:
     tax_aware: bool = False
 
 
-async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
-    """Opens a portfolio and moves its initial cash there from the account.
+async def create_portfolio(actor: Actor, new: NewPortfolio, *, idempotency_key: str | None = None) -> UUID:
+    """Open a portfolio, move its initial cash there from the account, and return its id.
 
-    Raises InvalidInput, NotFound, AccountInactive, NameTaken, UnknownInstrument and InsufficientCash.
+    Without a key nothing tells a retry from a second request, but a name is there once. Raises InvalidInput,
+    NotFound, AccountInactive, NameTaken, UnknownInstrument, InsufficientCash and IdempotencyMismatch.
     """
     name = checked_name(new.name)
     if new.initial_cash < 0:
@@ -77,41 +79,47 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
     _check(settings)
     check_targets(new.strategy, new.target_weights)
     check_automatic(new.strategy, new.auto_rebalance)
+
+    async def effect(session: Session) -> UUID:
+        return await _create(session, actor, new, name, settings)
+
+    if idempotency_key is None:
+        return await actor.sessions.transact(actor.id, effect)
+    arguments = asdict(new)
+    return await once(actor.sessions, actor.id, idempotency_key, "createPortfolio", arguments, effect)
+
+
+async def _create(
+    session: Session, actor: Actor, new: NewPortfolio, name: str, settings: Mapping[str, Any]
+) -> UUID:
     id = uuid7()
-    async with actor.sessions.begin(actor.id) as session:
-        account = await lock_account(session, actor.id, new.account_id)
-        if account is None:
-            raise NotFound("There is no such account.", ("accountId",))
-        if not account["is_active"]:
-            raise AccountInactive("The account is archived: restore it first.", ("accountId",))
-        await _check_name(session, actor.id, new.account_id, name)
-        await _check_known(session, actor.id, settings)
-        await insert_portfolio(
-            session,
-            {
-                "owner_id": actor.id,
-                "id": id,
-                "account_id": new.account_id,
-                "name": name,
-                "currency": account["currency"],
-                "margin": account["account_type"] == AccountType.MARGIN,
-                "cash_balance": Decimal(0),
-                **settings,
-            },
-        )
-        await keep_due(session, actor.id, id, settings)
-        if new.initial_cash:
-            portfolio = await lock_portfolio(session, actor.id, id)
-            assert portfolio is not None, "it was just made"
-            source, target = (
-                CashLocation.of_account(actor.id, account),
-                CashLocation.of_portfolio(actor.id, portfolio),
-            )
-            now = dt.datetime.now(dt.UTC)
-            await transfer(session, source, target, new.initial_cash, now, "Initial cash", ("initialCash",))
-        await note(
-            session, actor.id, actor.client, "portfolio.created", "Portfolio", id, name=name, **settings
-        )
+    account = await lock_account(session, actor.id, new.account_id)
+    if account is None:
+        raise NotFound("There is no such account.", ("accountId",))
+    if not account["is_active"]:
+        raise AccountInactive("The account is archived: restore it first.", ("accountId",))
+    await _check_name(session, actor.id, new.account_id, name)
+    await _check_known(session, actor.id, settings)
+    row = {
+        "owner_id": actor.id,
+        "id": id,
+        "account_id": new.account_id,
+        "name": name,
+        "currency": account["currency"],
+        "margin": account["account_type"] == AccountType.MARGIN,
+        "cash_balance": Decimal(0),
+        **settings,
+    }
+    await insert_portfolio(session, row)
+    await keep_due(session, actor.id, id, settings)
+    if new.initial_cash:
+        portfolio = await lock_portfolio(session, actor.id, id)
+        assert portfolio is not None, "it was just made"
+        source = CashLocation.of_account(actor.id, account)
+        target = CashLocation.of_portfolio(actor.id, portfolio)
+        now = dt.datetime.now(dt.UTC)
+        await transfer(session, source, target, new.initial_cash, now, "Initial cash", ("initialCash",))
+    await note(session, actor.id, actor.client, "portfolio.created", "Portfolio", id, name=name, **settings)
     return id
 
 

@@ -25,7 +25,6 @@ MOST_RULES = 1_000
 WITH_SYMBOL = PRICE_KINDS | {AlertKind.POSITION_WEIGHT, AlertKind.DRIFT, AlertKind.ORDER_REJECTED}
 """The kinds that are about an instrument, or may be about one alone."""
 
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
@@ -87,20 +86,15 @@ def checked_channels(channels: Sequence[str], known: Collection[str] | None = No
     return names
 
 
-def hours_of(start: str, end: str, weekdays: Collection[int], zone: str) -> Hours:
-    """Active hours from what a client gives."""
-    times = []
-    for text, field in ((start, "start"), (end, "end")):
-        if not _TIME.fullmatch(text):
-            raise InvalidInput("A time of day is HH:MM, from 00:00 to 23:59.", ("activeHours", field))
-        times.append(dt.time.fromisoformat(text))
-    if times[0] == times[1]:
+def hours_of(start: dt.time, end: dt.time, weekdays: Collection[int], zone: str) -> Hours:
+    """Return active hours from what a client gives. Raises InvalidInput."""
+    if start == end:
         raise InvalidInput(
             "The hours end when they begin. Leave them out for always.", ("activeHours", "end")
         )
     if not weekdays:
         raise InvalidInput("The hours are of no weekday.", ("activeHours", "weekdays"))
-    return Hours(times[0], times[1], frozenset(weekdays), zone_of(zone))
+    return Hours(start, end, frozenset(weekdays), zone_of(zone))
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -1,5 +1,6 @@
 """What a broker's credentials may be, and what is shown of them."""
 
+from db.vocabulary import Broker
 from investing.rules.errors import InvalidInput
 
 LONGEST_KEY = 200
@@ -21,8 +22,15 @@ def checked_key(key: str) -> str:
     return key
 
 
-def checked_secret(secret: str) -> str:
-    """The secret without space around it; it may have lines, as a private key has. Raises InvalidInput."""
+def checked_secret(broker: Broker, secret: str | None) -> str | None:
+    """Return the secret without space around it; it may have lines, as a private key has.
+
+    None where the broker gives none. Raises InvalidInput.
+    """
+    if secret is None:
+        if broker is Broker.ALPACA:
+            raise InvalidInput("Alpaca's keys have a secret: give it as well.", ("apiSecret",))
+        return None
     secret = secret.strip()
     if not 1 <= len(secret) <= LONGEST_SECRET:
         raise InvalidInput(f"A secret has 1 to {LONGEST_SECRET:,} characters.", ("apiSecret",))

@@ -133,10 +133,12 @@ def test_what_is_left_out(api: Api, portfolio_id: str) -> None:
         ({"kind": "DRIFT", "threshold": "0.1", "hysteresis": "0.1"}, "INVALID_INPUT", "hysteresis"),
         ({"kind": "ORDER_REJECTED", "name": "  "}, "INVALID_INPUT", "name"),
         (
-            {"kind": "ORDER_REJECTED", "activeHours": {"start": "9", "end": "10:00"}},
+            {"kind": "ORDER_REJECTED", "activeHours": {"start": "10:00", "end": "10:00"}},
             "INVALID_INPUT",
-            "activeHours.start",
+            "activeHours.end",
         ),
+        ({"kind": "CASH_BELOW"}, "INVALID_INPUT", "threshold"),
+        ({"kind": "ORDER_REJECTED", "threshold": "1"}, "INVALID_INPUT", "threshold"),
     ],
 )
 def test_what_is_wrong_is_said(api: Api, given: dict[str, Any], code: str, field: str) -> None:
@@ -144,6 +146,19 @@ def test_what_is_wrong_is_said(api: Api, given: dict[str, Any], code: str, field
     assert (error["code"], ".".join(error["field"])) == (code, f"input.{field}")
     answer = api.data(TRY, input={"name": "T", **given, "from": "2024-01-01", "to": "2024-02-01"})
     assert [tried["code"] for tried in answer["testAlertRule"]["userErrors"]] == [code]
+
+
+@pytest.mark.parametrize("time", ["9:00", "24:00", "09:60", "09:00:00", "", 9])
+def test_what_is_no_time_of_day(api: Api, time: Any) -> None:
+    given = {"name": "T", "kind": "ORDER_REJECTED", "activeHours": {"start": time, "end": "10:00"}}
+    create = "mutation($input: CreateAlertRuleInput!) { createAlertRule(input: $input) { __typename } }"
+    assert api.codes(create, input=given) == ["BAD_USER_INPUT"]
+
+
+def test_events_have_no_threshold(api: Api) -> None:
+    for name, given in (("Left out", {}), ("Null", {"threshold": None}), ("Zero", {"threshold": "0"})):
+        rule = create(api, name=name, kind="ORDER_REJECTED", **given)["alertRule"]
+        assert (rule["name"], rule["threshold"]) == (name, None)
 
 
 def test_a_name_is_unique_among_ones_own(api: Api, register: Callable[[], Api]) -> None:

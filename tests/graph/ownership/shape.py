@@ -92,6 +92,8 @@ SAMPLES: dict[str, Any] = {
     "last": LEFT_OUT,
     "isActive": True,
     "severity": "INFO",
+    "types": ["BUY"],
+    "statuses": ["PARTIALLY_FILLED"],
     "minSeverity": "INFO",
     "User.alerts.kind": "PRICE_ABOVE",
     "since": "2000-01-01T00:00:00Z",

@@ -138,6 +138,54 @@ def test_target_weights_that_are_refused(api: Api, account_id: str, targets: Any
     assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["field"] == ["input", "targetWeights"]
 
 
+def test_who_only_tracks_needs_no_strategy(api: Api, account_id: str) -> None:
+    """It is the default; nothing is rebalanced without one, by hand or by itself."""
+    made = mutate(api, "createPortfolio", f"{SETTINGS[:-1]} id }}", accountId=account_id, name="Tracked")
+    portfolio = made["portfolio"]
+    id = portfolio.pop("id")
+    assert (portfolio["strategy"], portfolio["autoRebalance"]) == ("NONE", False)
+    plan = """query($id: ID!, $strategy: Strategy) { node(id: $id) { ... on Portfolio {
+        rebalancePlan(strategy: $strategy) { strategy } } } }"""
+    rebalance = "rebalance { strategy status }"
+    for given in ({}, {"strategy": "NONE"}):
+        (error,) = api.post(plan, id=id, **given)["errors"]
+        assert error["extensions"]["code"] == "NO_STRATEGY"
+        refusal = refused(
+            mutate(api, "rebalancePortfolio", rebalance, portfolioId=id, idempotencyKey=key(), **given)
+        )
+        assert (refusal["__typename"], refusal["code"]) == ("NoStrategy", "NO_STRATEGY")
+        assert refusal["field"] == ["input", "strategy"]
+    automatic = refused(change(api, id, autoRebalance=True))
+    assert (automatic["code"], automatic["field"]) == ("INVALID_INPUT", ["input", "strategy"])
+    assert refused(change(api, id, targetWeights=weights({"AAPL": "1"})))["code"] == "INVALID_INPUT"
+    chosen = change(api, id, strategy="EQUAL_WEIGHT", autoRebalance=True)["portfolio"]
+    assert chosen == portfolio | {"strategy": "EQUAL_WEIGHT", "autoRebalance": True}
+    assert refused(change(api, id, strategy="NONE"))["code"] == "INVALID_INPUT"
+    assert change(api, id, strategy="NONE", autoRebalance=False)["portfolio"] == portfolio
+    wrong = {"accountId": account_id, "name": "Automatic", "autoRebalance": True}
+    assert refused(mutate(api, "createPortfolio", SETTINGS, **wrong))["field"] == ["input", "strategy"]
+
+
+def test_opened_once(api: Api) -> None:
+    """With a key a retry answers with what was opened, and other arguments are refused."""
+    given = {"name": "Once", "initialBalance": "10", "idempotencyKey": key()}
+    opened = [mutate(api, "createAccount", "account { id cashBalance }", **given) for _ in range(2)]
+    assert opened[0] == opened[1]
+    assert opened[0]["account"]["cashBalance"] == "10"
+    other = mutate(api, "createAccount", "account { id }", **given | {"initialBalance": "11"})
+    assert refused(other)["code"] == "IDEMPOTENCY_MISMATCH"
+    inside = {"accountId": opened[0]["account"]["id"], "name": "Once", "initialCash": "4"}
+    inside |= {"idempotencyKey": key()}
+    made = [mutate(api, "createPortfolio", "portfolio { id cashBalance }", **inside) for _ in range(2)]
+    assert made[0] == made[1]
+    assert made[0]["portfolio"]["cashBalance"] == "4"
+    other = mutate(api, "createPortfolio", "portfolio { id }", **inside | {"initialCash": "5"})
+    assert refused(other)["code"] == "IDEMPOTENCY_MISMATCH"
+    assert refused(mutate(api, "createPortfolio", "portfolio { id }", **inside | {"idempotencyKey": "x"}))[
+        "field"
+    ] == ["input", "idempotencyKey"]
+
+
 def test_archiving(api: Api, account_id: str) -> None:
     id = open_portfolio(api, account_id, "Archived")
     archived = mutate(api, "archivePortfolio", "portfolio { isActive }", portfolioId=id)

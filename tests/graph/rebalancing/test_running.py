@@ -24,7 +24,8 @@ REBALANCE = """mutation($input: RebalancePortfolioInput!) { rebalancePortfolio(i
     id strategy status trigger oldWeights { symbol weight } newWeights { symbol weight }
     targetWeights { symbol weight } turnover totalCost tradesExecuted
     completedAt failureReason legCount legsEnded planHash
-    legs { nodes { number symbol side quantity filledQuantity status reason order { id status } } totalCount }
+    legs { nodes { number symbol side quantity filledQuantity status reason message instrument { symbol }
+      order { id status } } totalCount }
     orders { nodes { id symbol } }
     portfolio { id cashBalance rebalances { nodes { id } } positions { nodes { symbol quantity weight } } } }
   userErrors { __typename code field message ... on PlanChanged { planned current } } } }"""
@@ -80,6 +81,8 @@ def test_a_rebalance_from_preview_to_record(trader: Make, market: Market) -> Non
                 "filledQuantity": quantities[symbol],
                 "status": "FILLED",
                 "reason": None,
+                "message": None,
+                "instrument": {"symbol": symbol},
                 "order": {"id": orders[symbol], "status": "FILLED"},
             }
             for number, symbol in enumerate((a, b), 1)
