@@ -1,13 +1,13 @@
 """Portfolios that are only tracked have no strategy, and do not rebalance by themselves.
 
-Revision: 0021
-Revises: 0020
+Revision: 0022
+Revises: 0021
 """
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
