@@ -20,14 +20,14 @@ from investing.actor import Actor
 from investing.rules.errors import DomainError, InvalidInput, NotFound
 from investing.rules.trading.entries import check_places
 
-INPUT = strawberry.argument(description="What to do.")
+INPUT = strawberry.argument(description="The input of the mutation.")
 """How every mutation describes its one argument."""
 
 
 @strawberry.type
 class Payload:
     user_errors: list[UserError] = strawberry.field(
-        description="Why nothing was done; empty on success.", default_factory=list
+        description="The reasons why nothing was done; empty on success.", default_factory=list
     )
 
 

@@ -18,7 +18,7 @@ class ActiveHours:
     start: dt.time = strawberry.field(description="When they begin.")
     end: dt.time = strawberry.field(description="When they end; the next day where it is before the start.")
     time_zone: str = strawberry.field(description="The IANA time zone, such as Europe/Berlin.")
-    weekdays: list[Weekday] = strawberry.field(description="The days on which they begin.")
+    weekdays: list[Weekday] = strawberry.field(description="The days of the week on which they begin.")
 
     @classmethod
     def from_row(cls, row: Row) -> Self | None:
@@ -41,7 +41,8 @@ class ActiveHoursInput:
         description="The IANA time zone, such as Europe/Berlin.", default="America/New_York"
     )
     weekdays: list[Weekday] = strawberry.field(
-        description="The days on which they begin; all of them if left out.", default_factory=lambda: [*_DAYS]
+        description="The days of the week on which they begin; all of them if left out.",
+        default_factory=lambda: [*_DAYS],
     )
 
     def hours(self) -> Hours:

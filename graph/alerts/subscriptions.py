@@ -22,8 +22,8 @@ CHECKED_SECONDS = 1.0
 _After = Annotated[
     str | None,
     strawberry.argument(
-        description="The cursor of the last event that was received, or `alertsCursor` of the user: all that "
-        "came after it comes first. Live only if left out."
+        description="The cursor of the last event that you received, or `alertsCursor` of the user: "
+        "everything after it is delivered first. If left out, only new alerts are delivered."
     ),
 ]
 _PortfolioId = Annotated[
@@ -31,11 +31,11 @@ _PortfolioId = Annotated[
 ]
 
 
-@strawberry.type(description="One alert of the stream, and the place after it.")
+@strawberry.type(description="An alert of the stream, with its cursor.")
 class AlertEvent:
     cursor: str = strawberry.field(
-        description="Keep the last one, and go on after it: it is good on every server, and as long as the "
-        "alerts after it are kept."
+        description="The position of this alert in the stream. Keep the last one to resume after it: it is "
+        "valid on every server, for as long as the alerts after it are kept."
     )
     alert: Alert = strawberry.field(description="The alert.")
 
@@ -43,9 +43,10 @@ class AlertEvent:
 @strawberry.type
 class AlertSubscription:
     @strawberry.subscription(
-        description="Your alerts, oldest first from `after`, then live; each at least once, in order. Where "
-        "nothing can follow the cursor any more, the stream ends with the error RESYNC_REQUIRED: its "
-        "`reason` is PURGED or REPLACED, its `oldestCursor` and `latestCursor` are where one can go on.",
+        description="Your alerts: those after `after`, oldest first, and then new ones as they happen; each "
+        "at least once, in order. If the stream cannot resume after the cursor, it ends with the "
+        "error RESYNC_REQUIRED, whose `reason` is PURGED or REPLACED; resume from its "
+        "`oldestCursor` or `latestCursor`.",
         extensions=[guarded(IsAuthenticated(), OwnsPortfolio("portfolio_id"))],
     )
     async def alerts(

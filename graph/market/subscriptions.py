@@ -22,15 +22,17 @@ from investing.notifier import wait
 MOST_SYMBOLS = 100
 CHECKED_SECONDS = 1.0
 
-_Symbols = Annotated[list[str], strawberry.argument(description=f"The tickers, {MOST_SYMBOLS} at the most.")]
+_Symbols = Annotated[
+    list[str], strawberry.argument(description=f"The ticker symbols, at most {MOST_SYMBOLS}.")
+]
 
 
-@strawberry.type(description="What an instrument traded at last.")
+@strawberry.type(description="The latest price of an instrument.")
 class Quote:
     instrument_id: strawberry.Private[UUID]
-    symbol: str = strawberry.field(description="The ticker.")
+    symbol: str = strawberry.field(description="The ticker symbol.")
     price: Decimal = strawberry.field(description="The latest price, in the instrument's currency.")
-    as_of: dt.datetime = strawberry.field(description="When it was.")
+    as_of: dt.datetime = strawberry.field(description="The time of the price.")
 
     @classmethod
     def from_row(cls, row: Row) -> Self:
@@ -47,9 +49,9 @@ class Quote:
 @strawberry.type
 class MarketSubscription:
     @strawberry.subscription(
-        description="The latest price of each instrument: first as it is now, then whenever it moves. A few "
-        "events a second at the most, whatever the market does: prices in between are left out, never the "
-        "last one.",
+        description="The latest price of each instrument: first the present one, then each change. There are "
+        "only a few events a second, however fast the market moves: prices in between may be "
+        "skipped, but never the last one.",
         extensions=[guarded(IsAuthenticated())],
     )
     async def quotes(self, info: Info, symbols: _Symbols) -> AsyncGenerator[Quote, None]:

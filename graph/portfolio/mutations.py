@@ -20,10 +20,10 @@ from investing.rules.errors import InvalidInput
 
 @strawberry.input(description="A portfolio to open.")
 class CreatePortfolioInput:
-    account_id: strawberry.ID = strawberry.field(description="The account that it is part of.")
+    account_id: strawberry.ID = strawberry.field(description="The account that it belongs to.")
     name: str = strawberry.field(description="1 to 100 characters, unique in the account.")
     strategy: Strategy = strawberry.field(
-        description="How its target weights are found; none for a portfolio that is only tracked.",
+        description="How its target weights are determined; NONE for a portfolio that is only tracked.",
         default=Strategy.NONE,
     )
     risk_tolerance: Decimal = strawberry.field(
@@ -32,7 +32,9 @@ class CreatePortfolioInput:
     max_position_size: Decimal = strawberry.field(
         description="The largest weight of a position, above 0 and at most 1.", default=Decimal(1)
     )
-    auto_rebalance: bool = strawberry.field(description="Whether it rebalances by itself.", default=False)
+    auto_rebalance: bool = strawberry.field(
+        description="Whether it is rebalanced automatically.", default=False
+    )
     rebalance_frequency: RebalanceFrequency = strawberry.field(
         description="How often it does so.", default=RebalanceFrequency.MONTHLY
     )
@@ -40,59 +42,64 @@ class CreatePortfolioInput:
         description="How far a weight may drift before it is rebalanced, above 0 and at most 1.", default=None
     )
     initial_cash: Decimal = strawberry.field(
-        description="What it is given of the account's unallotted cash.", default=Decimal(0)
+        description="The part of the account's unallotted cash that it starts with.", default=Decimal(0)
     )
     symbols: list[str] | None = strawberry.field(
-        description="What it may hold; without it, what it holds already.", default=None
+        description="The symbols of the instruments that it may hold; if left out, those that it already "
+        "holds.",
+        default=None,
     )
     target_weights: list[WeightInput] | None = strawberry.field(
-        description="The weights of the strategy CUSTOM, at most 500; cash is the rest of 1.", default=None
+        description="The weights of the strategy CUSTOM, at most 500; what is missing to 1 is cash.",
+        default=None,
     )
     fractional_shares: bool = strawberry.field(
-        description="Whether rebalancing trades parts of shares.", default=True
+        description="Whether rebalancing trades fractions of shares.", default=True
     )
     minimum_trade: Decimal = strawberry.field(
         description="The smallest amount that rebalancing trades.", default=Decimal(0)
     )
     relative_drift_band: Decimal | None = strawberry.field(
-        description="A drift band as a part of each target, above 0 and at most 1; the narrower band counts.",
+        description="A drift band as a fraction of each target, above 0 and at most 1; of two bands the "
+        "narrower one counts.",
         default=None,
     )
     cash_reserve: Decimal = strawberry.field(
-        description="What of the total value stays cash, from 0 and below 1.", default=Decimal(0)
+        description="The fraction of the total value that stays in cash, at least 0 and below 1.",
+        default=Decimal(0),
     )
     max_trade: Decimal | None = strawberry.field(
         description="The largest trade of a rebalance, as a fraction of the total value.", default=None
     )
     max_turnover: Decimal | None = strawberry.field(
-        description="The most that a rebalance buys and sells together, as a fraction of the total value, at "
+        description="The limit on purchases plus sales of a rebalance, as a fraction of the total value; at "
         "most 2.",
         default=None,
     )
     look_back_days: int = strawberry.field(
-        description="How many daily returns a strategy looks back on, 30 to 7560.", default=756
+        description="The number of daily returns that a strategy looks back on, 30 to 7560.", default=756
     )
     tax_aware: bool = strawberry.field(
-        description="Whether rebalancing sells losses first where not everything can be sold.", default=False
+        description="Whether rebalancing sells losses first if not everything can be sold.", default=False
     )
     idempotency_key: strawberry.ID | None = strawberry.field(
         description="A UUID that you choose: a retry with the same one does nothing more.", default=None
     )
 
 
-@strawberry.input(description="A portfolio to change; what is left out stays.")
+@strawberry.input(description="Changes to a portfolio; what is left out stays as it is.")
 class UpdatePortfolioInput:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
     name: str | None = strawberry.field(description="1 to 100 characters.", default=strawberry.UNSET)
     strategy: Strategy | None = strawberry.field(
-        description="How its target weights are found.", default=strawberry.UNSET
+        description="How its target weights are determined.", default=strawberry.UNSET
     )
     risk_tolerance: Decimal | None = strawberry.field(description="0 to 1.", default=strawberry.UNSET)
     max_position_size: Decimal | None = strawberry.field(
         description="Above 0 and at most 1.", default=strawberry.UNSET
     )
     auto_rebalance: bool | None = strawberry.field(
-        description="Whether it rebalances by itself.", default=strawberry.UNSET
+        description="Whether it is rebalanced automatically.", default=strawberry.UNSET
     )
     rebalance_frequency: RebalanceFrequency | None = strawberry.field(
         description="How often it does so.", default=strawberry.UNSET
@@ -101,13 +108,15 @@ class UpdatePortfolioInput:
         description="Above 0 and at most 1; null for none.", default=strawberry.UNSET
     )
     symbols: list[str] | None = strawberry.field(
-        description="What it may hold; null for what it holds already.", default=strawberry.UNSET
+        description="The symbols of the instruments that it may hold; null for those that it already holds.",
+        default=strawberry.UNSET,
     )
     target_weights: list[WeightInput] | None = strawberry.field(
-        description="The weights of the strategy CUSTOM, all of them from now on.", default=strawberry.UNSET
+        description="All weights of the strategy CUSTOM, in place of the present ones.",
+        default=strawberry.UNSET,
     )
     fractional_shares: bool | None = strawberry.field(
-        description="Whether rebalancing trades parts of shares.", default=strawberry.UNSET
+        description="Whether rebalancing trades fractions of shares.", default=strawberry.UNSET
     )
     minimum_trade: Decimal | None = strawberry.field(
         description="The smallest amount that rebalancing trades.", default=strawberry.UNSET
@@ -116,13 +125,13 @@ class UpdatePortfolioInput:
         description="Above 0 and at most 1; null for none.", default=strawberry.UNSET
     )
     cash_reserve: Decimal | None = strawberry.field(
-        description="From 0 and below 1.", default=strawberry.UNSET
+        description="At least 0 and below 1.", default=strawberry.UNSET
     )
     max_trade: Decimal | None = strawberry.field(
-        description="Above 0 and at most 1; null for any.", default=strawberry.UNSET
+        description="Above 0 and at most 1; null for no limit.", default=strawberry.UNSET
     )
     max_turnover: Decimal | None = strawberry.field(
-        description="Above 0 and at most 2; null for any.", default=strawberry.UNSET
+        description="Above 0 and at most 2; null for no limit.", default=strawberry.UNSET
     )
     look_back_days: int | None = strawberry.field(description="30 to 7560.", default=strawberry.UNSET)
     tax_aware: bool | None = strawberry.field(
@@ -135,7 +144,7 @@ class ArchivePortfolioInput:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
 
 
-@strawberry.input(description="A portfolio to take out of the archive.")
+@strawberry.input(description="A portfolio to restore from the archive.")
 class RestorePortfolioInput:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
 
@@ -145,7 +154,7 @@ _NULLABLE = frozenset(
 )
 
 
-@strawberry.type(description="The portfolio as it is now, or why nothing was done.")
+@strawberry.type(description="The portfolio as it is now, or the reasons why nothing was done.")
 class PortfolioPayload(Payload):
     portfolio: Portfolio | None = strawberry.field(description="The portfolio.", default=None)
 
@@ -207,7 +216,7 @@ class PortfolioMutation:
         return await _portfolio(info, portfolio_id)
 
     @strawberry.mutation(
-        description="Archives a portfolio: it stays, with all that it holds, and takes no more entries.",
+        description="Archives a portfolio: it keeps everything that it holds, but accepts no more entries.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def archive_portfolio(
@@ -216,7 +225,7 @@ class PortfolioMutation:
         return await _set_active(info, input.portfolio_id, False)
 
     @strawberry.mutation(
-        description="Takes a portfolio out of the archive.",
+        description="Restores a portfolio from the archive.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def restore_portfolio(

@@ -17,7 +17,7 @@ class Weight:
     symbol: str = strawberry.field(description="The instrument's symbol at the time.")
     weight: Decimal = strawberry.field(description="A fraction of the portfolio's total value.")
 
-    @strawberry.field(description="The instrument; null where there is none of this symbol any more.")
+    @strawberry.field(description="The instrument; null if there is no longer one with this symbol.")
     async def instrument(self, info: Info) -> Instrument | None:
         row = await info.context.loader(InstrumentByAnySymbol).load(self.symbol)
         return None if row is None else Instrument.from_row(row)
