@@ -36,6 +36,7 @@ def test_a_market_order_is_filled_when_it_answers(trader: Make, market: Market) 
         "type": "MARKET",
         "status": "FILLED",
         "symbol": abc,
+        "instrument": {"symbol": abc},
         "quantity": "4.5",
         "filledQuantity": "4.5",
         "remainingQuantity": "0",
@@ -231,6 +232,7 @@ def test_every_refusal_is_a_type_of_its_own(trader: Make, market: Market) -> Non
         "code": "NO_PRICE",
         "field": ["input", "symbol"],
         "symbol": priceless,
+        "instrument": {"symbol": priceless, "lastPrice": None},
     }
     assert someone.refused(abc, quantity="60") == {
         "__typename": "PositionTooLarge",
