@@ -56,7 +56,7 @@ from graph.scalars import CurrencyCode
 from graph.trading.imports import Import
 from graph.trading.loaders import ImportCountByUser, ImportsByUser
 from graph.vocabulary import AlertKind, AllocationDimension
-from investing.alerts.following import place_now
+from investing.alerts.following import latest_position
 from investing.auth.types import Viewer
 
 _Kind = Annotated[AlertKind | None, strawberry.argument(description="Only those of this kind.")]
@@ -233,7 +233,7 @@ class User(Node):
     )
     async def alerts_cursor(self, info: Info) -> str:
         async with info.context.reading() as connection:
-            return (await place_now(connection, self.row["id"])).cursor
+            return (await latest_position(connection, self.row["id"])).cursor
 
     @strawberry.field(
         description="The number of alerts that are not acknowledged, by severity.",
