@@ -37,6 +37,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     ledger.reverse_import,
     ledger.export_transactions,
     market.rename_symbol,
+    market.withdraw_split,
     people.grant_admin,
     people.revoke_admin,
     people.deactivate,
