@@ -207,12 +207,15 @@ async def test_the_command(worlds: list[World], owner_url: str, tmp_path: Path) 
         1,
         "graphfolio: The split 'much' is not a ratio like 4:1, 4/1 or 4.",
     )
-    assert await told("yesterday", "20") == (1, "graphfolio: yesterday is no date like 2024-06-10.")
+    assert await told("yesterday", "20") == (1, "graphfolio: yesterday is not a date such as 2024-06-10.")
     sold = await worlds[0].sell(20, "50", "10")
     code, words = await told("2020-01-11", "20:1", "--skip-blocked")
     assert code == 3
-    assert words == "1 holder has later entries that need the shares, and the split still: see verify."
+    assert (
+        words
+        == "1 holder has later entries that need the shares, so the split stays there: verify names them."
+    )
     await worlds[0].reverse(sold)
-    told_of = f"The 20-for-1 split of {worlds[0].symbol} on 2020-01-11 is withdrawn; 1 holder was put right."
+    told_of = f"The 20-for-1 split of {worlds[0].symbol} on 2020-01-11 is withdrawn; 1 holder was corrected."
     assert await told("2020-01-11", "20") == (0, told_of)
     assert await quantities(worlds[:1]) == [10]
