@@ -199,7 +199,7 @@ def withdraw_split(
 
 
 def _read_split(date: str, ratio: str) -> tuple[dt.date, Decimal, Decimal]:
-    """Return the ex-date, and how many new shares for how many old ones. Raises Stop if they are malformed."""
+    """Return the ex-date, and how many new shares for how many old ones. Raises Stop if one is malformed."""
     from investing.market.price_lines import BadPriceLine, read_split
 
     try:
