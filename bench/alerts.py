@@ -168,7 +168,7 @@ async def _fill(url: str, count: int, symbols: int) -> tuple[list[str], list[Rul
     await connection.copy_records_to_table(
         "alert_rules",
         records=[
-            (o, id, str(id), b.kind.value, "INFO", b.threshold, b.hysteresis, instruments[s], 0)
+            (o, id, str(id), b.kind.value, "INFO", b.level, b.hysteresis, instruments[s], 0)
             for o, id, s, b in made
         ],
         columns=[
