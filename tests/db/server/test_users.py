@@ -51,7 +51,7 @@ def copied_programs(folder: Path) -> Path:
 
 
 def test_root_becomes_nobody_and_keeps_no_right(template: Path, passable: Path) -> None:
-    # The installed programs may stand below a folder that only root may pass, as those of a clone in /root do:
+    # The installed ones may stand below a folder that only root may pass, as those of a clone in /root do:
     # they would cost a right, and here none is needed.
     copied_programs(passable / "programs")
     with holding(copied(template, passable / "d"), path=[passable / "programs"]) as holder:
