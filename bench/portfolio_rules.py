@@ -95,7 +95,7 @@ async def _run(
             told.note(owner_id)
 
     sessions.announce = announce
-    running = asyncio.create_task(evaluator.run())
+    running = asyncio.gather(evaluator.ticker.run(), evaluator.watch_prices(), evaluator.portfolios.run())
     # Everybody is looked at a first time.
     await asyncio.sleep(10)
     await _measured("nothing moves", seconds, asyncio.sleep(seconds))
@@ -224,7 +224,7 @@ async def _fill(url: str, count: int, names: Sequence[str]) -> list[tuple[UUID, 
         "owner_id id name kind severity threshold hysteresis portfolio_id cooldown_seconds",
         rules,
     )
-    await connection.execute("INSERT INTO alert_looks (owner_id) SELECT id FROM users")
+    await connection.execute("INSERT INTO alert_checks (owner_id) SELECT id FROM users")
     await connection.execute("ANALYZE")
     await connection.close()
     return made

@@ -352,7 +352,7 @@ def test_every_setting_is_in_the_table() -> None:
     assert [(name, default.strip(), text) for name, default, text in rows] == expected
 
 
-def test_the_map_of_folders_is_the_house() -> None:
-    (trading_config,) = (block for block in shown("") if block.startswith("graph/"))
-    for line in trading_config.splitlines():
+def test_every_entry_of_the_map_of_folders_exists() -> None:
+    (folders,) = (block for block in shown("") if block.startswith("graph/"))
+    for line in folders.splitlines():
         assert (ROOT / line.split()[0]).exists(), line

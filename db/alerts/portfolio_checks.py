@@ -12,20 +12,20 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from db.ids import uuid7
 from db.market.splits import MARKET_TODAY
 from db.market.symbols import MEANT
-from db.models import AlertLook, AlertState
+from db.models import AlertCheck, AlertState
 from db.sessions import Session, Sessions
 from db.writing import RawConnection
 
 _CLAIM = """
-UPDATE alert_looks l SET due_at = clock_timestamp() + make_interval(secs => :again)
-FROM (SELECT owner_id FROM alert_looks WHERE due_at <= clock_timestamp()
+UPDATE alert_checks l SET due_at = clock_timestamp() + make_interval(secs => :again)
+FROM (SELECT owner_id FROM alert_checks WHERE due_at <= clock_timestamp()
       ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
 WHERE l.owner_id = due.owner_id
 RETURNING l.owner_id
 """
 
 
-async def claim_looks(sessions: Sessions, again_seconds: float, most: int) -> Sequence[UUID]:
+async def claim_checks(sessions: Sessions, again_seconds: float, most: int) -> Sequence[UUID]:
     """Owners whose portfolios are due to be looked at; due again after so many seconds, whatever happens."""
     async with sessions.begin(None) as session:
         found = await session.execute(text(_CLAIM), {"again": again_seconds, "most": most})
@@ -34,14 +34,14 @@ async def claim_looks(sessions: Sessions, again_seconds: float, most: int) -> Se
 
 async def end_look(session: Session, owner_id: UUID) -> None:
     """Looks no more at an owner who has no such rules."""
-    await session.execute(delete(AlertLook).where(AlertLook.owner_id == owner_id))
+    await session.execute(delete(AlertCheck).where(AlertCheck.owner_id == owner_id))
 
 
-async def with_looks(sessions: Sessions, owner_ids: Collection[UUID]) -> Sequence[UUID]:
+async def with_checks(sessions: Sessions, owner_ids: Collection[UUID]) -> Sequence[UUID]:
     """Those of them who have such rules."""
     async with sessions.reading(None) as connection:
         rows = await connection.fetch(
-            "SELECT owner_id FROM alert_looks WHERE owner_id = ANY($1)", list(owner_ids)
+            "SELECT owner_id FROM alert_checks WHERE owner_id = ANY($1)", list(owner_ids)
         )
     return [row["owner_id"] for row in rows]
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from db.notifications.outbox import claim_work
-from db.outages import Outage
-from db.sessions import Session, Sessions
+from db.outages import Faults, Outage
+from db.sessions import Session, Sessions, is_away
 from db.vocabulary import DestinationKind
 from investing.auth.encryption import SecretBox
 from investing.notifications import attempts
@@ -50,10 +50,12 @@ class Sender:
         self._under_way: dict[asyncio.Task[None], UUID] = {}
         self._outbox = Outage(logger, "Reading the outbox")
         self._keys = Outage(logger, "Opening destinations")
+        self.outages = (self._outbox, self._keys)
+        self._faults = Faults(logger)
         self._kinds = {kind: Outage(logger, f"Sending by {kind}") for kind in DestinationKind}
 
     async def run(self, every_seconds: float = 1.0) -> None:
-        """Sends for ever. What is on its way when this is cancelled is given some seconds to arrive."""
+        """Send for ever. What is on its way when this is cancelled is given some seconds to arrive."""
         try:
             while True:
                 taken = 0
@@ -107,7 +109,10 @@ class Sender:
                 owner_id, lambda session: attempts.end(session, self._desk, owner_id, id, failure)
             )
         except Exception as error:
-            logger.error("Something went wrong with the delivery %s.", id, exc_info=error)
+            if is_away(error):
+                self._outbox.began(error)
+            else:
+                self._faults.met(error, "Something went wrong with the delivery %s.", id)
 
     async def _carry(self, send_attempt: SendAttempt, id: UUID) -> Undelivered | None:
         """Why it did not arrive, or None. Of an unexpected error only the type is told."""

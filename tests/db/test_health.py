@@ -92,7 +92,8 @@ async def test_a_crash_that_is_told_before_the_line_ends_does_not_stop_it(app_ur
     proxy = TcpProxy(f"{place['host']}/.s.PGSQL.{place['port']}")
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     url = f"{parts.scheme}://{parts.username}@127.0.0.1:{server.sockets[0].getsockname()[1]}{parts.path}"
-    async with server, open_sessions(url, size=1, watched=True) as sessions:
+    async with server, open_sessions(url, size=1) as sessions:
+        watching = asyncio.create_task(sessions.watch_health())
         await until(sessions.is_ready, PATIENCE)
         for client in proxy.clients:
             client.write(CRASH)
@@ -112,3 +113,5 @@ async def test_a_crash_that_is_told_before_the_line_ends_does_not_stop_it(app_ur
             return not sessions._health.is_available
 
         await until(stopped, PATIENCE)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

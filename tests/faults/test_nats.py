@@ -139,7 +139,7 @@ async def _ends_well(nats: NatsServer, servers: Fleet) -> None:
 
     await until(ended, PATIENCE)
     await _listened_to(nats, 0)
-    failed = f"Hearing doorbells does not work: ConnectionError: nats://127.0.0.1:{nats.port}: "
+    failed = f"Listening for changes does not work: ConnectionError: nats://127.0.0.1:{nats.port}: "
     for server in servers.servers:
         assert 1 <= server.log.count(failed) <= 2
         assert PASSWORD not in server.log

@@ -13,10 +13,10 @@ from db.ids import uuid7
 from db.notifier.subjects import Subject
 from db.sessions import Sessions
 from db.vocabulary import Topic
-from graph.server.runtime import transport_of
 from investing import nats_transport
 from investing.nats_transport import NatsTransport
 from investing.notifier import Notifier
+from runtime.services import transport_of
 from settings import Settings
 from tests.conftest import on_one_server
 from tests.faults.waiting import until
@@ -47,7 +47,7 @@ async def _hears(line: NatsTransport) -> None:
         await asyncio.gather(listens, return_exceptions=True)
 
 
-def _deaf(bells: Collection[Subject]) -> None:
+def _deaf(subjects: Collection[Subject]) -> None:
     pass
 
 
@@ -115,7 +115,8 @@ async def test_an_outage_is_told_of_once_and_without_the_password(
         await asyncio.gather(runs, return_exceptions=True)
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert told == [
-        f"Hearing doorbells does not work: ConnectionError: {server.url()}: nats: 'Authorization Violation'"
+        "Listening for changes does not work: "
+        f"ConnectionError: {server.url()}: nats: 'Authorization Violation'"
     ]
     for text in (SECRET, "p%40ss"):
         assert text not in caplog.text

@@ -1,4 +1,4 @@
-"""Doorbells: who is woken here, and what is said to other processes."""
+"""The notifier: who is woken here, and what is said to other processes."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -27,8 +27,8 @@ class Paper:
     async def listen(self, heard: Callable[[Collection[Subject]], None]) -> None:
         await asyncio.Event().wait()
 
-    async def publish(self, bells: Collection[Subject]) -> None:
-        self.said.append(list(bells))
+    async def publish(self, subjects: Collection[Subject]) -> None:
+        self.said.append(list(subjects))
 
     async def until_said(self, times: int) -> None:
         """Wait until something was said so many times."""

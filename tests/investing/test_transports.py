@@ -168,7 +168,7 @@ async def test_a_broken_line_says_so_and_listens_again(channel: Channel) -> None
         await until(told, PATIENCE)
 
 
-async def test_doorbells_ring_in_other_processes_and_twice_is_once(
+async def test_changes_reach_other_processes_and_twice_is_once(
     channel: Channel, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So that nothing but the line can carry it.

@@ -9,7 +9,7 @@ from tests.graph.stored import Stored
 from tests.graph.streams import follow
 
 FOLLOW = "subscription { alerts { alert { title } } }"
-NOT_NOW = "UPDATE alert_looks SET due_at = now() + interval '1 h'"
+NOT_NOW = "UPDATE alert_checks SET due_at = now() + interval '1 h'"
 
 
 async def test_a_withdrawal_and_a_trade(register: Callable[[], Api], stored: Stored) -> None:

@@ -43,7 +43,7 @@ async def test_prices_of_a_file_reach_who_follows(
             rule = {"name": name, "kind": kind, **given}
             assert mutate(api, "createAlertRule", "alertRule { id }", **rule)["userErrors"] == []
         # No look comes by itself.
-        stored.run("UPDATE alert_looks SET due_at = now() + interval '1 h'")
+        stored.run("UPDATE alert_checks SET due_at = now() + interval '1 h'")
         return api
 
     api = await asyncio.to_thread(set_up)

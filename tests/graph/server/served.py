@@ -20,6 +20,7 @@ from graph.errors import BadUserInput, Unauthenticated
 from graph.server.app import build_app
 from graph.server.client import ClientConnection
 from graph.server.slow_clients import patience
+from runtime.services import Readiness
 
 
 @dataclass
@@ -301,8 +302,8 @@ def serve_tiny(**settings: Any) -> Iterator[Served]:
         opened.append(context)
         return context
 
-    async def ready() -> bool:
-        return True
+    async def ready() -> Readiness:
+        return Readiness(True)
 
     app = build_app(**{"schema": schema, "open_context": open_context, "ready": ready, **settings})
     with serve(app) as url:

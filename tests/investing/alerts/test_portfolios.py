@@ -205,7 +205,7 @@ async def test_who_is_looked_at(sessions: Sessions, exchange: Exchange) -> None:
     actor, _ = await exchange.trader("10")
     id = await rule(actor, "CASH_BELOW", "20")
     await rule(actor, "PRICE_ABOVE", "20", symbol=await exchange.listed("10"))
-    due = "SELECT due_at - now() FROM alert_looks WHERE owner_id = $1"
+    due = "SELECT due_at - now() FROM alert_checks WHERE owner_id = $1"
     watch = PortfolioWatch(sessions, again_seconds=60)
     assert await watch.attend() >= 1
     assert len(await told(sessions, actor)) == 1

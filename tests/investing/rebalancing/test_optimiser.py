@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -15,8 +15,9 @@ import pytest
 
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser, Problem
+from investing.rebalancing.optimiser.worker import Worker
 from investing.rules.errors import OptimiserBusy, OptimiserFailed
-from tests.investing.rebalancing.conftest import SOMEBODY
+from tests.investing.rebalancing.conftest import SOMEBODY, answering
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -34,9 +35,8 @@ ANSWER = {"AAA": Decimal("0.8"), "BBB": Decimal("0.2")}
 @pytest.fixture(scope="module")
 async def optimiser() -> AsyncIterator[Optimiser]:
     """Patient for five seconds, and with room for three questions of a user and six of them all."""
-    optimiser = Optimiser(seconds=5, most_of_one=3, most_waiting=6)
-    yield optimiser
-    await optimiser.close()
+    async with answering(Optimiser(seconds=5, most_of_one=3, most_waiting=6)) as optimiser:
+        yield optimiser
 
 
 @pytest.fixture
@@ -142,16 +142,37 @@ async def test_too_slow_is_ended(optimiser: Optimiser, pid: int) -> None:
     assert not is_running(pid)
 
 
-async def test_closing_refuses_what_waits(optimiser: Optimiser, pid: int) -> None:
-    os.kill(pid, signal.SIGSTOP)
-    tasks = [await asking(optimiser, SOMEBODY) for _ in range(3)]
-    await optimiser.close()
+async def test_the_end_refuses_what_waits() -> None:
+    async with answering(Optimiser()) as optimiser:
+        assert await optimiser.weights(SOMEBODY, SMALL) == ANSWER
+        (pid,) = optimiser.pids
+        os.kill(pid, signal.SIGSTOP)
+        tasks = [await asking(optimiser, SOMEBODY) for _ in range(3)]
     assert not is_running(pid)
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [OptimiserFailed] * 3
-    # Who asks all the same gets a new one.
     assert optimiser.pids == []
-    assert await optimiser.weights(SOMEBODY, SMALL) == ANSWER
+
+
+async def test_a_fault_ends_it_and_what_waits_is_answered_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever supervises it runs it again; no process is left behind, and no question is lost."""
+    optimiser = Optimiser()
+
+    def broken(_: Optimiser) -> None:
+        raise KeyError("a bug")
+
+    async def ask(_: Worker, question: Mapping[str, object]) -> Mapping[str, object]:
+        return {"weights": {"AAA": "0.8", "BBB": "0.2"}}
+
+    monkeypatch.setattr(Worker, "ask", ask)
+    with monkeypatch.context() as patch:
+        patch.setattr(Optimiser, "_next", broken)
+        asked = await asking(optimiser, SOMEBODY)
+        with pytest.raises(ExceptionGroup):
+            await optimiser.run()
+    assert (optimiser.pids, asked.done()) == ([], False)
+    async with answering(optimiser):
+        assert await asked == ANSWER
 
 
 SERVER = """
@@ -167,6 +188,7 @@ def problem(strategy, returns):
 
 async def main():
     optimiser = Optimiser(seconds=60)
+    running = asyncio.create_task(optimiser.run())
     returns = {"AAA": [0.01, -0.01] * 20, "BBB": [0.02, 0.02, -0.02, -0.02] * 10}
     weights = await optimiser.weights(UUID(int=1), problem(Strategy.MIN_VARIANCE, returns))
     heavy = ("skfolio", "cvxpy", "sklearn", "pandas")
