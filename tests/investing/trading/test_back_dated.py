@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal as D
+from uuid import UUID
 
 import pytest
 
+from db.ids import uuid7
 from db.sessions import Sessions
 from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientCash, InsufficientShares
+from investing.trading import recording
 from tests.conftest import on_one_server
 from tests.investing.trading.world import World, forget, make_world, on
 
@@ -85,3 +88,17 @@ async def test_cash_that_came_at_the_same_instant_is_there(world: World) -> None
     with pytest.raises(InsufficientCash):
         await world.record(TransactionType.FEE, 8.9, amount="1", symbol=None)
     await world.record(TransactionType.FEE, 9, amount="100", symbol=None)
+
+
+async def test_at_one_instant_the_id_decides(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process, whose clock is an hour ahead, has posted the sale: by its id it comes last."""
+    await world.buy(1, "10", "10")
+    with monkeypatch.context() as ahead:
+        ahead.setattr(recording, "uuid7", lambda: UUID(int=uuid7().int + (3_600_000 << 80)))
+        sale = await world.sell(3, "10", "30")
+    assert await world.position() == (D(0), D(0), D(200), D(200))
+    await world.buy(3, "10", "20")
+    # Twenty for 300 by then, of which it sold half; first in first out those at 10 dollars.
+    assert await world.position() == (D(10), D(150), D(150), D(200))
+    assert await world.uses(sale) == [(D(-10), D(-100), D(200))]
+    assert await world.lots() == [(on(3), D(10), D(200))]
