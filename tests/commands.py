@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -31,3 +32,11 @@ def run_here(
     sys.stdout.flush()
     sys.stderr.flush()
     return subprocess.CompletedProcess(line, code, *capfd.readouterr())
+
+
+def run_on(
+    capfd: pytest.CaptureFixture[str], owner_url: str, data_dir: Path, *words: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command on a database to its end, with this folder for its data."""
+    environment = {**os.environ, "DATABASE_URL": owner_url}
+    return run_here(capfd, [*words, "--data-dir", str(data_dir)], environment)

@@ -1,7 +1,6 @@
 """`refresh-performance`, run as a person runs it."""
 
 import asyncio
-import os
 import subprocess
 from pathlib import Path
 from uuid import UUID
@@ -9,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from db.sessions import open_sessions
-from tests.commands import run_here
+from tests.commands import run_on
 from tests.investing.portfolio.days import expected_now
 from tests.investing.trading.world import make_world
 from tests.market_rows import count, rows
@@ -19,8 +18,7 @@ def test_prices_and_then_snapshots(
     app_url: str, owner_url: str, superuser_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "DATABASE_URL": owner_url}
-        return run_here(capfd, [*words, "--data-dir", str(tmp_path / "data")], environment)
+        return run_on(capfd, owner_url, tmp_path / "data", *words)
 
     async def make() -> UUID:
         async with open_sessions(app_url) as sessions:
@@ -39,8 +37,7 @@ def test_prices_and_then_snapshots(
     ((value,),) = rows(superuser_url, "SELECT total_value FROM performance_history WHERE date = '2020-01-02'")
     assert value == 1000100
     again = run("refresh-performance")
-    assert again.stdout.endswith("All snapshots were up to date already.
-")
+    assert again.stdout.endswith("All snapshots were up to date already.\n")
     # Tomorrow's price makes tomorrow's snapshot, whatever is wrong beside it.
     file.write_text("symbol,date,close\nABC,2020-01-03,12\nXYZ,2020-01-03,1\nABC,2020-01-04,dear\n")
     some = run("import-prices", str(file), "--skip-bad")
