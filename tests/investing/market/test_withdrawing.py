@@ -21,8 +21,8 @@ from investing.rules.market.market_hours import market_day
 from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.placing import NewOrder
+from tests.commands import run_on
 from tests.investing.exchange import Exchange
-from tests.investing.portfolio.test_commands import run
 from tests.investing.trading.desks import desk_of
 from tests.investing.trading.world import World, make_world
 
@@ -195,12 +195,16 @@ async def test_orders_levels_and_quotes(worlds: list[World], owners: Sessions, e
     assert (await seen())[2:] == ("7.5", "0.5", "15", "14.5")
 
 
-async def test_the_command(worlds: list[World], owner_url: str, tmp_path: Path) -> None:
+async def test_the_command(
+    worlds: list[World], owner_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     await worlds[0].buy(1, "10", "10")
     await record(worlds[0], "20")
 
     async def told(*words: str) -> tuple[int, str]:
-        done = await asyncio.to_thread(run, owner_url, tmp_path, "withdraw-split", worlds[0].symbol, *words)
+        done = await asyncio.to_thread(
+            run_on, capfd, owner_url, tmp_path, "withdraw-split", worlds[0].symbol, *words
+        )
         return done.returncode, (done.stdout + done.stderr).splitlines()[-1]
 
     assert await told("2020-01-11", "much") == (
