@@ -40,7 +40,7 @@ KeyedT = TypeVar("KeyedT", bound=Keyed)
 
 
 @dataclass(frozen=True)
-class Made(Generic[KeyedT, ResultT]):
+class IntentResult(Generic[KeyedT, ResultT]):
     """The id that came of an intent, what was known by then, and what was made just now.
 
     `result` is None where the key had done it before.
@@ -115,7 +115,7 @@ async def once_knowing(
     locks: Locks,
     read: Callable[[LedgerTransaction], Awaitable[KeyedT]],
     decide: Callable[[LedgerTransaction, KeyedT], Awaitable[tuple[UUID, ResultT]]],
-) -> Made[KeyedT, ResultT]:
+) -> IntentResult[KeyedT, ResultT]:
     """Do the same where what there is to know is read together with the key; return what was made as well.
 
     What `read` refuses is not kept; `decide` adds what is written, and has refused before anything is.
@@ -124,12 +124,12 @@ async def once_knowing(
     second fails on the key's own uniqueness, as does another intent under the key; it is tried anew then.
     """
 
-    async def attempt(ledger: LedgerTransaction) -> Made[KeyedT, ResultT] | DomainError:
+    async def attempt(ledger: LedgerTransaction) -> IntentResult[KeyedT, ResultT] | DomainError:
         known = await read(ledger)
         if known.key_field is not None:
             assert known.key_hash is not None
             assert known.key_outcome is not None
-            return Made(intent.again(known.key_field, known.key_hash, known.key_outcome), known, None)
+            return IntentResult(intent.again(known.key_field, known.key_hash, known.key_outcome), known, None)
         try:
             id, result = await decide(ledger, known)
         except DomainError as domain_error:
@@ -137,7 +137,7 @@ async def once_knowing(
             ledger.batch.insert("idempotency_keys", intent.row({"refused": dump(domain_error)}))
             return domain_error
         ledger.batch.insert("idempotency_keys", intent.row({"id": str(id)}))
-        return Made(id, known, result)
+        return IntentResult(id, known, result)
 
     made = await transact(sessions, intent.owner_id, locks, attempt)
     # A refusal is raised outside the transaction, which would otherwise undo the note of it.
