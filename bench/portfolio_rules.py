@@ -33,7 +33,7 @@ from db.sessions import Sessions, open_sessions
 from db.vocabulary import AlertKind, OrderSide, OrderType, TimeInForce, Topic
 from investing.actor import Actor
 from investing.alerts.evaluator import Evaluator
-from investing.alerts.portfolios import look_at
+from investing.alerts.portfolios import check_owner_at
 from investing.auth.types import RequestOrigin
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
@@ -107,7 +107,7 @@ async def _run(
     late = max(0.0, told.last - settled)
     alerts = await _alerts(sessions, made) - before
     print(f"{alerts:,} alerts, the last {late:.1f} s after the last tick")
-    missed = sum([await look_at(sessions, owner, dt.datetime.now(dt.UTC)) for owner, _ in made])
+    missed = sum([await check_owner_at(sessions, owner, dt.datetime.now(dt.UTC)) for owner, _ in made])
     print(f"{missed} alerts were missed")
     async with asyncio.timeout(60):
         await _soon(sessions, desk, evaluator, told, made)

@@ -20,9 +20,9 @@ async def note(
     entity_id: UUID,
     **details: object,
 ) -> None:
-    """Adds an entry. Details hold names and figures, never a secret."""
+    """Add an entry. Details contain names and figures, never a secret."""
     entity = (entity_type, entity_id)
-    await record(session, owner_id, action, origin_of(client), entity=entity, details=_told(details))
+    await record(session, owner_id, action, origin_of(client), entity=entity, details=_as_text(details))
 
 
 def add_note(
@@ -35,16 +35,16 @@ def add_note(
 ) -> None:
     """Add an entry to what a transaction of the ledger writes."""
     entity = (entity_type, entity_id)
-    row = entry_row(ledger.owner_id, action, origin_of(client), entity=entity, details=_told(details))
+    row = entry_row(ledger.owner_id, action, origin_of(client), entity=entity, details=_as_text(details))
     ledger.batch.insert("audit_log", row)
 
 
-def _told(details: dict[str, object]) -> dict[str, str | None]:
+def _as_text(details: dict[str, object]) -> dict[str, str | None]:
     return {name: value if value is None else str(value) for name, value in details.items()}
 
 
 def origin_of(client: RequestOrigin) -> Origin:
-    """Where a request came from, in text that can be stored."""
+    """Return where a request came from, in text that can be stored."""
     return Origin(_storable(client.ip_address), _storable(client.user_agent))
 
 

@@ -53,7 +53,7 @@ class IntentResult(Generic[KeyedT, ResultT]):
 
 @dataclass(frozen=True)
 class Intent:
-    """What a client wants once: the key, and a hash of what it stands for."""
+    """What a client wants to happen once: the key, and a hash of the field and its arguments."""
 
     owner_id: UUID
     key: UUID
@@ -62,12 +62,16 @@ class Intent:
 
     @classmethod
     def of(cls, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]) -> "Intent":
-        """The intent. Raises InvalidInput for a key that is not a UUID."""
+        """Return the intent; raise InvalidInput if the key is not a UUID."""
         reported = json.dumps([field, arguments], default=str, sort_keys=True).encode()
         return cls(owner_id, _parse(key), field, hashlib.sha256(reported).digest())
 
     def again(self, field: str, digest: bytes, outcome: Mapping[str, Any]) -> UUID:
-        """What came of it the first time. Raises that refusal, or IdempotencyMismatch."""
+        """Return the id of the first attempt's result.
+
+        Raise the error that it was refused with, or IdempotencyMismatch if the key was used for something
+        else.
+        """
         if field != self.field or digest != self.digest:
             raise IdempotencyMismatch(
                 "This idempotency key was used for something else: take a new one for a new intent.",
@@ -78,7 +82,7 @@ class Intent:
         return UUID(outcome["id"])
 
     def row(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
-        """The key's row once something has come of it."""
+        """Return the key's row, with the outcome of the intent."""
         return {
             "owner_id": self.owner_id,
             "key": self.key,
@@ -156,8 +160,8 @@ async def once_in_session(
 ) -> UUID:
     """Do the same for what is not of the ledger, over a session: in a savepoint that a refusal undoes.
 
-    Raises InvalidInput for a key that is not a UUID, IdempotencyMismatch where the key stands for another
-    field or other arguments, and the effect's own DomainError, now or again.
+    Raise InvalidInput if the key is not a UUID, IdempotencyMismatch if it was used for another field or other
+    arguments, and the effect's own DomainError, now or again.
     """
     intent = Intent.of(owner_id, key, field, arguments)
 
@@ -183,9 +187,10 @@ async def once_in_session(
 async def find_kept(
     sessions: Sessions, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]
 ) -> UUID | None:
-    """What came of the key before, without doing anything; None for a new one, and one under way.
+    """Return the result of the key without doing anything; None for a new key, and one in progress.
 
-    For work that has to prepare outside the transaction, which a retry need not. Raises as `once` does.
+    It is for work that has to prepare outside the transaction, which a retry need not do. Raise as `once`
+    does.
     """
     intent = Intent.of(owner_id, key, field, arguments)
     async with sessions.begin(owner_id) as session:
@@ -203,12 +208,12 @@ def _parse(key: str) -> UUID:
 
 
 def dump(domain_error: DomainError) -> dict[str, Any]:
-    """A refusal as JSON, with its kind and its facts."""
+    """Return an error as JSON, with its class and its fields."""
     kind = type(domain_error)
     return {"kind": kind.__name__, "facts": TypeAdapter(kind).dump_python(domain_error, mode="json")}
 
 
 def load(kept: Mapping[str, Any]) -> DomainError:
-    """The refusal that `dump` made this JSON of."""
+    """Return the error that `dump` converted to this JSON."""
     kind: type[DomainError] = getattr(errors, kept["kind"])
     return TypeAdapter(kind).validate_python(kept["facts"])

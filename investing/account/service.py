@@ -1,4 +1,4 @@
-"""Accounts: opening, changing and archiving them, and moving cash in and out."""
+"""Open, change and archive accounts, and move cash in and out."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from investing.trading.posting import CashLocation, post_entry
 
 @dataclass(frozen=True)
 class NewAccount:
-    """An account to open, with the cash it starts with."""
+    """An account to open, with the cash that it starts with."""
 
     name: str
     broker: Broker
@@ -47,19 +47,19 @@ class NewAccount:
 
 
 async def create_account(actor: Actor, new: NewAccount) -> UUID:
-    """Opens an account; what it starts with is its first deposit.
+    """Open an account; its initial balance is its first deposit. Return its id.
 
-    Raises InvalidInput and NameTaken.
+    Raise InvalidInput or NameTaken.
     """
     name = checked_name(new.name)
     time_zone = checked_time_zone(new.time_zone)
     if new.initial_balance < 0:
-        raise InvalidInput("An account starts with no cash or some.", ("initialBalance",))
+        raise InvalidInput("The initial balance must not be negative.", ("initialBalance",))
     id = uuid7()
     async with actor.sessions.begin(actor.id) as session:
         await lock_user(session, actor.id)
         if await name_is_taken(session, actor.id, name):
-            raise NameTaken(f"You have an account {name} already.", ("name",))
+            raise NameTaken(f"You already have an account {name}.", ("name",))
         await check_known(session, time_zone)
         values = {
             "name": name,
@@ -82,9 +82,10 @@ async def change_account(
 ) -> None:
     """Give an account another name, another time zone or both; what is None stays.
 
-    Another time zone cuts its days anew: all snapshots of its portfolios are stale from their first day on,
-    and splits begin at other instants. Raises InvalidInput, NameTaken and NotFound; and InsufficientShares
-    with the day and the transaction where a later entry cannot stand with the splits at those instants.
+    Another time zone divides its days differently: all snapshots of its portfolios become stale from their
+    first day on, and splits begin at other instants. Raise InvalidInput, NameTaken or NotFound, and
+    InsufficientShares with the day and the transaction if a later entry is not possible with the splits at
+    those instants.
     """
     name = None if name is None else checked_name(name)
     time_zone = None if time_zone is None else checked_time_zone(time_zone)
@@ -104,14 +105,14 @@ async def change_account(
 
 async def _rename(session: Session, actor: Actor, id: UUID, name: str) -> None:
     if await name_is_taken(session, actor.id, name, but=id):
-        raise NameTaken(f"You have an account {name} already.", ("name",))
+        raise NameTaken(f"You already have an account {name}.", ("name",))
     await update_account(session, actor.id, id, {"name": name})
     await note(session, actor.id, actor.client, "account.renamed", "Account", id, name=name)
 
 
 async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_zone: str) -> None:
     await check_known(session, time_zone)
-    # Whatever is posted meanwhile waits for the account's new days, or is there to be marked.
+    # Whatever is posted meanwhile either waits for the account's new days or is already there to be marked.
     await lock_portfolios(session, actor.id, id)
     await update_account(session, actor.id, id, {"time_zone": time_zone})
     await move_splits(session, actor.id, id, time_zone)
@@ -127,13 +128,13 @@ async def is_known(sessions: Sessions, time_zone: str) -> bool:
 
 
 async def check_known(session: Session, time_zone: str) -> None:
-    """Raise InvalidInput for a time zone that PostgreSQL does not know."""
+    """Raise InvalidInput if PostgreSQL does not know the time zone."""
     if time_zone != DEFAULT and not await knows_time_zone(session, time_zone):
         raise no_such_time_zone()
 
 
 async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:
-    """Archives an account, or restores it. Its history and its cash stay. Raises NotFound."""
+    """Archive or restore an account; keep its history and its cash. Raise NotFound if it is not there."""
     async with actor.sessions.begin(actor.id) as session:
         if not await update_account(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such account.", ("id",))
@@ -150,9 +151,10 @@ async def move_cash(
     idempotency_key: str,
     notes: str | None,
 ) -> UUID:
-    """DEPOSIT or WITHDRAWAL, to or from a portfolio or the account's unallotted cash. The transaction's id.
+    """Deposit or withdraw cash; return the transaction's id.
 
-    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
+    The cash goes to or comes from a portfolio, or the account's unallotted cash. Raise InvalidInput,
+    NotFound, Inactive, PortfolioInactive, InsufficientCash or IdempotencyMismatch.
     """
     check_notes(notes)
 

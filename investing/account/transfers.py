@@ -1,4 +1,4 @@
-"""Cash between an account and its portfolios: out here and in there, in one transaction, or not at all."""
+"""Transfers of cash between an account and its portfolios, in one transaction or not at all."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ async def transfer(
 ) -> UUID:
     """Move cash between two locked places; return the id of the transaction that comes in.
 
-    Raises InvalidInput and InsufficientCash, both about `field`.
+    Raise InvalidInput or InsufficientCash, both about `field`.
     """
     transfer_id = uuid7()
     try:
@@ -52,12 +52,12 @@ async def transfer_cash(
     idempotency_key: str,
     notes: str | None,
 ) -> UUID:
-    """Moves cash inside an account; None is the account's unallotted cash. The incoming transaction's id.
+    """Move cash within an account, None being its unallotted cash; return the incoming transaction's id.
 
-    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
+    Raise InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash or IdempotencyMismatch.
     """
     if from_portfolio_id == to_portfolio_id:
-        raise InvalidInput("Cash is moved from one place to another.", ("toPortfolioId",))
+        raise InvalidInput("The source and the target are the same.", ("toPortfolioId",))
     check_notes(notes)
 
     arguments = {

@@ -1,7 +1,7 @@
-"""What another time zone makes of an account's ledger: its splits begin at other instants.
+"""Apply another time zone to an account's ledger, on which splits then begin at other instants.
 
-Automatic entries are reversed and posted anew, transfers converted and all that is later posted again: as it
-would be if the account had always been there.
+Automatic entries are reversed and posted again, transfers are converted and everything later is posted again,
+as if the account had always had the new time zone.
 """
 
 from uuid import UUID
@@ -20,10 +20,10 @@ _FIRST_ID = UUID(int=0)
 
 
 async def move_splits(session: Session, owner_id: UUID, account_id: UUID, time_zone: str) -> None:
-    """Post the splits of all that an account has ever held anew; it has its new time zone already.
+    """Post the splits of all that an account has ever held again; it already has its new time zone.
 
-    The caller has locked its portfolios. Raise InsufficientShares and InvalidInput, with the day and the
-    transaction, where a later entry cannot stand there.
+    The caller has locked its portfolios. Raise InsufficientShares or InvalidInput, with the day and the
+    transaction, if a later entry is not possible in the new time zone.
     """
     ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
     held = await find_split_holdings(ledger.connection, owner_id, account_id)
@@ -46,7 +46,7 @@ def _told(domain_error: DomainError, holdings: Holdings, row: SplitHolding, time
     """Return the refusal with the entry that cannot stand in the new zone."""
     domain_error.field = _FIELD
     if holdings.current is None:
-        # Open orders have reserved the shares, and the refusal says so.
+        # Open orders have reserved the shares, and the error says so.
         return domain_error
     entry = holdings.current.entry
     quantity = "" if entry.quantity is None else f" of {entry.quantity.normalize():f}"
@@ -62,4 +62,4 @@ def _told(domain_error: DomainError, holdings: Holdings, row: SplitHolding, time
             on_date=entry.day,
             transaction_id=entry.id,
         )
-    return InvalidInput(f"{what} cannot stand in {time_zone}: {domain_error.message} {advice}", _FIELD)
+    return InvalidInput(f"{what} is not possible in {time_zone}: {domain_error.message} {advice}", _FIELD)

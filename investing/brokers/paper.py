@@ -1,7 +1,7 @@
-"""The paper broker: real prices, make-believe money. It comes with Graphfolio and is its default.
+"""The paper broker: real prices, simulated money. It comes with Graphfolio and is the default.
 
-It fills at the quote, worsened by the slippage, on books of its own in the database, so that several server
-processes are one broker: rows are locked, and a tick is matched once.
+It fills at the quote, worsened by the slippage, and keeps its own orders in the database, so that several
+server processes are one broker: rows are locked, and a tick is matched once.
 """
 
 import datetime as dt
@@ -26,31 +26,31 @@ from investing.rules.trading.orders import ZERO, BrokerFees
 class PaperBroker:
     """A broker as `investing.brokers.protocol` describes it."""
 
-    def __init__(self, sessions: Sessions, fees: BrokerFees, tell_again_seconds: float = 5) -> None:
-        """`tell_again_seconds` is how long a fill may stay unacknowledged before it is told again."""
+    def __init__(self, sessions: Sessions, fees: BrokerFees, report_again_seconds: float = 5) -> None:
+        """Create the broker. A fill not acknowledged after `report_again_seconds` is reported again."""
         self._sessions = sessions
         self._fees = fees
-        self._tell_again = dt.timedelta(seconds=tell_again_seconds)
+        self._report_again = dt.timedelta(seconds=report_again_seconds)
 
     @property
     def fees(self) -> BrokerFees:
-        """What it takes, by setting."""
+        """What the broker charges, from the settings."""
         return self._fees
 
     async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
-        """Fills at once what the quote and the size of a tick allow; the rest waits for further ticks."""
+        """Fill at once what the quote and the size of a tick allow; the rest waits for further ticks."""
         async with self._sessions.broker_writers.plain() as connection:
             quote = await paper_orders.find_quote(connection, request.symbol, request.instrument_id)
             order, fill = _accepted(request, quote, self._fees)
-            # Told in the answer, and a little later once more, in case that is lost.
-            executed = None if fill is None else _executed(order, fill, self._tell_again)
+            # Reported in the answer, and a little later once more in case the answer is lost.
+            executed = None if fill is None else _executed(order, fill, self._report_again)
             if not await paper_orders.add_order(connection, order, executed):
                 return await _found(connection, request.client_order_id)
         return _order(order, [] if executed is None else [executed])
 
     async def cancel(self, client_order_id: UUID) -> BrokerOrder:
-        """Ends what rests; a client order id that never came is burnt, so that it cannot come later."""
-        burnt = PaperOrderRow(
+        """Cancel an open order; an unknown client order id is used up, so that it cannot trade later."""
+        placeholder = PaperOrderRow(
             client_order_id=client_order_id,
             id=uuid7(),
             instrument_id=None,
@@ -64,7 +64,7 @@ class PaperBroker:
             status=BrokerOrderStatus.CANCELLED.value,
         )
         async with self._sessions.broker_writers.begin(None) as connection:
-            if not await paper_orders.add_order(connection, burnt):
+            if not await paper_orders.add_order(connection, placeholder):
                 row = await paper_orders.find_order(connection, client_order_id, lock=True)
                 assert row is not None, "its key was taken"
                 if row.status == BrokerOrderStatus.OPEN:
@@ -73,20 +73,20 @@ class PaperBroker:
             return await _found(connection, client_order_id)
 
     async def find(self, client_order_id: UUID) -> BrokerOrder | None:
-        """The order with all its fills."""
+        """Return the order with all its fills, None if there is none."""
         async with self._sessions.broker_writers.plain() as connection:
             row = await paper_orders.find_order(connection, client_order_id)
             return None if row is None else await _with_fills(connection, row)
 
     async def executions(self, most: int = 500) -> Sequence[Fill]:
-        """Matches what has ticked, and tells of the fills."""
+        """Match the orders whose instruments have ticked, and return the fills not yet acknowledged."""
         await self._match(most)
         async with self._sessions.broker_writers.plain() as connection:
-            fills = await paper_orders.claim_fills(connection, self._tell_again, most)
-        return [_told(fill) for fill in sorted(fills, key=lambda fill: fill.id)]
+            fills = await paper_orders.claim_fills(connection, self._report_again, most)
+        return [_reported(fill) for fill in sorted(fills, key=lambda fill: fill.id)]
 
     async def acknowledge(self, executions: Sequence[Fill]) -> None:
-        """Tells of these no more."""
+        """Stop reporting these fills."""
         if executions:
             async with self._sessions.broker_writers.plain() as connection:
                 await paper_orders.acknowledge(connection, [UUID(execution.id) for execution in executions])
@@ -94,7 +94,7 @@ class PaperBroker:
     async def fill_all(
         self, session: Session, requests: Sequence[BrokerOrderRequest]
     ) -> Sequence[BrokerOrder]:
-        """Fills each at the quote, in the caller's transaction, however much of it one tick would fill."""
+        """Fill each order at the quote, in the caller's transaction, regardless of the limit per tick."""
         fees = replace(self._fees, shares_per_tick=None)
         connection = await raw_connection_of(session)
         filled = []
@@ -103,12 +103,12 @@ class PaperBroker:
             order, fill = _accepted(request, quote, fees)
             executed = None if fill is None else _executed(order, fill, None)
             if not await paper_orders.add_order(connection, order, executed):
-                raise ValueError(f"The client order id {request.client_order_id} is used already.")
+                raise ValueError(f"The client order id {request.client_order_id} is already used.")
             filled.append(_order(order, [] if executed is None else [executed]))
         return filled
 
     async def _match(self, most: int) -> None:
-        """Holds every resting order against the quote, once for each tick."""
+        """Compare every open order with the quote, once for each tick."""
         while True:
             async with self._sessions.broker_writers.begin(None) as connection:
                 ticked = await paper_orders.lock_ticked(connection, most)
@@ -124,7 +124,7 @@ class PaperBroker:
 def _accepted(
     request: BrokerOrderRequest, quote: PaperQuote | None, fees: BrokerFees
 ) -> tuple[PaperOrderRow, MatchedFill | None]:
-    """Return the order as it goes into the books, and what is filled of it at once."""
+    """Return the order as it is stored, and what is filled of it at once."""
     order = PaperOrderRow(
         client_order_id=request.client_order_id,
         id=uuid7(),
@@ -147,7 +147,7 @@ def _accepted(
         return order, None
     fill = match_fill(_open_order(order), quote.price, fees)
     if request.side is OrderSide.BUY and request.type is OrderType.MARKET and not quote.price:
-        reason = f"The price of {request.symbol} is 0, at which nothing is bought."
+        reason = f"The price of {request.symbol} is 0, at which nothing can be bought."
         return _rejected(order, "PRICE_MOVED", reason), None
     if fill is None and request.type is OrderType.MARKET:
         at = decimal(quote.price)
@@ -182,7 +182,10 @@ def _after(order: PaperOrderRow, fill: MatchedFill | None) -> _AfterFill:
 
 
 def _executed(order: PaperOrderRow, fill: MatchedFill, due_in: dt.timedelta | None) -> PaperFill:
-    """Return a fill as it goes into the books, to be told from then on, or by nobody else."""
+    """Return a fill as it is stored.
+
+    It is reported from `due_in` on, or never if that is None.
+    """
     now = dt.datetime.now(dt.UTC)
     due_at = None if due_in is None else now + due_in
     figures = (fill.quantity, fill.price, fill.commission)
@@ -193,7 +196,7 @@ async def executions_in(connection: RawConnection, client_order_id: UUID) -> Seq
     """Lock an order in the books until the caller's transaction ends; return its fills, None without it."""
     if await paper_orders.find_order(connection, client_order_id, lock=True) is None:
         return None
-    return [_told(fill) for fill in await paper_orders.fills_of(connection, client_order_id)]
+    return [_reported(fill) for fill in await paper_orders.fills_of(connection, client_order_id)]
 
 
 async def _found(connection: RawConnection, client_order_id: UUID) -> BrokerOrder:
@@ -212,11 +215,11 @@ def _order(order: PaperOrderRow, fills: Sequence[PaperFill]) -> BrokerOrder:
         assert order.rejection_reason is not None, "a refusal has a reason"
         rejection = Rejection(order.rejection_code, order.rejection_reason)
     status = BrokerOrderStatus(order.status)
-    told = [_told(fill) for fill in fills]
-    return BrokerOrder(order.client_order_id, str(order.id), status, told, rejection)
+    reported = [_reported(fill) for fill in fills]
+    return BrokerOrder(order.client_order_id, str(order.id), status, reported, rejection)
 
 
-def _told(fill: PaperFill) -> Fill:
+def _reported(fill: PaperFill) -> Fill:
     figures = (fill.quantity, fill.price, fill.commission)
     return Fill(str(fill.id), fill.client_order_id, *figures, fill.executed_at)
 

@@ -1,4 +1,4 @@
-"""A rebalance at a broker that trades in our own transaction: whole, or not at all."""
+"""A rebalance at a broker that trades in our own transaction: completely or not at all."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ from investing.trading.orders import note_order
 from investing.trading.posting import CashLocation, FillReference, post_entry
 
 
-async def trade_whole(
+async def trade_atomically(
     session: Session,
     owner_id: UUID,
     client: RequestOrigin,
@@ -49,7 +49,7 @@ async def trade_whole(
 ) -> None:
     """Fill every trade of the plan and post it, sells before buys, as one statement.
 
-    `portfolio` is the locked row. Raises OrderRejected where the broker refuses one, and what the ledger
+    `portfolio` is the locked row. Raise OrderRejected if the broker rejects one, and whatever the ledger
     refuses: the caller's transaction then leaves nothing behind.
     """
     requests = [_request(order_id_of(id, n), trade) for n, trade in enumerate(plan.trades, 1)]
@@ -124,7 +124,7 @@ async def _known(
 
 
 def _request(order_id: UUID, trade: PlannedTrade) -> BrokerOrderRequest:
-    # No worst price: the quotes are held, so that the price is the one that was planned with.
+    # No worst price: the quotes are locked, so the price is the one that the plan was made with.
     return BrokerOrderRequest(
         order_id,
         trade.symbol,
@@ -139,7 +139,7 @@ def _request(order_id: UUID, trade: PlannedTrade) -> BrokerOrderRequest:
 def _check(request: BrokerOrderRequest, order: BrokerOrder) -> None:
     if order.rejection is not None:
         raise OrderRejected(order.rejection.reason, (), broker_code=order.rejection.code)
-    assert order.status is BrokerOrderStatus.FILLED, f"{request.symbol} was to be filled whole"
+    assert order.status is BrokerOrderStatus.FILLED, f"{request.symbol} was to be filled completely"
     assert sum(execution.quantity for execution in order.executions) == request.quantity
 
 

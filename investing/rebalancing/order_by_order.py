@@ -1,7 +1,7 @@
-"""One step of a rebalance at a broker that is asked order by order, in one transaction.
+"""One step of a rebalance at a broker that takes order by order, in one transaction.
 
-Sells go first; a buy is placed once the cash for it is there, and once no sell is open with what cash there
-is. Nothing here talks to the broker: an order that a step has placed is for the desk to submit.
+Sells go first; a buy is placed once the cash for it is available or, with whatever cash there is, once no
+sell is open. Nothing here talks to the broker: the desk submits the order that a step has placed.
 """
 
 import datetime as dt
@@ -25,15 +25,15 @@ from investing.rules.rebalancing.legs import ENDED, ZERO, affordable, leg_state,
 from investing.rules.trading.orders import OrderRequest, size_order
 from investing.trading.placing import NewOrder, PartOf, TradingConfig, place
 
-LOOK_AGAIN = dt.timedelta(seconds=1)
-"""How soon a rebalance is looked at again that waits for its broker."""
+STEP_AGAIN = dt.timedelta(seconds=1)
+"""How soon the next step of a rebalance is made that waits for its broker."""
 
 Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
 class NextOrder:
-    """What a step did: an order to submit, or nothing; and whether the rebalance has ended."""
+    """The result of a step: the order to submit, if any, and whether the rebalance has ended."""
 
     placed: UUID | None
     has_ended: bool
@@ -42,7 +42,7 @@ class NextOrder:
 async def step(
     session: Session, owner_id: UUID, client: RequestOrigin, id: UUID, trading_config: TradingConfig
 ) -> NextOrder:
-    """Notes what has become of the legs' orders, then places the next order or ends the rebalance."""
+    """Record the outcome of the legs' orders, then place the next order or end the rebalance."""
     portfolio_id = await running.find_portfolio_of(session, owner_id, id)
     if portfolio_id is None:
         return NextOrder(None, True)
@@ -64,7 +64,7 @@ async def step(
     if all(leg["status"] in ENDED for leg in await running.find_legs(session, owner_id, id)):
         await end(session, owner_id, client, id)
         return NextOrder(None, True)
-    await running.set_work(session, owner_id, id, dt.datetime.now(dt.UTC) + LOOK_AGAIN)
+    await running.set_work(session, owner_id, id, dt.datetime.now(dt.UTC) + STEP_AGAIN)
     return NextOrder(None, False)
 
 

@@ -17,7 +17,7 @@ from db.trading.orders import OrderRow
 from db.vocabulary import OrderStatus, Topic
 from db.writing import raw_connection_of
 from investing.actor import Actor
-from investing.alerts.events import tell_rejected
+from investing.alerts.events import raise_for_rejection
 from investing.auth.types import RequestOrigin
 from investing.brokers.protocol import Ambiguous, BrokerClient, BrokerOrder, Fill
 from investing.idempotency import Intent
@@ -198,7 +198,7 @@ class Desk:
             await ledger.flush()
             if settled is not None and settled.rejected is not None:
                 order, reason, code = settled.rejected
-                await tell_rejected(session, owner_id, order._asdict(), reason, code)
+                await raise_for_rejection(session, owner_id, order._asdict(), reason, code)
         self.notifier.notify(owner_id, Topic.ORDERS)
         return settled
 

@@ -95,7 +95,7 @@ def _filled(facts: reads.FillFacts, execution: Fill) -> FilledOrder:
         filled=facts.filled_quantity,
         reserved_cash=facts.order_reserved_cash,
         value=facts.filled_value,
-        dearest=(facts.limit_price or facts.worst_price) if side is OrderSide.BUY else None,
+        highest_price=(facts.limit_price or facts.worst_price) if side is OrderSide.BUY else None,
     )
     return after_fill(state, execution.quantity, execution.price, execution.commission)
 

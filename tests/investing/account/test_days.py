@@ -227,5 +227,5 @@ async def test_the_day_on_which_shares_are_missing_is_the_accounts(world: World)
     domain_errors = [outcome.domain_error for outcome in report.outcomes]
     assert [str(domain_error) for domain_error in domain_errors] == [
         "1 shares are needed on 2024-01-10, 0 are held.",
-        "2000000 is needed on 2024-01-10, 1000000 is there.",
+        "2000000 is needed on 2024-01-10, 1000000 is available.",
     ]

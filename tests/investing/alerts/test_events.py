@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.actor import Actor
-from investing.alerts.events import tell_rebalanced
+from investing.alerts.events import raise_for_rebalance
 from investing.alerts.rules import NewAlertRule, create_rule
 from investing.brokers.paper import PaperBroker
 from investing.rules.alerts.conditions import Hours
@@ -52,7 +52,7 @@ async def test_an_order_that_is_rejected(sessions: Sessions, exchange: Exchange)
 
 async def rebalanced(sessions: Sessions, actor: Actor, portfolio_id: UUID, completed: bool) -> int:
     async with sessions.begin(actor.id) as session:
-        return await tell_rebalanced(
+        return await raise_for_rebalance(
             session,
             actor.id,
             portfolio_id,
