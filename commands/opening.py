@@ -13,6 +13,7 @@ from db.schema import upgrade
 from db.server import Database, database
 from db.sessions import Sessions, open_sessions
 from investing.rules.time_zones import DEFAULT
+from runtime.logs import configure_logs
 from settings import Settings
 
 ResultT = TypeVar("ResultT")
@@ -36,6 +37,7 @@ def counted(count: int, one: str, several: str) -> str:
 def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Settings, Database]]:
     """The settings and the database, brought to the newest schema unless that is not wanted."""
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    configure_logs(settings.log_format, settings.log_level)
     url, owner_url = revealed(settings.database_url), revealed(settings.owner_database_url)
     with database(url, settings.data_dir, owner_url=owner_url) as found:
         if migrate and upgrade(found.owner_url):

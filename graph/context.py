@@ -177,6 +177,11 @@ class Context:
                 await asyncio.sleep(1)
 
     @property
+    def user_id(self) -> UUID | None:
+        """Who asks, as far as somebody has asked for it: for the log."""
+        return None if self._viewer is None else self._viewer.id
+
+    @property
     def viewer_id(self) -> UUID:
         """Whose rows are read. Only below a field whose permission has awaited `viewer`."""
         if self._viewer is None:

@@ -92,12 +92,15 @@ class Splitting:
         self._fees = fees
         self._faults = Faults(logger)
 
-    async def post_due(self) -> None:
-        """Have every split whose ex-date has begun reach whom it concerns, until none is left."""
+    async def post_due(self) -> int:
+        """Have every due split reach whom it concerns; return how many slices of users were seen to."""
+        count = 0
         while work := await stored.claim_work(self._sessions, LEASE_SECONDS):
             async with self._sessions.begin(None) as session:
                 await stored.follow_quotes(session)
             await self._slice(work)
+            count += 1
+        return count
 
     async def _slice(self, work: Work) -> None:
         owners = await stored.find_owners(self._sessions, work.after_owner, SLICE)

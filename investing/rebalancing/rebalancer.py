@@ -94,10 +94,12 @@ class Rebalancer:
                 return
             await self._desk.submit(owner_id, client, done.placed)
 
-    async def go_on(self) -> None:
-        """The job: goes on with every rebalance that waits, also of processes that have died."""
+    async def go_on(self) -> int:
+        """Go on with every rebalance that waits, of processes that have died too: a job. Return how many."""
+        count = 0
         lease = LEASE.total_seconds()
         while work := await running.claim_work(self._sessions, lease, AT_ONCE):
+            count += len(work)
             for owner_id, id in work:
                 try:
                     await self.carry_on(owner_id, NOBODY, id)
@@ -106,3 +108,4 @@ class Rebalancer:
                         raise
                     # It is due again when the lease ends; one rebalance must not hold up the others.
                     self._faults.met(error, "Something went wrong with the rebalance %s.", id)
+        return count

@@ -53,9 +53,11 @@ class Schedule:
         self._clock = clock
         self._faults = Faults(logger)
 
-    async def start_due(self) -> None:
-        """The job: looks at every portfolio that is due. What was missed is caught up once."""
+    async def start_due(self) -> int:
+        """Look at every portfolio that is due, and return how many: the job. What was missed comes once."""
+        count = 0
         while found := await rows.claim_due(self._sessions, LEASE_SECONDS, AT_ONCE):
+            count += len(found)
             for due in found:
                 try:
                     await self._look_at(due)
@@ -64,6 +66,7 @@ class Schedule:
                         raise
                     # It is due again when the lease ends; one portfolio must not hold up the others.
                     self._faults.met(error, "Portfolio %s could not be rebalanced.", due.portfolio_id)
+        return count
 
     async def _look_at(self, due: Due) -> None:
         now = self._clock()

@@ -18,7 +18,7 @@ EVERY_SECOND = "* * * * * *"
 
 @asynccontextmanager
 async def running(
-    sessions: Sessions, name: str, work: Callable[[], Awaitable[object]]
+    sessions: Sessions, name: str, work: Callable[[], Awaitable[int | None]]
 ) -> AsyncIterator[asyncio.Event]:
     """The rounds of one process, with one job."""
     stop = asyncio.Event()
