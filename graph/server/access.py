@@ -70,3 +70,9 @@ class AccessLine:
         if self._codes:
             fields["codes"] = list(self._codes)
         logger.info("operation", extra=fields)
+
+
+def log_refused(client: ClientConnection, status: int, code: str) -> None:
+    """Log a request that held no operation to run, or a WebSocket that was closed, by its close code."""
+    fields = {"status": status, "codes": [code], "request_id": client.request_id}
+    logger.info("request refused", extra=fields)

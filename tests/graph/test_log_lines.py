@@ -70,15 +70,15 @@ def test_an_id_of_somebody_else_is_told_like_one_that_there_is_not(
     owner, other = register(), register()
     theirs = open_portfolio(owner, open_account(owner, initialBalance="10"), initialCash="10")
     none = global_id("Portfolio", uuid.uuid4())
-    order = {"symbol": "AAPL", "side": "BUY", "quantity": "1"}
+    order: dict[str, Any] = {"symbol": "AAPL", "side": "BUY", "quantity": "1"}
     caplog.clear()
     for id in (theirs, none):
-        given: dict[str, Any] = {
+        given: dict[str, dict[str, Any]] = {
             NODE: {"id": id},
             NODES: {"ids": [id, id]},
             ORDER: {"input": {**order, "portfolioId": id, "idempotencyKey": key()}},
-        }[query]
-        other.data(query, **given)
+        }
+        other.data(query, **given[query])
     names = ("field", "type_name", "ids", "id_count", "user_id", "levelno", "name")
     first, second = lines(caplog, "id not found", *names)
     times = 2 if query == NODES else 1

@@ -109,6 +109,19 @@ def test_each_operation_is_a_line(
     assert not any(SECRET in line for line in everything)
 
 
+def test_a_request_without_an_operation(tiny: Served, caplog: pytest.LogCaptureFixture) -> None:
+    headers = {"x-request-id": "request-1", "content-type": "text/plain"}
+    loopback.post(tiny.url + "/graphql", content=SECRET.encode(), headers=headers)
+    ask(tiny, "{ hello }", headers={"authorization": SECRET})
+    found = [vars(record) for record in caplog.records if record.getMessage() == "request refused"]
+    assert [(line["status"], line["codes"], line["request_id"]) for line in found] == [
+        (415, ["BAD_USER_INPUT"], "request-1"),
+        (401, ["UNAUTHENTICATED"], "request-1"),
+    ]
+    assert SECRET not in str(found)
+    assert told(caplog) == []
+
+
 def test_a_name_is_cut(tiny: Served, caplog: pytest.LogCaptureFixture) -> None:
     ask(tiny, f"query {'x' * 5000} {{ hello }}")
     assert told(caplog)[0]["operation"] == "x" * 100
