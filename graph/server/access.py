@@ -1,8 +1,10 @@
 """The log's line of each operation: what was asked for and what it cost, never what was in it."""
 
+import asyncio
 import logging
 import time
 from typing import Any
+from uuid import UUID
 
 from db.statements import StatementCount, count_statements
 from graph.server.client import ClientConnection
@@ -26,6 +28,8 @@ class AccessLine:
         self._request = request
         self._client = client
         self._began = time.perf_counter()
+        self._took = 0.0
+        self._user_id: UUID | None = None
         self._statements: StatementCount = count_statements()
         self._status = GONE
         self._codes: dict[str, None] = {}
@@ -51,19 +55,23 @@ class AccessLine:
         self.answered(status, body)
 
     def write(self, context: Any) -> None:
-        """Write the line. `context` says whose operation it was."""
-        if not logger.isEnabledFor(logging.INFO):
-            return
+        """Write the line once there is time, after the answer. `context` says whose operation it was."""
+        if logger.isEnabledFor(logging.INFO):
+            self._took = time.perf_counter() - self._began
+            self._user_id = getattr(context, "user_id", None)
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
         name, kind = self._schema.operation_of(self._request.query, self._request.operation_name)
         fields: dict[str, object] = {
             "operation": name if name is None else name[:LONGEST_NAME],
             "kind": kind,
             "status": self._status,
-            "duration_ms": round((time.perf_counter() - self._began) * 1000, 1),
+            "duration_ms": round(self._took * 1000, 1),
             "cost": self._cost,
             "statements": self._statements.sent,
             "request_id": self._client.request_id,
-            "user_id": getattr(context, "user_id", None),
+            "user_id": self._user_id,
         }
         if self._events is not None:
             fields["events"] = self._events

@@ -11,6 +11,7 @@ from graph.ids import global_id
 from tests.graph.conftest import PASSWORD, Api
 from tests.graph.doing import key, open_account, open_portfolio
 from tests.graph.stored import row_id
+from tests.waiting import soon
 
 LOGIN = "mutation In($input: LoginInput!) { login(input: $input) { accessToken userErrors { code } } }"
 REFRESH = "mutation($input: RefreshTokenInput!) { refreshToken(input: $input) { userErrors { code } } }"
@@ -35,10 +36,13 @@ def test_an_operation_says_whose_it_was_and_how_many_statements_it_took(
 ) -> None:
     api = register()
     assert api.user_id is not None
+    # The answer goes first, then the line.
+    assert soon(lambda: len(lines(caplog, "operation")) == 1)
     caplog.clear()
     api.data("query Me { me { username accounts { nodes { name } } } }")
     nobody.data("{ __typename }")
     names = ("operation", "kind", "status", "statements", "user_id")
+    assert soon(lambda: len(lines(caplog, "operation")) == 2)
     mine, theirs = lines(caplog, "operation", *names)
     # Whose viewer the connection is set to, unless it was the last one's too; who asks; and the accounts.
     assert mine.pop("statements") in (2, 3, 4)

@@ -7,9 +7,8 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
-from runtime.logs import bind, configure_logs
+from runtime.logs import bind, configure_logs, unbind
 
 logger = logging.getLogger("graphfolio.tests")
 FIELDS = {"operation": "Tree", "cost": 12, "codes": [], "user_id": None, "duration_ms": 1.5}
@@ -20,12 +19,14 @@ def restored() -> Iterator[None]:
     """Leave the logging of the tests as it was."""
     root, ours = logging.getLogger(), logging.getLogger("graphfolio")
     before = root.level, list(root.handlers), ours.level
+    collected = logging.logThreads, logging.logProcesses, logging.logMultiprocessing
     yield
     root.setLevel(before[0])
     root.handlers[:] = before[1]
     ours.setLevel(before[2])
     logging.captureWarnings(False)
-    structlog.contextvars.clear_contextvars()
+    logging.logThreads, logging.logProcesses, logging.logMultiprocessing = collected
+    unbind()
 
 
 def written(*, format: str, level: str = "info", terminal: bool = False) -> io.StringIO:

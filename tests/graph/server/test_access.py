@@ -104,6 +104,7 @@ def test_each_operation_is_a_line(
     tiny: Served, caplog: pytest.LogCaptureFixture, request_: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     ask(tiny, **request_)
+    assert soon(lambda: told(caplog) != [])
     assert told(caplog) == [{**COMMON, **expected}]
     everything = [str(vars(record)) for record in caplog.records if record.name.startswith("graphfolio")]
     assert not any(SECRET in line for line in everything)
@@ -124,6 +125,7 @@ def test_a_request_without_an_operation(tiny: Served, caplog: pytest.LogCaptureF
 
 def test_a_name_is_cut(tiny: Served, caplog: pytest.LogCaptureFixture) -> None:
     ask(tiny, f"query {'x' * 5000} {{ hello }}")
+    assert soon(lambda: told(caplog) != [])
     assert told(caplog)[0]["operation"] == "x" * 100
 
 
