@@ -1,8 +1,8 @@
-"""Splits of instruments: recording one, and the job that has it reach every holder, order and level.
+"""Splits of instruments: recording one, and the job that applies it to every holder, order and level.
 
-The job goes through the users in slices, each user in transactions of their own. Whatever it does for one is
-marked in the transaction that does it, by the entry's own id and by the day that orders and levels are for: a
-process that dies, or two at once, do everything once.
+The job goes through the users in batches, each user in transactions of their own. What it does for a user is
+marked in the transaction that does it, by the entry's own id and by the day that orders and levels are for,
+so that a process that dies, or two at the same time, do everything once.
 """
 
 import datetime as dt
@@ -14,6 +14,8 @@ from db.market import splits as stored
 from db.market.splits import Work
 from db.outages import Faults
 from db.sessions import Sessions, is_away
+from db.trading.ledger import transact
+from db.trading.locks import NO_LOCKS
 from db.trading.splits import find_reached
 from investing.actor import Actor
 from investing.audit import note
@@ -26,21 +28,21 @@ from investing.trading.splitting import follow
 logger = logging.getLogger("graphfolio.splits")
 
 LEASE_SECONDS = 60.0
-SLICE = 100
-"""Users between two notes of how far a process has come."""
+BATCH = 100
+"""How many users are done between two records of a process's progress."""
 
 AGAIN = dt.timedelta(minutes=1)
 FURTHEST = dt.timedelta(days=366)
 EARLIEST = dt.date(1900, 1, 1)
-"""No price is older, and some days before the first of the calendar cannot be told."""
+"""No price is older, and dates near the start of the calendar cannot be converted."""
 
 
 async def record_split(actor: Actor, symbol: str, split: SplitRatio) -> UUID:
     """Record that an instrument splits, or did; return the instrument's id. The caller is an administrator.
 
-    Holders, orders and levels follow by the job: at once where the ex-date has begun. To record a split again
-    does nothing more. Raise InvalidInput for no ratio, for one that contradicts what is known and for a split
-    that is known under a day near by, and UnknownInstrument.
+    The job applies it to holders, orders and levels, at once if the ex-date has begun. Recording a split
+    again does nothing. Raise InvalidInput if the ratio is not valid, if it contradicts what is known, and if
+    the split is known under a day close by; raise UnknownInstrument if there is no such instrument.
     """
     check_split(split)
     now = dt.datetime.now(dt.UTC)
@@ -68,7 +70,7 @@ async def record_split(actor: Actor, symbol: str, split: SplitRatio) -> UUID:
 
 
 def _is_known(split: SplitRatio, known: list[SplitRatio], symbol: str) -> bool:
-    """Return whether this very split is known. Raise InvalidInput for one that cannot be beside another."""
+    """Return whether this very split is known. Raise InvalidInput if it contradicts another one."""
     for other in known:
         is_same = other.is_same(split.ex_date, split.quantity, split.split_for)
         if other.ex_date == split.ex_date:
@@ -84,56 +86,56 @@ def _is_known(split: SplitRatio, known: list[SplitRatio], symbol: str) -> bool:
 
 
 class Splitting:
-    """The job of one process, which shares it with all others."""
+    """The job of one process, which shares the work with all others."""
 
     def __init__(self, sessions: Sessions, fees: BrokerFees) -> None:
-        """`fees` are those of the paper broker, whose open orders follow."""
+        """Create the job. `fees` are those of the paper broker, whose open orders are adjusted."""
         self._sessions = sessions
         self._fees = fees
         self._faults = Faults(logger)
 
     async def post_due(self) -> int:
-        """Have every due split reach whom it concerns; return how many slices of users were seen to."""
+        """Apply every split whose ex-date has begun to everybody concerned. Return how many batches."""
         count = 0
         while work := await stored.claim_work(self._sessions, LEASE_SECONDS):
             async with self._sessions.begin(None) as session:
                 await stored.follow_quotes(session)
-            await self._slice(work)
+            await self._apply_to_batch(work)
             count += 1
         return count
 
-    async def _slice(self, work: Work) -> None:
-        owners = await stored.find_owners(self._sessions, work.after_owner, SLICE)
+    async def _apply_to_batch(self, work: Work) -> None:
+        owners = await stored.find_owners(self._sessions, work.after_owner, BATCH)
         again_at: dt.datetime | None = None
         for owner_id in owners:
-            next_at = await self._reach(owner_id, work)
+            next_at = await self._try_owner(owner_id, work)
             if next_at is not None:
                 again_at = next_at if again_at is None else min(again_at, next_at)
         async with self._sessions.begin(None) as session:
-            if len(owners) == SLICE:
+            if len(owners) == BATCH:
                 await stored.go_on_after(session, work, owners[-1], again_at)
             else:
                 await stored.end_round(session, work, again_at)
 
-    async def _reach(self, owner_id: UUID, work: Work) -> dt.datetime | None:
-        """See to one owner; return when they have to be seen to again, None for never."""
+    async def _try_owner(self, owner_id: UUID, work: Work) -> dt.datetime | None:
+        """Apply a split for one owner; return when the owner is due again, None for never."""
         try:
-            return await self._reached(owner_id, work)
+            return await self._apply_to_owner(owner_id, work)
         except Exception as error:
             if is_away(error):
                 raise
-            # Once for all of its holders, who may be thousands with the same fault.
+            # Logged once for all holders, who may be thousands with the same fault.
             self._faults.met(error, "A split of %s could not be posted for a user.", work.instrument_id)
             return dt.datetime.now(dt.UTC) + AGAIN
 
-    async def _reached(self, owner_id: UUID, work: Work) -> dt.datetime | None:
+    async def _apply_to_owner(self, owner_id: UUID, work: Work) -> dt.datetime | None:
         async with self._sessions.begin(owner_id) as session:
             reached = await find_reached(session, owner_id, work.instrument_id, work.ex_date)
             if work.symbol is None and (reached["trades"] or reached["watches"]):
-                # The quote of an instrument of one's own is its owner's to change.
+                # Only the owner may change the quote of an instrument of their own.
                 await stored.follow_quotes(session)
         again_at: dt.datetime | None = reached["next_begin"]
-        if reached["trades"] and not await self._follow(owner_id, work):
+        if reached["trades"] and not await self._post_to_holdings(owner_id, work):
             again_at = dt.datetime.now(dt.UTC) + AGAIN
         if reached["watches"]:
             async with self._sessions.begin(owner_id) as session:
@@ -141,12 +143,12 @@ class Splitting:
                 await rules.follow_splits(session, owner_id, ids)
         return again_at
 
-    async def _follow(self, owner_id: UUID, work: Work) -> bool:
+    async def _post_to_holdings(self, owner_id: UUID, work: Work) -> bool:
         """Post the split to an owner's holdings and orders; return whether nothing is left to do."""
-        key = (owner_id, work.instrument_id, work.ex_date, self._fees)
+        key = (work.instrument_id, work.ex_date, self._fees)
         try:
-            return await self._sessions.transact(owner_id, lambda session: follow(session, *key))
+            return await transact(self._sessions, owner_id, NO_LOCKS, lambda ledger: follow(ledger, *key))
         except DomainError as domain_error:
-            # Later entries do not fit the holding after the split: `verify` tells of it until they do.
+            # Later entries do not fit the holding after the split: `verify` reports it until they do.
             logger.warning("A split of %s does not fit a holding: %s", work.symbol, domain_error.message)
             return True

@@ -18,22 +18,29 @@ from db.sessions import Connection, Row
 from investing.rules.market.market_hours import NEW_YORK, closing_instant
 from investing.rules.performance.close_shifts import closes_later
 from investing.rules.performance.returns import WIDE
-from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, Known, ValuedDay, value_day
+from investing.rules.performance.valuation import (
+    ClosingPrice,
+    DayEntry,
+    FlowDay,
+    KnownPrices,
+    ValuedDay,
+    value_day,
+)
 
-# The same few are told on every day.
+# The same few ids occur on every day.
 _uuid = lru_cache(maxsize=4096)(UUID)
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 async def shifts_of(connection: Connection, time_zones: Iterable[str]) -> list[Shift]:
-    """Read by how many days closes are moved in these zones; no statement for New York's alone."""
+    """Read by how many days closes are shifted in these time zones; no statement for New York's alone."""
     others = sorted(set(time_zones) - {NEW_YORK.key})
     if not others:
         return []
     exchanges = await fetch_exchanges(connection)
     until = dt.datetime.now(dt.UTC).year + 1
-    # In a thread: the first time it looks at each day of sixty years.
+    # In a thread, because the first call goes through each day of sixty years.
     return await asyncio.to_thread(_shifts, others, exchanges, until)
 
 
@@ -49,7 +56,7 @@ def _shifts(time_zones: Sequence[str], exchanges: Sequence[str], until: int) -> 
 async def read_flow_days(
     connection: Connection, owner_id: UUID, scopes: Sequence[FlowScope], shifts: Sequence[Shift]
 ) -> dict[UUID, dict[dt.date, ValuedDay]]:
-    """Read and value the days with flows of each scope. One statement, whatever the number."""
+    """Read and value the days with flows of each scope, in one statement whatever the number of scopes."""
     rows = await fetch_flow_days(connection, owner_id, scopes, shifts) if scopes else []
 
     def valued() -> dict[UUID, dict[dt.date, ValuedDay]]:
@@ -58,12 +65,12 @@ async def read_flow_days(
             found[row["scope_id"]][row["date"]] = value_day(flow_day(row))
         return found
 
-    # In a thread, so that other requests go on while years are valued.
+    # In a thread, so that other requests continue while years are valued.
     return await asyncio.to_thread(valued)
 
 
 def flow_day(row: Row) -> FlowDay:
-    """Return a day as `fetch_flow_days` tells it."""
+    """Return a day from a row of `fetch_flow_days`."""
     entries = [_entry(*facts) for facts in _list(row["entries"])]
     ratios = _ratios(entries)
     return FlowDay(
@@ -119,11 +126,11 @@ def _known(
     last_trade: str | None,
     closes: list[tuple[str, str]] | None,
     has_split: bool,
-) -> Known:
+) -> KnownPrices:
     if has_split:
-        # Prices are for a share of the day already; only an owner's own split has yet to be seen to.
+        # Prices are already per share of that day; only a split that the owner entered has yet to be applied.
         ratio = None
-    return Known(
+    return KnownPrices(
         before=None if before is None else Decimal(before),
         last_close=_after_split(last_close, ratio),
         last_trade=_after_split(last_trade, ratio),
@@ -135,13 +142,16 @@ def _known(
 
 
 def _ratios(entries: Sequence[DayEntry]) -> dict[UUID, Fraction]:
-    """Return new shares for an old one of each instrument that is split on the day, by who says so first."""
+    """Return the new shares per old share of each instrument split on the day.
+
+    If several portfolios have the split, the first one counts.
+    """
     found: dict[UUID, Fraction] = {}
-    places: dict[UUID, UUID | None] = {}
+    first_portfolios: dict[UUID, UUID | None] = {}
     for entry in entries:
         if entry.split is not None and entry.instrument is not None:
-            place = places.setdefault(entry.instrument, entry.portfolio)
-            if place == entry.portfolio:
+            first_portfolio = first_portfolios.setdefault(entry.instrument, entry.portfolio)
+            if first_portfolio == entry.portfolio:
                 new, old = entry.split
                 found[entry.instrument] = (
                     found.get(entry.instrument, Fraction(1)) * Fraction(new) / Fraction(old)
@@ -150,7 +160,7 @@ def _ratios(entries: Sequence[DayEntry]) -> dict[UUID, Fraction]:
 
 
 def _after_split(price: str | None, ratio: Fraction | None) -> Decimal | None:
-    # Prices of before the day are as they were stored: the day's splits are in none of them.
+    # Prices from before the day are as they were stored, without the day's splits.
     if price is None or ratio is None:
         return None if price is None else Decimal(price)
     return WIDE.divide(WIDE.multiply(Decimal(price), Decimal(ratio.denominator)), Decimal(ratio.numerator))

@@ -1,4 +1,4 @@
-"""The end of a rebalance: what it traded, what that cost, and the weights that came of it."""
+"""The end of a rebalance: what it traded, what that cost, and the resulting weights."""
 
 import datetime as dt
 from uuid import UUID
@@ -7,7 +7,7 @@ from db.canonical import decimal
 from db.rebalancing import running
 from db.sessions import Session, announce
 from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, Topic
-from investing.alerts.events import tell_rebalanced
+from investing.alerts.events import raise_for_rebalance
 from investing.audit import note
 from investing.auth.types import RequestOrigin
 from investing.rules.money import quotient
@@ -15,7 +15,7 @@ from investing.rules.rebalancing.legs import Leg, ending
 
 
 async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID) -> RebalanceStatus:
-    """Writes how a rebalance has ended, all of whose legs have; the caller has locked its portfolio."""
+    """Record how a rebalance ended, all of whose legs have ended; the caller has locked its portfolio."""
     record = await running.lock_rebalance(session, owner_id, id)
     assert record is not None, "it is locked"
     legs = [
@@ -43,7 +43,7 @@ async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID)
         "completed_at": dt.datetime.now(dt.UTC),
     }
     await running.update_rebalance(session, owner_id, id, values)
-    # The weights that it has reached are those that the portfolio drifts from now.
+    # Drift is measured from the weights that it has reached, so rules on portfolios are checked again.
     announce(session, owner_id, Topic.PORTFOLIOS)
     await running.set_work(session, owner_id, id, None)
     await note(
@@ -57,7 +57,7 @@ async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID)
         reason=reason,
     )
     figures = {"turnover": values["turnover"], "totalCost": totals["cost"], "trades": str(totals["trades"])}
-    await tell_rebalanced(
+    await raise_for_rebalance(
         session,
         owner_id,
         record["portfolio_id"],

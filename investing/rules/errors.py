@@ -1,6 +1,6 @@
-"""Expected failures: what a rule or a service says no to, with the facts that the client needs to mend it.
+"""Expected failures: what a rule or a service refuses, with the data that the client needs to fix it.
 
-Each has a code, one sentence, and the path of the input field it is about.
+Each has a code, one sentence, and the path of the input field that it concerns.
 """
 
 import datetime as dt
@@ -9,13 +9,15 @@ from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
+from db.codes import UserErrorCode
+
 
 # Not frozen: a frozen exception cannot be given its own traceback.
 @dataclass(eq=False)
 class DomainError(Exception):
-    """Something that a client may well ask for, and that is not done."""
+    """A request that is valid in form but refused by a rule or a service."""
 
-    code: ClassVar[str]
+    code: ClassVar[UserErrorCode]
 
     message: str
     field: tuple[str, ...] = ()
@@ -26,39 +28,39 @@ class DomainError(Exception):
 
 @dataclass(eq=False)
 class InvalidInput(DomainError):
-    """A value that makes no sense here."""
+    """A value that is not valid here."""
 
-    code = "INVALID_INPUT"
+    code = UserErrorCode.INVALID_INPUT
 
 
 @dataclass(eq=False)
 class NotFound(DomainError):
-    """Nothing of the viewer's has this id; whether it is somebody else's is not told."""
+    """The viewer owns nothing with this id; whether it belongs to somebody else is not revealed."""
 
-    code = "NOT_FOUND"
+    code = UserErrorCode.NOT_FOUND
 
 
 @dataclass(eq=False)
 class NameTaken(DomainError):
-    """Another of the same kind has this name already."""
+    """Another object of the same kind already has this name."""
 
-    code = "NAME_TAKEN"
+    code = UserErrorCode.NAME_TAKEN
 
 
 @dataclass(eq=False)
 class EmailTaken(DomainError):
-    """Someone has registered with this e-mail address already."""
+    """Someone has already registered with this e-mail address."""
 
-    code = "EMAIL_TAKEN"
+    code = UserErrorCode.EMAIL_TAKEN
     message: str = "This e-mail address is registered already."
     field: tuple[str, ...] = ("email",)
 
 
 @dataclass(eq=False)
 class WeakPassword(DomainError):
-    """A password that is too short; `min_length` is in characters."""
+    """The password is too short; `min_length` is in characters."""
 
-    code = "WEAK_PASSWORD"
+    code = UserErrorCode.WEAK_PASSWORD
     message: str = ""
     field: tuple[str, ...] = ("password",)
     min_length: int = 10
@@ -69,33 +71,34 @@ class WeakPassword(DomainError):
 
 @dataclass(eq=False)
 class WrongCredentials(DomainError):
-    """Unknown user, wrong password or a deactivated user: which of them is nobody's business."""
+    """Unknown user, wrong password or deactivated user; which of them is not revealed."""
 
-    code = "WRONG_CREDENTIALS"
+    code = UserErrorCode.WRONG_CREDENTIALS
     message: str = "The username or the password is wrong."
 
 
 @dataclass(eq=False)
 class InvalidRefreshToken(DomainError):
-    """A refresh token that is malformed, unknown, used, expired or revoked: which of them is not said."""
+    """A refresh token that is malformed, unknown, used, expired or revoked; which of them is not revealed."""
 
-    code = "INVALID_REFRESH_TOKEN"
+    code = UserErrorCode.INVALID_REFRESH_TOKEN
     message: str = "This refresh token is not valid. Log in again."
     field: tuple[str, ...] = ("refreshToken",)
 
 
 @dataclass(eq=False)
-class Inactive(DomainError):
+class AccountInactive(DomainError):
     """The account is archived."""
 
-    code = "INACTIVE"
+    code = UserErrorCode.ACCOUNT_INACTIVE
+    message: str = "The account is archived: restore it first."
 
 
 @dataclass(eq=False)
 class PortfolioInactive(DomainError):
     """The portfolio is archived."""
 
-    code = "PORTFOLIO_INACTIVE"
+    code = UserErrorCode.PORTFOLIO_INACTIVE
     message: str = "The portfolio is archived: restore it first."
     field: tuple[str, ...] = ("portfolioId",)
 
@@ -104,27 +107,27 @@ class PortfolioInactive(DomainError):
 class UnknownInstrument(DomainError):
     """No instrument has this symbol."""
 
-    code = "UNKNOWN_INSTRUMENT"
+    code = UserErrorCode.UNKNOWN_INSTRUMENT
     symbol: str = ""
 
 
 @dataclass(eq=False)
 class CurrencyMismatch(DomainError):
-    """The instrument trades in another currency than the portfolio's."""
+    """The instrument trades in a currency other than the portfolio's."""
 
-    code = "CURRENCY_MISMATCH"
+    code = UserErrorCode.CURRENCY_MISMATCH
     expected: str = ""
     actual: str = ""
 
 
 @dataclass(eq=False)
 class InsufficientCash(DomainError):
-    """Cash would fall below zero: now, or for a back-dated entry on a later day.
+    """Cash would fall below zero: now or, for a back-dated entry, on a later day.
 
-    `transaction_id` is the later transaction that needs it, where one is known.
+    `transaction_id` is the later transaction that needs the cash, where one is known.
     """
 
-    code = "INSUFFICIENT_CASH"
+    code = UserErrorCode.INSUFFICIENT_CASH
     required: Decimal = Decimal(0)
     available: Decimal = Decimal(0)
     on_date: dt.date | None = None
@@ -132,18 +135,18 @@ class InsufficientCash(DomainError):
 
     @property
     def shortfall(self) -> Decimal:
-        """What is missing."""
+        """The amount that is missing."""
         return self.required - self.available
 
 
 @dataclass(eq=False)
 class InsufficientShares(DomainError):
-    """More would be sold than is held: now, or for a back-dated entry on a later day.
+    """More would be sold than is held: now or, for a back-dated entry, on a later day.
 
-    `transaction_id` is the later transaction that needs them, where one is known.
+    `transaction_id` is the later transaction that needs the shares, where one is known.
     """
 
-    code = "INSUFFICIENT_SHARES"
+    code = UserErrorCode.INSUFFICIENT_SHARES
     required: Decimal = Decimal(0)
     available: Decimal = Decimal(0)
     on_date: dt.date | None = None
@@ -151,37 +154,37 @@ class InsufficientShares(DomainError):
 
     @property
     def shortfall(self) -> Decimal:
-        """What is missing."""
+        """The quantity that is missing."""
         return self.required - self.available
 
 
 @dataclass(eq=False)
 class AlreadyReversed(DomainError):
-    """The transaction, or the import, has been taken back before; it can be once."""
+    """The transaction or the import has already been reversed, which is possible only once."""
 
-    code = "ALREADY_REVERSED"
+    code = UserErrorCode.ALREADY_REVERSED
 
 
 @dataclass(eq=False)
 class IdempotencyMismatch(DomainError):
-    """The key was used before, for something else."""
+    """The key has already been used for a different request."""
 
-    code = "IDEMPOTENCY_MISMATCH"
+    code = UserErrorCode.IDEMPOTENCY_MISMATCH
 
 
 @dataclass(eq=False)
 class NoPrice(DomainError):
     """The instrument has no quote, which a MARKET order needs."""
 
-    code = "NO_PRICE"
+    code = UserErrorCode.NO_PRICE
     symbol: str = ""
 
 
 @dataclass(eq=False)
 class StalePrice(DomainError):
-    """The quote is older than a MARKET order may trust; `oldest` is what would do now."""
+    """The quote is too old for a MARKET order; `oldest` is the earliest time that would be accepted now."""
 
-    code = "STALE_PRICE"
+    code = UserErrorCode.STALE_PRICE
     symbol: str = ""
     price_as_of: dt.datetime | None = None
     oldest: dt.datetime | None = None
@@ -191,11 +194,11 @@ class StalePrice(DomainError):
 class PositionTooLarge(DomainError):
     """A buy would make the position larger than the portfolio's maxPositionSize.
 
-    `weight` is what it would have, None where the portfolio is worth nothing; `largest_value` is the most
-    that the position may be worth.
+    `weight` is the weight that the position would have, None if the portfolio is worth nothing;
+    `largest_value` is the most that the position may be worth.
     """
 
-    code = "POSITION_TOO_LARGE"
+    code = UserErrorCode.POSITION_TOO_LARGE
     symbol: str = ""
     weight: Decimal | None = None
     max_position_size: Decimal = Decimal(0)
@@ -204,33 +207,42 @@ class PositionTooLarge(DomainError):
 
 @dataclass(eq=False)
 class OrderNotOpen(DomainError):
-    """The order has ended, so that there is nothing to cancel; `status` says how."""
+    """The order has ended, so there is nothing to cancel; `status` says how it ended."""
 
-    code = "ORDER_NOT_OPEN"
+    code = UserErrorCode.ORDER_NOT_OPEN
     status: str = ""
 
 
 @dataclass(eq=False)
 class OrderRejected(DomainError):
-    """The broker said no; `broker_code` is its own word for why."""
+    """The broker rejected the order; `broker_code` is the broker's own code for the reason."""
 
-    code = "ORDER_REJECTED"
+    code = UserErrorCode.ORDER_REJECTED
     broker_code: str = ""
 
 
 @dataclass(eq=False)
 class BrokerUnavailable(DomainError):
-    """The account's broker is not connected, or does not answer."""
+    """The account's broker is not connected or does not answer."""
 
-    code = "BROKER_UNAVAILABLE"
+    code = UserErrorCode.BROKER_UNAVAILABLE
     broker: str = ""
 
 
 @dataclass(eq=False)
-class PlanChanged(DomainError):
-    """Prices or holdings have moved the plan since it was looked at: both are hashes of plans."""
+class NoStrategy(DomainError):
+    """The portfolio is only tracked: it has no strategy."""
 
-    code = "PLAN_CHANGED"
+    code = UserErrorCode.NO_STRATEGY
+    message: str = "The portfolio has no strategy: choose one, for this once or with updatePortfolio."
+    field: tuple[str, ...] = ("strategy",)
+
+
+@dataclass(eq=False)
+class PlanChanged(DomainError):
+    """Prices or holdings have changed the plan since it was previewed; both fields are hashes of plans."""
+
+    code = UserErrorCode.PLAN_CHANGED
     planned: str = ""
     current: str = ""
 
@@ -239,37 +251,37 @@ class PlanChanged(DomainError):
 class RebalanceRunning(DomainError):
     """A rebalance of this portfolio has not ended yet."""
 
-    code = "REBALANCE_RUNNING"
-    message: str = "A rebalance of this portfolio runs already: wait until it has ended."
+    code = UserErrorCode.REBALANCE_RUNNING
+    message: str = "A rebalance of this portfolio is already running: wait until it has ended."
     field: tuple[str, ...] = ("portfolioId",)
 
 
 @dataclass(eq=False)
 class WorthNothing(DomainError):
-    """The portfolio's total value is not above zero: it has no weights, and nothing to trade with."""
+    """The portfolio's total value is not above zero, so it has no weights and nothing to trade with."""
 
-    code = "WORTH_NOTHING"
+    code = UserErrorCode.WORTH_NOTHING
     message: str = "The portfolio is worth nothing: deposit cash first."
     total_value: Decimal = Decimal(0)
 
 
 @dataclass(eq=False)
 class EmptyUniverse(DomainError):
-    """There is nothing that a strategy could choose from: no symbols, and nothing held."""
+    """The strategy has nothing to choose from: no symbols are set, and nothing is held."""
 
-    code = "EMPTY_UNIVERSE"
-    message: str = "Give the portfolio symbols to choose from, or let it hold something."
+    code = UserErrorCode.EMPTY_UNIVERSE
+    message: str = "The strategy has nothing to choose from: set the portfolio's symbols, or buy a position."
 
 
 @dataclass(eq=False)
 class InsufficientHistory(DomainError):
-    """An instrument, or all of them together, has fewer daily returns than the portfolio looks back on.
+    """An instrument, or the universe as a whole, has fewer daily returns than the look-back requires.
 
-    `symbol` is the one that has the fewest, `available_days` how many the universe has in common, and
-    `last_date` the latest day of them.
+    `symbol` is the instrument with the fewest, `available_days` the number of days that the universe has in
+    common, and `last_date` the latest of those days.
     """
 
-    code = "INSUFFICIENT_HISTORY"
+    code = UserErrorCode.INSUFFICIENT_HISTORY
     symbol: str = ""
     available_days: int = 0
     required_days: int = 0
@@ -278,9 +290,12 @@ class InsufficientHistory(DomainError):
 
 @dataclass(eq=False)
 class InfeasibleCap(DomainError):
-    """So many positions cannot be the whole if none may be larger; `least_size` is the smallest cap."""
+    """So few positions cannot add up to 1 under the cap on their size.
 
-    code = "INFEASIBLE_CAP"
+    `least_size` is the smallest cap that works.
+    """
+
+    code = UserErrorCode.INFEASIBLE_CAP
     positions: int = 0
     max_position_size: Decimal = Decimal(0)
     least_size: Decimal = Decimal(0)
@@ -288,9 +303,9 @@ class InfeasibleCap(DomainError):
 
 @dataclass(eq=False)
 class SingularCovariance(DomainError):
-    """The returns of these instruments say the same, or nothing, so that no best mix of them exists."""
+    """The covariance matrix of these instruments' returns is singular, so no best mix of them exists."""
 
-    code = "SINGULAR_COVARIANCE"
+    code = UserErrorCode.SINGULAR_COVARIANCE
     message: str = (
         "Some of the instruments have moved exactly like others, or not at all, so that no best mix of them "
         "exists: leave one of them out, or look back further."
@@ -300,9 +315,9 @@ class SingularCovariance(DomainError):
 
 @dataclass(eq=False)
 class NoExcessReturn(DomainError):
-    """Nothing in the universe has gained anything on average, so that no Sharpe ratio is positive."""
+    """Nothing in the universe has gained anything on average, so no Sharpe ratio is positive."""
 
-    code = "NO_EXCESS_RETURN"
+    code = UserErrorCode.NO_EXCESS_RETURN
     message: str = (
         "None of the instruments has gained anything on average over the look-back, so that there is no "
         "largest Sharpe ratio: look back further, or choose another strategy."
@@ -311,61 +326,61 @@ class NoExcessReturn(DomainError):
 
 @dataclass(eq=False)
 class OptimiserBusy(DomainError):
-    """Too many plans wait for the optimiser already."""
+    """Too many plans are already waiting for the optimiser."""
 
-    code = "OPTIMISER_BUSY"
+    code = UserErrorCode.OPTIMISER_BUSY
     message: str = "Many plans are being made: try again in a few seconds."
 
 
 @dataclass(eq=False)
 class OptimiserFailed(DomainError):
-    """The optimiser found no answer, or none in time."""
+    """The optimiser found no solution, or none in time."""
 
-    code = "OPTIMISER_FAILED"
-    message: str = "The optimiser found no answer: try again, or choose fewer symbols or another strategy."
+    code = UserErrorCode.OPTIMISER_FAILED
+    message: str = "The optimiser found no solution: try again, or choose fewer symbols or another strategy."
 
 
 @dataclass(eq=False)
 class UnknownDestination(DomainError):
-    """The viewer has no destination of this name, or it is not ready to be sent to."""
+    """The viewer has no destination of this name, or it is not ready to receive messages."""
 
-    code = "UNKNOWN_DESTINATION"
+    code = UserErrorCode.UNKNOWN_DESTINATION
     name: str = ""
 
 
 @dataclass(eq=False)
 class AddressRefused(DomainError):
-    """Nothing is sent to such an address."""
+    """The address is one that nothing may be sent to."""
 
-    code = "ADDRESS_REFUSED"
+    code = UserErrorCode.ADDRESS_REFUSED
 
 
 @dataclass(eq=False)
 class KindUnavailable(DomainError):
     """This server cannot send to destinations of this kind."""
 
-    code = "KIND_UNAVAILABLE"
+    code = UserErrorCode.KIND_UNAVAILABLE
 
 
 @dataclass(eq=False)
 class WrongCode(DomainError):
-    """Not the code that was sent, or one that is void; `attempts_left` before a new one is needed."""
+    """The code is not the one that was sent, or it is void; `attempts_left` counts down to a new code."""
 
-    code = "WRONG_CODE"
+    code = UserErrorCode.WRONG_CODE
     attempts_left: int = 0
 
 
 @dataclass(eq=False)
 class LimitReached(DomainError):
-    """As many as there can be, or as many as can be asked for in an hour; `limit` says how many."""
+    """The maximum number, or the maximum number of requests in an hour, has been reached: `limit`."""
 
-    code = "LIMIT_REACHED"
+    code = UserErrorCode.LIMIT_REACHED
     limit: int = 0
 
 
 @dataclass(eq=False)
 class DeliveryNotDead(DomainError):
-    """The delivery has been made, or is still being tried; `delivery_status` says which."""
+    """The delivery has been made or is still being attempted; `delivery_status` says which."""
 
-    code = "DELIVERY_NOT_DEAD"
+    code = UserErrorCode.DELIVERY_NOT_DEAD
     delivery_status: str = ""

@@ -7,10 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session
 from db.trading import imports
+from db.trading.ledger_reads import InstrumentRow
+from db.trading.split_places import HeldSplit, find_adjusted, find_as_traded
 from db.trading.splits import find_matched, newest_splits
 from db.vocabulary import TransactionType
+from db.writing import RawConnection
 from investing.rules.errors import CurrencyMismatch, DomainError, InvalidInput
 from investing.rules.errors import UnknownInstrument as Unknown
 from investing.rules.market.market_hours import day_of
@@ -27,6 +29,7 @@ from investing.rules.trading.import_rows import (
 from investing.rules.trading.ledger import Entry
 from investing.rules.trading.ordering import order_key
 from investing.rules.warnings import Warning, warnings_of_entry
+from investing.trading.adjusted import check_adjusted, check_as_traded
 from investing.trading.bulk import BatchEntry
 from investing.trading.posting import CashLocation
 from investing.trading.reports import RowResult, RowStatus
@@ -71,6 +74,9 @@ class Sheet:
         self._warnings: dict[int, tuple[Warning, ...]] = {}
         self._splits: Mapping[UUID, dt.datetime] = {}
         """The newest splits on the ledger, where quantities are adjusted already."""
+        self._as_traded: Sequence[HeldSplit] = ()
+        self._adjusted: Sequence[HeldSplit] = ()
+        """The splits before which the portfolio has quantities of the other kind."""
         self._posted: set[tuple[UUID, dt.date]] = set()
         """Instruments' splits of these days that the portfolio has an entry of, or gets one here."""
         self.lines: dict[int, BatchEntry] = {}
@@ -79,11 +85,13 @@ class Sheet:
         self.outcomes: list[RowResult | None] = [None] * len(rows)
         self._rows = rows
 
-    async def read(self, session: Session) -> None:
+    async def read(self, connection: RawConnection) -> None:
         """Makes the rows lines of the ledger; refuses what cannot be one, and finds what is there already."""
         good = [(place, row) for place, row in enumerate(self._rows) if isinstance(row, ImportRow)]
         symbols = sorted({row.symbol for _, row in good if row.symbol is not None})
-        instruments = await imports.find_instruments(session, self.place.owner_id, symbols) if symbols else {}
+        instruments = (
+            await imports.find_instruments(connection, self.place.owner_id, symbols) if symbols else {}
+        )
         now = dt.datetime.now(dt.UTC)
         read = []
         for place, row in good:
@@ -92,24 +100,25 @@ class Sheet:
             except DomainError as domain_error:
                 self.refuse(place, domain_error)
         read.sort(key=lambda one: one.key)
-        await self._take(session, read)
+        await self._take(connection, read)
         for place in [place for place in self.order if self._row(place).type is TransactionType.SPLIT]:
-            await self._match(session, place, self.lines[place])
+            await self._match(connection, place, self.lines[place])
 
     def _read(
-        self, place: int, row: ImportRow, instruments: Mapping[str, Mapping[Any, Any]], now: dt.datetime
+        self, place: int, row: ImportRow, instruments: Mapping[str, InstrumentRow], now: dt.datetime
     ) -> _Read:
         entry = entry_of_row(row, uuid7(), now, self.place.currency, self.place.time_zone)
-        basis = None if row.symbol is None else instruments.get(row.symbol, {}).get("price_basis")
+        found = None if row.symbol is None else instruments.get(row.symbol)
+        basis = None if found is None else found.price_basis
         self._warnings[place] = warnings_of_entry(row.type, row.symbol, basis)
         return _Read(place, row, entry, self._instrument_id(row.symbol, instruments))
 
-    def _instrument_id(self, symbol: str | None, instruments: Mapping[str, Mapping[Any, Any]]) -> UUID | None:
+    def _instrument_id(self, symbol: str | None, instruments: Mapping[str, InstrumentRow]) -> UUID | None:
         if symbol is None:
             return None
         if symbol not in instruments:
             raise Unknown(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
-        currency: str = instruments[symbol]["currency"]
+        currency = instruments[symbol].currency
         if currency != self.place.currency:
             raise CurrencyMismatch(
                 f"{symbol} trades in {currency}, the portfolio is in {self.place.currency}.",
@@ -117,15 +126,12 @@ class Sheet:
                 expected=self.place.currency,
                 actual=currency,
             )
-        found: UUID = instruments[symbol]["id"]
-        return found
+        return instruments[symbol].id
 
-    async def _take(self, session: Session, read: Sequence[_Read]) -> None:
+    async def _take(self, connection: RawConnection, read: Sequence[_Read]) -> None:
         """Makes lines of all that is not on the ledger yet; their ids ascend, as the ledger's order does."""
-        recorded = await self._recorded(session, read)
-        if self._is_split_adjusted:
-            assert self.place.portfolio_id is not None
-            self._splits = await newest_splits(session, self.place.owner_id, self.place.portfolio_id)
+        recorded = await self._recorded(connection, read)
+        await self._read_units(connection)
         contents = [_content(one) for one in read]
         known = recorded.find([(content, one.date) for content, one in zip(contents, read, strict=True)])
         for one, content, is_known in zip(read, contents, known, strict=True):
@@ -133,8 +139,10 @@ class Sheet:
                 row = one.row
                 self.outcomes[one.place] = RowResult(row.line, RowStatus.DUPLICATE, source=row.source)
                 continue
-            if (domain_error := self._before_split(one)) is not None:
-                self.refuse(one.place, domain_error)
+            try:
+                self._check_units(one)
+            except InvalidInput as refused:
+                self.refuse(one.place, refused)
                 continue
             self.lines[one.place] = BatchEntry(
                 replace(one.entry, id=uuid7()),
@@ -147,19 +155,32 @@ class Sheet:
             )
             self.order.append(one.place)
 
-    def _before_split(self, one: _Read) -> InvalidInput | None:
-        """Return why shares cannot come in that are adjusted already, and that a split would multiply."""
+    async def _read_units(self, connection: RawConnection) -> None:
+        assert self.place.portfolio_id is not None
+        key = (connection, self.place.owner_id, self.place.portfolio_id)
+        if self._is_split_adjusted:
+            self._splits = await newest_splits(*key)
+            self._as_traded = await find_as_traded(*key)
+        else:
+            self._adjusted = await find_adjusted(*key)
+
+    def _check_units(self, one: _Read) -> None:
+        """Raise InvalidInput for a row whose shares a split would, or would not, multiply, wrongly."""
+        if not self._is_split_adjusted:
+            check_as_traded(one.entry, one.instrument_id, self._adjusted, self.place.time_zone)
+            return
         newest = None if one.instrument_id is None else self._splits.get(one.instrument_id)
         if newest is None or not one.entry.of_shares or one.entry.executed_at >= newest:
-            return None
-        return InvalidInput(
+            check_adjusted(one.entry, one.instrument_id, self._as_traded)
+            return
+        raise InvalidInput(
             f"The portfolio has a split of {day_of(newest, self.place.time_zone)} after this, which would "
             "multiply a quantity that is adjusted already: reverse it first, or import quantities as they "
             "were traded.",
             ("quantity",),
         )
 
-    async def _match(self, session: Session, place: int, line: BatchEntry) -> None:
+    async def _match(self, connection: RawConnection, place: int, line: BatchEntry) -> None:
         """Find whether a row is a split of the instrument's that the portfolio has an entry of already."""
         assert self.place.portfolio_id is not None
         assert line.instrument_id is not None, "a split is one of an instrument"
@@ -168,31 +189,34 @@ class Sheet:
         assert entry.split_for is not None, "a split has a ratio"
         key = (self.place.owner_id, self.place.portfolio_id, line.instrument_id)
         facts = (entry.executed_at, entry.quantity, entry.split_for)
-        found = await find_matched(session, *key, *facts)
+        found = await find_matched(connection, *key, *facts)
         if found is None:
             return
-        split = (line.instrument_id, found["ex_date"])
-        if found["transaction_id"] is not None or split in self._posted:
+        if self._is_split_adjusted and found.transaction_id is None:
+            words = "The quantities are adjusted for this split already: leave it out."
+            self.refuse(place, InvalidInput(words, ("quantity",)))
+            del self.lines[place]
+            self.order.remove(place)
+            return
+        split = (line.instrument_id, found.ex_date)
+        if found.transaction_id is not None or split in self._posted:
             row = self._rows[place]
             self.outcomes[place] = RowResult(row.line, RowStatus.DUPLICATE, source=row.source)
             del self.lines[place]
             self.order.remove(place)
         self._posted.add(split)
 
-    async def _recorded(self, session: Session, read: Sequence[_Read]) -> KnownEntries:
+    async def _recorded(self, connection: RawConnection, read: Sequence[_Read]) -> KnownEntries:
         assert self.place.portfolio_id is not None
         key = (self.place.owner_id, self.place.portfolio_id)
         if any(one.date is not None for one in read):
             # Sorted by time; what a date may be found at is less than two days from the start of its day.
             first, last = _before(read[0].entry.executed_at), read[-1].entry.executed_at + _TWO_DAYS
-            rows = await imports.recorded_between(session, *key, first, last)
+            rows = await imports.recorded_between(connection, *key, first, last)
         else:
             instants = sorted({one.entry.executed_at for one in read})
-            rows = await imports.recorded_at(session, *key, instants)
-        contents = [
-            (content_of(**{name: row[name] for name in row if name != "is_undone"}), row["is_undone"])
-            for row in rows
-        ]
+            rows = await imports.recorded_at(connection, *key, instants)
+        contents = [(content_of(*row[:-1]), row.is_undone) for row in rows]
         undone = [content for content, is_undone in contents if is_undone]
         remaining = [content for content, is_undone in contents if not is_undone]
         return KnownEntries(remaining, self.place.time_zone, undone)

@@ -11,7 +11,7 @@ import pytest
 from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.actor import Actor
-from investing.alerts.portfolios import PortfolioWatch, look_at
+from investing.alerts.portfolios import PortfolioWatch, check_owner_at
 from investing.alerts.rules import NewAlertRule, change_rule, create_rule, delete_rule
 from investing.brokers.paper import PaperBroker
 from investing.rules.trading.orders import BrokerFees
@@ -38,7 +38,7 @@ async def told(sessions: Sessions, actor: Actor) -> list[tuple[str, str, str]]:
 
 
 async def look(sessions: Sessions, actor: Actor) -> int:
-    return await look_at(sessions, actor.id, dt.datetime.now(dt.UTC))
+    return await check_owner_at(sessions, actor.id, dt.datetime.now(dt.UTC))
 
 
 async def holding(sessions: Sessions, exchange: Exchange, cash: str, shares: str) -> tuple[Actor, UUID, str]:
@@ -207,16 +207,16 @@ async def test_who_is_looked_at(sessions: Sessions, exchange: Exchange) -> None:
     await rule(actor, "PRICE_ABOVE", "20", symbol=await exchange.listed("10"))
     due = "SELECT due_at - now() FROM alert_checks WHERE owner_id = $1"
     watch = PortfolioWatch(sessions, again_seconds=60)
-    assert await watch.attend() >= 1
+    assert await watch.check_due() >= 1
     assert len(await told(sessions, actor)) == 1
     again = await exchange.value(due, actor.id)
     assert isinstance(again, dt.timedelta)
     assert dt.timedelta(seconds=50) < again < dt.timedelta(seconds=61)
-    assert await watch.attend() == 0
+    assert await watch.check_due() == 0
     await change_rule(actor, id, {"is_active": False})
     assert await exchange.value(due, actor.id) is None
     await change_rule(actor, id, {"is_active": True})
-    assert await watch.attend() == 1
+    assert await watch.check_due() == 1
     assert len(await told(sessions, actor)) == 2
     await delete_rule(actor, id)
     assert await exchange.value(due, actor.id) is None

@@ -43,13 +43,13 @@ class Watching:
             for place, price in enumerate(prices)
         ]
         await self.evaluator.ingest.apply(ticks)
-        await self.evaluator.prices.settle()
+        await self.evaluator.prices.decide_waiting()
 
     async def look(self) -> None:
         """What a second brings: what others have changed."""
-        await self.evaluator.ticker.look()
-        await self.evaluator.prices.look()
-        await self.evaluator.prices.settle()
+        await self.evaluator.ticker.poll()
+        await self.evaluator.prices.refresh()
+        await self.evaluator.prices.decide_waiting()
 
 
 @pytest.fixture
@@ -139,6 +139,29 @@ async def test_once_for_each_crossing(
     assert await told(sessions, actor) == [(kind, price) for price in expected.split()]
 
 
+@pytest.mark.parametrize(("asset_class", "fired"), [("CRYPTO", ["112", "125"]), ("EQUITY", ["112"])])
+async def test_a_day_of_what_is_traded_around_the_clock_is_utcs(
+    sessions: Sessions, exchange: Exchange, watching: Watching, asset_class: str, fired: list[str]
+) -> None:
+    """23:30 and 00:30 UTC are two days of a coin's; in New York they are one evening."""
+    actor, _ = await exchange.trader("1")
+    symbol = await exchange.listed()
+    await exchange.run("UPDATE instruments SET asset_class = $2 WHERE symbol = $1", symbol, asset_class)
+    await rule(actor, symbol, "DAILY_MOVE", "0.1")
+    await watching.look()
+    for at, price in (("04T12:00", "100"), ("05T12:00", "112"), ("05T23:30", "113"), ("06T00:30", "125")):
+        when = dt.datetime.fromisoformat(f"2024-03-{at}:00Z")
+        await watching.evaluator.ingest.apply([Tick(symbol, Decimal(price), when)])
+        await watching.evaluator.prices.decide_waiting()
+    assert [price for _, price in await told(sessions, actor)] == fired
+    previous = await exchange.value(
+        "SELECT trim_scale(previous_price)::text FROM quotes q JOIN instruments i ON i.id = q.instrument_id "
+        "WHERE symbol = $1",
+        symbol,
+    )
+    assert previous == ("113" if asset_class == "CRYPTO" else "100")
+
+
 async def test_each_day_is_a_move_of_its_own(
     sessions: Sessions, exchange: Exchange, watching: Watching
 ) -> None:
@@ -152,7 +175,7 @@ async def test_each_day_is_a_move_of_its_own(
     for hour, (day, price) in enumerate(days):
         when = noon + dt.timedelta(days=day, minutes=hour)
         await watching.evaluator.ingest.apply([Tick(symbol, Decimal(price), when)])
-        await watching.evaluator.prices.settle()
+        await watching.evaluator.prices.decide_waiting()
     assert [price for _, price in await told(sessions, actor)] == ["112", "125", "100", "200"]
     # The same in one go, in another process.
     again, _ = await exchange.trader("1")
@@ -165,7 +188,7 @@ async def test_each_day_is_a_move_of_its_own(
             for hour, (day, price) in enumerate(days)
         ]
     )
-    await anew.evaluator.prices.settle()
+    await anew.evaluator.prices.decide_waiting()
     assert [price for _, price in await told(sessions, again)] == ["112", "125", "100", "200"]
 
 
@@ -234,8 +257,8 @@ async def test_of_several_processes_one_tells(sessions: Sessions, exchange: Exch
                 await _quote(processes[0], symbol, price, at + n) for n, price in enumerate(("20", "5"))
             ]
             for process in processes:
-                process.evaluator.ticker.tell(quotes)
-        await asyncio.gather(*(process.evaluator.prices.settle() for process in processes))
+                process.evaluator.ticker.publish(quotes)
+        await asyncio.gather(*(process.evaluator.prices.decide_waiting() for process in processes))
     assert len(await told(sessions, actor)) == 3 * 6 * 4
 
 
