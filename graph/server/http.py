@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graph.errors import CodedError
+from graph.server.access import log_refused
 from graph.server.client import ClientConnection, bearer_token, client_of
 from graph.server.errors import RequestRefused, bad_request
 from graph.server.events import event_stream
@@ -48,8 +49,10 @@ class GraphQLOverHTTP:
                 requested = await read_request(request, self.max_body_bytes)
             token = bearer_token(request.headers.get("authorization"))
         except RequestRefused as refused:
+            log_refused(client, refused.status, refused.error.code)
             return respond(domain_error(refused.error), media_type, client, refused.status, refused.headers)
         except CodedError as error:
+            log_refused(client, domain_error(error).status, error.code)
             return respond(domain_error(error), media_type, client)
         if media_type == EVENT_STREAM:
             return event_stream(self.operations, requested, token, client)

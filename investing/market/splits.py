@@ -94,12 +94,15 @@ class Splitting:
         self._fees = fees
         self._faults = Faults(logger)
 
-    async def post_due(self) -> None:
-        """Apply every split whose ex-date has begun to everybody concerned, until none is left."""
+    async def post_due(self) -> int:
+        """Apply every split whose ex-date has begun to everybody concerned. Return how many batches."""
+        count = 0
         while work := await stored.claim_work(self._sessions, LEASE_SECONDS):
             async with self._sessions.begin(None) as session:
                 await stored.follow_quotes(session)
             await self._apply_to_batch(work)
+            count += 1
+        return count
 
     async def _apply_to_batch(self, work: Work) -> None:
         owners = await stored.find_owners(self._sessions, work.after_owner, BATCH)
