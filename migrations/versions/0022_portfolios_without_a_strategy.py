@@ -15,17 +15,17 @@ STRATEGIES = (
     "'MAX_SHARPE', 'MIN_VARIANCE', 'RISK_PARITY', 'HIERARCHICAL_RISK_PARITY', 'MIN_CVAR', 'EQUAL_WEIGHT', "
     "'CUSTOM'"
 )
-STRATEGY = op.f("ck_portfolios_strategy")
-AUTOMATIC = op.f("ck_portfolios_automatic")
+STRATEGY = "ck_portfolios_strategy"
+AUTOMATIC = "ck_portfolios_automatic"
 
 
 def upgrade() -> None:
-    op.drop_constraint(STRATEGY, "portfolios")
-    op.create_check_constraint(STRATEGY, "portfolios", f"strategy IN ({STRATEGIES}, 'NONE')")
-    op.create_check_constraint(AUTOMATIC, "portfolios", "NOT auto_rebalance OR strategy <> 'NONE'")
+    op.drop_constraint(op.f(STRATEGY), "portfolios")
+    op.create_check_constraint(op.f(STRATEGY), "portfolios", f"strategy IN ({STRATEGIES}, 'NONE')")
+    op.create_check_constraint(op.f(AUTOMATIC), "portfolios", "NOT auto_rebalance OR strategy <> 'NONE'")
 
 
 def downgrade() -> None:
-    op.drop_constraint(AUTOMATIC, "portfolios")
-    op.drop_constraint(STRATEGY, "portfolios")
-    op.create_check_constraint(STRATEGY, "portfolios", f"strategy IN ({STRATEGIES})")
+    op.drop_constraint(op.f(AUTOMATIC), "portfolios")
+    op.drop_constraint(op.f(STRATEGY), "portfolios")
+    op.create_check_constraint(op.f(STRATEGY), "portfolios", f"strategy IN ({STRATEGIES})")
