@@ -9,13 +9,13 @@ from db.sessions import Connection, Row
 ALERTS = Listing(
     name="alerts",
     columns="""t.id, t.seq, t.kind, t.severity, t.title, t.message, t.metrics, t.rule_id, t.portfolio_id,
-        i.symbol, t.created_at, t.acknowledged_at""",
+        t.instrument_id, i.symbol, t.created_at, t.acknowledged_at""",
     source="alerts t LEFT JOIN instruments i ON i.id = t.instrument_id",
     order=(Key("seq", "t.seq", sequence_number),),
     descending=True,
     parent="t.owner_id",
     filters={
-        "severity": "t.severity = {}",
+        "severities": "t.severity = ANY({}::text[])",
         "acknowledged": "(t.acknowledged_at IS NOT NULL) = {}",
         "kind": "t.kind = {}",
         "portfolio_id": "t.portfolio_id = {}",
@@ -25,9 +25,9 @@ ALERTS = Listing(
 
 ALERT_RULES = Listing(
     name="alertRules",
-    columns="""t.id, t.name, t.kind, t.severity, t.threshold, t.hysteresis, i.symbol, t.portfolio_id,
-        t.cooldown_seconds, t.channels, t.is_active, t.last_fired_at, t.active_from, t.active_until,
-        t.active_weekdays, t.time_zone, t.created_at""",
+    columns="""t.id, t.name, t.kind, t.severity, t.threshold, t.hysteresis, t.instrument_id, i.symbol,
+        t.portfolio_id, t.cooldown_seconds, t.channels, t.is_active, t.last_fired_at, t.active_from,
+        t.active_until, t.active_weekdays, t.time_zone, t.created_at""",
     source="alert_rules t LEFT JOIN instruments i ON i.id = t.instrument_id",
     order=(Key("id", "t.id", UUID),),
     parent="t.owner_id",

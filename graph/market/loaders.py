@@ -2,7 +2,13 @@
 
 from uuid import UUID
 
-from db.market.queries import INSTRUMENTS, PRICE_BARS, WATCHLISTS, fetch_instruments_by_symbol
+from db.market.queries import (
+    INSTRUMENTS,
+    PRICE_BARS,
+    WATCHLISTS,
+    fetch_instruments_by_any_symbol,
+    fetch_instruments_by_symbol,
+)
 from db.market.splits import fetch_splits
 from db.sessions import Row
 from graph.loaders import ById, CountsOf, Loader, PagesOf
@@ -18,6 +24,15 @@ class InstrumentBySymbol(Loader[str, "Row | None"]):
     async def batch_load_fn(self, keys: list[str]) -> list[Row | None]:
         async with self.context.reading() as connection:
             rows = await fetch_instruments_by_symbol(connection, self.context.viewer_id, keys)
+        return [rows.get(key) for key in keys]
+
+
+class InstrumentByAnySymbol(Loader[str, "Row | None"]):
+    """Instruments by the symbol that they have, or had before a renaming; None for one that nothing had."""
+
+    async def batch_load_fn(self, keys: list[str]) -> list[Row | None]:
+        async with self.context.reading() as connection:
+            rows = await fetch_instruments_by_any_symbol(connection, self.context.viewer_id, keys)
         return [rows.get(key) for key in keys]
 
 
