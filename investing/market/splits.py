@@ -131,13 +131,13 @@ class Splitting:
     async def _apply_to_owner(self, owner_id: UUID, work: Work) -> dt.datetime | None:
         async with self._sessions.begin(owner_id) as session:
             reached = await find_reached(session, owner_id, work.instrument_id, work.ex_date)
-            if work.symbol is None and (reached["trades"] or reached["watches"]):
+            if work.symbol is None and (reached.trades or reached.watches):
                 # Only the owner may change the quote of an instrument of their own.
                 await stored.follow_quotes(session)
-        again_at: dt.datetime | None = reached["next_begin"]
-        if reached["trades"] and not await self._post_to_holdings(owner_id, work):
+        again_at: dt.datetime | None = reached.next_begin
+        if reached.trades and not await self._post_to_holdings(owner_id, work):
             again_at = dt.datetime.now(dt.UTC) + AGAIN
-        if reached["watches"]:
+        if reached.watches:
             async with self._sessions.begin(owner_id) as session:
                 ids = await rules.rules_of_instrument(session, owner_id, work.instrument_id)
                 await rules.follow_splits(session, owner_id, ids)

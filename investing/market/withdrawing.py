@@ -97,12 +97,12 @@ async def _take_back(
         reached = await find_reached(session, owner_id, instrument_id, split.ex_date)
         try:
             async with session.begin_nested():
-                if reached["trades"]:
+                if reached.trades:
                     ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
                     if await unfollow(ledger, instrument_id, split):
                         announce(session, owner_id, Topic.PORTFOLIOS)
                         holders += 1
-                if reached["watches"]:
+                if reached.watches:
                     facts = (split.ex_date, split.quantity, split.split_for)
                     await take_levels_back(session, owner_id, instrument_id, *facts)
         except DomainError:
