@@ -15,17 +15,21 @@ STRATEGIES = (
     "'MAX_SHARPE', 'MIN_VARIANCE', 'RISK_PARITY', 'HIERARCHICAL_RISK_PARITY', 'MIN_CVAR', 'EQUAL_WEIGHT', "
     "'CUSTOM'"
 )
-STRATEGY = op.f("ck_portfolios_strategy")
-AUTOMATIC = op.f("ck_portfolios_automatic")
+STRATEGY, AUTOMATIC = "ck_portfolios_strategy", "ck_portfolios_automatic"
 
 
 def upgrade() -> None:
-    op.drop_constraint(STRATEGY, "portfolios")
-    op.create_check_constraint(STRATEGY, "portfolios", f"strategy IN ({STRATEGIES}, 'NONE')")
-    op.create_check_constraint(AUTOMATIC, "portfolios", "NOT auto_rebalance OR strategy <> 'NONE'")
+    op.drop_constraint(op.f(STRATEGY), "portfolios")
+    op.create_check_constraint(op.f(STRATEGY), "portfolios", f"strategy IN ({STRATEGIES}, 'NONE')")
+    op.create_check_constraint(op.f(AUTOMATIC), "portfolios", "NOT auto_rebalance OR strategy <> 'NONE'")
 
 
 def downgrade() -> None:
-    op.drop_constraint(AUTOMATIC, "portfolios")
-    op.drop_constraint(STRATEGY, "portfolios")
-    op.create_check_constraint(STRATEGY, "portfolios", f"strategy IN ({STRATEGIES})")
+    op.drop_constraint(op.f(AUTOMATIC), "portfolios")
+    op.drop_constraint(op.f(STRATEGY), "portfolios")
+    # They do not rebalance by themselves, so that another strategy does nothing that nobody asks for.
+    op.execute("ALTER TABLE portfolios NO FORCE ROW LEVEL SECURITY")
+    op.execute("UPDATE portfolios SET strategy = 'EQUAL_WEIGHT' WHERE strategy = 'NONE'")
+    op.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    op.execute("ALTER TABLE portfolios FORCE ROW LEVEL SECURITY")
+    op.create_check_constraint(op.f(STRATEGY), "portfolios", f"strategy IN ({STRATEGIES})")
