@@ -154,7 +154,10 @@ class Transaction(Node):
     commission: Decimal = strawberry.field(description="The broker's commission.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
     cash_delta: Decimal = strawberry.field(description="The change in cash.")
-    quantity_delta: Decimal = strawberry.field(description="The change in the number of shares.")
+    quantity_delta: Decimal = strawberry.field(
+        description="The change in the number of shares. For a transfer between portfolios it differs from "
+        "`quantity` if a split had reached the shares of only one of them."
+    )
     cost_delta: Decimal = strawberry.field(
         description="The change in the position's cost basis, at average cost."
     )

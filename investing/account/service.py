@@ -84,7 +84,7 @@ async def _create(session: Session, actor: Actor, new: NewAccount, values: dict[
     await check_known(session, values["time_zone"])
     await insert_account(session, actor.id, id, values)
     if new.initial_balance:
-        await _deposit_first(session, actor.id, id, new, values["time_zone"])
+        await _deposit_initial_balance(session, actor.id, id, new, values["time_zone"])
     await note(session, actor.id, actor.client, "account.created", "Account", id, **values)
     return id
 
@@ -178,8 +178,8 @@ async def move_cash(
         return await reads.for_cash(ledger.connection, actor.id, account_id, portfolio_ids, intent.key)
 
     async def decide(ledger: LedgerTransaction, facts: reads.CashFacts) -> tuple[UUID, None]:
-        place = _place(actor.id, facts, portfolio_id)
-        id = await _move(ledger, place, type, amount, notes)
+        location = _place(actor.id, facts, portfolio_id)
+        id = await _move(ledger, location, type, amount, notes)
         add_note(ledger, actor.client, f"cash.{type.lower()}", "Transaction", id, amount=amount)
         return id, None
 
@@ -203,18 +203,24 @@ def _place(owner_id: UUID, facts: reads.CashFacts, portfolio_id: UUID | None) ->
 
 
 async def _move(
-    ledger: LedgerTransaction, place: CashLocation, type: TransactionType, amount: Decimal, notes: str | None
+    ledger: LedgerTransaction,
+    location: CashLocation,
+    type: TransactionType,
+    amount: Decimal,
+    notes: str | None,
 ) -> UUID:
     now = dt.datetime.now(dt.UTC)
     entry = entry_of(uuid7(), type, now, now, has_symbol=False, amount=amount)
-    await post_entry(ledger, place, entry, notes=notes, now=True, may_owe=False)
+    await post_entry(ledger, location, entry, notes=notes, now=True, may_owe=False)
     return entry.id
 
 
-async def _deposit_first(session: Session, owner_id: UUID, id: UUID, new: NewAccount, time_zone: str) -> None:
-    """Post what a new account starts with, in the transaction that opens it."""
+async def _deposit_initial_balance(
+    session: Session, owner_id: UUID, id: UUID, new: NewAccount, time_zone: str
+) -> None:
+    """Post the initial balance of a new account, in the transaction that opens it."""
     margin = new.account_type is AccountType.MARGIN
-    place = CashLocation(owner_id, id, None, new.currency, Decimal(0), margin, time_zone)
+    location = CashLocation(owner_id, id, None, new.currency, Decimal(0), margin, time_zone)
     ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
-    await _move(ledger, place, TransactionType.DEPOSIT, new.initial_balance, "Initial balance")
+    await _move(ledger, location, TransactionType.DEPOSIT, new.initial_balance, "Initial balance")
     await ledger.flush()

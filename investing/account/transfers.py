@@ -27,7 +27,7 @@ async def transfer(
     notes: str | None,
     field: tuple[str, ...] = ("amount",),
 ) -> UUID:
-    """Move cash between two locked places; return the id of the transaction that comes in.
+    """Move cash between two locked locations; return the id of the incoming transaction.
 
     Raise InvalidInput or InsufficientCash, both about `field`.
     """
