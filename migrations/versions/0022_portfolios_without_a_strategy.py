@@ -15,8 +15,7 @@ STRATEGIES = (
     "'MAX_SHARPE', 'MIN_VARIANCE', 'RISK_PARITY', 'HIERARCHICAL_RISK_PARITY', 'MIN_CVAR', 'EQUAL_WEIGHT', "
     "'CUSTOM'"
 )
-STRATEGY = "ck_portfolios_strategy"
-AUTOMATIC = "ck_portfolios_automatic"
+STRATEGY, AUTOMATIC = "ck_portfolios_strategy", "ck_portfolios_automatic"
 
 
 def upgrade() -> None:
@@ -28,4 +27,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_constraint(op.f(AUTOMATIC), "portfolios")
     op.drop_constraint(op.f(STRATEGY), "portfolios")
+    # They do not rebalance by themselves, so that another strategy does nothing that nobody asks for.
+    op.execute("ALTER TABLE portfolios NO FORCE ROW LEVEL SECURITY")
+    op.execute("UPDATE portfolios SET strategy = 'EQUAL_WEIGHT' WHERE strategy = 'NONE'")
+    op.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    op.execute("ALTER TABLE portfolios FORCE ROW LEVEL SECURITY")
     op.create_check_constraint(op.f(STRATEGY), "portfolios", f"strategy IN ({STRATEGIES})")
