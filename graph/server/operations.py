@@ -56,7 +56,7 @@ class Answer:
             return orjson.dumps({"errors": [internal(request_id, error)]})
 
 
-def domain_error(error: CodedError) -> Answer:
+def _answer_of(error: CodedError) -> Answer:
     """Answer with one coded error and no data entry."""
     return Answer({"errors": [dict(error.formatted)]}, executed=False)
 
@@ -169,14 +169,14 @@ class Operations:
         """Answer for what stopped an operation from outside its fields."""
         if isinstance(error, TimeoutError):
             seconds = f"{self.timeout_seconds:g}"
-            return domain_error(TimedOut(f"The operation took longer than {seconds} seconds."))
+            return _answer_of(TimedOut(f"The operation took longer than {seconds} seconds."))
         if isinstance(error, CodedError):
-            return domain_error(error)
+            return _answer_of(error)
         if isinstance(error, InvalidOperationTypeError):
             kind = error.operation_type.value
-            return domain_error(BadUserInput(f"A {kind} cannot be run by this kind of request."))
+            return _answer_of(BadUserInput(f"A {kind} cannot be run by this kind of request."))
         if isinstance(error, CannotGetOperationTypeError | MissingQueryError):
-            return domain_error(BadUserInput("The document has no operation of that name."))
+            return _answer_of(BadUserInput("The document has no operation of that name."))
         return Answer({"errors": [internal(request_id, error)]}, executed=False)
 
 

@@ -31,14 +31,14 @@ async def running(
 
 
 async def test_one_of_several_runs_each_round(app_url: str, exchange: Exchange) -> None:
-    background_services, most, runs = 0, 0, 0
+    active, most, runs = 0, 0, 0
 
     async def work() -> None:
-        nonlocal background_services, most, runs
-        background_services, runs = background_services + 1, runs + 1
-        most = max(most, background_services)
+        nonlocal active, most, runs
+        active, runs = active + 1, runs + 1
+        most = max(most, active)
         await asyncio.sleep(0.3)
-        background_services -= 1
+        active -= 1
 
     async def some() -> bool:
         return runs >= 4
@@ -49,7 +49,7 @@ async def test_one_of_several_runs_each_round(app_url: str, exchange: Exchange) 
             async with running(two, "one", work):
                 await until(some, 60)
     assert most == 1
-    assert background_services == 0
+    assert active == 0
 
 
 async def test_what_was_missed_is_caught_up_once(exchange: Exchange) -> None:
