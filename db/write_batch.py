@@ -13,6 +13,8 @@ import orjson
 
 from db.writing import RawConnection
 
+_PLACES = [f"${number}" for number in range(1, 301)]
+
 
 class WriteBatch:
     """The writes of one statement, under way. The same parts are the same SQL, which is prepared once."""
@@ -26,12 +28,16 @@ class WriteBatch:
 
     def add(self, sql: str, *values: object) -> None:
         """Add a part; `{}` stands for each value, in their order. A dictionary is written as JSON."""
-        places = []
-        for value in values:
-            is_json = isinstance(value, dict)
-            # As text, so that it does not matter how the connection writes JSON.
-            self._values.append(orjson.dumps(value).decode() if is_json else value)
-            places.append(f"${len(self._values)}::text::jsonb" if is_json else f"${len(self._values)}")
+        first = len(self._values)
+        places = _PLACES[first : first + len(values)]
+        if len(places) < len(values):
+            places = [f"${number}" for number in range(first + 1, first + len(values) + 1)]
+        for number, value in enumerate(values):
+            if isinstance(value, dict):
+                # As text, so that it does not matter how the connection writes JSON.
+                value = orjson.dumps(value).decode()
+                places[number] += "::text::jsonb"
+            self._values.append(value)
         self._sql.append(sql.format(*places))
 
     def insert(self, table: str, row: Mapping[str, Any]) -> None:

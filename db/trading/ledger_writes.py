@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -322,6 +323,7 @@ def _insert_all(parts: WriteBatch, table: str, types: str, rows: Sequence[_Write
         )
 
 
+@cache
 def _arrays(types: str) -> str:
     return ", ".join(f"{{}}::{type}[]" for type in types.split())
 
