@@ -1,0 +1,79 @@
+"""Every statement names the owner at each owned table, at every level: row-level security would hide one that
+does not, and a sharded database would ask all of its servers.
+"""
+
+from __future__ import annotations
+
+import pytest
+from sqlglot.errors import ParseError
+
+from db.models import Base
+from tests.db.owners.calls import functions, sites, statements
+from tests.db.owners.recording import Sent
+from tests.db.owners.scopes import unowned
+
+# An instrument has an owner only where it is somebody's own, so that it and its prices are the market's.
+OWNERS = {
+    **{
+        table.name: "owner_id"
+        for table in Base.metadata.tables.values()
+        if "owner_id" in table.c and not table.c.owner_id.nullable
+    },
+    **dict.fromkeys(
+        ("portfolio_summary", "position_values", "recent_transactions", "user_account_summary"), "owner_id"
+    ),
+    "users": "id",
+}
+
+_CLAIM = "looks for work before it is known whose it is"
+
+EXEMPT = {
+    "db.alerts.looking.claim_looks": _CLAIM,
+    "db.notifications.outbox.claim_work": _CLAIM,
+    "db.portfolio.snapshots.claim_work": _CLAIM,
+    "db.rebalancing.due.claim_due": _CLAIM,
+    "db.rebalancing.running.claim_work": _CLAIM,
+    "db.trading.orders.claim_work": _CLAIM,
+    "db.portfolio.snapshots.count_work": "counts everybody's work",
+    "db.alerts.looking.with_looks": "asks of many owners at once",
+    "db.alerts.watching.all_watches": "a price comes before it is known whose rules it crosses",
+    "db.alerts.watching.watches_changed": "a price comes before it is known whose rules it crosses",
+    "db.doorbells.queries.rings": "asks of many owners at once",
+    "db.trading.orders.owners_of": "asks whose orders these are",
+    "db.trading.verification.verify_all": "verify recomputes with functions of its own, user by user",
+}
+
+UNREACHED: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module")
+async def sent() -> list[Sent]:
+    return await statements()
+
+
+async def test_every_statement_names_its_owner(sent: list[Sent]) -> None:
+    nameless = {
+        f"{caller}: {', '.join(missing)}"
+        for caller, sql in dict.fromkeys((one.caller, one.sql) for one in sent)
+        if caller not in EXEMPT and (missing := unowned(sql, OWNERS))
+    }
+    assert nameless == set()
+
+
+async def test_every_exemption_is_needed(sent: list[Sent]) -> None:
+    needed = {one.caller for one in sent if one.caller in EXEMPT and _is_nameless(one.sql)}
+    assert set(EXEMPT) - needed == set()
+
+
+def _is_nameless(sql: str) -> bool:
+    try:
+        return bool(unowned(sql, OWNERS))
+    except ParseError:
+        return True
+
+
+async def test_every_place_that_sends_a_statement_is_reached(sent: list[Sent]) -> None:
+    reached = {one.site for one in sent}
+    missed = {f"{site.file}:{site.line} {line}" for site, line in sites().items() if site not in reached}
+    assert missed == set()
+    assert {function.name for function in functions()} - {one.caller for one in sent} == set()
