@@ -55,12 +55,12 @@ for command in COMMANDS:
 def main() -> int:
     """Runs a command; what is expected to fail is one line on standard error, and exit code 1."""
     from investing.auth.administration import NoSuchUser
+    from investing.auth.encryption import DecryptionFailed
     from investing.auth.keys import InvalidKeys
-    from investing.auth.sealing import Unsealable
     from investing.auth.secret_file import UnusableSecrets
     from investing.market.bundled import BundledDataError
     from investing.market.price_files import PriceFileError
-    from investing.rules.refusals import Refusal
+    from investing.rules.errors import DomainError
     from investing.trading.formats.files import TransactionFileError
 
     try:
@@ -78,11 +78,11 @@ def main() -> int:
         NoSuchUser,
         InvalidKeys,
         UnusableSecrets,
-        Unsealable,
+        DecryptionFailed,
         BundledDataError,
         PriceFileError,
         TransactionFileError,
-        Refusal,
+        DomainError,
     ) as stop:
         print(f"graphfolio: {stop}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
 from investing.rules.time_zones import DEFAULT, checked_time_zone
 
 
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         description="The same database with no pooler between, to listen for what other processes "
         "announce; DATABASE_URL if left out.",
     )
-    doorbell_url: SecretStr | None = Field(
+    notifier_url: SecretStr | None = Field(
         None,
         description="The NATS server that tells processes of each other's announcements, "
         "`nats://host:4222` or `tls://host:4222`, with `user:password@` or `token@`; PostgreSQL does if "
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     @field_validator(
         "paper_shares_per_tick",
         "quote_max_age_hours",
-        "doorbell_url",
+        "notifier_url",
         "smtp_host",
         "smtp_username",
         mode="before",
@@ -183,7 +183,7 @@ class Settings(BaseSettings):
         except InvalidInput as refused:
             raise PydanticCustomError("time_zone", refused.message) from None
 
-    @field_validator("doorbell_url")
+    @field_validator("notifier_url")
     @classmethod
     def _of_nats(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _leads_to_nats(value.get_secret_value()):

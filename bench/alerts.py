@@ -31,15 +31,15 @@ from db.server import database
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import AlertKind
 from investing.alerts.evaluator import Evaluator
-from investing.rules.alerts import Bounds, Quiet, Standing, step
+from investing.rules.alerts.conditions import Cooldown, RuleState, Threshold, step
 from tests.faults.cluster import children
 
 OWNERS = 200
 BATCHES_A_SECOND = 20
 CENT = Decimal("0.01")
-NO_COOLDOWN = Quiet(dt.timedelta(0))
+NO_COOLDOWN = Cooldown(dt.timedelta(0))
 
-Rule = tuple[UUID, UUID, str, Bounds]
+Rule = tuple[UUID, UUID, str, Threshold]
 
 
 async def main(rules: int, symbols: int, rate: int, seconds: int) -> int:
@@ -74,7 +74,7 @@ async def _run(
         await asyncio.sleep(max(0.0, begun + (at + batch) / rate - time.perf_counter()))
         # All that have come meanwhile, as a feed would: whoever is late is not later for it.
         until = min(len(walk), int((time.perf_counter() - begun) * rate))
-        await evaluator.floor.take(walk[at:until])
+        await evaluator.ingest.apply(walk[at:until])
         # Since the oldest of them came.
         lateness.append(time.perf_counter() - begun - at / rate)
         at = until
@@ -128,11 +128,11 @@ def _expected(made: Sequence[Rule], walk: Sequence[Tick]) -> dict[UUID, list[Dec
         histories.setdefault(tick.symbol, []).append(tick.price)
     expected: dict[UUID, list[Decimal]] = {}
     now = dt.datetime.now(dt.UTC)
-    for _, id, symbol, bounds in made:
-        standing = Standing()
+    for _, id, symbol, threshold in made:
+        state = RuleState()
         for price in histories.get(symbol, []):
-            came = step(bounds, NO_COOLDOWN, standing, price, now)
-            standing = came.standing
+            came = step(threshold, NO_COOLDOWN, state, price, now)
+            state = came.state
             if came.fires:
                 expected.setdefault(id, []).append(price)
     return expected
@@ -148,7 +148,9 @@ async def _fill(url: str, count: int, symbols: int) -> tuple[list[str], list[Rul
         kind = AlertKind.PRICE_ABOVE if at % 2 else AlertKind.PRICE_BELOW
         away = Decimal(chance.randint(100, 5_000)) * CENT
         threshold = Decimal(100) + (away if kind is AlertKind.PRICE_ABOVE else -away)
-        made.append((owners[at % OWNERS], uuid7(), names[at % symbols], Bounds(kind, threshold, CENT * 50)))
+        made.append(
+            (owners[at % OWNERS], uuid7(), names[at % symbols], Threshold(kind, threshold, CENT * 50))
+        )
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
     await connection.copy_records_to_table(
         "instruments",

@@ -34,12 +34,12 @@ from db.vocabulary import AlertKind, OrderSide, OrderType, TimeInForce, Topic
 from investing.actor import Actor
 from investing.alerts.evaluator import Evaluator
 from investing.alerts.portfolios import look_at
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
-from investing.rules.orders import Terms, Wish
+from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.trading.desk import Desk
-from investing.trading.placing import House, NewOrder
+from investing.trading.placing import NewOrder, TradingConfig
 
 HELD = 20
 BATCHES_A_SECOND = 20
@@ -84,8 +84,8 @@ async def main(owners: int, symbols: int, rate: int, seconds: int) -> int:
 async def _run(
     sessions: Sessions, names: Sequence[str], made: Sequence[tuple[UUID, UUID]], rate: int, seconds: int
 ) -> int:
-    brokers = Brokers({"PAPER": PaperBroker(sessions, Terms())})  # type: ignore[dict-item]
-    desk = Desk(sessions, House(brokers))
+    brokers = Brokers({"PAPER": PaperBroker(sessions, BrokerFees())})  # type: ignore[dict-item]
+    desk = Desk(sessions, TradingConfig(brokers))
     evaluator, told = Evaluator(sessions, None), Told()
 
     def announce(owner_id: UUID, topic: Topic) -> None:
@@ -140,7 +140,7 @@ async def _move(evaluator: Evaluator, names: Sequence[str], rate: int, seconds: 
     while at < len(ticks):
         await asyncio.sleep(max(0.0, begun + (at + rate / BATCHES_A_SECOND) / rate - time.perf_counter()))
         until = min(len(ticks), int((time.perf_counter() - begun) * rate))
-        await evaluator.floor.take(ticks[at:until])
+        await evaluator.ingest.apply(ticks[at:until])
         at = until
 
 
@@ -150,15 +150,15 @@ async def _soon(
     """From the moment that an order is placed, and that a price comes, to the commit of the alert."""
     fills, prices = [], []
     for owner, portfolio in made[:TRIES]:
-        wish = Wish(OrderSide.BUY, OrderType.MARKET, Decimal(1), None, None, TimeInForce.DAY)
-        actor, told_at, begun = Actor(owner, sessions, Client()), told.next(owner), time.perf_counter()
-        await desk.place(actor, NewOrder(portfolio, "LAST", wish), str(uuid7()))
+        request = OrderRequest(OrderSide.BUY, OrderType.MARKET, Decimal(1), None, None, TimeInForce.DAY)
+        actor, told_at, begun = Actor(owner, sessions, RequestOrigin()), told.next(owner), time.perf_counter()
+        await desk.place(actor, NewOrder(portfolio, "LAST", request), str(uuid7()))
         fills.append(await told_at - begun)
     for at, (owner, _) in enumerate(made[TRIES : 2 * TRIES]):
         # The one who alone holds it.
         price = Tick(f"ONLY{at:02}", Decimal(1), dt.datetime.now(dt.UTC))
         told_at, begun = told.next(owner), time.perf_counter()
-        await evaluator.floor.take([price])
+        await evaluator.ingest.apply([price])
         prices.append(await told_at - begun)
         await asyncio.sleep(0.1)
     for what, taken in (("an order", fills), ("a price", prices)):

@@ -18,7 +18,7 @@ from decimal import Decimal
 from db.sessions import open_sessions
 from db.vocabulary import TransactionType
 from investing.portfolio.snapshots import refresh
-from investing.trading.recording import Record, record_transaction
+from investing.trading.recording import TransactionRequest, record_transaction
 from tests.faults.cluster import Cluster, running_cluster
 from tests.investing.portfolio.long_history import make_history
 from tests.investing.trading.world import World
@@ -34,7 +34,7 @@ async def seconds(work: Awaitable[object]) -> float:
 async def edit(world: World, days_ago: int) -> None:
     """One share bought so many days before the end of the history."""
     at = dt.datetime(2023, 12, 29, 15, tzinfo=dt.UTC) - dt.timedelta(days=days_ago)
-    record = Record(
+    record = TransactionRequest(
         world.portfolios[0], TransactionType.BUY, world.symbol, Decimal(1), Decimal(100), None, Decimal(1),
         None, at, None,
     )  # fmt: skip

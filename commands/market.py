@@ -12,7 +12,7 @@ import typer
 from commands.opening import SOME_REFUSED, DataDir, Stop, counted, opened, progress, with_sessions
 
 if TYPE_CHECKING:
-    from investing.market.importing import ImportReport
+    from investing.market.importing import PriceImportReport
 
 MOST_NAMED = 20
 """How many new instruments are named."""
@@ -88,7 +88,7 @@ def import_prices(
         raise typer.Exit(SOME_REFUSED)
 
 
-def _summary(outcome: "ImportReport") -> str:
+def _summary(outcome: "PriceImportReport") -> str:
     """Return what an import of prices did, with the instruments that it made."""
     said = [
         f"{counted(outcome.inserted, 'bar is', 'bars are')} new, {outcome.changed} changed, "
@@ -111,7 +111,7 @@ def ticks(
     data_dir: DataDir = None,
 ) -> None:
     """Bring prices, from a file or as another program writes them: quotes move, alerts fire."""
-    from investing.market.taking import on_a_floor
+    from investing.market.price_ingest import price_ingest
     from investing.market.tick_files import take_lines
 
     def bad(line: int, reason: str) -> None:
@@ -131,10 +131,10 @@ def ticks(
     ):
         taken = with_sessions(
             found.url,
-            lambda sessions: on_a_floor(
+            lambda sessions: price_ingest(
                 sessions,
-                lambda floor: take_lines(
-                    floor, lines, bad, lambda done: report("Bringing prices", done, total)
+                lambda ingest: take_lines(
+                    ingest, lines, bad, lambda done: report("Bringing prices", done, total)
                 ),
             ),
         )

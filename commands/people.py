@@ -68,22 +68,22 @@ def rotate_keys(
     data_dir: DataDir = None,
 ) -> None:
     """Seal stored secrets with a new key: a generated one, or the first of GRAPHFOLIO_SEALING_KEYS."""
-    from investing.auth.resealing import keys_in_use, reseal_all
-    from investing.auth.sealing import Vault
+    from investing.auth.encryption import SecretBox
+    from investing.auth.reencryption import keys_in_use, reseal_all
     from investing.auth.secret_file import SEALING_KEYS, drop, rotate
 
     async def sealed_anew(sessions: Sessions) -> tuple[int, set[str]]:
-        return await reseal_all(sessions, vault, report), await keys_in_use(sessions)
+        return await reseal_all(sessions, secret_box, report), await keys_in_use(sessions)
 
     with opened(data_dir) as (settings, found), progress() as report:
         keys = revealed(settings.sealing_keys)
         if keys is None and not drop_unused:
             rotate(settings.data_dir, SEALING_KEYS)
-        vault = Vault.of(keys, settings.data_dir)
+        secret_box = SecretBox.of(keys, settings.data_dir)
         resealed, used = with_sessions(found.url, sealed_anew)
-        unused = sorted(vault.ring.secrets.keys() - used - {vault.ring.active})
+        unused = sorted(secret_box.ring.secrets.keys() - used - {secret_box.ring.active})
         gone = drop(settings.data_dir, unused) if keys is None and drop_unused else []
-    typer.echo(f"{resealed} secrets are sealed with the key {vault.ring.active}.")
+    typer.echo(f"{resealed} secrets are sealed with the key {secret_box.ring.active}.")
     if keys is None and drop_unused:
         typer.echo(f"{len(gone)} keys that sealed nothing are gone.")
     elif unused:

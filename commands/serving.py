@@ -37,7 +37,7 @@ def demo(data_dir: DataDir = None, host: str | None = None, port: int | None = N
 
 def worker(data_dir: DataDir = None) -> None:
     """Run the jobs, such as scheduled rebalances, beside those who serve: each job runs in one process."""
-    from graph.server.crew import work
+    from graph.server.runtime import work
 
     async def run(settings: Settings, url: str) -> None:
         stop = asyncio.Event()
@@ -63,17 +63,17 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
     import uvicorn
 
     from graph.server.main import build_server
-    from graph.server.sending import vault_of
-    from graph.server.stalls import patience
+    from graph.server.sending import secret_box_of
+    from graph.server.slow_clients import patience
     from investing.auth.keys import KeyRing
     from investing.auth.secret_file import load_or_generate
 
     keys = revealed(settings.token_keys)
     ring = KeyRing.parse(keys) if keys else load_or_generate(settings.data_dir)
-    vault = vault_of(settings)
+    secret_box = secret_box_of(settings)
     # So that keys which cannot be used are told at the start, and not at somebody's request.
-    vault.read()
-    server = build_server(settings, found.url, ring, vault=vault)
+    secret_box.read()
+    server = build_server(settings, found.url, ring, secret_box=secret_box)
     _collect()
     uvicorn.run(
         server,

@@ -11,7 +11,6 @@ from db.alerts.models import (
 )
 from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, LoginAttempt, RefreshToken, User
 from db.base import Base
-from db.doorbells.models import Doorbell
 from db.market.models import (
     Instrument,
     InstrumentSplit,
@@ -23,6 +22,7 @@ from db.market.models import (
     WatchlistItem,
 )
 from db.notifications.models import Delivery, DeliveryWork, NotificationBudget, NotificationDestination
+from db.notifier.models import ChangeCounter
 from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, PerformanceWork, Portfolio, Position
 from db.rebalancing.models import Rebalance, RebalanceDue, RebalanceLeg, RebalanceWork
 from db.trading.models import Import, Order, OrderWork, Transaction
@@ -39,9 +39,9 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Base",
+    "ChangeCounter",
     "Delivery",
     "DeliveryWork",
-    "Doorbell",
     "IdempotencyKey",
     "Import",
     "Instrument",

@@ -74,7 +74,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Slice:
+class PageSlice:
     """The rows of a page in the list's order, and whether there are more in the direction it was read."""
 
     rows: Sequence[Row]
@@ -103,7 +103,7 @@ class _Statement:
 
 async def fetch_pages(
     connection: Connection, listing: Listing, owner_id: UUID | None, parents: Sequence[UUID], page: Page
-) -> dict[UUID | None, Slice]:
+) -> dict[UUID | None, PageSlice]:
     """The same page of each parent's list; under None for a list that has no parent."""
     statement = _Statement(listing, owner_id)
     keys = ", ".join(key.sql for key in listing.order)
@@ -176,7 +176,7 @@ def _filter(statement: _Statement, listing: Listing, page: Page) -> None:
         statement.conditions.append(listing.filters[name].format(statement.name(value)))
 
 
-def _slice(rows: list[Row], page: Page) -> Slice:
+def _slice(rows: list[Row], page: Page) -> PageSlice:
     more = len(rows) > page.limit
     kept = rows[: page.limit]
-    return Slice(kept[::-1] if page.backward else kept, more)
+    return PageSlice(kept[::-1] if page.backward else kept, more)

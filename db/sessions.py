@@ -18,10 +18,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from db.canonical import decimal_text
-from db.pulse import Pulse
+from db.health import DatabaseHealth
 from db.trading.locks import PREPARE
 from db.vocabulary import Topic
-from db.writing import Lock, Plain, Writers
+from db.writing import Lock, RawConnection, Writers
 
 _ANNOUNCED = "announced"
 APP_ROLE = "graphfolio_app"
@@ -75,7 +75,7 @@ _WRITING = {**_SERVER_SETTINGS, "plan_cache_mode": "force_generic_plan"}
 # The books need not be on disk before an answer: whatever came of it is committed by the desk, which waits
 # for the disk, and the log is written in order. What is lost without that was told to nobody.
 # They see every instrument and quote: whose an order is, and so what it may name, the desk has seen.
-_BOOKS = {**_WRITING, "synchronous_commit": "off", "app.market": "on"}
+_BROKER_WRITERS = {**_WRITING, "synchronous_commit": "off", "app.market": "on"}
 
 
 if TYPE_CHECKING:
@@ -109,13 +109,18 @@ class Sessions:
     """Connections to the database. Every one is checked out for one viewer, or for nobody."""
 
     def __init__(
-        self, pool: Pool, engine: AsyncEngine, writers: Writers, books: Writers, pulse: Pulse
+        self,
+        pool: Pool,
+        engine: AsyncEngine,
+        writers: Writers,
+        broker_writers: Writers,
+        health: DatabaseHealth,
     ) -> None:
         self._pool = pool
         self._engine = engine
         self._writers = writers
-        self._pulse = pulse
-        self.books = books
+        self._health = health
+        self.broker_writers = broker_writers
         """The paper broker's own connections: it must answer also while clients wait for all the others."""
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
         self.announce: Callable[[UUID, Topic], None] = lambda owner_id, topic: None
@@ -171,18 +176,18 @@ class Sessions:
         raise AssertionError("the last try returns or raises")
 
     async def write(
-        self, viewer_id: UUID, lock: Lock, work: Callable[[Plain], Awaitable[ResultT]]
+        self, viewer_id: UUID, lock: Lock, work: Callable[[RawConnection], Awaitable[ResultT]]
     ) -> ResultT:
         """The same over a plain connection, and with the first lock taken: see `db.writing`."""
         return await self._writers.transact(viewer_id, lock, work)
 
-    def nobody(self) -> AbstractAsyncContextManager[Plain]:
+    def nobody(self) -> AbstractAsyncContextManager[RawConnection]:
         """A plain connection on nobody's behalf, for what has no owner; each statement is a transaction."""
         return self._writers.plain()
 
     async def is_ready(self) -> bool:
         """Whether the database answers."""
-        if not self._pulse.is_beating:
+        if not self._health.is_available:
             return False
         try:
             async with self._pool.acquire(timeout=2) as connection:
@@ -205,10 +210,10 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
         given = {"server_settings": _SERVER_SETTINGS, "timeout": CONNECT_SECONDS, **options}
         return await asyncpg.connect(url, **given)
 
-    pulse = Pulse(connect)
+    health = DatabaseHealth(connect)
 
     async def connect_pooled(*_: Any, **options: Any) -> Any:
-        return await pulse.connected(connect(**options))
+        return await health.connected(connect(**options))
 
     def open_pool(most: int, **options: Any) -> Pool:
         return asyncpg.create_pool(
@@ -222,7 +227,7 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
 
     pool = open_pool(size, min_size=1, init=_prepare, connection_class=ViewerConnection)
     writers = open_pool(size, min_size=0, init=_prepare_writer, server_settings=_WRITING)
-    books = open_pool((size + 1) // 2, min_size=0, server_settings=_BOOKS)
+    broker_writers = open_pool((size + 1) // 2, min_size=0, server_settings=_BROKER_WRITERS)
     engine = create_async_engine(
         sqlalchemy_url(url),
         # Three processes of ten fit into PostgreSQL's hundred; two, so that one may wait for another's.
@@ -230,12 +235,12 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,
-        async_creator=lambda: pulse.connected(connect()),
+        async_creator=lambda: health.connected(connect()),
     )
-    async with pool, writers, books:
-        watching = asyncio.create_task(pulse.watch()) if watched else None
+    async with pool, writers, broker_writers:
+        watching = asyncio.create_task(health.watch()) if watched else None
         try:
-            yield Sessions(pool, engine, Writers(writers), Writers(books), pulse)
+            yield Sessions(pool, engine, Writers(writers), Writers(broker_writers), health)
         finally:
             if watching is not None:
                 watching.cancel()

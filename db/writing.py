@@ -1,7 +1,7 @@
 """Transactions that write over a plain connection: for the few that are made all day, no round trip too many.
 
 BEGIN, the viewer and the lock that comes first travel together, and a transaction's writes in one statement,
-`db.parts`. Everything else writes through `Sessions.begin`.
+`db.write_batch`. Everything else writes through `Sessions.begin`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 ResultT = TypeVar("ResultT")
 
 if TYPE_CHECKING:
-    Plain = asyncpg.Connection[asyncpg.Record]
+    RawConnection = asyncpg.Connection[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
 else:
-    Plain = asyncpg.Connection
+    RawConnection = asyncpg.Connection
     Pool = asyncpg.Pool
 
 # serialization_failure and deadlock_detected: the transaction was not at fault, and nothing of it is left.
@@ -36,7 +36,7 @@ class Lock:
         self.sql = f"EXECUTE {name} ({', '.join(_quoted(id) for id in ids)})"
 
 
-async def plain_of(session: AsyncSession) -> Plain:
+async def raw_connection_of(session: AsyncSession) -> RawConnection:
     """The connection under a session, for statements that belong to its transaction, which has begun."""
     raw = await (await session.connection()).get_raw_connection()
     connection = raw.driver_connection
@@ -57,7 +57,7 @@ class Writers:
         self._giving_up: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def begin(self, viewer_id: UUID | None, lock: Lock | None = None) -> AsyncIterator[Plain]:
+    async def begin(self, viewer_id: UUID | None, lock: Lock | None = None) -> AsyncIterator[RawConnection]:
         """One transaction on the viewer's behalf, which begins by taking the lock; committed at the end.
 
         What is locked is read by a statement of its own: one that had to wait for the lock would see the rest
@@ -75,7 +75,7 @@ class Writers:
         await self._pool.release(connection)
 
     async def transact(
-        self, viewer_id: UUID | None, lock: Lock, work: Callable[[Plain], Awaitable[ResultT]]
+        self, viewer_id: UUID | None, lock: Lock, work: Callable[[RawConnection], Awaitable[ResultT]]
     ) -> ResultT:
         """The work in one transaction, tried anew where PostgreSQL ended it so that others could go on.
 
@@ -91,7 +91,7 @@ class Writers:
         raise AssertionError("the last try returns or raises")
 
     @asynccontextmanager
-    async def plain(self) -> AsyncIterator[Plain]:
+    async def plain(self) -> AsyncIterator[RawConnection]:
         """A connection on nobody's behalf, each statement a transaction of its own."""
         connection: Any
         async with self._pool.acquire() as connection:

@@ -11,7 +11,7 @@ import orjson
 import strawberry
 
 from db.canonical import instant
-from db.pages import Listing, Page, Slice
+from db.pages import Listing, Page, PageSlice
 from db.sessions import Row
 from graph.context import Info
 from graph.errors import BadUserInput
@@ -54,7 +54,7 @@ class Edge(Generic[NodeT]):
 class Connection(Generic[NodeT]):
     listing: strawberry.Private[Listing]
     page: strawberry.Private[Page]
-    slice: strawberry.Private[Slice]
+    slice: strawberry.Private[PageSlice]
     node_of: strawberry.Private[Callable[[Row], Any]]
     counts: strawberry.Private[type[CountsOf]]
     parent_id: strawberry.Private[UUID | None]
@@ -127,7 +127,7 @@ def page_through(
     return Connection(
         listing=listing,
         page=page,
-        slice=Slice(kept, len(inside) > len(kept)),
+        slice=PageSlice(kept, len(inside) > len(kept)),
         node_of=node_of,
         counts=CountsOf,
         parent_id=None,

@@ -20,16 +20,16 @@ from db.vocabulary import Topic
 from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
 from investing.auth.api_keys import ApiKeys
-from investing.auth.service import Door
-from investing.auth.types import Client, NotLoggedIn, Viewer
-from investing.doorbell import Doorbell, rung
-from investing.market.floor import Floor
+from investing.auth.service import AuthService
+from investing.auth.types import NotLoggedIn, RequestOrigin, Viewer
+from investing.market.ingest import PriceIngest
 from investing.market.watches import Watches
 from investing.notifications.destinations import Destinations
+from investing.notifier import Notifier, wait
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.trading.desk import Desk
-from investing.trading.placing import House
+from investing.trading.placing import TradingConfig
 
 if TYPE_CHECKING:
     from graph.loaders import Loader
@@ -48,15 +48,15 @@ class Services:
     """What every operation shares: made once, when the server starts."""
 
     sessions: Sessions
-    door: Door
+    auth_service: AuthService
     desk: Desk
     rebalancer: Rebalancer
-    house: House
+    trading_config: TradingConfig
     optimiser: Optimiser
     destinations: Destinations
     api_keys: ApiKeys
-    floor: Floor
-    bell: Doorbell
+    ingest: PriceIngest
+    notifier: Notifier
     watches: Watches
     events_per_second: float
     time_zone: str
@@ -65,21 +65,21 @@ class Services:
 class Context:
     """One operation. Never shared by two: loaders remember what they have read."""
 
-    def __init__(self, services: Services, token: str | None, client: http.Client) -> None:
+    def __init__(self, services: Services, token: str | None, client: http.ClientConnection) -> None:
         self.sessions = services.sessions
-        self.door = services.door
+        self.auth_service = services.auth_service
         self.desk = services.desk
         self.rebalancer = services.rebalancer
-        self.house = services.house
+        self.trading_config = services.trading_config
         self.optimiser = services.optimiser
         self.destinations = services.destinations
         self.api_keys = services.api_keys
-        self.floor = services.floor
-        self.bell = services.bell
+        self.ingest = services.ingest
+        self.notifier = services.notifier
         self.watches = services.watches
         self.events_per_second = services.events_per_second
         self.time_zone = services.time_zone
-        self.client = Client(client.ip_address, client.user_agent)
+        self.client = RequestOrigin(client.ip_address, client.user_agent)
         self._token = token
         self._viewer: Viewer | None = None
         self._looked_at = 0.0
@@ -91,18 +91,18 @@ class Context:
             if self._token is None:
                 raise Unauthenticated
             try:
-                self._viewer = await self.door.viewer(self._token)
+                self._viewer = await self.auth_service.viewer(self._token)
             except NotLoggedIn:
                 raise _login_has_ended() from None
             self._looked_at = asyncio.get_running_loop().time()
         return self._viewer
 
-    def use(self, token: str) -> None:
+    def switch_token(self, token: str) -> None:
         """Goes on as the user who has just logged in."""
         self._token, self._viewer = token, None
         self.forget()
 
-    async def look_again(self) -> None:
+    async def recheck_login(self) -> None:
         """Before each event of a stream: who asks is checked anew, and nothing read before is remembered.
 
         Raises Unauthenticated once the login has ended or its user is shut out.
@@ -112,14 +112,14 @@ class Context:
         await self.viewer()
 
     async def look_again_after(self, seconds: float) -> bool:
-        """As `look_again`, but a login that was checked so lately is good enough. Whether it was checked."""
+        """Recheck the login unless it was checked less than `seconds` ago; return whether it was checked."""
         self.forget()
         is_due = asyncio.get_running_loop().time() - self._looked_at > seconds
         if is_due:
-            await self.look_again()
+            await self.recheck_login()
         return is_due
 
-    async def steadily(self, read: Callable[..., Awaitable[ReadT]], *arguments: Any) -> ReadT:
+    async def retry_while_down(self, read: Callable[..., Awaitable[ReadT]], *arguments: Any) -> ReadT:
         """What is read for a stream that has begun; tried again for a while where the database is away.
 
         So a stream keeps its place while PostgreSQL is started anew. If each of thousands ended with an
@@ -151,24 +151,24 @@ class Context:
         if self._token is None:
             raise Unauthenticated
         try:
-            user_id = self.door.user_of(self._token)
+            user_id = self.auth_service.user_of(self._token)
         except NotLoggedIn:
             raise _login_has_ended() from None
         # Listens before it looks: no end can come between the two, and one look is enough.
-        with self.bell.listening(user_id, Topic.LOGINS) as bell:
+        with self.notifier.listening(user_id, Topic.LOGINS) as changed:
             await self.viewer()
-            yield partial(self._ended, bell)
+            yield partial(self._ended, changed)
 
-    async def _ended(self, bell: asyncio.Event) -> None:
-        await rung(bell)
+    async def _ended(self, changed: asyncio.Event) -> None:
+        await wait(changed)
         while not await self._is_over():
-            await rung(bell)
+            await wait(changed)
 
     async def _is_over(self) -> bool:
         """Whether the login has ended; waits while nobody can be asked, since nothing can be told either."""
         while True:
             try:
-                await self.look_again()
+                await self.recheck_login()
                 return False
             except Unauthenticated:
                 return True

@@ -38,7 +38,7 @@ class BadUserInput(CodedError):
     code = "BAD_USER_INPUT"
 
 
-class Refused(CodedError):
+class FieldError(CodedError):
     """What cannot be had as things are: the code and the facts of the rule's refusal."""
 
     def __init__(self, message: str, code: str, **facts: object) -> None:

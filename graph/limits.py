@@ -136,9 +136,9 @@ class DocumentLimits(SchemaExtension):
                 return []
         walk = Walk(schema, document, variables)
         self._reports = {name: self._report(measure) for name, measure in walk.operations}
-        refusal = refuse(walk, self._limits)
-        if refusal is not None:
-            return [refusal]
+        domain_error = refuse(walk, self._limits)
+        if domain_error is not None:
+            return [domain_error]
         if known is None:
             errors = validate(schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
             if errors:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from aiodataloader import DataLoader
 
-from db.pages import Listing, Page, Slice, fetch_by_ids, fetch_counts, fetch_pages
+from db.pages import Listing, Page, PageSlice, fetch_by_ids, fetch_counts, fetch_pages
 from db.sessions import Row
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class ById(Loader[UUID, Any]):
 PageKey = tuple["UUID | None", Page]
 
 
-class PagesOf(Loader[PageKey, Slice]):
+class PagesOf(Loader[PageKey, PageSlice]):
     """Pages of a list, one for each parent; parents that ask for the same page share a statement."""
 
     listing: ClassVar[Listing]
     as_administrator: ClassVar[bool] = False
 
-    async def batch_load_fn(self, keys: list[PageKey]) -> list[Slice]:
-        found: dict[PageKey, Slice] = {}
+    async def batch_load_fn(self, keys: list[PageKey]) -> list[PageSlice]:
+        found: dict[PageKey, PageSlice] = {}
         async with self.context.reading(as_administrator=self.as_administrator) as connection:
             for page, parents in _by_page(keys):
                 slices = await fetch_pages(connection, self.listing, self.context.viewer_id, parents, page)

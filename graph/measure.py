@@ -200,12 +200,12 @@ class Walk:
         return definition.type if definition else None
 
     def _page(self, node: FieldNode) -> int:
-        asked = [
+        requested = [
             self._number(argument.value)
             for argument in node.arguments or ()
             if argument.name.value in ("first", "last")
         ]
-        sizes = [min(max(size, 1), LARGEST_PAGE) for size in asked if size is not None]
+        sizes = [min(max(size, 1), LARGEST_PAGE) for size in requested if size is not None]
         return max(sizes, default=DEFAULT_PAGE)
 
     def _items(self, node: FieldNode, parent: GraphQLNamedType | None) -> int:

@@ -16,8 +16,8 @@ from graph.ids import id_of
 from graph.permissions import Owns
 from graph.user_errors import UserError, user_error
 from investing.actor import Actor
-from investing.rules.entries import check_places
-from investing.rules.refusals import InvalidInput, NotFound, Refusal
+from investing.rules.errors import DomainError, InvalidInput, NotFound
+from investing.rules.trading.entries import check_places
 
 INPUT = strawberry.argument(description="What to do.")
 """How every mutation describes its one argument."""
@@ -53,8 +53,8 @@ class Guard(FieldExtension):
             # What the permissions have read is what the mutation is about to change.
             info.context.forget()
             return await next_(source, info, **kwargs)
-        except Refusal as refusal:
-            return self.payload(user_errors=[user_error(refusal, _path(refusal))])
+        except DomainError as domain_error:
+            return self.payload(user_errors=[user_error(domain_error, _path(domain_error))])
         finally:
             info.context.forget()
 
@@ -84,9 +84,9 @@ def _not_found(permission: BasePermission) -> NotFound:
     )
 
 
-def _path(refusal: Refusal) -> tuple[str, ...]:
+def _path(domain_error: DomainError) -> tuple[str, ...]:
     # The field of an argument beside the input, such as `id`, stands for itself.
-    return () if refusal.field[:1] == ("id",) else ("input",)
+    return () if domain_error.field[:1] == ("id",) else ("input",)
 
 
 def actor_of(context: Context) -> Actor:

@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Pace:
+class Throttle:
     """Lets one event through, and the next one only a while after it. The first one waits for nothing."""
 
     def __init__(self, events_per_second: float) -> None:

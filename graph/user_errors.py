@@ -7,11 +7,11 @@ from uuid import UUID
 import strawberry
 
 from db.canonical import decimal, instant
-from graph.errors import Refused
+from graph.errors import FieldError
 from graph.ids import global_id
 from graph.vocabulary import Broker, DeliveryStatus, OrderStatus
-from investing.rules import refusals
-from investing.rules.refusals import Refusal
+from investing.rules import errors
+from investing.rules.errors import DomainError
 
 
 @strawberry.interface(description="Why a mutation did nothing. Each kind has a type of its own.")
@@ -236,72 +236,72 @@ class DeliveryNotDead(UserError):
     delivery_status: DeliveryStatus = strawberry.field(description="Where it stands.")
 
 
-USER_ERRORS: dict[type[Refusal], type[UserError]] = {
-    refusals.InvalidInput: InvalidInput,
-    refusals.NotFound: NotFound,
-    refusals.NameTaken: NameTaken,
-    refusals.EmailTaken: EmailTaken,
-    refusals.WeakPassword: WeakPassword,
-    refusals.WrongCredentials: WrongCredentials,
-    refusals.InvalidRefreshToken: InvalidRefreshToken,
-    refusals.Inactive: Inactive,
-    refusals.PortfolioInactive: PortfolioInactive,
-    refusals.UnknownInstrument: UnknownInstrument,
-    refusals.CurrencyMismatch: CurrencyMismatch,
-    refusals.InsufficientCash: InsufficientCash,
-    refusals.InsufficientShares: InsufficientShares,
-    refusals.AlreadyReversed: AlreadyReversed,
-    refusals.IdempotencyMismatch: IdempotencyMismatch,
-    refusals.NoPrice: NoPrice,
-    refusals.StalePrice: StalePrice,
-    refusals.PositionTooLarge: PositionTooLarge,
-    refusals.OrderNotOpen: OrderNotOpen,
-    refusals.OrderRejected: OrderRejected,
-    refusals.BrokerUnavailable: BrokerUnavailable,
-    refusals.PlanChanged: PlanChanged,
-    refusals.RebalanceRunning: RebalanceRunning,
-    refusals.WorthNothing: WorthNothing,
-    refusals.EmptyUniverse: EmptyUniverse,
-    refusals.InsufficientHistory: InsufficientHistory,
-    refusals.InfeasibleCap: InfeasibleCap,
-    refusals.SingularCovariance: SingularCovariance,
-    refusals.NoExcessReturn: NoExcessReturn,
-    refusals.OptimiserBusy: OptimiserBusy,
-    refusals.OptimiserFailed: OptimiserFailed,
-    refusals.UnknownDestination: UnknownDestination,
-    refusals.AddressRefused: AddressRefused,
-    refusals.KindUnavailable: KindUnavailable,
-    refusals.WrongCode: WrongCode,
-    refusals.LimitReached: LimitReached,
-    refusals.DeliveryNotDead: DeliveryNotDead,
+USER_ERRORS: dict[type[DomainError], type[UserError]] = {
+    errors.InvalidInput: InvalidInput,
+    errors.NotFound: NotFound,
+    errors.NameTaken: NameTaken,
+    errors.EmailTaken: EmailTaken,
+    errors.WeakPassword: WeakPassword,
+    errors.WrongCredentials: WrongCredentials,
+    errors.InvalidRefreshToken: InvalidRefreshToken,
+    errors.Inactive: Inactive,
+    errors.PortfolioInactive: PortfolioInactive,
+    errors.UnknownInstrument: UnknownInstrument,
+    errors.CurrencyMismatch: CurrencyMismatch,
+    errors.InsufficientCash: InsufficientCash,
+    errors.InsufficientShares: InsufficientShares,
+    errors.AlreadyReversed: AlreadyReversed,
+    errors.IdempotencyMismatch: IdempotencyMismatch,
+    errors.NoPrice: NoPrice,
+    errors.StalePrice: StalePrice,
+    errors.PositionTooLarge: PositionTooLarge,
+    errors.OrderNotOpen: OrderNotOpen,
+    errors.OrderRejected: OrderRejected,
+    errors.BrokerUnavailable: BrokerUnavailable,
+    errors.PlanChanged: PlanChanged,
+    errors.RebalanceRunning: RebalanceRunning,
+    errors.WorthNothing: WorthNothing,
+    errors.EmptyUniverse: EmptyUniverse,
+    errors.InsufficientHistory: InsufficientHistory,
+    errors.InfeasibleCap: InfeasibleCap,
+    errors.SingularCovariance: SingularCovariance,
+    errors.NoExcessReturn: NoExcessReturn,
+    errors.OptimiserBusy: OptimiserBusy,
+    errors.OptimiserFailed: OptimiserFailed,
+    errors.UnknownDestination: UnknownDestination,
+    errors.AddressRefused: AddressRefused,
+    errors.KindUnavailable: KindUnavailable,
+    errors.WrongCode: WrongCode,
+    errors.LimitReached: LimitReached,
+    errors.DeliveryNotDead: DeliveryNotDead,
 }
 
 
-def user_error(refusal: Refusal, inside: tuple[str, ...] = ()) -> UserError:
+def user_error(domain_error: DomainError, inside: tuple[str, ...] = ()) -> UserError:
     """The refusal as its type; `inside` is the argument that its field belongs to."""
-    kind = USER_ERRORS[type(refusal)]
+    kind = USER_ERRORS[type(domain_error)]
     facts = {
-        name: _of(name, getattr(refusal, name))
+        name: _of(name, getattr(domain_error, name))
         for name in kind.__dataclass_fields__
         if name not in ("code", "message", "field")
     }
-    path = [*inside, *refusal.field] if refusal.field else None
-    return kind(code=refusal.code, message=refusal.message, field=path, **facts)
+    path = [*inside, *domain_error.field] if domain_error.field else None
+    return kind(code=domain_error.code, message=domain_error.message, field=path, **facts)
 
 
 def _of(name: str, fact: object) -> object:
     return global_id("Transaction", fact) if name == "transaction_id" and isinstance(fact, UUID) else fact
 
 
-def field_error(refusal: Refusal) -> Refused:
+def field_error(domain_error: DomainError) -> FieldError:
     """The refusal as the error of a field that is no mutation: its code, and its facts beside it."""
-    told = user_error(refusal)
+    reported = user_error(domain_error)
     facts = {
-        words[0] + "".join(word.title() for word in words[1:]): _fact(getattr(told, name))
-        for name in type(told).__dataclass_fields__
+        words[0] + "".join(word.title() for word in words[1:]): _fact(getattr(reported, name))
+        for name in type(reported).__dataclass_fields__
         if name not in ("code", "message", "field") and (words := name.split("_"))
     }
-    return Refused(told.message, refusal.code, **facts)
+    return FieldError(reported.message, domain_error.code, **facts)
 
 
 def _fact(value: object) -> object:

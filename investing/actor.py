@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.sessions import Sessions
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 
 
 @dataclass(frozen=True)
@@ -13,4 +13,4 @@ class Actor:
 
     id: UUID
     sessions: Sessions
-    client: Client
+    client: RequestOrigin

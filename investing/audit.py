@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from db.auth.audit import Origin, entry_row, record
-from db.parts import Parts
 from db.sessions import Session
-from investing.auth.types import Client
-from investing.rules.registration import is_printable
+from db.write_batch import WriteBatch
+from investing.auth.types import RequestOrigin
+from investing.rules.auth.registration import is_printable
 
 _LONGEST = 500
 
@@ -14,7 +14,7 @@ _LONGEST = 500
 async def note(
     session: Session,
     owner_id: UUID,
-    client: Client,
+    client: RequestOrigin,
     action: str,
     entity_type: str,
     entity_id: UUID,
@@ -26,9 +26,9 @@ async def note(
 
 
 def add_note(
-    parts: Parts,
+    parts: WriteBatch,
     owner_id: UUID,
-    client: Client,
+    client: RequestOrigin,
     action: str,
     entity_type: str,
     entity_id: UUID,
@@ -44,7 +44,7 @@ def _told(details: dict[str, object]) -> dict[str, str | None]:
     return {name: value if value is None else str(value) for name, value in details.items()}
 
 
-def origin_of(client: Client) -> Origin:
+def origin_of(client: RequestOrigin) -> Origin:
     """Where a request came from, in text that can be stored."""
     return Origin(_storable(client.ip_address), _storable(client.user_agent))
 

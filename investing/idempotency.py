@@ -14,16 +14,16 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from db.auth import idempotency
-from db.parts import Parts
 from db.sessions import Session, Sessions
-from db.writing import Lock, Plain
-from investing.rules import refusals
-from investing.rules.refusals import IdempotencyMismatch, InvalidInput, Refusal
+from db.write_batch import WriteBatch
+from db.writing import Lock, RawConnection
+from investing.rules import errors
+from investing.rules.errors import DomainError, IdempotencyMismatch, InvalidInput
 
 Effect = Callable[[Session], Awaitable[UUID]]
 Row = Mapping[Any, Any]
-Read = Callable[[Plain], Awaitable[Row]]
-Decide = Callable[[Plain, Row, Parts], Awaitable[UUID]]
+Read = Callable[[RawConnection], Awaitable[Row]]
+Decide = Callable[[RawConnection, Row, WriteBatch], Awaitable[UUID]]
 
 
 class NotQuick(Exception):
@@ -42,8 +42,8 @@ class Intent:
     @classmethod
     def of(cls, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]) -> "Intent":
         """The intent. Raises InvalidInput for a key that is not a UUID."""
-        told = json.dumps([field, arguments], default=str, sort_keys=True).encode()
-        return cls(owner_id, _parse(key), field, hashlib.sha256(told).digest())
+        reported = json.dumps([field, arguments], default=str, sort_keys=True).encode()
+        return cls(owner_id, _parse(key), field, hashlib.sha256(reported).digest())
 
     def again(self, field: str, digest: bytes, outcome: Mapping[str, Any]) -> UUID:
         """What came of it the first time. Raises that refusal, or IdempotencyMismatch."""
@@ -78,7 +78,7 @@ async def once(
     """Does the effect unless the key has done it, and returns the id that came of it.
 
     Raises InvalidInput for a key that is not a UUID, IdempotencyMismatch where the key stands for another
-    field or other arguments, and the effect's own Refusal, now or again.
+    field or other arguments, and the effect's own DomainError, now or again.
     """
     return await once_generally(sessions, Intent.of(owner_id, key, field, arguments), effect)
 
@@ -87,16 +87,16 @@ async def once_generally(sessions: Sessions, intent: Intent, effect: Effect) -> 
     """The same for an intent: whatever the effect does and reads, in a savepoint that a refusal undoes."""
     owner_id, key = intent.owner_id, intent.key
 
-    async def claim_and_act(session: Session) -> UUID | Refusal:
+    async def claim_and_act(session: Session) -> UUID | DomainError:
         if not await idempotency.claim(session, owner_id, key, intent.field, intent.digest):
             kept = await idempotency.find(session, owner_id, key)
             return intent.again(kept["field"], kept["arguments_hash"], kept["outcome"])
         try:
             async with session.begin_nested():
                 id = await effect(session)
-        except Refusal as refusal:
-            await idempotency.keep(session, owner_id, key, {"refused": dump(refusal)})
-            return refusal
+        except DomainError as domain_error:
+            await idempotency.keep(session, owner_id, key, {"refused": dump(domain_error)})
+            return domain_error
         await idempotency.keep(session, owner_id, key, {"id": str(id)})
         return id
 
@@ -113,17 +113,17 @@ async def once_quickly(sessions: Sessions, intent: Intent, lock: Lock, read: Rea
     another intent under its key fails on the key's own uniqueness and is tried anew.
     """
 
-    async def read_and_act(connection: Plain) -> UUID | Refusal:
+    async def read_and_act(connection: RawConnection) -> UUID | DomainError:
         row = await read(connection)
         if row["key_field"] is not None:
             return intent.again(row["key_field"], row["key_hash"], row["key_outcome"])
-        parts = Parts()
-        result: UUID | Refusal
+        parts = WriteBatch()
+        result: UUID | DomainError
         try:
             result = await decide(connection, row, parts)
             outcome: dict[str, Any] = {"id": str(result)}
-        except Refusal as refusal:
-            parts, result, outcome = Parts(), refusal, {"refused": dump(refusal)}
+        except DomainError as domain_error:
+            parts, result, outcome = WriteBatch(), domain_error, {"refused": dump(domain_error)}
         parts.insert("idempotency_keys", intent.row(outcome))
         await parts.write(connection)
         return result
@@ -131,9 +131,9 @@ async def once_quickly(sessions: Sessions, intent: Intent, lock: Lock, read: Rea
     return _result(await sessions.write(intent.owner_id, lock, read_and_act))
 
 
-def _result(outcome: UUID | Refusal) -> UUID:
+def _result(outcome: UUID | DomainError) -> UUID:
     # A refusal is raised outside the transaction, which would otherwise undo the note of it.
-    if isinstance(outcome, Refusal):
+    if isinstance(outcome, DomainError):
         raise outcome
     return outcome
 
@@ -160,13 +160,13 @@ def _parse(key: str) -> UUID:
         raise InvalidInput("An idempotency key is a UUID.", ("idempotencyKey",)) from None
 
 
-def dump(refusal: Refusal) -> dict[str, Any]:
+def dump(domain_error: DomainError) -> dict[str, Any]:
     """A refusal as JSON, with its kind and its facts."""
-    kind = type(refusal)
-    return {"kind": kind.__name__, "facts": TypeAdapter(kind).dump_python(refusal, mode="json")}
+    kind = type(domain_error)
+    return {"kind": kind.__name__, "facts": TypeAdapter(kind).dump_python(domain_error, mode="json")}
 
 
-def load(kept: Mapping[str, Any]) -> Refusal:
+def load(kept: Mapping[str, Any]) -> DomainError:
     """The refusal that `dump` made this JSON of."""
-    kind: type[Refusal] = getattr(refusals, kept["kind"])
+    kind: type[DomainError] = getattr(errors, kept["kind"])
     return TypeAdapter(kind).validate_python(kept["facts"])

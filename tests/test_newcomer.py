@@ -351,6 +351,6 @@ def test_every_setting_is_in_the_table() -> None:
 
 
 def test_the_map_of_folders_is_the_house() -> None:
-    (house,) = (block for block in shown("") if block.startswith("graph/"))
-    for line in house.splitlines():
+    (trading_config,) = (block for block in shown("") if block.startswith("graph/"))
+    for line in trading_config.splitlines():
         assert (ROOT / line.split()[0]).exists(), line

@@ -28,21 +28,21 @@ CHECK = (
 )
 
 
-class House:
+class TradingConfig:
     """A folder with a copy of `run.py`, a lock of one tiny package, and a shelf that pip takes it from."""
 
     def __init__(self, root: Path) -> None:
         self.root = root / "a house"
-        self.shelf = root / "shelf"
+        self.snapshot_cache = root / "shelf"
         self.root.mkdir(parents=True)
-        self.shelf.mkdir()
+        self.snapshot_cache.mkdir()
         shutil.copy(RUN, self.root)
         (self.root / "graphfolio.py").write_text(GRAPHFOLIO)
         self.lock("requirements.lock", "tiny", "1.0", {"tiny.py": "VERSION = 'tiny 1.0'\n"})
 
     def lock(self, name: str, package: str, version: str, modules: dict[str, str]) -> None:
         """Put a wheel onto the shelf and pin it."""
-        wheel = self.shelf / f"{package}-{version}-py3-none-any.whl"
+        wheel = self.snapshot_cache / f"{package}-{version}-py3-none-any.whl"
         information = f"{package}-{version}.dist-info"
         files = {
             **modules,
@@ -66,7 +66,7 @@ class House:
         bare = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
         offline = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
         if "PIP_INDEX_URL" not in environment:
-            offline |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": self.shelf.as_uri()}
+            offline |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": self.snapshot_cache.as_uri()}
         return subprocess.Popen(
             [python, str(self.root / "run.py"), *arguments],
             stdout=subprocess.PIPE,
@@ -84,23 +84,23 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def trading_config(tmp_path: Path) -> TradingConfig:
+    return TradingConfig(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> House:
+def built(tmp_path_factory: pytest.TempPathFactory) -> TradingConfig:
     """A house whose `.venv` is made."""
-    house = House(tmp_path_factory.mktemp("built"))
-    assert house.run("hello", "you there") == (
+    trading_config = TradingConfig(tmp_path_factory.mktemp("built"))
+    assert trading_config.run("hello", "you there") == (
         7,
         "tiny 1.0 ['hello', 'you there']\n",
         "Making .venv ...\nInstalling requirements.lock ...\n",
     )
-    return house
+    return trading_config
 
 
-def test_a_later_start_is_quiet_and_costs_next_to_nothing(built: House) -> None:
+def test_a_later_start_is_quiet_and_costs_next_to_nothing(built: TradingConfig) -> None:
     assert built.run("hello") == (7, "tiny 1.0 ['hello']\n", "")
 
     def seconds(command: list[str | Path]) -> float:
@@ -114,7 +114,7 @@ def test_a_later_start_is_quiet_and_costs_next_to_nothing(built: House) -> None:
     assert through - straight < 0.1
 
 
-def test_signals_reach_the_command_itself(built: House) -> None:
+def test_signals_reach_the_command_itself(built: TradingConfig) -> None:
     with built.begin("wait") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "tiny 1.0 ['wait']\n"
@@ -122,7 +122,7 @@ def test_signals_reach_the_command_itself(built: House) -> None:
         assert process.wait(10) == -signal.SIGTERM
 
 
-def test_a_changed_lock_is_installed_and_a_wrong_hash_is_not(built: House) -> None:
+def test_a_changed_lock_is_installed_and_a_wrong_hash_is_not(built: TradingConfig) -> None:
     lock = built.root / "requirements.lock"
     built.lock(lock.name, "tiny", "2.0", {"tiny.py": "VERSION = 'tiny 2.0'\n"})
     good = lock.read_text()
@@ -137,7 +137,7 @@ def test_a_changed_lock_is_installed_and_a_wrong_hash_is_not(built: House) -> No
     assert built.run("hello") == (7, "tiny 2.0 ['hello']\n", "Installing requirements.lock ...\n")
 
 
-def test_the_checks_run_in_order_and_the_failed_are_named(built: House) -> None:
+def test_the_checks_run_in_order_and_the_failed_are_named(built: TradingConfig) -> None:
     modules = {f"{name}.py": CHECK.format(name) for name in ("ruff", "mypy", "pytest")}
     lint = "\n".join(("def main():", "    print('lint-imports')"))
     built.lock("requirements-dev.lock", "checks", "1.0", {**modules, "lint_imports.py": lint})
@@ -171,7 +171,7 @@ def test_the_checks_run_in_order_and_the_failed_are_named(built: House) -> None:
     assert (code, out.count("==="), err) == (0, 5, "")
 
 
-def test_a_missing_lock(built: House) -> None:
+def test_a_missing_lock(built: TradingConfig) -> None:
     lock = built.root / "requirements.lock"
     text = lock.read_text()
     lock.unlink()
@@ -184,7 +184,7 @@ def test_a_missing_lock(built: House) -> None:
     lock.write_text(text)
 
 
-def test_a_network_that_is_down(built: House) -> None:
+def test_a_network_that_is_down(built: TradingConfig) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         index = f"http://user:s3cr3t@127.0.0.1:{closed.getsockname()[1]}/simple"
@@ -203,7 +203,7 @@ def test_a_network_that_is_down(built: House) -> None:
     assert built.run("hello")[0] == 7
 
 
-def test_a_kill_in_the_middle_is_redone_and_two_at_once_wait(built: House) -> None:
+def test_a_kill_in_the_middle_is_redone_and_two_at_once_wait(built: TradingConfig) -> None:
     built.lock("requirements.lock", "tiny", "3.0", {"tiny.py": "VERSION = 'tiny 3.0'\n"})
     installing = built.root / ".venv" / "run.installing"
     with built.begin("hello") as first:
@@ -225,55 +225,55 @@ OLD = sorted(Path.home().glob(".pyenv/versions/3.[89].*/bin/python"))
 
 
 @pytest.mark.skipif(not OLD, reason="no old Python is installed here")
-def test_an_old_python_says_so(house: House) -> None:
+def test_an_old_python_says_so(trading_config: TradingConfig) -> None:
     for python in OLD:
         version = python.parents[1].name.rpartition(".")[0]
-        code, out, err = house.run("demo", python=str(python))
+        code, out, err = trading_config.run("demo", python=str(python))
         assert (code, out) == (1, "")
         assert err.startswith(f"run.py: Graphfolio needs Python 3.11 or newer and this is {version}; ")
         assert err.count("\n") == 1
-    assert not (house.root / ".venv").exists()
+    assert not (trading_config.root / ".venv").exists()
 
 
-def test_a_python_without_venv(house: House, tmp_path: Path) -> None:
+def test_a_python_without_venv(trading_config: TradingConfig, tmp_path: Path) -> None:
     # As on a bare Debian, where the package python3-venv is what brings the module.
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / "ensurepip.py").write_text("raise ImportError('not here')")
-    code, out, err = house.run("demo", PYTHONPATH=str(tmp_path / "bare"))
+    code, out, err = trading_config.run("demo", PYTHONPATH=str(tmp_path / "bare"))
     assert (code, out) == (1, "")
     assert err.startswith("run.py: this Python has no venv module; install ")
     if Path("/usr/bin/apt").exists():
         assert err.endswith("apt install python3-venv\n")
 
 
-def test_no_arguments_tell_the_usage(house: House) -> None:
-    code, out, err = house.run()
+def test_no_arguments_tell_the_usage(trading_config: TradingConfig) -> None:
+    code, out, err = trading_config.run()
     assert (code, err) == (2, "")
     assert out.startswith("python3 run.py demo ")
 
 
-def test_an_environment_of_somebody_else_is_not_removed(house: House) -> None:
-    other = house.root / ".venv"
+def test_an_environment_of_somebody_else_is_not_removed(trading_config: TradingConfig) -> None:
+    other = trading_config.root / ".venv"
     (other / "bin").mkdir(parents=True)
     (other / "pyvenv.cfg").write_text("home = /nowhere\n")
-    code, out, err = house.run("demo")
+    code, out, err = trading_config.run("demo")
     assert (code, out) == (1, "")
     assert err.endswith(f"remove it and start again: rm -r '{other}'\n")
     assert sorted(path.name for path in other.iterdir()) == ["bin", "pyvenv.cfg"]
 
 
 @pytest.fixture
-def small_house(tmp_path: Path) -> Iterator[House]:
+def small_house(tmp_path: Path) -> Iterator[TradingConfig]:
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("only root may mount the small disk that this test fills")
-    yield House(disk)
+    yield TradingConfig(disk)
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_full_disk(small_house: House) -> None:
+def test_a_full_disk(small_house: TradingConfig) -> None:
     code, out, err = small_house.run("demo")
     assert (code, out) == (1, "")
     assert err.splitlines() == [

@@ -25,7 +25,7 @@ WHERE u.id = $1 AND u.is_active
 """
 
 
-class Credentials(NamedTuple):
+class LoginCredentials(NamedTuple):
     """What a login is checked against."""
 
     password_hash: str
@@ -50,11 +50,11 @@ async def user_id_of(sessions: Sessions, identifier: str) -> UUID | None:
         return user_id
 
 
-async def credentials(sessions: Sessions, user_id: UUID) -> Credentials | None:
+async def credentials(sessions: Sessions, user_id: UUID) -> LoginCredentials | None:
     """The password's hash and whether the user may come in, or None where there is no such user."""
     async with sessions.reading(user_id) as connection:
         row = await connection.fetchrow(_CREDENTIALS, user_id)
-    return None if row is None else Credentials(row["password_hash"], row["is_active"])
+    return None if row is None else LoginCredentials(row["password_hash"], row["is_active"])
 
 
 async def viewer(sessions: Sessions, user_id: UUID, session_id: UUID) -> Row | None:

@@ -53,7 +53,9 @@ async def add_user(
     return set(identifiers) - set(added)
 
 
-async def come_in(session: AsyncSession, user_id: UUID, renewed_from: tuple[str, str] | None = None) -> bool:
+async def record_login(
+    session: AsyncSession, user_id: UUID, renewed_from: tuple[str, str] | None = None
+) -> bool:
     """Notes the login's time, and locks the user; False where they have been deactivated meanwhile.
 
     `renewed_from` is the password's hash that was checked and the one to store instead of it.

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import asyncpg
 
+from db.market.snapshot_invalidation import mark_stale
 from db.market.splits import CONTRADICTED, add_staged_splits
-from db.market.staleness import mark_stale
 from db.sessions import Connection
 
 _STAGING = """

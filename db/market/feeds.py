@@ -80,7 +80,7 @@ ORDER BY s.symbol
 """
 
 
-class Close(NamedTuple):
+class LastClose(NamedTuple):
     """An instrument's close, and that of its trading day before, where there is one."""
 
     symbol: str
@@ -106,11 +106,11 @@ async def next_day(sessions: Sessions, position: dt.date | None, span: dt.timede
         return first
 
 
-async def closes_of(sessions: Sessions, day: dt.date) -> Sequence[Close]:
+async def closes_of(sessions: Sessions, day: dt.date) -> Sequence[LastClose]:
     """The closes of a day, by symbol; where an instrument's prices end earlier, of its own last days."""
     async with sessions.reading(None) as connection:
         rows = await connection.fetch(_CLOSES, day)
     return [
-        Close(row["symbol"], Decimal(row["close"]), row["previous"] and Decimal(row["previous"]))
+        LastClose(row["symbol"], Decimal(row["close"]), row["previous"] and Decimal(row["previous"]))
         for row in rows
     ]

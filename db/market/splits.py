@@ -1,9 +1,9 @@
 """Splits of instruments: recording them, what they make of prices in SQL, and the work of posting them.
 
 The database's functions `restated` and `close_on` say what a price for a share of one day is for a share of
-another; `investing.rules.splits` says the same. The view `split_factors` has it by spans of days: a share of
-a day in a span is `quantity / split_for` shares of the newest day. Days are the market's: New York's, as
-everywhere.
+another; `investing.rules.trading.splits` says the same. The view `split_factors` has it by spans of days: a
+share of a day in a span is `quantity / split_for` shares of the newest day. Days are the market's: New
+York's, as everywhere.
 """
 
 import datetime as dt

@@ -40,7 +40,8 @@ class QuoteRow(NamedTuple):
 _DAY = "(excluded.as_of AT TIME ZONE 'America/New_York')::date"
 
 # The last price of the trading day before, unless that is older than a long weekend with holidays, for a
-# share that the new price is for. The days are New York's, as everywhere (investing.rules.market_hours).
+# share that the new price is for. The days are New York's, as everywhere
+# (investing.rules.market.market_hours).
 PREVIOUS = f"""round(restated(CASE
     WHEN (q.as_of AT TIME ZONE 'America/New_York')::date = {_DAY} THEN q.previous_price
     WHEN excluded.as_of < q.as_of + interval '10 days' THEN q.price

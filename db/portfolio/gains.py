@@ -101,16 +101,16 @@ class GainScope:
 
 
 async def fetch_gains(
-    connection: Connection, owner_id: UUID, asked: Sequence[GainScope], shifts: Sequence[Shift] = ()
+    connection: Connection, owner_id: UUID, requested: Sequence[GainScope], shifts: Sequence[Shift] = ()
 ) -> Sequence[Row]:
     """Read by scope and instrument the `gain` over the days without flows, and its sum by their weights.
 
     The instrument is null for what cash gained. Neither is rounded. One statement, whatever the number.
     """
-    scopes = [(one.id, one.time_zone, one.days[0].date, one.days[-1].date) for one in asked]
-    places = [(one.id, id) for one in asked for id in one.portfolio_ids]
-    days = [(one.id, *day) for one in asked for day in one.days]
-    own = [(one.id, id) for one in asked for id in one.account_ids]
+    scopes = [(one.id, one.time_zone, one.days[0].date, one.days[-1].date) for one in requested]
+    places = [(one.id, id) for one in requested for id in one.portfolio_ids]
+    days = [(one.id, *day) for one in requested for day in one.days]
+    own = [(one.id, id) for one in requested for id in one.account_ids]
     tables: list[tuple[Sequence[tuple[object, ...]], int]] = [(scopes, 4), (places, 2), (days, 3), (own, 2)]
     columns = [[row[n] for row in rows] for rows, width in tables for n in range(width)]
     return await connection.fetch(_gains(bool(shifts)), owner_id, *columns, *shift_columns(shifts))

@@ -66,7 +66,7 @@ class Portfolio(Owned, Updated, Base):
     reserved_cash: Mapped[Money] = mapped_column(server_default=text("0"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     snapshots_stale_from: Mapped[dt.date | None]
-    # How a plan makes trades of weights: investing.rules.rebalancing.PlanRules says what each means.
+    # How a plan makes trades of weights: investing.rules.rebalancing.plans.PlanRules says what each means.
     fractional_shares: Mapped[bool] = mapped_column(server_default=text("true"))
     minimum_trade: Mapped[Money] = mapped_column(server_default=text("0"))
     relative_drift_band: Mapped[Money | None]

@@ -186,14 +186,14 @@ async def fetch_quoted_until(
 
 
 async def fetch_benchmarks(
-    connection: Connection, owner_id: UUID, asked: Sequence[tuple[str, dt.date, dt.date]]
+    connection: Connection, owner_id: UUID, requested: Sequence[tuple[str, dt.date, dt.date]]
 ) -> Sequence[Row]:
     """The closes of what these symbols mean to the owner from a day before the first to the last day, and the
     last one before, in order of symbol and day.
 
     Each `close` is for one share of the last of the days, whatever splits there were until then.
     """
-    return await connection.fetch(_BENCHMARKS, *_columns(asked, 3), owner_id)
+    return await connection.fetch(_BENCHMARKS, *_columns(requested, 3), owner_id)
 
 
 def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:

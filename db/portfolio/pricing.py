@@ -12,8 +12,8 @@ from typing import NamedTuple
 from db.account.days import day_of
 from db.sessions import Connection
 
-# What crosses a border, of a transaction `t`; `investing.rules.performance.EXTERNAL` says the same. Prices
-# that are adjusted for dividends contain them: one that is booked comes from outside of these prices.
+# What crosses a border, of a transaction `t`; `investing.rules.performance.snapshots.EXTERNAL` says the same.
+# Prices that are adjusted for dividends contain them: one that is booked comes from outside of these prices.
 IS_EXTERNAL = """(t.type IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER_IN', 'TRANSFER_OUT')
     OR t.type = 'DIVIDEND' AND EXISTS (
         SELECT FROM instruments a WHERE a.id = t.instrument_id AND a.price_basis = 'ADJUSTED'))"""

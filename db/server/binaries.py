@@ -35,14 +35,14 @@ class Binaries:
         Raises `DatabaseUnavailable` where it does not.
         """
         try:
-            told = subprocess.run(
+            reported = subprocess.run(
                 [self.postgres, "--version"], capture_output=True, text=True, timeout=30, check=True
             ).stdout
         except (OSError, subprocess.SubprocessError) as error:
             raise DatabaseUnavailable(
                 f"The embedded PostgreSQL does not run on this machine ({_reason(error)}); {OWN_SERVER}."
             ) from error
-        found = re.search(r"\) (\d+)", told)
+        found = re.search(r"\) (\d+)", reported)
         if found is None:
             raise DatabaseUnavailable(f"{self.postgres} does not tell its version; {OWN_SERVER}.")
         return found[1]

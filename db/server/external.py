@@ -137,6 +137,6 @@ def _run(work: Coroutine[None, None, int]) -> int:
 
 
 def _place(parts: SplitResult) -> str:
-    asked = parse_qs(parts.query)
-    host = parts.netloc.rpartition("@")[2] or asked.get("host", ["the default socket"])[-1]
+    requested = parse_qs(parts.query)
+    host = parts.netloc.rpartition("@")[2] or requested.get("host", ["the default socket"])[-1]
     return unquote(host)

@@ -13,7 +13,7 @@ from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, on
 from db.vocabulary import Broker, OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
 
 IS_OPEN = "status IN ('PENDING', 'ACCEPTED', 'PARTIALLY_FILLED', 'UNKNOWN')"
-"""Orders that may still trade, in SQL; `investing.rules.orders.OPEN` says the same."""
+"""Orders that may still trade, in SQL; `investing.rules.trading.orders.OPEN` says the same."""
 
 
 class Order(Owned, Updated, Base):
@@ -161,7 +161,7 @@ class Transaction(Owned, Base):
     realized_pnl_fifo: Mapped[Money | None]
     executed_at: Mapped[dt.datetime]
     notes: Mapped[str | None]
-    # Of an imported one, so that importing it again does nothing: see investing.rules.import_rows.
+    # Of an imported one, so that importing it again does nothing: see investing.rules.trading.import_rows.
     fingerprint: Mapped[bytes | None]
     # The import that it came with; its reversal has none.
     import_id: Mapped[UUID | None]

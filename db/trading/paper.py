@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from db.market.splits import MARKET_TODAY, QUOTE_TODAY
-from db.parts import Parts
-from db.writing import Plain
+from db.write_batch import WriteBatch
+from db.writing import RawConnection
 
 Row = Mapping[str, Any]
 
 
-async def find_quote(connection: Plain, symbol: str, instrument_id: UUID | None) -> Row | None:
+async def find_quote(connection: RawConnection, symbol: str, instrument_id: UUID | None) -> Row | None:
     """Return the instrument's id with its quote, where it has one; without an id that of a shared symbol."""
     return await _fetch(
         connection,
@@ -28,9 +28,9 @@ async def find_quote(connection: Plain, symbol: str, instrument_id: UUID | None)
     )
 
 
-async def add_order(connection: Plain, order: Row, execution: Row | None = None) -> bool:
+async def add_order(connection: RawConnection, order: Row, execution: Row | None = None) -> bool:
     """Adds an order with its first fill, unless the client order id is used: whether it is new."""
-    parts = Parts()
+    parts = WriteBatch()
     places = ", ".join(["{}"] * len(order))
     parts.add(
         f"INSERT INTO paper_orders ({', '.join(order)}) VALUES ({places}) "
@@ -47,15 +47,17 @@ async def add_order(connection: Plain, order: Row, execution: Row | None = None)
     return await parts.count_first(connection) > 0
 
 
-async def find_order(connection: Plain, client_order_id: UUID, *, lock: bool = False) -> Row | None:
+async def find_order(connection: RawConnection, client_order_id: UUID, *, lock: bool = False) -> Row | None:
     """The order, locked until the transaction ends if asked."""
     sql = "SELECT * FROM paper_orders WHERE client_order_id = $1"
     return await _fetch(connection, f"{sql} FOR UPDATE" if lock else sql, client_order_id)
 
 
-async def change_order(connection: Plain, client_order_id: UUID, values: Row, fill: Row | None) -> None:
+async def change_order(
+    connection: RawConnection, client_order_id: UUID, values: Row, fill: Row | None
+) -> None:
     """Changes a locked order, and adds a fill of it."""
-    parts = Parts()
+    parts = WriteBatch()
     changed = ", ".join(f"{name} = {{}}" for name in values)
     parts.add(
         f"UPDATE paper_orders SET {changed} WHERE client_order_id = {{}}", *values.values(), client_order_id
@@ -65,7 +67,7 @@ async def change_order(connection: Plain, client_order_id: UUID, values: Row, fi
     await parts.write(connection)
 
 
-async def executions_of(connection: Plain, client_order_id: UUID) -> Sequence[Row]:
+async def executions_of(connection: RawConnection, client_order_id: UUID) -> Sequence[Row]:
     """All fills of an order, oldest first."""
     return await _fetch_all(
         connection, "SELECT * FROM paper_executions WHERE client_order_id = $1 ORDER BY id", client_order_id
@@ -85,7 +87,7 @@ ORDER BY o.client_order_id LIMIT $1 FOR UPDATE OF o SKIP LOCKED
 """
 
 
-async def lock_ticked(connection: Plain, most: int) -> Sequence[Row]:
+async def lock_ticked(connection: RawConnection, most: int) -> Sequence[Row]:
     """Open orders whose instrument has ticked since they were last matched, with the quote.
 
     What another process is matching just now is left to it.
@@ -102,20 +104,20 @@ RETURNING e.*
 """
 
 
-async def claim_executions(connection: Plain, again: dt.timedelta, most: int) -> Sequence[Row]:
+async def claim_executions(connection: RawConnection, again: dt.timedelta, most: int) -> Sequence[Row]:
     """Fills that are due to be told; each is due again after that time, unless acknowledged."""
     return await _fetch_all(connection, _TELL, again, most)
 
 
-async def acknowledge(connection: Plain, ids: Sequence[UUID]) -> None:
+async def acknowledge(connection: RawConnection, ids: Sequence[UUID]) -> None:
     """These have arrived and are not told again."""
     await connection.execute("UPDATE paper_executions SET due_at = NULL WHERE id = ANY($1::uuid[])", ids)
 
 
-async def _fetch(connection: Plain, sql: str, *values: object) -> Row | None:
+async def _fetch(connection: RawConnection, sql: str, *values: object) -> Row | None:
     row = await connection.fetchrow(sql, *values)
     return None if row is None else dict(row)
 
 
-async def _fetch_all(connection: Plain, sql: str, *values: object) -> Sequence[Row]:
+async def _fetch_all(connection: RawConnection, sql: str, *values: object) -> Sequence[Row]:
     return [dict(row) for row in await connection.fetch(sql, *values)]

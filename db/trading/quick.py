@@ -15,7 +15,7 @@ from db.market.splits import MARKET_TODAY, QUOTE_TODAY
 from db.market.symbols import MEANT_BY_ONE
 from db.trading.orders import EXPOSURE
 from db.trading.writes import LOWEST_CASH
-from db.writing import Plain
+from db.writing import RawConnection
 
 Row = Mapping[str, Any]
 
@@ -125,7 +125,7 @@ _EXPOSURE = _positional(EXPOSURE, "owner", "portfolio", "instrument")
 
 
 async def for_entry(
-    connection: Plain,
+    connection: RawConnection,
     owner_id: UUID,
     portfolio_id: UUID,
     key: UUID,
@@ -143,14 +143,14 @@ async def for_entry(
 
 
 async def for_order(
-    connection: Plain, owner_id: UUID, portfolio_id: UUID, key: UUID, symbol: str
+    connection: RawConnection, owner_id: UUID, portfolio_id: UUID, key: UUID, symbol: str
 ) -> Row | None:
     """The locked portfolio with its broker, the instrument with its quote, what is free of the holding."""
     return await _fetch(connection, _FOR_ORDER, owner_id, portfolio_id, key, symbol)
 
 
 async def for_fill(
-    connection: Plain,
+    connection: RawConnection,
     owner_id: UUID,
     order_id: UUID,
     execution_id: str,
@@ -166,7 +166,7 @@ async def for_fill(
 
 
 async def oldest_lots(
-    connection: Plain, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID, quantity: Decimal
+    connection: RawConnection, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID, quantity: Decimal
 ) -> Sequence[Row]:
     """The oldest open lots that hold so many shares together, or 200 of them where it takes more."""
     rows = await connection.fetch(_OLDEST_LOTS, owner_id, portfolio_id, instrument_id, quantity)
@@ -174,7 +174,7 @@ async def oldest_lots(
 
 
 async def lowest_cash_since(
-    connection: Plain, owner_id: UUID, account_id: UUID, portfolio_id: UUID, since: dt.datetime
+    connection: RawConnection, owner_id: UUID, account_id: UUID, portfolio_id: UUID, since: dt.datetime
 ) -> Row:
     """The portfolio's lowest cash balance from then on, and when that was."""
     row = await _fetch(connection, _LOWEST, owner_id, account_id, portfolio_id, since)
@@ -182,13 +182,13 @@ async def lowest_cash_since(
     return row
 
 
-async def exposure(connection: Plain, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID) -> Row:
+async def exposure(connection: RawConnection, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID) -> Row:
     """`quantity`, held and still to be bought by open orders, and the portfolio's `total_value`."""
     row = await _fetch(connection, _EXPOSURE, owner_id, portfolio_id, instrument_id)
     assert row is not None, "a portfolio has a summary"
     return row
 
 
-async def _fetch(connection: Plain, sql: str, *values: object) -> Row | None:
+async def _fetch(connection: RawConnection, sql: str, *values: object) -> Row | None:
     row = await connection.fetchrow(sql, *values)
     return None if row is None else dict(row)

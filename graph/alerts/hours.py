@@ -6,8 +6,8 @@ import strawberry
 
 from db.sessions import Row
 from graph.vocabulary import Weekday
-from investing.rules.alert_settings import hours_of
-from investing.rules.alerts import Hours
+from investing.rules.alerts.alert_settings import hours_of
+from investing.rules.alerts.conditions import Hours
 
 _DAYS = list(Weekday)
 

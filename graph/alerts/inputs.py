@@ -10,7 +10,7 @@ from graph.alerts.hours import ActiveHoursInput
 from graph.mutating import own_id
 from graph.vocabulary import AlertKind, AlertSeverity
 from investing.alerts.rules import NewAlertRule, hours_columns
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
 
 THRESHOLD = (
     "What it fires beyond. PRICE_ABOVE and PRICE_BELOW: a price, in the instrument's currency. DAILY_MOVE, "

@@ -15,8 +15,8 @@ from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
 from graph.portfolio.loaders import PortfolioById
 from graph.vocabulary import AlertSeverity
-from investing.alerts.following import Lost, NoCursor, Place, Turn, Wanted, next_turn, place_now
-from investing.doorbell import rung
+from investing.alerts.following import AlertFilter, Lost, NoCursor, StreamPosition, Turn, next_turn, place_now
+from investing.notifier import wait
 
 CHECKED_SECONDS = 1.0
 
@@ -61,35 +61,39 @@ class AlertSubscription:
     ) -> AsyncGenerator[AlertEvent, None]:
         context = info.context
         only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
-        wanted = Wanted(_from(min_severity), only)
-        with context.bell.listening(context.viewer_id, Topic.ALERTS) as bell:
+        wanted = AlertFilter(_from(min_severity), only)
+        with context.notifier.listening(context.viewer_id, Topic.ALERTS) as changed:
             place = await _start(context, after)
             while True:
-                turn = await context.steadily(_turn, context, place, wanted)
+                turn = await context.retry_while_down(_turn, context, place, wanted)
                 for row in turn.rows:
                     # Somebody slow may have taken minutes over the last event.
-                    is_checked = await context.steadily(context.look_again_after, CHECKED_SECONDS)
-                    if is_checked and only is not None and not await context.steadily(_has, context, only):
+                    is_checked = await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)
+                    if (
+                        is_checked
+                        and only is not None
+                        and not await context.retry_while_down(_has, context, only)
+                    ):
                         return
                     yield AlertEvent(
-                        cursor=Place(turn.place.epoch, row["seq"]).cursor, alert=Alert.from_row(row)
+                        cursor=StreamPosition(turn.place.epoch, row["seq"]).cursor, alert=Alert.from_row(row)
                     )
                 place = turn.place
                 if not turn.is_full:
-                    await rung(bell)
+                    await wait(changed)
 
 
-async def _start(context: Context, after: str | None) -> Place:
+async def _start(context: Context, after: str | None) -> StreamPosition:
     if after is None:
         async with context.reading() as connection:
             return await place_now(connection, context.viewer_id)
     try:
-        return Place.of(after)
+        return StreamPosition.of(after)
     except NoCursor:
         raise BadUserInput("This is not a cursor of this stream.") from None
 
 
-async def _turn(context: Context, place: Place, wanted: Wanted) -> Turn:
+async def _turn(context: Context, place: StreamPosition, wanted: AlertFilter) -> Turn:
     try:
         async with context.reading() as connection:
             return await next_turn(connection, context.viewer_id, place, wanted)

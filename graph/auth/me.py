@@ -38,5 +38,5 @@ class MeMutation:
             changes["full_name"] = input.full_name
         await change_user(actor_of(info.context), changes)
         # The viewer was read before.
-        await info.context.look_again()
+        await info.context.recheck_login()
         return UserPayload(user=User.from_viewer(await info.context.viewer()))

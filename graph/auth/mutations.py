@@ -69,7 +69,7 @@ def _throttled() -> Iterator[None]:
 
 
 async def _logged_in(info: Info, login: LoggedIn) -> AuthPayload:
-    info.context.use(login.access_token)
+    info.context.switch_token(login.access_token)
     return AuthPayload(
         user=User.from_viewer(await info.context.viewer()),
         access_token=login.access_token,
@@ -83,7 +83,7 @@ class AuthMutation:
     @strawberry.mutation(description="Makes a user and logs them in.", extensions=[Guard()])
     async def register(self, info: Info, input: Annotated[RegisterInput, INPUT]) -> AuthPayload:
         with _throttled():
-            login = await info.context.door.register(
+            login = await info.context.auth_service.register(
                 input.username, input.email, input.password, input.full_name, info.context.client
             )
         return await _logged_in(info, login)
@@ -95,7 +95,7 @@ class AuthMutation:
     )
     async def login(self, info: Info, input: Annotated[LoginInput, INPUT]) -> AuthPayload:
         with _throttled():
-            login = await info.context.door.login(input.username, input.password, info.context.client)
+            login = await info.context.auth_service.login(input.username, input.password, info.context.client)
         return await _logged_in(info, login)
 
     @strawberry.mutation(
@@ -103,10 +103,10 @@ class AuthMutation:
     )
     async def refresh_token(self, info: Info, input: Annotated[RefreshTokenInput, INPUT]) -> AuthPayload:
         return await _logged_in(
-            info, await info.context.door.refresh(input.refresh_token, info.context.client)
+            info, await info.context.auth_service.refresh(input.refresh_token, info.context.client)
         )
 
     @strawberry.mutation(description="Ends a login. Doing it again does nothing.", extensions=[Guard()])
     async def logout(self, info: Info, input: Annotated[LogoutInput, INPUT]) -> LogoutPayload:
-        await info.context.door.logout(input.refresh_token, info.context.client)
+        await info.context.auth_service.logout(input.refresh_token, info.context.client)
         return LogoutPayload()

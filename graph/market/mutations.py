@@ -17,9 +17,9 @@ from graph.permissions import IsAdmin, IsAuthenticated, OwnsWatchlist
 from graph.scalars import CurrencyCode
 from graph.vocabulary import AssetClass
 from investing.market import pushing, splits, watchlists
-from investing.market.creating import NewInstrument, create_instrument
-from investing.rules.instruments import MOST_OWN
-from investing.rules.splits import InstrumentSplit
+from investing.market.creating import InstrumentRequest, create_instrument
+from investing.rules.market.instruments import MOST_OWN
+from investing.rules.trading.splits import SplitRatio
 
 
 @strawberry.input(description="A watchlist to make.")
@@ -123,7 +123,7 @@ class MarketMutation:
         ticks = [Tick(tick.symbol, tick.price, tick.as_of or now) for tick in input.ticks]
         actor, is_admin = actor_of(info.context), (await info.context.viewer()).is_admin
         try:
-            accepted = await pushing.push(actor, info.context.floor, ticks, is_admin=is_admin)
+            accepted = await pushing.push(actor, info.context.ingest, ticks, is_admin=is_admin)
         except pushing.SharedPrice as error:
             raise Forbidden(str(error)) from None
         return PushQuotesPayload(accepted=accepted)
@@ -136,7 +136,7 @@ class MarketMutation:
     async def create_instrument(
         self, info: Info, input: Annotated[CreateInstrumentInput, INPUT]
     ) -> InstrumentPayload:
-        new = NewInstrument(
+        new = InstrumentRequest(
             symbol=input.symbol,
             name=input.name,
             currency=input.currency,
@@ -161,7 +161,7 @@ class MarketMutation:
         extensions=[Guard(IsAdmin())],
     )
     async def record_split(self, info: Info, input: Annotated[RecordSplitInput, INPUT]) -> InstrumentPayload:
-        split = InstrumentSplit(input.ex_date, input.quantity, input.split_for)
+        split = SplitRatio(input.ex_date, input.quantity, input.split_for)
         id = await splits.record_split(actor_of(info.context), input.symbol, split)
         row: Any = await info.context.loader(InstrumentById).load(id)
         return InstrumentPayload(instrument=Instrument.from_row(row))

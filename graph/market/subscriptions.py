@@ -13,9 +13,9 @@ from db.sessions import Row
 from graph.context import Context, Info
 from graph.errors import BadUserInput
 from graph.market.loaders import InstrumentBySymbol
-from graph.pacing import Pace
+from graph.pacing import Throttle
 from graph.permissions import IsAuthenticated, guarded
-from investing.doorbell import rung
+from investing.notifier import wait
 
 MOST_SYMBOLS = 100
 CHECKED_SECONDS = 1.0
@@ -41,29 +41,29 @@ class MarketSubscription:
     async def quotes(self, info: Info, symbols: _Symbols) -> AsyncGenerator[Quote, None]:
         context = info.context
         ids = [row["id"] for row in await _instruments(context, symbols)]
-        pace = Pace(context.events_per_second)
+        pace = Throttle(context.events_per_second)
         moved = asyncio.Event()
         with context.watches.watching(moved) as watch:
             watch.follow(ids)
             async with context.reading() as connection:
                 rows = await fetch_instrument_quotes(connection, ids)
             # What there is now is told without delay: it is as much as was asked for.
-            told = {row["symbol"]: (Decimal(row["price"]), row["as_of"]) for row in rows}
+            reported = {row["symbol"]: (Decimal(row["price"]), row["as_of"]) for row in rows}
             for row in rows:
                 await context.look_again_after(CHECKED_SECONDS)
                 yield Quote(symbol=row["symbol"], price=row["price"], as_of=row["as_of"])
             while True:
-                await rung(moved)
+                await wait(moved)
                 while True:
                     await pace.wait()
                     # Taken as late as can be, so that it is the latest.
                     if (quote := watch.take()) is None:
                         break
-                    if told.get(quote.symbol) == (quote.price, quote.as_of):
+                    if reported.get(quote.symbol) == (quote.price, quote.as_of):
                         # The ticker has found what was read here before it did.
                         continue
-                    told[quote.symbol] = (quote.price, quote.as_of)
-                    await context.steadily(context.look_again_after, CHECKED_SECONDS)
+                    reported[quote.symbol] = (quote.price, quote.as_of)
+                    await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)
                     yield Quote(symbol=quote.symbol, price=quote.price, as_of=quote.as_of)
 
 

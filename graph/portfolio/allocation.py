@@ -17,8 +17,8 @@ from graph.vocabulary import (
     TargetSource,
     UnavailableReason,
 )
-from investing.portfolio.allocation import Whole
-from investing.rules import allocation as rules
+from investing.portfolio.allocation import AllocationScope
+from investing.rules.portfolio import allocation as rules
 
 Dimension = Annotated[AllocationDimension, strawberry.argument(description="By what it is divided.")]
 
@@ -54,7 +54,7 @@ class AllocationSlice:
     )
 
     @classmethod
-    def of(cls, slice: rules.Slice) -> Self:
+    def of(cls, slice: rules.AllocationSlice) -> Self:
         """As the rule tells it."""
         return cls(
             label=slice.label,
@@ -133,7 +133,7 @@ async def allocation(
     by: AllocationDimension,
 ) -> Allocation:
     """The allocation of one portfolio, account or user."""
-    whole: Whole = await info.context.loader(loader).load(id)
+    whole: AllocationScope = await info.context.loader(loader).load(id)
     return Allocation.of(whole.allocation(by))
 
 

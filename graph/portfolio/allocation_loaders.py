@@ -4,14 +4,14 @@ from typing import ClassVar
 from uuid import UUID
 
 from graph.loaders import Loader
-from investing.portfolio.allocation import Whole, read_wholes
+from investing.portfolio.allocation import AllocationScope, read_wholes
 from investing.portfolio.performance import ScopeKind
 
 
-class _Wholes(Loader[UUID, Whole]):
+class _Wholes(Loader[UUID, AllocationScope]):
     kind: ClassVar[ScopeKind]
 
-    async def batch_load_fn(self, keys: list[UUID]) -> list[Whole]:
+    async def batch_load_fn(self, keys: list[UUID]) -> list[AllocationScope]:
         async with self.context.reading() as connection:
             found = await read_wholes(connection, self.context.viewer_id, self.kind, keys)
         return [found[key] for key in keys]

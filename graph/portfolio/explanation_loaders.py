@@ -41,12 +41,12 @@ class GainOfSales(Loader[SalesKey, Any]):
     """What each portfolio's sales between two days gained; those of the same days share a statement."""
 
     async def batch_load_fn(self, keys: list[SalesKey]) -> list[Any]:
-        asked: dict[tuple[dt.date | None, dt.date | None], list[UUID]] = defaultdict(list)
+        requested: dict[tuple[dt.date | None, dt.date | None], list[UUID]] = defaultdict(list)
         for id, *between in keys:
-            asked[between[0], between[1]].append(id)
+            requested[between[0], between[1]].append(id)
         found: dict[SalesKey, Row] = {}
         async with self.context.reading() as connection:
-            for (start, end), ids in asked.items():
+            for (start, end), ids in requested.items():
                 rows = await fetch_gains_of_sales(connection, self.context.viewer_id, ids, start, end)
                 found.update(((id, start, end), row) for id, row in rows.items())
         return [found.get(key) for key in keys]

@@ -24,9 +24,9 @@ from graph.scalars import CurrencyCode
 from graph.trading.loaders import LotUseCountByTransaction, LotUsesByTransaction
 from graph.vocabulary import CostMethod, ExplainedFigure, PerformanceFigure, PriceKind
 from investing.portfolio.performance import Performance as Measured
-from investing.rules import explaining as rules
-from investing.rules.benchmark import Comparison, Price
-from investing.rules.figures import payments
+from investing.rules.performance import explaining as rules
+from investing.rules.performance.benchmark import BenchmarkPrice, Comparison
+from investing.rules.performance.figures import payments
 
 if TYPE_CHECKING:
     from graph.trading.types import Transaction
@@ -309,7 +309,7 @@ class Payment:
 @strawberry.type(description="How a figure of a performance came about.")
 class PerformanceExplanation(Explanation):
     measured: strawberry.Private[Measured]
-    benchmark_prices: strawberry.Private[Sequence[Price] | None]
+    benchmark_prices: strawberry.Private[Sequence[BenchmarkPrice] | None]
     prices: list[PriceUsed] = strawberry.field(
         description="The benchmark's first and last price, nothing without one."
     )
@@ -346,7 +346,7 @@ def explain_performance(
     figure: PerformanceFigure,
     symbol: str | None,
     comparison: Comparison | None,
-    prices: Sequence[Price] | None,
+    prices: Sequence[BenchmarkPrice] | None,
 ) -> PerformanceExplanation | None:
     """Of a performance beside a benchmark; None for a figure that cannot be had."""
     figures = measured.figures

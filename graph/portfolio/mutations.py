@@ -15,7 +15,7 @@ from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.types import Portfolio
 from graph.vocabulary import RebalanceFrequency, Strategy
 from investing.portfolio import service
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
 
 
 @strawberry.input(description="A portfolio to open.")

@@ -22,14 +22,14 @@ from graph.portfolio.performance_loaders import (
 from graph.scalars import CurrencyCode
 from graph.vocabulary import PerformanceFigure, Period, UnavailableReason
 from investing.portfolio.gains import Gain
-from investing.portfolio.performance import Asked
 from investing.portfolio.performance import Performance as Measured
-from investing.rules.benchmark import Comparison, Price, compare, incomparable
-from investing.rules.contribution import PeriodReturn, by_period
-from investing.rules.drawdowns import Drawdown
-from investing.rules.figures import Note
-from investing.rules.returns import stored
-from investing.rules.series import DayReturn
+from investing.portfolio.performance import PerformanceRequest
+from investing.rules.performance.benchmark import BenchmarkPrice, Comparison, compare, incomparable
+from investing.rules.performance.contribution import PeriodReturn, by_period
+from investing.rules.performance.drawdowns import Drawdown
+from investing.rules.performance.figures import Note
+from investing.rules.performance.returns import stored
+from investing.rules.performance.series import DayReturn
 
 PerformanceFrom = Annotated[
     dt.date | None,
@@ -188,7 +188,7 @@ class PeriodPerformance:
 class Performance:
     measured: strawberry.Private[Measured]
     comparison: strawberry.Private[Comparison | None]
-    prices: strawberry.Private[Sequence[Price] | None]
+    prices: strawberry.Private[Sequence[BenchmarkPrice] | None]
     start: dt.date | None = strawberry.field(
         name="from",
         description="The day at whose end the figures begin, or the day of the first flow where they begin "
@@ -256,7 +256,7 @@ class Performance:
         measured: Measured,
         symbol: str | None,
         comparison: Comparison | None,
-        prices: Sequence[Price] | None,
+        prices: Sequence[BenchmarkPrice] | None,
     ) -> Self:
         """As the rules tell it."""
         figures = measured.figures
@@ -339,13 +339,15 @@ async def performance(
         raise BadUserInput("`from` comes before `to`.")
     if not -1 < risk_free < 1:
         raise BadUserInput("`riskFree` is a fraction above -1 and below 1.")
-    measured: Measured = await info.context.loader(loader).load((id, Asked(start, end, risk_free)))
+    measured: Measured = await info.context.loader(loader).load(
+        (id, PerformanceRequest(start, end, risk_free))
+    )
     return Performance.of(measured, symbol, *await _compared(info, measured, symbol))
 
 
 async def _compared(
     info: Info, measured: Measured, symbol: str | None
-) -> tuple[Comparison | None, Sequence[Price] | None]:
+) -> tuple[Comparison | None, Sequence[BenchmarkPrice] | None]:
     """The comparison, and the prices where they can be compared with."""
     if symbol is None:
         return None, None

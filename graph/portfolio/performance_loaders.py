@@ -7,9 +7,9 @@ from uuid import UUID
 from graph.loaders import Loader
 from investing.portfolio.benchmarks import Benchmark, read_benchmarks
 from investing.portfolio.gains import Gain, read_gains
-from investing.portfolio.performance import Asked, Performance, ScopeKind, read_performances
+from investing.portfolio.performance import Performance, PerformanceRequest, ScopeKind, read_performances
 
-PerformanceKey = tuple[UUID, Asked]
+PerformanceKey = tuple[UUID, PerformanceRequest]
 
 
 class _Performances(Loader[PerformanceKey, Performance]):

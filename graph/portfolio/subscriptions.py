@@ -14,9 +14,9 @@ from db.vocabulary import Topic
 from graph.context import Context, Info
 from graph.ids import global_id
 from graph.mutating import own_id
-from graph.pacing import Pace
+from graph.pacing import Throttle
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
-from investing.doorbell import rung
+from investing.notifier import wait
 
 # Whoever is killed between a commit and its ring, and a command that has no bell, are noticed then.
 LOOK_SECONDS = 10.0
@@ -50,30 +50,30 @@ class PortfolioSubscription:
         self, info: Info, portfolio_id: _PortfolioId
     ) -> AsyncGenerator[PortfolioValue, None]:
         context, id = info.context, own_id("Portfolio", portfolio_id)
-        pace = Pace(context.events_per_second)
-        told: list[str] = []
+        pace = Throttle(context.events_per_second)
+        reported: list[str] = []
         with (
             # Orders too: those are counted, and so found within a second whatever is lost.
-            context.bell.listening(context.viewer_id, Topic.PORTFOLIOS, Topic.ORDERS) as rings,
+            context.notifier.listening(context.viewer_id, Topic.PORTFOLIOS, Topic.ORDERS) as rings,
             context.watches.watching(rings) as watch,
         ):
             while True:
                 await pace.wait()
                 rings.clear()
-                row, held = await context.steadily(_look, context, id)
+                row, held = await context.retry_while_down(_look, context, id)
                 if row is None:
                     return
                 if watch.follow(held):
                     # A price may have moved before it was followed.
                     rings.set()
                 figures = [row[name] for name in _FIGURES]
-                if figures != told:
+                if figures != reported:
                     # Somebody slow may have taken minutes over the last event.
-                    await context.steadily(context.look_again_after, CHECKED_SECONDS)
-                    told = figures
+                    await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)
+                    reported = figures
                     yield _value(id, row)
                 watch.take_all()
-                await rung(rings, LOOK_SECONDS)
+                await wait(rings, LOOK_SECONDS)
 
 
 async def _look(context: Context, id: UUID) -> tuple[Row | None, Sequence[UUID]]:

@@ -11,8 +11,8 @@ from graph.scalars import CurrencyCode
 from graph.user_errors import field_error
 from graph.vocabulary import CostMethod, Method, OrderSide, SkipReason, Strategy
 from investing.rebalancing.planning import plan_portfolio
-from investing.rules import rebalancing as rules
-from investing.rules.refusals import Refusal
+from investing.rules.errors import DomainError
+from investing.rules.rebalancing import plans as rules
 
 PlanStrategy = Annotated[
     Strategy | None, strawberry.argument(description="Another strategy than the portfolio's own.")
@@ -134,12 +134,12 @@ async def dry_run(info: Info, portfolio: Any, strategy: Strategy | None, buy_onl
         plan = await plan_portfolio(
             context.sessions,
             context.optimiser,
-            context.house,
+            context.trading_config,
             context.viewer_id,
             portfolio_id,
             strategy,
             buy_only=buy_only,
         )
-    except Refusal as refusal:
-        raise field_error(refusal) from None
+    except DomainError as domain_error:
+        raise field_error(domain_error) from None
     return RebalancePlan.of(plan, portfolio["currency"])

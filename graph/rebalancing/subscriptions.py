@@ -11,7 +11,7 @@ from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsRebalance, guarded
 from graph.rebalancing.loaders import RebalanceById
 from graph.rebalancing.types import Rebalance
-from investing.doorbell import rung
+from investing.notifier import wait
 
 POLL_SECONDS = 1.0
 
@@ -29,10 +29,10 @@ class RebalancingSubscription:
         context = info.context
         id = own_id("Rebalance", rebalance_id)
         known: tuple[Any, ...] = ()
-        with context.bell.listening(context.viewer_id, Topic.ORDERS) as bell:
+        with context.notifier.listening(context.viewer_id, Topic.ORDERS) as changed:
             while True:
-                await context.steadily(context.look_again)
-                row = await context.steadily(context.loader(RebalanceById).load, id)
+                await context.retry_while_down(context.recheck_login)
+                row = await context.retry_while_down(context.loader(RebalanceById).load, id)
                 if row is None:
                     return
                 now = row["status"], row["legs_ended"], row["legs_changed_at"]
@@ -42,4 +42,4 @@ class RebalancingSubscription:
                 if row["status"] != RebalanceStatus.RUNNING:
                     return
                 # Changes of other processes do not ring here, and so it looks every second as well.
-                await rung(bell, POLL_SECONDS)
+                await wait(changed, POLL_SECONDS)

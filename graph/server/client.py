@@ -15,7 +15,7 @@ _LONGEST_USER_AGENT = 500
 
 
 @dataclass(frozen=True)
-class Client:
+class ClientConnection:
     """The other end of one connection; `request_id` is also in the answer's headers and in the log."""
 
     ip_address: str | None
@@ -23,10 +23,10 @@ class Client:
     request_id: str
 
 
-def client_of(connection: HTTPConnection) -> Client:
+def client_of(connection: HTTPConnection) -> ClientConnection:
     """Describe the caller of a request or of a WebSocket."""
     agent = connection.headers.get("user-agent")
-    return Client(
+    return ClientConnection(
         ip_address=connection.client.host if connection.client else None,
         user_agent=agent[:_LONGEST_USER_AGENT] if agent else None,
         request_id=request_id_of(connection.scope),

@@ -7,21 +7,21 @@ from starlette.responses import Response, StreamingResponse
 from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 
 from graph.errors import Unauthenticated
-from graph.server.client import Client
+from graph.server.client import ClientConnection
 from graph.server.lifetime import LifeOver, watched
-from graph.server.operations import Answer, Operations, refusal
+from graph.server.operations import Answer, Operations, domain_error
 from graph.server.requests import GraphQLRequest
 
 _FORMAT = SSETransport()
 
 
 def event_stream(
-    operations: Operations, asked: GraphQLRequest, token: str | None, client: Client
+    operations: Operations, requested: GraphQLRequest, token: str | None, client: ClientConnection
 ) -> Response:
     """Answer with one `next` event for each result, then `complete`; comments keep the line open."""
 
     async def events() -> AsyncGenerator[str, None]:
-        async with aclosing(_answers(operations, asked, token, client)) as answers:
+        async with aclosing(_answers(operations, requested, token, client)) as answers:
             async for answer in answers:
                 yield _FORMAT.encode_event("next", answer.encode(client.request_id).decode())
         yield _FORMAT.encode_complete()
@@ -36,10 +36,10 @@ def event_stream(
 
 
 async def _answers(
-    operations: Operations, asked: GraphQLRequest, token: str | None, client: Client
+    operations: Operations, requested: GraphQLRequest, token: str | None, client: ClientConnection
 ) -> AsyncGenerator[Answer, None]:
-    if not operations.schema.is_subscription(asked.query, asked.operation_name):
-        yield await operations.run(asked, token, client)
+    if not operations.schema.is_subscription(requested.query, requested.operation_name):
+        yield await operations.run(requested, token, client)
         return
     async with AsyncExitStack() as stack:
         try:
@@ -47,7 +47,7 @@ async def _answers(
         except Exception as error:
             yield operations.failure(error, client.request_id)
             return
-        answers = await stack.enter_async_context(aclosing(operations.subscribe(asked, token, client)))
+        answers = await stack.enter_async_context(aclosing(operations.subscribe(requested, token, client)))
         while True:
             try:
                 async with life.within():
@@ -55,6 +55,6 @@ async def _answers(
             except StopAsyncIteration:
                 return
             except LifeOver as over:
-                yield refusal(Unauthenticated(str(over)))
+                yield domain_error(Unauthenticated(str(over)))
                 return
             yield answer

@@ -8,11 +8,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graph.errors import CodedError
-from graph.server.client import Client, bearer_token, client_of
+from graph.server.client import ClientConnection, bearer_token, client_of
 from graph.server.errors import RequestRefused, bad_request
 from graph.server.events import event_stream
 from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
-from graph.server.operations import QUERIES, QUERIES_AND_MUTATIONS, Answer, Operations, refusal
+from graph.server.operations import QUERIES, QUERIES_AND_MUTATIONS, Answer, Operations, domain_error
 from graph.server.requests import read_query_string, read_request
 
 
@@ -43,18 +43,18 @@ class GraphQLOverHTTP:
             self._check_method(request.method)
             media_type = negotiate(request.headers.get("accept"))
             if request.method == "GET":
-                asked = read_query_string(request.query_params)
+                requested = read_query_string(request.query_params)
             else:
-                asked = await read_request(request, self.max_body_bytes)
+                requested = await read_request(request, self.max_body_bytes)
             token = bearer_token(request.headers.get("authorization"))
         except RequestRefused as refused:
-            return respond(refusal(refused.error), media_type, client, refused.status, refused.headers)
+            return respond(domain_error(refused.error), media_type, client, refused.status, refused.headers)
         except CodedError as error:
-            return respond(refusal(error), media_type, client)
+            return respond(domain_error(error), media_type, client)
         if media_type == EVENT_STREAM:
-            return event_stream(self.operations, asked, token, client)
+            return event_stream(self.operations, requested, token, client)
         allowed = QUERIES if request.method == "GET" else QUERIES_AND_MUTATIONS
-        return respond(await self.operations.run(asked, token, client, allowed), media_type, client)
+        return respond(await self.operations.run(requested, token, client, allowed), media_type, client)
 
     def _check_method(self, method: str) -> None:
         methods = ("GET", "POST") if self.queries_over_get else ("POST",)
@@ -65,7 +65,7 @@ class GraphQLOverHTTP:
 def respond(
     answer: Answer,
     media_type: str,
-    client: Client,
+    client: ClientConnection,
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:

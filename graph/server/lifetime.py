@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from graph.server.client import Client
+from graph.server.client import ClientConnection
 from graph.server.operations import Operations
 
 
@@ -42,7 +42,9 @@ class Lifetime:
 
 
 @asynccontextmanager
-async def watched(operations: Operations, token: str | None, client: Client) -> AsyncIterator[Lifetime]:
+async def watched(
+    operations: Operations, token: str | None, client: ClientConnection
+) -> AsyncIterator[Lifetime]:
     """The lifetime of a stream with this token, without end where there is none.
 
     Raises Unauthenticated for a token that is not, or no longer, good.

@@ -11,14 +11,14 @@ from db.sessions import open_sessions
 from graph.context import Context, Services
 from graph.schema import build_schema
 from graph.server.app import build_app
-from graph.server.client import Client
-from graph.server.crew import at_work
-from graph.server.sending import relay_of, vault_of
+from graph.server.client import ClientConnection
+from graph.server.runtime import background_services
+from graph.server.sending import secret_box_of, smtp_config_of
 from investing.auth.api_keys import ApiKeys
+from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
-from investing.auth.sealing import Vault
-from investing.auth.service import Door
+from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
 from investing.market.watches import Watches
 from investing.notifications.destinations import Destinations
@@ -30,18 +30,18 @@ def build_server(
     url: str,
     ring: KeyRing,
     *,
-    vault: Vault | None = None,
+    secret_box: SecretBox | None = None,
     hasher: PasswordHasher | None = None,
 ) -> Starlette:
     """The application on the database at `url`, with the key ring that signs its tokens.
 
-    `vault` seals what is stored; without one the settings say which, and it is read at its first use.
+    `secret_box` seals what is stored; without one the settings say which, and it is read at its first use.
     `hasher` takes the place of argon2id's own parameters.
     """
     opened: list[Services] = []
-    vault = vault or vault_of(settings)
-    relay = relay_of(settings)
-    anywhere = settings.allow_private_destinations
+    secret_box = secret_box or secret_box_of(settings)
+    smtp_config = smtp_config_of(settings)
+    allow_private = settings.allow_private_destinations
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -54,7 +54,7 @@ def build_server(
         )
         try:
             async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
-                door = Door(
+                auth_service = AuthService(
                     sessions,
                     tokens,
                     passwords,
@@ -62,20 +62,24 @@ def build_server(
                     most_attempts=settings.login_attempts,
                     time_zone=settings.time_zone,
                 )
-                async with at_work(settings, sessions, url, vault, jobs=settings.worker) as crew:
+                async with background_services(
+                    settings, sessions, url, secret_box, jobs=settings.worker
+                ) as runtime:
                     opened.append(
                         Services(
                             sessions=sessions,
-                            door=door,
-                            desk=crew.desk,
-                            rebalancer=crew.rebalancer,
-                            house=crew.house,
-                            optimiser=crew.optimiser,
-                            destinations=Destinations(vault, anywhere=anywhere, mail=relay is not None),
-                            api_keys=ApiKeys(vault),
-                            floor=crew.evaluator.floor,
-                            bell=crew.bell,
-                            watches=Watches(crew.evaluator.ticker),
+                            auth_service=auth_service,
+                            desk=runtime.desk,
+                            rebalancer=runtime.rebalancer,
+                            trading_config=runtime.trading_config,
+                            optimiser=runtime.optimiser,
+                            destinations=Destinations(
+                                secret_box, allow_private=allow_private, mail=smtp_config is not None
+                            ),
+                            api_keys=ApiKeys(secret_box),
+                            ingest=runtime.evaluator.ingest,
+                            notifier=runtime.notifier,
+                            watches=Watches(runtime.evaluator.ticker),
                             events_per_second=settings.stream_events_per_second,
                             time_zone=settings.time_zone,
                         )
@@ -85,7 +89,7 @@ def build_server(
         finally:
             passwords.close()
 
-    def open_context(token: str | None, client: Client) -> Context:
+    def open_context(token: str | None, client: ClientConnection) -> Context:
         return Context(opened[0], token, client)
 
     async def ready() -> bool:

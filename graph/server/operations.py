@@ -15,13 +15,13 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from graph.errors import BadUserInput, CodedError, TimedOut
-from graph.server.client import Client
+from graph.server.client import ClientConnection
 from graph.server.errors import internal, logger, present
 from graph.server.requests import GraphQLRequest
 from graph.server.serving import ServedSchema
 
 # The context is the schema's affair: the transport only opens it, asks it who is there, and closes it.
-OpenContext = Callable[[str | None, Client], Any]
+OpenContext = Callable[[str | None, ClientConnection], Any]
 QUERIES = frozenset({OperationType.QUERY})
 QUERIES_AND_MUTATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 _STATUS_OF = {
@@ -55,7 +55,7 @@ class Answer:
             return orjson.dumps({"errors": [internal(request_id, error)]})
 
 
-def refusal(error: CodedError) -> Answer:
+def domain_error(error: CodedError) -> Answer:
     """Answer with one coded error and no data entry."""
     return Answer({"errors": [dict(error.formatted)]}, executed=False)
 
@@ -77,7 +77,7 @@ def answer_of(result: Any, request_id: str) -> Answer:
 
 
 @dataclass(frozen=True)
-class Login:
+class StreamLogin:
     """The login of a stream: how many seconds it is good for, None for without end, and its end before."""
 
     seconds: float | None
@@ -96,7 +96,7 @@ class Operations:
         self,
         request: GraphQLRequest,
         token: str | None,
-        client: Client,
+        client: ClientConnection,
         allowed: frozenset[OperationType] = QUERIES_AND_MUTATIONS,
     ) -> Answer:
         """Run a query or a mutation, for as long as one operation may take."""
@@ -119,7 +119,7 @@ class Operations:
             await close(context)
 
     async def subscribe(
-        self, request: GraphQLRequest, token: str | None, client: Client
+        self, request: GraphQLRequest, token: str | None, client: ClientConnection
     ) -> AsyncGenerator[Answer, None]:
         """Stream a subscription's answers until it ends or its consumer goes."""
         context = None
@@ -141,14 +141,14 @@ class Operations:
             await close(context)
 
     @asynccontextmanager
-    async def login(self, token: str, client: Client) -> AsyncIterator[Login]:
+    async def login(self, token: str, client: ClientConnection) -> AsyncIterator[StreamLogin]:
         """The login of a stream, for as long as it lasts. Raises Unauthenticated for one that is not good."""
         context = self.open_context(token, client)
         try:
             async with context.login() as ended:
                 expires_at: datetime | None = context.expires_at
                 seconds = None if expires_at is None else (expires_at - datetime.now(UTC)).total_seconds()
-                yield Login(seconds, ended)
+                yield StreamLogin(seconds, ended)
         finally:
             await close(context)
 
@@ -156,14 +156,14 @@ class Operations:
         """Answer for what stopped an operation from outside its fields."""
         if isinstance(error, TimeoutError):
             seconds = f"{self.timeout_seconds:g}"
-            return refusal(TimedOut(f"The operation took longer than {seconds} seconds."))
+            return domain_error(TimedOut(f"The operation took longer than {seconds} seconds."))
         if isinstance(error, CodedError):
-            return refusal(error)
+            return domain_error(error)
         if isinstance(error, InvalidOperationTypeError):
             kind = error.operation_type.value
-            return refusal(BadUserInput(f"A {kind} cannot be run by this kind of request."))
+            return domain_error(BadUserInput(f"A {kind} cannot be run by this kind of request."))
         if isinstance(error, CannotGetOperationTypeError | MissingQueryError):
-            return refusal(BadUserInput("The document has no operation of that name."))
+            return domain_error(BadUserInput("The document has no operation of that name."))
         return Answer({"errors": [internal(request_id, error)]}, executed=False)
 
 

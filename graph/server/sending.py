@@ -4,25 +4,25 @@ from functools import partial
 
 from db.sessions import Sessions
 from graph.ids import global_id
-from investing.auth.sealing import Vault
-from investing.notifications.carriers.relay import Relay
-from investing.notifications.sender import Sender, carriers_of
-from investing.rules.deliveries import Pace
+from investing.auth.encryption import SecretBox
+from investing.notifications.channels.smtp import SmtpConfig
+from investing.notifications.sender import Sender, channels_of
+from investing.rules.notifications.deliveries import DeliveryPolicy
 from settings import Settings
 
 
-def vault_of(settings: Settings) -> Vault:
+def secret_box_of(settings: Settings) -> SecretBox:
     """What seals stored secrets here, by the settings."""
     keys = settings.sealing_keys
-    return Vault.of(None if keys is None else keys.get_secret_value(), settings.data_dir)
+    return SecretBox.of(None if keys is None else keys.get_secret_value(), settings.data_dir)
 
 
-def relay_of(settings: Settings) -> Relay | None:
+def smtp_config_of(settings: Settings) -> SmtpConfig | None:
     """The SMTP server, by the settings; None where there is none."""
     if settings.smtp_host is None:
         return None
     password = settings.smtp_password
-    return Relay(
+    return SmtpConfig(
         host=settings.smtp_host,
         port=settings.smtp_port,
         sender=settings.smtp_sender,
@@ -32,12 +32,12 @@ def relay_of(settings: Settings) -> Relay | None:
     )
 
 
-def sender_of(settings: Settings, sessions: Sessions, vault: Vault) -> Sender:
+def sender_of(settings: Settings, sessions: Sessions, secret_box: SecretBox) -> Sender:
     """What sends notifications here, by the settings. Alerts are told outside by the ids of the API."""
-    pace = Pace(per_hour=settings.notifications_per_hour)
-    carriers = carriers_of(
-        relay=relay_of(settings),
-        anywhere=settings.allow_private_destinations,
+    pace = DeliveryPolicy(per_hour=settings.notifications_per_hour)
+    channels = channels_of(
+        smtp_config=smtp_config_of(settings),
+        allow_private=settings.allow_private_destinations,
         patience=pace.patience,
     )
-    return Sender(sessions, vault, carriers, partial(global_id, "Alert"), pace)
+    return Sender(sessions, secret_box, channels, partial(global_id, "Alert"), pace)

@@ -11,7 +11,7 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from graph.errors import CodedError, Throttled
-from graph.server.client import Client, bearer_token
+from graph.server.client import ClientConnection, bearer_token
 from graph.server.errors import RequestRefused, internal
 from graph.server.lifetime import LifeOver, Lifetime, watched
 from graph.server.operations import Answer, Operations
@@ -39,7 +39,7 @@ class Session:
         self,
         socket: WebSocket,
         operations: Operations,
-        client: Client,
+        client: ClientConnection,
         init_seconds: float,
         most_operations: int,
         max_message_bytes: int,
@@ -151,23 +151,23 @@ class Session:
         if id_ in self._running:
             raise Closed(4409, f"Subscriber for {id_[:60]} already exists")
         try:
-            asked = request_from(message.get("payload"))
+            operation = request_from(message.get("payload"))
         except RequestRefused as refused:
             raise Closed(4400, str(refused)) from None
         if len(self._running) >= self._most_operations:
             error = Throttled(f"One connection runs at most {self._most_operations} operations at a time.")
             await self._send({"id": id_, "type": "error", "payload": [dict(error.formatted)]})
             return
-        task = asyncio.create_task(self._run(id_, asked))
+        task = asyncio.create_task(self._run(id_, operation))
         self._running[id_] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, id_: str, asked: GraphQLRequest) -> None:
+    async def _run(self, id_: str, operation: GraphQLRequest) -> None:
         self._started += 1
         client = replace(self._client, request_id=f"{self._client.request_id}.{self._started}")
         try:
-            async with aclosing(self._answers(asked, client)) as answers:
+            async with aclosing(self._answers(operation, client)) as answers:
                 async for answer in answers:
                     if not answer.executed:
                         self._forget(id_)
@@ -187,11 +187,13 @@ class Session:
         finally:
             self._forget(id_)
 
-    async def _answers(self, asked: GraphQLRequest, client: Client) -> AsyncGenerator[Answer, None]:
-        if not self._operations.schema.is_subscription(asked.query, asked.operation_name):
-            yield await self._operations.run(asked, self._token, client)
+    async def _answers(
+        self, operation: GraphQLRequest, client: ClientConnection
+    ) -> AsyncGenerator[Answer, None]:
+        if not self._operations.schema.is_subscription(operation.query, operation.operation_name):
+            yield await self._operations.run(operation, self._token, client)
             return
-        async with aclosing(self._operations.subscribe(asked, self._token, client)) as answers:
+        async with aclosing(self._operations.subscribe(operation, self._token, client)) as answers:
             async for answer in answers:
                 yield answer
 

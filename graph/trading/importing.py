@@ -17,10 +17,10 @@ from graph.trading.types import Transaction
 from graph.user_errors import UserError, user_error
 from graph.vocabulary import TransactionType
 from graph.warnings import Warning
-from investing.rules.import_rows import ImportRow
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import ImportRow
 from investing.trading.importing import MOST_ROWS, check_count, import_rows, import_rows_once
-from investing.trading.reports import ImportReport, Outcome, RowStatus
+from investing.trading.reports import ImportReport, RowResult, RowStatus
 
 
 @strawberry.enum(name="ImportRowStatus", description="What an import makes of a row.")
@@ -93,16 +93,16 @@ class ImportOutcome:
     status: ImportRowStatus = strawberry.field(description="What the import made of it.")
     user_error: UserError | None = strawberry.field(description="Why it was refused.")
     warnings: list[Warning] = strawberry.field(description="Something to know about what was done.")
-    outcome: strawberry.Private[Outcome]
+    outcome: strawberry.Private[RowResult]
 
     @classmethod
-    def of(cls, outcome: Outcome) -> Self:
+    def of(cls, outcome: RowResult) -> Self:
         """The outcome as clients see it."""
-        refusal, place = outcome.refusal, str(outcome.line - 1)
+        domain_error, place = outcome.domain_error, str(outcome.line - 1)
         return cls(
             line=outcome.line,
             status=ImportRowStatus[outcome.status.name],
-            user_error=None if refusal is None else user_error(refusal, ("input", "rows", place)),
+            user_error=None if domain_error is None else user_error(domain_error, ("input", "rows", place)),
             warnings=[Warning.of(each) for each in outcome.warnings],
             outcome=outcome,
         )

@@ -13,9 +13,9 @@ from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio, OwnsT
 from graph.trading.types import Transaction
 from graph.vocabulary import TransactionType
 from graph.warnings import Warning
-from investing.trading.moving import ShareTransfer, transfer_shares
-from investing.trading.recording import Record, recorded
+from investing.trading.recording import TransactionRequest, recorded
 from investing.trading.reversing import reverse_transaction
+from investing.trading.share_transfers import ShareTransfer, transfer_shares
 
 
 @strawberry.input(
@@ -97,7 +97,7 @@ class TradingMutation:
     async def record_transaction(
         self, info: Info, input: Annotated[RecordTransactionInput, INPUT]
     ) -> TransactionPayload:
-        record = Record(
+        record = TransactionRequest(
             account_id=None if input.account_id is None else own_id("Account", input.account_id),
             portfolio_id=None if input.portfolio_id is None else own_id("Portfolio", input.portfolio_id),
             type=input.type,

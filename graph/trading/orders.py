@@ -14,7 +14,7 @@ from graph.trading.types import Order
 from graph.user_errors import user_error
 from graph.vocabulary import OrderSide, OrderType, TimeInForce
 from investing.idempotency import load
-from investing.rules.orders import Wish
+from investing.rules.trading.orders import OrderRequest
 from investing.trading.placing import NewOrder
 
 
@@ -73,7 +73,7 @@ class OrderMutation:
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id", locked=True))],
     )
     async def place_order(self, info: Info, input: Annotated[PlaceOrderInput, INPUT]) -> OrderPayload:
-        wish = Wish(
+        request = OrderRequest(
             side=input.side,
             type=input.type,
             quantity=input.quantity,
@@ -81,7 +81,7 @@ class OrderMutation:
             limit_price=input.limit_price,
             time_in_force=input.time_in_force,
         )
-        new = NewOrder(own_id("Portfolio", input.portfolio_id), input.symbol, wish)
+        new = NewOrder(own_id("Portfolio", input.portfolio_id), input.symbol, request)
         id = await info.context.desk.place(actor_of(info.context), new, input.idempotency_key)
         return await OrderPayload.load(info, id)
 

@@ -15,7 +15,7 @@ from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
 from graph.portfolio.loaders import PortfolioById
 from graph.trading.loaders import OrderById
 from graph.trading.types import Order
-from investing.doorbell import rung
+from investing.notifier import wait
 
 _PortfolioId = Annotated[
     strawberry.ID | None, strawberry.argument(description="Only this portfolio's; all of yours if left out.")
@@ -40,15 +40,15 @@ class TradingSubscription:
     ) -> AsyncGenerator[Order, None]:
         context = info.context
         only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
-        with context.bell.listening(context.viewer_id, Topic.ORDERS) as bell:
+        with context.notifier.listening(context.viewer_id, Topic.ORDERS) as event:
             known = {row["id"]: row["version"] for row in await _versions(info, only, [])}
             while True:
-                await rung(bell)
+                await wait(event)
                 context.forget()
                 portfolios = context.loader(PortfolioById)
-                if only is not None and await context.steadily(portfolios.load, only) is None:
+                if only is not None and await context.retry_while_down(portfolios.load, only) is None:
                     return
-                found = await context.steadily(_versions, info, only, list(known))
+                found = await context.retry_while_down(_versions, info, only, list(known))
                 changed = [row["id"] for row in found if row["version"] > known.get(row["id"], 0)]
                 known = {
                     row["id"]: known.get(row["id"], 0)
@@ -57,8 +57,8 @@ class TradingSubscription:
                 }
                 for id in changed:
                     # Somebody slow may have taken minutes over the last event.
-                    await context.steadily(context.look_again)
-                    row = await context.steadily(context.loader(OrderById).load, id)
+                    await context.retry_while_down(context.recheck_login)
+                    row = await context.retry_while_down(context.loader(OrderById).load, id)
                     if row is not None:
                         known[id] = row["version"]
                         yield Order.from_row(row)

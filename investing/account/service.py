@@ -21,11 +21,11 @@ from db.vocabulary import AccountType, Broker, TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import check_notes, entry_of
+from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.rules.names import checked_name
-from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.rules.time_zones import DEFAULT, checked_time_zone, no_such_time_zone
-from investing.trading.posting import Place, post_entry
+from investing.rules.trading.entries import check_notes, entry_of
+from investing.trading.posting import CashLocation, post_entry
 
 
 @dataclass(frozen=True)
@@ -171,14 +171,14 @@ async def _move(
         raise NotFound("There is no such account.", ("accountId",))
     if not account["is_active"]:
         raise Inactive("The account is archived: restore it first.", ("accountId",))
-    place = Place.of_account(owner_id, account)
+    place = CashLocation.of_account(owner_id, account)
     if portfolio_id is not None:
         portfolio = await lock_portfolio(session, owner_id, portfolio_id)
         if portfolio is None or portfolio["account_id"] != account_id:
             raise NotFound("The account has no such portfolio.", ("portfolioId",))
         if not portfolio["is_active"]:
             raise PortfolioInactive
-        place = Place.of_portfolio(owner_id, portfolio)
+        place = CashLocation.of_portfolio(owner_id, portfolio)
     now = dt.datetime.now(dt.UTC)
     entry = entry_of(uuid7(), type, now, now, has_symbol=False, amount=amount)
     await post_entry(session, place, entry, notes=notes, now=True, may_owe=False)

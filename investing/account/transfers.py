@@ -11,15 +11,15 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import check_notes, entry_of
-from investing.rules.refusals import Inactive, InvalidInput, NotFound, PortfolioInactive, Refusal
-from investing.trading.posting import Place, post_entry
+from investing.rules.errors import DomainError, Inactive, InvalidInput, NotFound, PortfolioInactive
+from investing.rules.trading.entries import check_notes, entry_of
+from investing.trading.posting import CashLocation, post_entry
 
 
 async def transfer(
     session: Session,
-    source: Place,
-    target: Place,
+    source: CashLocation,
+    target: CashLocation,
     amount: Decimal,
     now: dt.datetime,
     notes: str | None,
@@ -35,8 +35,8 @@ async def transfer(
         into = entry_of(uuid7(), TransactionType.TRANSFER_IN, now, now, has_symbol=False, amount=amount)
         await post_entry(session, source, out, notes=notes, transfer_id=transfer_id, now=True, may_owe=False)
         await post_entry(session, target, into, notes=notes, transfer_id=transfer_id, now=True)
-    except Refusal as refusal:
-        refusal.field = field
+    except DomainError as domain_error:
+        domain_error.field = field
         raise
     return into.id
 
@@ -64,7 +64,7 @@ async def transfer_cash(
             raise NotFound("There is no such account.", ("accountId",))
         if not account["is_active"]:
             raise Inactive("The account is archived: restore it first.", ("accountId",))
-        places: dict[UUID | None, Place] = {None: Place.of_account(actor.id, account)}
+        places: dict[UUID | None, CashLocation] = {None: CashLocation.of_account(actor.id, account)}
         # By id, so that two transfers in opposite directions never wait for each other.
         for id in sorted(id for id in (from_portfolio_id, to_portfolio_id) if id is not None):
             field = ("fromPortfolioId",) if id == from_portfolio_id else ("toPortfolioId",)
@@ -92,10 +92,10 @@ async def transfer_cash(
 
 async def _place(
     session: Session, owner_id: UUID, account_id: UUID, portfolio_id: UUID, field: tuple[str, ...]
-) -> Place:
+) -> CashLocation:
     portfolio = await lock_portfolio(session, owner_id, portfolio_id)
     if portfolio is None or portfolio["account_id"] != account_id:
         raise NotFound("The account has no such portfolio.", field)
     if not portfolio["is_active"]:
         raise PortfolioInactive(field=field)
-    return Place.of_portfolio(owner_id, portfolio)
+    return CashLocation.of_portfolio(owner_id, portfolio)

@@ -9,7 +9,7 @@ from db.alerts.owners import every_user
 from db.sessions import Sessions
 from investing.actor import Actor
 from investing.audit import note
-from investing.rules.refusals import InvalidInput, NotFound
+from investing.rules.errors import InvalidInput, NotFound
 
 MOST_AT_ONCE = 500
 PURGED_AT_ONCE = 1_000

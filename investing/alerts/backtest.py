@@ -14,13 +14,21 @@ from db.sessions import Row
 from db.vocabulary import AlertKind
 from investing.actor import Actor
 from investing.alerts.channels import known_channels
-from investing.alerts.past_weights import Day, Histories, Target, past_weights
+from investing.alerts.past_weights import BacktestSubject, Day, Histories, past_weights
 from investing.alerts.rules import NewAlertRule, instrument_of
-from investing.rules.alert_settings import checked_channels
-from investing.rules.alerts import EVENT_KINDS, PRICE_KINDS, Quiet, Standing, daily_move, drawdown, step
-from investing.rules.market_hours import closing_time
+from investing.rules.alerts.alert_settings import checked_channels
+from investing.rules.alerts.conditions import (
+    EVENT_KINDS,
+    PRICE_KINDS,
+    Cooldown,
+    RuleState,
+    daily_move,
+    drawdown,
+    step,
+)
+from investing.rules.errors import InvalidInput
+from investing.rules.market.market_hours import closing_time
 from investing.rules.names import checked_name
-from investing.rules.refusals import InvalidInput
 
 MOST_FIRINGS = 1_000
 
@@ -32,11 +40,11 @@ class Firing:
     date: dt.date
     value: Decimal
     threshold: Decimal
-    target: Target
+    target: BacktestSubject
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BacktestResult:
     """What the test found: at most MOST_FIRINGS, oldest first, over so many values."""
 
     firings: Sequence[Firing]
@@ -44,7 +52,7 @@ class Outcome:
     has_more: bool
 
 
-async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date) -> Outcome:
+async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date) -> BacktestResult:
     """When the rule would have fired from one day to another, made on the first of them. Writes nothing.
 
     A day stands for its close, in New York, when cooldowns are counted. Raises InvalidInput, also for what
@@ -60,7 +68,7 @@ async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date
         checked_channels(new.channels, await known_channels(session, actor.id))
     histories: Histories
     if new.kind in PRICE_KINDS:
-        histories = {Target(None, new.symbol): await _prices(actor, new)}
+        histories = {BacktestSubject(None, new.symbol): await _prices(actor, new)}
     elif new.kind in (AlertKind.POSITION_WEIGHT, AlertKind.DRIFT):
         histories = await past_weights(actor, new, start, end)
     else:
@@ -69,7 +77,7 @@ async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date
     return await asyncio.to_thread(_outcome, new, histories, start, end)
 
 
-def _outcome(new: NewAlertRule, histories: Histories, start: dt.date, end: dt.date) -> Outcome:
+def _outcome(new: NewAlertRule, histories: Histories, start: dt.date, end: dt.date) -> BacktestResult:
     firings: list[Firing] = []
     days: set[tuple[UUID | None, dt.date]] = set()
     for target, history in histories.items():
@@ -77,18 +85,18 @@ def _outcome(new: NewAlertRule, histories: Histories, start: dt.date, end: dt.da
         days.update((target.portfolio_id, date) for date, _ in within)
         firings += islice(_firings(new, within, target), MOST_FIRINGS + 1)
     firings.sort(key=lambda firing: firing.date)
-    return Outcome(firings[:MOST_FIRINGS], len(days), len(firings) > MOST_FIRINGS)
+    return BacktestResult(firings[:MOST_FIRINGS], len(days), len(firings) > MOST_FIRINGS)
 
 
-def _firings(new: NewAlertRule, days: Sequence[Day], target: Target) -> Iterator[Firing]:
-    quiet = Quiet(dt.timedelta(seconds=new.cooldown_seconds))
-    standing = Standing()
+def _firings(new: NewAlertRule, days: Sequence[Day], target: BacktestSubject) -> Iterator[Firing]:
+    cooldown = Cooldown(dt.timedelta(seconds=new.cooldown_seconds))
+    state = RuleState()
     for date, value in days:
         if new.kind is AlertKind.DAILY_MOVE:
             # Each day is a move of its own.
-            standing = Standing(quiet_until=standing.quiet_until)
-        came = step(new.bounds, quiet, standing, value, closing_time(date))
-        standing = came.standing
+            state = RuleState(quiet_until=state.quiet_until)
+        came = step(new.as_threshold, cooldown, state, value, closing_time(date))
+        state = came.state
         if came.fires:
             yield Firing(date, value, new.threshold, target)
 
@@ -115,7 +123,7 @@ def _move(before: Row, row: Row) -> Decimal | None:
 async def _portfolios(actor: Actor, new: NewAlertRule) -> Histories:
     async with actor.sessions.reading(actor.id) as connection:
         rows = await fetch_portfolio_history(connection, actor.id)
-    histories: dict[Target, list[Day]] = {}
+    histories: dict[BacktestSubject, list[Day]] = {}
     peaks: dict[UUID, Decimal] = {}
     for row in rows:
         id = row["portfolio_id"]
@@ -123,7 +131,7 @@ async def _portfolios(actor: Actor, new: NewAlertRule) -> Histories:
             continue
         value = _value(new.kind, row, peaks)
         if value is not None:
-            histories.setdefault(Target(id, None), []).append((row["date"], value))
+            histories.setdefault(BacktestSubject(id, None), []).append((row["date"], value))
     return histories
 
 

@@ -5,7 +5,7 @@ import asyncio
 from db.sessions import Sessions
 from investing.alerts.portfolios import PortfolioWatch
 from investing.alerts.prices import PriceWatch
-from investing.market.floor import Floor
+from investing.market.ingest import PriceIngest
 from investing.market.ticker import Ticker
 from investing.trading.desk import Desk
 
@@ -18,7 +18,7 @@ class Evaluator:
         self.prices = PriceWatch(sessions)
         self.portfolios = PortfolioWatch(sessions)
         self.ticker.follow(self.portfolios.follow)
-        self.floor = Floor(sessions, self.ticker, self.prices, desk)
+        self.ingest = PriceIngest(sessions, self.ticker, self.prices, desk)
 
     async def run(self) -> None:
         """Watches for ever."""

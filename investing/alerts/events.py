@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from db.alerts import looking, rules
+from db.alerts import portfolio_checks, rules
 from db.sessions import Session
 from db.vocabulary import AlertKind, AlertSeverity
 from investing.alerts.raising import NewAlert, raise_alerts
-from investing.alerts.stored import quiet_of
+from investing.alerts.stored import cooldown_of
 from investing.alerts.wording import metrics_of
-from investing.rules.alerts import Standing, hold
+from investing.rules.alerts.conditions import RuleState, hold
 
 
 async def tell(
@@ -37,17 +37,17 @@ async def tell(
     if not found:
         return 0
     now = dt.datetime.now(dt.UTC)
-    states = await looking.states_of(session, owner_id, [rule["id"] for rule in found])
+    states = await portfolio_checks.states_of(session, owner_id, [rule["id"] for rule in found])
     quiet_until = {
         state["rule_id"]: state["quiet_until"] for state in states if state["portfolio_id"] == portfolio_id
     }
     alerts = []
     for rule in found:
-        quiet = quiet_of(rule)
-        if hold(quiet, Standing(quiet_until=quiet_until.get(rule["id"])), now) is not None:
+        cooldown = cooldown_of(rule)
+        if hold(cooldown, RuleState(quiet_until=quiet_until.get(rule["id"])), now) is not None:
             continue
-        until = quiet.until(now)
-        await looking.save_state(session, owner_id, rule["id"], portfolio_id, None, True, until)
+        until = cooldown.until(now)
+        await portfolio_checks.save_state(session, owner_id, rule["id"], portfolio_id, None, True, until)
         alerts.append(
             NewAlert(
                 kind=kind,

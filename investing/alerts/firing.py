@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from db.alerts import rules, watching
+from db.alerts import price_watches, rules
 from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.alerts.raising import NewAlert, raise_alerts
-from investing.alerts.stored import bounds_of, quiet_of
+from investing.alerts.stored import cooldown_of, threshold_of
 from investing.alerts.wording import Seen, alert_of
-from investing.rules.alerts import Standing, daily_move, step
-from investing.rules.market_hours import market_day
-from investing.rules.price_index import Crossing, Price
+from investing.rules.alerts.conditions import RuleState, daily_move, step
+from investing.rules.alerts.price_index import Crossing, TickPrice
+from investing.rules.market.market_hours import market_day
 
 Watch = Mapping[Any, Any]
 
@@ -34,7 +34,7 @@ async def decide(
             found = {
                 row["id"]: row for row in await rules.lock_rules(session, owner_id, ids=ids, active=True)
             }
-        before = await watching.lock_watches(session, owner_id, ids)
+        before = await price_watches.lock_watches(session, owner_id, ids)
         watches: dict[UUID, Watch | None] = {id: before.get(id) for id in ids if id in found}
         alerts: list[NewAlert] = []
         for crossing in crossings:
@@ -45,8 +45,8 @@ async def decide(
                 alerts += [alert] if alert is not None else []
         for id, watch in watches.items():
             if watch is not None and watch is not before[id]:
-                standing = (watch["is_armed"], watch["quiet_until"], watch["as_of"])
-                await watching.update_watch(session, owner_id, id, *standing)
+                state = (watch["is_armed"], watch["quiet_until"], watch["as_of"])
+                await price_watches.update_watch(session, owner_id, id, *state)
         if alerts:
             await rules.note_fired(session, owner_id, {alert.rule_id for alert in alerts if alert.rule_id})
             await raise_alerts(session, owner_id, alerts)
@@ -60,16 +60,16 @@ def _decided(
     value = _value(AlertKind(rule["kind"]), price)
     if value is None or (watch["as_of"] is not None and price.as_of < watch["as_of"]):
         return watch, None
-    standing = Standing(watch["is_armed"], watch["quiet_until"])
+    state = RuleState(watch["is_armed"], watch["quiet_until"])
     if _is_of_another_day(watch, price):
-        standing = Standing(quiet_until=standing.quiet_until)
-    came = step(bounds_of(watch), quiet_of(rule), standing, value, now)
-    if not came.fires and came.standing == Standing(watch["is_armed"], watch["quiet_until"]):
+        state = RuleState(quiet_until=state.quiet_until)
+    came = step(threshold_of(watch), cooldown_of(rule), state, value, now)
+    if not came.fires and came.state == RuleState(watch["is_armed"], watch["quiet_until"]):
         return watch, None
     after = {
         **watch,
-        "is_armed": came.standing.is_armed,
-        "quiet_until": came.standing.quiet_until,
+        "is_armed": came.state.is_armed,
+        "quiet_until": came.state.quiet_until,
         "as_of": price.as_of,
     }
     if not came.fires:
@@ -85,7 +85,7 @@ def _decided(
     return after, alert_of(rule, seen)
 
 
-def _is_of_another_day(watch: Watch, price: Price) -> bool:
+def _is_of_another_day(watch: Watch, price: TickPrice) -> bool:
     """Whether a rule on moves has a day of its own for this price: each day is a move of its own."""
     return (
         watch["kind"] == AlertKind.DAILY_MOVE
@@ -94,5 +94,5 @@ def _is_of_another_day(watch: Watch, price: Price) -> bool:
     )
 
 
-def _value(kind: AlertKind, price: Price) -> Decimal | None:
+def _value(kind: AlertKind, price: TickPrice) -> Decimal | None:
     return daily_move(price.price, price.previous) if kind is AlertKind.DAILY_MOVE else price.price

@@ -31,7 +31,7 @@ class Lost(Exception):
     `latest` the one after the newest.
     """
 
-    def __init__(self, is_purged: bool, oldest: "Place", latest: "Place") -> None:
+    def __init__(self, is_purged: bool, oldest: "StreamPosition", latest: "StreamPosition") -> None:
         super().__init__("the place is not part of the sequence any more")
         self.is_purged = is_purged
         self.oldest = oldest
@@ -39,7 +39,7 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class StreamPosition:
     """A place in a user's sequence of alerts: after number `seq` of `epoch`."""
 
     epoch: UUID
@@ -51,7 +51,7 @@ class Place:
         return base64.urlsafe_b64encode(_VERSION + self.epoch.bytes + self.seq.to_bytes(8, "big")).decode()
 
     @classmethod
-    def of(cls, cursor: str) -> "Place":
+    def of(cls, cursor: str) -> "StreamPosition":
         """The place of a cursor. Raises NoCursor."""
         try:
             data = base64.urlsafe_b64decode(cursor.encode())
@@ -67,7 +67,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AlertFilter:
     """Which alerts somebody follows; the place goes on over the others too."""
 
     severities: Sequence[AlertSeverity] | None = None
@@ -79,33 +79,35 @@ class Turn:
     """A page of alerts, and the place after it. `is_full` says that there may be more already."""
 
     rows: Sequence[Row]
-    place: Place
+    place: StreamPosition
     is_full: bool
 
 
-async def place_now(connection: Connection, owner_id: UUID) -> Place:
+async def place_now(connection: Connection, owner_id: UUID) -> StreamPosition:
     """The place after the newest alert."""
     rows = await fetch_alert_page(connection, owner_id, 2**31 - 1, most=1)
-    return Place(rows[0]["epoch"], rows[0]["last_seq"]) if rows else Place(BEFORE_THE_FIRST, 0)
+    return (
+        StreamPosition(rows[0]["epoch"], rows[0]["last_seq"]) if rows else StreamPosition(BEFORE_THE_FIRST, 0)
+    )
 
 
 async def next_turn(
-    connection: Connection, owner_id: UUID, place: Place, wanted: Wanted, most: int = PAGE
+    connection: Connection, owner_id: UUID, place: StreamPosition, wanted: AlertFilter, most: int = PAGE
 ) -> Turn:
     """What comes after a place. Raises Lost."""
     severities = None if wanted.severities is None else [severity.value for severity in wanted.severities]
     rows = await fetch_alert_page(connection, owner_id, place.seq, severities, wanted.portfolio_id, most)
     if not rows:
-        if place != Place(BEFORE_THE_FIRST, 0):
-            nowhere = Place(BEFORE_THE_FIRST, 0)
+        if place != StreamPosition(BEFORE_THE_FIRST, 0):
+            nowhere = StreamPosition(BEFORE_THE_FIRST, 0)
             raise Lost(False, nowhere, nowhere)
         return Turn([], place, False)
     epoch, last, purged = rows[0]["epoch"], rows[0]["last_seq"], rows[0]["purged_seq"]
-    is_of_this_epoch = place.epoch == epoch or place == Place(BEFORE_THE_FIRST, 0)
+    is_of_this_epoch = place.epoch == epoch or place == StreamPosition(BEFORE_THE_FIRST, 0)
     if not is_of_this_epoch or not purged <= place.seq <= last:
         is_purged = is_of_this_epoch and place.seq < purged
-        raise Lost(is_purged, Place(epoch, purged), Place(epoch, last))
+        raise Lost(is_purged, StreamPosition(epoch, purged), StreamPosition(epoch, last))
     found = [row for row in rows if row["id"] is not None]
     is_full = len(found) == most
     # One statement saw the sequence and the alerts: where the page has room, there is nothing up to the last.
-    return Turn(found, Place(epoch, found[-1]["seq"] if is_full else last), is_full)
+    return Turn(found, StreamPosition(epoch, found[-1]["seq"] if is_full else last), is_full)

@@ -14,23 +14,23 @@ from db.portfolio.replay import fetch_worth
 from db.sessions import Row
 from db.vocabulary import AlertKind, Strategy
 from investing.actor import Actor
-from investing.alerts.books import weights_stored
+from investing.alerts.portfolio_snapshot import weights_stored
 from investing.alerts.rules import NewAlertRule
 from investing.portfolio.valuing import shifts_of
-from investing.rules.market_hours import day_of
-from investing.rules.weights import Aims, Worth, past_drifts
+from investing.rules.market.market_hours import day_of
+from investing.rules.rebalancing.weights import Aims, Worth, past_drifts
 
 Day = tuple[dt.date, Decimal]
 
 
-class Target(NamedTuple):
+class BacktestSubject(NamedTuple):
     """What a history is of: an instrument, a portfolio, or an instrument in a portfolio."""
 
     portfolio_id: UUID | None
     symbol: str | None
 
 
-Histories = Mapping[Target, Sequence[Day]]
+Histories = Mapping[BacktestSubject, Sequence[Day]]
 
 
 async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date) -> Histories:
@@ -44,7 +44,7 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
         symbols = {str(id): symbol for id, symbol in (await fetch_symbols(connection, actor.id)).items()}
         portfolios = await fetch_aims(connection, actor.id)
         rebalanced = await fetch_rebalanced(connection, actor.id)
-    histories: dict[Target, list[Day]] = {}
+    histories: dict[BacktestSubject, list[Day]] = {}
     for portfolio in portfolios:
         id = portfolio["id"]
         if new.portfolio_id not in (None, id):
@@ -68,15 +68,15 @@ def _aims(portfolio: Row, rebalanced: Sequence[Row]) -> list[Aims]:
 
 def _histories(
     new: NewAlertRule, id: UUID, rows: Sequence[Any], aims: Sequence[Aims], symbols: Mapping[str, str]
-) -> dict[Target, list[Day]]:
+) -> dict[BacktestSubject, list[Day]]:
     days = (_worth(row, symbols) for row in rows)
     found = past_drifts(days, aims) if new.kind is AlertKind.DRIFT else ((d.date, d.weights) for d in days)
     known = {new.symbol} if new.symbol is not None else set(symbols.values())
-    histories: dict[Target, list[Day]] = {}
+    histories: dict[BacktestSubject, list[Day]] = {}
     for date, values in found:
         for symbol, value in values.items():
             if symbol in known:
-                histories.setdefault(Target(id, symbol), []).append((date, value))
+                histories.setdefault(BacktestSubject(id, symbol), []).append((date, value))
     return histories
 
 

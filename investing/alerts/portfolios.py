@@ -13,16 +13,16 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from db.alerts import looking, rules
+from db.alerts import portfolio_checks, rules
 from db.market.ticks import QuoteRow
 from db.outages import Outage
 from db.sessions import Sessions
-from db.writing import plain_of
-from investing.alerts.books import Book, read_book, rule_of
+from db.writing import raw_connection_of
+from investing.alerts.portfolio_snapshot import PortfolioSnapshot, read_snapshot, rule_of
 from investing.alerts.raising import NewAlert, raise_alerts
-from investing.alerts.shelf import Shelf
+from investing.alerts.snapshot_cache import SnapshotCache
 from investing.alerts.wording import alert_of
-from investing.rules.alerts import PORTFOLIO_KINDS
+from investing.rules.alerts.conditions import PORTFOLIO_KINDS
 
 logger = logging.getLogger("graphfolio.alerts")
 
@@ -53,7 +53,7 @@ class PortfolioWatch:
         self._prices: dict[UUID, QuoteRow] = {}
         self._moved: set[UUID] = set()
         self._has_moved = asyncio.Event()
-        self._shelf = Shelf(VALUED_SECONDS)
+        self._snapshot_cache = SnapshotCache(VALUED_SECONDS)
 
     def wake(self, owner_id: UUID) -> None:
         """Something is committed that moves the owner's portfolios, or changes the rules on them."""
@@ -76,9 +76,9 @@ class PortfolioWatch:
 
     async def attend(self) -> int:
         """One round: everybody who is due. How many."""
-        self._shelf.forget(before=_clock() - KEPT_LOOKS * self._again_seconds)
+        self._snapshot_cache.forget(before=_clock() - KEPT_LOOKS * self._again_seconds)
         looked = 0
-        while owners := await looking.claim_looks(self._sessions, self._again_seconds, AT_ONCE):
+        while owners := await portfolio_checks.claim_looks(self._sessions, self._again_seconds, AT_ONCE):
             await self._look(owners)
             looked += len(owners)
             if len(owners) < AT_ONCE:
@@ -88,7 +88,7 @@ class PortfolioWatch:
     async def catch_up(self) -> int:
         """Looks at those who were woken and have rules. How many."""
         woken, self._woken = self._woken, set()
-        owners = await looking.with_looks(self._sessions, woken) if woken else []
+        owners = await portfolio_checks.with_looks(self._sessions, woken) if woken else []
         await self._look(owners)
         return len(owners)
 
@@ -98,24 +98,24 @@ class PortfolioWatch:
         """
         moved, self._moved = self._moved, set()
         now, crossed = dt.datetime.now(dt.UTC), []
-        for number, (owner_id, book) in enumerate(self._shelf.due(moved, _clock()), 1):
+        for number, (owner_id, book) in enumerate(self._snapshot_cache.due(moved, _clock()), 1):
             if book.changes(now, self._prices):
                 crossed.append(owner_id)
             if number % _AT_A_STRETCH == 0:
                 # Nobody else in the process waits for long.
                 await asyncio.sleep(0)
         await self._look(crossed, are_crossed=True)
-        if self._shelf.has_more:
+        if self._snapshot_cache.has_more:
             self._has_moved.set()
         return len(crossed)
 
     async def _for_ever(
-        self, bell: asyncio.Event | None, work: Callable[[], Awaitable[object]], pause: float
+        self, woken: asyncio.Event | None, work: Callable[[], Awaitable[object]], pause: float
     ) -> None:
         while True:
-            if bell is not None:
-                await bell.wait()
-                bell.clear()
+            if woken is not None:
+                await woken.wait()
+                woken.clear()
             try:
                 await work()
             except Exception as error:
@@ -135,23 +135,23 @@ class PortfolioWatch:
         except Exception as error:
             self._outage.began(error)
             return False
-        self._shelf.keep(owner_id, book, begun)
-        if self._shelf.has_more:
+        self._snapshot_cache.keep(owner_id, book, begun)
+        if self._snapshot_cache.has_more:
             self._has_moved.set()
         return True
 
 
-async def _looked(sessions: Sessions, owner_id: UUID) -> Book | None:
+async def _looked(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:
     """Reads the owner's portfolios, and decides where they change something. None without any rules."""
     async with sessions.reading(owner_id) as connection:
-        found = await looking.rules_of(connection, owner_id, PORTFOLIO_KINDS)
-        book = await read_book(connection, owner_id, [rule_of(row) for row in found]) if found else None
+        found = await portfolio_checks.rules_of(connection, owner_id, PORTFOLIO_KINDS)
+        book = await read_snapshot(connection, owner_id, [rule_of(row) for row in found]) if found else None
     if book is not None and not book.changes(dt.datetime.now(dt.UTC)):
         return book
     return await _decided(sessions, owner_id)
 
 
-async def _decided(sessions: Sessions, owner_id: UUID) -> Book | None:
+async def _decided(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:
     book, _ = await _decide(sessions, owner_id, dt.datetime.now(dt.UTC))
     return book
 
@@ -162,21 +162,25 @@ async def look_at(sessions: Sessions, owner_id: UUID, now: dt.datetime) -> int:
     return raised
 
 
-async def _decide(sessions: Sessions, owner_id: UUID, now: dt.datetime) -> tuple[Book | None, int]:
+async def _decide(
+    sessions: Sessions, owner_id: UUID, now: dt.datetime
+) -> tuple[PortfolioSnapshot | None, int]:
     async with sessions.begin(owner_id) as session:
         found = await rules.lock_rules(session, owner_id, kinds=PORTFOLIO_KINDS, active=True)
         if not found:
-            await looking.end_look(session, owner_id)
+            await portfolio_checks.end_look(session, owner_id)
             return None, 0
-        connection = await plain_of(session)
-        book = await read_book(connection, owner_id, [rule_of(row) for row in found])
+        connection = await raw_connection_of(session)
+        book = await read_snapshot(connection, owner_id, [rule_of(row) for row in found])
         alerts: list[NewAlert] = []
         for change in book.changes(now):
-            stands = change.step.standing
+            stands = change.step.state
             book.standings[change.key] = stands
             if change.step.fires:
                 alerts.append(alert_of(change.rule.row, change.seen))
-            await looking.save_state(session, owner_id, *change.key, stands.is_armed, stands.quiet_until)
+            await portfolio_checks.save_state(
+                session, owner_id, *change.key, stands.is_armed, stands.quiet_until
+            )
         if alerts:
             await rules.note_fired(session, owner_id, {alert.rule_id for alert in alerts if alert.rule_id})
             await raise_alerts(session, owner_id, alerts)

@@ -12,13 +12,13 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from db.alerts import watching
+from db.alerts import price_watches
 from db.market.ticks import QuoteRow
 from db.outages import Outage
 from db.sessions import Sessions
 from investing.alerts.firing import decide
 from investing.alerts.stored import watched_of
-from investing.rules.price_index import Crossing, Price, PriceIndex
+from investing.rules.alerts.price_index import Crossing, PriceIndex, TickPrice
 
 logger = logging.getLogger("graphfolio.alerts")
 
@@ -54,7 +54,7 @@ class PriceWatch:
         """Holds prices against the rules of their instruments."""
         now = _now()
         for quote in quotes:
-            price = Price(quote.price, quote.as_of, quote.previous_price)
+            price = TickPrice(quote.price, quote.as_of, quote.previous_price)
             self._note(self._index.tick(quote.instrument_id, price, now))
 
     async def relief(self) -> None:
@@ -67,15 +67,15 @@ class PriceWatch:
 
     async def load(self) -> None:
         """Reads all rules, after the last prices, so that what was crossed meanwhile is found."""
-        self._mark = await watching.watches_mark(self._sessions)
-        async for rows in watching.all_watches(self._sessions, LOADED_AT_ONCE):
+        self._mark = await price_watches.watches_mark(self._sessions)
+        async for rows in price_watches.all_watches(self._sessions, LOADED_AT_ONCE):
             self._mirror(rows)
             # So many at a time that nobody else waits for long.
             await asyncio.sleep(0)
 
     async def look(self) -> None:
         """Reads the rules that have changed, whoever changed them, and wakes those that were quiet."""
-        rows, self._mark = await watching.watches_changed(self._sessions, self._mark)
+        rows, self._mark = await price_watches.watches_changed(self._sessions, self._mark)
         self._mirror(rows)
         self._note(self._index.wake(_now()))
 

@@ -16,24 +16,25 @@ from db.vocabulary import AlertKind, AlertSeverity, Topic
 from investing.actor import Actor
 from investing.alerts.channels import known_channels
 from investing.audit import note
-from investing.rules.alert_settings import (
+from investing.rules.alerts.alert_settings import (
     MOST_RULES,
-    check_bounds,
     check_cooldown,
     check_target,
+    check_threshold,
     checked_channels,
 )
-from investing.rules.alerts import PORTFOLIO_KINDS, PRICE_KINDS, Bounds, Hours
-from investing.rules.market_hours import market_day
+from investing.rules.alerts.conditions import PORTFOLIO_KINDS, PRICE_KINDS, Hours, Threshold
+from investing.rules.errors import InvalidInput, NameTaken, NotFound, UnknownInstrument
+from investing.rules.market.market_hours import market_day
 from investing.rules.names import checked_name
-from investing.rules.refusals import InvalidInput, NameTaken, NotFound, UnknownInstrument
 
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
 class NewAlertRule:
-    """A rule to make. `threshold` and `hysteresis` are in the unit of the kind (`investing.rules.alerts`)."""
+    """A rule to make. `threshold` and `hysteresis` are in the unit of the kind
+    (`investing.rules.alerts.conditions`)."""
 
     name: str
     kind: AlertKind
@@ -47,14 +48,14 @@ class NewAlertRule:
     hours: Hours | None = None
 
     @property
-    def bounds(self) -> Bounds:
+    def as_threshold(self) -> Threshold:
         """What its values are held against."""
-        return Bounds(self.kind, self.threshold, self.hysteresis)
+        return Threshold(self.kind, self.threshold, self.hysteresis)
 
     def check(self) -> None:
         """Raises InvalidInput for what makes no sense in itself."""
         check_target(self.kind, self.symbol, self.portfolio_id is not None)
-        check_bounds(self.bounds)
+        check_threshold(self.as_threshold)
         check_cooldown(self.cooldown_seconds)
 
 
@@ -122,10 +123,10 @@ async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> Non
         # A level that is given today is for a share of today.
         units_of = market_day(dt.datetime.now(dt.UTC)) if "threshold" in changes else before["units_of"]
         rule = {**before, **changes, "units_of": units_of}
-        bounds = ("threshold", "hysteresis", "is_active")
-        is_new = any(rule[column] != before[column] for column in bounds)
+        threshold = ("threshold", "hysteresis", "is_active")
+        is_new = any(rule[column] != before[column] for column in threshold)
         if is_new:
-            check_bounds(Bounds(AlertKind(rule["kind"]), rule["threshold"], rule["hysteresis"]))
+            check_threshold(Threshold(AlertKind(rule["kind"]), rule["threshold"], rule["hysteresis"]))
         if changes:
             await rows.update_rule(session, actor.id, id, {**changes, "units_of": units_of})
         if is_new:

@@ -10,7 +10,7 @@ from uuid import UUID
 from db.canonical import decimal, instant
 from db.vocabulary import AlertKind, AlertSeverity
 from investing.alerts.raising import NewAlert
-from investing.rules.alerts import FRACTION_KINDS
+from investing.rules.alerts.conditions import FRACTION_KINDS
 from investing.rules.money import product
 
 

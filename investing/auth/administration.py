@@ -5,7 +5,7 @@ from uuid import UUID
 from db.auth import audit, queries, writes
 from db.sessions import Session, Sessions
 from investing.auth.passwords import Passwords
-from investing.rules import registration
+from investing.rules.auth import registration
 
 _BY = {"by": "command"}
 
@@ -86,7 +86,7 @@ async def _hash(password: str) -> str:
 
 
 async def _find(sessions: Sessions, identifier: str) -> UUID:
-    user_id = await queries.user_id_of(sessions, registration.as_login(identifier))
+    user_id = await queries.user_id_of(sessions, registration.normalize_identifier(identifier))
     if user_id is None:
         raise NoSuchUser(f"There is no user {identifier}.")
     return user_id

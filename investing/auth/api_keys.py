@@ -11,42 +11,44 @@ from db.ids import uuid7
 from db.vocabulary import Broker
 from investing.actor import Actor
 from investing.audit import note
-from investing.auth.sealing import Place, Sealed, Unsealable, Vault
-from investing.rules.api_keys import MOST_API_KEYS, checked_key, checked_secret, hint_of
+from investing.auth.encryption import DecryptionFailed, EncryptedSecret, SecretBox, SecretLocation
+from investing.rules.auth.api_keys import MOST_API_KEYS, checked_key, checked_secret, hint_of
+from investing.rules.errors import InvalidInput, LimitReached, NotFound
 from investing.rules.names import checked_name
-from investing.rules.refusals import InvalidInput, LimitReached, NotFound
 
 TYPE = "ApiKey"
 TABLE = "api_keys"
 
 
 @dataclass(frozen=True)
-class Credentials:
+class BrokerCredentials:
     """What a broker is asked with."""
 
     key: str = field(repr=False)
     secret: str = field(repr=False)
 
     @classmethod
-    def opened(cls, vault: Vault, owner_id: UUID, id: UUID, sealed: Sealed) -> "Credentials":
-        """Those of a row. Raises UnknownKey and Unsealable."""
+    def opened(
+        cls, secret_box: SecretBox, owner_id: UUID, id: UUID, sealed: EncryptedSecret
+    ) -> "BrokerCredentials":
+        """Those of a row. Raises UnknownKey and DecryptionFailed."""
         try:
-            return cls(**orjson.loads(vault.open(Place(TABLE, owner_id, id), sealed)))
+            return cls(**orjson.loads(secret_box.open(SecretLocation(TABLE, owner_id, id), sealed)))
         except (TypeError, ValueError):
-            raise Unsealable("A stored secret is not in the form that Graphfolio writes.") from None
+            raise DecryptionFailed("A stored secret is not in the form that Graphfolio writes.") from None
 
-    def sealed(self, vault: Vault, owner_id: UUID, id: UUID) -> dict[str, bytes | str]:
+    def sealed(self, secret_box: SecretBox, owner_id: UUID, id: UUID) -> dict[str, bytes | str]:
         """The columns that hold them."""
         text = orjson.dumps({"key": self.key, "secret": self.secret})
-        sealed = vault.seal(Place(TABLE, owner_id, id), text)
+        sealed = secret_box.seal(SecretLocation(TABLE, owner_id, id), text)
         return {"ciphertext": sealed.ciphertext, "encryption_key_id": sealed.key_id}
 
 
 class ApiKeys:
     """What users do with their brokers' keys."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, secret_box: SecretBox) -> None:
+        self._secret_box = secret_box
 
     async def store(
         self, actor: Actor, broker: Broker, label: str, key: str, secret: str, account_id: UUID | None
@@ -56,7 +58,7 @@ class ApiKeys:
         Raises InvalidInput, NotFound and LimitReached.
         """
         label = checked_name(label, "label")
-        given = Credentials(checked_key(key), checked_secret(secret))
+        given = BrokerCredentials(checked_key(key), checked_secret(secret))
         async with actor.sessions.begin(actor.id) as session:
             # Of two who look at once whether there are such, or how many there are, one waits.
             await lock_user(session, actor.id)
@@ -69,7 +71,7 @@ class ApiKeys:
             former = await rows.find_api_key(session, actor.id, broker, label)
             id = former or uuid7()
             facts = {"broker": broker.value, "label": label, "key_hint": hint_of(given.key)}
-            values = {**facts, "account_id": account_id, **given.sealed(self._vault, actor.id, id)}
+            values = {**facts, "account_id": account_id, **given.sealed(self._secret_box, actor.id, id)}
             if former:
                 await rows.replace_api_key(session, actor.id, id, values)
             else:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from investing.rules.registration import MAX_PASSWORD
+from investing.rules.auth.registration import MAX_PASSWORD
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from db.auth.writes import lock_user, update_user
 from investing.account.service import check_known
 from investing.actor import Actor
 from investing.audit import note
-from investing.rules.registration import full_name
+from investing.rules.auth.registration import full_name
 from investing.rules.time_zones import checked_time_zone
 
 

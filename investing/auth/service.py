@@ -11,14 +11,14 @@ from investing.auth.attempts import Attempts
 from investing.auth.passwords import Passwords
 from investing.auth.refresh_tokens import new_refresh_token, read_refresh_token
 from investing.auth.tokens import AccessTokens, Claims, InvalidToken
-from investing.auth.types import Client, LoggedIn, NotLoggedIn, Viewer
-from investing.rules import registration
-from investing.rules.refreshing import Verdict, judge
-from investing.rules.refusals import EmailTaken, InvalidRefreshToken, NameTaken, WrongCredentials
+from investing.auth.types import LoggedIn, NotLoggedIn, RequestOrigin, Viewer
+from investing.rules.auth import registration
+from investing.rules.auth.refreshing import Verdict, judge
+from investing.rules.errors import EmailTaken, InvalidRefreshToken, NameTaken, WrongCredentials
 from investing.rules.time_zones import DEFAULT
 
 
-class Door:
+class AuthService:
     """Lets users in and out. A login is a session; its id is that of its family of refresh tokens.
 
     Who registers has `time_zone`, an IANA name, until they choose another.
@@ -42,7 +42,7 @@ class Door:
         self._time_zone = time_zone
 
     async def register(
-        self, username: str, email: str, password: str, full_name: str | None, client: Client
+        self, username: str, email: str, password: str, full_name: str | None, client: RequestOrigin
     ) -> LoggedIn:
         """Makes a user and logs them in.
 
@@ -69,7 +69,7 @@ class Door:
             await audit.record(session, user_id, "user.registered", origin_of(client), entity=entity)
         return self._logged_in(user_id, session_id, refresh_token)
 
-    async def login(self, identifier: str, password: str, client: Client) -> LoggedIn:
+    async def login(self, identifier: str, password: str, client: RequestOrigin) -> LoggedIn:
         """Logs in by username or e-mail address, in any case of letters.
 
         Raises WrongCredentials, and TooManyAttempts before anything is looked at that costs time or tells.
@@ -77,7 +77,7 @@ class Door:
         A name that nobody has goes through the same steps with an id that nobody has: what is wrong shows
         neither in the answer nor in its time.
         """
-        name = registration.as_login(identifier)
+        name = registration.normalize_identifier(identifier)
         # By what was typed: were it by the user, a name that is full would tell whose the other one is.
         attempt = await self._attempts.login(name, client.ip_address)
         user_id = await queries.user_id_of(self._sessions, name) or uuid7()
@@ -90,7 +90,7 @@ class Door:
         refresh_token, token_hash = new_refresh_token(user_id)
         async with self._sessions.begin(user_id) as session:
             renewed_from = (stored, checked.renewed) if checked.renewed else None
-            if not await writes.come_in(session, user_id, renewed_from):
+            if not await writes.record_login(session, user_id, renewed_from):
                 raise WrongCredentials
             session_id = await writes.start_family(session, user_id, token_hash, self._refresh_lifetime)
             entity = ("session", session_id)
@@ -98,7 +98,7 @@ class Door:
         await attempt.was_right()
         return self._logged_in(user_id, session_id, refresh_token)
 
-    async def refresh(self, refresh_token: str, client: Client) -> LoggedIn:
+    async def refresh(self, refresh_token: str, client: RequestOrigin) -> LoggedIn:
         """Changes a refresh token for the next one and a new access token. Raises InvalidRefreshToken.
 
         A token that was used before ends its whole session, also when both uses come at once.
@@ -126,7 +126,7 @@ class Door:
             raise InvalidRefreshToken
         return self._logged_in(owner_id, link.family_id, next_token)
 
-    async def logout(self, refresh_token: str, client: Client) -> None:
+    async def logout(self, refresh_token: str, client: RequestOrigin) -> None:
         """Ends the session that any of its refresh tokens names; where there is none, nothing is wrong."""
         shown = read_refresh_token(refresh_token)
         if shown is None:
@@ -157,7 +157,7 @@ class Door:
         except InvalidToken:
             raise NotLoggedIn from None
 
-    async def _note_failure(self, user_id: UUID, reason: str, client: Client) -> None:
+    async def _note_failure(self, user_id: UUID, reason: str, client: RequestOrigin) -> None:
         async with self._sessions.begin(user_id) as session:
             details = {"reason": reason}
             await audit.record_if_known(session, user_id, "user.login_failed", origin_of(client), details)

@@ -10,7 +10,7 @@ class NotLoggedIn(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class RequestOrigin:
     """Where a request comes from, for the audit log. What is not known, or is a command, is None."""
 
     ip_address: str | None = None

@@ -14,36 +14,36 @@ from uuid import UUID
 from db.canonical import decimal
 from db.ids import uuid7
 from db.sessions import Session, Sessions
-from db.trading import paper as books
+from db.trading import paper as paper_orders
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType
-from db.writing import Plain, plain_of
-from investing.brokers.protocol import BrokerOrder, Execution, OrderRequest, Rejection
-from investing.rules.matching import Fill, Resting, fill_of
-from investing.rules.orders import ZERO, Terms
+from db.writing import RawConnection, raw_connection_of
+from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest, Fill, Rejection
+from investing.rules.trading.matching import MatchedFill, OpenOrder, match_fill
+from investing.rules.trading.orders import ZERO, BrokerFees
 
 
 class PaperBroker:
     """A broker as `investing.brokers.protocol` describes it."""
 
-    def __init__(self, sessions: Sessions, terms: Terms, tell_again_seconds: float = 5) -> None:
+    def __init__(self, sessions: Sessions, fees: BrokerFees, tell_again_seconds: float = 5) -> None:
         """`tell_again_seconds` is how long a fill may stay unacknowledged before it is told again."""
         self._sessions = sessions
-        self._terms = terms
+        self._fees = fees
         self._tell_again = dt.timedelta(seconds=tell_again_seconds)
 
     @property
-    def terms(self) -> Terms:
+    def fees(self) -> BrokerFees:
         """What it takes, by setting."""
-        return self._terms
+        return self._fees
 
-    async def submit(self, request: OrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
         """Fills at once what the quote and the size of a tick allow; the rest waits for further ticks."""
-        async with self._sessions.books.plain() as connection:
-            quote = await books.find_quote(connection, request.symbol, request.instrument_id)
-            order, fill = _accepted(request, quote, self._terms)
+        async with self._sessions.broker_writers.plain() as connection:
+            quote = await paper_orders.find_quote(connection, request.symbol, request.instrument_id)
+            order, fill = _accepted(request, quote, self._fees)
             # Told in the answer, and a little later once more, in case that is lost.
             execution = None if fill is None else _executed(fill, self._tell_again)
-            if not await books.add_order(connection, order, execution):
+            if not await paper_orders.add_order(connection, order, execution):
                 return await _found(connection, request.client_order_id)
         executions = [] if execution is None else [_execution({**order, **execution})]
         return _order(order, executions)
@@ -58,44 +58,46 @@ class PaperBroker:
             "commission": ZERO,
             "status": BrokerOrderStatus.CANCELLED.value,
         }
-        async with self._sessions.books.begin(None) as connection:
-            if not await books.add_order(connection, burnt):
-                row = await books.find_order(connection, client_order_id, lock=True)
+        async with self._sessions.broker_writers.begin(None) as connection:
+            if not await paper_orders.add_order(connection, burnt):
+                row = await paper_orders.find_order(connection, client_order_id, lock=True)
                 assert row is not None, "its key was taken"
                 if row["status"] == BrokerOrderStatus.OPEN:
                     ended = {"status": BrokerOrderStatus.CANCELLED.value}
-                    await books.change_order(connection, client_order_id, ended, None)
+                    await paper_orders.change_order(connection, client_order_id, ended, None)
             return await _found(connection, client_order_id)
 
     async def find(self, client_order_id: UUID) -> BrokerOrder | None:
         """The order with all its fills."""
-        async with self._sessions.books.plain() as connection:
-            row = await books.find_order(connection, client_order_id)
+        async with self._sessions.broker_writers.plain() as connection:
+            row = await paper_orders.find_order(connection, client_order_id)
             return None if row is None else await _with_executions(connection, row)
 
-    async def executions(self, most: int = 500) -> Sequence[Execution]:
+    async def executions(self, most: int = 500) -> Sequence[Fill]:
         """Matches what has ticked, and tells of the fills."""
         await self._match(most)
-        async with self._sessions.books.plain() as connection:
-            rows = await books.claim_executions(connection, self._tell_again, most)
+        async with self._sessions.broker_writers.plain() as connection:
+            rows = await paper_orders.claim_executions(connection, self._tell_again, most)
         return [_execution(row) for row in sorted(rows, key=lambda row: row["id"])]
 
-    async def acknowledge(self, executions: Sequence[Execution]) -> None:
+    async def acknowledge(self, executions: Sequence[Fill]) -> None:
         """Tells of these no more."""
         if executions:
-            async with self._sessions.books.plain() as connection:
-                await books.acknowledge(connection, [UUID(execution.id) for execution in executions])
+            async with self._sessions.broker_writers.plain() as connection:
+                await paper_orders.acknowledge(connection, [UUID(execution.id) for execution in executions])
 
-    async def fill_all(self, session: Session, requests: Sequence[OrderRequest]) -> Sequence[BrokerOrder]:
+    async def fill_all(
+        self, session: Session, requests: Sequence[BrokerOrderRequest]
+    ) -> Sequence[BrokerOrder]:
         """Fills each at the quote, in the caller's transaction, however much of it one tick would fill."""
-        terms = replace(self._terms, shares_per_tick=None)
-        connection = await plain_of(session)
+        fees = replace(self._fees, shares_per_tick=None)
+        connection = await raw_connection_of(session)
         filled = []
         for request in requests:
-            quote = await books.find_quote(connection, request.symbol, request.instrument_id)
-            order, fill = _accepted(request, quote, terms)
+            quote = await paper_orders.find_quote(connection, request.symbol, request.instrument_id)
+            order, fill = _accepted(request, quote, fees)
             execution = None if fill is None else _executed(fill, None)
-            if not await books.add_order(connection, order, execution):
+            if not await paper_orders.add_order(connection, order, execution):
                 raise ValueError(f"The client order id {request.client_order_id} is used already.")
             filled.append(_order(order, [] if execution is None else [_execution({**order, **execution})]))
         return filled
@@ -103,20 +105,20 @@ class PaperBroker:
     async def _match(self, most: int) -> None:
         """Holds every resting order against the quote, once for each tick."""
         while True:
-            async with self._sessions.books.begin(None) as connection:
-                rows = await books.lock_ticked(connection, most)
+            async with self._sessions.broker_writers.begin(None) as connection:
+                rows = await paper_orders.lock_ticked(connection, most)
                 for row in rows:
-                    fill = fill_of(_resting(row), row["price"], self._terms)
+                    fill = match_fill(_resting(row), row["price"], self._fees)
                     changed = {"matched_as_of": row["as_of"], **_after(row, fill)}
                     executed = None if fill is None else _executed(fill, dt.timedelta())
-                    await books.change_order(connection, row["client_order_id"], changed, executed)
+                    await paper_orders.change_order(connection, row["client_order_id"], changed, executed)
             if len(rows) < most:
                 return
 
 
 def _accepted(
-    request: OrderRequest, quote: Mapping[Any, Any] | None, terms: Terms
-) -> tuple[dict[str, Any], Fill | None]:
+    request: BrokerOrderRequest, quote: Mapping[Any, Any] | None, fees: BrokerFees
+) -> tuple[dict[str, Any], MatchedFill | None]:
     """The order as it goes into the books, and what is filled of it at once."""
     order: dict[str, Any] = {
         "client_order_id": request.client_order_id,
@@ -137,7 +139,7 @@ def _accepted(
         if request.type is OrderType.MARKET:
             return order | _rejected("NO_PRICE", f"There is no price of {request.symbol}."), None
         return order, None
-    fill = fill_of(_resting(order), quote["price"], terms)
+    fill = match_fill(_resting(order), quote["price"], fees)
     if request.side is OrderSide.BUY and request.type is OrderType.MARKET and not quote["price"]:
         reason = f"The price of {request.symbol} is 0, at which nothing is bought."
         return order | _rejected("PRICE_MOVED", reason), None
@@ -156,7 +158,7 @@ def _rejected(code: str, reason: str) -> dict[str, str]:
     }
 
 
-def _after(order: Mapping[Any, Any], fill: Fill | None) -> dict[str, Any]:
+def _after(order: Mapping[Any, Any], fill: MatchedFill | None) -> dict[str, Any]:
     if fill is None:
         return {}
     filled: Decimal = order["filled_quantity"] + fill.quantity
@@ -168,7 +170,7 @@ def _after(order: Mapping[Any, Any], fill: Fill | None) -> dict[str, Any]:
     }
 
 
-def _executed(fill: Fill, due_in: dt.timedelta | None) -> dict[str, Any]:
+def _executed(fill: MatchedFill, due_in: dt.timedelta | None) -> dict[str, Any]:
     """A fill as it goes into the books, to be told from then on, or by nobody else."""
     now = dt.datetime.now(dt.UTC)
     return {
@@ -181,26 +183,26 @@ def _executed(fill: Fill, due_in: dt.timedelta | None) -> dict[str, Any]:
     }
 
 
-async def executions_in(session: Session, client_order_id: UUID) -> Sequence[Execution] | None:
+async def executions_in(session: Session, client_order_id: UUID) -> Sequence[Fill] | None:
     """Lock an order in the books until the caller's transaction ends; return its fills, None without it."""
-    connection = await plain_of(session)
-    if await books.find_order(connection, client_order_id, lock=True) is None:
+    connection = await raw_connection_of(session)
+    if await paper_orders.find_order(connection, client_order_id, lock=True) is None:
         return None
-    return [_execution(row) for row in await books.executions_of(connection, client_order_id)]
+    return [_execution(row) for row in await paper_orders.executions_of(connection, client_order_id)]
 
 
-async def _found(connection: Plain, client_order_id: UUID) -> BrokerOrder:
-    row = await books.find_order(connection, client_order_id)
+async def _found(connection: RawConnection, client_order_id: UUID) -> BrokerOrder:
+    row = await paper_orders.find_order(connection, client_order_id)
     assert row is not None, "it was just there"
     return await _with_executions(connection, row)
 
 
-async def _with_executions(connection: Plain, row: Mapping[Any, Any]) -> BrokerOrder:
-    found = await books.executions_of(connection, row["client_order_id"])
+async def _with_executions(connection: RawConnection, row: Mapping[Any, Any]) -> BrokerOrder:
+    found = await paper_orders.executions_of(connection, row["client_order_id"])
     return _order(row, [_execution(execution) for execution in found])
 
 
-def _order(row: Mapping[Any, Any], executions: Sequence[Execution]) -> BrokerOrder:
+def _order(row: Mapping[Any, Any], executions: Sequence[Fill]) -> BrokerOrder:
     code = row.get("rejection_code")
     return BrokerOrder(
         row["client_order_id"],
@@ -211,8 +213,8 @@ def _order(row: Mapping[Any, Any], executions: Sequence[Execution]) -> BrokerOrd
     )
 
 
-def _execution(row: Mapping[Any, Any]) -> Execution:
-    return Execution(
+def _execution(row: Mapping[Any, Any]) -> Fill:
+    return Fill(
         str(row["id"]),
         row["client_order_id"],
         row["quantity"],
@@ -222,8 +224,8 @@ def _execution(row: Mapping[Any, Any]) -> Execution:
     )
 
 
-def _resting(row: Mapping[Any, Any]) -> Resting:
-    return Resting(
+def _resting(row: Mapping[Any, Any]) -> OpenOrder:
+    return OpenOrder(
         OrderSide(row["side"]),
         OrderType(row["type"]),
         row["quantity"],

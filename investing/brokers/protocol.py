@@ -13,7 +13,7 @@ from uuid import UUID
 
 from db.sessions import Session
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType, TimeInForce
-from investing.rules.orders import Terms
+from investing.rules.trading.orders import BrokerFees
 
 
 class Ambiguous(Exception):
@@ -21,7 +21,7 @@ class Ambiguous(Exception):
 
 
 @dataclass(frozen=True)
-class OrderRequest:
+class BrokerOrderRequest:
     """An order for a broker. Quantity in shares, prices for one share.
 
     `worst_price` protects a MARKET order: the broker never fills it beyond. `instrument_id` tells the paper
@@ -40,7 +40,7 @@ class OrderRequest:
 
 
 @dataclass(frozen=True)
-class Execution:
+class Fill:
     """One fill; `id` is the broker's own, and the same whenever it tells of the fill."""
 
     id: str
@@ -66,18 +66,18 @@ class BrokerOrder:
     client_order_id: UUID
     broker_order_id: str
     status: BrokerOrderStatus
-    executions: Sequence[Execution] = ()
+    executions: Sequence[Fill] = ()
     rejection: Rejection | None = None
 
 
-class Broker(Protocol):
+class BrokerClient(Protocol):
     """Somebody who trades. Every method raises Ambiguous where the answer was lost."""
 
     @property
-    def terms(self) -> Terms:
+    def fees(self) -> BrokerFees:
         """What it takes, from which follows what an order has to reserve."""
 
-    async def submit(self, request: OrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
         """Places an order. The same client order id again gives the order that is there already."""
 
     async def cancel(self, client_order_id: UUID) -> BrokerOrder:
@@ -89,21 +89,23 @@ class Broker(Protocol):
     async def find(self, client_order_id: UUID) -> BrokerOrder | None:
         """The order, or None where the broker does not have it."""
 
-    async def executions(self, most: int = 500) -> Sequence[Execution]:
+    async def executions(self, most: int = 500) -> Sequence[Fill]:
         """Fills that are not acknowledged yet, of any order; told again until they are."""
 
-    async def acknowledge(self, executions: Sequence[Execution]) -> None:
+    async def acknowledge(self, executions: Sequence[Fill]) -> None:
         """Says that these fills have arrived."""
 
 
 @runtime_checkable
-class AllAtOnce(Protocol):
+class AtomicBroker(Protocol):
     """What a broker may be able to do beside: trade in its client's own database transaction.
 
     A client that finds it need not go order by order: what that transaction does happens whole or not at all.
     """
 
-    async def fill_all(self, session: Session, requests: Sequence[OrderRequest]) -> Sequence[BrokerOrder]:
+    async def fill_all(
+        self, session: Session, requests: Sequence[BrokerOrderRequest]
+    ) -> Sequence[BrokerOrder]:
         """Fills MARKET orders whole, in this order, and tells what came of each: filled, or rejected.
 
         The fills are not told again by `executions`: whoever commits the transaction has them.

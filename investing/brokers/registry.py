@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from db.vocabulary import Broker as BrokerName
-from investing.brokers.protocol import Broker
-from investing.rules.refusals import BrokerUnavailable
+from investing.brokers.protocol import BrokerClient
+from investing.rules.errors import BrokerUnavailable
 
 
 class Brokers:
     """The brokers that are connected, by name."""
 
-    def __init__(self, connected: Mapping[BrokerName, Broker]) -> None:
+    def __init__(self, connected: Mapping[BrokerName, BrokerClient]) -> None:
         self._connected = dict(connected)
 
-    def named(self, name: str) -> Broker:
+    def named(self, name: str) -> BrokerClient:
         """The broker of this name. Raises BrokerUnavailable where it is not connected."""
         broker = self._connected.get(BrokerName(name))
         if broker is None:
@@ -24,6 +24,6 @@ class Brokers:
             )
         return broker
 
-    def all(self) -> Sequence[Broker]:
+    def all(self) -> Sequence[BrokerClient]:
         """Every broker that is connected."""
         return list(self._connected.values())

@@ -10,12 +10,12 @@ from uuid import UUID
 from db.ids import from_stamp, uuid7
 from db.vocabulary import TransactionType
 from investing.demo.prices import Market
-from investing.rules.entries import entry_of
-from investing.rules.ledger import ZERO, Holding, Posting, post, post_cash
-from investing.rules.lots import Lot
-from investing.rules.splits import automatic_id
-from investing.trading.derived import lot_row, use_row
-from investing.trading.posting import Place, check_cash, transaction_row
+from investing.rules.trading.entries import entry_of
+from investing.rules.trading.ledger import ZERO, Holding, Posting, post, post_cash
+from investing.rules.trading.lots import Lot
+from investing.rules.trading.splits import automatic_id
+from investing.trading.posting import CashLocation, check_cash, transaction_row
+from investing.trading.projections import lot_row, use_row
 
 
 class Ids:
@@ -33,10 +33,10 @@ class Ids:
         return from_stamp(milliseconds << 12 | place)
 
 
-class Book:
+class DemoLedger:
     """One place, empty to begin with; `transactions` are rows in the order of the ledger."""
 
-    def __init__(self, place: Place, market: Market, ids: Ids, now: dt.datetime) -> None:
+    def __init__(self, place: CashLocation, market: Market, ids: Ids, now: dt.datetime) -> None:
         self.place = place
         self.cash = ZERO
         self.holdings: dict[str, Holding] = {}

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 
 from db.vocabulary import TransactionType
-from investing.demo.book import Book
-from investing.rules.ledger import ZERO, trade_amount
+from investing.demo.book import DemoLedger
+from investing.rules.trading.ledger import ZERO, trade_amount
 
 INVESTED = Decimal("0.98")
 """The part of its cash that a portfolio invests; the rest stays for fees."""
@@ -23,7 +23,7 @@ class Trader:
 
     def __init__(
         self,
-        book: Book,
+        book: DemoLedger,
         weights: Mapping[str, Decimal],
         prices: Mapping[str, Decimal],
         commission: Decimal,

@@ -9,8 +9,8 @@ from uuid import UUID
 from db.market.queries import fetch_closes, fetch_instruments_by_symbol
 from db.sessions import Sessions
 from db.vocabulary import PriceBasis
-from investing.rules.corporate_actions import Bar, Dividend, Split, derive
-from investing.rules.refusals import UnknownInstrument
+from investing.rules.errors import UnknownInstrument
+from investing.rules.market.corporate_actions import Bar, Dividend, Split, derive
 
 Action = Split | Dividend
 

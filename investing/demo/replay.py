@@ -9,14 +9,14 @@ from uuid import UUID
 
 from db.ids import uuid7
 from db.vocabulary import AccountType, RebalanceFrequency, TransactionType
-from investing.demo.book import Book, Ids
+from investing.demo.book import DemoLedger, Ids
 from investing.demo.plan import AccountPlan, PortfolioPlan
 from investing.demo.policy import Trader
 from investing.demo.prices import Market
-from investing.rules.corporate_actions import Split
-from investing.rules.ledger import ZERO, Holding, trade_amount
-from investing.rules.market_hours import NEW_YORK, closing_time
-from investing.trading.posting import Place
+from investing.rules.market.corporate_actions import Split
+from investing.rules.market.market_hours import NEW_YORK, closing_time
+from investing.rules.trading.ledger import ZERO, Holding, trade_amount
+from investing.trading.posting import CashLocation
 
 _CENTS = Decimal("0.01")
 _MONTHS_BETWEEN = {RebalanceFrequency.QUARTERLY: 3, RebalanceFrequency.YEARLY: 12}
@@ -50,7 +50,7 @@ def trading_days(dates: Sequence[dt.date]) -> Iterator[TradingDay]:
 class PortfolioReplay:
     """A portfolio under way."""
 
-    def __init__(self, plan: PortfolioPlan, book: Book, market: Market, withheld: Decimal) -> None:
+    def __init__(self, plan: PortfolioPlan, book: DemoLedger, market: Market, withheld: Decimal) -> None:
         self.plan, self.book = plan, book
         self._market, self._withheld = market, withheld
 
@@ -114,9 +114,9 @@ class AccountReplay:
         self.id, self.plan, self._market = uuid7(), plan, market
         margin = plan.account_type is AccountType.MARGIN
 
-        def book(portfolio_id: UUID | None) -> Book:
-            place = Place(owner_id, self.id, portfolio_id, plan.currency, ZERO, margin, plan.time_zone)
-            return Book(place, market, ids, now)
+        def book(portfolio_id: UUID | None) -> DemoLedger:
+            place = CashLocation(owner_id, self.id, portfolio_id, plan.currency, ZERO, margin, plan.time_zone)
+            return DemoLedger(place, market, ids, now)
 
         self.book = book(None)
         self.portfolios = [
@@ -178,7 +178,7 @@ class AccountReplay:
             self.book.record(TransactionType.FEE, day.at, amount=fee, notes="Account fee")
 
 
-def _transfer(source: Book, target: Book, amount: Decimal, at: dt.datetime) -> None:
+def _transfer(source: DemoLedger, target: DemoLedger, amount: Decimal, at: dt.datetime) -> None:
     transfer_id = uuid7()
     source.record(TransactionType.TRANSFER_OUT, at, amount=amount, transfer_id=transfer_id)
     target.record(TransactionType.TRANSFER_IN, at, amount=amount, transfer_id=transfer_id)

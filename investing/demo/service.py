@@ -21,19 +21,19 @@ from investing.audit import note
 from investing.auth.administration import replace_password
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
-from investing.auth.service import Door
+from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.demo.plan import UserPlan
 from investing.demo.prices import read_market
 from investing.demo.tree import grow_tree
 from investing.demo.users import DEMO, OTHER
 from investing.market.loading import Progress, load_market_data
 from investing.portfolio.snapshots import refresh_within
-from investing.rules import registration
-from investing.rules.refusals import NameTaken
+from investing.rules.auth import registration
+from investing.rules.errors import NameTaken
 
-_CLIENT = Client(user_agent="graphfolio demo")
+_CLIENT = RequestOrigin(user_agent="graphfolio demo")
 _BEGUN, _BUILT = "user.registered", "demo.built"
 
 # None that look alike: the password is read from a terminal and typed somewhere else.
@@ -116,8 +116,10 @@ class _Workshop:
     async def _register(self, plan: UserPlan) -> UUID:
         # The tokens of this login are thrown away unseen.
         tokens = AccessTokens(KeyRing.generate(), "graphfolio demo", "nobody")
-        door = Door(self._sessions, tokens, self._passwords)
-        registered = await door.register(plan.username, plan.email, new_password(), plan.full_name, _CLIENT)
+        auth_service = AuthService(self._sessions, tokens, self._passwords)
+        registered = await auth_service.register(
+            plan.username, plan.email, new_password(), plan.full_name, _CLIENT
+        )
         return registered.user_id
 
     def _step(self, name: str) -> Callable[[int, int], None]:

@@ -13,7 +13,7 @@ from investing.demo.plan import UserPlan
 from investing.demo.prices import Market
 from investing.demo.replay import AccountReplay, PortfolioReplay
 from investing.rules.names import checked_name
-from investing.rules.portfolio_settings import check_fraction, check_symbols, check_targets
+from investing.rules.portfolio.portfolio_settings import check_fraction, check_symbols, check_targets
 
 
 def grow_tree(

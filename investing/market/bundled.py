@@ -7,7 +7,7 @@
   close and volume, and adjusted closes.
 
 AAPL and MSFT are in both. The raw series wins there: it is shorter, but raw prices get their real splits and
-dividends (`investing.rules.corporate_actions`), which adjusted prices have in them already.
+dividends (`investing.rules.market.corporate_actions`), which adjusted prices have in them already.
 
 Neither package is imported, which would take seconds and bring pandas with it.
 """
@@ -26,7 +26,7 @@ from db.market.instruments import NewInstrument
 from db.market.splits import NewSplit
 from db.vocabulary import AssetClass, PriceBasis
 from investing.market.listings import INDEX, LISTINGS
-from investing.rules.corporate_actions import Bar, Split, derive
+from investing.rules.market.corporate_actions import Bar, Split, derive
 
 RAW_HEADER = ["Ticker", "Date", "Open", "High", "Low", "Close", "Volume", "Adj Close"]
 

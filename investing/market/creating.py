@@ -13,13 +13,13 @@ from db.vocabulary import AssetClass
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.instruments import MOST_OWN, checked_currency, checked_isin
+from investing.rules.errors import LimitReached, NameTaken
+from investing.rules.market.instruments import MOST_OWN, checked_currency, checked_isin
 from investing.rules.names import checked_name, checked_symbol
-from investing.rules.refusals import LimitReached, NameTaken
 
 
 @dataclass(frozen=True)
-class NewInstrument:
+class InstrumentRequest:
     """An instrument as its maker tells it."""
 
     symbol: str
@@ -31,7 +31,7 @@ class NewInstrument:
 
 
 async def create_instrument(
-    actor: Actor, new: NewInstrument, *, is_admin: bool, idempotency_key: str | None = None
+    actor: Actor, new: InstrumentRequest, *, is_admin: bool, idempotency_key: str | None = None
 ) -> UUID:
     """Make an instrument of the actor's own, or a shared one if they are an administrator. Its id.
 

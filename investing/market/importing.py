@@ -20,16 +20,16 @@ from db.market.instruments import (
 from db.vocabulary import AssetClass, PriceBasis
 from investing.market.loading import Progress, quote_newest
 from investing.market.price_files import LONGEST_LINE, PriceFile, PriceFileError, open_prices
-from investing.market.price_lines import BadLine, HeaderError, LineReader, read_header
-from investing.rules.instruments import MOST_OWN, checked_currency
-from investing.rules.refusals import InvalidInput
+from investing.market.price_lines import BadPriceLine, HeaderError, LineReader, read_header
+from investing.rules.errors import InvalidInput
+from investing.rules.market.instruments import MOST_OWN, checked_currency
 
 ReportBad = Callable[[int, str], None]
 """Takes a bad line's number, counted from 1 with the header, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class ImportReport:
+class PriceImportReport:
     """What an import found and did. Where `loaded` is false it changed nothing."""
 
     loaded: bool
@@ -56,7 +56,7 @@ def import_prices(
     currency: str = "USD",
     basis: PriceBasis | None = None,
     owner_id: UUID | None = None,
-) -> ImportReport:
+) -> PriceImportReport:
     """Stores the daily bars of a CSV file, plain or gzip, as the owner of the tables, in one transaction.
 
     Every bad line is reported; if there is any, nothing is loaded unless `skip_bad`. Bars that are stored
@@ -77,8 +77,8 @@ def import_prices(
     """
     try:
         checked_currency(currency)
-    except InvalidInput as refusal:
-        raise PriceFileError(f"--currency: {refusal.message}") from None
+    except InvalidInput as domain_error:
+        raise PriceFileError(f"--currency: {domain_error.message}") from None
     with open_prices(path) as file:
         importing = _Import(file, skip_bad, progress, report_bad, currency, basis)
         return asyncio.run(importing.run(owner_url, owner_id))
@@ -105,7 +105,7 @@ class _Import:
         self._lines = 0
         self._bad = 0
 
-    async def run(self, owner_url: str, owner_id: UUID | None) -> ImportReport:
+    async def run(self, owner_url: str, owner_id: UUID | None) -> PriceImportReport:
         columns = self._header()
         async with bar_load(owner_url, owner_id) as load:
             bases = await stored_bases(load)
@@ -120,7 +120,7 @@ class _Import:
                 return self._report(False, Stored(0, 0, 0), (), 0)
             return await self._store(load, bases)
 
-    async def _store(self, load: BarLoad, bases: Mapping[str, PriceBasis]) -> ImportReport:
+    async def _store(self, load: BarLoad, bases: Mapping[str, PriceBasis]) -> PriceImportReport:
         self._progress("Storing price bars", 0, 1)
         await load.lock()
         symbols = await staged_symbols(load)
@@ -156,9 +156,9 @@ class _Import:
                 self._progress("Reading prices", self._file.position(), self._file.size)
             try:
                 if line.text is None:
-                    raise BadLine(f"it is longer than {LONGEST_LINE} bytes")
+                    raise BadPriceLine(f"it is longer than {LONGEST_LINE} bytes")
                 yield reader.read(line.number, line.text)
-            except BadLine as error:
+            except BadPriceLine as error:
                 self._refuse(line.number, str(error))
         if not self._lines:
             raise PriceFileError(f"{self._file.name} has headers, but no prices.")
@@ -175,8 +175,10 @@ class _Import:
 
     def _report(
         self, loaded: bool, stored: Stored, new: Sequence[str], quotes: int, splits: int = 0
-    ) -> ImportReport:
-        return ImportReport(loaded, self._lines, self._bad, *stored, len(new), quotes, splits, sorted(new))
+    ) -> PriceImportReport:
+        return PriceImportReport(
+            loaded, self._lines, self._bad, *stored, len(new), quotes, splits, sorted(new)
+        )
 
 
 async def _check_own(load: BarLoad, symbols: Sequence[str]) -> None:

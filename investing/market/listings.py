@@ -7,7 +7,7 @@ reports (Form 10-K) of those years. All are shares in US dollars, but for the in
 from typing import NamedTuple
 
 
-class Listing(NamedTuple):
+class CompanyListing(NamedTuple):
     """A company's name and the exchange of its primary listing."""
 
     name: str
@@ -18,29 +18,29 @@ INDEX = "SPX"
 """The S&P 500."""
 
 LISTINGS = {
-    "AAPL": Listing("Apple Inc.", "NASDAQ"),
-    "AMD": Listing("Advanced Micro Devices, Inc.", "NASDAQ"),
-    "BAC": Listing("Bank of America Corporation", "NYSE"),
-    "BBY": Listing("Best Buy Co., Inc.", "NYSE"),
-    "CVX": Listing("Chevron Corporation", "NYSE"),
-    "FB": Listing("Facebook, Inc.", "NASDAQ"),
-    "GE": Listing("General Electric Company", "NYSE"),
-    "GOOG": Listing("Google Inc.", "NASDAQ"),
-    "HD": Listing("The Home Depot, Inc.", "NYSE"),
-    "IBM": Listing("International Business Machines Corporation", "NYSE"),
-    "JNJ": Listing("Johnson & Johnson", "NYSE"),
-    "JPM": Listing("JPMorgan Chase & Co.", "NYSE"),
-    "KO": Listing("The Coca-Cola Company", "NYSE"),
-    "LLY": Listing("Eli Lilly and Company", "NYSE"),
-    "MRK": Listing("Merck & Co., Inc.", "NYSE"),
-    "MSFT": Listing("Microsoft Corporation", "NASDAQ"),
-    "PEP": Listing("PepsiCo, Inc.", "NASDAQ"),
-    "PFE": Listing("Pfizer Inc.", "NYSE"),
-    "PG": Listing("The Procter & Gamble Company", "NYSE"),
-    "RRC": Listing("Range Resources Corporation", "NYSE"),
-    INDEX: Listing("S&P 500 Index", None),
-    "UNH": Listing("UnitedHealth Group Incorporated", "NYSE"),
-    "WMT": Listing("Walmart Inc.", "NYSE"),
-    "XOM": Listing("Exxon Mobil Corporation", "NYSE"),
+    "AAPL": CompanyListing("Apple Inc.", "NASDAQ"),
+    "AMD": CompanyListing("Advanced Micro Devices, Inc.", "NASDAQ"),
+    "BAC": CompanyListing("Bank of America Corporation", "NYSE"),
+    "BBY": CompanyListing("Best Buy Co., Inc.", "NYSE"),
+    "CVX": CompanyListing("Chevron Corporation", "NYSE"),
+    "FB": CompanyListing("Facebook, Inc.", "NASDAQ"),
+    "GE": CompanyListing("General Electric Company", "NYSE"),
+    "GOOG": CompanyListing("Google Inc.", "NASDAQ"),
+    "HD": CompanyListing("The Home Depot, Inc.", "NYSE"),
+    "IBM": CompanyListing("International Business Machines Corporation", "NYSE"),
+    "JNJ": CompanyListing("Johnson & Johnson", "NYSE"),
+    "JPM": CompanyListing("JPMorgan Chase & Co.", "NYSE"),
+    "KO": CompanyListing("The Coca-Cola Company", "NYSE"),
+    "LLY": CompanyListing("Eli Lilly and Company", "NYSE"),
+    "MRK": CompanyListing("Merck & Co., Inc.", "NYSE"),
+    "MSFT": CompanyListing("Microsoft Corporation", "NASDAQ"),
+    "PEP": CompanyListing("PepsiCo, Inc.", "NASDAQ"),
+    "PFE": CompanyListing("Pfizer Inc.", "NYSE"),
+    "PG": CompanyListing("The Procter & Gamble Company", "NYSE"),
+    "RRC": CompanyListing("Range Resources Corporation", "NYSE"),
+    INDEX: CompanyListing("S&P 500 Index", None),
+    "UNH": CompanyListing("UnitedHealth Group Incorporated", "NYSE"),
+    "WMT": CompanyListing("Walmart Inc.", "NYSE"),
+    "XOM": CompanyListing("Exxon Mobil Corporation", "NYSE"),
 }
 """By symbol."""

@@ -18,7 +18,7 @@ from db.market.instruments import (
 from db.market.splits import add_splits
 from db.vocabulary import AssetClass, PriceBasis
 from investing.market.bundled import Series, read_bundled, splits_of
-from investing.rules.market_hours import closing_time
+from investing.rules.market.market_hours import closing_time
 
 Progress = Callable[[str, int, int], None]
 """What is being done, how far it is, and how far it goes."""

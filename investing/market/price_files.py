@@ -19,7 +19,7 @@ class PriceFileError(Exception):
     """A file that cannot be imported at all; the message is one line that names it."""
 
 
-class Line(NamedTuple):
+class FileLine(NamedTuple):
     """One line, numbered from 1; `text` is None where it is longer than LONGEST_LINE."""
 
     number: int
@@ -30,7 +30,7 @@ class PriceFile(NamedTuple):
     """An open file: its name, its lines, its size in bytes, and how many of them are read."""
 
     name: str
-    lines: Iterator[Line]
+    lines: Iterator[FileLine]
     size: int
     position: Callable[[], int]
 
@@ -57,16 +57,16 @@ def open_prices(path: str | os.PathLike[str]) -> Iterator[PriceFile]:
         yield PriceFile(path.name, _lines(path, stream), size, file.tell)
 
 
-def _lines(path: Path, stream: IO[bytes]) -> Iterator[Line]:
+def _lines(path: Path, stream: IO[bytes]) -> Iterator[FileLine]:
     number = 0
     with _explained(path):
         while raw := stream.readline(LONGEST_LINE + 1):
             number += 1
             if len(raw) > LONGEST_LINE:
                 _skip_rest(stream, raw)
-                yield Line(number, None)
+                yield FileLine(number, None)
             else:
-                yield Line(number, _text(path, number, raw))
+                yield FileLine(number, _text(path, number, raw))
 
 
 def _text(path: Path, number: int, raw: bytes) -> str:

@@ -10,9 +10,9 @@ from typing import Final
 
 from db.market.bars import DailyBar
 from db.vocabulary import PriceBasis
+from investing.rules.errors import InvalidInput
 from investing.rules.names import folded_symbol, is_symbol
-from investing.rules.refusals import InvalidInput
-from investing.rules.splits import InstrumentSplit, check_split
+from investing.rules.trading.splits import SplitRatio, check_split
 
 COLUMNS: Final = {
     "symbol": "symbol",
@@ -48,7 +48,7 @@ class HeaderError(Exception):
     """The first line does not name the columns; the message is one line."""
 
 
-class BadLine(Exception):
+class BadPriceLine(Exception):
     """A line that cannot be imported; the message is the reason."""
 
 
@@ -58,7 +58,7 @@ def read_header(line: str) -> list[str]:
         raise HeaderError("the first line is empty and should name the columns")
     try:
         headers = _fields(line)
-    except BadLine as error:
+    except BadPriceLine as error:
         raise HeaderError(f"the first line does not name the columns: {error}") from None
     columns = [COLUMNS.get(re.sub(r"[\s_]", "", header).lower(), "") for header in headers]
     wrong = [f"unknown {_shown(header)}" for header, name in zip(headers, columns, strict=True) if not name]
@@ -99,68 +99,72 @@ class LineReader:
         fields = _fields(line)
         if len(fields) != len(self._columns):
             few = "few" if len(fields) < len(self._columns) else "many"
-            raise BadLine(f"too {few} fields: {len(fields)} instead of {len(self._columns)}")
+            raise BadPriceLine(f"too {few} fields: {len(fields)} instead of {len(self._columns)}")
         values = dict(zip(self._columns, fields, strict=True))
         symbol = _symbol(values["symbol"])
         date = self._date(values["date"])
         close = _price(values, "close")
         if close is None:
-            raise BadLine("the close is empty")
+            raise BadPriceLine("the close is empty")
         opened, high, low = (_price(values, name) for name in ("open", "high", "low"))
         adjusted_close = _price(values, "adjusted close")
         stored = self._bases.get(symbol)
         if stored is not None and self._basis not in (None, stored):
             flag = stored.lower().replace("_", "-")
-            raise BadLine(f"{symbol}'s stored closes are {_KINDS[stored]}; import these with --basis {flag}")
+            raise BadPriceLine(
+                f"{symbol}'s stored closes are {_KINDS[stored]}; import these with --basis {flag}"
+            )
         if PriceBasis.ADJUSTED in (stored, self._basis):
             if adjusted_close not in (None, close):
-                raise BadLine(
+                raise BadPriceLine(
                     f"{symbol}'s closes are adjusted for dividends; give the adjusted close as the close"
                 )
             adjusted_close = close
         if adjusted_close is not None and bool(adjusted_close) is not bool(close):
-            raise BadLine(
+            raise BadPriceLine(
                 f"the close {close} and the adjusted close {adjusted_close}: either both are 0 or none"
             )
         _check_range(opened, high, low, close)
         volume = _number("volume", values.get("volume", ""), 18)
         if volume is not None and volume < 0:
-            raise BadLine("the volume is negative")
+            raise BadPriceLine("the volume is negative")
         split = _split(values.get("split", ""), date)
         return DailyBar(symbol, date, opened, high, low, close, adjusted_close, volume, number, *split)
 
     def _date(self, text: str) -> dt.date:
         if not text:
-            raise BadLine("the date is empty")
+            raise BadPriceLine("the date is empty")
         try:
             if not _DATE.fullmatch(text):
                 raise ValueError
             date = dt.date.fromisoformat(text)
         except ValueError:
-            raise BadLine(f"{_shown(text)} is no date like 2024-05-31") from None
+            raise BadPriceLine(f"{_shown(text)} is no date like 2024-05-31") from None
         if date > self._latest:
-            raise BadLine(f"the date {date} is in the future")
+            raise BadPriceLine(f"the date {date} is in the future")
         return date
 
 
 def _fields(line: str) -> list[str]:
     """The fields without the space around them. None of them may reach over the end of the line."""
     if "\0" in line:
-        raise BadLine("there is a NUL character in it")
+        raise BadPriceLine("there is a NUL character in it")
     try:
         (fields,) = csv.reader((line,), strict=True)
     except csv.Error as error:
-        raise BadLine(f"the quotation marks or line ends are wrong ({error})") from None
+        raise BadPriceLine(f"the quotation marks or line ends are wrong ({error})") from None
     return [field.strip() for field in fields]
 
 
 def _symbol(text: str) -> str:
     if not text:
-        raise BadLine("the symbol is empty")
+        raise BadPriceLine("the symbol is empty")
     # The same as the table's check, which would only say so after the whole file.
     symbol = folded_symbol(text)
     if not is_symbol(symbol):
-        raise BadLine(f"{_shown(text)} is no symbol: up to 32 letters, digits, spaces and .^=_-/&+'$#:@*!%")
+        raise BadPriceLine(
+            f"{_shown(text)} is no symbol: up to 32 letters, digits, spaces and .^=_-/&+'$#:@*!%"
+        )
     return symbol
 
 
@@ -168,7 +172,7 @@ def _split(text: str, ex_date: dt.date) -> tuple[Decimal | None, Decimal | None]
     """Return new and old shares of 4:1, 4/1 or 4-for-1, or of the ratio, 4; 1, 0 and nothing are no split."""
     match = _RATIO.fullmatch(text)
     if not match:
-        raise BadLine(f"the split {_shown(text)} is no ratio like 4:1, 4/1 or 4")
+        raise BadPriceLine(f"the split {_shown(text)} is no ratio like 4:1, 4/1 or 4")
     number = [None if part is None else _number("split", part) for part in match.groups()]
     new, old = number[0], number[1]
     if new is None or (old is None and new in (0, 1)) or new == old:
@@ -176,9 +180,9 @@ def _split(text: str, ex_date: dt.date) -> tuple[Decimal | None, Decimal | None]
     if old is None:
         new, old = _fraction(new)
     try:
-        check_split(InstrumentSplit(ex_date, new, old))
-    except InvalidInput as refusal:
-        raise BadLine(f"the split {_shown(text)} is none: {refusal.message}") from None
+        check_split(SplitRatio(ex_date, new, old))
+    except InvalidInput as domain_error:
+        raise BadPriceLine(f"the split {_shown(text)} is none: {domain_error.message}") from None
     return new, old
 
 
@@ -197,7 +201,7 @@ def _price(values: dict[str, str], name: str) -> Decimal | None:
     # 0 is a price: that of a share which is worth nothing.
     price = _number(name, values.get(name, ""))
     if price is not None and price < 0:
-        raise BadLine(f"the {name} is negative")
+        raise BadPriceLine(f"the {name} is negative")
     return price
 
 
@@ -205,22 +209,22 @@ def _number(name: str, text: str, places: int = 10) -> Decimal | None:
     if not text:
         return None
     if not (match := _NUMBER.fullmatch(text)):
-        raise BadLine(f"the {name} {_shown(text)} is no plain decimal number")
+        raise BadPriceLine(f"the {name} {_shown(text)} is no plain decimal number")
     if len(match[1].lstrip("0")) > 18:
-        raise BadLine(f"the {name} has more than 18 digits before the point")
+        raise BadPriceLine(f"the {name} has more than 18 digits before the point")
     if len(match[2] or "") > places:
-        raise BadLine(f"the {name} has more than {places} decimals")
+        raise BadPriceLine(f"the {name} has more than {places} decimals")
     return Decimal(text)
 
 
 def _check_range(opened: Decimal | None, high: Decimal | None, low: Decimal | None, close: Decimal) -> None:
     if low is not None and high is not None and low > high:
-        raise BadLine(f"the low {low} is above the high {high}")
+        raise BadPriceLine(f"the low {low} is above the high {high}")
     for name, price in (("open", opened), ("close", close)):
         if price is not None and low is not None and price < low:
-            raise BadLine(f"the {name} {price} is below the low {low}")
+            raise BadPriceLine(f"the {name} {price} is below the low {low}")
         if price is not None and high is not None and price > high:
-            raise BadLine(f"the {name} {price} is above the high {high}")
+            raise BadPriceLine(f"the {name} {price} is above the high {high}")
 
 
 def _shown(text: str) -> str:

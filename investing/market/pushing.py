@@ -6,9 +6,9 @@ from db.market.ticks import Tick
 from db.market.writes import find_instrument_owners
 from investing.actor import Actor
 from investing.audit import note
-from investing.market.floor import Floor
+from investing.market.ingest import PriceIngest
 from investing.market.ticks import check_tick
-from investing.rules.refusals import InvalidInput, UnknownInstrument
+from investing.rules.errors import InvalidInput, UnknownInstrument
 
 MOST_AT_ONCE = 1_000
 
@@ -17,7 +17,7 @@ class SharedPrice(Exception):
     """A price of a shared instrument, by somebody who is no administrator; the message says so."""
 
 
-async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick], *, is_admin: bool) -> int:
+async def push(actor: Actor, ingest: PriceIngest, ticks: Sequence[Tick], *, is_admin: bool) -> int:
     """Brings prices to the floor, all or none. How many are news.
 
     Whoever is no administrator brings those of instruments of their own alone.
@@ -30,8 +30,8 @@ async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick], *, is_admin: b
     for place, tick in enumerate(ticks):
         try:
             check_tick(tick)
-        except InvalidInput as refusal:
-            raise InvalidInput(refusal.message, ("ticks", str(place), *refusal.field)) from None
+        except InvalidInput as domain_error:
+            raise InvalidInput(domain_error.message, ("ticks", str(place), *domain_error.field)) from None
     if not ticks:
         return 0
     symbols = sorted({tick.symbol for tick in ticks})
@@ -46,4 +46,4 @@ async def push(actor: Actor, floor: Floor, ticks: Sequence[Tick], *, is_admin: b
         facts = {"prices": len(ticks), "symbols": " ".join(symbols)}
         await note(session, actor.id, actor.client, "quotes.pushed", "User", actor.id, **facts)
     owned = [tick._replace(owner_id=owners[tick.symbol]) for tick in ticks]
-    return len((await floor.take(owned)).news)
+    return len((await ingest.apply(owned)).news)

@@ -4,8 +4,8 @@ import asyncio
 from uuid import UUID
 
 from db.market.renaming import rename
+from investing.rules.errors import NameTaken, UnknownInstrument
 from investing.rules.names import checked_symbol
-from investing.rules.refusals import NameTaken, UnknownInstrument
 
 
 def rename_symbol(owner_url: str, old: str, new: str, owner_id: UUID | None = None) -> None:

@@ -16,10 +16,10 @@ from db.sessions import Sessions
 from db.trading.splits import find_reached
 from investing.actor import Actor
 from investing.audit import note
-from investing.rules.market_hours import market_day
-from investing.rules.orders import Terms
-from investing.rules.refusals import InvalidInput, Refusal, UnknownInstrument
-from investing.rules.splits import InstrumentSplit, check_split
+from investing.rules.errors import DomainError, InvalidInput, UnknownInstrument
+from investing.rules.market.market_hours import market_day
+from investing.rules.trading.orders import BrokerFees
+from investing.rules.trading.splits import SplitRatio, check_split
 from investing.trading.splitting import follow
 
 logger = logging.getLogger("graphfolio.splits")
@@ -34,7 +34,7 @@ EARLIEST = dt.date(1900, 1, 1)
 """No price is older, and some days before the first of the calendar cannot be told."""
 
 
-async def record_split(actor: Actor, symbol: str, split: InstrumentSplit) -> UUID:
+async def record_split(actor: Actor, symbol: str, split: SplitRatio) -> UUID:
     """Record that an instrument splits, or did; return the instrument's id. The caller is an administrator.
 
     Holders, orders and levels follow by the job: at once where the ex-date has begun. To record a split again
@@ -57,7 +57,7 @@ async def record_split(actor: Actor, symbol: str, split: InstrumentSplit) -> UUI
                 symbol=symbol,
             )
         await stored.lock_splits(session)
-        known = [InstrumentSplit(**row) for row in await stored.find_splits(session, id)]
+        known = [SplitRatio(**row) for row in await stored.find_splits(session, id)]
         if _is_known(split, known, symbol):
             return id
         await stored.insert_split(session, id, split.ex_date, split.quantity, split.split_for)
@@ -66,7 +66,7 @@ async def record_split(actor: Actor, symbol: str, split: InstrumentSplit) -> UUI
     return id
 
 
-def _is_known(split: InstrumentSplit, known: list[InstrumentSplit], symbol: str) -> bool:
+def _is_known(split: SplitRatio, known: list[SplitRatio], symbol: str) -> bool:
     """Return whether this very split is known. Raise InvalidInput for one that cannot be beside another."""
     for other in known:
         is_same = other.is_same(split.ex_date, split.quantity, split.split_for)
@@ -85,10 +85,10 @@ def _is_known(split: InstrumentSplit, known: list[InstrumentSplit], symbol: str)
 class Splitting:
     """The job of one process, which shares it with all others."""
 
-    def __init__(self, sessions: Sessions, terms: Terms) -> None:
-        """`terms` are those of the paper broker, whose open orders follow."""
+    def __init__(self, sessions: Sessions, fees: BrokerFees) -> None:
+        """`fees` are those of the paper broker, whose open orders follow."""
         self._sessions = sessions
-        self._terms = terms
+        self._fees = fees
 
     async def post_due(self) -> None:
         """Have every split whose ex-date has begun reach whom it concerns, until none is left."""
@@ -135,10 +135,10 @@ class Splitting:
 
     async def _follow(self, owner_id: UUID, work: Work) -> bool:
         """Post the split to an owner's holdings and orders; return whether nothing is left to do."""
-        key = (owner_id, work.instrument_id, work.ex_date, self._terms)
+        key = (owner_id, work.instrument_id, work.ex_date, self._fees)
         try:
             return await self._sessions.transact(owner_id, lambda session: follow(session, *key))
-        except Refusal as refusal:
+        except DomainError as domain_error:
             # Later entries do not fit the holding after the split: `verify` tells of it until they do.
-            logger.warning("A split of %s does not fit a holding: %s", work.symbol, refusal.message)
+            logger.warning("A split of %s does not fit a holding: %s", work.symbol, domain_error.message)
             return True

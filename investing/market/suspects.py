@@ -6,7 +6,7 @@ from decimal import Decimal
 from db.market.splits import fetch_jumps, fetch_known_days
 from db.sessions import Sessions
 from db.vocabulary import PriceBasis
-from investing.rules.corporate_actions import contradicts, suspected
+from investing.rules.market.corporate_actions import contradicts, suspected
 
 
 async def find_suspects(sessions: Sessions) -> Sequence[str]:

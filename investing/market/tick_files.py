@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import orjson
 
 from db.market.ticks import Tick
-from investing.market.floor import Floor
+from investing.market.ingest import PriceIngest
 from investing.market.ticks import check_tick
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
 
 _CHUNK = 1 << 15
 _LONGEST_LINE = 1_000
@@ -36,7 +36,7 @@ class TicksTaken:
     bad: int = 0
 
 
-class BadLine(ValueError):
+class BadTickLine(ValueError):
     """Why a line is no price."""
 
 
@@ -47,22 +47,22 @@ def parse_tick(line: str, now: dt.datetime) -> Tick:
     else:
         parts = [part.strip() for part in line.split(",")]
         if len(parts) not in (2, 3):
-            raise BadLine("A line is symbol,price or symbol,price,time.")
+            raise BadTickLine("A line is symbol,price or symbol,price,time.")
         symbol, price, time = parts[0], parts[1], parts[2] if len(parts) == 3 else ""
     if not symbol or "\x00" in symbol:
-        raise BadLine("There is no symbol.")
+        raise BadTickLine("There is no symbol.")
     try:
         tick = Tick(symbol, Decimal(price), _instant(time) if time else now)
         check_tick(tick)
     except InvalidOperation:
-        raise BadLine(f"{price!r} is no price.") from None
-    except InvalidInput as refusal:
-        raise BadLine(refusal.message) from None
+        raise BadTickLine(f"{price!r} is no price.") from None
+    except InvalidInput as domain_error:
+        raise BadTickLine(domain_error.message) from None
     return tick
 
 
 async def take_lines(
-    floor: Floor,
+    ingest: PriceIngest,
     file: Readable,
     report_bad: Callable[[int, str], None],
     progress: Callable[[int], None],
@@ -81,13 +81,13 @@ async def take_lines(
                 continue
             try:
                 tick = parse_tick(line.strip(), dt.datetime.now(dt.UTC))
-            except BadLine as error:
+            except BadTickLine as error:
                 taken.bad += 1
                 report_bad(taken.lines, str(error))
                 continue
             ticks.append(tick)
             numbers.setdefault(tick.symbol, taken.lines)
-        applied = await floor.take(ticks)
+        applied = await ingest.apply(ticks)
         for symbol in sorted(applied.unknown, key=lambda symbol: numbers[symbol]):
             report_bad(numbers[symbol], f"There is no instrument {symbol}.")
         unknown = sum(tick.symbol in applied.unknown for tick in ticks)
@@ -101,13 +101,13 @@ def _json_fields(line: str) -> tuple[str, str, str]:
     try:
         given: Any = orjson.loads(line)
     except orjson.JSONDecodeError:
-        raise BadLine("This is not JSON.") from None
+        raise BadTickLine("This is not JSON.") from None
     fields = [given.get(name) for name in ("symbol", "price", "time")]
     if not isinstance(fields[0], str) or not isinstance(fields[1], str):
         # A JSON number has been through a float by now.
-        raise BadLine('A line of JSON has a "symbol" and a "price", both strings.')
+        raise BadTickLine('A line of JSON has a "symbol" and a "price", both strings.')
     if fields[2] is not None and not isinstance(fields[2], str):
-        raise BadLine('The "time" is a string, with an offset.')
+        raise BadTickLine('The "time" is a string, with an offset.')
     return fields[0], fields[1], fields[2] or ""
 
 
@@ -115,9 +115,9 @@ def _instant(text: str) -> dt.datetime:
     try:
         instant = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise BadLine(f"{text!r} is no time, such as 2024-05-31T20:00:00Z.") from None
+        raise BadTickLine(f"{text!r} is no time, such as 2024-05-31T20:00:00Z.") from None
     if instant.tzinfo is None:
-        raise BadLine(f"{text!r} has no offset, such as Z or +02:00.")
+        raise BadTickLine(f"{text!r} has no offset, such as Z or +02:00.")
     return instant
 
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 from db.market.ticks import QuoteRow, Tick, save_ticks
 from db.sessions import Session, Sessions
 from investing.market.ticker import Ticker
-from investing.rules.market_hours import market_day
+from investing.rules.errors import InvalidInput, UnknownInstrument
+from investing.rules.market.market_hours import market_day
 from investing.rules.money import LIMIT, has_places, share
-from investing.rules.refusals import InvalidInput, UnknownInstrument
 from investing.trading.desk import Desk
 
 
@@ -71,7 +71,7 @@ async def save_in_order(session: Session, ticks: Sequence[Tick]) -> Applied:
     """Saves ticks in the caller's transaction, however many there are of a symbol."""
     news: list[QuoteRow] = []
     unknown: frozenset[str] = frozenset()
-    for some in _rounds(ticks):
+    for some in _scheduler(ticks):
         newest = {tick.symbol: tick for tick in some}
         saved = await save_ticks(session, list(newest.values()))
         unknown |= saved.unknown
@@ -88,7 +88,7 @@ async def save_in_order(session: Session, ticks: Sequence[Tick]) -> Applied:
     return Applied(news, unknown)
 
 
-def _rounds(ticks: Sequence[Tick]) -> Iterator[list[Tick]]:
+def _scheduler(ticks: Sequence[Tick]) -> Iterator[list[Tick]]:
     """Parts in which each symbol's ticks are of one day: the next part knows the last price of it."""
     part: list[Tick] = []
     last: dict[str, Tick] = {}

@@ -9,9 +9,9 @@ from db.market import writes
 from db.sessions import Session
 from investing.actor import Actor
 from investing.audit import note
+from investing.rules.errors import NameTaken, NotFound, UnknownInstrument
 from investing.rules.names import checked_name
-from investing.rules.portfolio_settings import check_symbols
-from investing.rules.refusals import NameTaken, NotFound, UnknownInstrument
+from investing.rules.portfolio.portfolio_settings import check_symbols
 
 
 async def create_watchlist(actor: Actor, name: str, symbols: Sequence[str]) -> UUID:

@@ -12,12 +12,12 @@ from db.notifications import destinations, outbox
 from db.sessions import Session
 from db.vocabulary import DeliveryKind, DeliveryStatus, DestinationKind
 from investing.audit import note
-from investing.auth.sealing import UnknownKey, Unsealable, Vault
-from investing.auth.types import Client
-from investing.notifications.carriers.protocol import Target, Undelivered
+from investing.auth.encryption import DecryptionFailed, SecretBox, UnknownKey
+from investing.auth.types import RequestOrigin
+from investing.notifications.channels.protocol import OpenedDestination, Undelivered
 from investing.notifications.contents import Contents, unseal
-from investing.rules.deliveries import Pace, next_wait
-from investing.rules.messages import (
+from investing.rules.notifications.deliveries import DeliveryPolicy, next_wait
+from investing.rules.notifications.messages import (
     MOST_IN_A_DIGEST,
     Fact,
     Message,
@@ -31,24 +31,26 @@ KEPT = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Desk:
+class SendContext:
     """What every attempt needs. `alert_id` is how an alert's id is told to those outside."""
 
-    vault: Vault
-    pace: Pace
+    secret_box: SecretBox
+    pace: DeliveryPolicy
     alert_id: Callable[[UUID], str]
 
 
 @dataclass(frozen=True)
-class Errand:
+class SendAttempt:
     """A delivery that is to be attempted now."""
 
     kind: DestinationKind
-    target: Target
+    target: OpenedDestination
     message: Message
 
 
-async def begin(session: Session, desk: Desk, owner_id: UUID, id: UUID) -> Errand | Undelivered | None:
+async def begin(
+    session: Session, desk: SendContext, owner_id: UUID, id: UUID
+) -> SendAttempt | Undelivered | None:
     """Counts the attempt, and says what is to be sent; None where nothing is, and why is written.
 
     Undelivered where the destination cannot be opened. An attempt is counted before it is made: one whose
@@ -71,11 +73,13 @@ async def begin(session: Session, desk: Desk, owner_id: UUID, id: UUID) -> Erran
     await outbox.update_delivery(session, owner_id, id, {"attempts": delivery.attempts + 1})
     try:
         return await _errand(session, desk, owner_id, destination, delivery)
-    except Unsealable as error:
+    except DecryptionFailed as error:
         return Undelivered(str(error), is_final=not isinstance(error, UnknownKey), is_ours=True)
 
 
-async def end(session: Session, desk: Desk, owner_id: UUID, id: UUID, failure: Undelivered | None) -> None:
+async def end(
+    session: Session, desk: SendContext, owner_id: UUID, id: UUID, failure: Undelivered | None
+) -> None:
     """Writes what became of an attempt: sent, to be tried again, or dead."""
     destination, delivery = await _locked(session, owner_id, id)
     if delivery is None or delivery.status == DeliveryStatus.SENT:
@@ -88,7 +92,9 @@ async def end(session: Session, desk: Desk, owner_id: UUID, id: UUID, failure: U
     if destination is not None and delivery.kind != DeliveryKind.CONFIRMATION and not failure.is_ours:
         is_switched_off = await _blame(session, desk, owner_id, destination, failure.reason)
     wait = (
-        None if failure.is_final else next_wait(desk.pace, delivery.attempts, random.random(), failure.asked)
+        None
+        if failure.is_final
+        else next_wait(desk.pace, delivery.attempts, random.random(), failure.requested)
     )
     if wait is None or delivery.status == DeliveryStatus.DEAD:
         await _give_up(session, owner_id, delivery, failure.reason)
@@ -105,7 +111,7 @@ async def end(session: Session, desk: Desk, owner_id: UUID, id: UUID, failure: U
         await outbox.end_all(session, owner_id, delivery.destination_id, reason)
 
 
-async def _blame(session: Session, desk: Desk, owner_id: UUID, destination: Any, reason: str) -> bool:
+async def _blame(session: Session, desk: SendContext, owner_id: UUID, destination: Any, reason: str) -> bool:
     """Counts a failure of a locked destination; whether that switched it off, which is in the audit log."""
     failures = destination["failures"] + 1
     is_too_often = failures >= desk.pace.give_up_after
@@ -115,7 +121,7 @@ async def _blame(session: Session, desk: Desk, owner_id: UUID, destination: Any,
         return False
     facts = {"name": destination["name"], "failures": failures, "reason": reason}
     action, entity = "notificationDestination.switchedOff", "NotificationDestination"
-    await note(session, owner_id, Client(), action, entity, destination["id"], **facts)
+    await note(session, owner_id, RequestOrigin(), action, entity, destination["id"], **facts)
     return True
 
 
@@ -189,21 +195,27 @@ async def _hold(session: Session, owner_id: UUID, delivery: Any, ends: dt.dateti
 
 
 async def _errand(
-    session: Session, desk: Desk, owner_id: UUID, destination: Any, delivery: Any
-) -> Errand | None:
+    session: Session, desk: SendContext, owner_id: UUID, destination: Any, delivery: Any
+) -> SendAttempt | None:
     contents = unseal(
-        desk.vault, owner_id, destination["id"], destination["ciphertext"], destination["encryption_key_id"]
+        desk.secret_box,
+        owner_id,
+        destination["id"],
+        destination["ciphertext"],
+        destination["encryption_key_id"],
     )
     message = await _message(session, desk, owner_id, contents, delivery)
     if message is None:
         await _give_up(session, owner_id, delivery, "There was nothing left to send.")
         return None
     secrets = contents.signing_secrets(dt.datetime.now(dt.UTC))
-    return Errand(DestinationKind(destination["kind"]), Target(contents.address, secrets), message)
+    return SendAttempt(
+        DestinationKind(destination["kind"]), OpenedDestination(contents.address, secrets), message
+    )
 
 
 async def _message(
-    session: Session, desk: Desk, owner_id: UUID, contents: Contents, delivery: Any
+    session: Session, desk: SendContext, owner_id: UUID, contents: Contents, delivery: Any
 ) -> Message | None:
     if delivery.kind == DeliveryKind.CONFIRMATION:
         return of_confirmation(contents.code) if contents.code else None

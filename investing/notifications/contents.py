@@ -6,7 +6,7 @@ from uuid import UUID
 
 import orjson
 
-from investing.auth.sealing import Place, Sealed, Unsealable, Vault
+from investing.auth.encryption import DecryptionFailed, EncryptedSecret, SecretBox, SecretLocation
 
 TABLE = "notification_destinations"
 BOTH_SECRETS = dt.timedelta(hours=24)
@@ -38,16 +38,16 @@ class Contents:
         return replace(self, secret=secret, former_secret=self.secret, former_until=until)
 
 
-def seal(vault: Vault, owner_id: UUID, id: UUID, contents: Contents) -> dict[str, bytes | str]:
+def seal(secret_box: SecretBox, owner_id: UUID, id: UUID, contents: Contents) -> dict[str, bytes | str]:
     """The columns that hold the contents."""
-    sealed = vault.seal(Place(TABLE, owner_id, id), orjson.dumps(asdict(contents)))
+    sealed = secret_box.seal(SecretLocation(TABLE, owner_id, id), orjson.dumps(asdict(contents)))
     return {"ciphertext": sealed.ciphertext, "encryption_key_id": sealed.key_id}
 
 
-def unseal(vault: Vault, owner_id: UUID, id: UUID, ciphertext: bytes, key_id: str) -> Contents:
-    """The contents of a row. Raises UnknownKey and Unsealable."""
-    opened = vault.open(Place(TABLE, owner_id, id), Sealed(bytes(ciphertext), key_id))
+def unseal(secret_box: SecretBox, owner_id: UUID, id: UUID, ciphertext: bytes, key_id: str) -> Contents:
+    """The contents of a row. Raises UnknownKey and DecryptionFailed."""
+    opened = secret_box.open(SecretLocation(TABLE, owner_id, id), EncryptedSecret(bytes(ciphertext), key_id))
     try:
         return Contents(**orjson.loads(opened))
     except (TypeError, ValueError):
-        raise Unsealable("A stored secret is not in the form that Graphfolio writes.") from None
+        raise DecryptionFailed("A stored secret is not in the form that Graphfolio writes.") from None

@@ -16,9 +16,20 @@ from db.sessions import Session
 from db.vocabulary import DeliveryKind, DeliveryStatus, DestinationKind
 from investing.actor import Actor
 from investing.audit import note
-from investing.auth.sealing import Vault
+from investing.auth.encryption import SecretBox
 from investing.notifications.contents import Contents, seal, unseal
-from investing.rules.destinations import (
+from investing.rules.errors import (
+    DeliveryNotDead,
+    InvalidInput,
+    KindUnavailable,
+    LimitReached,
+    NameTaken,
+    NotFound,
+    UnknownDestination,
+    WrongCode,
+)
+from investing.rules.names import checked_name
+from investing.rules.notifications.destinations import (
     CODE_HOURS,
     CODE_LENGTH,
     CODE_LETTERS,
@@ -28,17 +39,6 @@ from investing.rules.destinations import (
     MOST_DESTINATIONS,
     checked_address,
     hint_of,
-)
-from investing.rules.names import checked_name
-from investing.rules.refusals import (
-    DeliveryNotDead,
-    InvalidInput,
-    KindUnavailable,
-    LimitReached,
-    NameTaken,
-    NotFound,
-    UnknownDestination,
-    WrongCode,
 )
 
 TYPE = "NotificationDestination"
@@ -55,12 +55,12 @@ class Made:
 class Destinations:
     """What users do with their destinations.
 
-    `anywhere` lets addresses be private; `mail` is whether there is an SMTP server.
+    `allow_private` lets addresses be private; `mail` is whether there is an SMTP server.
     """
 
-    def __init__(self, vault: Vault, *, anywhere: bool = False, mail: bool = False) -> None:
-        self._vault = vault
-        self._anywhere = anywhere
+    def __init__(self, secret_box: SecretBox, *, allow_private: bool = False, mail: bool = False) -> None:
+        self._secret_box = secret_box
+        self._allow_private = allow_private
         self._mail = mail
 
     async def create(self, actor: Actor, name: str, kind: DestinationKind, address: str) -> Made:
@@ -69,11 +69,11 @@ class Destinations:
         Raises InvalidInput, AddressRefused, KindUnavailable, NameTaken and LimitReached.
         """
         name = checked_name(name)
-        address = checked_address(kind, address, anywhere=self._anywhere)
+        address = checked_address(kind, address, allow_private=self._allow_private)
         await self._check_kind(kind, address)
         id, secret = uuid7(), None
         if kind is DestinationKind.WEBHOOK:
-            from investing.notifications.carriers.webhook import new_signing_secret
+            from investing.notifications.channels.webhook import new_signing_secret
 
             secret = new_signing_secret()
         async with actor.sessions.begin(actor.id) as session:
@@ -86,7 +86,7 @@ class Destinations:
                 raise LimitReached(f"There can be {MOST_DESTINATIONS} destinations.", limit=MOST_DESTINATIONS)
             shown = {"name": name, "kind": kind.value, "hint": hint_of(kind, address)}
             contents = Contents(address, secret=secret)
-            sealed = seal(self._vault, actor.id, id, contents)
+            sealed = seal(self._secret_box, actor.id, id, contents)
             await rows.insert_destination(session, {"owner_id": actor.id, "id": id, **shown, **sealed})
             await self._send_code(session, actor.id, id, name, contents)
             await note(session, actor.id, actor.client, "notificationDestination.created", TYPE, id, **shown)
@@ -102,12 +102,12 @@ class Destinations:
             row = await _lock(session, actor.id, id)
             if _is_ready(row):
                 return
-            contents = unseal(self._vault, actor.id, id, row["ciphertext"], row["encryption_key_id"])
+            contents = unseal(self._secret_box, actor.id, id, row["ciphertext"], row["encryption_key_id"])
             now = dt.datetime.now(dt.UTC)
             is_open = row["code_tries"] < CODE_TRIES and row["code_expires_at"] > now
             given = code.strip().upper().encode()
             if is_open and contents.code and hmac.compare_digest(contents.code.encode(), given):
-                sealed = seal(self._vault, actor.id, id, replace(contents, code=None))
+                sealed = seal(self._secret_box, actor.id, id, replace(contents, code=None))
                 fresh = {"confirmed_at": now, "is_active": True, "failures": 0, "code_expires_at": None}
                 await rows.update_destination(session, actor.id, id, {**fresh, **sealed})
                 action = "notificationDestination.confirmed"
@@ -132,7 +132,7 @@ class Destinations:
             row = await _lock(session, actor.id, id)
             if _is_ready(row):
                 return
-            contents = unseal(self._vault, actor.id, id, row["ciphertext"], row["encryption_key_id"])
+            contents = unseal(self._secret_box, actor.id, id, row["ciphertext"], row["encryption_key_id"])
             await self._send_code(session, actor.id, id, row["name"], contents)
             action = "notificationDestination.codeSent"
             await note(session, actor.id, actor.client, action, TYPE, id, name=row["name"])
@@ -142,15 +142,17 @@ class Destinations:
 
         Raises NotFound, and InvalidInput for what is no webhook.
         """
-        from investing.notifications.carriers.webhook import new_signing_secret
+        from investing.notifications.channels.webhook import new_signing_secret
 
         secret = new_signing_secret()
         async with actor.sessions.begin(actor.id) as session:
             row = await _lock(session, actor.id, id)
             if row["kind"] != DestinationKind.WEBHOOK:
                 raise InvalidInput("Only webhooks are signed.", ("notificationDestinationId",))
-            contents = unseal(self._vault, actor.id, id, row["ciphertext"], row["encryption_key_id"])
-            sealed = seal(self._vault, actor.id, id, contents.with_secret(secret, dt.datetime.now(dt.UTC)))
+            contents = unseal(self._secret_box, actor.id, id, row["ciphertext"], row["encryption_key_id"])
+            sealed = seal(
+                self._secret_box, actor.id, id, contents.with_secret(secret, dt.datetime.now(dt.UTC))
+            )
             await rows.update_destination(session, actor.id, id, sealed)
             action = "notificationDestination.secretRotated"
             await note(session, actor.id, actor.client, action, TYPE, id, name=row["name"])
@@ -199,7 +201,7 @@ class Destinations:
         if kind is DestinationKind.EMAIL and not self._mail:
             raise KindUnavailable("This server has no SMTP server to send mails with.", ("kind",))
         if kind is DestinationKind.APPRISE:
-            from investing.notifications.carriers.services import load
+            from investing.notifications.channels.services import load
 
             if await asyncio.to_thread(load, address) is None:
                 message = "The service's URL is incomplete: apprise's documentation says what it consists of."
@@ -213,7 +215,7 @@ class Destinations:
             if await rows.count_codes(session, owner_id, now - dt.timedelta(hours=hours)) >= limit:
                 raise LimitReached(f"{limit} codes were sent within the {span}: wait a while.", limit=limit)
         code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
-        sealed = seal(self._vault, owner_id, id, replace(contents, code=code))
+        sealed = seal(self._secret_box, owner_id, id, replace(contents, code=code))
         expires_at = now + dt.timedelta(hours=CODE_HOURS)
         changes = {**sealed, "code_expires_at": expires_at, "code_tries": 0}
         await rows.update_destination(session, owner_id, id, changes)

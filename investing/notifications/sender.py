@@ -11,12 +11,12 @@ from db.notifications.outbox import claim_work
 from db.outages import Outage
 from db.sessions import Session, Sessions
 from db.vocabulary import DestinationKind
-from investing.auth.sealing import Vault
+from investing.auth.encryption import SecretBox
 from investing.notifications import attempts
-from investing.notifications.attempts import Desk, Errand
-from investing.notifications.carriers.protocol import Carrier, Undelivered
-from investing.notifications.carriers.relay import Relay
-from investing.rules.deliveries import Pace
+from investing.notifications.attempts import SendAttempt, SendContext
+from investing.notifications.channels.protocol import Channel, Undelivered
+from investing.notifications.channels.smtp import SmtpConfig
+from investing.rules.notifications.deliveries import DeliveryPolicy
 
 logger = logging.getLogger("graphfolio.notifications")
 ResultT = TypeVar("ResultT")
@@ -37,16 +37,16 @@ class Sender:
     def __init__(
         self,
         sessions: Sessions,
-        vault: Vault,
-        carriers: Callable[[], Mapping[DestinationKind, Carrier]],
+        secret_box: SecretBox,
+        channels: Callable[[], Mapping[DestinationKind, Channel]],
         alert_id: Callable[[UUID], str] = str,
-        pace: Pace | None = None,
+        pace: DeliveryPolicy | None = None,
     ) -> None:
         self._sessions = sessions
-        self._pace = pace or Pace()
-        self._desk = Desk(vault, self._pace, alert_id)
-        self._make_carriers = carriers
-        self._carriers: Mapping[DestinationKind, Carrier] | None = None
+        self._pace = pace or DeliveryPolicy()
+        self._desk = SendContext(secret_box, self._pace, alert_id)
+        self._make_channels = channels
+        self._channels: Mapping[DestinationKind, Channel] | None = None
         self._under_way: dict[asyncio.Task[None], UUID] = {}
         self._outbox = Outage(logger, "Reading the outbox")
         self._keys = Outage(logger, "Opening destinations")
@@ -94,50 +94,54 @@ class Sender:
     async def _deliver(self, owner_id: UUID, id: UUID) -> None:
         """One attempt. A fault leaves the work as it is: it is due again when its lease is over."""
         try:
-            errand = await self._write(
+            send_attempt = await self._write(
                 owner_id, lambda session: attempts.begin(session, self._desk, owner_id, id)
             )
-            if errand is None:
+            if send_attempt is None:
                 return
-            failure = errand if isinstance(errand, Undelivered) else await self._carry(errand, id)
-            self._tell(errand, failure)
+            failure = (
+                send_attempt if isinstance(send_attempt, Undelivered) else await self._carry(send_attempt, id)
+            )
+            self._tell(send_attempt, failure)
             await self._write(
                 owner_id, lambda session: attempts.end(session, self._desk, owner_id, id, failure)
             )
         except Exception as error:
             logger.error("Something went wrong with the delivery %s.", id, exc_info=error)
 
-    async def _carry(self, errand: Errand, id: UUID) -> Undelivered | None:
+    async def _carry(self, send_attempt: SendAttempt, id: UUID) -> Undelivered | None:
         """Why it did not arrive, or None. Of an unexpected error only the type is told."""
-        if self._carriers is None:
-            self._carriers = await asyncio.to_thread(self._make_carriers)
-        carrier = self._carriers.get(errand.kind)
-        if carrier is None:
-            reason = f"This server cannot send to destinations of the kind {errand.kind}."
+        if self._channels is None:
+            self._channels = await asyncio.to_thread(self._make_channels)
+        channel = self._channels.get(send_attempt.kind)
+        if channel is None:
+            reason = f"This server cannot send to destinations of the kind {send_attempt.kind}."
             return Undelivered(reason, is_ours=True)
         try:
             async with asyncio.timeout(self._pace.patience):
-                await carrier.send(errand.target, errand.message, id)
+                await channel.send(send_attempt.target, send_attempt.message, id)
         except Undelivered as failure:
             return failure
         except TimeoutError:
             # A mail's receiver is the operator's own mail server.
-            return Undelivered("The receiver took too long.", is_ours=errand.kind is DestinationKind.EMAIL)
+            return Undelivered(
+                "The receiver took too long.", is_ours=send_attempt.kind is DestinationKind.EMAIL
+            )
         except Exception as error:
             logger.error("The delivery %s failed unexpectedly: %s.", id, type(error).__name__)
             return Undelivered(f"It could not be sent: {type(error).__name__}.")
         return None
 
-    def _tell(self, errand: Errand | Undelivered, failure: Undelivered | None) -> None:
+    def _tell(self, send_attempt: SendAttempt | Undelivered, failure: Undelivered | None) -> None:
         """Logs what is the operator's to mend, and that it is; reasons hold no secrets."""
-        if isinstance(errand, Undelivered):
-            self._keys.began(errand.reason)
+        if isinstance(send_attempt, Undelivered):
+            self._keys.began(send_attempt.reason)
             return
         self._keys.over()
         if failure is None:
-            self._kinds[errand.kind].over()
+            self._kinds[send_attempt.kind].over()
         elif failure.is_ours:
-            self._kinds[errand.kind].began(failure.reason)
+            self._kinds[send_attempt.kind].began(failure.reason)
 
     async def _write(self, owner_id: UUID, work: Callable[[Session], Awaitable[ResultT]]) -> ResultT:
         return await self._sessions.transact(owner_id, work)
@@ -150,23 +154,23 @@ class Sender:
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
 
-def carriers_of(
-    *, relay: Relay | None, anywhere: bool, patience: float
-) -> Callable[[], Mapping[DestinationKind, Carrier]]:
+def channels_of(
+    *, smtp_config: SmtpConfig | None, allow_private: bool, patience: float
+) -> Callable[[], Mapping[DestinationKind, Channel]]:
     """What makes the carriers: webhooks and services, and mail where there is an SMTP server."""
 
-    def make() -> Mapping[DestinationKind, Carrier]:
+    def make() -> Mapping[DestinationKind, Channel]:
         # Imported here, and in a thread: a server that has sent nothing yet starts without them.
-        from investing.notifications.carriers.mail import Mail
-        from investing.notifications.carriers.services import Services
-        from investing.notifications.carriers.webhook import Webhooks
+        from investing.notifications.channels.mail import MailChannel
+        from investing.notifications.channels.services import AppriseChannel
+        from investing.notifications.channels.webhook import WebhookChannel
 
-        carriers: dict[DestinationKind, Carrier] = {
-            DestinationKind.WEBHOOK: Webhooks(anywhere=anywhere, patience=patience),
-            DestinationKind.APPRISE: Services(patience=patience),
+        channels: dict[DestinationKind, Channel] = {
+            DestinationKind.WEBHOOK: WebhookChannel(allow_private=allow_private, patience=patience),
+            DestinationKind.APPRISE: AppriseChannel(patience=patience),
         }
-        if relay is not None:
-            carriers[DestinationKind.EMAIL] = Mail(relay, patience=patience)
-        return carriers
+        if smtp_config is not None:
+            channels[DestinationKind.EMAIL] = MailChannel(smtp_config, patience=patience)
+        return channels
 
     return make

@@ -9,14 +9,21 @@ from db.portfolio.allocation import fetch_parts, fetch_target_weights
 from db.portfolio.performance import ScopeKind
 from db.sessions import Connection
 from db.vocabulary import AllocationDimension, TargetSource
-from investing.rules.allocation import Allocation, Part, TargetWeights, Wanted, allocate, target_weights
+from investing.rules.portfolio.allocation import (
+    Allocation,
+    AllocationPart,
+    InstrumentTarget,
+    TargetWeights,
+    allocate,
+    target_weights,
+)
 
 
 @dataclass
-class Whole:
+class AllocationScope:
     """All parts of a portfolio, an account or what a user has. Only a portfolio may have targets."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[AllocationPart] = field(default_factory=list)
     targets: TargetWeights | None = None
 
     def allocation(self, by: AllocationDimension) -> Allocation:
@@ -26,12 +33,12 @@ class Whole:
 
 async def read_wholes(
     connection: Connection, owner_id: UUID, kind: ScopeKind, ids: Sequence[UUID]
-) -> dict[UUID, Whole]:
+) -> dict[UUID, AllocationScope]:
     """The parts of each, and a portfolio's target weights. At most two statements, whatever the number."""
-    found = {id: Whole() for id in ids}
+    found = {id: AllocationScope() for id in ids}
     for row in await fetch_parts(connection, owner_id, kind, ids):
         found[row["scope_id"]].parts.append(
-            Part(
+            AllocationPart(
                 account_id=row["account_id"],
                 account=row["account"],
                 currency=row["currency"],
@@ -51,11 +58,11 @@ async def read_wholes(
 
 async def _targets(connection: Connection, owner_id: UUID, ids: Sequence[UUID]) -> dict[UUID, TargetWeights]:
     settings: dict[UUID, tuple[TargetSource, Decimal]] = {}
-    wanted: dict[UUID, list[Wanted]] = {}
+    wanted: dict[UUID, list[InstrumentTarget]] = {}
     for row in await fetch_target_weights(connection, owner_id, ids):
         id = row["portfolio_id"]
         settings[id] = TargetSource(row["source"]), Decimal(row["cash_reserve"])
         its = wanted.setdefault(id, [])
         if row["symbol"] is not None:
-            its.append(Wanted(row["symbol"], Decimal(row["weight"]), row["asset_class"]))
+            its.append(InstrumentTarget(row["symbol"], Decimal(row["weight"]), row["asset_class"]))
     return {id: target_weights(source, wanted[id], reserve) for id, (source, reserve) in settings.items()}

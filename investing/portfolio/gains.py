@@ -12,8 +12,8 @@ from db.sessions import Connection, Row
 from db.vocabulary import PerformanceFigure
 from investing.portfolio.performance import Performance
 from investing.portfolio.valuing import shifts_of
-from investing.rules.contribution import shared_out, weights
-from investing.rules.returns import WIDE, ZERO
+from investing.rules.performance.contribution import shared_out, weights
+from investing.rules.performance.returns import WIDE, ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ async def read_gains(
     """
     known = [one for one in performances if _has_contributions(one)]
     # Each is a scope of its own to the statement, also where two are of one portfolio.
-    asked = [_asked(performance, UUID(int=n)) for n, performance in enumerate(known)]
+    requested = [_requested(performance, UUID(int=n)) for n, performance in enumerate(known)]
     rows: dict[UUID, list[Row]] = {}
-    if asked:
-        shifts = await shifts_of(connection, {one.time_zone for one in asked})
-        for row in await fetch_gains(connection, owner_id, asked, shifts):
+    if requested:
+        shifts = await shifts_of(connection, {one.time_zone for one in requested})
+        for row in await fetch_gains(connection, owner_id, requested, shifts):
             rows.setdefault(row["scope_id"], []).append(row)
     found = {id(one): _gains(one, rows.get(UUID(int=n), [])) for n, one in enumerate(known)}
     return [found.get(id(performance)) for performance in performances]
@@ -50,7 +50,7 @@ def _has_contributions(performance: Performance) -> bool:
     return performance.scope is not None and PerformanceFigure.CONTRIBUTIONS not in refused
 
 
-def _asked(performance: Performance, number: UUID) -> GainScope:
+def _requested(performance: Performance, number: UUID) -> GainScope:
     scope, points = performance.scope, performance.points
     assert scope is not None
     first = points[0].date

@@ -19,18 +19,18 @@ from db.sessions import Connection, Row
 from db.vocabulary import UnavailableReason as Reason
 from investing.portfolio.mixed_days import summed, without_closes
 from investing.portfolio.valuing import read_flow_days, shifts_of
-from investing.rules.figures import Figures, measure, nothing
-from investing.rules.series import Point, with_opening
-from investing.rules.valuation import ValuedDay
+from investing.rules.performance.figures import Figures, measure, nothing
+from investing.rules.performance.series import Point, with_opening
+from investing.rules.performance.valuation import ValuedDay
 
-__all__ = ["Asked", "Performance", "ScopeKind", "read_performances"]
+__all__ = ["Performance", "PerformanceRequest", "ScopeKind", "read_performances"]
 
 _ONE_DAY = dt.timedelta(days=1)
 _SECOND_DAY = dt.date.min + _ONE_DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PerformanceRequest:
     """Between which days, None for as many as there are; `risk_free` is a rate per year."""
 
     start: dt.date | None
@@ -64,18 +64,21 @@ class Performance:
 
 
 async def read_performances(
-    connection: Connection, owner_id: UUID, kind: ScopeKind, asked: Sequence[tuple[UUID, Asked]]
+    connection: Connection,
+    owner_id: UUID,
+    kind: ScopeKind,
+    request: Sequence[tuple[UUID, PerformanceRequest]],
 ) -> list[Performance]:
     """The performance of each scope. All that are asked the same share one statement, after one for all."""
-    found: dict[tuple[UUID, Asked], Performance] = {}
+    found: dict[tuple[UUID, PerformanceRequest], Performance] = {}
     # One snapshot: what moves between two places of a scope must be seen in both or in none.
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        scopes = await stored.fetch_scopes(connection, owner_id, kind, list({id for id, _ in asked}))
-        for question in dict.fromkeys(question for _, question in asked):
-            its = {id: scopes.get(id) for id, same in asked if same == question}
+        scopes = await stored.fetch_scopes(connection, owner_id, kind, list({id for id, _ in request}))
+        for question in dict.fromkeys(question for _, question in request):
+            its = {id: scopes.get(id) for id, same in request if same == question}
             read = await _read(connection, owner_id, its, question)
             found.update(((id, question), performance) for id, performance in read.items())
-    return [found[key] for key in asked]
+    return [found[key] for key in request]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +104,17 @@ class _Days:
 
 
 async def _read(
-    connection: Connection, owner_id: UUID, scopes: Mapping[UUID, Scope | None], asked: Asked
+    connection: Connection, owner_id: UUID, scopes: Mapping[UUID, Scope | None], request: PerformanceRequest
 ) -> dict[UUID, Performance]:
-    readable = [(s, _until(s, asked)) for s in scopes.values() if s is not None and len(s.currencies) == 1]
+    readable = [(s, _until(s, request)) for s in scopes.values() if s is not None and len(s.currencies) == 1]
     shifts = await shifts_of(connection, {scope.time_zone for scope, _ in readable})
-    days = await _read_days(connection, owner_id, readable, shifts, asked.start)
+    days = await _read_days(connection, owner_id, readable, shifts, request.start)
     wanted = [one.flow_scope for one in days.values()]
     valued = await read_flow_days(connection, owner_id, wanted, shifts)
 
     def measured() -> dict[UUID, Performance]:
         return {
-            id: _performance(scope, days.get(id), valued.get(id, {}), asked) for id, scope in scopes.items()
+            id: _performance(scope, days.get(id), valued.get(id, {}), request) for id, scope in scopes.items()
         }
 
     # In a thread, so that other requests go on while years are counted.
@@ -146,18 +149,21 @@ async def _read_days(
 
 
 def _performance(
-    scope: Scope | None, days: _Days | None, valued: Mapping[dt.date, ValuedDay], asked: Asked
+    scope: Scope | None,
+    days: _Days | None,
+    valued: Mapping[dt.date, ValuedDay],
+    request: PerformanceRequest,
 ) -> Performance:
     if scope is not None and len(scope.currencies) > 1:
         return Performance(scope, [], nothing(Reason.SEVERAL_CURRENCIES))
     if days is None and scope is not None and scope.stale_from is not None:
         return Performance(scope, [], nothing(Reason.STALE))
     points = [] if days is None else days.points(valued)
-    return Performance(scope, points, measure(points, asked.risk_free), asked.risk_free, valued)
+    return Performance(scope, points, measure(points, request.risk_free), request.risk_free, valued)
 
 
-def _until(scope: Scope, asked: Asked) -> dt.date:
-    until = asked.end or stored.FOREVER
+def _until(scope: Scope, request: PerformanceRequest) -> dt.date:
+    until = request.end or stored.FOREVER
     # What is replayed from the ledger is never stale.
     if scope.stale_from is None or scope.is_mixed:
         return until

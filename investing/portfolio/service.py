@@ -24,10 +24,15 @@ from investing.account.transfers import transfer
 from investing.actor import Actor
 from investing.audit import note
 from investing.rebalancing.due import keep_due
+from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
 from investing.rules.names import checked_name
-from investing.rules.portfolio_settings import check_fraction, check_planning, check_symbols, check_targets
-from investing.rules.refusals import Inactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
-from investing.trading.posting import Place
+from investing.rules.portfolio.portfolio_settings import (
+    check_fraction,
+    check_planning,
+    check_symbols,
+    check_targets,
+)
+from investing.trading.posting import CashLocation
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,10 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
         if new.initial_cash:
             portfolio = await lock_portfolio(session, actor.id, id)
             assert portfolio is not None, "it was just made"
-            source, target = Place.of_account(actor.id, account), Place.of_portfolio(actor.id, portfolio)
+            source, target = (
+                CashLocation.of_account(actor.id, account),
+                CashLocation.of_portfolio(actor.id, portfolio),
+            )
             now = dt.datetime.now(dt.UTC)
             await transfer(session, source, target, new.initial_cash, now, "Initial cash", ("initialCash",))
         await note(

@@ -19,11 +19,11 @@ from db.portfolio.flow_days import FlowScope
 from db.portfolio.replay import fetch_days
 from db.portfolio.sharing import mark_sharers
 from db.sessions import Row, Session, Sessions
-from db.writing import plain_of
+from db.writing import raw_connection_of
 from investing.portfolio.valuing import read_flow_days, shifts_of
-from investing.rules.performance import Day, Snapshot, snapshots
-from investing.rules.series import Flow
-from investing.rules.valuation import ValuedDay
+from investing.rules.performance.series import Flow
+from investing.rules.performance.snapshots import Day, Snapshot, snapshots
+from investing.rules.performance.valuation import ValuedDay
 
 logger = logging.getLogger("graphfolio.portfolio")
 
@@ -57,7 +57,7 @@ async def refresh_within(
     if stale is None:
         return False
     since, time_zone = stale["since"], stale["time_zone"]
-    connection = await plain_of(session)
+    connection = await raw_connection_of(session)
     past = await stored.find_past(session, owner_id, portfolio_id, since)
     shifts = await shifts_of(connection, [time_zone])
     days = await fetch_days(connection, owner_id, [portfolio_id], time_zone, since, shifts)

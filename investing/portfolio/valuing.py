@@ -15,10 +15,10 @@ import orjson
 from db.portfolio.flow_days import FlowScope, fetch_flow_days
 from db.portfolio.pricing import Shift, fetch_exchanges
 from db.sessions import Connection, Row
-from investing.rules.close_shifts import closes_later
-from investing.rules.market_hours import NEW_YORK, closing_instant
-from investing.rules.returns import WIDE
-from investing.rules.valuation import Close, Entry, FlowDay, Known, ValuedDay, value_day
+from investing.rules.market.market_hours import NEW_YORK, closing_instant
+from investing.rules.performance.close_shifts import closes_later
+from investing.rules.performance.returns import WIDE
+from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, Known, ValuedDay, value_day
 
 # The same few are told on every day.
 _uuid = lru_cache(maxsize=4096)(UUID)
@@ -97,8 +97,8 @@ def _entry(
     price: str | None,
     new: str | None,
     old: str | None,
-) -> Entry:
-    return Entry(
+) -> DayEntry:
+    return DayEntry(
         at=_EPOCH + dt.timedelta(microseconds=at),
         portfolio=None if portfolio is None else _uuid(portfolio),
         instrument=None if instrument is None else _uuid(instrument),
@@ -128,13 +128,13 @@ def _known(
         last_close=_after_split(last_close, ratio),
         last_trade=_after_split(last_trade, ratio),
         closes=tuple(
-            Close(closing_instant(exchange, dt.date.fromisoformat(date)), Decimal(price))
+            ClosingPrice(closing_instant(exchange, dt.date.fromisoformat(date)), Decimal(price))
             for date, price in closes or ()
         ),
     )
 
 
-def _ratios(entries: Sequence[Entry]) -> dict[UUID, Fraction]:
+def _ratios(entries: Sequence[DayEntry]) -> dict[UUID, Fraction]:
     """Return new shares for an old one of each instrument that is split on the day, by who says so first."""
     found: dict[UUID, Fraction] = {}
     places: dict[UUID, UUID | None] = {}

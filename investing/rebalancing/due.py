@@ -8,7 +8,7 @@ from uuid import UUID
 from db.rebalancing import due as rows
 from db.sessions import Session
 from db.vocabulary import RebalanceFrequency
-from investing.rules.market_days import next_due
+from investing.rules.market.market_days import next_due
 
 _DECIDES = frozenset({"auto_rebalance", "rebalance_frequency", "drift_band"})
 

@@ -9,12 +9,12 @@ from db.sessions import Session, announce
 from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, Topic
 from investing.alerts.events import tell_rebalanced
 from investing.audit import note
-from investing.auth.types import Client
-from investing.rules.legs import Leg, ending
+from investing.auth.types import RequestOrigin
 from investing.rules.money import quotient
+from investing.rules.rebalancing.legs import Leg, ending
 
 
-async def end(session: Session, owner_id: UUID, client: Client, id: UUID) -> RebalanceStatus:
+async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID) -> RebalanceStatus:
     """Writes how a rebalance has ended, all of whose legs have; the caller has locked its portfolio."""
     record = await running.lock_rebalance(session, owner_id, id)
     assert record is not None, "it is locked"

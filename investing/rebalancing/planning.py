@@ -12,18 +12,18 @@ from db.sessions import Session, Sessions
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.targets import Targets, find_targets
-from investing.rules.lots import Lot
-from investing.rules.orders import check_fresh
-from investing.rules.planning import make_plan
-from investing.rules.rebalancing import Held, Plan, PlanRules
-from investing.rules.refusals import CurrencyMismatch, NoPrice, NotFound, UnknownInstrument
-from investing.trading.placing import House
+from investing.rules.errors import CurrencyMismatch, NoPrice, NotFound, UnknownInstrument
+from investing.rules.rebalancing.planning import make_plan
+from investing.rules.rebalancing.plans import CurrentHolding, Plan, PlanRules
+from investing.rules.trading.lots import Lot
+from investing.rules.trading.orders import check_fresh
+from investing.trading.placing import TradingConfig
 
 
 async def plan_portfolio(
     sessions: Sessions,
     optimiser: Optimiser,
-    house: House,
+    trading_config: TradingConfig,
     owner_id: UUID,
     portfolio_id: UUID,
     strategy: Strategy | None,
@@ -39,7 +39,7 @@ async def plan_portfolio(
         portfolio = await find_rebalanced(session, owner_id, portfolio_id)
         if portfolio is None:
             raise NotFound("There is no such portfolio.", ("portfolioId",))
-        return await plan_in(session, owner_id, portfolio, targets, house, buy_only=buy_only)
+        return await plan_in(session, owner_id, portfolio, targets, trading_config, buy_only=buy_only)
 
 
 async def plan_in(
@@ -47,7 +47,7 @@ async def plan_in(
     owner_id: UUID,
     portfolio: Mapping[Any, Any],
     targets: Targets,
-    house: House,
+    trading_config: TradingConfig,
     *,
     buy_only: bool = False,
 ) -> Plan:
@@ -57,9 +57,9 @@ async def plan_in(
     UnknownInstrument, CurrencyMismatch, NoPrice and StalePrice for anything that is held or wanted,
     BrokerUnavailable and WorthNothing.
     """
-    rules = rules_of(portfolio, house, buy_only=buy_only)
+    rules = rules_of(portfolio, trading_config, buy_only=buy_only)
     rows = await find_held(session, owner_id, portfolio["id"], list(targets.weights))
-    _check_prices(rows, targets, portfolio["currency"], house)
+    _check_prices(rows, targets, portfolio["currency"], trading_config)
     lots: dict[UUID, list[Lot]] = defaultdict(list)
     for row in await find_all_lots(session, owner_id, portfolio["id"]):
         lots[row["instrument_id"]].append(
@@ -72,7 +72,7 @@ async def plan_in(
             )
         )
     held = [
-        Held(
+        CurrentHolding(
             symbol=row["symbol"],
             instrument_id=row["instrument_id"],
             quantity=row["quantity"],
@@ -96,10 +96,10 @@ async def plan_in(
     )
 
 
-def rules_of(portfolio: Mapping[Any, Any], house: House, *, buy_only: bool) -> PlanRules:
+def rules_of(portfolio: Mapping[Any, Any], trading_config: TradingConfig, *, buy_only: bool) -> PlanRules:
     """The portfolio's settings and its broker's terms. Raises BrokerUnavailable."""
     return PlanRules(
-        terms=house.brokers.named(portfolio["broker"]).terms,
+        fees=trading_config.brokers.named(portfolio["broker"]).fees,
         fractional=portfolio["fractional_shares"],
         minimum_trade=portfolio["minimum_trade"],
         drift_band=portfolio["drift_band"],
@@ -113,7 +113,7 @@ def rules_of(portfolio: Mapping[Any, Any], house: House, *, buy_only: bool) -> P
     )
 
 
-def _check_prices(rows: Any, targets: Targets, currency: str, house: House) -> None:
+def _check_prices(rows: Any, targets: Targets, currency: str, trading_config: TradingConfig) -> None:
     found = {row["symbol"] for row in rows}
     for symbol in targets.weights:
         if symbol not in found:
@@ -129,4 +129,4 @@ def _check_prices(rows: Any, targets: Targets, currency: str, house: House) -> N
         if row["price"] is None:
             message = f"There is no price of {row['symbol']}, without which there is no plan."
             raise NoPrice(message, symbol=row["symbol"])
-        check_fresh(row["symbol"], row["as_of"], now, house.quote_max_age)
+        check_fresh(row["symbol"], row["as_of"], now, trading_config.quote_max_age)

@@ -8,15 +8,15 @@ from db.rebalancing import running
 from db.sessions import Session, Sessions
 from db.vocabulary import RebalanceTrigger, Strategy, Topic
 from investing.actor import Actor
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.idempotency import find_kept, once
 from investing.rebalancing.optimiser.pool import Optimiser
+from investing.rebalancing.order_by_order import step
 from investing.rebalancing.starting import LEASE, Run, start
-from investing.rebalancing.stepping import step
 from investing.rebalancing.targets import Targets, find_targets
-from investing.rules.refusals import OptimiserBusy, OptimiserFailed, Refusal
+from investing.rules.errors import DomainError, OptimiserBusy, OptimiserFailed
 from investing.trading.desk import NOBODY, Desk
-from investing.trading.placing import House
+from investing.trading.placing import TradingConfig
 
 logger = logging.getLogger("graphfolio.rebalancing")
 AT_ONCE = 20
@@ -26,9 +26,11 @@ _FIELD = "rebalancePortfolio"
 class Rebalancer:
     """Rebalances portfolios. One for each process; any number may run."""
 
-    def __init__(self, sessions: Sessions, house: House, desk: Desk, optimiser: Optimiser) -> None:
+    def __init__(
+        self, sessions: Sessions, trading_config: TradingConfig, desk: Desk, optimiser: Optimiser
+    ) -> None:
         self._sessions = sessions
-        self._house = house
+        self._trading_config = trading_config
         self._desk = desk
         self._optimiser = optimiser
 
@@ -57,9 +59,9 @@ class Rebalancer:
         run = Run(portfolio_id, RebalanceTrigger.MANUAL, plan_hash)
 
         async def effect(session: Session) -> UUID:
-            if isinstance(targets, Refusal):
+            if isinstance(targets, DomainError):
                 raise targets
-            return await start(session, actor.id, actor.client, run, targets, self._house)
+            return await start(session, actor.id, actor.client, run, targets, self._trading_config)
 
         id = await once(self._sessions, actor.id, idempotency_key, _FIELD, arguments, effect)
         await self.carry_on(actor.id, actor.client, id)
@@ -67,7 +69,7 @@ class Rebalancer:
 
     async def targets(
         self, owner_id: UUID, portfolio_id: UUID, strategy: Strategy | None
-    ) -> Targets | Refusal:
+    ) -> Targets | DomainError:
         """The target weights, or why there are none.
 
         Raises OptimiserBusy and OptimiserFailed, which another try may end.
@@ -76,16 +78,16 @@ class Rebalancer:
             return await find_targets(self._sessions, self._optimiser, owner_id, portfolio_id, strategy)
         except (OptimiserBusy, OptimiserFailed):
             raise
-        except Refusal as refusal:
-            return refusal
+        except DomainError as domain_error:
+            return domain_error
 
-    async def carry_on(self, owner_id: UUID, client: Client, id: UUID) -> None:
+    async def carry_on(self, owner_id: UUID, client: RequestOrigin, id: UUID) -> None:
         """Does what can be done now: until the rebalance has ended, or waits for its broker."""
         while True:
             done = await self._sessions.transact(
-                owner_id, lambda session: step(session, owner_id, client, id, self._house)
+                owner_id, lambda session: step(session, owner_id, client, id, self._trading_config)
             )
-            self._desk.bell.ring(owner_id, Topic.ORDERS)
+            self._desk.notifier.notify(owner_id, Topic.ORDERS)
             if done.placed is None:
                 return
             await self._desk.submit(owner_id, client, done.placed)

@@ -20,11 +20,11 @@ from db.vocabulary import RebalanceFrequency, RebalanceTrigger, Strategy
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.rebalancing.starting import Run, reason_of, start, write_failure
 from investing.rebalancing.targets import Targets
-from investing.rules.legs import largest_drift
-from investing.rules.market_days import next_due, next_market_morning
-from investing.rules.refusals import Refusal
+from investing.rules.errors import DomainError
+from investing.rules.market.market_days import next_due, next_market_morning
+from investing.rules.rebalancing.legs import largest_drift
 from investing.trading.desk import NOBODY
-from investing.trading.placing import House
+from investing.trading.placing import TradingConfig
 
 logger = logging.getLogger("graphfolio.rebalancing")
 LEASE_SECONDS = 120.0
@@ -39,14 +39,14 @@ class Schedule:
     def __init__(
         self,
         sessions: Sessions,
-        house: House,
+        trading_config: TradingConfig,
         rebalancer: Rebalancer,
         drift_every: dt.timedelta,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         """`drift_every` is how often drift is looked at."""
         self._sessions = sessions
-        self._house = house
+        self._trading_config = trading_config
         self._rebalancer = rebalancer
         self._drift_every = drift_every
         self._clock = clock
@@ -121,7 +121,7 @@ class Schedule:
         after: tuple[dt.datetime, dt.datetime | None],
     ) -> None:
         run = Run(due.portfolio_id, trigger)
-        found: Targets | Refusal | str
+        found: Targets | DomainError | str
         try:
             found = await self._rebalancer.targets(due.owner_id, due.portfolio_id, None)
             id = await self._sessions.transact(due.owner_id, self._starting(due, run, strategy, found, after))
@@ -139,7 +139,7 @@ class Schedule:
         due: Due,
         run: Run,
         strategy: Strategy,
-        found: Targets | Refusal | str,
+        found: Targets | DomainError | str,
         after: tuple[dt.datetime, dt.datetime | None],
     ) -> Callable[[Session], Awaitable[UUID | None]]:
         """The run and its next time in one transaction: neither is there without the other."""
@@ -157,12 +157,12 @@ class Schedule:
             try:
                 if isinstance(found, str):
                     return await write_failure(session, owner_id, NOBODY, run, strategy, found)
-                if isinstance(found, Refusal):
+                if isinstance(found, DomainError):
                     raise found
                 async with session.begin_nested():
-                    return await start(session, owner_id, NOBODY, run, found, self._house)
-            except Refusal as refusal:
-                reason = reason_of(refusal)
+                    return await start(session, owner_id, NOBODY, run, found, self._trading_config)
+            except DomainError as domain_error:
+                reason = reason_of(domain_error)
                 return await write_failure(session, owner_id, NOBODY, run, strategy, reason)
 
         return work

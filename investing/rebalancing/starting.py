@@ -18,22 +18,22 @@ from db.sessions import Session
 from db.vocabulary import LegStatus, RebalanceStatus, RebalanceTrigger
 from investing.alerts.events import tell_rebalanced
 from investing.audit import note
-from investing.auth.types import Client
-from investing.brokers.protocol import AllAtOnce
+from investing.auth.types import RequestOrigin
+from investing.brokers.protocol import AtomicBroker
+from investing.rebalancing.atomic_execution import trade_whole
 from investing.rebalancing.ending import end
 from investing.rebalancing.planning import plan_in
 from investing.rebalancing.targets import Targets
-from investing.rebalancing.whole import trade_whole
-from investing.rules.rebalancing import Plan
-from investing.rules.refusals import (
+from investing.rules.errors import (
+    DomainError,
     Inactive,
     NotFound,
     PlanChanged,
     PortfolioInactive,
     RebalanceRunning,
-    Refusal,
 )
-from investing.trading.placing import House
+from investing.rules.rebalancing.plans import Plan
+from investing.trading.placing import TradingConfig
 
 LEASE = dt.timedelta(seconds=30)
 """So long the process that began a rebalance has it to itself."""
@@ -49,7 +49,12 @@ class Run:
 
 
 async def start(
-    session: Session, owner_id: UUID, client: Client, run: Run, targets: Targets, house: House
+    session: Session,
+    owner_id: UUID,
+    client: RequestOrigin,
+    run: Run,
+    targets: Targets,
+    trading_config: TradingConfig,
 ) -> UUID:
     """Writes the rebalance with its legs: COMPLETED where the broker trades all at once, or where there is
     nothing to trade, and RUNNING otherwise. Its id.
@@ -61,7 +66,7 @@ async def start(
     universe = await running.find_universe(session, owner_id, run.portfolio_id, list(targets.weights))
     # From here on no tick can come between the plan and its trades.
     quotes = await running.hold_quotes(session, universe)
-    plan = await plan_in(session, owner_id, portfolio, targets, house)
+    plan = await plan_in(session, owner_id, portfolio, targets, trading_config)
     if run.plan_hash is not None and run.plan_hash != plan.hash:
         message = "Prices or holdings have moved since this plan was made: look at the new one."
         raise PlanChanged(message, ("planHash",), planned=run.plan_hash, current=plan.hash)
@@ -76,8 +81,8 @@ async def start(
         "plan_hash": plan.hash,
     }
     await _write(session, owner_id, id, run, targets, now, RebalanceStatus.RUNNING, record)
-    broker = house.brokers.named(portfolio["broker"])
-    if plan.trades and isinstance(broker, AllAtOnce):
+    broker = trading_config.brokers.named(portfolio["broker"])
+    if plan.trades and isinstance(broker, AtomicBroker):
         trader = {**portfolio}
         await trade_whole(session, owner_id, client, trader, id, plan, quotes, broker, now)
     else:
@@ -95,7 +100,7 @@ async def start(
         strategy=targets.strategy,
         plan=plan.hash,
     )
-    if not plan.trades or isinstance(broker, AllAtOnce):
+    if not plan.trades or isinstance(broker, AtomicBroker):
         await end(session, owner_id, client, id)
     return id
 
@@ -103,7 +108,7 @@ async def start(
 async def write_failure(
     session: Session,
     owner_id: UUID,
-    client: Client,
+    client: RequestOrigin,
     run: Run,
     strategy: str,
     reason: str,
@@ -144,9 +149,9 @@ async def write_failure(
     return id
 
 
-def reason_of(refusal: Refusal) -> str:
+def reason_of(domain_error: DomainError) -> str:
     """A refusal as the reason of a failure: its word for programs, then its sentence."""
-    return f"{refusal.code}: {refusal.message}"
+    return f"{domain_error.code}: {domain_error.message}"
 
 
 def legs_of(owner_id: UUID, id: UUID, plan: Plan, quotes: Mapping[UUID, Decimal]) -> Sequence[dict[str, Any]]:

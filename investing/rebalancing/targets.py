@@ -22,7 +22,7 @@ from db.rebalancing.planning import (
 from db.sessions import Session, Sessions
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser, Problem
-from investing.rules.refusals import (
+from investing.rules.errors import (
     EmptyUniverse,
     Inactive,
     InfeasibleCap,

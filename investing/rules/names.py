@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
 
 LONGEST_NAME = 100
 

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from zoneinfo import available_timezones
 
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
 
 DEFAULT = "America/New_York"
 """The time zone of accounts and users where nothing else is set."""

@@ -12,19 +12,19 @@ from uuid import UUID
 
 from db.sessions import Session
 from db.trading import imports, writes
-from investing.rules.import_rows import Content, fingerprint
-from investing.rules.ledger import ZERO, Entry, Posting
-from investing.rules.merging import Merged, NewEntry, Past, PastCash, PastEntry, merge
-from investing.rules.refusals import InsufficientCash, InsufficientShares
-from investing.trading.changes import Change
+from investing.rules.errors import InsufficientCash, InsufficientShares
+from investing.rules.trading.import_rows import Content, fingerprint
+from investing.rules.trading.ledger import ZERO, Entry, Posting
+from investing.rules.trading.merging import Merged, NewEntry, Past, PastCash, PastEntry, merge
+from investing.trading.changes import HoldingChange
 from investing.trading.holdings import Holdings, load_holdings
-from investing.trading.posting import Place, transaction_row
+from investing.trading.posting import CashLocation, transaction_row
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BatchEntry:
     """An entry to post, with what is stored beside it."""
 
     entry: Entry
@@ -46,7 +46,7 @@ class Batch:
     Once they are merged, `lines` have the ids that the entries are written with.
     """
 
-    def __init__(self, session: Session, place: Place, lines: Sequence[Line]) -> None:
+    def __init__(self, session: Session, place: CashLocation, lines: Sequence[BatchEntry]) -> None:
         assert place.portfolio_id is not None, "entries are imported into a portfolio"
         self._session = session
         self._place = place
@@ -70,10 +70,10 @@ class Batch:
 
     async def _load(self, first: dt.datetime) -> Past:
         moves = await imports.cash_moves_after(self._session, *self._key, first)
-        new: dict[UUID, list[Change]] = {}
+        new: dict[UUID, list[HoldingChange]] = {}
         for line in self.lines:
             if line.entry.of_shares and line.instrument_id is not None:
-                new.setdefault(line.instrument_id, []).append(Change(self._key[1], line.entry))
+                new.setdefault(line.instrument_id, []).append(HoldingChange(self._key[1], line.entry))
         for id, changes in new.items():
             starts = {self._key[1]: changes[0].entry.place}
             with_splits = not any(line.is_split_adjusted for line in self.lines)
@@ -161,10 +161,10 @@ class Batch:
             }
             await loaded.derived.save(self._session, self._key[0], id, holdings)
 
-    def _transaction(self, line: Line, posting: Posting, mark: bytes) -> dict[str, Any]:
+    def _transaction(self, line: BatchEntry, posting: Posting, mark: bytes) -> dict[str, Any]:
         row = transaction_row(self._place, line.entry, posting, line.instrument_id, line.notes, None)
         return row | {"fingerprint": mark, "is_split_adjusted": line.is_split_adjusted}
 
 
-def _past(instrument_id: UUID, change: Change) -> PastEntry:
+def _past(instrument_id: UUID, change: HoldingChange) -> PastEntry:
     return PastEntry(change.entry, change.portfolio_id, instrument_id, change.transfer_id)

@@ -7,13 +7,13 @@ from uuid import UUID
 from db.sessions import Session
 from db.trading import history
 from db.vocabulary import TransactionType
-from investing.rules.ledger import Entry, Posting
-from investing.rules.market_hours import day_of
-from investing.rules.splits import InstrumentSplit, automatic_id
+from investing.rules.market.market_hours import day_of
+from investing.rules.trading.ledger import Entry, Posting
+from investing.rules.trading.splits import SplitRatio, automatic_id
 
 
 @dataclass(frozen=True)
-class Change:
+class HoldingChange:
     """An entry of a portfolio's holding; `transfer_id` where shares move between one's own portfolios.
     `stored` is how it was posted last, None for a new one.
     """
@@ -28,13 +28,13 @@ class Change:
 class DueSplit:
     """A split of the instrument as the automatic entry that it would be, and where that belongs."""
 
-    change: Change
+    change: HoldingChange
     account_id: UUID
     currency: str
-    split: InstrumentSplit
+    split: SplitRatio
     time_zone: str
 
-    def is_stood_for_by(self, change: Change) -> bool:
+    def is_stood_for_by(self, change: HoldingChange) -> bool:
         """Return whether this entry of the owner's own is the same split."""
         entry = change.entry
         if change.portfolio_id != self.change.portfolio_id or entry.type is not TransactionType.SPLIT:
@@ -49,7 +49,7 @@ async def load_due(
     owner_id: UUID,
     instrument_id: UUID,
     starts: history.Starts,
-    new: Collection[Change],
+    new: Collection[HoldingChange],
     without: Collection[UUID],
 ) -> Sequence[DueSplit]:
     """Return the splits that no entry stands for, stored or new, from those places on, by time.
@@ -59,7 +59,7 @@ async def load_due(
     rows = await history.due_splits(session, owner_id, instrument_id, starts, without)
     due = []
     for row in rows:
-        split = InstrumentSplit(row["ex_date"], row["quantity"], row["split_for"])
+        split = SplitRatio(row["ex_date"], row["quantity"], row["split_for"])
         entry = Entry(
             id=automatic_id(row["portfolio_id"], instrument_id, split.ex_date),
             type=TransactionType.SPLIT,
@@ -70,7 +70,7 @@ async def load_due(
             is_automatic=True,
             time_zone=row["time_zone"],
         )
-        change = Change(row["portfolio_id"], entry)
+        change = HoldingChange(row["portfolio_id"], entry)
         due.append(DueSplit(change, row["account_id"], row["currency"], split, row["time_zone"]))
     if not due:
         return ()

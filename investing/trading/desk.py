@@ -12,19 +12,19 @@ from db.sessions import Session, Sessions
 from db.trading import orders as rows
 from db.vocabulary import OrderStatus, Topic
 from investing.actor import Actor
-from investing.auth.types import Client
-from investing.brokers.protocol import Ambiguous, Broker, BrokerOrder, Execution
-from investing.doorbell import Doorbell, rung
+from investing.auth.types import RequestOrigin
+from investing.brokers.protocol import Ambiguous, BrokerClient, BrokerOrder, Fill
 from investing.idempotency import Intent, NotQuick
-from investing.rules.orders import OPEN, check_wish
-from investing.rules.refusals import BrokerUnavailable, NotFound, OrderNotOpen
+from investing.notifier import Notifier, wait
+from investing.rules.errors import BrokerUnavailable, NotFound, OrderNotOpen
+from investing.rules.trading.orders import OPEN, check_order_request
 from investing.trading import orders, placing
 from investing.trading.filling import fill_quickly
-from investing.trading.placing import House, NewOrder
+from investing.trading.placing import NewOrder, TradingConfig
 
 logger = logging.getLogger("graphfolio.trading")
 ResultT = TypeVar("ResultT")
-NOBODY = Client()
+NOBODY = RequestOrigin()
 LEASE_SECONDS = 30.0
 AT_ONCE = 100
 ABREAST = 4
@@ -34,11 +34,13 @@ ABREAST = 4
 class Desk:
     """Everything between an order and its broker. One for each server process; any number may run."""
 
-    def __init__(self, sessions: Sessions, house: House, bell: Doorbell | None = None) -> None:
+    def __init__(
+        self, sessions: Sessions, trading_config: TradingConfig, notifier: Notifier | None = None
+    ) -> None:
         """`bell` rings for whoever follows orders, here and in other processes."""
         self._sessions = sessions
-        self._house = house
-        self.bell = bell or Doorbell()
+        self._trading_config = trading_config
+        self.notifier = notifier or Notifier()
         self._asking = Outage(logger, "Asking a broker")
         self._attending = Outage(logger, "Attending to the open orders")
 
@@ -47,18 +49,18 @@ class Desk:
 
         Raises InvalidInput, IdempotencyMismatch and what `investing.trading.placing.place` raises.
         """
-        check_wish(new.wish)
-        arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **vars(new.wish)}
+        check_order_request(new.request)
+        arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **vars(new.request)}
         intent = Intent.of(actor.id, idempotency_key, "placeOrder", arguments)
-        id, placed = await placing.place_once(actor, intent, new, self._house)
-        self.bell.ring(actor.id, Topic.ORDERS)
+        id, placed = await placing.place_once(actor, intent, new, self._trading_config)
+        self.notifier.notify(actor.id, Topic.ORDERS)
         if placed is not None:
             await self._ask(actor.id, actor.client, placed)
         else:
             await self._wait_while_pending(actor.id, id)
         return id
 
-    async def submit(self, owner_id: UUID, client: Client, id: UUID) -> None:
+    async def submit(self, owner_id: UUID, client: RequestOrigin, id: UUID) -> None:
         """Asks the broker for an order that is placed, and writes what it says."""
         order = await self._find(owner_id, id)
         assert order is not None, "it was just placed"
@@ -76,7 +78,7 @@ class Desk:
         if order["status"] not in OPEN:
             raise _not_open(order["status"])
         try:
-            state = await self._answer(self._house.brokers.named(order["broker"]).cancel(id))
+            state = await self._answer(self._trading_config.brokers.named(order["broker"]).cancel(id))
         except Ambiguous:
             message = "The broker does not answer: the order may still trade. Try again."
             raise BrokerUnavailable(message, ("orderId",), broker=order["broker"]) from None
@@ -86,7 +88,7 @@ class Desk:
 
     async def attend(self) -> None:
         """One round: fills that were told, then open orders that are due. Any process may do it, or all."""
-        for broker in self._house.brokers.all():
+        for broker in self._trading_config.brokers.all():
             await self._guarded(self._take_fills(broker), "the fills of a broker")
         while work := await rows.claim_work(self._sessions, LEASE_SECONDS, AT_ONCE):
             for some in range(0, len(work), ABREAST):
@@ -106,8 +108,8 @@ class Desk:
                 await self.attend()
             await asyncio.sleep(every_seconds)
 
-    async def _ask(self, owner_id: UUID, client: Client, order: orders.OrderRow) -> None:
-        broker = self._house.brokers.named(order["broker"])
+    async def _ask(self, owner_id: UUID, client: RequestOrigin, order: orders.OrderRow) -> None:
+        broker = self._trading_config.brokers.named(order["broker"])
         try:
             state = await self._answer(broker.submit(orders.request_of(order)))
         except Ambiguous:
@@ -121,7 +123,7 @@ class Desk:
         if order is None or order["status"] not in OPEN:
             await self._write(owner_id, lambda s: rows.set_work(s, owner_id, id, None))
             return
-        broker = self._house.brokers.named(order["broker"])
+        broker = self._trading_config.brokers.named(order["broker"])
         is_over = order["expires_at"] is not None and order["expires_at"] <= dt.datetime.now(dt.UTC)
         state: BrokerOrder | None
         try:
@@ -142,7 +144,7 @@ class Desk:
             return
         await self._follow(owner_id, NOBODY, state)
 
-    async def _take_fills(self, broker: Broker) -> None:
+    async def _take_fills(self, broker: BrokerClient) -> None:
         while executions := await self._answer(broker.executions()):
             owners = await rows.owners_of(self._sessions, [e.client_order_id for e in executions])
             arrived = []
@@ -158,7 +160,7 @@ class Desk:
                 return
 
     async def _fill(
-        self, owner_id: UUID, client: Client, execution: Execution, broker_order_id: str | None = None
+        self, owner_id: UUID, client: RequestOrigin, execution: Fill, broker_order_id: str | None = None
     ) -> OrderStatus | None:
         try:
             status = await fill_quickly(self._sessions, owner_id, client, execution, broker_order_id)
@@ -166,10 +168,10 @@ class Desk:
             return await self._write(
                 owner_id, lambda session: orders.fill(session, owner_id, client, execution, broker_order_id)
             )
-        self.bell.ring(owner_id, Topic.ORDERS)
+        self.notifier.notify(owner_id, Topic.ORDERS)
         return status
 
-    async def _follow(self, owner_id: UUID, client: Client, state: BrokerOrder) -> OrderStatus | None:
+    async def _follow(self, owner_id: UUID, client: RequestOrigin, state: BrokerOrder) -> OrderStatus | None:
         """Writes what the broker says: each fill, then where the order stands."""
         status: OrderStatus | None = None
         for execution in state.executions:
@@ -181,18 +183,18 @@ class Desk:
     async def _write(self, owner_id: UUID, act: Callable[[Session], Awaitable[ResultT]]) -> ResultT:
         async with self._sessions.begin(owner_id) as session:
             result = await act(session)
-        self.bell.ring(owner_id, Topic.ORDERS)
+        self.notifier.notify(owner_id, Topic.ORDERS)
         return result
 
     async def _find(self, owner_id: UUID, id: UUID) -> orders.OrderRow | None:
         async with self._sessions.begin(owner_id) as session:
             return await rows.find_order(session, owner_id, id)
 
-    async def _answer(self, asked: Awaitable[ResultT]) -> ResultT:
+    async def _answer(self, requested: Awaitable[ResultT]) -> ResultT:
         """The broker's answer. Whatever goes wrong on the way, all that is known is that there is none."""
         try:
-            async with asyncio.timeout(self._house.patience.total_seconds()):
-                answer = await asked
+            async with asyncio.timeout(self._trading_config.patience.total_seconds()):
+                answer = await requested
         except Ambiguous:
             raise
         except Exception as error:
@@ -215,13 +217,13 @@ class Desk:
 
     async def _wait_while_pending(self, owner_id: UUID, id: UUID) -> None:
         """A retry that comes while the first attempt is under way waits for its answer."""
-        deadline = asyncio.get_running_loop().time() + self._house.patience.total_seconds()
-        with self.bell.listening(owner_id, Topic.ORDERS) as event:
+        deadline = asyncio.get_running_loop().time() + self._trading_config.patience.total_seconds()
+        with self.notifier.listening(owner_id, Topic.ORDERS) as event:
             while asyncio.get_running_loop().time() < deadline:
                 order = await self._find(owner_id, id)
                 if order is None or order["status"] != OrderStatus.PENDING:
                     return
-                await rung(event, 0.2)
+                await wait(event, 0.2)
 
 
 def _not_open(status: str) -> OrderNotOpen:

@@ -10,7 +10,7 @@ from db.canonical import instant
 from db.sessions import Connection, Row, Sessions
 from db.trading import imports
 from db.vocabulary import TransactionType
-from investing.rules.ordering import order_key
+from investing.rules.trading.ordering import order_key
 from investing.trading.bulk import Progress
 from investing.trading.formats.csv_rows import COLUMNS, PLACE
 

@@ -2,20 +2,20 @@
 
 from uuid import UUID
 
-from db.parts import Parts
 from db.sessions import Sessions
-from db.trading import parts as writes
+from db.trading import batch_writes as writes
 from db.trading import quick
 from db.trading.locks import lock_portfolio_of_order
 from db.vocabulary import OrderStatus, Topic, TransactionType
-from db.writing import Plain
+from db.write_batch import WriteBatch
+from db.writing import RawConnection
 from investing.audit import add_note
-from investing.auth.types import Client
-from investing.brokers.protocol import Execution
-from investing.rules.ledger import overtaking
-from investing.rules.orders import OPEN
+from investing.auth.types import RequestOrigin
+from investing.brokers.protocol import Fill
+from investing.rules.trading.ledger import overtaking
+from investing.rules.trading.orders import OPEN
 from investing.trading.orders import OrderRow, changed_by, entry_of, filled_by, noted
-from investing.trading.posting import Fills, Place
+from investing.trading.posting import CashLocation, FillReference
 from investing.trading.quick import Released, post_quickly
 
 _OVERTAKING = (overtaking(TransactionType.BUY), overtaking(TransactionType.SELL))
@@ -24,8 +24,8 @@ _OVERTAKING = (overtaking(TransactionType.BUY), overtaking(TransactionType.SELL)
 async def fill_quickly(
     sessions: Sessions,
     owner_id: UUID,
-    client: Client,
-    execution: Execution,
+    client: RequestOrigin,
+    execution: Fill,
     broker_order_id: str | None = None,
 ) -> OrderStatus | None:
     """Puts a fill on the ledger, once however often it is told. Where the order stands now.
@@ -34,7 +34,7 @@ async def fill_quickly(
     """
     order_id = execution.client_order_id
 
-    async def work(connection: Plain) -> OrderStatus | None:
+    async def work(connection: RawConnection) -> OrderStatus | None:
         row = await quick.for_fill(
             connection, owner_id, order_id, execution.id, execution.executed_at, _OVERTAKING
         )
@@ -43,7 +43,7 @@ async def fill_quickly(
         if row["status"] not in OPEN or row["is_executed"]:
             return OrderStatus(row["status"])
         order = {**row, "id": order_id, "reserved_cash": row["order_reserved_cash"]}
-        parts = Parts()
+        parts = WriteBatch()
         status = await _add_fill(
             connection, parts, owner_id, client, (row, order), execution, broker_order_id
         )
@@ -56,12 +56,12 @@ async def fill_quickly(
 
 
 async def _add_fill(
-    connection: Plain,
-    parts: Parts,
+    connection: RawConnection,
+    parts: WriteBatch,
     owner_id: UUID,
-    client: Client,
+    client: RequestOrigin,
     found: tuple[quick.Row, OrderRow],
-    execution: Execution,
+    execution: Fill,
     broker_order_id: str | None,
 ) -> OrderStatus:
     row, order = found
@@ -71,10 +71,10 @@ async def _add_fill(
     await post_quickly(
         connection,
         parts,
-        Place.of_portfolio(owner_id, free),
+        CashLocation.of_portfolio(owner_id, free),
         entry_of(order, execution, filled.amount),
         row,
-        fills=Fills(order["id"], execution.id),
+        fills=FillReference(order["id"], execution.id),
         released=Released(filled.released_cash, filled.released_quantity),
         now=True,
     )
@@ -82,6 +82,6 @@ async def _add_fill(
     if filled.status not in OPEN:
         writes.end_work(parts, owner_id, order["id"])
     word = filled.status.lower()
-    told = noted(order, symbol=order["symbol"], execution=execution.id)
-    add_note(parts, owner_id, client, f"order.{word}", "Order", order["id"], **told)
+    reported = noted(order, symbol=order["symbol"], execution=execution.id)
+    add_note(parts, owner_id, client, f"order.{word}", "Order", order["id"], **reported)
     return filled.status

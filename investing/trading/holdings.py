@@ -16,11 +16,11 @@ from db.sessions import Session
 from db.trading import history
 from db.trading.writes import add_portfolio_cash, insert_transaction, lock_portfolio
 from db.vocabulary import TransactionType
-from investing.rules.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
-from investing.rules.lots import Lot, LotKey, LotUse
-from investing.rules.refusals import InsufficientShares
-from investing.trading.changes import Change, DueSplit, load_due
-from investing.trading.derived import Changes, Derived
+from investing.rules.errors import InsufficientShares
+from investing.rules.trading.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
+from investing.rules.trading.lots import Lot, LotKey, LotUse
+from investing.trading.changes import DueSplit, HoldingChange, load_due
+from investing.trading.projections import ProjectionChanges, ProjectionDiff
 from investing.trading.stored_lots import load_lots
 
 OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
@@ -33,20 +33,20 @@ class Holdings:
     owner_id: UUID
     instrument_id: UUID
     by_portfolio: dict[UUID, Holding]
-    later: Sequence[Change]
+    later: Sequence[HoldingChange]
     moved: Mapping[UUID, Moved]
-    derived: Derived
+    derived: ProjectionDiff
     reserved: Mapping[UUID, Decimal]
     """What open orders have reserved, by portfolio."""
     due: Sequence[DueSplit] = ()
     """The instrument's splits that have to be posted where something is held on their ex-dates."""
     automatic: dict[UUID, Posting] = field(default_factory=dict)
     """How those were posted that are to be written."""
-    current: Change | None = None
+    current: HoldingChange | None = None
     """What is just being posted: where that is refused, the entry that cannot stand."""
     _moving: dict[UUID, Moved] = field(default_factory=dict)
 
-    def post(self, new: Iterable[Change] = (), without: Collection[UUID] = ()) -> dict[UUID, Posting]:
+    def post(self, new: Iterable[HoldingChange] = (), without: Collection[UUID] = ()) -> dict[UUID, Posting]:
         """Posts the new entries, and again all that came after them but those `without`. The new postings.
 
         A due split is posted with them where something is held then. Raises InsufficientShares and
@@ -56,9 +56,9 @@ class Holdings:
         new = list(new)
         self._check_newest(new)
         postings = {}
-        standing = (change for change in self.later if change.entry.id not in without)
+        remaining = (change for change in self.later if change.entry.id not in without)
         due = {split.change.entry.id for split in self.due}
-        changes = (*standing, *new, *(split.change for split in self.due))
+        changes = (*remaining, *new, *(split.change for split in self.due))
         for change in sorted(changes, key=lambda change: change.entry.place):
             self.current = change
             if change.entry.id in due:
@@ -74,16 +74,16 @@ class Holdings:
             self._check_reserved(portfolio_id, before - holding.quantity, before)
         return postings
 
-    def _post_due(self, change: Change) -> None:
+    def _post_due(self, change: HoldingChange) -> None:
         if self.by_portfolio[change.portfolio_id].quantity:
             self.note_automatic(change, self._post(change))
 
-    def note_automatic(self, change: Change, posting: Posting) -> None:
+    def note_automatic(self, change: HoldingChange, posting: Posting) -> None:
         """Keep how a due split is posted."""
         self.derived.note(change.portfolio_id, change.entry.id, posting)
         self.automatic[change.entry.id] = posting
 
-    def _check_newest(self, new: Iterable[Change]) -> None:
+    def _check_newest(self, new: Iterable[HoldingChange]) -> None:
         """Checks first what only today's shares can give, as a refusal that tells of the open orders."""
         busy = {change.portfolio_id for change in self.later}
         for change in new:
@@ -107,7 +107,7 @@ class Holdings:
                 available=available,
             )
 
-    def _post(self, change: Change) -> Posting:
+    def _post(self, change: HoldingChange) -> Posting:
         moved = None
         if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_IN:
             moved = self._moving.get(change.transfer_id) or self.moved[change.transfer_id]
@@ -128,13 +128,13 @@ class Holdings:
     ) -> "Holdings":
         """One portfolio's holding as it is stored, None for none, with its oldest lots; nothing is later."""
         before = {} if stored is None else {portfolio_id: stored}
-        derived = Derived(before, {lot.key: (portfolio_id, lot) for lot in lots}, {})
+        derived = ProjectionDiff(before, {lot.key: (portfolio_id, lot) for lot in lots}, {})
         holding = Holding() if stored is None else dataclasses.replace(stored, lots=list(lots))
         return cls(
             owner_id, instrument_id, {portfolio_id: holding}, (), {}, derived, {portfolio_id: reserved}
         )
 
-    def changes(self) -> Changes:
+    def changes(self) -> ProjectionChanges:
         """What of positions, lots, uses and gains has changed."""
         return self.derived.changes(self.owner_id, self.instrument_id, self.by_portfolio)
 
@@ -149,13 +149,13 @@ class Holdings:
     async def insert_automatic(self, session: Session) -> None:
         """Write the transactions of the due splits that were posted, and mark what they make stale."""
         # Posting loads holdings.
-        from investing.trading.posting import Place, transaction_row
+        from investing.trading.posting import CashLocation, transaction_row
 
         for split in self.due:
             entry, posting = split.change.entry, self.automatic.get(split.change.entry.id)
             if posting is None:
                 continue
-            place = Place(
+            place = CashLocation(
                 self.owner_id,
                 split.account_id,
                 split.change.portfolio_id,
@@ -175,7 +175,7 @@ async def load_holdings(
     owner_id: UUID,
     instrument_id: UUID,
     starts: history.Starts,
-    new: Collection[Change] = (),
+    new: Collection[HoldingChange] = (),
     *,
     without: Collection[UUID] = (),
     with_splits: bool = True,
@@ -210,7 +210,7 @@ async def load_holdings(
         {c.entry.id for c in later} | {use.lot.transaction_id for c in later for use in _posting(c).uses},
     )
     before = {id: dataclasses.replace(holding) for id, holding in stored.items()}
-    derived = Derived(before, dict(lots), {change.entry.id: change.stored for change in later})
+    derived = ProjectionDiff(before, dict(lots), {change.entry.id: change.stored for change in later})
     holdings = {id: stored.get(id) or Holding() for id in starts}
     for id, holding in holdings.items():
         holding.lots = [lot for portfolio_id, lot in lots.values() if portfolio_id == id]
@@ -220,7 +220,7 @@ async def load_holdings(
     return Holdings(owner_id, instrument_id, holdings, later, moved, derived, reserved, due)
 
 
-def _posting(change: Change) -> Posting:
+def _posting(change: HoldingChange) -> Posting:
     assert change.stored is not None, "what came later is stored"
     return change.stored
 
@@ -236,7 +236,7 @@ async def _uses(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> dict[U
     return found
 
 
-def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotUse]]) -> Change:
+def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotUse]]) -> HoldingChange:
     entry = Entry(
         id=row["id"],
         type=TransactionType(row["type"]),
@@ -258,14 +258,16 @@ def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotUse]]) -> Change
         realized_pnl_fifo=row["realized_pnl_fifo"],
         uses=tuple(uses.get(row["id"], ())),
     )
-    return Change(row["portfolio_id"], entry, row["transfer_id"], stored)
+    return HoldingChange(row["portfolio_id"], entry, row["transfer_id"], stored)
 
 
 def _holding(row: Mapping[Any, Any]) -> Holding:
     return Holding(row["quantity"], row["cost_basis"], row["realized_pnl"], row["realized_pnl_fifo"])
 
 
-async def _moved_before(session: Session, owner_id: UUID, later: Iterable[Change]) -> dict[UUID, Moved]:
+async def _moved_before(
+    session: Session, owner_id: UUID, later: Iterable[HoldingChange]
+) -> dict[UUID, Moved]:
     """What transfers brought in whose outgoing sides are not posted again."""
     later = list(later)
     out = {c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_OUT}

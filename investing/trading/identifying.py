@@ -6,10 +6,10 @@ from uuid import UUID
 
 from db.sessions import Session
 from db.trading import imports
-from investing.rules.identifiers import isins_of
-from investing.rules.import_rows import BadRow, ImportRow, Parsed
+from investing.rules.errors import InvalidInput
 from investing.rules.names import checked_symbol
-from investing.rules.refusals import InvalidInput
+from investing.rules.trading.identifiers import isins_of
+from investing.rules.trading.import_rows import BadRow, ImportRow, Parsed
 
 
 def mapped(rows: Iterable[Parsed], symbols: Mapping[str, str]) -> list[Parsed]:
@@ -39,8 +39,8 @@ def _identified(row: ImportRow, known: Mapping[str, str]) -> Parsed:
         # What is no symbol is refused here: the database is not even asked for it.
         try:
             symbol = checked_symbol(row.symbol)
-        except InvalidInput as refusal:
-            return BadRow(row.line, refusal, row.source)
+        except InvalidInput as domain_error:
+            return BadRow(row.line, domain_error, row.source)
         return row if symbol == row.symbol else replace(row, symbol=symbol)
     if not row.identifiers:
         return row if row.symbol is None else replace(row, symbol=None)

@@ -15,14 +15,14 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.import_rows import ImportRow, Parsed, instant_of
-from investing.rules.ledger import SHARE_TYPES
-from investing.rules.merging import Merged
-from investing.rules.refusals import Inactive, InvalidInput, NotFound, PortfolioInactive
+from investing.rules.errors import Inactive, InvalidInput, NotFound, PortfolioInactive
+from investing.rules.trading.import_rows import ImportRow, Parsed, instant_of
+from investing.rules.trading.ledger import SHARE_TYPES
+from investing.rules.trading.merging import Merged
 from investing.trading.bulk import Batch, Progress
 from investing.trading.identifying import identified
 from investing.trading.locking import lock_all_reached
-from investing.trading.posting import Place
+from investing.trading.posting import CashLocation
 from investing.trading.reports import ImportReport, dump_report, load_report
 from investing.trading.sheet import Sheet
 
@@ -137,7 +137,7 @@ async def _import(
         raise PortfolioInactive
     if not portfolio["account_is_active"]:
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
-    sheet = Sheet(rows, Place.of_portfolio(actor.id, portfolio), how.adjusted_quantities)
+    sheet = Sheet(rows, CashLocation.of_portfolio(actor.id, portfolio), how.adjusted_quantities)
     await sheet.read(session)
     batch, merged = await _merge(session, sheet, progress)
     batch.check_reserved(merged)
@@ -181,7 +181,7 @@ async def _merge(session: Session, sheet: Sheet, progress: Progress) -> tuple[Ba
         merged = await batch.merge()
         progress("Merging with the ledger", len(batch.lines), len(batch.lines))
         sheet.lines = dict(zip(sheet.order, batch.lines, strict=True))
-        refused = {sheet.order[number]: refusal for number, refusal in merged.refusals.items()}
+        refused = {sheet.order[number]: domain_error for number, domain_error in merged.domain_errors.items()}
         splits = {place for place in refused if sheet.lines[place].entry.type is TransactionType.SPLIT}
         for place in splits or refused:
             sheet.refuse(place, refused[place])

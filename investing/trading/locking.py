@@ -7,8 +7,8 @@ from uuid import UUID
 from db.sessions import Session
 from db.trading import history
 from db.trading.writes import lock_account, lock_portfolio
-from investing.rules.refusals import Inactive, NotFound
-from investing.trading.posting import Place
+from investing.rules.errors import Inactive, NotFound
+from investing.trading.posting import CashLocation
 
 PlaceKey = tuple[UUID, UUID | None]
 """An account and one of its portfolios, or None for its unallotted cash."""
@@ -46,15 +46,17 @@ async def _reached(session: Session, owner_id: UUID, starts: Mapping[UUID, histo
     return found
 
 
-async def lock_places(session: Session, owner_id: UUID, keys: Sequence[PlaceKey]) -> dict[PlaceKey, Place]:
+async def lock_places(
+    session: Session, owner_id: UUID, keys: Sequence[PlaceKey]
+) -> dict[PlaceKey, CashLocation]:
     """Locks accounts and portfolios that are there and not archived. Raises Inactive."""
-    places: dict[PlaceKey, Place] = {}
+    places: dict[PlaceKey, CashLocation] = {}
     for account_id in sorted({account_id for account_id, portfolio_id in keys if portfolio_id is None}):
         account = check_active(await lock_account(session, owner_id, account_id), "account")
-        places[account_id, None] = Place.of_account(owner_id, account)
+        places[account_id, None] = CashLocation.of_account(owner_id, account)
     for id in sorted({portfolio_id for _, portfolio_id in keys if portfolio_id is not None}):
         portfolio = check_active(await lock_portfolio(session, owner_id, id), "portfolio")
-        places[portfolio["account_id"], id] = Place.of_portfolio(owner_id, portfolio)
+        places[portfolio["account_id"], id] = CashLocation.of_portfolio(owner_id, portfolio)
     return places
 
 

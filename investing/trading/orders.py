@@ -15,19 +15,19 @@ from db.trading import orders as rows
 from db.vocabulary import OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
 from investing.alerts.events import tell_rejected
 from investing.audit import note
-from investing.auth.types import Client
-from investing.brokers.protocol import BrokerOrder, Execution, OrderRequest, Rejection
+from investing.auth.types import RequestOrigin
+from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest, Fill, Rejection
 from investing.idempotency import dump
-from investing.rules import orders as rules
-from investing.rules.filling import Filled, Standing, after_fill
-from investing.rules.ledger import Entry
-from investing.rules.orders import OPEN, ZERO
-from investing.rules.refusals import (
+from investing.rules.errors import (
+    DomainError,
     NoPrice,
     OrderRejected,
-    Refusal,
 )
-from investing.trading.posting import Fills, Place, post_entry
+from investing.rules.trading import orders as rules
+from investing.rules.trading.filling import FilledOrder, OrderState, after_fill
+from investing.rules.trading.ledger import Entry
+from investing.rules.trading.orders import OPEN, ZERO
+from investing.trading.posting import CashLocation, FillReference, post_entry
 
 OrderRow = Mapping[Any, Any]
 """An order's row with its symbol."""
@@ -39,8 +39,8 @@ LOOK_AFTER = dt.timedelta(minutes=15)
 async def fill(
     session: Session,
     owner_id: UUID,
-    client: Client,
-    execution: Execution,
+    client: RequestOrigin,
+    execution: Fill,
     broker_order_id: str | None = None,
 ) -> OrderStatus | None:
     """Puts a fill on the ledger, once however often it is told. Where the order stands now.
@@ -62,26 +62,24 @@ async def fill(
     return filled.status
 
 
-async def _post(
-    session: Session, owner_id: UUID, order: OrderRow, execution: Execution, amount: Decimal
-) -> None:
+async def _post(session: Session, owner_id: UUID, order: OrderRow, execution: Fill, amount: Decimal) -> None:
     # Again, since what the order had reserved is free for it now.
     trader = await rows.lock_trader(session, owner_id, order["portfolio_id"])
     assert trader is not None, "it is locked"
     await post_entry(
         session,
-        Place.of_portfolio(owner_id, trader),
+        CashLocation.of_portfolio(owner_id, trader),
         entry_of(order, execution, amount),
         instrument_id=order["instrument_id"],
-        fills=Fills(order["id"], execution.id),
+        fills=FillReference(order["id"], execution.id),
         now=True,
     )
 
 
-def filled_by(order: OrderRow, value: Decimal, execution: Execution) -> Filled:
+def filled_by(order: OrderRow, value: Decimal, execution: Fill) -> FilledOrder:
     """The order after a fill; `value` is quantity x price over all that it traded before."""
     side = OrderSide(order["side"])
-    standing = Standing(
+    state = OrderState(
         side=side,
         quantity=order["quantity"],
         filled=order["filled_quantity"],
@@ -89,10 +87,10 @@ def filled_by(order: OrderRow, value: Decimal, execution: Execution) -> Filled:
         value=value,
         dearest=(order["limit_price"] or order["worst_price"]) if side is OrderSide.BUY else None,
     )
-    return after_fill(standing, execution.quantity, execution.price, execution.commission)
+    return after_fill(state, execution.quantity, execution.price, execution.commission)
 
 
-def entry_of(order: OrderRow, execution: Execution, amount: Decimal) -> Entry:
+def entry_of(order: OrderRow, execution: Fill, amount: Decimal) -> Entry:
     """The fill of an order as an entry of the ledger, with its amount by the rule."""
     return Entry(
         id=uuid7(),
@@ -106,7 +104,7 @@ def entry_of(order: OrderRow, execution: Execution, amount: Decimal) -> Entry:
     )
 
 
-def changed_by(order: OrderRow, filled: Filled, broker_order_id: str | None) -> dict[str, Any]:
+def changed_by(order: OrderRow, filled: FilledOrder, broker_order_id: str | None) -> dict[str, Any]:
     """The columns of an order that a fill changes."""
     return {
         "status": filled.status.value,
@@ -117,7 +115,9 @@ def changed_by(order: OrderRow, filled: Filled, broker_order_id: str | None) -> 
     }
 
 
-async def settle(session: Session, owner_id: UUID, client: Client, state: BrokerOrder) -> OrderStatus | None:
+async def settle(
+    session: Session, owner_id: UUID, client: RequestOrigin, state: BrokerOrder
+) -> OrderStatus | None:
     """Brings the order to where its broker has it. Every fill of that state is on the ledger already.
 
     Where it stands now, None where there is no such order any more.
@@ -147,7 +147,7 @@ async def settle(session: Session, owner_id: UUID, client: Client, state: Broker
     return status
 
 
-async def set_unknown(session: Session, owner_id: UUID, client: Client, id: UUID) -> None:
+async def set_unknown(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID) -> None:
     """Notes that nobody knows whether the broker has the order: it is looked up in a second."""
     order = await _locked(session, owner_id, id)
     if order is not None and order["status"] == OrderStatus.PENDING:
@@ -156,9 +156,9 @@ async def set_unknown(session: Session, owner_id: UUID, client: Client, id: UUID
         await _change(session, owner_id, client, order, OrderStatus.UNKNOWN, {})
 
 
-def request_of(order: OrderRow) -> OrderRequest:
+def request_of(order: OrderRow) -> BrokerOrderRequest:
     """The order as its broker is asked for it, the same each time."""
-    return OrderRequest(
+    return BrokerOrderRequest(
         client_order_id=order["client_order_id"],
         symbol=order["symbol"],
         side=OrderSide(order["side"]),
@@ -190,7 +190,7 @@ async def _release(
 async def _change(
     session: Session,
     owner_id: UUID,
-    client: Client,
+    client: RequestOrigin,
     order: OrderRow,
     status: OrderStatus,
     values: Mapping[str, Any],
@@ -206,7 +206,7 @@ async def _change(
 async def end(
     session: Session,
     owner_id: UUID,
-    client: Client,
+    client: RequestOrigin,
     order: OrderRow,
     status: OrderStatus,
     values: Mapping[str, Any],
@@ -218,7 +218,7 @@ async def end(
 async def note_order(
     session: Session,
     owner_id: UUID,
-    client: Client,
+    client: RequestOrigin,
     word: str,
     order: OrderRow,
     **details: object,
@@ -236,11 +236,11 @@ def noted(order: OrderRow, **details: object) -> dict[str, object]:
 def _rejection(symbol: str, rejection: Rejection | None) -> dict[str, Any]:
     """Why the broker refused, as columns: its refusal is told again to whoever asks."""
     assert rejection is not None, "a broker says why"
-    refusal: Refusal = OrderRejected(rejection.reason, (), broker_code=rejection.code)
+    domain_error: DomainError = OrderRejected(rejection.reason, (), broker_code=rejection.code)
     if rejection.code == NoPrice.code:
-        refusal = NoPrice(rejection.reason, ("symbol",), symbol=symbol)
+        domain_error = NoPrice(rejection.reason, ("symbol",), symbol=symbol)
     return {
         "rejection_code": rejection.code,
         "rejection_reason": rejection.reason,
-        "rejection_facts": dump(refusal),
+        "rejection_facts": dump(domain_error),
     }

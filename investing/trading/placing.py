@@ -8,23 +8,21 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.parts import Parts
 from db.sessions import Session
+from db.trading import batch_writes as writes
 from db.trading import orders as rows
-from db.trading import parts as writes
 from db.trading import quick
 from db.trading.locks import lock_portfolio
 from db.trading.writes import find_position
 from db.vocabulary import OrderSide, OrderStatus, OrderType
-from db.writing import Plain
+from db.write_batch import WriteBatch
+from db.writing import RawConnection
 from investing.actor import Actor
 from investing.audit import add_note
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.brokers.registry import Brokers
 from investing.idempotency import Intent, once_quickly
-from investing.rules import orders as rules
-from investing.rules.orders import ZERO, Ticket, Wish
-from investing.rules.refusals import (
+from investing.rules.errors import (
     Inactive,
     InsufficientCash,
     InsufficientShares,
@@ -32,6 +30,8 @@ from investing.rules.refusals import (
     NotFound,
     PortfolioInactive,
 )
+from investing.rules.trading import orders as rules
+from investing.rules.trading.orders import ZERO, OrderRequest, SizedOrder
 from investing.trading.orders import note_order, noted
 from investing.trading.recording import checked_instrument
 
@@ -44,7 +44,7 @@ class NewOrder:
 
     portfolio_id: UUID
     symbol: str
-    wish: Wish
+    request: OrderRequest
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class PartOf:
 
 
 @dataclass(frozen=True)
-class House:
+class TradingConfig:
     """What the server's settings say about placing orders."""
 
     brokers: Brokers
@@ -70,9 +70,9 @@ class House:
 async def place(
     session: Session,
     owner_id: UUID,
-    client: Client,
+    client: RequestOrigin,
     new: NewOrder,
-    house: House,
+    trading_config: TradingConfig,
     now: dt.datetime,
     part_of: PartOf | None = None,
 ) -> UUID:
@@ -86,37 +86,42 @@ async def place(
     exposure, free = None, ZERO
     if part_of is None and found is not None and _is_limited(new, trader):
         exposure = await rows.find_exposure(session, owner_id, new.portfolio_id, found["id"])
-    if found is not None and new.wish.side is OrderSide.SELL:
+    if found is not None and new.request.side is OrderSide.SELL:
         position = await find_position(session, owner_id, new.portfolio_id, found["id"])
         free = ZERO if position is None else position["quantity"] - position["reserved_quantity"]
     facts = Facts(trader, found, exposure, free)
-    ticket, instrument = _ticket(new, facts, house, now)
+    sized_order, instrument = _size(new, facts, trading_config, now)
     await rows.reserve(
-        session, owner_id, new.portfolio_id, instrument["id"], ticket.reserved_cash, ticket.reserved_quantity
+        session,
+        owner_id,
+        new.portfolio_id,
+        instrument["id"],
+        sized_order.reserved_cash,
+        sized_order.reserved_quantity,
     )
     id = uuid7() if part_of is None else part_of.order_id
-    order = _row(owner_id, id, new, ticket, instrument, trader, now)
+    order = _row(owner_id, id, new, sized_order, instrument, trader, now)
     if part_of is not None:
         order["rebalance_id"] = part_of.rebalance_id
-    await rows.insert_order(session, order, _due_at(house, now))
+    await rows.insert_order(session, order, _due_at(trading_config, now))
     await note_order(session, owner_id, client, "placed", order, symbol=new.symbol)
     return id
 
 
 async def place_once(
-    actor: Actor, intent: Intent, new: NewOrder, house: House
+    actor: Actor, intent: Intent, new: NewOrder, trading_config: TradingConfig
 ) -> tuple[UUID, dict[str, Any] | None]:
     """The same in a transaction of its own, once for the intent, by one statement that reads and one that
     writes. The order's id, and its row where it was placed just now.
     """
     placed: list[dict[str, Any]] = []
 
-    async def read(connection: Plain) -> Row:
+    async def read(connection: RawConnection) -> Row:
         return _there(await quick.for_order(connection, actor.id, new.portfolio_id, intent.key, new.symbol))
 
-    async def decide(connection: Plain, row: Row, parts: Parts) -> UUID:
+    async def decide(connection: RawConnection, row: Row, parts: WriteBatch) -> UUID:
         now = dt.datetime.now(dt.UTC)
-        placed[:] = [await _add_order(connection, parts, actor, new, house, row, now)]
+        placed[:] = [await _add_order(connection, parts, actor, new, trading_config, row, now)]
         id: UUID = placed[0]["id"]
         return id
 
@@ -126,7 +131,13 @@ async def place_once(
 
 
 async def _add_order(
-    connection: Plain, parts: Parts, actor: Actor, new: NewOrder, house: House, row: Row, now: dt.datetime
+    connection: RawConnection,
+    parts: WriteBatch,
+    actor: Actor,
+    new: NewOrder,
+    trading_config: TradingConfig,
+    row: Row,
+    now: dt.datetime,
 ) -> dict[str, Any]:
     found = None
     if row["instrument_id"] is not None:
@@ -141,22 +152,24 @@ async def _add_order(
     exposure = None
     if found is not None and _is_limited(new, row):
         exposure = await quick.exposure(connection, actor.id, new.portfolio_id, found["id"])
-    ticket, instrument = _ticket(new, Facts(row, found, exposure, row["free_quantity"]), house, now)
+    sized_order, instrument = _size(
+        new, Facts(row, found, exposure, row["free_quantity"]), trading_config, now
+    )
     key = (actor.id, new.portfolio_id)
-    if ticket.reserved_cash:
-        writes.reserve_cash(parts, *key, ticket.reserved_cash)
-    if ticket.reserved_quantity:
-        writes.reserve_shares(parts, *key, instrument["id"], ticket.reserved_quantity)
-    order = _row(actor.id, uuid7(), new, ticket, instrument, row, now)
-    writes.add_order(parts, order, _due_at(house, now))
-    told = noted(order, symbol=new.symbol)
-    add_note(parts, actor.id, actor.client, "order.placed", "Order", order["id"], **told)
+    if sized_order.reserved_cash:
+        writes.reserve_cash(parts, *key, sized_order.reserved_cash)
+    if sized_order.reserved_quantity:
+        writes.reserve_shares(parts, *key, instrument["id"], sized_order.reserved_quantity)
+    order = _row(actor.id, uuid7(), new, sized_order, instrument, row, now)
+    writes.add_order(parts, order, _due_at(trading_config, now))
+    reported = noted(order, symbol=new.symbol)
+    add_note(parts, actor.id, actor.client, "order.placed", "Order", order["id"], **reported)
     return {**order, "symbol": new.symbol}
 
 
-def _due_at(house: House, now: dt.datetime) -> dt.datetime:
+def _due_at(trading_config: TradingConfig, now: dt.datetime) -> dt.datetime:
     # By then whoever places it has its answer, or is gone.
-    return now + house.patience * 2
+    return now + trading_config.patience * 2
 
 
 @dataclass(frozen=True)
@@ -178,58 +191,62 @@ def _there(trader: Row | None) -> Row:
 
 
 def _is_limited(new: NewOrder, trader: Row) -> bool:
-    return new.wish.side is OrderSide.BUY and trader["max_position_size"] < 1
+    return new.request.side is OrderSide.BUY and trader["max_position_size"] < 1
 
 
-def _ticket(new: NewOrder, facts: Facts, house: House, now: dt.datetime) -> tuple[Ticket, Row]:
+def _size(
+    new: NewOrder, facts: Facts, trading_config: TradingConfig, now: dt.datetime
+) -> tuple[SizedOrder, Row]:
     """The order made definite, and its instrument. Raises every refusal that there is."""
     trader = facts.trader
     if not trader["is_active"]:
         raise PortfolioInactive
     if not trader["account_is_active"]:
         raise Inactive("The account is archived: restore it first.", ("portfolioId",))
-    terms = house.brokers.named(trader["broker"]).terms
+    fees = trading_config.brokers.named(trader["broker"]).fees
     instrument = checked_instrument(new.symbol, facts.instrument, trader["currency"])
-    price = _price(new, instrument, house, now)
-    ticket = rules.ticket_of(new.wish, price, terms, facts.free)
-    field = "quantity" if new.wish.notional is None else "notional"
+    price = _price(new, instrument, trading_config, now)
+    sized_order = rules.size_order(new.request, price, fees, facts.free)
+    field = "quantity" if new.request.notional is None else "notional"
     if facts.exposure is not None:
-        value_after = (facts.exposure["quantity"] + ticket.quantity) * price
+        value_after = (facts.exposure["quantity"] + sized_order.quantity) * price
         total, largest = facts.exposure["total_value"], trader["max_position_size"]
         rules.check_size(new.symbol, value_after, total, largest, field=field)
-    _check_there(facts, ticket, field)
-    return ticket, instrument
+    _check_there(facts, sized_order, field)
+    return sized_order, instrument
 
 
-def _price(new: NewOrder, instrument: Mapping[Any, Any], house: House, now: dt.datetime) -> Decimal:
-    if new.wish.type is OrderType.LIMIT:
-        assert new.wish.limit_price is not None, "checked before"
-        return new.wish.limit_price
+def _price(
+    new: NewOrder, instrument: Mapping[Any, Any], trading_config: TradingConfig, now: dt.datetime
+) -> Decimal:
+    if new.request.type is OrderType.LIMIT:
+        assert new.request.limit_price is not None, "checked before"
+        return new.request.limit_price
     price: Decimal | None = instrument["price"]
     if price is None:
         message = f"There is no price of {new.symbol}, which a MARKET order needs: give a limit price."
         raise NoPrice(message, ("symbol",), symbol=new.symbol)
-    rules.check_fresh(new.symbol, instrument["as_of"], now, house.quote_max_age)
+    rules.check_fresh(new.symbol, instrument["as_of"], now, trading_config.quote_max_age)
     return price
 
 
-def _check_there(facts: Facts, ticket: Ticket, field: str) -> None:
+def _check_there(facts: Facts, sized_order: SizedOrder, field: str) -> None:
     trader = facts.trader
     cash = trader["cash_balance"] - trader["reserved_cash"]
-    if ticket.reserved_cash > cash and not trader["margin"]:
+    if sized_order.reserved_cash > cash and not trader["margin"]:
         raise InsufficientCash(
-            f"{ticket.reserved_cash.normalize():f} is needed, {cash.normalize():f} is there that no open "
-            "order has reserved.",
+            f"{sized_order.reserved_cash.normalize():f} is needed, {cash.normalize():f} is there that no "
+            "open order has reserved.",
             (field,),
-            required=ticket.reserved_cash,
+            required=sized_order.reserved_cash,
             available=cash,
         )
-    if ticket.reserved_quantity > facts.free:
+    if sized_order.reserved_quantity > facts.free:
         raise InsufficientShares(
-            f"{ticket.quantity.normalize():f} shares are to be sold, {facts.free.normalize():f} are there "
-            "that no open order has reserved.",
+            f"{sized_order.quantity.normalize():f} shares are to be sold, {facts.free.normalize():f} are "
+            "there that no open order has reserved.",
             (field,),
-            required=ticket.quantity,
+            required=sized_order.quantity,
             available=facts.free,
         )
 
@@ -238,13 +255,13 @@ def _row(
     owner_id: UUID,
     id: UUID,
     new: NewOrder,
-    ticket: Ticket,
+    sized_order: SizedOrder,
     instrument: Row,
     trader: Row,
     now: dt.datetime,
 ) -> dict[str, Any]:
     expires_at = rules.expires_at(
-        new.wish.time_in_force,
+        new.request.time_in_force,
         now,
         asset_class=instrument["asset_class"],
         exchange=instrument["exchange"],
@@ -257,16 +274,16 @@ def _row(
         "portfolio_id": new.portfolio_id,
         "instrument_id": instrument["id"],
         "broker": trader["broker"],
-        "side": new.wish.side.value,
-        "type": new.wish.type.value,
+        "side": new.request.side.value,
+        "type": new.request.type.value,
         "status": OrderStatus.PENDING.value,
-        "time_in_force": new.wish.time_in_force.value,
-        "quantity": ticket.quantity,
+        "time_in_force": new.request.time_in_force.value,
+        "quantity": sized_order.quantity,
         "filled_quantity": ZERO,
-        "notional": new.wish.notional,
-        "limit_price": new.wish.limit_price,
-        "worst_price": ticket.worst_price,
-        "reserved_cash": ticket.reserved_cash,
+        "notional": new.request.notional,
+        "limit_price": new.request.limit_price,
+        "worst_price": sized_order.worst_price,
+        "reserved_cash": sized_order.reserved_cash,
         "expires_at": expires_at,
         "submitted_at": now,
     }

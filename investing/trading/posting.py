@@ -12,15 +12,15 @@ from uuid import UUID
 
 from db.sessions import Session
 from db.trading import writes
-from investing.rules.ledger import Entry, Posting, check_fits, post_cash
-from investing.rules.market_hours import day_of
-from investing.rules.refusals import InsufficientCash
-from investing.trading.changes import Change
+from investing.rules.errors import InsufficientCash
+from investing.rules.market.market_hours import day_of
+from investing.rules.trading.ledger import Entry, Posting, check_fits, post_cash
+from investing.trading.changes import HoldingChange
 from investing.trading.holdings import load_holdings
 
 
 @dataclass(frozen=True)
-class Place:
+class CashLocation:
     """Where an entry belongs: a portfolio, or the account's unallotted cash where `portfolio_id` is None.
 
     `cash` is what may be spent there: what open orders have reserved is not part of it. `time_zone` is the
@@ -37,7 +37,7 @@ class Place:
     reserved: Decimal = Decimal(0)
 
     @classmethod
-    def of_portfolio(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "Place":
+    def of_portfolio(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "CashLocation":
         """A locked portfolio."""
         reserved = row["reserved_cash"]
         available = row["cash_balance"] - reserved
@@ -46,7 +46,7 @@ class Place:
         return cls(owner_id, account_id, row["id"], currency, available, margin, time_zone, reserved)
 
     @classmethod
-    def of_account(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "Place":
+    def of_account(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "CashLocation":
         """A locked account's unallotted cash."""
         margin = row["account_type"] == "MARGIN"
         cash, time_zone = row["unallotted_cash"], row["time_zone"]
@@ -54,7 +54,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Fills:
+class FillReference:
     """The order that a trade fills, and the broker's name for that fill: no fill is posted twice."""
 
     order_id: UUID
@@ -63,13 +63,13 @@ class Fills:
 
 async def post_entry(
     session: Session,
-    place: Place,
+    place: CashLocation,
     entry: Entry,
     *,
     instrument_id: UUID | None = None,
     notes: str | None = None,
     transfer_id: UUID | None = None,
-    fills: Fills | None = None,
+    fills: FillReference | None = None,
     now: bool = False,
     may_owe: bool = True,
 ) -> Posting:
@@ -85,7 +85,7 @@ async def post_entry(
         assert instrument_id is not None
         assert place.portfolio_id is not None
         assert transfer_id is None, "shares between one's own portfolios are moved by transfer_shares"
-        new = [Change(place.portfolio_id, entry)]
+        new = [HoldingChange(place.portfolio_id, entry)]
         starts = {place.portfolio_id: entry.place}
         holdings = await load_holdings(session, place.owner_id, instrument_id, starts, new)
         posting = holdings.post(new)[entry.id]
@@ -103,7 +103,7 @@ async def post_entry(
     return posting
 
 
-def check_posting(place: Place, posting: Posting, *, may_owe: bool = True) -> bool:
+def check_posting(place: CashLocation, posting: Posting, *, may_owe: bool = True) -> bool:
     """Raises InvalidInput and InsufficientCash where the place's cash cannot bear the posting today.
 
     Whether cash may not go below zero, so that what comes later has to bear it too.
@@ -116,13 +116,13 @@ def check_posting(place: Place, posting: Posting, *, may_owe: bool = True) -> bo
 
 
 def transaction_row(
-    place: Place,
+    place: CashLocation,
     entry: Entry,
     posting: Posting,
     instrument_id: UUID | None,
     notes: str | None,
     transfer_id: UUID | None = None,
-    fills: Fills | None = None,
+    fills: FillReference | None = None,
 ) -> dict[str, Any]:
     """The row of `transactions` that a posted entry becomes."""
     row = {
@@ -153,7 +153,7 @@ def transaction_row(
     return row
 
 
-async def move_cash(session: Session, place: Place, delta: Decimal, at: dt.datetime) -> None:
+async def move_cash(session: Session, place: CashLocation, delta: Decimal, at: dt.datetime) -> None:
     """Writes that cash came or went at that instant, or shares of a portfolio; the rule has agreed."""
     if place.portfolio_id is None:
         await writes.add_account_cash(session, place.owner_id, place.account_id, delta)
@@ -174,7 +174,7 @@ def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = Non
         )
 
 
-async def check_later_cash(session: Session, place: Place, since: dt.datetime, delta: Decimal) -> None:
+async def check_later_cash(session: Session, place: CashLocation, since: dt.datetime, delta: Decimal) -> None:
     """Raises InsufficientCash, with the day, where a delta that is written leaves too little."""
     lowest = await writes.lowest_cash_since(
         session, place.owner_id, place.account_id, place.portfolio_id, since

@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from db.parts import Parts
-from db.trading import parts as writes
+from db.trading import batch_writes as writes
 from db.trading import quick
 from db.vocabulary import TransactionType
-from db.writing import Plain
+from db.write_batch import WriteBatch
+from db.writing import RawConnection
 from investing.idempotency import NotQuick
-from investing.rules.ledger import ZERO, Entry, Holding, Posting, post_cash
-from investing.rules.lots import Lot
-from investing.rules.market_hours import day_of
-from investing.trading.changes import Change
+from investing.rules.market.market_hours import day_of
+from investing.rules.trading.ledger import ZERO, Entry, Holding, Posting, post_cash
+from investing.rules.trading.lots import Lot
+from investing.trading.changes import HoldingChange
 from investing.trading.holdings import OUT, Holdings
-from investing.trading.posting import Fills, Place, check_cash, check_posting, transaction_row
+from investing.trading.posting import CashLocation, FillReference, check_cash, check_posting, transaction_row
 from investing.trading.stored_lots import lot_of
 
 Row = Mapping[Any, Any]
@@ -38,14 +38,14 @@ NOTHING = Released()
 
 
 async def post_quickly(
-    connection: Plain,
-    parts: Parts,
-    place: Place,
+    connection: RawConnection,
+    parts: WriteBatch,
+    place: CashLocation,
     entry: Entry,
     row: Row,
     *,
     notes: str | None = None,
-    fills: Fills | None = None,
+    fills: FillReference | None = None,
     released: Released = NOTHING,
     now: bool = False,
 ) -> dict[str, Any]:
@@ -59,7 +59,7 @@ async def post_quickly(
     holdings = None
     if entry.of_shares:
         holdings = await _holdings(connection, place, entry, row, released)
-        posting = holdings.post([Change(place.portfolio_id, entry)])[entry.id]
+        posting = holdings.post([HoldingChange(place.portfolio_id, entry)])[entry.id]
     else:
         posting = post_cash(entry)
     if check_posting(place, posting) and not now and row["is_followed"]:
@@ -73,7 +73,9 @@ async def post_quickly(
     return transaction
 
 
-async def _holdings(connection: Plain, place: Place, entry: Entry, row: Row, released: Released) -> Holdings:
+async def _holdings(
+    connection: RawConnection, place: CashLocation, entry: Entry, row: Row, released: Released
+) -> Holdings:
     """The holding as it is, which is as it was just before the entry."""
     if entry.type is TransactionType.SPLIT or row["is_overtaken"] or row["is_before_split"]:
         raise NotQuick
@@ -93,7 +95,9 @@ async def _holdings(connection: Plain, place: Place, entry: Entry, row: Row, rel
     return Holdings.now(place.owner_id, instrument_id, portfolio_id, held, lots, reserved)
 
 
-async def _check_later_cash(connection: Plain, place: Place, entry: Entry, posting: Posting) -> None:
+async def _check_later_cash(
+    connection: RawConnection, place: CashLocation, entry: Entry, posting: Posting
+) -> None:
     assert place.portfolio_id is not None
     lowest = await quick.lowest_cash_since(
         connection, place.owner_id, place.account_id, place.portfolio_id, entry.executed_at
@@ -102,7 +106,7 @@ async def _check_later_cash(connection: Plain, place: Place, entry: Entry, posti
     check_cash(lowest["balance"], posting.cash_delta, on_date)
 
 
-def _save(parts: Parts, holdings: Holdings, released: Decimal) -> None:
+def _save(parts: WriteBatch, holdings: Holdings, released: Decimal) -> None:
     changes = holdings.changes()
     later = (*changes.figures, *changes.gone_uses, *changes.gone_lots)
     assert not later, "there is nothing later that could change"

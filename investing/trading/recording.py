@@ -8,19 +8,17 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.parts import Parts
 from db.sessions import Session
 from db.trading import locks, quick
 from db.trading.splits import find_matched
 from db.trading.writes import find_instrument, find_transaction, lock_account, lock_portfolio
 from db.vocabulary import Topic, TransactionType
-from db.writing import Plain
+from db.write_batch import WriteBatch
+from db.writing import RawConnection
 from investing.actor import Actor
 from investing.audit import add_note, note
 from investing.idempotency import Intent, NotQuick, once_generally, once_quickly
-from investing.rules.entries import check_notes, entry_of
-from investing.rules.ledger import SHARE_TYPES, Entry, overtaking
-from investing.rules.refusals import (
+from investing.rules.errors import (
     CurrencyMismatch,
     Inactive,
     InvalidInput,
@@ -28,14 +26,16 @@ from investing.rules.refusals import (
     PortfolioInactive,
     UnknownInstrument,
 )
+from investing.rules.trading.entries import check_notes, entry_of
+from investing.rules.trading.ledger import SHARE_TYPES, Entry, overtaking
 from investing.rules.warnings import Warning, same_split, warnings_of_entry
 from investing.trading.locking import lock_reached
-from investing.trading.posting import Place, post_entry
+from investing.trading.posting import CashLocation, post_entry
 from investing.trading.quick import post_quickly
 
 
 @dataclass(frozen=True)
-class Record:
+class TransactionRequest:
     """A transaction as its owner tells it: of a portfolio, or of the account's unallotted cash without one.
 
     `account_id`, where both are given, is the portfolio's.
@@ -55,7 +55,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedTransaction:
     """A recorded transaction's id; its row with its symbol, if it is known already; and what is to be known.
 
     A split that is on the ledger already is recorded no second time: the transaction is the one there.
@@ -66,12 +66,12 @@ class Recorded:
     warnings: Sequence[Warning] = ()
 
 
-async def record_transaction(actor: Actor, record: Record, idempotency_key: str) -> UUID:
+async def record_transaction(actor: Actor, record: TransactionRequest, idempotency_key: str) -> UUID:
     """Puts the transaction on the ledger, wherever in time it belongs. Its id. Raises as `recorded` does."""
     return (await recorded(actor, record, idempotency_key)).id
 
 
-async def recorded(actor: Actor, record: Record, idempotency_key: str) -> Recorded:
+async def recorded(actor: Actor, record: TransactionRequest, idempotency_key: str) -> RecordedTransaction:
     """The same, and the row as it was written where that was just now and the quick way.
 
     Raises InvalidInput, NotFound, Inactive, PortfolioInactive, UnknownInstrument, CurrencyMismatch,
@@ -82,15 +82,17 @@ async def recorded(actor: Actor, record: Record, idempotency_key: str) -> Record
     arguments = {name: value for name, value in vars(record).items() if (name, value) != ("account_id", None)}
     intent = Intent.of(actor.id, idempotency_key, "recordTransaction", arguments)
     if record.portfolio_id is None:
-        return Recorded(await once_generally(actor.sessions, intent, lambda s: _of_account(s, actor, record)))
+        return RecordedTransaction(
+            await once_generally(actor.sessions, intent, lambda s: _of_account(s, actor, record))
+        )
     try:
         return await _quickly(actor, record, record.portfolio_id, intent)
     except NotQuick:
         id = await once_generally(actor.sessions, intent, lambda s: _record(s, actor, record))
-        return Recorded(id, warnings=await _warnings(actor, record, id))
+        return RecordedTransaction(id, warnings=await _warnings(actor, record, id))
 
 
-async def _warnings(actor: Actor, record: Record, id: UUID) -> Sequence[Warning]:
+async def _warnings(actor: Actor, record: TransactionRequest, id: UUID) -> Sequence[Warning]:
     """Return what is to be known of a transaction that was recorded the general way, now or before."""
     if record.type is not TransactionType.SPLIT:
         return ()
@@ -100,11 +102,13 @@ async def _warnings(actor: Actor, record: Record, id: UUID) -> Sequence[Warning]
     return (same_split(record.symbol),) if is_other else ()
 
 
-async def _quickly(actor: Actor, record: Record, portfolio_id: UUID, intent: Intent) -> Recorded:
+async def _quickly(
+    actor: Actor, record: TransactionRequest, portfolio_id: UUID, intent: Intent
+) -> RecordedTransaction:
     written: dict[UUID, Mapping[str, Any]] = {}
     bases: list[str | None] = []
 
-    async def read(connection: Plain) -> Mapping[Any, Any]:
+    async def read(connection: RawConnection) -> Mapping[Any, Any]:
         row = await quick.for_entry(
             connection,
             actor.id,
@@ -117,7 +121,7 @@ async def _quickly(actor: Actor, record: Record, portfolio_id: UUID, intent: Int
         bases[:] = [None if row is None else row["price_basis"]]
         return _checked_portfolio(row, record)
 
-    async def decide(connection: Plain, row: Mapping[Any, Any], parts: Parts) -> UUID:
+    async def decide(connection: RawConnection, row: Mapping[Any, Any], parts: WriteBatch) -> UUID:
         _check_active(row)
         instrument_id = None
         if record.symbol is not None:
@@ -125,7 +129,7 @@ async def _quickly(actor: Actor, record: Record, portfolio_id: UUID, intent: Int
             checked_instrument(record.symbol, found, row["currency"])
             instrument_id = row["instrument_id"]
         entry = _entry(record, has_symbol=instrument_id is not None)
-        place = Place.of_portfolio(actor.id, row)
+        place = CashLocation.of_portfolio(actor.id, row)
         posted = await post_quickly(connection, parts, place, entry, row, notes=record.notes)
         pointing = {"order_id": None, "reverses_id": None, "import_id": None}
         written[entry.id] = {**posted, **pointing, "symbol": row["symbol"]}
@@ -135,10 +139,10 @@ async def _quickly(actor: Actor, record: Record, portfolio_id: UUID, intent: Int
     lock = locks.lock_portfolio(actor.id, portfolio_id)
     id = await once_quickly(actor.sessions, intent, lock, read, decide)
     actor.sessions.announce(actor.id, Topic.PORTFOLIOS)
-    return Recorded(id, written.get(id), warnings_of_entry(record.type, record.symbol, bases[0]))
+    return RecordedTransaction(id, written.get(id), warnings_of_entry(record.type, record.symbol, bases[0]))
 
 
-async def _of_account(session: Session, actor: Actor, record: Record) -> UUID:
+async def _of_account(session: Session, actor: Actor, record: TransactionRequest) -> UUID:
     """The same for an account's unallotted cash, where there is nothing but cash."""
     if record.account_id is None:
         raise InvalidInput(
@@ -155,12 +159,12 @@ async def _of_account(session: Session, actor: Actor, record: Record) -> UUID:
     if not account["is_active"]:
         raise Inactive("The account is archived: restore it first.", ("accountId",))
     entry = _entry(record, has_symbol=False)
-    await post_entry(session, Place.of_account(actor.id, account), entry, notes=record.notes)
+    await post_entry(session, CashLocation.of_account(actor.id, account), entry, notes=record.notes)
     await note(session, actor.id, actor.client, *_noted(entry), type=record.type, symbol=None)
     return entry.id
 
 
-async def _record(session: Session, actor: Actor, record: Record) -> UUID:
+async def _record(session: Session, actor: Actor, record: TransactionRequest) -> UUID:
     assert record.portfolio_id is not None, "asked before"
     await _lock_reached(session, actor.id, record)
     locked = await lock_portfolio(session, actor.id, record.portfolio_id)
@@ -174,7 +178,7 @@ async def _record(session: Session, actor: Actor, record: Record) -> UUID:
         known = await _same_split(session, actor.id, record.portfolio_id, instrument_id, entry)
         if known is not None:
             return known
-    place = Place.of_portfolio(actor.id, portfolio)
+    place = CashLocation.of_portfolio(actor.id, portfolio)
     await post_entry(session, place, entry, instrument_id=instrument_id, notes=record.notes)
     await note(session, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
     return entry.id
@@ -193,7 +197,7 @@ async def _same_split(
     return id
 
 
-def _checked_portfolio(portfolio: Mapping[Any, Any] | None, record: Record) -> Mapping[Any, Any]:
+def _checked_portfolio(portfolio: Mapping[Any, Any] | None, record: TransactionRequest) -> Mapping[Any, Any]:
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
     if record.account_id not in (None, portfolio["account_id"]):
@@ -208,7 +212,7 @@ def _check_active(portfolio: Mapping[Any, Any]) -> None:
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
 
 
-def _entry(record: Record, *, has_symbol: bool) -> Entry:
+def _entry(record: TransactionRequest, *, has_symbol: bool) -> Entry:
     return entry_of(
         uuid7(),
         record.type,
@@ -227,7 +231,7 @@ def _noted(entry: Entry) -> tuple[str, str, UUID]:
     return "transaction.recorded", "Transaction", entry.id
 
 
-async def _lock_reached(session: Session, owner_id: UUID, record: Record) -> None:
+async def _lock_reached(session: Session, owner_id: UUID, record: TransactionRequest) -> None:
     """Locks, by id, what an entry of the past changes: also where its shares were transferred to since."""
     if record.symbol is not None and record.type in SHARE_TYPES:
         instrument = await find_instrument(session, owner_id, record.symbol)

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from investing.rules import refusals
-from investing.rules.refusals import Refusal
+from investing.rules import errors
+from investing.rules.errors import DomainError
 from investing.rules.warnings import Warning
 
 
@@ -24,7 +24,7 @@ class RowStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RowResult:
     """What came of one row. `transaction_id` is None where nothing was written for it.
 
     `reason` is why it is ignored, or what its owner should know of how it was taken; rows of the same `group`
@@ -34,7 +34,7 @@ class Outcome:
     line: int
     status: RowStatus
     transaction_id: UUID | None = None
-    refusal: Refusal | None = None
+    domain_error: DomainError | None = None
     source: str = ""
     reason: str = ""
     group: str = ""
@@ -46,7 +46,7 @@ class ImportReport:
     """What an import found and did. Where `written` is false it changed nothing, and `import_id` is None."""
 
     written: bool
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[RowResult]
     import_id: UUID | None = None
 
     def count(self, status: RowStatus) -> int:
@@ -56,7 +56,7 @@ class ImportReport:
     @property
     def is_bad(self) -> bool:
         """Whether any row is refused."""
-        return any(outcome.refusal is not None for outcome in self.outcomes)
+        return any(outcome.domain_error is not None for outcome in self.outcomes)
 
     def summary(self) -> str:
         """How many rows ended how, in a few words."""
@@ -81,8 +81,8 @@ def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
         where = f"{file}:{row.line}: " + (f"{row.source}: " if row.source else "")
         match row.status:
             case RowStatus.REFUSED:
-                assert row.refusal is not None, "what is refused has a reason"
-                yield f"{where}{row.refusal}"
+                assert row.domain_error is not None, "what is refused has a reason"
+                yield f"{where}{row.domain_error}"
             case RowStatus.IGNORED if row.group:
                 groups[row.group, row.reason] += 1
             case RowStatus.IGNORED:
@@ -108,25 +108,27 @@ def load_report(id: UUID, kept: Mapping[str, Any]) -> ImportReport:
     return ImportReport(written, [_load(row) for row in kept["rows"]], id if written else None)
 
 
-def _dump(outcome: Outcome) -> dict[str, Any]:
+def _dump(outcome: RowResult) -> dict[str, Any]:
     kept: dict[str, Any] = {"line": outcome.line, "status": outcome.status.value}
     if outcome.transaction_id is not None:
         kept["id"] = str(outcome.transaction_id)
-    if (refusal := outcome.refusal) is not None:
-        kind = type(refusal)
+    if (domain_error := outcome.domain_error) is not None:
+        kind = type(domain_error)
         kept["refused"] = {
             "kind": kind.__name__,
-            "facts": TypeAdapter(kind).dump_python(refusal, mode="json"),
+            "facts": TypeAdapter(kind).dump_python(domain_error, mode="json"),
         }
     if outcome.warnings:
         kept["warnings"] = [[warning.code, warning.message] for warning in outcome.warnings]
     return kept
 
 
-def _load(kept: Mapping[str, Any]) -> Outcome:
+def _load(kept: Mapping[str, Any]) -> RowResult:
     id, refused = kept.get("id"), kept.get("refused")
-    refusal = None
+    domain_error = None
     if refused is not None:
-        refusal = TypeAdapter(getattr(refusals, refused["kind"])).validate_python(refused["facts"])
+        domain_error = TypeAdapter(getattr(errors, refused["kind"])).validate_python(refused["facts"])
     warnings = tuple(Warning(*warning) for warning in kept.get("warnings", ()))
-    return Outcome(kept["line"], RowStatus(kept["status"]), id and UUID(id), refusal, warnings=warnings)
+    return RowResult(
+        kept["line"], RowStatus(kept["status"]), id and UUID(id), domain_error, warnings=warnings
+    )

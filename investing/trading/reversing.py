@@ -12,18 +12,18 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import changes_shares, check_notes
-from investing.rules.refusals import (
+from investing.rules.errors import (
     AlreadyReversed,
     InsufficientCash,
     InsufficientShares,
     InvalidInput,
     NotFound,
 )
-from investing.rules.splits import SAME
+from investing.rules.trading.entries import changes_shares, check_notes
+from investing.rules.trading.splits import SAME
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.locking import PlaceKey, lock_places, lock_reached
-from investing.trading.posting import Place, check_cash, check_later_cash, move_cash
+from investing.trading.posting import CashLocation, check_cash, check_later_cash, move_cash
 
 _DELTAS = ("cash_delta", "quantity_delta", "cost_delta", "realized_pnl", "realized_pnl_fifo")
 _SAME = (
@@ -61,9 +61,9 @@ async def reverse_transaction(
     async def effect(session: Session) -> UUID:
         try:
             return await _reverse(session, actor, transaction_id, notes)
-        except (InsufficientCash, InsufficientShares) as refusal:
+        except (InsufficientCash, InsufficientShares) as domain_error:
             # Of some later entry, whose figures are no part of what was asked for.
-            refusal.field = _FIELD
+            domain_error.field = _FIELD
             raise
 
     arguments = {"transaction": transaction_id, "notes": notes}
@@ -71,16 +71,16 @@ async def reverse_transaction(
 
 
 async def _reverse(session: Session, actor: Actor, id: UUID, notes: str | None) -> UUID:
-    asked = await find_transaction(session, actor.id, id)
-    if asked is None:
+    requested = await find_transaction(session, actor.id, id)
+    if requested is None:
         raise NotFound("There is no such transaction.", _FIELD)
-    if asked["reverses_id"] is not None:
+    if requested["reverses_id"] is not None:
         raise InvalidInput("This is a reversal itself: record the transaction again instead.", _FIELD)
-    if asked["order_id"] is not None:
+    if requested["order_id"] is not None:
         raise InvalidInput("This is a trade that a broker made for an order: it cannot be reversed.", _FIELD)
-    rows: Sequence[Row] = [asked]
-    if asked["transfer_id"] is not None:
-        rows = await find_transfer(session, actor.id, asked["transfer_id"])
+    rows: Sequence[Row] = [requested]
+    if requested["transfer_id"] is not None:
+        rows = await find_transfer(session, actor.id, requested["transfer_id"])
     places = await _lock(session, actor.id, rows)
     # Asked once the places are locked, where whoever reverses it has waited.
     if await is_reversed(session, actor.id, id):
@@ -102,7 +102,7 @@ async def _reverse(session: Session, actor: Actor, id: UUID, notes: str | None) 
     return new_ids[id]
 
 
-async def _lock(session: Session, owner_id: UUID, rows: Sequence[Row]) -> dict[PlaceKey, Place]:
+async def _lock(session: Session, owner_id: UUID, rows: Sequence[Row]) -> dict[PlaceKey, CashLocation]:
     starts = _starts(rows)
     if starts:
         await lock_reached(session, owner_id, rows[0]["instrument_id"], starts)
@@ -145,7 +145,7 @@ def _reversal(row: Row, id: UUID, notes: str | None) -> dict[str, Any]:
     }
 
 
-async def _return_cash(session: Session, place: Place, row: Row) -> None:
+async def _return_cash(session: Session, place: CashLocation, row: Row) -> None:
     delta = -row["cash_delta"]
     checked = delta < 0 and not place.margin
     if checked:

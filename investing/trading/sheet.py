@@ -11,8 +11,11 @@ from db.sessions import Session
 from db.trading import imports
 from db.trading.splits import find_matched, newest_splits
 from db.vocabulary import TransactionType
-from investing.rules.duplicates import Recorded
-from investing.rules.import_rows import (
+from investing.rules.errors import CurrencyMismatch, DomainError, InvalidInput
+from investing.rules.errors import UnknownInstrument as Unknown
+from investing.rules.market.market_hours import day_of
+from investing.rules.trading.duplicates import KnownEntries
+from investing.rules.trading.import_rows import (
     BadRow,
     Content,
     IgnoredRow,
@@ -21,15 +24,12 @@ from investing.rules.import_rows import (
     content_of,
     entry_of_row,
 )
-from investing.rules.ledger import Entry
-from investing.rules.market_hours import day_of
-from investing.rules.ordering import order_key
-from investing.rules.refusals import CurrencyMismatch, InvalidInput, Refusal
-from investing.rules.refusals import UnknownInstrument as Unknown
+from investing.rules.trading.ledger import Entry
+from investing.rules.trading.ordering import order_key
 from investing.rules.warnings import Warning, warnings_of_entry
-from investing.trading.bulk import Line
-from investing.trading.posting import Place
-from investing.trading.reports import Outcome, RowStatus
+from investing.trading.bulk import BatchEntry
+from investing.trading.posting import CashLocation
+from investing.trading.reports import RowResult, RowStatus
 
 _TWO_DAYS = dt.timedelta(days=2)
 
@@ -65,7 +65,7 @@ class _Read:
 class Sheet:
     """The rows of one import, and the lines of the ledger that they make, by their place in the file."""
 
-    def __init__(self, rows: Sequence[Parsed], place: Place, is_split_adjusted: bool = False) -> None:
+    def __init__(self, rows: Sequence[Parsed], place: CashLocation, is_split_adjusted: bool = False) -> None:
         self.place = place
         self._is_split_adjusted = is_split_adjusted
         self._warnings: dict[int, tuple[Warning, ...]] = {}
@@ -73,10 +73,10 @@ class Sheet:
         """The newest splits on the ledger, where quantities are adjusted already."""
         self._posted: set[tuple[UUID, dt.date]] = set()
         """Instruments' splits of these days that the portfolio has an entry of, or gets one here."""
-        self.lines: dict[int, Line] = {}
+        self.lines: dict[int, BatchEntry] = {}
         self.order: list[int] = []
         """The places of the rows to post, in the order of time and then of `rules.ordering`."""
-        self.outcomes: list[Outcome | None] = [None] * len(rows)
+        self.outcomes: list[RowResult | None] = [None] * len(rows)
         self._rows = rows
 
     async def read(self, session: Session) -> None:
@@ -89,8 +89,8 @@ class Sheet:
         for place, row in good:
             try:
                 read.append(self._read(place, row, instruments, now))
-            except Refusal as refusal:
-                self.refuse(place, refusal)
+            except DomainError as domain_error:
+                self.refuse(place, domain_error)
         read.sort(key=lambda one: one.key)
         await self._take(session, read)
         for place in [place for place in self.order if self._row(place).type is TransactionType.SPLIT]:
@@ -131,12 +131,12 @@ class Sheet:
         for one, content, is_known in zip(read, contents, known, strict=True):
             if is_known:
                 row = one.row
-                self.outcomes[one.place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
+                self.outcomes[one.place] = RowResult(row.line, RowStatus.DUPLICATE, source=row.source)
                 continue
-            if (refusal := self._before_split(one)) is not None:
-                self.refuse(one.place, refusal)
+            if (domain_error := self._before_split(one)) is not None:
+                self.refuse(one.place, domain_error)
                 continue
-            self.lines[one.place] = Line(
+            self.lines[one.place] = BatchEntry(
                 replace(one.entry, id=uuid7()),
                 one.instrument_id,
                 one.row.notes,
@@ -159,7 +159,7 @@ class Sheet:
             ("quantity",),
         )
 
-    async def _match(self, session: Session, place: int, line: Line) -> None:
+    async def _match(self, session: Session, place: int, line: BatchEntry) -> None:
         """Find whether a row is a split of the instrument's that the portfolio has an entry of already."""
         assert self.place.portfolio_id is not None
         assert line.instrument_id is not None, "a split is one of an instrument"
@@ -174,12 +174,12 @@ class Sheet:
         split = (line.instrument_id, found["ex_date"])
         if found["transaction_id"] is not None or split in self._posted:
             row = self._rows[place]
-            self.outcomes[place] = Outcome(row.line, RowStatus.DUPLICATE, source=row.source)
+            self.outcomes[place] = RowResult(row.line, RowStatus.DUPLICATE, source=row.source)
             del self.lines[place]
             self.order.remove(place)
         self._posted.add(split)
 
-    async def _recorded(self, session: Session, read: Sequence[_Read]) -> Recorded:
+    async def _recorded(self, session: Session, read: Sequence[_Read]) -> KnownEntries:
         assert self.place.portfolio_id is not None
         key = (self.place.owner_id, self.place.portfolio_id)
         if any(one.date is not None for one in read):
@@ -194,41 +194,45 @@ class Sheet:
             for row in rows
         ]
         undone = [content for content, is_undone in contents if is_undone]
-        standing = [content for content, is_undone in contents if not is_undone]
-        return Recorded(standing, self.place.time_zone, undone)
+        remaining = [content for content, is_undone in contents if not is_undone]
+        return KnownEntries(remaining, self.place.time_zone, undone)
 
     def _row(self, place: int) -> ImportRow:
         row = self._rows[place]
         assert isinstance(row, ImportRow), "only such a row is a line of the ledger"
         return row
 
-    def refuse(self, place: int, refusal: Refusal) -> None:
+    def refuse(self, place: int, domain_error: DomainError) -> None:
         """Notes why the row cannot be posted."""
         row = self._rows[place]
-        self.outcomes[place] = Outcome(row.line, RowStatus.REFUSED, refusal=refusal, source=row.source)
+        self.outcomes[place] = RowResult(
+            row.line, RowStatus.REFUSED, domain_error=domain_error, source=row.source
+        )
 
     def is_bad(self) -> bool:
         """Whether any row is refused."""
-        refused = any(outcome is not None and outcome.refusal for outcome in self.outcomes)
+        refused = any(outcome is not None and outcome.domain_error for outcome in self.outcomes)
         return refused or any(isinstance(row, BadRow) for row in self._rows)
 
-    def report(self, written: bool) -> list[Outcome]:
+    def report(self, written: bool) -> list[RowResult]:
         """The outcome of every row, in the order of the file."""
         return [self._outcome(place, row, written) for place, row in enumerate(self._rows)]
 
-    def _outcome(self, place: int, row: Parsed, written: bool) -> Outcome:
+    def _outcome(self, place: int, row: Parsed, written: bool) -> RowResult:
         if (known := self.outcomes[place]) is not None:
             return known
         match row:
             case BadRow():
-                return Outcome(row.line, RowStatus.REFUSED, refusal=row.refusal, source=row.source)
+                return RowResult(
+                    row.line, RowStatus.REFUSED, domain_error=row.domain_error, source=row.source
+                )
             case IgnoredRow():
-                return Outcome(
+                return RowResult(
                     row.line, RowStatus.IGNORED, source=row.source, reason=row.reason, group=row.group
                 )
             case _:
                 id = self.lines[place].entry.id if written else None
-                return Outcome(
+                return RowResult(
                     row.line,
                     RowStatus.OK,
                     id,

@@ -16,11 +16,11 @@ from db.trading import orders as rows
 from db.trading import splits as reached
 from db.trading.writes import find_position
 from db.vocabulary import OrderSide, OrderStatus
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.brokers.paper import executions_in
-from investing.rules.market_hours import market_day
-from investing.rules.orders import Terms, more_reserved
-from investing.rules.splits import ZERO, InstrumentSplit, OpenOrder, order_after
+from investing.rules.market.market_hours import market_day
+from investing.rules.trading.orders import BrokerFees, more_reserved
+from investing.rules.trading.splits import ZERO, RestingOrder, SplitRatio, order_after
 from investing.trading import orders
 from investing.trading.holdings import load_holdings
 from investing.trading.locking import lock_reached
@@ -29,13 +29,13 @@ ON_ITS_WAY = dt.timedelta(minutes=1)
 """An order that its broker does not have and that is younger than this may be on its way there."""
 
 _FIRST = UUID(int=0)
-_NOBODY = Client(user_agent="graphfolio splits")
+_NOBODY = RequestOrigin(user_agent="graphfolio splits")
 
 Row = Mapping[Any, Any]
 
 
 async def follow(
-    session: Session, owner_id: UUID, instrument_id: UUID, ex_date: dt.date, terms: Terms
+    session: Session, owner_id: UUID, instrument_id: UUID, ex_date: dt.date, fees: BrokerFees
 ) -> bool:
     """Post the splits of an instrument, from one that has begun on, to an owner's holdings and open orders.
 
@@ -46,7 +46,7 @@ async def follow(
     now = dt.datetime.now(dt.UTC)
     starts = {id: (at, _FIRST) for id, at in begun.items() if at <= now}
     locked = await lock_reached(session, owner_id, instrument_id, starts)
-    splits = [InstrumentSplit(**row) for row in await find_splits(session, instrument_id)]
+    splits = [SplitRatio(**row) for row in await find_splits(session, instrument_id)]
     waiting, is_whole = await _orders(session, owner_id, instrument_id, list(locked), splits)
     for order in waiting:
         await _reserve(session, order, ZERO, -_remaining(order))
@@ -55,7 +55,7 @@ async def follow(
         holdings.post()
         await holdings.save(session)
     for order in waiting:
-        await _follow_order(session, owner_id, order, _pending(order, splits), terms)
+        await _follow_order(session, owner_id, order, _pending(order, splits), fees)
     await reached.mark_stale(session, owner_id, instrument_id)
     return is_whole
 
@@ -65,7 +65,7 @@ async def _orders(
     owner_id: UUID,
     instrument_id: UUID,
     portfolio_ids: Sequence[UUID],
-    splits: Sequence[InstrumentSplit],
+    splits: Sequence[SplitRatio],
 ) -> tuple[list[Row], bool]:
     """Return the open orders that are older than a split, with all their fills on the ledger.
 
@@ -87,7 +87,7 @@ async def _orders(
     return [order for order in found if _pending(order, splits)], True
 
 
-def _pending(order: Row, splits: Sequence[InstrumentSplit]) -> list[InstrumentSplit]:
+def _pending(order: Row, splits: Sequence[SplitRatio]) -> list[SplitRatio]:
     """Return the splits that the order does not follow yet, oldest first."""
     units_of = order["units_of"] or market_day(order["submitted_at"])
     today = market_day(dt.datetime.now(dt.UTC))
@@ -95,11 +95,11 @@ def _pending(order: Row, splits: Sequence[InstrumentSplit]) -> list[InstrumentSp
 
 
 async def _follow_order(
-    session: Session, owner_id: UUID, order: Row, splits: Sequence[InstrumentSplit], terms: Terms
+    session: Session, owner_id: UUID, order: Row, splits: Sequence[SplitRatio], fees: BrokerFees
 ) -> None:
     """Make an order one for new shares, with its broker as well, or end it with the reason."""
     side = OrderSide(order["side"])
-    after: OpenOrder | None = OpenOrder(
+    after: RestingOrder | None = RestingOrder(
         side, order["quantity"], order["filled_quantity"], order["limit_price"], order["worst_price"]
     )
     for split in splits:
@@ -109,7 +109,7 @@ async def _follow_order(
     if after is None:
         reason = f"After the {names} split nothing is left of this order that may be traded."
         return await _end(session, owner_id, order, reason)
-    cash = more_reserved(order["quantity"], after.quantity, terms) if side is OrderSide.BUY else ZERO
+    cash = more_reserved(order["quantity"], after.quantity, fees) if side is OrderSide.BUY else ZERO
     shares = after.quantity - after.filled if side is OrderSide.SELL else ZERO
     if not await _is_there(session, owner_id, order, cash, shares):
         return await _end(

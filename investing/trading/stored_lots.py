@@ -8,8 +8,8 @@ from uuid import UUID
 from db.sessions import Session
 from db.trading import history
 from db.vocabulary import TransactionType
-from investing.rules.ledger import ZERO, Entry
-from investing.rules.lots import Lot, LotKey
+from investing.rules.trading.ledger import ZERO, Entry
+from investing.rules.trading.lots import Lot, LotKey
 
 _OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
 _LOTS_AT_ONCE = 200

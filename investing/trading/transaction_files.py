@@ -12,14 +12,14 @@ from db.sessions import Sessions
 from db.trading import imports
 from investing.actor import Actor
 from investing.auth.administration import NoSuchUser
-from investing.auth.types import Client
-from investing.rules import registration
-from investing.rules.import_rows import Parsed
+from investing.auth.types import RequestOrigin
+from investing.rules.auth import registration
+from investing.rules.errors import InvalidInput, NotFound
 from investing.rules.names import checked_symbol
-from investing.rules.refusals import InvalidInput, NotFound
+from investing.rules.trading.import_rows import Parsed
 from investing.trading.bulk import Progress
 from investing.trading.exporting import export_csv
-from investing.trading.formats.csv_tables import Record, read_table
+from investing.trading.formats.csv_tables import CsvRecord, read_table
 from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode, load
 from investing.trading.formats.guessing import Format, guess, reader_of
 from investing.trading.identifying import mapped
@@ -75,7 +75,7 @@ def read_symbols(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         for row in read_table(decode(load(path)), ("identifier", "symbol"), None):
-            if not isinstance(row, Record):
+            if not isinstance(row, CsvRecord):
                 raise InvalidInput(f"Line {row.line} is not an identifier and a symbol.")
             identifier = row.text("identifier").upper()
             symbol = checked_symbol(row.text("symbol"))
@@ -136,10 +136,10 @@ async def _write(file: TextIO, actor: Actor, portfolio_id: UUID, progress: Progr
 
 
 async def _actor(sessions: Sessions, user: str) -> Actor:
-    user_id = await queries.user_id_of(sessions, registration.as_login(user))
+    user_id = await queries.user_id_of(sessions, registration.normalize_identifier(user))
     if user_id is None:
         raise NoSuchUser(f"There is no user {user}.")
-    return Actor(user_id, sessions, Client())
+    return Actor(user_id, sessions, RequestOrigin())
 
 
 async def _find(sessions: Sessions, user: str, portfolio: str) -> tuple[Actor, UUID]:

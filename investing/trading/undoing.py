@@ -16,20 +16,20 @@ from db.trading import history, undoing, writes
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
-from investing.rules.entries import changes_shares
-from investing.rules.ledger import ZERO
-from investing.rules.market_hours import day_of
-from investing.rules.refusals import (
+from investing.rules.errors import (
     AlreadyReversed,
+    DomainError,
     InsufficientCash,
     InsufficientShares,
     InvalidInput,
     NotFound,
-    Refusal,
 )
+from investing.rules.market.market_hours import day_of
+from investing.rules.trading.entries import changes_shares
+from investing.rules.trading.ledger import ZERO
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.locking import lock_all_reached, lock_places
-from investing.trading.posting import Place
+from investing.trading.posting import CashLocation
 from investing.trading.reversing import first_changed
 
 _FIELD = ("importId",)
@@ -108,7 +108,7 @@ def _starts(rows: Sequence[Row]) -> Mapping[UUID, history.Starts]:
     return starts
 
 
-async def _lock(session: Session, owner_id: UUID, rows: Sequence[Row]) -> Mapping[UUID, Place]:
+async def _lock(session: Session, owner_id: UUID, rows: Sequence[Row]) -> Mapping[UUID, CashLocation]:
     if starts := _starts(rows):
         await lock_all_reached(session, owner_id, starts)
     keys = {(row["account_id"], row["portfolio_id"]) for row in rows}
@@ -129,34 +129,34 @@ async def _without(
         holdings = await load_holdings(session, owner_id, id, starts[id], without=without)
         try:
             holdings.post(without=without)
-        except (InsufficientShares, InvalidInput) as refusal:
-            raise _needed(refusal, holdings, symbols[id]) from None
+        except (InsufficientShares, InvalidInput) as domain_error:
+            raise _needed(domain_error, holdings, symbols[id]) from None
         held.append(holdings)
     return held
 
 
-def _needed(refusal: Refusal, holdings: Holdings, symbol: str) -> Refusal:
+def _needed(domain_error: DomainError, holdings: Holdings, symbol: str) -> DomainError:
     """The refusal with the later entry that cannot stand without the import."""
     if holdings.current is None:
         # Open orders have reserved the shares, and the refusal says so.
-        refusal.field = _FIELD
-        return refusal
+        domain_error.field = _FIELD
+        return domain_error
     entry = holdings.current.entry
     day = entry.day
     what = _named(entry.type, entry.quantity, symbol)
-    if isinstance(refusal, InsufficientShares):
+    if isinstance(domain_error, InsufficientShares):
         return InsufficientShares(
             f"{what} on {day} needs shares that this import brought; without it there are only "
-            f"{refusal.available.normalize():f}. Reverse that transaction first.",
+            f"{domain_error.available.normalize():f}. Reverse that transaction first.",
             _FIELD,
-            required=refusal.required,
-            available=refusal.available,
+            required=domain_error.required,
+            available=domain_error.available,
             on_date=day,
             transaction_id=entry.id,
         )
     return InvalidInput(
         f"{what} on {day} cannot stand without this import: reverse that transaction first. "
-        f"{refusal.message}",
+        f"{domain_error.message}",
         _FIELD,
     )
 
@@ -166,7 +166,7 @@ def _named(type: str, quantity: Decimal | None, symbol: str | None) -> str:
     return f"The {type}{shares}"
 
 
-async def _return_cash(session: Session, place: Place, rows: Sequence[Row]) -> None:
+async def _return_cash(session: Session, place: CashLocation, rows: Sequence[Row]) -> None:
     """Takes back what the rows, of one portfolio and in the ledger's order, did to its cash.
 
     Raises InsufficientCash where a later entry, or an open order, needs it.
@@ -183,7 +183,7 @@ async def _return_cash(session: Session, place: Place, rows: Sequence[Row]) -> N
     await writes.add_portfolio_cash(session, *key, delta, first)
 
 
-def _check_reserved(place: Place, left: Decimal) -> None:
+def _check_reserved(place: CashLocation, left: Decimal) -> None:
     if left < place.reserved:
         raise InsufficientCash(
             f"Open orders have reserved {place.reserved.normalize():f}; without this import there is only "

@@ -10,10 +10,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from db.parts import Parts
 from db.sessions import Sessions, open_sessions
 from db.trading.locks import lock_portfolio
-from db.writing import Lock, Plain
+from db.write_batch import WriteBatch
+from db.writing import Lock, RawConnection
 from tests.conftest import Postgres, execute
 from tests.db.test_sessions import VIEWER, end_all
 
@@ -28,14 +28,14 @@ async def narrow(app_url: str) -> AsyncIterator[Sessions]:
         yield opened
 
 
-async def viewer_of(connection: Plain) -> str:
+async def viewer_of(connection: RawConnection) -> str:
     return str(await connection.fetchval(VIEWER))
 
 
 async def test_each_transaction_has_its_viewer(narrow: Sessions) -> None:
     for viewer in (uuid.uuid4(), uuid.uuid4()):
         assert await narrow.write(viewer, NOWHERE, viewer_of) == str(viewer)
-        async with narrow.books.begin(None) as connection:
+        async with narrow.broker_writers.begin(None) as connection:
             assert await viewer_of(connection) == ""
         async with narrow._writers.plain() as connection:
             assert await viewer_of(connection) == ""
@@ -55,9 +55,9 @@ def test_a_lock_is_made_of_ids_alone() -> None:
         Lock("lock", "'; DROP TABLE users; --")  # type: ignore[arg-type]
 
 
-async def add(connection: Plain, *users: UUID) -> None:
+async def add(connection: RawConnection, *users: UUID) -> None:
     """Several rows by one statement."""
-    parts = Parts()
+    parts = WriteBatch()
     for user in users:
         parts.add(INSERT, user, str(user), str(user))
     await parts.write(connection)
@@ -66,11 +66,11 @@ async def add(connection: Plain, *users: UUID) -> None:
 async def test_an_exception_undoes_the_transaction(narrow: Sessions) -> None:
     user = uuid.uuid4()
 
-    async def add_and_fail(connection: Plain) -> None:
+    async def add_and_fail(connection: RawConnection) -> None:
         await add(connection, user)
         raise RuntimeError
 
-    async def count(connection: Plain) -> int:
+    async def count(connection: RawConnection) -> int:
         return int(await connection.fetchval("SELECT count(*) FROM users"))
 
     with pytest.raises(RuntimeError):
@@ -122,7 +122,7 @@ async def test_cancelled_anywhere_it_leaves_no_transaction(
     """Once, or a second time while the first is being cleared up after so many turns of the loop."""
     one, other = uuid.uuid4(), uuid.uuid4()
 
-    async def sleep(connection: Plain) -> None:
+    async def sleep(connection: RawConnection) -> None:
         await connection.execute("SELECT pg_sleep(0.05)")
 
     cut = 0
@@ -160,7 +160,7 @@ async def test_of_two_that_wait_for_each_other_one_tries_anew(sessions: Sessions
     both_hold_one, one_is_done = asyncio.Barrier(2), asyncio.Event()
 
     async def grow(first: UUID, second: UUID) -> None:
-        async def work(plain: Plain) -> None:
+        async def work(plain: RawConnection) -> None:
             tries.append(first)
             if len(tries) > 2:
                 # The victim could be quicker than the one that waits for its row, and be it again.

@@ -10,8 +10,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from db.vocabulary import BrokerOrderStatus, OrderType
-from investing.brokers.protocol import Ambiguous, BrokerOrder, Execution, OrderRequest
-from investing.rules.orders import Terms
+from investing.brokers.protocol import Ambiguous, BrokerOrder, BrokerOrderRequest, Fill
+from investing.rules.trading.orders import BrokerFees
 
 PRICE = Decimal(10)
 
@@ -26,16 +26,16 @@ class BadLine:
         self._rng = rng
         self._patience = patience
         self._orders: dict[UUID, BrokerOrder] = {}
-        self._untold: dict[str, Execution] = {}
+        self._untold: dict[str, Fill] = {}
         self.taken: Counter[UUID] = Counter()
         """How often each client order id was filled: a second time would have bought twice."""
         self.ambiguous = 0
 
     @property
-    def terms(self) -> Terms:
-        return Terms()
+    def fees(self) -> BrokerFees:
+        return BrokerFees()
 
-    async def submit(self, request: OrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
         await self._line("before")
         if request.client_order_id not in self._orders:
             self._take(request)
@@ -53,21 +53,21 @@ class BadLine:
         await self._line("before")
         return self._orders.get(client_order_id)
 
-    async def executions(self, most: int = 500) -> Sequence[Execution]:
+    async def executions(self, most: int = 500) -> Sequence[Fill]:
         await self._line("before")
         return list(self._untold.values())[:most]
 
-    async def acknowledge(self, executions: Sequence[Execution]) -> None:
+    async def acknowledge(self, executions: Sequence[Fill]) -> None:
         await self._line("before")
         for execution in executions:
             self._untold.pop(execution.id, None)
         await self._line("after")
 
-    def _take(self, request: OrderRequest) -> None:
+    def _take(self, request: BrokerOrderRequest) -> None:
         assert request.type is OrderType.MARKET
         self.taken[request.client_order_id] += 1
         now = dt.datetime.now(dt.UTC)
-        fill = Execution(str(uuid.uuid4()), request.client_order_id, request.quantity, PRICE, Decimal(0), now)
+        fill = Fill(str(uuid.uuid4()), request.client_order_id, request.quantity, PRICE, Decimal(0), now)
         self._untold[fill.id] = fill
         self._orders[request.client_order_id] = BrokerOrder(
             request.client_order_id, str(uuid.uuid4()), BrokerOrderStatus.FILLED, [fill]

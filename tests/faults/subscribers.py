@@ -13,15 +13,15 @@ from uuid import UUID
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from db.doorbells.line import PostgresLine
+from db.notifier.transport import PostgresTransport
 from db.sessions import Session, Sessions, open_sessions
 from db.vocabulary import AlertKind, AlertSeverity, Topic
-from investing.alerts.following import BEFORE_THE_FIRST, Place
+from investing.alerts.following import BEFORE_THE_FIRST, StreamPosition
 from investing.alerts.raising import NewAlert, raise_alerts
 from tests.faults.cluster import Cluster
 
 FOLLOW = "subscription($after: String) { alerts(after: $after) { cursor alert { title } } }"
-START = Place(BEFORE_THE_FIRST, 0).cursor
+START = StreamPosition(BEFORE_THE_FIRST, 0).cursor
 
 
 @asynccontextmanager
@@ -99,7 +99,7 @@ class Raiser:
     """Raises alerts as a worker does; one whose commit nobody answered is raised again under a new title."""
 
     sessions: Sessions
-    line: PostgresLine
+    line: PostgresTransport
     committed: dict[str, float] = field(default_factory=dict)
     unanswered: int = 0
     _number: int = 0
@@ -127,7 +127,7 @@ class Raiser:
             now = time.monotonic()
             self.committed.update(dict.fromkeys(titles, now))
             try:
-                await self.line.say([(user_id, Topic.ALERTS)])
+                await self.line.publish([(user_id, Topic.ALERTS)])
             except Exception:
                 self.unanswered += 1
             return
@@ -138,7 +138,7 @@ async def raiser(cluster: Cluster) -> AsyncIterator[Raiser]:
     """On connections of its own."""
     url = cluster.url("graphfolio_app")
     async with open_sessions(url, size=6) as sessions:
-        yield Raiser(sessions, PostgresLine(sessions, url))
+        yield Raiser(sessions, PostgresTransport(sessions, url))
 
 
 @asynccontextmanager

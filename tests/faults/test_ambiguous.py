@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from db.sessions import open_sessions
-from investing.rules.orders import OPEN
+from investing.rules.trading.orders import OPEN
 from tests.faults.broker import BadLine
 from tests.faults.cluster import Cluster, running_cluster
 from tests.faults.waiting import sizes, until

@@ -98,8 +98,8 @@ def _deposit(place: Place, rng: random.Random) -> Intent:
 @sizes(200, 10_000)
 async def test_what_is_broken_off_leaks_nothing(world: World, rng: random.Random, size: int) -> None:
     place = await world.person()
-    wishes = Wishes(rng, [place], await world.listed(2))
-    waiting = [wishes.next().body if rng.random() < 0.6 else TREE for _ in range(size)]
+    requests = Wishes(rng, [place], await world.listed(2))
+    waiting = [requests.next().body if rng.random() < 0.6 else TREE for _ in range(size)]
 
     async def break_off(chance: random.Random) -> None:
         while waiting:

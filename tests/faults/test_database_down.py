@@ -29,13 +29,13 @@ def alone(world: World) -> World:
 class Clients:
     """Readers and writers of one server, each asking again and again, and how long each answer took."""
 
-    def __init__(self, world: World, place: Place, wishes: Wishes) -> None:
+    def __init__(self, world: World, place: Place, requests: Wishes) -> None:
         self.slowest = 0.0
         self.codes: set[str] = set()
         self.successes = 0
         self._server = world.fleet.servers[0]
         self._place = place
-        self._wishes = wishes
+        self._wishes = requests
 
     async def ask(self, until: asyncio.Event, writes: bool) -> None:
         """Asks until the event; everything that is asked is answered, whatever the database does."""

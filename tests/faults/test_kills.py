@@ -20,14 +20,14 @@ async def _under_fire(
 ) -> list[Intent]:
     """Intents sent while somebody shoots: some are answered at once, some only later, some never."""
     places = [await world.person() for _ in range(2)]
-    wishes = Wishes(rng, places, await world.listed(2))
+    requests = Wishes(rng, places, await world.listed(2))
     sent: list[Intent] = []
     over = asyncio.Event()
 
     async def write(chance: random.Random) -> None:
         wire = Wire()
         while not over.is_set():
-            intent = wishes.next()
+            intent = requests.next()
             sent.append(intent)
             for _ in range(chance.choice([1, 1, 3, 8])):
                 if await attempt(wire, world.fleet.any_port(chance), intent, chance, drop=0.1, timeout=20):

@@ -8,9 +8,9 @@ from statistics import median
 
 import pytest
 
-from db.doorbells.bells import Bell
+from db.notifier.subjects import Subject
 from db.vocabulary import Topic
-from investing.nats_line import NatsLine
+from investing.nats_transport import NatsTransport
 from tests.faults.cluster import Cluster, running_cluster
 from tests.faults.intents import Place
 from tests.faults.proxy import Proxy
@@ -24,7 +24,7 @@ PASSWORD = "bells-and-whistles"
 THRESHOLDS = ["20", "30", "40", "50"]
 _RULE = """mutation($input: CreateAlertRuleInput!) { createAlertRule(input: $input) {
   alertRule { id } userErrors { message } } }"""
-_EARS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'graphfolio-doorbell'"
+_EARS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'graphfolio-notifier'"
 
 
 class Watched:
@@ -92,7 +92,7 @@ async def test_alerts_come_by_nats_and_while_it_is_gone_by_the_look(cluster: Clu
     others = await cluster.rows(_EARS)
     try:
         # It is down: they start, and do not wait for it.
-        async with fleet(cluster, cluster.port, cluster.port, pool_size=5, doorbell_url=url) as servers:
+        async with fleet(cluster, cluster.port, cluster.port, pool_size=5, notifier_url=url) as servers:
             watched = await _watched(World(cluster, servers, Proxy(cluster.port)))
             async with running(watched.subscribers):
                 await _through_an_outage(nats, url, watched)
@@ -105,8 +105,8 @@ async def test_alerts_come_by_nats_and_while_it_is_gone_by_the_look(cluster: Clu
 async def _through_an_outage(nats: NatsServer, url: str, watched: Watched) -> None:
     await watched.passes("20")
     nats.start()
-    heard: list[Bell] = []
-    listens = asyncio.create_task(NatsLine(url).listen(heard.extend))
+    heard: list[Subject] = []
+    listens = asyncio.create_task(NatsTransport(url).listen(heard.extend))
     await _listened_to(nats, 3)
     late = await watched.passes("30")
 

@@ -37,7 +37,7 @@ _REBALANCE = """mutation($input: RebalancePortfolioInput!) { rebalancePortfolio(
 
 
 @dataclass
-class Wish:
+class RebalanceIntent:
     """A rebalance that somebody wants once: half of what they hold for each of two others."""
 
     place: Place
@@ -56,15 +56,15 @@ class Wish:
         return {"query": _REBALANCE, "variables": {"input": given}}
 
 
-async def _wish(world: World) -> Wish:
+async def _request(world: World) -> RebalanceIntent:
     """Somebody who holds 100 of one instrument, and wants 50 each of two others."""
     place = await world.person("1000", 1)
     a, b, c = sorted(await world.listed(3))
     await _aim(world, place, {a: "1"})
-    first = Wish(place, (a,), str(uuid.uuid4()))
+    first = RebalanceIntent(place, (a,), str(uuid.uuid4()))
     await world.ask(_REBALANCE, place.token, **first.body["variables"])
     await _aim(world, place, {b: "0.5", c: "0.5"})
-    return Wish(place, (a, b, c), str(uuid.uuid4()))
+    return RebalanceIntent(place, (a, b, c), str(uuid.uuid4()))
 
 
 async def _aim(world: World, place: Place, weights: dict[str, str]) -> None:
@@ -94,7 +94,9 @@ def nursery() -> Iterator[Nursery]:
         yield Nursery(process)
 
 
-async def _killed_at(world: World, nursery: Nursery, step: int, wish: Wish, legs: bool, folder: Path) -> int:
+async def _killed_at(
+    world: World, nursery: Nursery, step: int, request: RebalanceIntent, legs: bool, folder: Path
+) -> int:
     """Asks a server for the rebalance that dies at this step. How many steps there were."""
     count = folder / f"count-{uuid.uuid4().hex}"
     port = free_port()
@@ -117,7 +119,7 @@ async def _killed_at(world: World, nursery: Nursery, step: int, wish: Wish, legs
         await until(ready, 60)
         wire = Wire()
         try:
-            answer = await wire.post(port, wish.body, wish.place.token)
+            answer = await wire.post(port, request.body, request.place.token)
             assert step > int(count.read_text()), answer
             assert answer["data"]["rebalancePortfolio"]["userErrors"] == []
         except Lost:
@@ -129,7 +131,7 @@ async def _killed_at(world: World, nursery: Nursery, step: int, wish: Wish, legs
     return int(count.read_text())
 
 
-async def _state(world: World, wish: Wish) -> list[Any]:
+async def _state(world: World, request: RebalanceIntent) -> list[Any]:
     """Of each rebalance of the wish: its status, its legs and trades, and what its orders say."""
     return [
         tuple(row)
@@ -140,66 +142,66 @@ async def _state(world: World, wish: Wish) -> list[Any]:
                       (SELECT count(*) FROM transactions t JOIN orders o ON o.id = t.order_id
                        WHERE o.rebalance_id = r.id) AS trades
                FROM rebalance_history r WHERE r.portfolio_id = $1 ORDER BY r.id OFFSET 1""",
-            wish.portfolio_id,
+            request.portfolio_id,
         )
     ]
 
 
-async def _prove(world: World, wish: Wish) -> None:
+async def _prove(world: World, request: RebalanceIntent) -> None:
     """All of it is there, once, and nothing else of it."""
-    assert await _state(world, wish) == [("COMPLETED", 3, 3, 3)]
-    a, b, c = wish.symbols
+    assert await _state(world, request) == [("COMPLETED", 3, 3, 3)]
+    a, b, c = request.symbols
     held = await world.cluster.rows(
         """SELECT i.symbol, trim_scale(p.quantity)::text AS quantity FROM positions p
            JOIN instruments i ON i.id = p.instrument_id WHERE p.portfolio_id = $1 ORDER BY i.symbol""",
-        wish.portfolio_id,
+        request.portfolio_id,
     )
     assert [tuple(row) for row in held] == [(a, "0"), (b, "50"), (c, "50")]
     books = await world.cluster.rows(
         """SELECT trim_scale(p.filled_quantity)::text AS quantity FROM paper_orders p
            JOIN instruments i ON i.id = p.instrument_id WHERE i.symbol = ANY($1) ORDER BY 1""",
-        list(wish.symbols),
+        list(request.symbols),
     )
     assert [row["quantity"] for row in books] == ["100", "100", "50", "50"]
     reserved = await world.cluster.rows(
         """SELECT reserved_cash + (SELECT sum(reserved_quantity) FROM positions WHERE portfolio_id = p.id)
            AS reserved FROM portfolios p WHERE id = $1""",
-        wish.portfolio_id,
+        request.portfolio_id,
     )
     assert reserved[0]["reserved"] == 0
 
 
-async def _finished(world: World, wish: Wish) -> None:
+async def _finished(world: World, request: RebalanceIntent) -> None:
     """Waits until whoever is alive has carried the rebalance to its end; leases of the dead end now."""
 
     async def ended() -> bool:
         for table, key in (("rebalance_work", "rebalance_id"), ("order_work", "order_id")):
             await world.cluster.rows(
                 f"UPDATE {table} SET due_at = now() WHERE owner_id = $1 AND {key} IS NOT NULL",
-                wish.place.user_id,
+                request.place.user_id,
             )
-        return all(status != "RUNNING" for status, *_ in await _state(world, wish))
+        return all(status != "RUNNING" for status, *_ in await _state(world, request))
 
     await until(ended, 60, 0.2)
 
 
 async def _killed_and_done(world: World, nursery: Nursery, step: int, folder: Path, *, legs: bool) -> int:
-    wish = await _wish(world)
-    steps = await _killed_at(world, nursery, step, wish, legs, folder)
-    left = await _state(world, wish)
+    request = await _request(world)
+    steps = await _killed_at(world, nursery, step, request, legs, folder)
+    left = await _state(world, request)
     if legs:
         # What is written down is carried to its end by those who live, also if nobody asks again.
         assert len(left) <= 1
-        await _finished(world, wish)
-        assert await _state(world, wish) in ([], [("COMPLETED", 3, 3, 3)])
+        await _finished(world, request)
+        assert await _state(world, request) in ([], [("COMPLETED", 3, 3, 3)])
     else:
         assert left in ([], [("COMPLETED", 3, 3, 3)]), (step, left)
-    answer = await world.ask(_REBALANCE, wish.place.token, **wish.body["variables"])
+    answer = await world.ask(_REBALANCE, request.place.token, **request.body["variables"])
     payload = answer["rebalancePortfolio"]
     assert payload["userErrors"] == []
     assert payload["rebalance"]["status"] == "COMPLETED"
     assert [leg["status"] for leg in payload["rebalance"]["legs"]["nodes"]] == ["FILLED"] * 3
-    await _prove(world, wish)
+    await _prove(world, request)
     return steps
 
 

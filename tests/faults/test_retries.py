@@ -34,8 +34,8 @@ async def _send_often(world: World, intent: Intent, rng: random.Random) -> None:
 async def test_every_intent_has_its_effect_once(world: World, rng: random.Random, size: int) -> None:
     places = [await world.person() for _ in range(3)]
     symbols = await world.listed(3)
-    wishes = Wishes(rng, places, symbols)
-    intents = [wishes.next() for _ in range(size)]
+    requests = Wishes(rng, places, symbols)
+    intents = [requests.next() for _ in range(size)]
     waiting = list(reversed(intents))
 
     async def work(chance: random.Random) -> None:
@@ -88,9 +88,9 @@ async def _prove_conserved(world: World, places: list[Place], intents: list[Inte
 @sizes(5, 500)
 async def test_one_key_has_one_result(world: World, rng: random.Random, size: int) -> None:
     place = await world.person()
-    wishes = Wishes(rng, [place], await world.listed(2))
+    requests = Wishes(rng, [place], await world.listed(2))
     wires = [Wire() for _ in range(50)]
-    intents = [wishes.next() for _ in range(size)]
+    intents = [requests.next() for _ in range(size)]
     for intent in intents:
         other = intent.with_other_arguments()
         sent = [attempt(wire, world.fleet.any_port(rng), intent, rng) for wire in wires]

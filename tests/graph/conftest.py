@@ -16,9 +16,9 @@ import uvicorn
 from argon2 import PasswordHasher
 
 from graph.server.main import build_server
-from graph.server.stalls import patience
+from graph.server.slow_clients import patience
+from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.sealing import Vault
 from settings import Settings
 from tests.graph.stored import Stored
 
@@ -65,19 +65,19 @@ def ring() -> KeyRing:
 
 
 @pytest.fixture(scope="session")
-def vault() -> Vault:
-    return Vault(KeyRing.generate)
+def secret_box() -> SecretBox:
+    return SecretBox(KeyRing.generate)
 
 
 @pytest.fixture(scope="module")
-def server_url(app_url: str, ring: KeyRing, vault: Vault) -> Iterator[str]:
+def server_url(app_url: str, ring: KeyRing, secret_box: SecretBox) -> Iterator[str]:
     """A server with cheap password hashing, in a thread with a loop of its own."""
     app = build_server(
         # Nothing is sent by itself, so that what a test looks at stays as it is.
         Settings(_env_file=None, worker=False, send_notifications=False, login_attempts=0),
         app_url,
         ring,
-        vault=vault,
+        secret_box=secret_box,
         hasher=PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1),
     )
     with socket.socket() as bound:

@@ -142,7 +142,7 @@ def cost(query: str, variables: dict[str, Any] | None = None) -> dict[str, int]:
     return report
 
 
-def refusal(query: str, variables: dict[str, Any] | None = None, **settings: Any) -> GraphQLError:
+def domain_error(query: str, variables: dict[str, Any] | None = None, **settings: Any) -> GraphQLError:
     result = run(query, variables, **settings)
     assert result.data is None
     assert result.errors
@@ -245,7 +245,7 @@ def test_fragments_count_wherever_they_are_spread() -> None:
     ],
 )
 def test_each_limit_is_refused_with_its_figure(query: str, measure: str, figure: int, limit: int) -> None:
-    error = refusal(query)
+    error = domain_error(query)
     assert isinstance(error, QueryTooComplex)
     assert error.message == f"The document is too complex: its {measure} is {figure}, the limit is {limit}."
     assert error.extensions == {
@@ -269,15 +269,15 @@ def test_the_explorers_introspection_passes_once() -> None:
     body = query[query.index("{") :]
     twice = body[: body.index("__schema")] + "again: __schema { ...Again } " + body[body.index("__schema") :]
     twice += " fragment Again on __Schema { types { ...FullType } directives { args { ...InputValue } } }"
-    assert isinstance(refusal("query Twice " + twice), QueryTooComplex)
+    assert isinstance(domain_error("query Twice " + twice), QueryTooComplex)
 
 
 def test_an_operation_that_will_not_run_is_bounded_too() -> None:
     deep = "{ me { " + "friend { " * 20 + "username" + " }" * 22
-    error = refusal("query A { me { username } } query B " + deep)
+    error = domain_error("query A { me { username } } query B " + deep)
     assert error.message == "The document is too complex: its depth is 22, the limit is 20."
     unused = "{ me { username } } fragment F on User { " + "friend { " * 20 + "username" + " }" * 21
-    assert refusal(unused).message == "The document is too complex: its depth is 21, the limit is 20."
+    assert domain_error(unused).message == "The document is too complex: its depth is 21, the limit is 20."
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_an_operation_that_will_not_run_is_bounded_too() -> None:
     ],
 )
 def test_a_cycle_is_an_error_of_validation(query: str) -> None:
-    error = refusal(query)
+    error = domain_error(query)
     assert error.message.startswith("Cannot spread fragment 'F' within itself")
     assert not isinstance(error, QueryTooComplex)
 

@@ -15,7 +15,7 @@ from db.vocabulary import AccountType, RebalanceFrequency, Strategy
 from db.vocabulary import Broker as BrokerName
 from investing.account.service import NewAccount, create_account
 from investing.actor import Actor
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.portfolio.service import NewPortfolio, create_portfolio
 
 
@@ -66,7 +66,7 @@ class Exchange:
             "INSERT INTO users (id, username, email, password_hash) VALUES ($1, $2, $2, '')", id, name
         )
         await self.run("INSERT INTO logins VALUES ($1, $2)", name, id)
-        actor = Actor(id, self.sessions, Client())
+        actor = Actor(id, self.sessions, RequestOrigin())
         account = NewAccount("A", BrokerName.PAPER, AccountType.CASH, "USD", Decimal(cash), True)
         account_id = await create_account(actor, account)
         portfolio = NewPortfolio(

@@ -2,12 +2,12 @@
 
 from typing import Protocol
 
-from investing.market.floor import Floor
+from investing.market.ingest import PriceIngest
 
 
 class Feed(Protocol):
     """Brings prices. Each server process runs one; a feed that must be one alone sees to that itself."""
 
-    async def run(self, floor: Floor) -> None:
+    async def run(self, ingest: PriceIngest) -> None:
         """Brings prices to the floor until it is cancelled. A fault is logged and tried again."""
         ...

@@ -15,7 +15,7 @@ from db.market import feeds
 from db.market.ticks import Tick
 from db.outages import Outage
 from db.sessions import Sessions
-from investing.market.floor import Floor
+from investing.market.ingest import PriceIngest
 
 logger = logging.getLogger("graphfolio.market")
 
@@ -33,16 +33,16 @@ class Replay:
         self._pause = 1 / days_per_second
         self._holder = uuid.uuid4()
 
-    async def run(self, floor: Floor) -> None:
+    async def run(self, ingest: PriceIngest) -> None:
         """A day after the other while this process has the lease; without it, it asks for it each second."""
         outage = Outage(logger, "The replay")
         while True:
             has_lease = False
             with outage.survived():
-                has_lease = await self.advance(floor)
+                has_lease = await self.advance(ingest)
             await asyncio.sleep(self._pause if has_lease else max(1.0, self._pause))
 
-    async def advance(self, floor: Floor) -> bool:
+    async def advance(self, ingest: PriceIngest) -> bool:
         """Replays the next day, unless another process does that. Whether this one has the lease."""
         lease_seconds = LEASE_SECONDS + self._pause
         lease = await feeds.take_lease(self._sessions, NAME, self._holder, lease_seconds)
@@ -53,7 +53,7 @@ class Replay:
             return True
         closes = await feeds.closes_of(self._sessions, day)
         now = dt.datetime.now(dt.UTC)
-        await floor.take([Tick(close.symbol, close.price, now, close.previous) for close in closes])
+        await ingest.apply([Tick(close.symbol, close.price, now, close.previous) for close in closes])
         # After the prices: a process that is killed in between repeats a day rather than leave one out.
         await feeds.move(self._sessions, NAME, self._holder, day)
         return True

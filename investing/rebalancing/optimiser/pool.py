@@ -15,11 +15,11 @@ from uuid import UUID
 
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.worker import Worker, WorkerDied
-from investing.rules.refusals import (
+from investing.rules.errors import (
+    DomainError,
     NoExcessReturn,
     OptimiserBusy,
     OptimiserFailed,
-    Refusal,
     SingularCovariance,
 )
 
@@ -168,13 +168,13 @@ class Optimiser:
             job.answer.set_result({symbol: Decimal(weight) for symbol, weight in weights.items()})
 
 
-def _refuse(job: _Job, refusal: Refusal) -> None:
+def _refuse(job: _Job, domain_error: DomainError) -> None:
     # Whoever asked may have gone, which cancels the answer.
     with contextlib.suppress(asyncio.InvalidStateError):
-        job.answer.set_exception(refusal)
+        job.answer.set_exception(domain_error)
 
 
-def _refusal(reply: Mapping[str, object]) -> Refusal:
+def _refusal(reply: Mapping[str, object]) -> DomainError:
     match reply["refused"]:
         case SingularCovariance.code:
             symbols = reply.get("symbols")

@@ -48,7 +48,7 @@ TOLERANCES = (1e-12, 1e-10, 1e-8)
 is good for four places of the weights only; the first is more than some problems can be solved to."""
 
 
-class Refused(Exception):
+class NoWeights(Exception):
     """Why there are no weights: a code, and facts."""
 
     def __init__(self, code: str, **facts: object) -> None:
@@ -71,14 +71,14 @@ def check_covariance(returns: Array, symbols: list[str]) -> None:
     # Also for what never moved but by the error of its floats.
     still = [symbol for symbol, deviation in zip(symbols, deviations, strict=True) if not deviation > 1e-12]
     if still:
-        raise Refused("SINGULAR_COVARIANCE", symbols=still)
+        raise NoWeights("SINGULAR_COVARIANCE", symbols=still)
     if len(symbols) == 1:
         return
     values, vectors = np.linalg.eigh(np.corrcoef(returns, rowvar=False))
     if values[0] <= SINGULAR * values[-1]:
         # Those that the combination without any variance is made of.
         alike = [symbol for symbol, part in zip(symbols, np.abs(vectors[:, 0]), strict=True) if part > 1e-3]
-        raise Refused("SINGULAR_COVARIANCE", symbols=alike)
+        raise NoWeights("SINGULAR_COVARIANCE", symbols=alike)
 
 
 def mixed(strategy: str, returns: Array, cap: float, tolerance: float) -> Array:
@@ -101,7 +101,7 @@ def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
     best = np.sort(means)[::-1]
     shares = np.minimum(cap, np.maximum(0, 1 - cap * np.arange(len(means))))
     if best @ shares <= 0:
-        raise Refused("NO_EXCESS_RETURN")
+        raise NoWeights("NO_EXCESS_RETURN")
     if tolerance == 0:
         return least_variance(returns, cap)
     own = fitted(
@@ -151,7 +151,7 @@ def fitted(model: Any, returns: Array) -> Array:
         if np.isfinite(weights).all() and abs(weights.sum() - 1) < 1e-6 and weights.min() > -1e-6:
             weights = np.clip(weights, 0, None)
             return np.asarray(weights / weights.sum(), dtype=float)
-    raise Refused("FAILED", why=f"{type(model).__name__} found no portfolio")
+    raise NoWeights("FAILED", why=f"{type(model).__name__} found no portfolio")
 
 
 def rounded(weights: Array, cap: float) -> list[str]:
@@ -193,7 +193,7 @@ def main() -> None:
             question = questions.get()
             try:
                 reply = answer(question)
-            except Refused as refused:
+            except NoWeights as refused:
                 reply = refused.reply
             except Exception as error:
                 reply = {"refused": "FAILED", "why": f"{type(error).__name__}: {error}"}

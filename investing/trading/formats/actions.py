@@ -5,10 +5,10 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from db.vocabulary import TransactionType
-from investing.rules.import_rows import IgnoredRow, Parsed
-from investing.rules.ledger import ZERO
-from investing.rules.refusals import InvalidInput
-from investing.trading.formats.csv_tables import Record
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import IgnoredRow, Parsed
+from investing.rules.trading.ledger import ZERO
+from investing.trading.formats.csv_tables import CsvRecord
 from investing.trading.formats.statements import Where
 
 
@@ -45,7 +45,9 @@ _CASH = {
 }
 
 
-def read_action(action: Action, where: Where, record: Record, symbol: str | None, costs: Decimal) -> Parsed:
+def read_action(
+    action: Action, where: Where, record: CsvRecord, symbol: str | None, costs: Decimal
+) -> Parsed:
     """Return the row of a line: `quantity`, `price` and `amount` are its columns, the amount is signed.
 
     Raises InvalidInput for what the ledger cannot hold, and where a figure is missing.
@@ -77,7 +79,7 @@ def read_action(action: Action, where: Where, record: Record, symbol: str | None
     return where.cash(amount, *_CASH[action], symbol)
 
 
-def _trade(action: Action, where: Where, record: Record, symbol: str | None, costs: Decimal) -> Parsed:
+def _trade(action: Action, where: Where, record: CsvRecord, symbol: str | None, costs: Decimal) -> Parsed:
     quantity, amount = record.number("quantity"), record.number("amount")
     if not quantity:
         raise InvalidInput("It has no quantity.", ("quantity",))

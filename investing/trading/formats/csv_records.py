@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator
 
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
 
 LONGEST_RECORD = 64 * 1024
 """Characters. Whatever is longer is no transaction, but a quotation mark that nobody closed."""

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Final
 
 from db.vocabulary import TransactionType
-from investing.rules.import_rows import BadRow, ImportRow, Parsed
-from investing.rules.ledger import ZERO
+from investing.rules.errors import InvalidInput
 from investing.rules.names import folded_symbol
-from investing.rules.refusals import InvalidInput
+from investing.rules.trading.import_rows import BadRow, ImportRow, Parsed
+from investing.rules.trading.ledger import ZERO
 from investing.trading.formats.csv_records import fields_of, records_of
 from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode, shown
 
@@ -50,8 +50,8 @@ def read_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
             empty = False
             try:
                 yield _row(line, columns, record)
-            except InvalidInput as refusal:
-                yield BadRow(line, refusal)
+            except InvalidInput as domain_error:
+                yield BadRow(line, domain_error)
     if empty:
         raise TransactionFileError("The file has headers, but no transactions.")
 
@@ -59,8 +59,8 @@ def read_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
 def _header(record: str) -> list[str]:
     try:
         headers = fields_of(record)
-    except InvalidInput as refusal:
-        raise TransactionFileError(f"The first line does not name the columns: {refusal}") from None
+    except InvalidInput as domain_error:
+        raise TransactionFileError(f"The first line does not name the columns: {domain_error}") from None
     columns = [_KNOWN.get(re.sub(r"[\s_]", "", header).lower(), "") for header in headers]
     wrong = [f"unknown {shown(header)}" for header, name in zip(headers, columns, strict=True) if not name]
     wrong += [f"{_words(name)} twice" for name in dict.fromkeys(columns) if name and columns.count(name) > 1]

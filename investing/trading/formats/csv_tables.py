@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from investing.rules.import_rows import BadRow, IgnoredRow
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import BadRow, IgnoredRow
 from investing.trading.formats.csv_records import fields_of, records_of
 from investing.trading.formats.files import TransactionFileError, shown
 
@@ -22,7 +22,7 @@ _FEWEST_OF_A_ROW = 3
 
 
 @dataclass(frozen=True)
-class Record:
+class CsvRecord:
     """A row of a table: its line, and its fields by their headers as `plain` has them."""
 
     line: int
@@ -56,7 +56,7 @@ def find_header(text: str, required: Collection[str], delimiter: str = ",") -> i
 
 def read_table(
     text: str, required: Collection[str], date: str | None, delimiter: str = ","
-) -> Iterator[Record | IgnoredRow | BadRow]:
+) -> Iterator[CsvRecord | IgnoredRow | BadRow]:
     """Yield the rows below the header, and what else the file has: titles, totals and words below the table.
 
     A row has digits in its column `date`, if there is such a column. Raises TransactionFileError where there
@@ -84,27 +84,27 @@ def read_table(
 
 def _record(
     line: int, record: str, columns: Sequence[str], date: str | None, delimiter: str
-) -> Record | IgnoredRow | BadRow:
+) -> CsvRecord | IgnoredRow | BadRow:
     try:
         fields = fields_of(record, delimiter, trim=True)
-    except InvalidInput as refusal:
-        return BadRow(line, refusal)
+    except InvalidInput as domain_error:
+        return BadRow(line, domain_error)
     while len(fields) > len(columns) and not fields[-1].strip():
         fields.pop()
     values = dict(zip(columns, fields, strict=False))
-    told = [field for field in fields if field.strip()]
+    reported = [field for field in fields if field.strip()]
     if date is not None and not any(character.isdigit() for character in values.get(date, "")):
-        is_total = told[0].casefold().endswith("total") or told[0].casefold().startswith("total")
-        if is_total or len(told) < _FEWEST_OF_A_ROW:
+        is_total = reported[0].casefold().endswith("total") or reported[0].casefold().startswith("total")
+        if is_total or len(reported) < _FEWEST_OF_A_ROW:
             return IgnoredRow(line, NO_ROW, group=TEXT)
         return BadRow(line, InvalidInput("It has no date.", ("executedAt",)))
     if len(fields) != len(columns):
-        if date is not None and len(told) < _FEWEST_OF_A_ROW:
+        if date is not None and len(reported) < _FEWEST_OF_A_ROW:
             return IgnoredRow(line, NO_ROW, group=TEXT)
         few = "few" if len(fields) < len(columns) else "many"
         reason = f"There are too {few} fields: {len(fields)} instead of {len(columns)}."
         return BadRow(line, InvalidInput(reason))
-    return Record(line, values)
+    return CsvRecord(line, values)
 
 
 def number_of(text: str, name: str, *, decimal_comma: bool = False) -> Decimal | None:

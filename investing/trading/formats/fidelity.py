@@ -11,11 +11,11 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Final
 
-from investing.rules.import_rows import Parsed
-from investing.rules.ledger import ZERO
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import Parsed
+from investing.rules.trading.ledger import ZERO
 from investing.trading.formats.actions import Action
-from investing.trading.formats.csv_tables import Record, read_table, us_date
+from investing.trading.formats.csv_tables import CsvRecord, read_table, us_date
 from investing.trading.formats.files import NO_OPTIONS, Options, decode, shown
 from investing.trading.formats.listed import Listed, read_listed
 from investing.trading.formats.statements import Where
@@ -91,7 +91,7 @@ def read_fidelity(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed
     return read_listed(table, options, _read, "account number", "account")
 
 
-def _read(record: Record) -> Listed:
+def _read(record: CsvRecord) -> Listed:
     words = record.text("action")
     symbol = record.text("symbol") or None
     where = Where(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from investing.rules.import_rows import Parsed
+from investing.rules.trading.import_rows import Parsed
 
 LARGEST = 64 * 1024 * 1024
 """Bytes, unpacked. A ledger of 500,000 transactions is about this long."""

@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from db.vocabulary import TransactionType
-from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
-from investing.rules.ledger import ZERO
-from investing.rules.market_hours import NEW_YORK
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
+from investing.rules.market.market_hours import NEW_YORK
+from investing.rules.trading.import_rows import BadRow, IgnoredRow, Parsed
+from investing.rules.trading.ledger import ZERO
 from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError
 from investing.trading.formats.flex_effects import source_of, without_effect
 from investing.trading.formats.flex_elements import SECTIONS, FlexElement, read_elements
@@ -70,8 +70,8 @@ def _row(element: FlexElement, source: str) -> Parsed:
         return unsupported(element.line, source, f"It cannot be read: {element.error}.")
     try:
         return _READERS[element.tag](element, source)
-    except InvalidInput as refusal:
-        return BadRow(element.line, refusal, source)
+    except InvalidInput as domain_error:
+        return BadRow(element.line, domain_error, source)
     except ArithmeticError:
         return unsupported(element.line, source, "One of its numbers cannot be read.")
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import BadRow, IgnoredRow, Parsed
 from investing.trading.formats.cancelling import CANCELS_NOTHING, Deal, cancelled
 from investing.trading.formats.flex_elements import FlexElement
 from investing.trading.formats.flex_types import BuySell, TradeType

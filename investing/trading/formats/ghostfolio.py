@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Any
 
 from db.vocabulary import TransactionType
-from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
-from investing.rules.ledger import ZERO
+from investing.rules.errors import InvalidInput
 from investing.rules.money import LIMIT, product
-from investing.rules.refusals import InvalidInput
+from investing.rules.trading.import_rows import BadRow, IgnoredRow, Parsed
+from investing.rules.trading.ledger import ZERO
 from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode, shown
 from investing.trading.formats.statements import Where, of_another, one_account, unsupported
 
@@ -53,8 +53,8 @@ def read_ghostfolio(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Pars
             continue
         try:
             yield read_activity(line, source, activity)
-        except InvalidInput as refusal:
-            yield BadRow(line, refusal, source)
+        except InvalidInput as domain_error:
+            yield BadRow(line, domain_error, source)
     yield from _others(export)
 
 

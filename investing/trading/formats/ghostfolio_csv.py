@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from investing.rules.import_rows import BadRow, Parsed
-from investing.rules.refusals import InvalidInput
-from investing.trading.formats.csv_tables import Record, find_header, read_table
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import BadRow, Parsed
+from investing.trading.formats.csv_tables import CsvRecord, find_header, read_table
 from investing.trading.formats.files import NO_OPTIONS, Options, decode, shown
 from investing.trading.formats.ghostfolio import read_activity
 from investing.trading.formats.statements import of_another, one_account
@@ -32,11 +32,11 @@ def read_ghostfolio_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[
     records = list(read_table(text, headers, "date"))
     accounts: dict[str, int] = {}
     for record in records:
-        if isinstance(record, Record) and (account := record.text("account")):
+        if isinstance(record, CsvRecord) and (account := record.text("account")):
             accounts[account] = accounts.get(account, 0) + 1
     wanted = one_account(accounts, options.account)
     for record in records:
-        if not isinstance(record, Record):
+        if not isinstance(record, CsvRecord):
             yield record
         elif record.text("account") not in ("", wanted):
             yield of_another(record.line, record.text("action", "type"), record.text("account"))
@@ -44,7 +44,7 @@ def read_ghostfolio_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[
             yield _row(record)
 
 
-def _row(record: Record) -> Parsed:
+def _row(record: CsvRecord) -> Parsed:
     source = record.text("action", "type")
     try:
         return read_activity(
@@ -61,8 +61,8 @@ def _row(record: Record) -> Parsed:
                 "comment": record.text("note", "comment") or None,
             },
         )
-    except InvalidInput as refusal:
-        return BadRow(record.line, refusal, source)
+    except InvalidInput as domain_error:
+        return BadRow(record.line, domain_error, source)
 
 
 def _date(text: str) -> str:

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import BadRow, IgnoredRow, Parsed
 from investing.trading.formats.cancelling import CANCELS_NOTHING, Deal, cancelled
 from investing.trading.formats.csv_records import fields_of, records_of
-from investing.trading.formats.csv_tables import Record
+from investing.trading.formats.csv_tables import CsvRecord
 from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode
 from investing.trading.formats.ib_sections import READERS, deal_of, is_cancellation, securities
 from investing.trading.formats.statements import of_another, one_account
@@ -26,7 +26,7 @@ _NOT_READ: Final = "not read: it shows balances or totals, not transactions"
 _DETAILED: Final = frozenset({"trade", "execution"})
 
 
-class _Line(Record):
+class _Line(CsvRecord):
     """A line of data with its section."""
 
     @property
@@ -81,8 +81,8 @@ def _lines(text: str) -> Iterator[_Line | IgnoredRow | BadRow]:
             continue
         try:
             section, kind, *fields = fields_of(record)
-        except InvalidInput as refusal:
-            yield BadRow(number, refusal)
+        except InvalidInput as domain_error:
+            yield BadRow(number, domain_error)
             continue
         except ValueError:
             yield IgnoredRow(number, _NOT_READ, group="line of text")
@@ -124,10 +124,10 @@ def _deals(trades: Sequence[_Line], sign: int) -> list[Deal]:
 
 
 def _row(line: _Line, names: Mapping[str, str]) -> Parsed:
-    read: Callable[[Record, Mapping[str, str]], Parsed] = READERS[line.section]
+    read: Callable[[CsvRecord, Mapping[str, str]], Parsed] = READERS[line.section]
     try:
         return read(line, names)
-    except InvalidInput as refusal:
-        return BadRow(line.line, refusal, line.section)
+    except InvalidInput as domain_error:
+        return BadRow(line.line, domain_error, line.section)
     except ArithmeticError:
         return BadRow(line.line, InvalidInput("It has a number that is too large."), line.section)

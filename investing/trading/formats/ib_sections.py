@@ -7,16 +7,16 @@ from decimal import Decimal
 from typing import Final
 
 from db.vocabulary import TransactionType
-from investing.rules.import_rows import IgnoredRow, Parsed
-from investing.rules.ledger import ZERO
-from investing.rules.market_hours import NEW_YORK
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
+from investing.rules.market.market_hours import NEW_YORK
+from investing.rules.trading.import_rows import IgnoredRow, Parsed
+from investing.rules.trading.ledger import ZERO
 from investing.trading.formats.cancelling import Deal
-from investing.trading.formats.csv_tables import Record
+from investing.trading.formats.csv_tables import CsvRecord
 from investing.trading.formats.files import shown
 from investing.trading.formats.statements import Where
 
-Read = Callable[[Record, Mapping[str, str]], Parsed]
+Read = Callable[[CsvRecord, Mapping[str, str]], Parsed]
 """Reads a line; the map has the ISIN of each symbol that the statement tells."""
 
 _SHARES: Final = frozenset({"stocks", "mutual funds", "cryptocurrencies", "crypto", ""})
@@ -28,7 +28,7 @@ _OF = re.compile(r"\s*([^()]+?)\s*\(([A-Z0-9]{6,12})\)")
 _SPLIT = re.compile(r"\bSPLIT\s+(\d+(?:\.\d+)?)\s+FOR\s+(\d+(?:\.\d+)?)", re.IGNORECASE | re.ASCII)
 
 
-def securities(lines: Iterable[Record]) -> dict[str, str]:
+def securities(lines: Iterable[CsvRecord]) -> dict[str, str]:
     """Return the ISIN or CUSIP of each symbol, of the section Financial Instrument Information."""
     return {
         symbol: id
@@ -37,12 +37,12 @@ def securities(lines: Iterable[Record]) -> dict[str, str]:
     }
 
 
-def is_cancellation(trade: Record) -> bool:
+def is_cancellation(trade: CsvRecord) -> bool:
     """Return whether a trade takes back another one: its codes have Ca."""
     return "Ca" in re.split(r"[;\s]+", trade.text("code"))
 
 
-def deal_of(trade: Record, sign: int) -> Deal | None:
+def deal_of(trade: CsvRecord, sign: int) -> Deal | None:
     """Return what a trade moved, or with the sign -1 what its original did; None where it says nonsense."""
     try:
         quantity, price = trade.number("quantity"), trade.number("t. price")
@@ -51,7 +51,7 @@ def deal_of(trade: Record, sign: int) -> Deal | None:
     return Deal(trade.line, trade.text("symbol"), (quantity or ZERO) * sign, price)
 
 
-def _where(line: Record, date: str, notes: str, identifier: str | None = None) -> Where:
+def _where(line: CsvRecord, date: str, notes: str, identifier: str | None = None) -> Where:
     found = _DATE.fullmatch(date)
     when: dt.date
     try:
@@ -70,14 +70,14 @@ def _where(line: Record, date: str, notes: str, identifier: str | None = None) -
     return Where(line.line, section, when, currency, notes or None, (identifier,) if identifier else ())
 
 
-def _need(line: Record, name: str) -> Decimal:
+def _need(line: CsvRecord, name: str) -> Decimal:
     value = line.number(name)
     if value is None:
         raise InvalidInput(f"It has no {name}.", (name,))
     return value
 
 
-def _trade(line: Record, names: Mapping[str, str]) -> Parsed:
+def _trade(line: CsvRecord, names: Mapping[str, str]) -> Parsed:
     category = line.text("asset category")
     if category.casefold() not in _SHARES:
         raise InvalidInput(f"It is of asset category {category}, which the ledger cannot hold.")
@@ -92,7 +92,7 @@ def _trade(line: Record, names: Mapping[str, str]) -> Parsed:
 
 
 def _of_security(incoming: TransactionType, outgoing: TransactionType) -> Read:
-    def read(line: Record, names: Mapping[str, str]) -> Parsed:
+    def read(line: CsvRecord, names: Mapping[str, str]) -> Parsed:
         described = line.text("description")
         found = _OF.match(described)
         if found is None:
@@ -107,7 +107,7 @@ def _of_security(incoming: TransactionType, outgoing: TransactionType) -> Read:
 
 
 def _of_cash(incoming: TransactionType, outgoing: TransactionType) -> Read:
-    def read(line: Record, names: Mapping[str, str]) -> Parsed:
+    def read(line: CsvRecord, names: Mapping[str, str]) -> Parsed:
         notes = line.text("description", "taxable description", "subtitle")
         where = _where(line, line.text("date", "settle date", "date/time"), notes)
         amount = line.number("amount", "sales tax")
@@ -120,7 +120,7 @@ def _of_cash(incoming: TransactionType, outgoing: TransactionType) -> Read:
     return read
 
 
-def _action(line: Record, names: Mapping[str, str]) -> Parsed:
+def _action(line: CsvRecord, names: Mapping[str, str]) -> Parsed:
     described = line.text("description")
     ratio, security = _SPLIT.search(described), _OF.match(described)
     if ratio is None or security is None:
@@ -134,7 +134,7 @@ def _action(line: Record, names: Mapping[str, str]) -> Parsed:
     return where.row(TransactionType.SPLIT, symbol=security[1], quantity=new, split_for=old)
 
 
-def _transfer(line: Record, names: Mapping[str, str]) -> Parsed:
+def _transfer(line: CsvRecord, names: Mapping[str, str]) -> Parsed:
     category, symbol = line.text("asset category"), line.text("symbol")
     where = _where(line, line.text("date"), line.text("type", "xfer company"), names.get(symbol))
     if cash := line.number("cash amount"):

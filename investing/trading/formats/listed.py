@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import BadRow, IgnoredRow, Parsed
 from investing.trading.formats.actions import CANCELLING, Action, read_action
 from investing.trading.formats.cancelling import CANCELS_NOTHING, Deal, cancelled
-from investing.trading.formats.csv_tables import Record
+from investing.trading.formats.csv_tables import CsvRecord
 from investing.trading.formats.files import Options
 from investing.trading.formats.statements import Where, of_another, one_account
 
@@ -24,11 +24,11 @@ class Listed:
     costs: Decimal
 
 
-Read = Callable[[Record], Listed]
+Read = Callable[[CsvRecord], Listed]
 
 
 def read_listed(
-    records: Iterable[Record | IgnoredRow | BadRow], options: Options, read: Read, *accounts: str
+    records: Iterable[CsvRecord | IgnoredRow | BadRow], options: Options, read: Read, *accounts: str
 ) -> Iterator[Parsed]:
     """Yield a row for each record, which `read` understands; `accounts` are the columns that name an account.
 
@@ -36,13 +36,13 @@ def read_listed(
     Raises TransactionFileError for several accounts without one that is wanted.
     """
     found = list(records)
-    owners = {r.line: r.text(*accounts) for r in found if isinstance(r, Record)}
+    owners = {r.line: r.text(*accounts) for r in found if isinstance(r, CsvRecord)}
     wanted = one_account(Counter(filter(None, owners.values())), options.account)
-    its_own = [r for r in found if isinstance(r, Record) and owners[r.line] in ("", wanted)]
+    its_own = [r for r in found if isinstance(r, CsvRecord) and owners[r.line] in ("", wanted)]
     understood = {record.line: _understood(record, read) for record in its_own}
     known = _taken_back(its_own, understood)
     for record in found:
-        if not isinstance(record, Record):
+        if not isinstance(record, CsvRecord):
             yield record
         elif record.line not in understood:
             yield of_another(record.line, record.text("action"), owners[record.line])
@@ -50,25 +50,25 @@ def read_listed(
             yield known.get(record.line) or _row(record, understood[record.line])
 
 
-def _understood(record: Record, read: Read) -> Listed | BadRow:
+def _understood(record: CsvRecord, read: Read) -> Listed | BadRow:
     try:
         return read(record)
-    except InvalidInput as refusal:
-        return BadRow(record.line, refusal, record.text("action"))
+    except InvalidInput as domain_error:
+        return BadRow(record.line, domain_error, record.text("action"))
 
 
-def _row(record: Record, listed: Listed | BadRow) -> Parsed:
+def _row(record: CsvRecord, listed: Listed | BadRow) -> Parsed:
     if isinstance(listed, BadRow):
         return listed
     try:
         return read_action(listed.action, listed.where, record, listed.symbol, listed.costs)
-    except InvalidInput as refusal:
-        return BadRow(record.line, refusal, listed.where.source)
+    except InvalidInput as domain_error:
+        return BadRow(record.line, domain_error, listed.where.source)
     except ArithmeticError:
         return BadRow(record.line, InvalidInput("It has a number that is too large."), listed.where.source)
 
 
-def _taken_back(records: Sequence[Record], listed: Mapping[int, Listed | BadRow]) -> dict[int, Parsed]:
+def _taken_back(records: Sequence[CsvRecord], listed: Mapping[int, Listed | BadRow]) -> dict[int, Parsed]:
     trades: list[Deal] = []
     cancellations: list[Deal] = []
     for record in records:
@@ -90,7 +90,7 @@ def _taken_back(records: Sequence[Record], listed: Mapping[int, Listed | BadRow]
     return found
 
 
-def _deal(record: Record, listed: Listed, action: Action) -> Deal | None:
+def _deal(record: CsvRecord, listed: Listed, action: Action) -> Deal | None:
     try:
         quantity, price = record.number("quantity"), record.number("price")
     except InvalidInput:

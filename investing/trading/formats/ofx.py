@@ -20,9 +20,9 @@ from ofxtools.models.base import Aggregate
 from ofxtools.Parser import OFXTree, ParseError
 
 from db.vocabulary import TransactionType
-from investing.rules.import_rows import BadRow, IgnoredRow, Parsed
-from investing.rules.ledger import ZERO
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import BadRow, IgnoredRow, Parsed
+from investing.rules.trading.ledger import ZERO
 from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError
 from investing.trading.formats.statements import Where, of_another, one_account, unsupported
 from investing.trading.formats.wording import bank_types
@@ -163,8 +163,8 @@ class _Reading:
             if read is None:
                 raise InvalidInput(f"{self._element.tag} is something that the ledger cannot hold.")
             yield from read(self, self._convert())
-        except InvalidInput as refusal:
-            yield BadRow(self._line, refusal, self._source)
+        except InvalidInput as domain_error:
+            yield BadRow(self._line, domain_error, self._source)
         except ArithmeticError:
             yield unsupported(self._line, self._source, "One of its numbers cannot be read.")
 

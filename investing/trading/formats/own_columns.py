@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Final
 
 from db.vocabulary import TransactionType
-from investing.rules.import_rows import BadRow, Parsed
-from investing.rules.ledger import ZERO
-from investing.rules.refusals import InvalidInput
-from investing.trading.formats.csv_tables import Record, number_of, plain, read_table
+from investing.rules.errors import InvalidInput
+from investing.rules.trading.import_rows import BadRow, Parsed
+from investing.rules.trading.ledger import ZERO
+from investing.trading.formats.csv_tables import CsvRecord, number_of, plain, read_table
 from investing.trading.formats.files import NO_OPTIONS, Options, TransactionFileError, decode, shown
 from investing.trading.formats.statements import Where, of_another, one_account
 
@@ -68,14 +68,14 @@ def read_own_columns(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Par
     text = decode(data)
     date = next(header for header, name in columns.items() if name == "date")
     found = list(read_table(text, options.columns.keys(), date, _delimiter(text, columns)))
-    records = {r.line: _named(r, columns) for r in found if isinstance(r, Record)}
+    records = {r.line: _named(r, columns) for r in found if isinstance(r, CsvRecord)}
     accounts: dict[str, int] = {}
     for record in records.values():
         if account := record.text("account"):
             accounts[account] = accounts.get(account, 0) + 1
     wanted = one_account(accounts, options.account)
     for one in found:
-        if not isinstance(one, Record):
+        if not isinstance(one, CsvRecord):
             yield one
         elif (account := records[one.line].text("account")) not in ("", wanted):
             yield of_another(one.line, "", account)
@@ -89,11 +89,11 @@ def _delimiter(text: str, columns: Mapping[str, str]) -> str:
     return max(",;\t", key=header.count)
 
 
-def _named(record: Record, columns: Mapping[str, str]) -> Record:
-    return Record(record.line, {name: record.values.get(header, "") for header, name in columns.items()})
+def _named(record: CsvRecord, columns: Mapping[str, str]) -> CsvRecord:
+    return CsvRecord(record.line, {name: record.values.get(header, "") for header, name in columns.items()})
 
 
-def _row(record: Record, options: Options) -> Parsed:
+def _row(record: CsvRecord, options: Options) -> Parsed:
     words = record.text("type")
     try:
         where = Where(
@@ -105,8 +105,8 @@ def _row(record: Record, options: Options) -> Parsed:
             (record.text("identifier"),) if record.text("identifier") else (),
         )
         return _Figures(record, options.decimal_comma).row(where, words)
-    except InvalidInput as refusal:
-        return BadRow(record.line, refusal, words)
+    except InvalidInput as domain_error:
+        return BadRow(record.line, domain_error, words)
     except ArithmeticError:
         return BadRow(record.line, InvalidInput("It has a number that is too large."), words)
 
@@ -127,7 +127,7 @@ def _when(text: str, date_format: str | None) -> dt.date:
 class _Figures:
     """The numbers of a row, and what they make of it."""
 
-    def __init__(self, record: Record, decimal_comma: bool) -> None:
+    def __init__(self, record: CsvRecord, decimal_comma: bool) -> None:
         self._symbol = record.text("symbol") or None
 
         def number(name: str) -> Decimal | None:

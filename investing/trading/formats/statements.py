@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from db.canonical import decimal
 from db.vocabulary import TransactionType
-from investing.rules.import_rows import BadRow, IgnoredRow, ImportRow
-from investing.rules.ledger import ZERO
+from investing.rules.errors import InvalidInput
 from investing.rules.money import product, quotient
-from investing.rules.refusals import InvalidInput
+from investing.rules.trading.import_rows import BadRow, IgnoredRow, ImportRow
+from investing.rules.trading.ledger import ZERO
 from investing.trading.formats.files import TransactionFileError
 
 LARGEST_UNTOLD = Decimal("0.01")

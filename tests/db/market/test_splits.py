@@ -12,8 +12,8 @@ from db.market.ticks import Tick, save_ticks
 from db.rebalancing.planning import fetch_returns
 from db.sessions import Sessions
 from db.vocabulary import PriceBasis
-from investing.rules.market_hours import market_day
-from investing.rules.splits import InstrumentSplit, close_on, restated
+from investing.rules.market.market_hours import market_day
+from investing.rules.trading.splits import SplitRatio, close_on, restated
 from tests.market_rows import rows
 
 
@@ -31,7 +31,7 @@ def add_instrument(url: str, symbol: str, basis: PriceBasis = PriceBasis.RAW) ->
     return id
 
 
-def add_split(url: str, id: uuid.UUID, split: InstrumentSplit) -> None:
+def add_split(url: str, id: uuid.UUID, split: SplitRatio) -> None:
     """A split of an instrument."""
     rows(
         url,
@@ -58,7 +58,7 @@ def test_sql_and_the_rules_agree_to_the_last_place(superuser_url: str) -> None:
         ratios = [("4", "1"), ("1", "3"), ("3", "2"), ("28", "1"), ("7", "11")]
         days = chance.sample(range(1, 80), len(ratios))
         splits = [
-            InstrumentSplit(start + dt.timedelta(days=at), D(new), D(old))
+            SplitRatio(start + dt.timedelta(days=at), D(new), D(old))
             for at, (new, old) in zip(days, ratios, strict=True)
         ]
         for split in splits:
@@ -114,7 +114,7 @@ async def test_returns_and_the_day_before_know_of_a_split(superuser_url: str, se
         [D(30), D(33), D("8.25"), D("9.9")],
     )
     await asyncio.to_thread(
-        add_split, superuser_url, id, InstrumentSplit(start + dt.timedelta(days=3), D(4), D(1))
+        add_split, superuser_url, id, SplitRatio(start + dt.timedelta(days=3), D(4), D(1))
     )
     async with sessions.reading(None) as connection:
         returns, _ = await fetch_returns(connection, uuid.uuid4(), ["WEEK"], 10)
@@ -147,7 +147,7 @@ async def test_a_quote_follows_a_split_once_and_tells_the_move_of_its_day(
     await tick("28", now - dt.timedelta(days=2))
     await tick("30", now - dt.timedelta(days=1))
     assert await quote() == (30, 28)
-    await asyncio.to_thread(add_split, superuser_url, id, InstrumentSplit(market_day(now), D(4), D(1)))
+    await asyncio.to_thread(add_split, superuser_url, id, SplitRatio(market_day(now), D(4), D(1)))
     # The ex-date begins: 30 for an old share are 7.5 for a new one, however often this is looked at.
     for _ in "twice":
         async with sessions.begin(None) as session:
@@ -162,7 +162,7 @@ async def test_an_older_tick_that_comes_late_is_for_a_share_of_today(
 ) -> None:
     now = dt.datetime.now(dt.UTC)
     id = await asyncio.to_thread(add_instrument, superuser_url, "LATE")
-    await asyncio.to_thread(add_split, superuser_url, id, InstrumentSplit(market_day(now), D(4), D(1)))
+    await asyncio.to_thread(add_split, superuser_url, id, SplitRatio(market_day(now), D(4), D(1)))
     for days, price in ((3, "28"), (2, "30"), (1, "32")):
         async with sessions.begin(None) as session:
             saved = await save_ticks(session, [Tick("LATE", D(price), now - dt.timedelta(days=days))])
@@ -178,9 +178,7 @@ async def test_a_tick_of_the_ex_date_needs_no_job(superuser_url: str, sessions: 
     id = await asyncio.to_thread(add_instrument, superuser_url, "TICKED")
     for price, as_of in (("30", now - dt.timedelta(days=1)), ("8.34", now)):
         if as_of == now:
-            await asyncio.to_thread(
-                add_split, superuser_url, id, InstrumentSplit(market_day(now), D(4), D(1))
-            )
+            await asyncio.to_thread(add_split, superuser_url, id, SplitRatio(market_day(now), D(4), D(1)))
         async with sessions.begin(None) as session:
             await save_ticks(session, [Tick("TICKED", D(price), as_of)])
     assert await quote_of(superuser_url, id) == (D("8.34"), D("7.5"))

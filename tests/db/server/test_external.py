@@ -26,7 +26,7 @@ def server(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield holder
 
 
-def refusal(url: str) -> str:
+def domain_error(url: str) -> str:
     """The line for an address that must not do."""
     with pytest.raises(DatabaseUnavailable) as caught, database(url, Path("/nowhere")):
         pass
@@ -54,10 +54,10 @@ async def test_a_caller_with_a_running_loop(server: Holder) -> None:
 
 def test_a_wrong_or_missing_password(server: Holder) -> None:
     wrong = server.url.replace("graphfolio_app@", f"graphfolio_app:{SECRET}x@")
-    assert refusal(wrong) == (
+    assert domain_error(wrong) == (
         f"PostgreSQL at {server.sockets} does not let graphfolio_app in; check the user and the password."
     )
-    assert refusal(server.url) == (
+    assert domain_error(server.url) == (
         f"PostgreSQL at {server.sockets} does not let graphfolio_app in; check the user and the password."
     )
 
@@ -73,7 +73,7 @@ def test_an_owner_that_is_not_let_in(server: Holder) -> None:
 
 
 def test_a_database_that_is_not_there(server: Holder) -> None:
-    assert refusal(server.owner_url.replace("/graphfolio?", "/graphfoliose?")) == (
+    assert domain_error(server.owner_url.replace("/graphfolio?", "/graphfoliose?")) == (
         f"PostgreSQL at {server.sockets} has no database graphfoliose; create it with: createdb graphfoliose"
     )
 
@@ -82,7 +82,7 @@ def test_a_database_that_is_not_there(server: Holder) -> None:
     "url", ["mysql://u:s3cr3t@h/d", "s3cr3t", "host=localhost password=s3cr3t", "sqlite:///x"]
 )
 def test_what_is_no_postgresql_address(url: str) -> None:
-    assert refusal(url) == (
+    assert domain_error(url) == (
         "DATABASE_URL is not a PostgreSQL address; write it as postgresql://user:password@host:5432/database."
     )
 
@@ -101,7 +101,7 @@ def test_what_is_no_postgresql_address(url: str) -> None:
     ],
 )
 def test_an_address_that_cannot_be_read_shows_no_piece_of_it(url: str) -> None:
-    line = refusal(url)
+    line = domain_error(url)
     assert line.endswith(
         "cannot be read; write it as postgresql://user:password@host:5432/database, with special characters "
         "of the password percent-encoded (@ as %40, / as %2F, # as %23)."
@@ -112,18 +112,18 @@ def test_a_port_where_nothing_listens() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    assert refusal(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d") == (
+    assert domain_error(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d") == (
         f"Nothing listens at 127.0.0.1:{port}; is PostgreSQL running there?"
     )
 
 
 def test_several_hosts_of_which_none_listens() -> None:
-    line = refusal(f"postgresql://u:{SECRET}@127.0.0.1:1,[::1]:2/d")
+    line = domain_error(f"postgresql://u:{SECRET}@127.0.0.1:1,[::1]:2/d")
     assert line.startswith("Nothing listens at 127.0.0.1:1,[::1]:2") or "[::1]:2 cannot be reached (" in line
 
 
 def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
-    assert refusal(f"postgresql://u:{SECRET}@/d?host={tmp_path}") == (
+    assert domain_error(f"postgresql://u:{SECRET}@/d?host={tmp_path}") == (
         f"Nothing listens at {tmp_path}; is PostgreSQL running there?"
     )
 
@@ -131,7 +131,7 @@ def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
 def test_a_host_that_is_not_known() -> None:
     # The name ends with the top-level domain that is reserved for never being known.
     assert (
-        refusal(f"postgresql://u:{SECRET}@db.invalid/d")
+        domain_error(f"postgresql://u:{SECRET}@db.invalid/d")
         == "The host of the database, db.invalid, is not known."
     )
 
@@ -140,15 +140,15 @@ def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("db.server.external.CONNECT_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        assert refusal(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d") == (
+        assert domain_error(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d") == (
             f"No PostgreSQL answered at 127.0.0.1:{port} within 0.3 seconds; "
             "check the host, the port and the firewall."
         )
 
 
 def test_a_server_that_speaks_something_else() -> None:
-    with _answering(b"220 ready for mail\r\n", hang_up=True) as port:
-        line = refusal(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d?sslmode=disable")
+    with _answering(b"220 ready for mail\r\n", unsubscribe=True) as port:
+        line = domain_error(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d?sslmode=disable")
         assert line == f"What listens at 127.0.0.1:{port} hung up; is it PostgreSQL?"
 
 
@@ -159,7 +159,7 @@ def test_a_server_that_is_too_old() -> None:
     greeting = message(b"R", (0).to_bytes(4)) + message(b"S", b"server_version\x0014.9\x00")
     greeting += message(b"K", bytes(8)) + message(b"Z", b"I")
     with _answering(greeting) as port:
-        assert refusal(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d?sslmode=disable") == (
+        assert domain_error(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d?sslmode=disable") == (
             f"PostgreSQL at 127.0.0.1:{port} is version 14; Graphfolio needs 15 or newer."
         )
 
@@ -174,9 +174,9 @@ def test_the_oldest_supported_version() -> None:
 class _answering:
     """A server that says one thing to whoever comes, for what no real PostgreSQL here would say."""
 
-    def __init__(self, answer: bytes, *, hang_up: bool = False) -> None:
+    def __init__(self, answer: bytes, *, unsubscribe: bool = False) -> None:
         self.answer = answer
-        self.hang_up = hang_up
+        self.unsubscribe = unsubscribe
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.thread = threading.Thread(target=self.serve)
 
@@ -186,7 +186,7 @@ class _answering:
             connection.recv(4096)
             connection.sendall(self.answer)
             # Until the other side hangs up, so that the answer is not lost in a reset.
-            while not self.hang_up and connection.recv(4096):
+            while not self.unsubscribe and connection.recv(4096):
                 pass
 
     def __enter__(self) -> int:

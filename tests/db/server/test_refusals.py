@@ -13,7 +13,7 @@ from tests.db.server.conftest import copied
 from tests.db.server.holding import ask, holding, listing
 
 
-def refusal(data_dir: Path) -> str:
+def domain_error(data_dir: Path) -> str:
     """The line for a start that must fail."""
     with pytest.raises(DatabaseUnavailable) as caught, database(None, data_dir, durable=False):
         pass
@@ -29,7 +29,7 @@ def test_a_data_folder_of_another_major_version(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         shutil.chown(data, "nobody")
     before = listing(tmp_path)
-    assert refusal(tmp_path) == (
+    assert domain_error(tmp_path) == (
         f"{data} was made by PostgreSQL 17 and this is PostgreSQL 18; dump it with version 17 and restore "
         "it, or choose another folder with --data-dir."
     )
@@ -40,7 +40,7 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "letter.txt").write_text("Dear Somebody")
     before = listing(tmp_path)
-    assert refusal(tmp_path) == (
+    assert domain_error(tmp_path) == (
         f"{tmp_path}/postgres is not a data folder of PostgreSQL; move it away, "
         "or choose another with --data-dir."
     )
@@ -52,7 +52,7 @@ def test_a_file_in_the_place_of_the_data_folder(tmp_path: Path, below: str) -> N
     file = tmp_path / "file"
     file.write_text("mine")
     folder = file / below if below else file
-    assert refusal(folder) == (
+    assert domain_error(folder) == (
         f"The data folder {folder} is a file or lies below one; choose another folder with --data-dir."
     )
     assert listing(tmp_path) == {"file": b"mine"}
@@ -62,7 +62,7 @@ def test_a_server_that_refuses_is_quoted(made: Path) -> None:
     with (made / "postgres" / "postgresql.conf").open("a") as file:
         file.write("shared_bufers = 1GB\n")
     before = listing(made / "postgres")
-    assert refusal(made) == (
+    assert domain_error(made) == (
         f"The embedded PostgreSQL in {made}/postgres does not start: "
         f'configuration file "{made}/postgres/postgresql.conf" contains errors'
     )
@@ -71,7 +71,7 @@ def test_a_server_that_refuses_is_quoted(made: Path) -> None:
 
 def test_a_damaged_data_folder(made: Path) -> None:
     (made / "postgres" / "global" / "pg_control").unlink()
-    assert refusal(made).startswith(f"The embedded PostgreSQL in {made}/postgres does not start: ")
+    assert domain_error(made).startswith(f"The embedded PostgreSQL in {made}/postgres does not start: ")
     assert not (made / "postgres" / "postmaster.pid").exists()
 
 
@@ -112,7 +112,7 @@ def small_disk(tmp_path: Path, size: str) -> Iterator[Path]:
 @pytest.mark.parametrize("size", ["1m", "24m"])
 def test_a_disk_too_small_for_the_data_folder(small_disk: Path, size: str) -> None:
     folder = small_disk / "d"
-    assert refusal(folder) == f"The disk that holds {folder} is full; free some space and start again."
+    assert domain_error(folder) == f"The disk that holds {folder} is full; free some space and start again."
     assert listing(folder) == {"postgres.lock": b"", "postgres.running": b""}
 
 
@@ -125,7 +125,7 @@ def test_a_disk_that_filled_up_since(template: Path, small_disk: Path, size: str
         while file.write(b"0" * 65536) == 65536:
             pass
     before = listing(folder / "postgres")
-    assert refusal(folder) == f"The disk that holds {folder} is full; free some space and start again."
+    assert domain_error(folder) == f"The disk that holds {folder} is full; free some space and start again."
     assert listing(folder / "postgres") == before
     filler.unlink()
     with database(None, folder, durable=False) as found:

@@ -12,7 +12,7 @@ from db.schema import _config
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import TransactionType
 from investing.actor import Actor
-from investing.rules.import_rows import ImportRow
+from investing.rules.trading.import_rows import ImportRow
 from investing.trading.importing import import_rows_once
 from investing.trading.undoing import undo_import
 from tests.investing.trading.world import make_world, on

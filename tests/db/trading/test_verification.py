@@ -11,7 +11,7 @@ from db.vocabulary import TransactionType
 from tests.investing.trading.world import World, make_world
 
 
-def quiet(step: str, done: int, total: int) -> None:
+def cooldown(step: str, done: int, total: int) -> None:
     """Reports nothing."""
 
 
@@ -36,7 +36,7 @@ async def world(sessions: Sessions, superuser_url: str) -> World:
 
 
 async def test_the_ledger_agrees_with_its_transactions(sessions: Sessions, world: World) -> None:
-    found = await verify_all(sessions, quiet)
+    found = await verify_all(sessions, cooldown)
     assert found.differences == []
     # A deposit for each portfolio, ten entries, a sale with its reversal, two of a transfer, and a sale.
     assert (found.users, found.transactions) == (1, 17)
@@ -160,7 +160,7 @@ async def test_every_change_behind_its_back_is_found(
     await connection.execute("SET session_replication_role = replica")
     try:
         await connection.execute(change)
-        found = await verify_all(sessions, quiet)
+        found = await verify_all(sessions, cooldown)
         kinds = [re.sub(r"user \S+: (.+) \S{36} is .*", r"\1", line) for line in found.differences]
         assert sorted(kinds) == lines
     finally:
@@ -168,4 +168,4 @@ async def test_every_change_behind_its_back_is_found(
         await connection.execute(f"INSERT INTO {table} SELECT * FROM kept")
         await connection.execute("DROP TABLE kept")
         await connection.close()
-    assert (await verify_all(sessions, quiet)).differences == []
+    assert (await verify_all(sessions, cooldown)).differences == []

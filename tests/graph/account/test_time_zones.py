@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from graph.server.main import build_server
 from investing.auth.keys import KeyRing
-from investing.rules.market_days import next_close
-from investing.rules.market_hours import day_of, end_of_day
+from investing.rules.market.market_days import next_close
+from investing.rules.market.market_hours import day_of, end_of_day
 from settings import Settings
 from tests.graph.conftest import PASSWORD, REGISTER, Api
 from tests.graph.doing import mutate, open_account, open_portfolio
@@ -48,11 +48,11 @@ def test_an_account_has_a_time_zone(api: Api) -> None:
         (error,) = mutate(api, "updateAccount", ACCOUNT, accountId=id, **{field: None})["userErrors"]
         assert error["field"] == ["input", field]
     # Both or neither.
-    for given in ({"name": "Other", "timeZone": "EST"}, {"name": "Plain", "timeZone": "UTC"}):
+    for given in ({"name": "Other", "timeZone": "EST"}, {"name": "RawConnection", "timeZone": "UTC"}):
         assert mutate(api, "updateAccount", ACCOUNT, accountId=id, **given)["account"] is None
     listed = api.data("{ me { accounts { nodes { name timeZone } } } }")["me"]["accounts"]["nodes"]
     assert listed == [
-        {"name": "Plain", "timeZone": "America/New_York"},
+        {"name": "RawConnection", "timeZone": "America/New_York"},
         {"name": "Tokyo", "timeZone": "Asia/Tokyo"},
     ]
 

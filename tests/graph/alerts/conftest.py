@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from db.doorbells.line import PostgresLine
+from db.notifier.transport import PostgresTransport
 from db.sessions import Session, Sessions
 from db.vocabulary import AlertKind, AlertSeverity, Topic
 from graph.ids import parse_global_id
@@ -20,7 +20,7 @@ class Recipient:
 
     api: Api
     sessions: Sessions
-    line: PostgresLine
+    line: PostgresTransport
     sent: int = 0
 
     @property
@@ -50,11 +50,11 @@ class Recipient:
 
         await self.sessions.transact(self.id, work)
         if is_told:
-            await self.line.say([(self.id, Topic.ALERTS)])
+            await self.line.publish([(self.id, Topic.ALERTS)])
         return titles
 
 
 @pytest.fixture
 def recipient(register: Callable[[], Api], sessions: Sessions, app_url: str) -> Callable[[], Recipient]:
     """Makes a user who can be alerted. From outside the event loop, or in a thread."""
-    return lambda: Recipient(register(), sessions, PostgresLine(sessions, app_url))
+    return lambda: Recipient(register(), sessions, PostgresTransport(sessions, app_url))

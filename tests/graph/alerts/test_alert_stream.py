@@ -14,7 +14,7 @@ from db.sessions import Session, Sessions
 from db.vocabulary import AlertSeverity, Topic
 from graph.alerts import subscriptions
 from graph.ids import parse_global_id
-from investing.alerts.following import BEFORE_THE_FIRST, Lost, Place, Wanted, next_turn
+from investing.alerts.following import BEFORE_THE_FIRST, AlertFilter, Lost, StreamPosition, next_turn
 from investing.alerts.raising import raise_alerts
 from tests.graph.alerts.conftest import Recipient
 from tests.graph.doing import open_account, open_portfolio
@@ -147,19 +147,19 @@ async def test_a_cursor_that_nothing_can_follow(recipient: Make) -> None:
     }
     async with follow(someone.api, FOLLOW, after=cursors[4]) as stream:
         assert titles(await stream.some(2)) == ["alert 6", "alert 7"]
-    place = Place.of(latest)
-    ahead = Place(place.epoch, place.seq + 1).cursor
+    place = StreamPosition.of(latest)
+    ahead = StreamPosition(place.epoch, place.seq + 1).cursor
     async with someone.sessions.begin(someone.id) as session:
         await renew_epochs(session, someone.id)
-    renewed = Place.of(await asyncio.to_thread(cursor_now, someone))
+    renewed = StreamPosition.of(await asyncio.to_thread(cursor_now, someone))
     assert renewed.epoch != place.epoch
-    for cursor in (latest, ahead, Place(renewed.epoch, 8).cursor):
+    for cursor in (latest, ahead, StreamPosition(renewed.epoch, 8).cursor):
         async with follow(someone.api, FOLLOW, after=cursor) as stream:
             (error,) = await stream.errors()
         assert error["extensions"] == {
             "code": "RESYNC_REQUIRED",
             "reason": "REPLACED",
-            "oldestCursor": Place(renewed.epoch, 5).cursor,
+            "oldestCursor": StreamPosition(renewed.epoch, 5).cursor,
             "latestCursor": renewed.cursor,
         }
 
@@ -173,14 +173,14 @@ async def test_a_stream_whose_place_goes_under_it_says_so(recipient: Make, sessi
         async with someone.sessions.begin(someone.id) as session:
             await renew_epochs(session, someone.id)
         assert (await stream.errors())[0]["extensions"]["reason"] == "REPLACED"
-    place = Place.of(await asyncio.to_thread(cursor_now, someone))
+    place = StreamPosition.of(await asyncio.to_thread(cursor_now, someone))
     async with sessions.reading(someone.id) as connection:
-        turn = await next_turn(connection, someone.id, Place(place.epoch, 0), Wanted(), most=1)
+        turn = await next_turn(connection, someone.id, StreamPosition(place.epoch, 0), AlertFilter(), most=1)
         assert (turn.place.seq, turn.is_full) == (1, True)
     await purged(someone)
     async with sessions.reading(someone.id) as connection:
         with pytest.raises(Lost) as lost:
-            await next_turn(connection, someone.id, turn.place, Wanted())
+            await next_turn(connection, someone.id, turn.place, AlertFilter())
     assert (lost.value.is_purged, lost.value.oldest, lost.value.latest) == (True, place, place)
 
 
@@ -190,17 +190,17 @@ async def test_anothers_cursor_is_one_of_another_epoch(recipient: Make) -> None:
         await each.alert(2)
     own = await asyncio.to_thread(cursor_now, other)
     answers = []
-    for cursor in (await asyncio.to_thread(cursor_now, someone), Place(uuid.uuid4(), 2).cursor):
+    for cursor in (await asyncio.to_thread(cursor_now, someone), StreamPosition(uuid.uuid4(), 2).cursor):
         async with follow(other.api, FOLLOW, after=cursor) as stream:
             answers.append(await stream.errors())
     assert answers[0] == answers[1]
     assert answers[0][0]["extensions"]["latestCursor"] == own
-    assert Place.of(own).seq == 2
+    assert StreamPosition.of(own).seq == 2
 
 
 async def test_what_is_no_cursor(recipient: Make) -> None:
     someone, start = await made(recipient)
-    assert Place.of(start) == Place(BEFORE_THE_FIRST, 0)
+    assert StreamPosition.of(start) == StreamPosition(BEFORE_THE_FIRST, 0)
     long = base64.urlsafe_b64encode(b"\x01" + bytes(16) + b"\xff" * 8).decode()
     for text in ("", "x", "ö", start[:-4], start + "AAAA", start.rstrip("=") + "\n", long, "A" * 10_000):
         async with follow(someone.api, FOLLOW, after=text) as stream:
@@ -247,5 +247,5 @@ async def test_a_late_commit_is_not_skipped(recipient: Make) -> None:
         assert await stream.is_silent(1.5)
         go_on.set()
         await asyncio.gather(first, second)
-        await someone.line.say([(someone.id, Topic.ALERTS)])
+        await someone.line.publish([(someone.id, Topic.ALERTS)])
         assert titles(await stream.some(2)) == ["late", "alert 1"]

@@ -10,8 +10,8 @@ import pytest
 
 from db.ids import uuid7
 from graph.ids import global_id, parse_global_id
-from investing.auth.api_keys import Credentials
-from investing.auth.sealing import Place, Sealed, Unsealable, Vault
+from investing.auth.api_keys import BrokerCredentials
+from investing.auth.encryption import DecryptionFailed, EncryptedSecret, SecretBox, SecretLocation
 from tests.graph.conftest import Api
 from tests.graph.stored import Stored
 
@@ -46,25 +46,27 @@ def account(of: Api, broker: str) -> str:
     return str(made["account"]["id"])
 
 
-def sealed(stored: Stored, id: str) -> tuple[Place, Sealed]:
+def sealed(stored: Stored, id: str) -> tuple[SecretLocation, EncryptedSecret]:
     """A key's secret as it is stored, and the row that it belongs to."""
     query = "SELECT owner_id, id, ciphertext, encryption_key_id FROM api_keys WHERE id = $1"
     ((owner_id, row_id, ciphertext, key_id),) = stored.rows(query, parse_global_id(id)[1])
-    return Place("api_keys", owner_id, row_id), Sealed(bytes(ciphertext), key_id)
+    return SecretLocation("api_keys", owner_id, row_id), EncryptedSecret(bytes(ciphertext), key_id)
 
 
-def opened(vault: Vault, stored: Stored, id: str) -> Credentials:
+def opened(secret_box: SecretBox, stored: Stored, id: str) -> BrokerCredentials:
     """What a broker would be asked with."""
     place, secret = sealed(stored, id)
-    return Credentials.opened(vault, place.owner_id, place.id, secret)
+    return BrokerCredentials.opened(secret_box, place.owner_id, place.id, secret)
 
 
-def test_what_is_stored_can_be_used_and_is_not_shown(holder: Api, stored: Stored, vault: Vault) -> None:
+def test_what_is_stored_can_be_used_and_is_not_shown(
+    holder: Api, stored: Stored, secret_box: SecretBox
+) -> None:
     at = account(holder, "ALPACA")
     made = holder.data(STORE, input=keyed(label=" Main ", apiSecret=f"\n{PEM}\n", accountId=at))
     assert made["storeApiKey"]["userErrors"] == []
     found = made["storeApiKey"]["apiKey"]
-    assert opened(vault, stored, found["id"]) == Credentials("PKABCDEFGHIJKLMN1234", PEM)
+    assert opened(secret_box, stored, found["id"]) == BrokerCredentials("PKABCDEFGHIJKLMN1234", PEM)
     assert {**found, "id": None, "createdAt": None} == {
         "id": None,
         "broker": "ALPACA",
@@ -84,7 +86,7 @@ def test_what_is_stored_can_be_used_and_is_not_shown(holder: Api, stored: Stored
     assert node["node"] == found
 
 
-def test_the_same_label_replaces(holder: Api, stored: Stored, vault: Vault) -> None:
+def test_the_same_label_replaces(holder: Api, stored: Stored, secret_box: SecretBox) -> None:
     at = account(holder, "ALPACA")
     first = holder.data(STORE, input=keyed(accountId=at))["storeApiKey"]["apiKey"]
     stored.rows("UPDATE api_keys SET last_used_at = now() WHERE id = $1", parse_global_id(first["id"])[1])
@@ -92,7 +94,7 @@ def test_the_same_label_replaces(holder: Api, stored: Stored, vault: Vault) -> N
     assert second["id"] == first["id"]
     assert second["createdAt"] > first["createdAt"]
     assert (second["keyHint"], second["account"], second["lastUsedAt"]) == ("…KKKK", None, None)
-    assert opened(vault, stored, first["id"]) == Credentials("K" * 19, "other")
+    assert opened(secret_box, stored, first["id"]) == BrokerCredentials("K" * 19, "other")
     # At another broker the label is free.
     holder.data(STORE, input=keyed(broker="INTERACTIVE_BROKERS", apiKey="short"))
     me = holder.data(KEYS)["me"]
@@ -169,13 +171,13 @@ def test_there_are_so_many_and_no_more(holder: Api, monkeypatch: pytest.MonkeyPa
     assert holder.data(STORE, input=keyed(label="Two"))["storeApiKey"]["userErrors"] == []
 
 
-def test_the_secret_of_one_row_opens_in_no_other(holder: Api, stored: Stored, vault: Vault) -> None:
+def test_the_secret_of_one_row_opens_in_no_other(holder: Api, stored: Stored, secret_box: SecretBox) -> None:
     ids = []
     for label in ("One", "Two"):
         ids.append(holder.data(STORE, input=keyed(label=label))["storeApiKey"]["apiKey"]["id"])
     (here, _), (_, there) = (sealed(stored, id) for id in ids)
-    with pytest.raises(Unsealable):
-        Credentials.opened(vault, here.owner_id, here.id, there)
+    with pytest.raises(DecryptionFailed):
+        BrokerCredentials.opened(secret_box, here.owner_id, here.id, there)
 
 
 def test_a_secret_is_seen_nowhere(holder: Api, stored: Stored, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,8 +7,8 @@ import httpx
 from argon2 import PasswordHasher
 
 from graph.server.main import build_server
+from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.sealing import Vault
 from settings import Settings
 from tests.graph.conftest import PASSWORD, REGISTER
 
@@ -16,11 +16,11 @@ LOGIN = """mutation($username: String!, $password: String!) {
   login(input: { username: $username, password: $password }) { userErrors { code } } }"""
 
 
-async def test_who_tries_too_often_is_throttled(app_url: str, ring: KeyRing, vault: Vault) -> None:
+async def test_who_tries_too_often_is_throttled(app_url: str, ring: KeyRing, secret_box: SecretBox) -> None:
     """With one attempt for one name from one address, and so ten for all, and ten registrations."""
     settings = Settings(_env_file=None, worker=False, send_notifications=False, login_attempts=1)
     hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
-    app = build_server(settings, app_url, ring, vault=vault, hasher=hasher)
+    app = build_server(settings, app_url, ring, secret_box=secret_box, hasher=hasher)
     names = [f"user-{secrets.token_hex(4)}" for _ in range(11)]
 
     async def register(name: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from db.sessions import open_sessions
 from investing.auth.administration import set_administrator
-from investing.rules.instruments import MOST_OWN
+from investing.rules.market.instruments import MOST_OWN
 from tests.graph.conftest import Api
 from tests.graph.stored import Stored, row_id
 

@@ -11,7 +11,7 @@ import pytest
 from db.sessions import open_sessions
 from investing.auth.administration import set_administrator
 from investing.market.splits import Splitting
-from investing.rules.orders import Terms
+from investing.rules.trading.orders import BrokerFees
 from tests.graph.conftest import Api
 from tests.graph.doing import key, mutate, open_account, open_portfolio, recorded
 from tests.graph.stored import Stored
@@ -45,7 +45,7 @@ def post(app_url: str) -> Callable[[], None]:
 
     async def run() -> None:
         async with open_sessions(app_url, size=2) as sessions:
-            await Splitting(sessions, Terms()).post_due()
+            await Splitting(sessions, BrokerFees()).post_due()
 
     return lambda: asyncio.run(run())
 

@@ -18,8 +18,8 @@ from db.vocabulary import AlertKind, AlertSeverity
 from graph.ids import parse_global_id
 from graph.server.main import build_server
 from investing.alerts.raising import NewAlert, raise_alerts
+from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.sealing import Vault
 from settings import Settings
 from tests.faults.waiting import until
 from tests.graph.conftest import PASSWORD, REGISTER
@@ -91,7 +91,9 @@ async def client(app_url: str, mails: MailServer) -> AsyncIterator[httpx.AsyncCl
         smtp_security="none",
     )
     hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
-    app = build_server(settings, app_url, KeyRing.generate(), vault=Vault(KeyRing.generate), hasher=hasher)
+    app = build_server(
+        settings, app_url, KeyRing.generate(), secret_box=SecretBox(KeyRing.generate), hasher=hasher
+    )
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app)

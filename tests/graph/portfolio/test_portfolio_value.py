@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from db.doorbells.line import PostgresLine
+from db.notifier.transport import PostgresTransport
 from db.sessions import open_sessions
 from db.vocabulary import TransactionType
 from graph.portfolio import subscriptions
 from investing.account.service import move_cash
 from investing.actor import Actor
-from investing.auth.types import Client
-from investing.doorbell import SOON_SECONDS, Doorbell
+from investing.auth.types import RequestOrigin
+from investing.notifier import SOON_SECONDS, Notifier
 from tests.graph.conftest import Api
 from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, recorded
 from tests.graph.stored import Stored, row_id
@@ -92,12 +92,12 @@ def reverse(api: Api, id: str) -> None:
 async def deposit_elsewhere(app_url: str, api: Api, account: str, portfolio: str, amount: str) -> None:
     """A deposit by another process, whose doorbell is joined to the server's by the database alone."""
     async with open_sessions(app_url, size=2) as sessions:
-        bell = Doorbell()
-        sessions.announce = bell.ring
-        joined = asyncio.create_task(bell.run(PostgresLine(sessions, app_url), sessions))
+        notifier = Notifier()
+        sessions.announce = notifier.notify
+        joined = asyncio.create_task(notifier.run(PostgresTransport(sessions, app_url), sessions))
         await asyncio.sleep(0)
         assert api.user_id is not None
-        actor = Actor(row_id(api.user_id), sessions, Client())
+        actor = Actor(row_id(api.user_id), sessions, RequestOrigin())
         where = (row_id(account), row_id(portfolio))
         await move_cash(actor, TransactionType.DEPOSIT, *where, Decimal(amount), key(), None)
         await asyncio.sleep(2 * SOON_SECONDS)

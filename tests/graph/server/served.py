@@ -18,8 +18,8 @@ from strawberry.scalars import JSON
 
 from graph.errors import BadUserInput, Unauthenticated
 from graph.server.app import build_app
-from graph.server.client import Client
-from graph.server.stalls import patience
+from graph.server.client import ClientConnection
+from graph.server.slow_clients import patience
 
 
 @dataclass
@@ -27,7 +27,7 @@ class TinyContext:
     """A context that knows two tokens, and tells what became of it."""
 
     token: str | None
-    client: Client
+    client: ClientConnection
     expires_at: datetime | None = None
     closings: int = 0
     events: int = 0
@@ -271,7 +271,7 @@ def serve_tiny(**settings: Any) -> Iterator[Served]:
     """Serve the tiny schema with the settings given."""
     opened: list[TinyContext] = []
 
-    def open_context(token: str | None, client: Client) -> TinyContext:
+    def open_context(token: str | None, client: ClientConnection) -> TinyContext:
         context = TinyContext(token, client)
         opened.append(context)
         return context

@@ -14,7 +14,7 @@ import pytest
 
 from db.sessions import open_sessions
 from db.trading.verification import verify_all
-from graph.server.crew import house_of
+from graph.server.runtime import trading_config_of
 from investing.market.ticks import apply_tick
 from investing.trading.desk import Desk
 from settings import Settings
@@ -82,7 +82,7 @@ class Market:
     async def desk(self, **settings: Any) -> AsyncIterator[Desk]:
         """A desk like the server's, with settings of its own."""
         async with open_sessions(self.app_url, size=2) as sessions:
-            yield Desk(sessions, house_of(Settings(_env_file=None, **settings), sessions))
+            yield Desk(sessions, trading_config_of(Settings(_env_file=None, **settings), sessions))
 
 
 @pytest.fixture(scope="module")

@@ -133,10 +133,8 @@ def test_an_import_is_undone(register: Callable[[], Api]) -> None:
         assert done["import"]["portfolio"] == {"id": id}
     tree = api.data(UNDONE, id=id)["node"]
     assert tree["cashBalance"] == "0"
-    standing = [
-        (row["type"], row["importId"]) for row in tree["transactions"]["nodes"] if not row["reverses"]
-    ]
-    assert standing == [("BUY", import_id), ("DEPOSIT", import_id)]
+    state = [(row["type"], row["importId"]) for row in tree["transactions"]["nodes"] if not row["reverses"]]
+    assert state == [("BUY", import_id), ("DEPOSIT", import_id)]
     reversals = [row for row in tree["transactions"]["nodes"] if row["reverses"]]
     assert [row["importId"] for row in reversals] == [None, None]
     twice = api.data(UNDO, input={**undo, "idempotencyKey": str(uuid.uuid4())})["reverseImport"]

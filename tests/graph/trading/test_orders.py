@@ -15,13 +15,13 @@ from db.sessions import open_sessions
 from db.vocabulary import Broker, OrderSide, OrderType, TimeInForce
 from graph.ids import parse_global_id
 from investing.actor import Actor
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.brokers.paper import PaperBroker
-from investing.brokers.protocol import BrokerOrder, OrderRequest
+from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest
 from investing.brokers.registry import Brokers
-from investing.rules.orders import Terms, Wish
+from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.trading.desk import Desk
-from investing.trading.placing import House, NewOrder
+from investing.trading.placing import NewOrder, TradingConfig
 from tests.graph.conftest import Api
 from tests.graph.trading.conftest import Market, Trader
 
@@ -198,7 +198,7 @@ def test_cancelling_releases_what_is_left(trader: Make, market: Market) -> None:
 
 def test_an_order_is_filled_in_parts_with_commission_and_slippage(trader: Make, market: Market) -> None:
     someone, abc = trader(), market.list("ABC", "10")
-    terms: dict[str, Any] = {
+    fees: dict[str, Any] = {
         "paper_shares_per_tick": "20",
         "paper_commission_per_order": "1",
         "paper_slippage": "0.01",
@@ -206,7 +206,7 @@ def test_an_order_is_filled_in_parts_with_commission_and_slippage(trader: Make, 
     order = someone.placed(abc, type="LIMIT", quantity="50", limitPrice="9", timeInForce="GTC")
     assert order["reservedCash"] == "450"
     # Filled by a process with other terms: the price is so far below the limit that the commission is paid.
-    market.tick(abc, "8", **terms)
+    market.tick(abc, "8", **fees)
     partly = someone.order(order["id"])
     assert (partly["status"], partly["filledQuantity"]) == ("PARTIALLY_FILLED", "20")
     assert partly["transactions"]["nodes"] == [{"quantity": "20", "price": "8.08", "commission": "0.4"}]
@@ -338,7 +338,7 @@ def test_another_users_order_and_portfolio_are_not_there(trader: Make, market: M
 class LateBroker(PaperBroker):
     """The price has risen by the time that the order arrives."""
 
-    async def submit(self, request: OrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
         async with self._sessions.begin(None) as session:
             await save_quote(session, request.symbol, Decimal("10.5"), dt.datetime.now(dt.UTC))
         return await super().submit(request)
@@ -349,13 +349,15 @@ def test_what_the_broker_refuses_is_an_order_and_an_error(trader: Make, market: 
     owner_id, portfolio_id = (
         parse_global_id(id)[1] for id in (someone.api.user_id or "", someone.portfolio_id)
     )
-    wish = Wish(OrderSide.BUY, OrderType.MARKET, Decimal(1), None, None, TimeInForce.DAY)
+    request = OrderRequest(OrderSide.BUY, OrderType.MARKET, Decimal(1), None, None, TimeInForce.DAY)
 
     async def place_late() -> None:
         async with open_sessions(market.app_url, size=2) as sessions:
-            brokers = Brokers({Broker.PAPER: LateBroker(sessions, Terms())})
-            actor = Actor(owner_id, sessions, Client())
-            await Desk(sessions, House(brokers)).place(actor, NewOrder(portfolio_id, abc, wish), key)
+            brokers = Brokers({Broker.PAPER: LateBroker(sessions, BrokerFees())})
+            actor = Actor(owner_id, sessions, RequestOrigin())
+            await Desk(sessions, TradingConfig(brokers)).place(
+                actor, NewOrder(portfolio_id, abc, request), key
+            )
 
     asyncio.run(place_late())
     # A retry, which finds the same.

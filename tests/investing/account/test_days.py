@@ -18,8 +18,8 @@ from investing.account.service import NewAccount, change_account, create_account
 from investing.auth.profile import change_user
 from investing.portfolio.snapshots import refresh
 from investing.rules import time_zones
-from investing.rules.refusals import InsufficientCash, InsufficientShares, InvalidInput, NotFound
-from investing.trading.recording import Record, record_transaction
+from investing.rules.errors import InsufficientCash, InsufficientShares, InvalidInput, NotFound
+from investing.trading.recording import TransactionRequest, record_transaction
 from settings import Settings
 from tests.investing.portfolio.days import fetch
 from tests.investing.trading.ledgers import import_csv
@@ -48,7 +48,7 @@ async def clear(world: World) -> None:
 async def post(world: World, type: str, at: str, at_portfolio: int = 0, **facts: str) -> uuid.UUID:
     """Records a transaction of that instant; of ABC where it has a quantity."""
     given = {name: D(value) for name, value in facts.items()}
-    record = Record(
+    record = TransactionRequest(
         portfolio_id=world.portfolios[at_portfolio],
         type=TransactionType(type),
         symbol="ABC" if "quantity" in facts else None,
@@ -225,8 +225,8 @@ async def test_the_day_on_which_shares_are_missing_is_the_accounts(world: World)
     assert refused.value.on_date == dt.date(2024, 1, 10)
     rows = f"SELL,ABC,1,1,,,,{NIGHT},\nWITHDRAWAL,,,,2000000,,,{NIGHT},\n"
     report = await import_csv(world.actor, world.portfolios[1], rows)
-    refusals = [outcome.refusal for outcome in report.outcomes]
-    assert [str(refusal) for refusal in refusals] == [
+    domain_errors = [outcome.domain_error for outcome in report.outcomes]
+    assert [str(domain_error) for domain_error in domain_errors] == [
         "1 shares are needed on 2024-01-10, 0 are held.",
         "2000000 is needed on 2024-01-10, 1000000 is there.",
     ]

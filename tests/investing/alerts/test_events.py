@@ -12,11 +12,11 @@ from investing.actor import Actor
 from investing.alerts.events import tell_rebalanced
 from investing.alerts.rules import NewAlertRule, create_rule
 from investing.brokers.paper import PaperBroker
-from investing.rules.alerts import Hours
-from investing.rules.orders import Terms
+from investing.rules.alerts.conditions import Hours
+from investing.rules.trading.orders import BrokerFees
 from investing.trading import placing
 from tests.investing.exchange import Exchange
-from tests.investing.trading.desks import buy, desk_of, house, status
+from tests.investing.trading.desks import buy, desk_of, status, trading_config
 
 
 async def rule(actor: Actor, kind: str, **given: Any) -> UUID:
@@ -35,11 +35,11 @@ async def test_an_order_that_is_rejected(sessions: Sessions, exchange: Exchange)
     await rule(actor, "ORDER_REJECTED")
     await rule(actor, "ORDER_REJECTED", symbol=symbol, portfolio_id=portfolio_id)
     await rule(actor, "ORDER_REJECTED", symbol=other)
-    broker = PaperBroker(sessions, Terms())
+    broker = PaperBroker(sessions, BrokerFees())
     long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
     async with sessions.begin(actor.id) as session:
         new = buy(portfolio_id, symbol, "3")
-        id = await placing.place(session, actor.id, actor.client, new, house(broker), long_ago)
+        id = await placing.place(session, actor.id, actor.client, new, trading_config(broker), long_ago)
     await exchange.quote(symbol, "10.01")
     for _ in range(2):
         await exchange.run("UPDATE order_work SET due_at = now() WHERE order_id = $1", id)

@@ -14,7 +14,7 @@ from investing.actor import Actor
 from investing.alerts.portfolios import PortfolioWatch, look_at
 from investing.alerts.rules import NewAlertRule, change_rule, create_rule, delete_rule
 from investing.brokers.paper import PaperBroker
-from investing.rules.orders import Terms
+from investing.rules.trading.orders import BrokerFees
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import buy, desk_of, key
 
@@ -45,7 +45,7 @@ async def holding(sessions: Sessions, exchange: Exchange, cash: str, shares: str
     """A user who has spent a part of their cash on shares at 10: and the symbol."""
     actor, portfolio_id = await exchange.trader(cash)
     symbol = await exchange.listed("10")
-    desk = desk_of(sessions, PaperBroker(sessions, Terms()))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     await desk.place(actor, buy(portfolio_id, symbol, shares), key())
     return actor, portfolio_id, symbol
 
@@ -62,7 +62,7 @@ async def test_value_and_cash(sessions: Sessions, exchange: Exchange) -> None:
     for price, alerts in (("8.5", 0), ("7", 0), ("9", 0), ("7.99", 1)):
         await exchange.quote(symbol, price)
         assert await look(sessions, actor) == alerts
-    desk = desk_of(sessions, PaperBroker(sessions, Terms()))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     await desk.place(actor, buy(portfolio_id, symbol, "51"), key())
     assert await look(sessions, actor) == 1
     assert await told(sessions, actor) == [

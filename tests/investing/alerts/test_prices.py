@@ -18,7 +18,7 @@ from db.vocabulary import AlertKind, AlertSeverity
 from investing.actor import Actor
 from investing.alerts.evaluator import Evaluator
 from investing.alerts.rules import NewAlertRule, change_rule, create_rule, delete_rule, hours_columns
-from investing.rules.alerts import Hours
+from investing.rules.alerts.conditions import Hours
 from tests.investing.exchange import Exchange
 
 START = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=30)
@@ -42,7 +42,7 @@ class Watching:
             Tick(symbol, Decimal(price), START + dt.timedelta(seconds=at + place), before)
             for place, price in enumerate(prices)
         ]
-        await self.evaluator.floor.take(ticks)
+        await self.evaluator.ingest.apply(ticks)
         await self.evaluator.prices.settle()
 
     async def look(self) -> None:
@@ -151,7 +151,7 @@ async def test_each_day_is_a_move_of_its_own(
     days = [(0, "100"), (1, "112"), (1, "113"), (2, "125"), (3, "126"), (4, "100"), (20, "300"), (21, "200")]
     for hour, (day, price) in enumerate(days):
         when = noon + dt.timedelta(days=day, minutes=hour)
-        await watching.evaluator.floor.take([Tick(symbol, Decimal(price), when)])
+        await watching.evaluator.ingest.apply([Tick(symbol, Decimal(price), when)])
         await watching.evaluator.prices.settle()
     assert [price for _, price in await told(sessions, actor)] == ["112", "125", "100", "200"]
     # The same in one go, in another process.
@@ -159,7 +159,7 @@ async def test_each_day_is_a_move_of_its_own(
     other = await exchange.listed()
     await rule(again, other, "DAILY_MOVE", "0.1")
     anew = await Watching(sessions).start()
-    await anew.evaluator.floor.take(
+    await anew.evaluator.ingest.apply(
         [
             Tick(other, Decimal(price), noon + dt.timedelta(days=day, minutes=hour))
             for hour, (day, price) in enumerate(days)
@@ -240,7 +240,7 @@ async def test_of_several_processes_one_tells(sessions: Sessions, exchange: Exch
 
 
 async def _quote(process: Watching, symbol: str, price: str, at: int) -> QuoteRow:
-    async with process.evaluator.floor._sessions.begin(None) as session:
+    async with process.evaluator.ingest._sessions.begin(None) as session:
         tick = Tick(symbol, Decimal(price), START + dt.timedelta(seconds=at))
         (quote,) = (await save_ticks(session, [tick])).quotes
     return quote
@@ -252,7 +252,7 @@ async def test_what_a_killed_process_leaves(sessions: Sessions, exchange: Exchan
     symbol = await exchange.listed()
     await rule(actor, symbol, "PRICE_ABOVE", "10")
     killed = await Watching(sessions).start()
-    await killed.evaluator.floor.take([Tick(symbol, Decimal(11), START)])
+    await killed.evaluator.ingest.apply([Tick(symbol, Decimal(11), START)])
     assert await told(sessions, actor) == []
     await (await Watching(sessions).start()).look()
     assert await told(sessions, actor) == [("PRICE_ABOVE", "11")]

@@ -16,17 +16,17 @@ from investing.account.service import change_account, move_cash
 from investing.account.transfers import transfer_cash
 from investing.actor import Actor
 from investing.alerts import portfolios
-from investing.alerts.books import Book, Held, Watched, rule_of
+from investing.alerts.portfolio_snapshot import PortfolioSnapshot, QuotedPosition, WatchedPortfolio, rule_of
 from investing.alerts.portfolios import PortfolioWatch
 from investing.alerts.rules import change_rule, delete_rule
-from investing.alerts.shelf import Shelf
+from investing.alerts.snapshot_cache import SnapshotCache
 from investing.brokers.paper import PaperBroker
 from investing.market.ticker import Ticker
 from investing.market.ticks import apply_ticks
 from investing.portfolio.service import change_portfolio, set_portfolio_active
 from investing.portfolio.snapshots import refresh
-from investing.rules.orders import Terms
-from investing.rules.refusals import InsufficientCash
+from investing.rules.errors import InsufficientCash
+from investing.rules.trading.orders import BrokerFees
 from investing.trading.formats.csv_rows import read_csv
 from investing.trading.importing import import_rows
 from tests.investing.alerts.test_portfolios import holding, rule, told
@@ -81,10 +81,10 @@ async def test_whatever_moves_a_portfolio_says_so(
     assert await wakes(lambda: import_rows(actor, first, list(read_csv(IMPORT))))
     assert await wakes(lambda: refresh(sessions, actor.id, first))
     symbol = await exchange.listed("10")
-    desk = desk_of(sessions, PaperBroker(sessions, Terms()))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     assert await wakes(lambda: desk.place(actor, buy(first, symbol, "1"), key()))
     assert await wakes(lambda: aim(actor, first, {symbol: "0.5"}))
-    paper = firm(exchange, PaperBroker(sessions, Terms()))
+    paper = firm(exchange, PaperBroker(sessions, BrokerFees()))
     await exchange.quote("ABC", "1")
     assert await wakes(lambda: paper.rebalance(actor, first))
     assert await wakes(lambda: set_portfolio_active(actor, first, False))
@@ -105,7 +105,7 @@ async def test_a_fill_is_looked_at_by_whom_it_wakes(
     actor, portfolio_id = await exchange.trader("1000")
     nobody, other = await exchange.trader("1000")
     symbol = await exchange.listed("10")
-    desk = desk_of(sessions, PaperBroker(sessions, Terms()))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     await rule(actor, "CASH_BELOW", "100")
     await watch.attend()
     await watch.catch_up()
@@ -179,11 +179,11 @@ async def test_a_price_that_comes_while_somebody_looks(
     watch = PortfolioWatch(sessions, again_seconds=NEVER)
     watch.wake(actor.id)
     await watch.catch_up()
-    (book,) = [kept.book for kept in watch._shelf._kept.values()]
+    (book,) = [kept.book for kept in watch._snapshot_cache._kept.values()]
     fresh = PortfolioWatch(sessions, again_seconds=NEVER)
     await tick(sessions, symbol, "7", fresh)
     assert await fresh.value() == 0
-    fresh._shelf.keep(actor.id, book, 0.0)
+    fresh._snapshot_cache.keep(actor.id, book, 0.0)
     assert await fresh.value() == 1
     assert [value for _, _, value in await told(sessions, actor)] == ["850"]
 
@@ -208,10 +208,10 @@ async def test_a_rule_that_is_gone(sessions: Sessions, exchange: Exchange, at_on
     id = await rule(actor, "PORTFOLIO_VALUE_BELOW", "900")
     watch = PortfolioWatch(sessions, again_seconds=NEVER)
     watch.wake(actor.id)
-    assert (await watch.catch_up(), len(watch._shelf)) == (1, 1)
+    assert (await watch.catch_up(), len(watch._snapshot_cache)) == (1, 1)
     await delete_rule(actor, id)
     await tick(sessions, symbol, "1", watch)
-    assert (await watch.value(), len(watch._shelf)) == (1, 0)
+    assert (await watch.value(), len(watch._snapshot_cache)) == (1, 0)
     assert await told(sessions, actor) == []
 
 
@@ -232,7 +232,7 @@ async def test_at_work(
     symbol = await exchange.listed("10")
     await rule(actor, "CASH_BELOW", "100")
     await rule(actor, "PORTFOLIO_VALUE_BELOW", "900")
-    desk = desk_of(sessions, PaperBroker(sessions, Terms()))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     running = asyncio.create_task(watch.run())
     try:
         async with asyncio.timeout(10):
@@ -252,7 +252,7 @@ async def test_at_work(
 OWNER, OTHER, APPLE, PEAR = (uuid.UUID(int=n) for n in range(1, 5))
 
 
-def book(instrument_id: UUID, kind: AlertKind = AlertKind.PORTFOLIO_VALUE_BELOW) -> Book:
+def book(instrument_id: UUID, kind: AlertKind = AlertKind.PORTFOLIO_VALUE_BELOW) -> PortfolioSnapshot:
     row = {
         "id": OWNER,
         "kind": kind,
@@ -263,32 +263,32 @@ def book(instrument_id: UUID, kind: AlertKind = AlertKind.PORTFOLIO_VALUE_BELOW)
         "portfolio_id": None,
         "symbol": None,
     }
-    held = [Held(instrument_id, "A", Decimal(1), Decimal(1), None)]
-    portfolio = Watched(OWNER, "P", "USD", Decimal(0), {}, held, None)
-    return Book([rule_of(row)], [portfolio], {"A": instrument_id})
+    held = [QuotedPosition(instrument_id, "A", Decimal(1), Decimal(1), None)]
+    portfolio = WatchedPortfolio(OWNER, "P", "USD", Decimal(0), {}, held, None)
+    return PortfolioSnapshot([rule_of(row)], [portfolio], {"A": instrument_id})
 
 
 def test_an_owner_is_due_once_a_second_and_only_for_what_they_hold() -> None:
     def due(now: float, *moved: UUID) -> list[UUID]:
-        return [owner for owner, _ in shelf.due(moved, now)]
+        return [owner for owner, _ in snapshot_cache.due(moved, now)]
 
-    shelf = Shelf(1.0)
-    shelf.keep(OWNER, book(APPLE), 100.0)
-    shelf.keep(OTHER, book(PEAR), 100.0)
+    snapshot_cache = SnapshotCache(1.0)
+    snapshot_cache.keep(OWNER, book(APPLE), 100.0)
+    snapshot_cache.keep(OTHER, book(PEAR), 100.0)
     # Prices may have come while they were read.
-    assert (due(100.9), shelf.has_more) == ([], True)
-    assert (due(101.0), shelf.has_more) == ([OWNER, OTHER], False)
+    assert (due(100.9), snapshot_cache.has_more) == ([], True)
+    assert (due(101.0), snapshot_cache.has_more) == ([OWNER, OTHER], False)
     assert due(102.5, APPLE) == [OWNER]
     # Ticks that come within the second are one, and it is not forgotten.
-    assert (due(102.6, APPLE), due(103.4, APPLE), shelf.has_more) == ([], [], True)
-    assert (due(103.5), due(103.6), shelf.has_more) == ([OWNER], [], False)
+    assert (due(102.6, APPLE), due(103.4, APPLE), snapshot_cache.has_more) == ([], [], True)
+    assert (due(103.5), due(103.6), snapshot_cache.has_more) == ([OWNER], [], False)
     assert due(104, UUID(int=9)) == []
-    shelf.keep(OWNER, book(PEAR), 105.0)
+    snapshot_cache.keep(OWNER, book(PEAR), 105.0)
     assert (sorted(due(106.0, PEAR)), due(108.0, APPLE)) == ([OWNER, OTHER], [])
     # Others have looked since: they know better.
-    shelf.forget(before=105.0)
+    snapshot_cache.forget(before=105.0)
     assert due(110.0, PEAR) == [OWNER]
-    shelf.keep(OWNER, None, 111.0)
-    assert (due(113.0, PEAR), len(shelf), shelf._holders) == ([], 0, {})
-    shelf.keep(OWNER, book(APPLE, AlertKind.CASH_BELOW), 114.0)
-    assert (due(116.0, APPLE), len(shelf)) == ([], 1)
+    snapshot_cache.keep(OWNER, None, 111.0)
+    assert (due(113.0, PEAR), len(snapshot_cache), snapshot_cache._holders) == ([], 0, {})
+    snapshot_cache.keep(OWNER, book(APPLE, AlertKind.CASH_BELOW), 114.0)
+    assert (due(116.0, APPLE), len(snapshot_cache)) == ([], 1)

@@ -10,9 +10,9 @@ from argon2 import PasswordHasher
 from db.sessions import Sessions
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
-from investing.auth.service import Door
+from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import Client, LoggedIn
+from investing.auth.types import LoggedIn, RequestOrigin
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +34,13 @@ def passwords() -> Iterator[Passwords]:
 
 
 @pytest.fixture(scope="module")
-def door(sessions: Sessions, tokens: AccessTokens, passwords: Passwords) -> Door:
-    return Door(sessions, tokens, passwords)
+def auth_service(sessions: Sessions, tokens: AccessTokens, passwords: Passwords) -> AuthService:
+    return AuthService(sessions, tokens, passwords)
 
 
 @pytest.fixture
-def client() -> Client:
-    return Client("192.0.2.7", "a browser")
+def client() -> RequestOrigin:
+    return RequestOrigin("192.0.2.7", "a browser")
 
 
 @pytest.fixture
@@ -50,6 +50,8 @@ def name() -> str:
 
 
 @pytest.fixture
-async def user(door: Door, name: str, client: Client) -> LoggedIn:
+async def user(auth_service: AuthService, name: str, client: RequestOrigin) -> LoggedIn:
     """Registered as `name` with the password `correct horse battery`."""
-    return await door.register(name, f"{name}@example.org", "correct horse battery", "A full name", client)
+    return await auth_service.register(
+        name, f"{name}@example.org", "correct horse battery", "A full name", client
+    )

@@ -5,10 +5,10 @@ import pytest
 from db.sessions import Sessions
 from investing.auth.administration import NoSuchUser, set_active, set_administrator
 from investing.auth.passwords import Passwords
-from investing.auth.service import Door
+from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import Client, LoggedIn, NotLoggedIn
-from investing.rules.refusals import InvalidRefreshToken, WrongCredentials
+from investing.auth.types import LoggedIn, NotLoggedIn, RequestOrigin
+from investing.rules.errors import InvalidRefreshToken, WrongCredentials
 from tests.investing.auth.looking import actions, families, rows
 
 PASSWORD = "correct horse battery"
@@ -17,12 +17,18 @@ PASSWORD = "correct horse battery"
 @pytest.mark.parametrize("identifier", ["{}", "{}@example.org", "{}@EXAMPLE.org"])
 @pytest.mark.parametrize("case", ["lower", "upper", "swapcase"])
 async def test_either_name_in_any_case(
-    door: Door, sessions: Sessions, user: LoggedIn, name: str, client: Client, identifier: str, case: str
+    auth_service: AuthService,
+    sessions: Sessions,
+    user: LoggedIn,
+    name: str,
+    client: RequestOrigin,
+    identifier: str,
+    case: str,
 ) -> None:
-    before = await door.viewer(user.access_token)
-    again = await door.login(getattr(identifier.format(name), case)(), PASSWORD, client)
+    before = await auth_service.viewer(user.access_token)
+    again = await auth_service.login(getattr(identifier.format(name), case)(), PASSWORD, client)
     assert again.user_id == user.user_id
-    viewer = await door.viewer(again.access_token)
+    viewer = await auth_service.viewer(again.access_token)
     assert viewer.session_id != before.session_id
     assert viewer.last_login_at is not None
     assert before.last_login_at is not None
@@ -43,10 +49,15 @@ async def test_either_name_in_any_case(
     ],
 )
 async def test_a_wrong_password_is_refused_and_noted(
-    door: Door, sessions: Sessions, user: LoggedIn, name: str, client: Client, password: str
+    auth_service: AuthService,
+    sessions: Sessions,
+    user: LoggedIn,
+    name: str,
+    client: RequestOrigin,
+    password: str,
 ) -> None:
     with pytest.raises(WrongCredentials) as refused:
-        await door.login(name, password, client)
+        await auth_service.login(name, password, client)
     assert (refused.value.code, refused.value.field) == ("WRONG_CREDENTIALS", ())
     query = "SELECT action, details, ip_address, user_agent FROM audit_log ORDER BY id DESC LIMIT 1"
     assert await rows(sessions, user.user_id, query) == [
@@ -64,34 +75,36 @@ async def test_a_wrong_password_is_refused_and_noted(
     "identifier",
     ["", "nobody", "a\x00b", "\ud800", "\u017f" * 9, pytest.param("a" * 10**6, id="huge"), "' OR 1=1 --"],
 )
-async def test_nobody_is_refused_in_the_same_words(door: Door, client: Client, identifier: str) -> None:
+async def test_nobody_is_refused_in_the_same_words(
+    auth_service: AuthService, client: RequestOrigin, identifier: str
+) -> None:
     with pytest.raises(WrongCredentials) as refused:
-        await door.login(identifier, PASSWORD, client)
+        await auth_service.login(identifier, PASSWORD, client)
     assert (refused.value.message, refused.value.field) == (WrongCredentials().message, ())
 
 
 async def test_a_deactivated_user_is_out_at_once(
-    door: Door, sessions: Sessions, user: LoggedIn, name: str, client: Client
+    auth_service: AuthService, sessions: Sessions, user: LoggedIn, name: str, client: RequestOrigin
 ) -> None:
-    second = await door.login(name, PASSWORD, client)
+    second = await auth_service.login(name, PASSWORD, client)
     assert await set_active(sessions, name.upper(), False) is True
     for session in (user, second):
         with pytest.raises(NotLoggedIn):
-            await door.viewer(session.access_token)
+            await auth_service.viewer(session.access_token)
         with pytest.raises(InvalidRefreshToken):
-            await door.refresh(session.refresh_token, client)
+            await auth_service.refresh(session.refresh_token, client)
     with pytest.raises(WrongCredentials) as refused:
-        await door.login(name, PASSWORD, client)
+        await auth_service.login(name, PASSWORD, client)
     assert refused.value.message == WrongCredentials().message
     assert await families(sessions, user.user_id) == [(1, 0, True), (1, 0, True)]
 
     assert await set_active(sessions, name, False) is False
     assert await set_active(sessions, f"{name}@example.org", True) is True
     with pytest.raises(NotLoggedIn):
-        await door.viewer(user.access_token)
+        await auth_service.viewer(user.access_token)
     with pytest.raises(InvalidRefreshToken):
-        await door.refresh(user.refresh_token, client)
-    assert (await door.login(name, PASSWORD, client)).user_id == user.user_id
+        await auth_service.refresh(user.refresh_token, client)
+    assert (await auth_service.login(name, PASSWORD, client)).user_id == user.user_id
     log = await rows(sessions, user.user_id, "SELECT action, details FROM audit_log ORDER BY id")
     assert [(entry["action"], entry["details"]) for entry in log] == [
         ("user.registered", {}),
@@ -104,13 +117,13 @@ async def test_a_deactivated_user_is_out_at_once(
 
 
 async def test_an_administrator_is_made_and_unmade(
-    door: Door, sessions: Sessions, user: LoggedIn, name: str
+    auth_service: AuthService, sessions: Sessions, user: LoggedIn, name: str
 ) -> None:
     assert await set_administrator(sessions, name, True) is True
     assert await set_administrator(sessions, name, True) is False
-    assert (await door.viewer(user.access_token)).is_admin is True
+    assert (await auth_service.viewer(user.access_token)).is_admin is True
     assert await set_administrator(sessions, name, False) is True
-    assert (await door.viewer(user.access_token)).is_admin is False
+    assert (await auth_service.viewer(user.access_token)).is_admin is False
     assert await actions(sessions, user.user_id) == [
         "user.registered",
         "user.made_administrator",
@@ -126,15 +139,15 @@ async def test_commands_name_the_user_they_do_not_find(sessions: Sessions) -> No
 
 
 async def test_a_hash_with_old_parameters_is_renewed(
-    sessions: Sessions, tokens: AccessTokens, user: LoggedIn, name: str, client: Client
+    sessions: Sessions, tokens: AccessTokens, user: LoggedIn, name: str, client: RequestOrigin
 ) -> None:
     [old] = await rows(sessions, user.user_id, "SELECT password_hash FROM users")
     assert old["password_hash"].startswith("$argon2id$v=19$m=1024,t=1,p=1$")
     passwords = Passwords()
-    door = Door(sessions, tokens, passwords)
+    auth_service = AuthService(sessions, tokens, passwords)
     hashes = []
     for _ in range(2):
-        assert (await door.login(name, PASSWORD, client)).user_id == user.user_id
+        assert (await auth_service.login(name, PASSWORD, client)).user_id == user.user_id
         hashes += await rows(sessions, user.user_id, "SELECT password_hash FROM users")
     passwords.close()
     assert hashes[0]["password_hash"].startswith("$argon2id$v=19$m=65536,t=3,p=4$")
@@ -150,8 +163,8 @@ async def test_no_more_than_the_cap_are_hashed_at_once(passwords: Passwords) -> 
 
 
 async def test_what_a_client_says_of_itself_is_made_storable(
-    door: Door, sessions: Sessions, user: LoggedIn, name: str
+    auth_service: AuthService, sessions: Sessions, user: LoggedIn, name: str
 ) -> None:
-    await door.login(name, PASSWORD, Client(None, "a\x00b\ud800" + "c" * 600))
+    await auth_service.login(name, PASSWORD, RequestOrigin(None, "a\x00b\ud800" + "c" * 600))
     query = "SELECT ip_address, user_agent FROM audit_log ORDER BY id DESC LIMIT 1"
     assert await rows(sessions, user.user_id, query) == [{"ip_address": None, "user_agent": "ab" + "c" * 496}]

@@ -7,9 +7,9 @@ import pytest
 
 from db.sessions import Sessions
 from investing.auth.passwords import Passwords
-from investing.auth.service import Door
-from investing.auth.types import Client, LoggedIn
-from investing.rules.refusals import EmailTaken, InvalidInput, NameTaken, Refusal, WeakPassword
+from investing.auth.service import AuthService
+from investing.auth.types import LoggedIn, RequestOrigin
+from investing.rules.errors import DomainError, EmailTaken, InvalidInput, NameTaken, WeakPassword
 from tests.investing.auth.looking import actions, families, rows
 
 GOOD = {"username": "viewer", "email": "viewer@example.org", "password": "0123456789", "full_name": None}
@@ -20,8 +20,10 @@ async def count_logins(sessions: Sessions) -> int:
         return int(await connection.fetchval("SELECT count(*) FROM logins"))
 
 
-async def test_a_new_user_is_logged_in(door: Door, sessions: Sessions, user: LoggedIn, name: str) -> None:
-    viewer = await door.viewer(user.access_token)
+async def test_a_new_user_is_logged_in(
+    auth_service: AuthService, sessions: Sessions, user: LoggedIn, name: str
+) -> None:
+    viewer = await auth_service.viewer(user.access_token)
     assert (viewer.id, viewer.username, viewer.email) == (user.user_id, name, f"{name}@example.org")
     assert (viewer.full_name, viewer.currency, viewer.is_admin, viewer.is_active) == (
         "A full name",
@@ -63,34 +65,42 @@ async def test_passwords_are_kept_as_argon2id_with_the_libraries_parameters() ->
 
 @pytest.mark.parametrize("other", ["lower", "upper"])
 async def test_a_name_is_taken_in_any_case(
-    door: Door, sessions: Sessions, user: LoggedIn, name: str, client: Client, other: str
+    auth_service: AuthService,
+    sessions: Sessions,
+    user: LoggedIn,
+    name: str,
+    client: RequestOrigin,
+    other: str,
 ) -> None:
     before = await count_logins(sessions)
     same = getattr(name, other)()
     with pytest.raises(NameTaken) as name_taken:
-        await door.register(same, f"x{name}@example.org", "0123456789", None, client)
+        await auth_service.register(same, f"x{name}@example.org", "0123456789", None, client)
     assert (name_taken.value.code, name_taken.value.field) == ("NAME_TAKEN", ("username",))
     with pytest.raises(EmailTaken) as email_taken:
-        await door.register(f"x{name}", f"{same}@Example.ORG", "0123456789", None, client)
+        await auth_service.register(f"x{name}", f"{same}@Example.ORG", "0123456789", None, client)
     assert (email_taken.value.code, email_taken.value.field) == ("EMAIL_TAKEN", ("email",))
     assert await count_logins(sessions) == before
     assert await actions(sessions, user.user_id) == ["user.registered"]
 
 
 async def test_of_many_at_once_one_gets_the_name(
-    door: Door, sessions: Sessions, name: str, client: Client
+    auth_service: AuthService, sessions: Sessions, name: str, client: RequestOrigin
 ) -> None:
     before = await count_logins(sessions)
     attempts = [
-        door.register(name, f"{name}@example.org", "0123456789", None, client),
-        *(door.register(name, f"{name}{i}@example.org", "0123456789", None, client) for i in range(5)),
+        auth_service.register(name, f"{name}@example.org", "0123456789", None, client),
+        *(
+            auth_service.register(name, f"{name}{i}@example.org", "0123456789", None, client)
+            for i in range(5)
+        ),
     ]
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["LoggedIn"] + ["NameTaken"] * 5
     assert await count_logins(sessions) == before + 2
 
 
-BAD: list[tuple[dict[str, str], type[Refusal], tuple[str, ...]]] = [
+BAD: list[tuple[dict[str, str], type[DomainError], tuple[str, ...]]] = [
     *(
         ({"username": text}, InvalidInput, ("username",))
         for text in ("", "ab", "a" * 33, "1abc", "_abc", "a b", "ab@c", "abc\n", "abc\x00", "Ünal", "a/bc")
@@ -127,18 +137,18 @@ BAD: list[tuple[dict[str, str], type[Refusal], tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("bad", "refusal", "field"), BAD)
+@pytest.mark.parametrize(("bad", "domain_error", "field"), BAD)
 async def test_bad_input_is_refused_and_nothing_is_kept(
-    door: Door,
+    auth_service: AuthService,
     sessions: Sessions,
-    client: Client,
+    client: RequestOrigin,
     bad: dict[str, str],
-    refusal: type[Refusal],
+    domain_error: type[DomainError],
     field: tuple[str, ...],
 ) -> None:
     before = await count_logins(sessions)
-    with pytest.raises(refusal) as refused:
-        await door.register(**{**GOOD, **bad}, client=client)  # type: ignore[arg-type]
+    with pytest.raises(domain_error) as refused:
+        await auth_service.register(**{**GOOD, **bad}, client=client)  # type: ignore[arg-type]
     assert refused.value.field == field
     assert str(refused.value) == refused.value.message != ""
     assert await count_logins(sessions) == before
@@ -155,8 +165,8 @@ def test_a_weak_password_says_how_long_it_must_be() -> None:
 
 @pytest.mark.parametrize("password", ["0123456789", "ü" * 128, "  spaces kept  ", "密码密码密码密码密码"])
 async def test_any_long_enough_password_works_as_it_stands(
-    door: Door, name: str, client: Client, password: str
+    auth_service: AuthService, name: str, client: RequestOrigin, password: str
 ) -> None:
-    registered = await door.register(name, f"{name}+tag@sub.example.org", password, "  ", client)
-    assert (await door.viewer(registered.access_token)).full_name is None
-    assert (await door.login(name, password, client)).user_id == registered.user_id
+    registered = await auth_service.register(name, f"{name}+tag@sub.example.org", password, "  ", client)
+    assert (await auth_service.viewer(registered.access_token)).full_name is None
+    assert (await auth_service.login(name, password, client)).user_id == registered.user_id

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 from db.sessions import Sessions
-from investing.auth.sealing import Vault
+from investing.auth.encryption import SecretBox
 from investing.auth.secret_file import GRACE_SECONDS
 from tests.conftest import execute, on_one_server
-from tests.investing.auth.test_sealing import ROOT, opened, store
+from tests.investing.auth.test_encryption import ROOT, opened, store
 
 TWO = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
 
@@ -31,9 +31,9 @@ async def test_with_generated_keys(
     sessions: Sessions, superuser_url: str, owner_url: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "data"
-    vault = Vault.of(None, folder)
-    places = await store(sessions, superuser_url, vault, 6)
-    former = vault.ring
+    secret_box = SecretBox.of(None, folder)
+    places = await store(sessions, superuser_url, secret_box, 6)
+    former = secret_box.ring
     done = run(owner_url, folder)
     assert done.returncode == 0, done.stderr
     found = re.search(
@@ -43,14 +43,14 @@ async def test_with_generated_keys(
     )
     assert found, done.stdout
     assert found[2] == former.active
-    assert found[1] != vault.ring.active
+    assert found[1] != secret_box.ring.active
     # The server that runs all the while reads the new key by itself.
-    assert await opened(superuser_url, vault, places) == {found[1]: 9}
+    assert await opened(superuser_url, secret_box, places) == {found[1]: 9}
     kept = json.loads((folder / "secrets.json").read_text())
     assert kept["sealing_keys"]["keys"].keys() == {found[1], found[2]}
     # A day later nothing is sealed with the former key, but for what was sealed too late: that is done first.
     late = next(iter(places))
-    sealed = Vault(lambda: former).seal(places[late], late.bytes)
+    sealed = SecretBox(lambda: former).seal(places[late], late.bytes)
     await execute(
         superuser_url,
         f"UPDATE api_keys SET ciphertext = '\\x{sealed.ciphertext.hex()}', "
@@ -63,7 +63,7 @@ async def test_with_generated_keys(
     ), (done.stdout, done.stderr)
     kept = json.loads((folder / "secrets.json").read_text())
     assert kept["sealing_keys"]["keys"].keys() == {found[1]}
-    assert await opened(superuser_url, Vault.of(None, folder), places) == {found[1]: 9}
+    assert await opened(superuser_url, SecretBox.of(None, folder), places) == {found[1]: 9}
 
 
 @on_one_server
@@ -72,12 +72,12 @@ async def test_with_keys_of_a_setting(
 ) -> None:
     await execute(superuser_url, "DELETE FROM api_keys")
     folder = tmp_path / "data"
-    places = await store(sessions, superuser_url, Vault.of(f"a:{TWO[0]}", folder), 6)
+    places = await store(sessions, superuser_url, SecretBox.of(f"a:{TWO[0]}", folder), 6)
     done = run(owner_url, folder, GRAPHFOLIO_SEALING_KEYS=f"b:{TWO[1]},a:{TWO[0]}")
     assert done.stdout.endswith(
         "\n9 secrets are sealed with the key b.\nNothing is sealed with a any more.\n"
     ), done.stderr
-    assert await opened(superuser_url, Vault.of(f"b:{TWO[1]}", folder), places) == {"b": 9}
+    assert await opened(superuser_url, SecretBox.of(f"b:{TWO[1]}", folder), places) == {"b": 9}
     assert not (folder / "secrets.json").exists()
     # Without the key that sealed them, nothing is changed, and one line says so.
     lost = run(owner_url, folder, GRAPHFOLIO_SEALING_KEYS=f"a:{TWO[0]}")

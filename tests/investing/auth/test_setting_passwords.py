@@ -4,12 +4,12 @@ import pytest
 
 from db.sessions import Sessions
 from investing.auth.administration import NoSuchUser, set_password
-from investing.auth.service import Door
-from investing.auth.types import Client, LoggedIn, NotLoggedIn
-from investing.rules.refusals import (
+from investing.auth.service import AuthService
+from investing.auth.types import LoggedIn, NotLoggedIn, RequestOrigin
+from investing.rules.errors import (
+    DomainError,
     InvalidInput,
     InvalidRefreshToken,
-    Refusal,
     WeakPassword,
     WrongCredentials,
 )
@@ -20,19 +20,19 @@ HASH = "SELECT password_hash FROM users WHERE id = $1"
 
 
 async def test_the_new_password_works_and_nothing_of_before(
-    door: Door, sessions: Sessions, user: LoggedIn, name: str, client: Client
+    auth_service: AuthService, sessions: Sessions, user: LoggedIn, name: str, client: RequestOrigin
 ) -> None:
-    second = await door.login(name, OLD, client)
+    second = await auth_service.login(name, OLD, client)
     await set_password(sessions, f"{name.upper()}@example.org", NEW)
     with pytest.raises(WrongCredentials):
-        await door.login(name, OLD, client)
+        await auth_service.login(name, OLD, client)
     for session in (user, second):
         with pytest.raises(NotLoggedIn):
-            await door.viewer(session.access_token)
+            await auth_service.viewer(session.access_token)
         with pytest.raises(InvalidRefreshToken):
-            await door.refresh(session.refresh_token, client)
-    third = await door.login(name, NEW, client)
-    assert (await door.viewer(third.access_token)).id == user.user_id
+            await auth_service.refresh(session.refresh_token, client)
+    third = await auth_service.login(name, NEW, client)
+    assert (await auth_service.viewer(third.access_token)).id == user.user_id
     assert await families(sessions, user.user_id) == [(1, 0, True), (1, 0, True), (1, 0, False)]
 
 
@@ -52,22 +52,22 @@ async def test_it_is_audited_without_the_password(sessions: Sessions, user: Logg
 
 
 @pytest.mark.parametrize(
-    ("password", "refusal"),
+    ("password", "domain_error"),
     [("012345678", WeakPassword), ("a" * 129, InvalidInput), ("\0" * 10, InvalidInput)],
 )
 async def test_a_bad_password_changes_nothing(
-    door: Door,
+    auth_service: AuthService,
     sessions: Sessions,
     user: LoggedIn,
     name: str,
     password: str,
-    refusal: type[Refusal],
+    domain_error: type[DomainError],
 ) -> None:
     before = await rows(sessions, user.user_id, HASH, user.user_id)
-    with pytest.raises(refusal):
+    with pytest.raises(domain_error):
         await set_password(sessions, name, password)
     assert await rows(sessions, user.user_id, HASH, user.user_id) == before
-    assert (await door.viewer(user.access_token)).id == user.user_id
+    assert (await auth_service.viewer(user.access_token)).id == user.user_id
     assert await actions(sessions, user.user_id) == ["user.registered"]
 
 

@@ -15,7 +15,7 @@ from asyncpg.connection import LoggedQuery
 
 from db.sessions import Sessions
 from investing.auth.keys import KeyRing
-from investing.auth.service import Door
+from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens, Claims, InvalidToken
 from investing.auth.types import LoggedIn, NotLoggedIn
 
@@ -209,30 +209,30 @@ def test_a_refusal_says_nothing(tokens: AccessTokens, ring: KeyRing) -> None:
 
 
 async def test_a_viewer_costs_one_statement_and_a_forgery_none(
-    door: Door, sessions: Sessions, tokens: AccessTokens, ring: KeyRing, user: LoggedIn
+    auth_service: AuthService, sessions: Sessions, tokens: AccessTokens, ring: KeyRing, user: LoggedIn
 ) -> None:
     statements: list[str] = []
 
     def note(query: LoggedQuery) -> None:
         statements.append(query.query)
 
-    await door.viewer(user.access_token)
+    await auth_service.viewer(user.access_token)
     # The pool hands out the connection that came back last, so the door gets this one.
     async with sessions.reading(user.user_id) as connection:
         connection.add_query_logger(note)
-    await door.viewer(user.access_token)
+    await auth_service.viewer(user.access_token)
     forged = sign(header(ring), payload(sub=str(user.user_id)), b"x" * 32)
     with pytest.raises(NotLoggedIn):
-        await door.viewer(forged)
+        await auth_service.viewer(forged)
     async with sessions.reading(user.user_id) as connection:
         connection.remove_query_logger(note)
     assert [statement.split()[:2] for statement in statements] == [["SELECT", "u.id,"]]
 
 
 async def test_forgeries_do_not_open_the_door(
-    door: Door, sessions: Sessions, tokens: AccessTokens, ring: KeyRing, user: LoggedIn
+    auth_service: AuthService, sessions: Sessions, tokens: AccessTokens, ring: KeyRing, user: LoggedIn
 ) -> None:
-    session_id = (await door.viewer(user.access_token)).session_id
+    session_id = (await auth_service.viewer(user.access_token)).session_id
     now = dt.datetime.now(dt.UTC)
     strangers = [
         tokens.issue(user.user_id, uuid4(), now)[0],
@@ -244,8 +244,8 @@ async def test_forgeries_do_not_open_the_door(
     ]
     for text in strangers:
         with pytest.raises(NotLoggedIn):
-            await door.viewer(text)
-    assert (await door.viewer(user.access_token)).id == user.user_id
+            await auth_service.viewer(text)
+    assert (await auth_service.viewer(user.access_token)).id == user.user_id
 
 
 def test_an_rsa_key_is_no_way_in(tokens: AccessTokens, ring: KeyRing) -> None:

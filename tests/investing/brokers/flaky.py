@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from investing.brokers.protocol import Ambiguous, Broker, BrokerOrder, Execution, OrderRequest
-from investing.rules.orders import Terms
+from investing.brokers.protocol import Ambiguous, BrokerClient, BrokerOrder, BrokerOrderRequest, Fill
+from investing.rules.trading.orders import BrokerFees
 
 ResultT = TypeVar("ResultT")
 
@@ -14,7 +14,7 @@ ResultT = TypeVar("ResultT")
 class FlakyBroker:
     """Passes everything on to a broker; `rate` of the calls fail, half of them before and half after."""
 
-    def __init__(self, broker: Broker, rate: float, seed: int = 1) -> None:
+    def __init__(self, broker: BrokerClient, rate: float, seed: int = 1) -> None:
         self._broker = broker
         self._random = random.Random(seed)
         self.rate = rate
@@ -23,10 +23,10 @@ class FlakyBroker:
         self.submitted: list[UUID] = []
 
     @property
-    def terms(self) -> Terms:
-        return self._broker.terms
+    def fees(self) -> BrokerFees:
+        return self._broker.fees
 
-    async def submit(self, request: OrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
         self.submitted.append(request.client_order_id)
         return await self._over_the_line(self._broker.submit(request))
 
@@ -36,10 +36,10 @@ class FlakyBroker:
     async def find(self, client_order_id: UUID) -> BrokerOrder | None:
         return await self._over_the_line(self._broker.find(client_order_id))
 
-    async def executions(self, most: int = 500) -> Sequence[Execution]:
+    async def executions(self, most: int = 500) -> Sequence[Fill]:
         return await self._over_the_line(self._broker.executions(most))
 
-    async def acknowledge(self, executions: Sequence[Execution]) -> None:
+    async def acknowledge(self, executions: Sequence[Fill]) -> None:
         await self._over_the_line(self._broker.acknowledge(executions))
 
     async def _over_the_line(self, asked: Awaitable[ResultT]) -> ResultT:

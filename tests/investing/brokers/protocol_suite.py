@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType, TimeInForce
-from investing.brokers.protocol import Ambiguous, Broker, BrokerOrder, Execution, OrderRequest
+from investing.brokers.protocol import Ambiguous, BrokerClient, BrokerOrder, BrokerOrderRequest, Fill
 from tests.investing.exchange import Exchange
 
 ResultT = TypeVar("ResultT")
@@ -26,23 +26,27 @@ async def sure(ask: Callable[[], Awaitable[ResultT]]) -> ResultT:
             continue
 
 
-def market_order(symbol: str, quantity: str, side: OrderSide = OrderSide.BUY) -> OrderRequest:
-    return OrderRequest(
+def market_order(symbol: str, quantity: str, side: OrderSide = OrderSide.BUY) -> BrokerOrderRequest:
+    return BrokerOrderRequest(
         uuid.uuid4(), symbol, side, OrderType.MARKET, TimeInForce.DAY, Decimal(quantity), None, None
     )
 
 
-def limit_order(symbol: str, quantity: str, limit: str, side: OrderSide = OrderSide.BUY) -> OrderRequest:
-    return OrderRequest(
+def limit_order(
+    symbol: str, quantity: str, limit: str, side: OrderSide = OrderSide.BUY
+) -> BrokerOrderRequest:
+    return BrokerOrderRequest(
         uuid.uuid4(), symbol, side, OrderType.LIMIT, TimeInForce.GTC, Decimal(quantity), Decimal(limit)
     )
 
 
-async def placed(broker: Broker, request: OrderRequest) -> BrokerOrder:
+async def placed(broker: BrokerClient, request: BrokerOrderRequest) -> BrokerOrder:
     return await sure(lambda: broker.submit(request))
 
 
-async def fills_of(broker: Broker, request: OrderRequest) -> list[tuple[Decimal, Decimal, Decimal]]:
+async def fills_of(
+    broker: BrokerClient, request: BrokerOrderRequest
+) -> list[tuple[Decimal, Decimal, Decimal]]:
     """Quantity, price and commission of each fill so far, after everything that ticked is matched."""
     await sure(broker.executions)
     found = await sure(lambda: broker.find(request.client_order_id))
@@ -51,21 +55,21 @@ async def fills_of(broker: Broker, request: OrderRequest) -> list[tuple[Decimal,
     return [(e.quantity, e.price, e.commission) for e in found.executions]
 
 
-async def test_a_market_order_is_filled_at_the_quote(broker: Broker, exchange: Exchange) -> None:
+async def test_a_market_order_is_filled_at_the_quote(broker: BrokerClient, exchange: Exchange) -> None:
     request = market_order(await exchange.listed("12.34"), "2.5")
     order = await placed(broker, request)
     assert (order.client_order_id, order.status) == (request.client_order_id, BrokerOrderStatus.FILLED)
     assert await fills_of(broker, request) == [(Decimal("2.5"), Decimal("12.34"), Decimal(0))]
 
 
-async def test_the_same_order_again_is_the_same_order(broker: Broker, exchange: Exchange) -> None:
+async def test_the_same_order_again_is_the_same_order(broker: BrokerClient, exchange: Exchange) -> None:
     request = market_order(await exchange.listed("10"), "1")
     orders = await asyncio.gather(*(placed(broker, request) for _ in range(8)))
     assert len({order.broker_order_id for order in orders}) == 1
     assert len(await fills_of(broker, request)) == 1
 
 
-async def test_a_limit_order_rests_until_its_price_comes(broker: Broker, exchange: Exchange) -> None:
+async def test_a_limit_order_rests_until_its_price_comes(broker: BrokerClient, exchange: Exchange) -> None:
     symbol = await exchange.listed("10")
     buy, sell = limit_order(symbol, "3", "9"), limit_order(symbol, "4", "11", OrderSide.SELL)
     for request in (buy, sell):
@@ -77,13 +81,15 @@ async def test_a_limit_order_rests_until_its_price_comes(broker: Broker, exchang
     assert await fills_of(broker, sell) == [(Decimal(4), Decimal(11), Decimal(0))]
 
 
-async def test_a_limit_that_is_reached_already_is_filled_at_once(broker: Broker, exchange: Exchange) -> None:
+async def test_a_limit_that_is_reached_already_is_filled_at_once(
+    broker: BrokerClient, exchange: Exchange
+) -> None:
     request = limit_order(await exchange.listed("10"), "1", "10.5")
     assert (await placed(broker, request)).status is BrokerOrderStatus.FILLED
     assert await fills_of(broker, request) == [(Decimal(1), Decimal(10), Decimal(0))]
 
 
-async def test_what_is_cancelled_never_trades(broker: Broker, exchange: Exchange) -> None:
+async def test_what_is_cancelled_never_trades(broker: BrokerClient, exchange: Exchange) -> None:
     symbol = await exchange.listed("10")
     request = limit_order(symbol, "1", "9")
     await placed(broker, request)
@@ -93,7 +99,7 @@ async def test_what_is_cancelled_never_trades(broker: Broker, exchange: Exchange
     assert await fills_of(broker, request) == []
 
 
-async def test_cancelling_too_late_tells_of_the_fill(broker: Broker, exchange: Exchange) -> None:
+async def test_cancelling_too_late_tells_of_the_fill(broker: BrokerClient, exchange: Exchange) -> None:
     request = market_order(await exchange.listed("10"), "1")
     await placed(broker, request)
     order = await sure(lambda: broker.cancel(request.client_order_id))
@@ -101,7 +107,9 @@ async def test_cancelling_too_late_tells_of_the_fill(broker: Broker, exchange: E
     assert len(order.executions) == 1
 
 
-async def test_cancelling_what_never_came_keeps_it_from_coming(broker: Broker, exchange: Exchange) -> None:
+async def test_cancelling_what_never_came_keeps_it_from_coming(
+    broker: BrokerClient, exchange: Exchange
+) -> None:
     request = market_order(await exchange.listed("10"), "1")
     assert await sure(lambda: broker.find(request.client_order_id)) is None
     assert (await sure(lambda: broker.cancel(request.client_order_id))).status is BrokerOrderStatus.CANCELLED
@@ -109,7 +117,7 @@ async def test_cancelling_what_never_came_keeps_it_from_coming(broker: Broker, e
     assert await fills_of(broker, request) == []
 
 
-async def test_a_refusal_says_why(broker: Broker, exchange: Exchange) -> None:
+async def test_a_refusal_says_why(broker: BrokerClient, exchange: Exchange) -> None:
     order = await placed(broker, market_order(await exchange.listed(), "1"))
     assert order.status is BrokerOrderStatus.REJECTED
     assert order.rejection is not None
@@ -117,12 +125,12 @@ async def test_a_refusal_says_why(broker: Broker, exchange: Exchange) -> None:
     assert (await placed(broker, market_order("NOBODY", "1"))).status is BrokerOrderStatus.REJECTED
 
 
-async def test_fills_are_told_until_they_are_acknowledged(broker: Broker, exchange: Exchange) -> None:
+async def test_fills_are_told_until_they_are_acknowledged(broker: BrokerClient, exchange: Exchange) -> None:
     symbol = await exchange.listed("10")
     request = limit_order(symbol, "1", "9")
     await placed(broker, request)
     await exchange.quote(symbol, "9")
-    told: list[Execution] = []
+    told: list[Fill] = []
     async with asyncio.timeout(30):
         while len(told) < 2:
             found = await sure(broker.executions)

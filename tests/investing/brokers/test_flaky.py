@@ -4,12 +4,12 @@ import pytest
 
 from db.sessions import Sessions
 from investing.brokers.paper import PaperBroker
-from investing.brokers.protocol import Broker
-from investing.rules.orders import Terms
+from investing.brokers.protocol import BrokerClient
+from investing.rules.trading.orders import BrokerFees
 from tests.investing.brokers.flaky import FlakyBroker
 from tests.investing.brokers.protocol_suite import *  # noqa: F403
 
 
 @pytest.fixture(scope="module")
-def broker(sessions: Sessions) -> Broker:
-    return FlakyBroker(PaperBroker(sessions, Terms(), tell_again_seconds=0.5), rate=1 / 3)
+def broker(sessions: Sessions) -> BrokerClient:
+    return FlakyBroker(PaperBroker(sessions, BrokerFees(), tell_again_seconds=0.5), rate=1 / 3)

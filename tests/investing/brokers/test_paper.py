@@ -10,10 +10,10 @@ import pytest
 from db.sessions import Sessions, open_sessions
 from db.trading.locks import lock_portfolio
 from db.vocabulary import BrokerOrderStatus, OrderSide
-from db.writing import Plain
+from db.writing import RawConnection
 from investing.brokers.paper import PaperBroker
-from investing.brokers.protocol import Broker
-from investing.rules.orders import Terms
+from investing.brokers.protocol import BrokerClient
+from investing.rules.trading.orders import BrokerFees
 from tests.investing.brokers.protocol_suite import *  # noqa: F403
 from tests.investing.brokers.protocol_suite import fills_of, limit_order, market_order, placed
 from tests.investing.exchange import Exchange
@@ -22,13 +22,13 @@ D = Decimal
 
 
 @pytest.fixture(scope="module")
-def broker(sessions: Sessions) -> Broker:
-    return PaperBroker(sessions, Terms(), tell_again_seconds=0.5)
+def broker(sessions: Sessions) -> BrokerClient:
+    return PaperBroker(sessions, BrokerFees(), tell_again_seconds=0.5)
 
 
 async def test_commission_slippage_and_size(sessions: Sessions, exchange: Exchange) -> None:
-    terms = Terms(D("1.5"), D("0.01"), D("0.002"), D(40))
-    paper = PaperBroker(sessions, terms)
+    fees = BrokerFees(D("1.5"), D("0.01"), D("0.002"), D(40))
+    paper = PaperBroker(sessions, fees)
     symbol = await exchange.listed("10")
     buy, sell = market_order(symbol, "100"), market_order(symbol, "40", OrderSide.SELL)
     for request in (buy, sell):
@@ -47,7 +47,7 @@ async def test_commission_slippage_and_size(sessions: Sessions, exchange: Exchan
 
 
 async def test_a_limit_holds_against_slippage(sessions: Sessions, exchange: Exchange) -> None:
-    paper = PaperBroker(sessions, Terms(slippage=D("0.01")))
+    paper = PaperBroker(sessions, BrokerFees(slippage=D("0.01")))
     symbol = await exchange.listed("10")
     request = limit_order(symbol, "1", "10.05")
     await placed(paper, request)
@@ -55,7 +55,7 @@ async def test_a_limit_holds_against_slippage(sessions: Sessions, exchange: Exch
 
 
 async def test_a_market_order_is_never_filled_beyond_its_protection(
-    broker: Broker, exchange: Exchange
+    broker: BrokerClient, exchange: Exchange
 ) -> None:
     request = replace(market_order(await exchange.listed("10.01"), "1"), worst_price=D(10))
     order = await placed(broker, request)
@@ -65,7 +65,7 @@ async def test_a_market_order_is_never_filled_beyond_its_protection(
 
 
 async def test_one_tick_fills_once_however_many_brokers_look(sessions: Sessions, exchange: Exchange) -> None:
-    brokers = [PaperBroker(sessions, Terms(shares_per_tick=D(1))) for _ in range(6)]
+    brokers = [PaperBroker(sessions, BrokerFees(shares_per_tick=D(1))) for _ in range(6)]
     symbol = await exchange.listed("10")
     requests = [limit_order(symbol, "5", "9") for _ in range(10)]
     for request in requests:
@@ -83,8 +83,8 @@ async def test_it_answers_while_clients_wait_for_every_other_connection(
     nowhere = lock_portfolio(UUID(int=1), UUID(int=2))
     async with open_sessions(app_url, size=1) as busy:
 
-        async def hold(_: Plain) -> None:
-            paper = PaperBroker(busy, Terms())
+        async def hold(_: RawConnection) -> None:
+            paper = PaperBroker(busy, BrokerFees())
             async with asyncio.timeout(10):
                 request = market_order(symbol, "1")
                 assert (await paper.submit(request)).status is BrokerOrderStatus.FILLED

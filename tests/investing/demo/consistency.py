@@ -1,6 +1,6 @@
 """What must hold for any ledger and what is projected from it; each query finds what contradicts it."""
 
-from investing.rules.market_holidays import early_closes
+from investing.rules.market.market_holidays import early_closes
 
 # Days of the bundled prices on which trading ended at 13:00.
 _HALF_DAYS = ", ".join(f"'{day}'" for year in range(1993, 2023) for day in early_closes(year))

@@ -14,7 +14,7 @@ from tests.investing.demo.worked_examples import DOCUMENT, Demo, written
 
 WITH_OPTIMISER = {"turnover", "strategies"}
 ELSEWHERE = {"cases"}
-"""Small histories that are none of the demo's: tests.investing.rules.test_documented_cases."""
+"""Small histories that are none of the demo's: tests.investing.rules.performance.test_documented_cases."""
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from db.sessions import Sessions
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
-from investing.auth.service import Door
+from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.demo.service import DemoOutcome, set_up_demo
 from tests.investing.demo.consistency import CONTRADICTIONS
 from tests.market_rows import rows
@@ -64,7 +64,7 @@ def test_accounts_and_portfolios(superuser_url: str) -> None:
     assert rows(superuser_url, query) == [
         (*brokerage, "Blue-chip growth", "MAX_SHARPE", D("1500.0548166"), False),
         (*brokerage, "Core, equally weighted", "EQUAL_WEIGHT", D("1215.8354366"), False),
-        (*retirement, "Quiet income", "MIN_VARIANCE", D("610.2403749"), False),
+        (*retirement, "Cooldown income", "MIN_VARIANCE", D("610.2403749"), False),
         (*retirement, "Balanced risk", "RISK_PARITY", D("813.322515"), False),
         (*margin, "Technology, 2000 to 2013", "CUSTOM", D("2832.27098447"), True),
         (*margin, "Sector clusters", "HIERARCHICAL_RISK_PARITY", D("2524.5037969"), True),
@@ -165,8 +165,8 @@ async def test_the_password_opens_the_door_and_the_second_user_stays_out_of_sigh
     assert demo.password is not None
     assert len(demo.password) >= 16
     passwords = Passwords(at_once=1)
-    door = Door(sessions, AccessTokens(KeyRing.generate(), "test", "test"), passwords)
-    user = await door.login("demo", demo.password, Client())
+    auth_service = AuthService(sessions, AccessTokens(KeyRing.generate(), "test", "test"), passwords)
+    user = await auth_service.login("demo", demo.password, RequestOrigin())
     passwords.close()
     async with sessions.reading(None) as connection:
         other_id = await connection.fetchval("SELECT user_id FROM logins WHERE identifier = 'other'")

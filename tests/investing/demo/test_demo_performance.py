@@ -11,14 +11,14 @@ import pytest
 from db.sessions import Sessions
 from db.vocabulary import Period
 from investing.portfolio.gains import read_gains
-from investing.portfolio.performance import Asked, Performance, ScopeKind, read_performances
-from investing.rules.contribution import by_period
-from investing.rules.series import daily_returns
+from investing.portfolio.performance import Performance, PerformanceRequest, ScopeKind, read_performances
+from investing.rules.performance.contribution import by_period
+from investing.rules.performance.series import daily_returns
 from tests.investing.portfolio.days import fetch
 
 D = Decimal
-FIVE_YEARS = Asked(dt.date(2017, 12, 29), dt.date(2022, 12, 28), D(0))
-EVERYTHING = Asked(None, None, D(0))
+FIVE_YEARS = PerformanceRequest(dt.date(2017, 12, 29), dt.date(2022, 12, 28), D(0))
+EVERYTHING = PerformanceRequest(None, None, D(0))
 _IDS = {
     ScopeKind.PORTFOLIO: "SELECT p.id FROM portfolios p JOIN users u ON u.id = p.owner_id "
     "WHERE u.username = 'demo' ORDER BY p.id",
@@ -28,7 +28,9 @@ _IDS = {
 }
 
 
-async def read(sessions: Sessions, url: str, kind: ScopeKind, asked: Asked) -> tuple[UUID, list[Performance]]:
+async def read(
+    sessions: Sessions, url: str, kind: ScopeKind, asked: PerformanceRequest
+) -> tuple[UUID, list[Performance]]:
     """The demo user, and the performance of each of their portfolios or accounts, or of all."""
     ((owner_id,),) = await fetch(url, _IDS[ScopeKind.USER])
     ids = [id for (id,) in await fetch(url, _IDS[kind])]
@@ -39,7 +41,7 @@ async def read(sessions: Sessions, url: str, kind: ScopeKind, asked: Asked) -> t
 @pytest.mark.parametrize("asked", [FIVE_YEARS, EVERYTHING], ids=["five years", "everything"])
 @pytest.mark.parametrize("kind", ScopeKind)
 async def test_contributions_add_up(
-    sessions: Sessions, superuser_url: str, kind: ScopeKind, asked: Asked
+    sessions: Sessions, superuser_url: str, kind: ScopeKind, asked: PerformanceRequest
 ) -> None:
     owner_id, performances = await read(sessions, superuser_url, kind, asked)
     async with sessions.reading(owner_id) as connection:

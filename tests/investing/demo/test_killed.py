@@ -12,11 +12,11 @@ import pytest
 from db.sessions import open_sessions
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
-from investing.auth.service import Door
+from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.demo.service import set_up_demo
-from investing.rules.refusals import NameTaken, WeakPassword
+from investing.rules.errors import NameTaken, WeakPassword
 from tests.conftest import Postgres, copy_of, on_one_server
 from tests.investing.demo.consistency import CONTRADICTIONS
 from tests.market_rows import count, rows
@@ -56,11 +56,11 @@ def any_time() -> Callable[[str], bool]:
     return lambda line: next(lines) == 0
 
 
-def with_door(url: str, work: Callable[[Door], object]) -> None:
+def with_door(url: str, work: Callable[[AuthService], object]) -> None:
     async def run() -> None:
         passwords = Passwords(at_once=1)
         async with open_sessions(url, size=2) as sessions:
-            await work(Door(sessions, AccessTokens(KeyRing.generate(), "test", "test"), passwords))  # type: ignore[misc]
+            await work(AuthService(sessions, AccessTokens(KeyRing.generate(), "test", "test"), passwords))  # type: ignore[misc]
         passwords.close()
 
     asyncio.run(run())
@@ -79,7 +79,7 @@ def test_killed_on_the_way_it_is_made_anew(postgres: Postgres) -> None:
                 assert rows(superuser_url, demos.format(table)) == [(0,)], line
         outcome = set_up_demo(url, owner_url, PASSWORD, lambda *_: None)
         assert (outcome.password, outcome.created) == (PASSWORD, True)
-        with_door(url, lambda door: door.login("demo", PASSWORD, Client()))
+        with_door(url, lambda auth_service: auth_service.login("demo", PASSWORD, RequestOrigin()))
         assert [count(superuser_url, table) for table in ("users", "accounts", "portfolios")] == [2, 4, 7]
         assert count(superuser_url, "transactions") == 9080 + 316
         assert {rule for rule, query in CONTRADICTIONS.items() if rows(superuser_url, query)} == set()
@@ -88,11 +88,13 @@ def test_killed_on_the_way_it_is_made_anew(postgres: Postgres) -> None:
 def test_a_name_that_somebody_has_is_left_alone(postgres: Postgres) -> None:
     with copy_of(postgres, postgres.template) as name:
         url, owner_url = postgres.url("graphfolio_app", name), postgres.url("graphfolio_owner", name)
-        client = Client("192.0.2.7", "graphfolio demo")
-        with_door(url, lambda door: door.register("Demo", "d@example.org", PASSWORD, None, client))
+        client = RequestOrigin("192.0.2.7", "graphfolio demo")
+        with_door(
+            url, lambda auth_service: auth_service.register("Demo", "d@example.org", PASSWORD, None, client)
+        )
         with pytest.raises(NameTaken, match="Somebody has registered as demo"):
             set_up_demo(url, owner_url, None, lambda *_: None)
-        with_door(url, lambda door: door.login("demo", PASSWORD, client))
+        with_door(url, lambda auth_service: auth_service.login("demo", PASSWORD, client))
         assert count(postgres.url("postgres", name), "users") == 1
 
 

@@ -14,8 +14,8 @@ from db.portfolio.writes import insert_portfolio
 from db.sessions import Sessions, open_sessions
 from db.trading.writes import lock_portfolio
 from db.vocabulary import TransactionType
-from investing.rules.entries import entry_of
-from investing.trading.posting import Place, post_entry
+from investing.rules.trading.entries import entry_of
+from investing.trading.posting import CashLocation, post_entry
 from tests.market_rows import rows
 
 PROJECTED = """
@@ -77,7 +77,7 @@ async def post_again(sessions: Sessions, owner_id: UUID, transactions: list[Mapp
             )
             locked = await lock_portfolio(session, owner_id, portfolio_id)
             assert locked is not None
-            place = Place.of_portfolio(owner_id, locked)
+            place = CashLocation.of_portfolio(owner_id, locked)
             await post_entry(session, place, entry, instrument_id=row["instrument_id"], now=True)
     return portfolio_id
 

@@ -17,15 +17,15 @@ from investing.brokers.registry import Brokers
 from investing.portfolio.allocation import read_wholes
 from investing.portfolio.benchmarks import read_benchmarks
 from investing.portfolio.gains import read_gains
-from investing.portfolio.performance import Asked, Performance, ScopeKind, read_performances
+from investing.portfolio.performance import Performance, PerformanceRequest, ScopeKind, read_performances
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.planning import plan_portfolio
 from investing.rebalancing.targets import find_targets
-from investing.rules.benchmark import compare
-from investing.rules.contribution import by_period
-from investing.rules.orders import Terms
-from investing.rules.series import daily_returns
-from investing.trading.placing import House
+from investing.rules.performance.benchmark import compare
+from investing.rules.performance.contribution import by_period
+from investing.rules.performance.series import daily_returns
+from investing.rules.trading.orders import BrokerFees
+from investing.trading.placing import TradingConfig
 from tests.investing.portfolio.days import fetch
 
 DOCUMENT = Path(__file__).parent.parent.parent.parent / "docs" / "analytics.md"
@@ -59,7 +59,7 @@ class Demo:
 
     async def performance(self, name: str = QUIET) -> Performance:
         """Of a portfolio, over the five years."""
-        asked = Asked(SINCE, UNTIL, Decimal(0))
+        asked = PerformanceRequest(SINCE, UNTIL, Decimal(0))
         async with self.sessions.reading(self.owner_id) as connection:
             (found,) = await read_performances(
                 connection, self.owner_id, ScopeKind.PORTFOLIO, [(self.portfolios[name], asked)]
@@ -150,9 +150,9 @@ class Demo:
 
     async def plans(self, optimiser: Optimiser) -> AsyncIterator[tuple[str, list[str]]]:
         """The blocks that need the optimiser, whose last digits another build may not share."""
-        house = House(Brokers({Broker.PAPER: PaperBroker(self.sessions, Terms())}))
+        trading_config = TradingConfig(Brokers({Broker.PAPER: PaperBroker(self.sessions, BrokerFees())}))
         plan = await plan_portfolio(
-            self.sessions, optimiser, house, self.owner_id, self.portfolios[TECHNOLOGY], None
+            self.sessions, optimiser, trading_config, self.owner_id, self.portfolios[TECHNOLOGY], None
         )
         traded = sum((trade.estimated_amount for trade in plan.trades), Decimal(0))
         whole = {"totalValue": plan.value, "turnover": plan.turnover}

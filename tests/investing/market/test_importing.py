@@ -12,11 +12,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from db.vocabulary import PriceBasis
-from investing.market.importing import ImportReport, import_prices
+from investing.market.importing import PriceImportReport, import_prices
 from investing.market.price_files import PriceFileError
 from tests.market_rows import count, rows
 
-Import = Callable[..., tuple[ImportReport, list[tuple[int, str]]]]
+Import = Callable[..., tuple[PriceImportReport, list[tuple[int, str]]]]
 
 BARS = (
     "SELECT symbol, date::text, open, high, low, close, adjusted_close, volume FROM price_bars b "
@@ -38,7 +38,7 @@ def importing(owner_url: str, tmp_path: Path) -> Import:
         skip_bad: bool = False,
         basis: PriceBasis | None = None,
         owner_id: UUID | None = None,
-    ) -> tuple[ImportReport, list[tuple[int, str]]]:
+    ) -> tuple[PriceImportReport, list[tuple[int, str]]]:
         path = tmp_path / "prices.csv"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         bad: list[tuple[int, str]] = []
@@ -69,7 +69,7 @@ def test_new_instruments_bars_and_quotes(owner_url: str, importing: Import) -> N
         "xyz,2024-01-02,,,,5,,\r\n"
     )
     assert bad == []
-    assert report == ImportReport(True, 3, 0, 3, 0, 0, 2, 2)
+    assert report == PriceImportReport(True, 3, 0, 3, 0, 0, 2, 2)
     assert rows(owner_url, BARS) == [
         ("ABC", "2024-01-03", 10, 12, 9, 11, Decimal("10.5"), 1000),
         ("ABC", "2024-07-01", None, None, None, Decimal("12.3456789012"), None, None),
@@ -90,7 +90,7 @@ def test_a_second_import_changes_nothing(owner_url: str, importing: Import) -> N
     importing(content)
     query = "SELECT xmin::text, * FROM "
     before = [rows(owner_url, query + table) for table in ("instruments", "price_bars", "quotes")]
-    assert importing(content) == (ImportReport(True, 2, 0, 0, 0, 2, 0, 0), [])
+    assert importing(content) == (PriceImportReport(True, 2, 0, 0, 0, 2, 0, 0), [])
     assert [rows(owner_url, query + table) for table in ("instruments", "price_bars", "quotes")] == before
 
 
@@ -107,7 +107,7 @@ def test_changed_bars_and_what_lines_leave_empty(owner_url: str, importing: Impo
         "A,2024-01-04,11,11.5,2000\n"  # another range takes the place of the whole range
         "A,2024-01-08,9,,\n"
     )
-    assert report == ImportReport(True, 5, 0, 1, 3, 1, 0, 1)
+    assert report == PriceImportReport(True, 5, 0, 1, 3, 1, 0, 1)
     assert rows(owner_url, BARS) == [
         ("A", "2024-01-01", 10, 12, 9, 11, Decimal("10.5"), 1000),
         ("A", "2024-01-02", 10, 12, 9, 10, None, 1000),
@@ -159,12 +159,12 @@ REASONS = [
 
 
 def test_nothing_is_loaded_when_any_line_is_bad(owner_url: str, importing: Import) -> None:
-    assert importing(BAD) == (ImportReport(False, 9, 6, 0, 0, 0, 0, 0), REASONS)
+    assert importing(BAD) == (PriceImportReport(False, 9, 6, 0, 0, 0, 0, 0), REASONS)
     assert [count(owner_url, table) for table in ("instruments", "price_bars", "quotes")] == [0, 0, 0]
 
 
 def test_bad_lines_are_skipped_on_request(owner_url: str, importing: Import) -> None:
-    assert importing(BAD, skip_bad=True) == (ImportReport(True, 9, 6, 3, 0, 0, 3, 3), REASONS)
+    assert importing(BAD, skip_bad=True) == (PriceImportReport(True, 9, 6, 3, 0, 0, 3, 3), REASONS)
     assert [(row[0], row[5]) for row in rows(owner_url, BARS)] == [("A", 1), ("B", 2), ("C", 6)]
 
 
@@ -340,9 +340,9 @@ def test_bars_of_ones_own(owner_url: str, superuser_url: str, importing: Import)
     importing("symbol,date,close\nABC,2024-01-02,1\n")
     for id, close in zip(users, ("10", "20"), strict=True):
         report, bad = importing(f"symbol,date,close\nHOUSE,2024-01-02,{close}\n", owner_id=id)
-        assert (report, bad) == (ImportReport(True, 1, 0, 1, 0, 0, 1, 1), [])
+        assert (report, bad) == (PriceImportReport(True, 1, 0, 1, 0, 0, 1, 1), [])
     again, _ = importing("symbol,date,close\nHOUSE,2024-01-02,21\n", owner_id=users[1])
-    assert again == ImportReport(True, 1, 0, 0, 1, 0, 0, 1)
+    assert again == PriceImportReport(True, 1, 0, 0, 1, 0, 0, 1)
     with pytest.raises(PriceFileError, match=r"^ABC is a shared instrument: .* Nothing was loaded\.$"):
         importing("symbol,date,close\nABC,2024-01-02,9\nNEW,2024-01-02,9\n", owner_id=users[0])
     found = rows(

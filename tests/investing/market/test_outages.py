@@ -14,9 +14,9 @@ from investing.alerts.prices import PriceWatch
 from investing.brokers.paper import PaperBroker
 from investing.market import ticker
 from investing.market.feeds.replay import Replay
-from investing.market.floor import Floor
+from investing.market.ingest import PriceIngest
 from investing.market.ticker import Ticker
-from investing.rules.orders import Terms
+from investing.rules.trading.orders import BrokerFees
 from tests.conftest import on_one_server
 from tests.investing.trading.desks import desk_of
 
@@ -25,7 +25,7 @@ Work = Callable[[Sessions], Coroutine[Any, Any, None]]
 
 def replay(sessions: Sessions) -> Coroutine[Any, Any, None]:
     ticker = Ticker(sessions)
-    return Replay(sessions, 50.0).run(Floor(sessions, ticker, PriceWatch(sessions), None))
+    return Replay(sessions, 50.0).run(PriceIngest(sessions, ticker, PriceWatch(sessions), None))
 
 
 @on_one_server
@@ -37,7 +37,7 @@ def replay(sessions: Sessions) -> Coroutine[Any, Any, None]:
         (lambda sessions: PriceWatch(sessions).keep(), ["Reading the alert rules"]),
         (lambda sessions: PortfolioWatch(sessions).run(), ["Looking at portfolios"]),
         (
-            lambda sessions: desk_of(sessions, PaperBroker(sessions, Terms())).run(0.02),
+            lambda sessions: desk_of(sessions, PaperBroker(sessions, BrokerFees())).run(0.02),
             ["Asking a broker", "Attending to the open orders"],
         ),
         (replay, ["The replay"]),
@@ -56,8 +56,8 @@ async def test_one_line(
     caplog.set_level(logging.INFO, "graphfolio")
     async with open_sessions(app_url, size=2) as sessions:
         # As when the database does not answer: nobody gets a connection.
-        sessions._pulse.is_beating = False
-        sessions._pulse._cut_off()
+        sessions._health.is_available = False
+        sessions._health._cut_off()
         working = asyncio.create_task(work(sessions))
         await asyncio.sleep(0.3)
         working.cancel()

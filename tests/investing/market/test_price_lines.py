@@ -7,7 +7,7 @@ import pytest
 
 from db.market.bars import DailyBar
 from db.vocabulary import PriceBasis
-from investing.market.price_lines import BadLine, HeaderError, LineReader, read_header
+from investing.market.price_lines import BadPriceLine, HeaderError, LineReader, read_header
 
 ALL = ["symbol", "date", "open", "high", "low", "close", "adjusted close", "volume"]
 TODAY = dt.date(2024, 6, 3)
@@ -121,7 +121,7 @@ def test_splits_as_the_world_writes_them(text: str, ratio: tuple[str, str] | Non
 
 @pytest.mark.parametrize("text", [":1", "4:", "four", "-4", "4:0", "0:4", "100000", "1..5"])
 def test_a_split_that_is_none(text: str) -> None:
-    with pytest.raises(BadLine, match="split"):
+    with pytest.raises(BadPriceLine, match="split"):
         LineReader(["symbol", "date", "close", "split"], TODAY).read(2, f"A,2024-05-31,1,{text}")
 
 
@@ -176,11 +176,11 @@ def test_an_adjusted_instrument_has_one_figure() -> None:
     ],
 )
 def test_bad_lines(line: str, reason: str) -> None:
-    with pytest.raises(BadLine) as caught:
+    with pytest.raises(BadPriceLine) as caught:
         read(line)
     assert str(caught.value) == reason
 
 
 def test_a_carriage_return_within_a_line() -> None:
-    with pytest.raises(BadLine, match=r"^the quotation marks or line ends are wrong"):
+    with pytest.raises(BadPriceLine, match=r"^the quotation marks or line ends are wrong"):
         read("A,2024-05-31,1,1,1,1\r,1,1")

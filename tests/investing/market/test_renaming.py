@@ -7,7 +7,7 @@ import pytest
 
 from db.sessions import Sessions
 from investing.market.renaming import rename_symbol
-from investing.rules.refusals import InvalidInput, NameTaken, UnknownInstrument
+from investing.rules.errors import InvalidInput, NameTaken, UnknownInstrument
 from tests.investing.trading.world import World, make_world
 from tests.market_rows import rows
 
@@ -48,8 +48,8 @@ async def test_everything_stays_but_the_name(world: World, owner_url: str) -> No
         "WHERE t.owner_id = $1"
     )
     assert found == [{"symbol": "META"}]
-    wishes = await world.rows("SELECT symbols, target_weights FROM portfolios WHERE owner_id = $1")
-    assert wishes == [{"symbols": ["META", "XYZ"], "target_weights": {"XYZ": "0.4", "META": "0.6"}}]
+    requests = await world.rows("SELECT symbols, target_weights FROM portfolios WHERE owner_id = $1")
+    assert requests == [{"symbols": ["META", "XYZ"], "target_weights": {"XYZ": "0.4", "META": "0.6"}}]
     world.symbol = "META"
     await world.sell(2, "1", "12")
     assert await world.differences() == []
@@ -80,5 +80,5 @@ async def test_ones_own_by_itself(
     for one, symbol in ((world, "OWN"), (other, "HOUSE")):
         own = "SELECT symbol FROM instruments WHERE owner_id = $1"
         assert await one.rows(own) == [{"symbol": symbol}]
-        wishes = await one.rows("SELECT DISTINCT symbols FROM portfolios WHERE owner_id = $1")
-        assert wishes == [{"symbols": [symbol]}]
+        requests = await one.rows("SELECT DISTINCT symbols FROM portfolios WHERE owner_id = $1")
+        assert requests == [{"symbols": [symbol]}]

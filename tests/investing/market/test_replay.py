@@ -32,21 +32,21 @@ async def quotes(exchange: Exchange) -> object:
 
 
 async def test_the_closes_in_their_order(sessions: Sessions, exchange: Exchange) -> None:
-    floor = Evaluator(sessions, None).floor
+    ingest = Evaluator(sessions, None).ingest
     feed, other = Replay(sessions, 100), Replay(sessions, 100)
-    assert await feed.advance(floor)
+    assert await feed.advance(ingest)
     assert await quotes(exchange) is None
     symbol = await listed(
         exchange,
         {"2019-12-31": "1", "2020-01-02": "10", "2020-01-03": "11.5", "2021-12-30": "12", "2021-12-31": "9"},
     )
     heard: list[tuple[Decimal, Decimal | None]] = []
-    floor.ticker.follow(lambda news: heard.extend((quote.price, quote.previous_price) for quote in news))
+    ingest.ticker.follow(lambda news: heard.extend((quote.price, quote.previous_price) for quote in news))
     begun = dt.datetime.now(dt.UTC)
     for _ in range(3):
-        assert await feed.advance(floor)
+        assert await feed.advance(ingest)
         # While one has the lease, another does nothing.
-        assert not await other.advance(floor)
+        assert not await other.advance(ingest)
     # It is of now, so that an order that it fills is too.
     as_of = await exchange.value("SELECT min(as_of) FROM quotes")
     assert isinstance(as_of, dt.datetime)
@@ -54,8 +54,8 @@ async def test_the_closes_in_their_order(sessions: Sessions, exchange: Exchange)
     await exchange.run("UPDATE market_feeds SET leased_until = now() - interval '1 s'")
     # The one that has stopped is gone, the other goes on; and after the last day from the first again.
     for _ in range(3):
-        assert await other.advance(floor)
-    assert not await feed.advance(floor)
+        assert await other.advance(ingest)
+    assert not await feed.advance(ingest)
     ten, eleven, twelve, nine = Decimal(10), Decimal("11.5"), Decimal(12), Decimal(9)
     # The last two years are from 1 January 2020 on; 2019 is not among them, but known as the day before.
     one = Decimal(1)
@@ -64,7 +64,7 @@ async def test_the_closes_in_their_order(sessions: Sessions, exchange: Exchange)
     await listed(exchange, {"2012-01-05": "5", "2012-01-06": "6"})
     heard.clear()
     for _ in range(2):
-        assert await other.advance(floor)
+        assert await other.advance(ingest)
     assert heard[-2:] == [(nine, twelve), (Decimal(6), Decimal(5))] or heard[-2:] == [
         (Decimal(6), Decimal(5)),
         (nine, twelve),

@@ -4,7 +4,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from investing.rules.corporate_actions import contradicts, suspected
+from investing.rules.market.corporate_actions import contradicts, suspected
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.alerts.rules import NewAlertRule, create_rule
 from investing.market import tick_files
-from investing.market.taking import on_a_floor
-from investing.market.tick_files import BadLine, TicksTaken, parse_tick, take_lines
+from investing.market.price_ingest import price_ingest
+from investing.market.tick_files import BadTickLine, TicksTaken, parse_tick, take_lines
 from tests.investing.exchange import Exchange
 
 NOW = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
@@ -59,7 +59,7 @@ def test_good_lines(line: str, expected: Tick) -> None:
     ],
 )
 def test_bad_lines(line: str) -> None:
-    with pytest.raises(BadLine):
+    with pytest.raises(BadTickLine):
         parse_tick(line, NOW)
 
 
@@ -87,9 +87,9 @@ async def test_a_file(
     told: list[tuple[int, str]] = []
     done: list[int] = []
     with path.open("rb") as file:
-        taken = await on_a_floor(
+        taken = await price_ingest(
             sessions,
-            lambda floor: take_lines(floor, file, lambda n, why: told.append((n, why)), done.append),
+            lambda ingest: take_lines(ingest, file, lambda n, why: told.append((n, why)), done.append),
         )
     assert taken == TicksTaken(lines=11, news=6, old=1, bad=2)
     assert sorted(told) == [
@@ -105,8 +105,8 @@ async def test_a_file(
 async def test_a_line_without_an_end(sessions: Sessions) -> None:
     told: list[tuple[int, str]] = []
     endless = io.BytesIO(b"x" * 100_000)
-    taken = await on_a_floor(
+    taken = await price_ingest(
         sessions,
-        lambda floor: take_lines(floor, endless, lambda n, why: told.append((n, why)), lambda done: None),
+        lambda ingest: take_lines(ingest, endless, lambda n, why: told.append((n, why)), lambda done: None),
     )
     assert (taken.news, taken.bad > 0, len(told[0][1])) == (0, True, 44)

@@ -9,7 +9,7 @@ from db.market.ticks import Tick, save_ticks
 from db.sessions import Sessions
 from investing.market.ticker import Ticker
 from investing.market.ticks import apply_ticks, check_tick
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
 from tests.investing.exchange import Exchange
 
 NOON = dt.datetime(2024, 3, 4, 17, tzinfo=dt.UTC)

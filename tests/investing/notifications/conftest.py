@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from db.sessions import Sessions
-from investing.notifications.carriers.relay import Relay
+from investing.notifications.channels.smtp import SmtpConfig
 from tests.investing.exchange import Exchange
 from tests.investing.notifications.post import Post
 from tests.investing.notifications.receivers import HttpReceiver, MailServer, http_receiver, mail_server
@@ -27,5 +27,7 @@ async def receiver() -> AsyncIterator[HttpReceiver]:
 def mails(post: Post) -> Iterator[MailServer]:
     """A mail server, which the post uses."""
     with mail_server() as running:
-        post.relay = Relay("127.0.0.1", running.port, "Graphfolio <alerts@graphfolio.example>", "none")
+        post.smtp_config = SmtpConfig(
+            "127.0.0.1", running.port, "Graphfolio <alerts@graphfolio.example>", "none"
+        )
         yield running

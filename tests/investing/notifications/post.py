@@ -9,42 +9,44 @@ from db.sessions import Sessions
 from db.vocabulary import AlertKind, AlertSeverity, DestinationKind
 from investing.actor import Actor
 from investing.alerts.raising import NewAlert, raise_alerts
+from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.sealing import Vault
-from investing.notifications.carriers.relay import Relay
+from investing.notifications.channels.smtp import SmtpConfig
 from investing.notifications.contents import unseal
 from investing.notifications.destinations import Destinations, Made
-from investing.notifications.sender import Sender, carriers_of
-from investing.rules.deliveries import Pace
+from investing.notifications.sender import Sender, channels_of
+from investing.rules.notifications.deliveries import DeliveryPolicy
 from tests.investing.exchange import Exchange
 
 KIND, WEBHOOK = AlertKind.PRICE_ABOVE, DestinationKind.WEBHOOK
-AT_ONCE = Pace(first_wait=0, patience=2, lease=30)
+AT_ONCE = DeliveryPolicy(first_wait=0, patience=2, lease=30)
 """A failure is tried again in the same moment."""
 
 
 @dataclass
 class Post:
-    """One user's post. `pace` and `anywhere` are the sender's."""
+    """One user's post. `pace` and `allow_private` are the sender's."""
 
     sessions: Sessions
     exchange: Exchange
     actor: Actor
-    pace: Pace = AT_ONCE
-    anywhere: bool = True
-    relay: Relay | None = None
-    vault: Vault = field(default_factory=lambda: Vault(KeyRing.generate))
+    pace: DeliveryPolicy = AT_ONCE
+    allow_private: bool = True
+    smtp_config: SmtpConfig | None = None
+    secret_box: SecretBox = field(default_factory=lambda: SecretBox(KeyRing.generate))
 
     @property
     def desk(self) -> Destinations:
         """Where destinations are made."""
-        return Destinations(self.vault, anywhere=True, mail=True)
+        return Destinations(self.secret_box, allow_private=True, mail=True)
 
     @property
     def sender(self) -> Sender:
         """A new sender, as a process that has just started has one."""
-        carriers = carriers_of(relay=self.relay, anywhere=self.anywhere, patience=self.pace.patience)
-        return Sender(self.sessions, self.vault, carriers, pace=self.pace)
+        channels = channels_of(
+            smtp_config=self.smtp_config, allow_private=self.allow_private, patience=self.pace.patience
+        )
+        return Sender(self.sessions, self.secret_box, channels, pace=self.pace)
 
     async def send(self) -> None:
         """Sends all that is due."""
@@ -64,7 +66,7 @@ class Post:
     async def code(self, id: UUID) -> str:
         """The code that confirms a destination."""
         row = await self.destination(id)
-        contents = unseal(self.vault, self.actor.id, id, row["ciphertext"], row["encryption_key_id"])
+        contents = unseal(self.secret_box, self.actor.id, id, row["ciphertext"], row["encryption_key_id"])
         assert contents.code is not None
         return contents.code
 

@@ -8,16 +8,16 @@ import os
 import sys
 
 from db.sessions import open_sessions
+from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.sealing import Vault
-from investing.notifications.sender import Sender, carriers_of
-from investing.rules.deliveries import Pace
+from investing.notifications.sender import Sender, channels_of
+from investing.rules.notifications.deliveries import DeliveryPolicy
 
 
 async def main(url: str, lease: float) -> None:
     """Sends until it is killed."""
-    vault = Vault(lambda: KeyRing.parse(os.environ["KEYS"]))
-    pace = Pace(
+    secret_box = SecretBox(lambda: KeyRing.parse(os.environ["KEYS"]))
+    pace = DeliveryPolicy(
         lease=lease,
         patience=lease / 2,
         first_wait=0.1,
@@ -28,10 +28,10 @@ async def main(url: str, lease: float) -> None:
         per_hour=10**6,
     )
     # Made before the first lease begins, which is shorter here than it takes to import them.
-    carriers = carriers_of(relay=None, anywhere=True, patience=pace.patience)()
+    channels = channels_of(smtp_config=None, allow_private=True, patience=pace.patience)()
     async with open_sessions(url, size=5) as sessions:
         print("sending", flush=True)
-        await Sender(sessions, vault, lambda: carriers, pace=pace).run(0.05)
+        await Sender(sessions, secret_box, lambda: channels, pace=pace).run(0.05)
 
 
 if __name__ == "__main__":

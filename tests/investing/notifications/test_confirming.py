@@ -7,14 +7,14 @@ import pytest
 
 from db.vocabulary import DestinationKind
 from investing.notifications.destinations import Destinations
-from investing.rules.refusals import (
+from investing.rules.errors import (
     DeliveryNotDead,
+    DomainError,
     InvalidInput,
     KindUnavailable,
     LimitReached,
     NameTaken,
     NotFound,
-    Refusal,
     UnknownDestination,
     WrongCode,
 )
@@ -22,11 +22,11 @@ from tests.investing.notifications.post import Post
 from tests.investing.notifications.receivers import HttpReceiver, MailServer
 
 
-async def refused(doing: Awaitable[object], kind: type[Refusal]) -> Any:
+async def refused(doing: Awaitable[object], kind: type[DomainError]) -> Any:
     """The refusal that comes of it."""
-    with pytest.raises(kind) as refusal:
+    with pytest.raises(kind) as domain_error:
         await doing
-    return refusal.value
+    return domain_error.value
 
 
 async def audited(post: Post) -> list[str]:
@@ -67,8 +67,8 @@ async def test_wrong_codes_are_counted(post: Post, receiver: HttpReceiver) -> No
     made = await post.made("hook", receiver.url)
     code = await post.code(made.id)
     for left in (4, 3, 2, 1, 0):
-        refusal = await refused(post.desk.confirm(post.actor, made.id, "WRONGONE"), WrongCode)
-        assert refusal.attempts_left == left
+        domain_error = await refused(post.desk.confirm(post.actor, made.id, "WRONGONE"), WrongCode)
+        assert domain_error.attempts_left == left
     # From now on not even the right one.
     assert (await refused(post.desk.confirm(post.actor, made.id, code), WrongCode)).attempts_left == 0
     assert (await post.destination(made.id))["confirmed_at"] is None
@@ -121,7 +121,7 @@ async def test_what_is_refused(post: Post, receiver: HttpReceiver) -> None:
     await refused(post.made(" ", receiver.url), InvalidInput)
     await refused(post.made("x", "no address", DestinationKind.EMAIL), InvalidInput)
     await refused(post.made("x", "slack://x", DestinationKind.APPRISE), InvalidInput)
-    without = Destinations(post.vault)
+    without = Destinations(post.secret_box)
     create = without.create(post.actor, "mail", DestinationKind.EMAIL, "holder@example.org")
     await refused(create, KindUnavailable)
 
@@ -156,8 +156,8 @@ async def test_only_a_dead_one_is_retried(post: Post, receiver: HttpReceiver) ->
     await post.alert("hook")
     await post.send()
     (delivery,) = await post.deliveries()
-    refusal = await refused(post.desk.retry(post.actor, delivery["id"]), DeliveryNotDead)
-    assert refusal.delivery_status == "SENT"
+    domain_error = await refused(post.desk.retry(post.actor, delivery["id"]), DeliveryNotDead)
+    assert domain_error.delivery_status == "SENT"
     stranger, _ = await post.exchange.trader("1")
     await refused(post.desk.retry(stranger, delivery["id"]), NotFound)
 

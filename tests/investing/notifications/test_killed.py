@@ -13,8 +13,8 @@ from uuid import UUID
 
 import pytest
 
+from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.sealing import Vault
 from tests.conftest import on_one_server
 from tests.faults.waiting import until
 from tests.investing.notifications.post import Post
@@ -66,7 +66,7 @@ async def test_every_alert_arrives(
     print(f"{SEED}={seed}")
     rng = random.Random(seed)
     keys = "test:" + base64.b64encode(secrets.token_bytes(32)).decode()
-    post.vault = Vault(lambda: KeyRing.parse(keys))
+    post.secret_box = SecretBox(lambda: KeyRing.parse(keys))
     await post.confirmed("hook", receiver.url)
     receiver.delay = 0.05
     ids: list[UUID] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from db.vocabulary import DestinationKind
-from investing.notifications.carriers.relay import Relay, Security
+from investing.notifications.channels.smtp import Security, SmtpConfig
 from tests.conftest import on_one_server
 from tests.investing.notifications.certificates import certified
 from tests.investing.notifications.post import AT_ONCE, Post
@@ -34,12 +34,12 @@ def tls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[ssl.SSLContext,
 Tls = tuple[ssl.SSLContext, ssl.SSLContext]
 
 
-def relay(
+def smtp_config(
     server: MailServer, security: Security, trust: ssl.SSLContext | None, password: str | None = PASSWORD
-) -> Relay:
+) -> SmtpConfig:
     """The settings of whoever runs the server."""
     name = None if password is None else "graphfolio"
-    return Relay("localhost", server.port, "alerts@graphfolio.example", security, name, password, trust)
+    return SmtpConfig("localhost", server.port, "alerts@graphfolio.example", security, name, password, trust)
 
 
 async def sent_twice(post: Post) -> None:
@@ -62,7 +62,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_a_mail_over_tls(post: Post, tls: Tls, security: Security, password: str | None) -> None:
     async with secured_mail_server(tls[0], at_once=security == "tls") as server:
         server.password = PASSWORD
-        post.relay = relay(server, security, tls[1], password)
+        post.smtp_config = smtp_config(server, security, tls[1], password)
         await sent_twice(post)
     assert await post.statuses() == [("SENT", 1, None)] * 2
     assert server.secured == [True, True]
@@ -86,7 +86,7 @@ async def test_a_wrong_password(post: Post, tls: Tls, caplog: pytest.LogCaptureF
     """The operator's to mend: tried again, and once it is mended the log says so."""
     async with secured_mail_server(tls[0]) as server:
         server.password = "another"
-        post.relay = relay(server, "starttls", tls[1])
+        post.smtp_config = smtp_config(server, "starttls", tls[1])
         await refused(post, server, "The mail server refused the login (535).", caplog)
         assert server.logins
         sender = post.sender
@@ -106,7 +106,7 @@ async def test_a_wrong_password(post: Post, tls: Tls, caplog: pytest.LogCaptureF
 async def test_no_starttls(post: Post, tls: Tls, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the mail nor the password goes out in clear."""
     async with secured_mail_server(tls[0], offered=False) as server:
-        post.relay = relay(server, "starttls", tls[1])
+        post.smtp_config = smtp_config(server, "starttls", tls[1])
         reason = "The mail server cannot do what it has to: STARTTLS extension not supported by server."
         await refused(post, server, reason, caplog)
     assert server.logins == []
@@ -117,7 +117,7 @@ async def test_an_unknown_authority(
     post: Post, tls: Tls, security: Security, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with secured_mail_server(tls[0], at_once=security == "tls") as server:
-        post.relay = relay(server, security, None)
+        post.smtp_config = smtp_config(server, security, None)
         await refused(
             post, server, "The mail server's certificate is refused: self-signed certificate.", caplog
         )
@@ -130,7 +130,7 @@ async def test_a_certificate_for_another_name(
     post: Post, tls: Tls, security: Security, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with secured_mail_server(tls[0], at_once=security == "tls") as server:
-        post.relay = relay(server, security, tls[1])
+        post.smtp_config = smtp_config(server, security, tls[1])
         await refused(
             post,
             server,
@@ -143,7 +143,7 @@ async def test_a_certificate_for_another_name(
 
 async def test_nobody_takes_mails(post: Post, caplog: pytest.LogCaptureFixture) -> None:
     server = MailServer(port=9)
-    post.relay = relay(server, "none", None, None)
+    post.smtp_config = smtp_config(server, "none", None, None)
     await refused(post, server, "The mail server was not reached: ConnectionRefusedError.", caplog)
 
 
@@ -152,7 +152,7 @@ async def test_a_goodbye_that_is_not_answered(post: Post) -> None:
     post.pace = replace(AT_ONCE, patience=10)
     with mail_server() as server:
         server.delay = 30
-        post.relay = relay(server, "none", None, None)
+        post.smtp_config = smtp_config(server, "none", None, None)
         await sent_twice(post)
     assert await post.statuses() == [("SENT", 1, None)] * 2
     assert len(server.mails) == 2
@@ -166,7 +166,7 @@ async def test_a_slow_mail_server(
     post.pace = replace(AT_ONCE, patience=0.9, most_attempts=1)
     async with secured_mail_server(tls[0]) as server:
         server.slowness, server.password = 0.5, PASSWORD
-        post.relay = relay(server, security, tls[1], None if security == "none" else PASSWORD)
+        post.smtp_config = smtp_config(server, security, tls[1], None if security == "none" else PASSWORD)
         await post.confirmed("mail", "holder@example.org", EMAIL)
         await post.alert("mail")
         await post.send()

@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 
 from db.vocabulary import DestinationKind
-from investing.notifications.carriers.network import PublicNetwork
-from investing.notifications.carriers.protocol import Target, Undelivered
-from investing.notifications.carriers.webhook import Webhooks, new_signing_secret
-from investing.rules.messages import of_confirmation
+from investing.notifications.channels.network import PublicNetwork
+from investing.notifications.channels.protocol import OpenedDestination, Undelivered
+from investing.notifications.channels.webhook import WebhookChannel, new_signing_secret
+from investing.rules.notifications.messages import of_confirmation
 from tests.investing.notifications.certificates import certified
 from tests.investing.notifications.post import AT_ONCE, Post
 from tests.investing.notifications.receivers import HttpReceiver, http_receiver
@@ -53,8 +53,8 @@ PRIVATE = [
 @pytest.mark.parametrize("host", LOOPBACK + PRIVATE)
 async def test_no_spelling_gets_there(receiver: HttpReceiver, host: str) -> None:
     """Also where the address was stored before, or its name led elsewhere then."""
-    webhooks = Webhooks(anywhere=False, patience=2)
-    target = Target(f"http://{host}:{receiver.port}/hook", [new_signing_secret()])
+    webhooks = WebhookChannel(allow_private=False, patience=2)
+    target = OpenedDestination(f"http://{host}:{receiver.port}/hook", [new_signing_secret()])
     with pytest.raises(Undelivered) as failure:
         await webhooks.send(target, of_confirmation("CODE"), uuid4())
     assert failure.value.reason in {
@@ -71,7 +71,7 @@ async def test_this_machines_own_name() -> None:
     if any(address.is_global for address in where):
         pytest.skip("this machine is on the internet by its own name")
     with pytest.raises(Undelivered, match="private address"):
-        await PublicNetwork(anywhere=False).connect_tcp(name, 80)
+        await PublicNetwork(allow_private=False).connect_tcp(name, 80)
 
 
 async def test_one_private_address_refuses_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ async def test_one_private_address_refuses_the_name(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
     with pytest.raises(Undelivered, match="private address"):
-        await PublicNetwork(anywhere=False).resolve("example.org", 80)
+        await PublicNetwork(allow_private=False).resolve("example.org", 80)
 
 
 async def test_a_name_is_resolved_once(receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,8 +96,8 @@ async def test_a_name_is_resolved_once(receiver: HttpReceiver, monkeypatch: pyte
         return [(0, 0, 0, "", ("127.0.0.1" if len(asked) == 1 else "10.0.0.1", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    webhooks = Webhooks(anywhere=True, patience=2)
-    target = Target(f"http://rebinding.example:{receiver.port}/hook", [new_signing_secret()])
+    webhooks = WebhookChannel(allow_private=True, patience=2)
+    target = OpenedDestination(f"http://rebinding.example:{receiver.port}/hook", [new_signing_secret()])
     await webhooks.send(target, of_confirmation("CODE"), uuid4())
     assert asked.count("rebinding.example") == 1
     assert receiver.requests[0].headers["host"] == f"rebinding.example:{receiver.port}"
@@ -106,7 +106,7 @@ async def test_a_name_is_resolved_once(receiver: HttpReceiver, monkeypatch: pyte
 async def test_a_stored_address_is_given_up(post: Post, receiver: HttpReceiver) -> None:
     """Made while the operator let it be: refused for good once that is over."""
     made = await post.confirmed("hook", receiver.url)
-    post.anywhere = False
+    post.allow_private = False
     await post.alert("hook")
     await post.send()
     assert await post.statuses() == [("DEAD", 1, "The receiver is at a private address.")]
@@ -146,8 +146,8 @@ async def test_tls_asks_for_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
             ("other.example", trusting, False),
             ("hook.example", None, False),
         ):
-            webhooks = Webhooks(anywhere=True, patience=5, tls=tls)
-            target = Target(f"https://{name}:{receiver.port}/hook", [new_signing_secret()])
+            webhooks = WebhookChannel(allow_private=True, patience=5, tls=tls)
+            target = OpenedDestination(f"https://{name}:{receiver.port}/hook", [new_signing_secret()])
             if arrives:
                 await webhooks.send(target, of_confirmation("CODE"), uuid4())
             else:

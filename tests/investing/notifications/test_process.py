@@ -13,8 +13,8 @@ import pytest
 
 from db.sessions import open_sessions
 from db.vocabulary import DestinationKind
+from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.sealing import Vault
 from investing.notifications.sender import Sender
 from tests.conftest import on_one_server
 from tests.faults.waiting import until
@@ -44,7 +44,7 @@ async def test_nothing_that_hangs_holds_up_the_end(
     (tmp_path / "sitecustomize.py").write_text(HANGING)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     keys = f"test:{base64.b64encode(secrets.token_bytes(32)).decode()}"
-    post.vault = Vault(lambda: KeyRing.parse(keys))
+    post.secret_box = SecretBox(lambda: KeyRing.parse(keys))
     await post.confirmed("mail", "holder@example.org", DestinationKind.EMAIL)
     await post.confirmed("hook", "https://hanging.example/hook")
     for _ in range(2):
@@ -84,7 +84,7 @@ async def test_a_database_that_is_away_is_told_once(
 
     superuser = await asyncpg.connect(superuser_url)
     async with open_sessions(app_url, size=2) as sessions:
-        sender = Sender(sessions, Vault(KeyRing.generate), dict, pace=AT_ONCE)
+        sender = Sender(sessions, SecretBox(KeyRing.generate), dict, pace=AT_ONCE)
         sending = asyncio.create_task(sender.run(0.02))
         try:
             for outage in (1, 2):

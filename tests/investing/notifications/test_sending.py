@@ -12,8 +12,8 @@ import pytest
 
 from db.vocabulary import AlertKind, AlertSeverity, DestinationKind
 from investing.alerts.raising import NewAlert, raise_alerts
+from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.sealing import Vault
 from tests.conftest import on_one_server
 from tests.investing.notifications.post import AT_ONCE, Post
 from tests.investing.notifications.receivers import HttpReceiver, MailServer
@@ -275,7 +275,7 @@ async def test_a_key_that_is_missing(
     """The operator's to mend: tried again, told once, and no destination is to blame."""
     post.pace = replace(AT_ONCE, first_wait=3600, give_up_after=1)
     made = await post.confirmed("hook", receiver.url)
-    right, post.vault = post.vault, Vault(KeyRing.generate)
+    right, post.secret_box = post.secret_box, SecretBox(KeyRing.generate)
     sender = post.sender
     for _ in range(2):
         await post.alert("hook")
@@ -285,7 +285,7 @@ async def test_a_key_that_is_missing(
     row = await post.destination(made.id)
     assert (row["failures"], row["is_active"]) == (0, True)
     assert [r.getMessage() for r in caplog.records] == [f"Opening destinations does not work: {reason}"]
-    post.vault = right
+    post.secret_box = right
     await post.pass_hours(1)
     await post.send()
     assert await post.statuses() == [("SENT", 2, None)] * 2
@@ -330,7 +330,7 @@ async def test_who_is_shut_out_is_sent_nothing(post: Post, receiver: HttpReceive
 async def test_one_slow_user_holds_up_nobody(post: Post, receiver: HttpReceiver) -> None:
     """Places are shared: however much is due to one, another's is sent beside it."""
     other_actor, _ = await post.exchange.trader("1")
-    other = Post(post.sessions, post.exchange, other_actor, vault=post.vault)
+    other = Post(post.sessions, post.exchange, other_actor, secret_box=post.secret_box)
     await post.confirmed("hook", f"{receiver.url}/slow")
     await other.confirmed("hook", f"{receiver.url}/quick")
     for _ in range(20):

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
-from investing.rules.performance import Day, Snapshot, snapshots
-from investing.rules.series import Flow
-from tests.investing.rules.plain_days import Line, Plain, worth
+from investing.rules.performance.series import Flow
+from investing.rules.performance.snapshots import Day, Snapshot, snapshots
+from tests.investing.rules.plain_days import Line, PlainDays, worth
 from tests.market_rows import rows
 
 FIGURES = (
@@ -89,7 +89,7 @@ def days(
     for instrument_id, date, close in bars:
         closes.setdefault(instrument_id, {})[date] = close
     lines = [Line(at, kind, place, *rest) for at, kind, place, *rest in entries]
-    world = Plain(lines, closes, dict(exchanges), zone)
+    world = PlainDays(lines, closes, dict(exchanges), zone)
     mine = [line for line in lines if line.place == portfolio_id]
     by_day: dict[dt.date, list[Line]] = {}
     for line in mine:

@@ -10,7 +10,7 @@ import pytest
 from db.sessions import Sessions
 from db.vocabulary import TransactionType
 from investing.portfolio.snapshots import refresh
-from investing.trading.recording import Record, record_transaction
+from investing.trading.recording import TransactionRequest, record_transaction
 from tests.investing.portfolio.days import expected, stored
 from tests.investing.portfolio.long_history import make_history
 from tests.investing.trading.world import World
@@ -20,7 +20,7 @@ async def edit(world: World, days_ago: int) -> None:
     """One share bought so many days before the end of the history."""
     at = dt.datetime(2023, 12, 29, 15, tzinfo=dt.UTC) - dt.timedelta(days=days_ago)
     one, price = Decimal(1), Decimal(100)
-    record = Record(
+    record = TransactionRequest(
         world.portfolios[0], TransactionType.BUY, world.symbol, one, price, None, one, None, at, None
     )
     await record_transaction(world.actor, record, str(uuid.uuid4()))

@@ -16,8 +16,8 @@ from db.sessions import Session, Sessions
 from db.vocabulary import TransactionType
 from investing.account.transfers import transfer_cash
 from investing.portfolio.snapshots import refresh, refresh_due, refresh_within
-from investing.rules.market_hours import market_day
-from investing.rules.refusals import Refusal
+from investing.rules.errors import DomainError
+from investing.rules.market.market_hours import market_day
 from tests.investing.portfolio.days import days, expected, fetch, stored
 from tests.investing.trading.ledgers import import_csv
 from tests.investing.trading.world import World, make_world, on
@@ -231,7 +231,7 @@ async def test_from_the_mark_on_as_from_the_start(world: World, owner_url: str, 
                 await price(owner_url, {n: str(chance.randrange(5, 20)), n + 1: "9.87654321"})
             else:
                 await refresh(world.actor.sessions, world.actor.id, world.portfolios[at])
-        except Refusal:
+        except DomainError:
             continue
     await refresh_all(world)
     for id in world.portfolios:

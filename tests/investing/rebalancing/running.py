@@ -11,13 +11,13 @@ import asyncpg
 
 from db.vocabulary import Broker as BrokerName
 from investing.actor import Actor
-from investing.brokers.protocol import Broker
+from investing.brokers.protocol import BrokerClient
 from investing.brokers.registry import Brokers
 from investing.portfolio.service import change_portfolio
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.trading.desk import Desk
-from investing.trading.placing import House
+from investing.trading.placing import TradingConfig
 from tests.investing.exchange import Exchange
 
 
@@ -26,8 +26,8 @@ class Firm:
     """A broker, the desk that talks to it, and the rebalancer of one process."""
 
     exchange: Exchange
-    broker: Broker
-    house: House
+    broker: BrokerClient
+    trading_config: TradingConfig
     desk: Desk
     rebalancer: Rebalancer
 
@@ -56,11 +56,17 @@ class Firm:
                 await self.rebalancer.go_on()
 
 
-def firm(exchange: Exchange, broker: Broker) -> Firm:
+def firm(exchange: Exchange, broker: BrokerClient) -> Firm:
     """A firm with this broker behind every paper account."""
-    house = House(Brokers({BrokerName.PAPER: broker}))
-    desk = Desk(exchange.sessions, house)
-    return Firm(exchange, broker, house, desk, Rebalancer(exchange.sessions, house, desk, Optimiser()))
+    trading_config = TradingConfig(Brokers({BrokerName.PAPER: broker}))
+    desk = Desk(exchange.sessions, trading_config)
+    return Firm(
+        exchange,
+        broker,
+        trading_config,
+        desk,
+        Rebalancer(exchange.sessions, trading_config, desk, Optimiser()),
+    )
 
 
 async def aim(actor: Actor, portfolio_id: UUID, weights: Mapping[str, str], **settings: Any) -> None:

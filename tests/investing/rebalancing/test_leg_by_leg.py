@@ -9,22 +9,22 @@ import pytest
 
 from db.vocabulary import OrderSide
 from investing.actor import Actor
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.brokers.paper import PaperBroker
-from investing.brokers.protocol import AllAtOnce, BrokerOrder, OrderRequest
+from investing.brokers.protocol import AtomicBroker, BrokerOrder, BrokerOrderRequest
 from investing.rebalancing.rebalancer import Rebalancer
-from investing.rules.orders import Terms
-from investing.rules.refusals import RebalanceRunning
+from investing.rules.errors import RebalanceRunning
+from investing.rules.trading.orders import BrokerFees
 from tests.faults.waiting import until
 from tests.investing.brokers.flaky import FlakyBroker
 from tests.investing.exchange import Exchange
 from tests.investing.rebalancing.running import Firm, aim, firm, holdings, legs, record, rows, trades
 
 
-def one_by_one(exchange: Exchange, rate: float = 0, seed: int = 1, **terms: Decimal) -> Firm:
+def one_by_one(exchange: Exchange, rate: float = 0, seed: int = 1, **fees: Decimal) -> Firm:
     """A firm whose broker cannot trade all at once, on a line that fails so often."""
-    broker = FlakyBroker(PaperBroker(exchange.sessions, Terms(**terms)), rate, seed)
-    assert not isinstance(broker, AllAtOnce)
+    broker = FlakyBroker(PaperBroker(exchange.sessions, BrokerFees(**fees)), rate, seed)
+    assert not isinstance(broker, AtomicBroker)
     return firm(exchange, broker)
 
 
@@ -32,7 +32,7 @@ async def held(exchange: Exchange, cash: str, weights: Mapping[str, str]) -> tup
     """A user with a portfolio that holds these weights already."""
     actor, id = await exchange.trader(cash)
     await aim(actor, id, weights)
-    await firm(exchange, PaperBroker(exchange.sessions, Terms())).rebalance(actor, id)
+    await firm(exchange, PaperBroker(exchange.sessions, BrokerFees())).rebalance(actor, id)
     return actor, id
 
 
@@ -112,13 +112,13 @@ async def test_a_rise_meanwhile_buys_what_the_cash_pays_for(exchange: Exchange) 
 
 async def test_what_the_broker_refuses_is_said(exchange: Exchange) -> None:
     class Closed(FlakyBroker):
-        async def submit(self, request: OrderRequest) -> BrokerOrder:
+        async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
             if request.side is OrderSide.BUY:
                 # As a broker would that does not know it.
-                return await super().submit(OrderRequest(**{**vars(request), "symbol": "NOBODY"}))
+                return await super().submit(BrokerOrderRequest(**{**vars(request), "symbol": "NOBODY"}))
             return await super().submit(request)
 
-    closed = firm(exchange, Closed(PaperBroker(exchange.sessions, Terms()), 0))
+    closed = firm(exchange, Closed(PaperBroker(exchange.sessions, BrokerFees()), 0))
     a, b = await exchange.listed("10"), await exchange.listed("20")
     actor, id = await held(exchange, "1000", {a: "1"})
     await aim(actor, id, {b: "1"})
@@ -194,7 +194,8 @@ async def test_many_hands_carry_one_rebalance(exchange: Exchange) -> None:
     actor, id = await exchange.trader("1000")
     await aim(actor, id, dict.fromkeys(symbols, "0.25"))
     others = [
-        Rebalancer(exchange.sessions, firm.house, firm.desk, firm.rebalancer._optimiser) for _ in range(3)
+        Rebalancer(exchange.sessions, firm.trading_config, firm.desk, firm.rebalancer._optimiser)
+        for _ in range(3)
     ]
     started = asyncio.create_task(firm.rebalance(actor, id))
 
@@ -204,7 +205,7 @@ async def test_many_hands_carry_one_rebalance(exchange: Exchange) -> None:
     await until(begun, 10)
     done = await exchange.value(NEWEST, actor.id)
     assert isinstance(done, uuid.UUID)
-    await asyncio.gather(started, *(each.carry_on(actor.id, Client(), done) for each in others))
+    await asyncio.gather(started, *(each.carry_on(actor.id, RequestOrigin(), done) for each in others))
     await firm.finish(done)
     assert sorted(await trades(exchange, done)) == [("BUY", symbol, "25", "10", "0") for symbol in symbols]
     assert (await record(exchange, done))["status"] == "COMPLETED"

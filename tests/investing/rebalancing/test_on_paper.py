@@ -10,26 +10,26 @@ import pytest
 from db.vocabulary import OrderSide
 from investing.brokers.paper import PaperBroker
 from investing.rebalancing.planning import plan_portfolio
-from investing.rules.orders import Terms
-from investing.rules.refusals import (
+from investing.rules.errors import (
+    DomainError,
     IdempotencyMismatch,
     Inactive,
     OrderRejected,
     PlanChanged,
     PortfolioInactive,
     RebalanceRunning,
-    Refusal,
 )
+from investing.rules.trading.orders import BrokerFees
 from tests.investing.exchange import Exchange
 from tests.investing.rebalancing.running import Firm, aim, firm, holdings, legs, record, rows, trades
 
-TERMS = Terms(commission_per_order=Decimal(1), slippage=Decimal("0.01"))
+TERMS = BrokerFees(commission_per_order=Decimal(1), slippage=Decimal("0.01"))
 
 
 @pytest.fixture
 def paper(exchange: Exchange) -> Firm:
     """A paper broker without any cost."""
-    return firm(exchange, PaperBroker(exchange.sessions, Terms()))
+    return firm(exchange, PaperBroker(exchange.sessions, BrokerFees()))
 
 
 async def test_weights_become_what_they_are_to_be(exchange: Exchange, paper: Firm) -> None:
@@ -138,7 +138,7 @@ async def test_a_plan_that_was_seen_is_the_plan_that_is_followed(exchange: Excha
     symbol = await exchange.listed("10")
     await aim(actor, id, {symbol: "1"})
     seen = await plan_portfolio(
-        exchange.sessions, paper.rebalancer._optimiser, paper.house, actor.id, id, None
+        exchange.sessions, paper.rebalancer._optimiser, paper.trading_config, actor.id, id, None
     )
     await exchange.quote(symbol, "10.01")
     key = str(uuid.uuid4())
@@ -189,11 +189,11 @@ async def test_a_refusal_of_the_last_trade_undoes_the_first(exchange: Exchange) 
     actor, id = await exchange.trader("1000")
     a, b = await exchange.listed("10"), await exchange.listed("20")
     await aim(actor, id, {a: "1"})
-    await firm(exchange, PaperBroker(exchange.sessions, Terms())).rebalance(actor, id)
+    await firm(exchange, PaperBroker(exchange.sessions, BrokerFees())).rebalance(actor, id)
     before = await holdings(exchange, id)
     await aim(actor, id, {b: "1"})
     with pytest.raises(OrderRejected):
-        await firm(exchange, Picky(exchange.sessions, Terms())).rebalance(actor, id)
+        await firm(exchange, Picky(exchange.sessions, BrokerFees())).rebalance(actor, id)
     assert await holdings(exchange, id) == before
     assert await rows(
         exchange,
@@ -207,7 +207,7 @@ async def test_a_refusal_of_the_last_trade_undoes_the_first(exchange: Exchange) 
 
 
 async def test_the_size_of_a_tick_does_not_part_a_rebalance(exchange: Exchange) -> None:
-    small = firm(exchange, PaperBroker(exchange.sessions, Terms(shares_per_tick=Decimal(3))))
+    small = firm(exchange, PaperBroker(exchange.sessions, BrokerFees(shares_per_tick=Decimal(3))))
     actor, id = await exchange.trader("1000")
     symbol = await exchange.listed("10")
     await aim(actor, id, {symbol: "0.8"})
@@ -237,8 +237,8 @@ async def test_rebalances_and_ticks_at_once(exchange: Exchange, paper: Firm) -> 
             for id in done:
                 found = await record(exchange, id)
                 assert (found["status"], found["total_cost"]) == ("COMPLETED", "0"), found
-    except Refusal as refusal:
-        raise AssertionError(refusal) from refusal
+    except DomainError as domain_error:
+        raise AssertionError(domain_error) from domain_error
     finally:
         over.set()
         await ticking

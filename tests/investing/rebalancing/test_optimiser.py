@@ -15,7 +15,7 @@ import pytest
 
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser, Problem
-from investing.rules.refusals import OptimiserBusy, OptimiserFailed
+from investing.rules.errors import OptimiserBusy, OptimiserFailed
 from tests.investing.rebalancing.conftest import SOMEBODY
 
 ROOT = Path(__file__).parent.parent.parent.parent

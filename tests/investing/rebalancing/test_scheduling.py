@@ -14,8 +14,8 @@ from db.vocabulary import RebalanceFrequency
 from investing.brokers.paper import PaperBroker
 from investing.portfolio.service import change_portfolio
 from investing.rebalancing.scheduling import Schedule
-from investing.rules.market_days import next_due, next_market_morning
-from investing.rules.orders import Terms
+from investing.rules.market.market_days import next_due, next_market_morning
+from investing.rules.trading.orders import BrokerFees
 from tests.investing.exchange import Exchange
 from tests.investing.rebalancing.running import Firm, aim, firm, holdings, rows
 
@@ -24,13 +24,13 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture
 def paper(exchange: Exchange) -> Firm:
-    return firm(exchange, PaperBroker(exchange.sessions, Terms()))
+    return firm(exchange, PaperBroker(exchange.sessions, BrokerFees()))
 
 
 def schedule_of(paper: Firm, now: dt.datetime | None = None) -> Schedule:
     """The schedule of one process, whose clock stands still if it is given."""
     clock = {} if now is None else {"clock": lambda: now}
-    return Schedule(paper.exchange.sessions, paper.house, paper.rebalancer, HOUR, **clock)
+    return Schedule(paper.exchange.sessions, paper.trading_config, paper.rebalancer, HOUR, **clock)
 
 
 async def automatic(exchange: Exchange, **settings: Any) -> tuple[Any, UUID, str]:

@@ -12,7 +12,7 @@ from scipy.spatial.distance import squareform
 
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser
-from investing.rules.refusals import NoExcessReturn, SingularCovariance
+from investing.rules.errors import NoExcessReturn, SingularCovariance
 from tests.investing.rebalancing.conftest import Array, ask, returns_of
 
 FIVE = ["AMD", "JNJ", "JPM", "WMT", "XOM"]

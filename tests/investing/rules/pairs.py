@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 
-from investing.rules.series import Flow, Point
+from investing.rules.performance.series import Flow, Point
 
 
 def flows_of(before: Decimal, value: Decimal, flow: Decimal) -> tuple[Flow, ...]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
-from investing.rules.figures import Figures, measure
-from investing.rules.market_hours import closing_instant, day_of
-from investing.rules.series import Flow, Point, with_opening
-from investing.rules.valuation import Close, Entry, FlowDay, Known, value_day
+from investing.rules.market.market_hours import closing_instant, day_of
+from investing.rules.performance.figures import Figures, measure
+from investing.rules.performance.series import Flow, Point, with_opening
+from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, Known, value_day
 
 D = Decimal
 _EXTERNAL = ("DEPOSIT", "WITHDRAWAL", "TRANSFER_IN", "TRANSFER_OUT")
@@ -40,7 +40,7 @@ class Line:
 
 
 @dataclass
-class Plain:
+class PlainDays:
     """All that an owner has posted, reversed entries left out, and closes by instrument and bar's date."""
 
     lines: Sequence[Line]
@@ -165,7 +165,7 @@ class Plain:
             holdings=self.held(before, inside),
             known={i: self._known(day, i) for i in {line.instrument for line in self.lines} if i},
             entries=[
-                Entry(
+                DayEntry(
                     at=line.at,
                     portfolio=line.place,
                     instrument=line.instrument,
@@ -187,7 +187,7 @@ class Plain:
             before=self.price_on(day - _ONE_DAY, instrument),
             last_close=before[0][2] if before else None,
             last_trade=trades[0] if trades else None,
-            closes=tuple(Close(at, p) for d, at, p in self.until(instrument, day) if d == day),
+            closes=tuple(ClosingPrice(at, p) for d, at, p in self.until(instrument, day) if d == day),
         )
 
     def days(self, inside: Collection[UUID | None]) -> list[dt.date]:

@@ -4,9 +4,9 @@ import unicodedata
 
 import pytest
 
-from investing.rules.identifiers import isins_of
+from investing.rules.errors import InvalidInput
 from investing.rules.names import checked_symbol, folded_symbol, is_symbol
-from investing.rules.refusals import InvalidInput
+from investing.rules.trading.identifiers import isins_of
 
 GOOD = ["BRK.B", "BRK B", "^GSPC", "BTC/USD", "M&M.NS", "0700.HK", "EURUSD=X", "BAC-PL", "NASDAQ:AAPL"]
 GOOD += ["CL1!", "A+", "ТАТНЕФТЬ", "株式", "Ñ1", "7203 JP", "X" * 32, "ﷺ", "हिन्द"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from investing.rules.refusals import InvalidInput
+from investing.rules.errors import InvalidInput
 from investing.rules.time_zones import checked_time_zone
 
 

@@ -11,22 +11,24 @@ from db.sessions import Sessions
 from db.vocabulary import Broker as BrokerName
 from db.vocabulary import OrderSide, OrderType, TimeInForce
 from investing.actor import Actor
-from investing.brokers.protocol import Broker
+from investing.brokers.protocol import BrokerClient
 from investing.brokers.registry import Brokers
-from investing.rules.orders import Wish
+from investing.rules.trading.orders import OrderRequest
 from investing.trading.desk import Desk
-from investing.trading.placing import House, NewOrder
+from investing.trading.placing import NewOrder, TradingConfig
 from tests.investing.exchange import Exchange
 
 OPEN = ("PENDING", "ACCEPTED", "PARTIALLY_FILLED", "UNKNOWN")
 
 
-def house(broker: Broker, patience: float = 5.0, max_age: dt.timedelta | None = None) -> House:
-    return House(Brokers({BrokerName.PAPER: broker}), max_age, dt.timedelta(seconds=patience))
+def trading_config(
+    broker: BrokerClient, patience: float = 5.0, max_age: dt.timedelta | None = None
+) -> TradingConfig:
+    return TradingConfig(Brokers({BrokerName.PAPER: broker}), max_age, dt.timedelta(seconds=patience))
 
 
-def desk_of(sessions: Sessions, broker: Broker, patience: float = 5.0) -> Desk:
-    return Desk(sessions, house(broker, patience))
+def desk_of(sessions: Sessions, broker: BrokerClient, patience: float = 5.0) -> Desk:
+    return Desk(sessions, trading_config(broker, patience))
 
 
 def buy(portfolio_id: UUID, symbol: str, quantity: str, limit: str | None = None) -> NewOrder:
@@ -38,7 +40,9 @@ def order(
 ) -> NewOrder:
     type = OrderType.MARKET if limit is None else OrderType.LIMIT
     price = None if limit is None else Decimal(limit)
-    return NewOrder(portfolio_id, symbol, Wish(side, type, Decimal(quantity), None, price, TimeInForce.DAY))
+    return NewOrder(
+        portfolio_id, symbol, OrderRequest(side, type, Decimal(quantity), None, price, TimeInForce.DAY)
+    )
 
 
 def key() -> str:

@@ -14,18 +14,18 @@ from db.trading.verification import verify_all
 from db.vocabulary import AccountType, Broker, RebalanceFrequency, Strategy
 from investing.account.service import NewAccount, create_account
 from investing.actor import Actor
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.portfolio.service import NewPortfolio, create_portfolio
 from investing.trading.exporting import export_csv
 from investing.trading.formats.csv_rows import COLUMNS, read_csv
 from investing.trading.importing import import_rows
-from investing.trading.reports import ImportReport, Outcome
+from investing.trading.reports import ImportReport, RowResult
 
 START = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 HEADER = ",".join(COLUMNS) + "\n"
 
 
-def quiet(step: str, done: int, total: int) -> None:
+def cooldown(step: str, done: int, total: int) -> None:
     """Reports nothing."""
 
 
@@ -43,7 +43,7 @@ async def make_user(superuser_url: str, sessions: Sessions) -> Actor:
         await connection.execute("INSERT INTO logins VALUES ($1, $2)", name, id)
     finally:
         await connection.close()
-    return Actor(id, sessions, Client())
+    return Actor(id, sessions, RequestOrigin())
 
 
 async def make_instruments(superuser_url: str, currency: str = "USD", *symbols: str) -> None:
@@ -122,13 +122,13 @@ async def state(actor: Actor, portfolio_id: UUID) -> dict[str, Any]:
 
 async def differences(actor: Actor) -> list[str]:
     """What `verify` finds wrong with this user's ledger."""
-    found = await verify_all(actor.sessions, quiet)
+    found = await verify_all(actor.sessions, cooldown)
     return [line for line in found.differences if str(actor.id) in line]
 
 
 def refused(report: ImportReport) -> list[tuple[int, str]]:
     """The line and the code of each refused row."""
-    return [(row.line, row.refusal.code) for row in report.outcomes if row.refusal is not None]
+    return [(row.line, row.domain_error.code) for row in report.outcomes if row.domain_error is not None]
 
 
 def statuses(report: ImportReport) -> list[str]:
@@ -136,7 +136,7 @@ def statuses(report: ImportReport) -> list[str]:
     return [row.status.value for row in report.outcomes]
 
 
-def only(report: ImportReport) -> Outcome:
+def only(report: ImportReport) -> RowResult:
     """The outcome of the one row."""
     (outcome,) = report.outcomes
     return outcome

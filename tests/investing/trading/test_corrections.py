@@ -16,7 +16,7 @@ from db.vocabulary import AccountType, Broker, TransactionType
 from investing.account.service import NewAccount, create_account
 from investing.account.transfers import transfer_cash
 from investing.portfolio.service import set_portfolio_active
-from investing.rules.refusals import (
+from investing.rules.errors import (
     AlreadyReversed,
     CurrencyMismatch,
     Inactive,

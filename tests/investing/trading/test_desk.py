@@ -13,22 +13,22 @@ from db.sessions import Sessions
 from db.vocabulary import OrderSide, OrderType, TimeInForce
 from investing.actor import Actor
 from investing.brokers.paper import PaperBroker
-from investing.brokers.protocol import BrokerOrder, OrderRequest
+from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest
 from investing.market.ticks import apply_tick
-from investing.rules.orders import Terms, Wish, ticket_of
-from investing.rules.refusals import (
+from investing.rules.errors import (
     BrokerUnavailable,
     InsufficientCash,
     InvalidInput,
     OrderNotOpen,
     StalePrice,
 )
+from investing.rules.trading.orders import BrokerFees, OrderRequest, size_order
 from investing.trading import orders, placing
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder
 from tests.investing.brokers.flaky import FlakyBroker
 from tests.investing.exchange import Exchange
-from tests.investing.trading.desks import attended, buy, desk_of, facts, house, key, order, status
+from tests.investing.trading.desks import attended, buy, desk_of, facts, key, order, status, trading_config
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,15 +40,15 @@ async def nothing_differs(exchange: Exchange) -> AsyncIterator[None]:
 
 @pytest.fixture
 def paper(sessions: Sessions) -> PaperBroker:
-    return PaperBroker(sessions, Terms())
+    return PaperBroker(sessions, BrokerFees())
 
 
 async def crashed_before_the_broker(sessions: Sessions, actor: Actor, new: NewOrder) -> UUID:
     """What a server leaves that is killed when the order is committed and not sent yet."""
     now = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
     async with sessions.begin(actor.id) as session:
-        paper = PaperBroker(sessions, Terms())
-        return await placing.place(session, actor.id, actor.client, new, house(paper), now)
+        paper = PaperBroker(sessions, BrokerFees())
+        return await placing.place(session, actor.id, actor.client, new, trading_config(paper), now)
 
 
 async def test_a_crash_before_the_broker(sessions: Sessions, exchange: Exchange, paper: PaperBroker) -> None:
@@ -129,7 +129,7 @@ async def test_a_cancellation_whose_answer_is_lost(
 class SilentBroker(PaperBroker):
     """Does what it is asked, and takes a second too long to say so."""
 
-    async def submit(self, request: OrderRequest) -> BrokerOrder:
+    async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
         order = await super().submit(request)
         await asyncio.sleep(1)
         return order
@@ -137,7 +137,7 @@ class SilentBroker(PaperBroker):
 
 async def test_a_broker_that_takes_too_long(sessions: Sessions, exchange: Exchange) -> None:
     actor, portfolio_id = await exchange.trader("100")
-    desk = desk_of(sessions, SilentBroker(sessions, Terms()), patience=0.5)
+    desk = desk_of(sessions, SilentBroker(sessions, BrokerFees()), patience=0.5)
     id = await desk.place(actor, buy(portfolio_id, await exchange.listed("10"), "3"), key())
     assert await status(exchange, id) == "UNKNOWN"
     await attended(desk, exchange, actor)
@@ -212,16 +212,16 @@ async def test_a_price_that_moved_meanwhile_is_refused_by_the_broker(
 async def test_partial_fills_cost_what_was_reserved_and_no_more(
     sessions: Sessions, exchange: Exchange
 ) -> None:
-    terms = Terms(Decimal(1), Decimal("0.003"), Decimal("0.0007"), Decimal("0.7"))
-    desk = desk_of(sessions, PaperBroker(sessions, terms))
+    fees = BrokerFees(Decimal(1), Decimal("0.003"), Decimal("0.0007"), Decimal("0.7"))
+    desk = desk_of(sessions, PaperBroker(sessions, fees))
     symbol = await exchange.listed("3.3333333333")
-    wish = buy(UUID(int=0), symbol, "7.7777777777").wish
+    request = buy(UUID(int=0), symbol, "7.7777777777").request
     # With this cash and not one digit more: 7.7777777777 x 3.3356666666 + 1 + 7.7777777777 x 0.003, which is
     # 25.9440740733 + 1.0233333333 (the slippage makes 0.0023333333 of the price).
-    needed = ticket_of(wish, Decimal("3.3333333333"), terms).reserved_cash
+    needed = size_order(request, Decimal("3.3333333333"), fees).reserved_cash
     assert needed == Decimal("26.9674074066")
     actor, portfolio_id = await exchange.trader(str(needed))
-    id = await desk.place(actor, NewOrder(portfolio_id, symbol, wish), key())
+    id = await desk.place(actor, NewOrder(portfolio_id, symbol, request), key())
     assert await status(exchange, id) == "PARTIALLY_FILLED"
     for _ in range(11):
         await apply_tick(sessions, desk, symbol, Decimal("3.3333333333"), dt.datetime.now(dt.UTC))
@@ -238,8 +238,8 @@ async def test_small_sums_are_whole(sessions: Sessions, exchange: Exchange) -> N
     4 x 10.01 + 0.4 = 40.44 twice and 20.22. 100 / 33.37 is 2.996703626011387473 shares, which are worth
     122.9547497752 at 41.03.
     """
-    terms = Terms(Decimal(1), slippage=Decimal("0.001"), shares_per_tick=Decimal(4))
-    desk = desk_of(sessions, PaperBroker(sessions, terms))
+    fees = BrokerFees(Decimal(1), slippage=Decimal("0.001"), shares_per_tick=Decimal(4))
+    desk = desk_of(sessions, PaperBroker(sessions, fees))
     symbol = await exchange.listed("10")
     actor, portfolio_id = await exchange.trader("101.1")
     id = await desk.place(actor, buy(portfolio_id, symbol, "10"), key())
@@ -255,7 +255,7 @@ async def test_small_sums_are_whole(sessions: Sessions, exchange: Exchange) -> N
         "(8,20.2200000000) 20.2200000000",
         "(10,0.0000000000) 0.0000000000",
     ]
-    free = desk_of(sessions, PaperBroker(sessions, Terms()))
+    free = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     symbol = await exchange.listed("33.37")
     actor, portfolio_id = await exchange.trader("100")
     for side, notional, price in (
@@ -263,9 +263,9 @@ async def test_small_sums_are_whole(sessions: Sessions, exchange: Exchange) -> N
         (OrderSide.SELL, "122.9547497752", "41.03"),
     ):
         await apply_tick(sessions, free, symbol, Decimal(price), dt.datetime.now(dt.UTC))
-        wish = Wish(side, OrderType.MARKET, None, Decimal(notional), None, TimeInForce.DAY)
+        request = OrderRequest(side, OrderType.MARKET, None, Decimal(notional), None, TimeInForce.DAY)
         assert await status(
-            exchange, await free.place(actor, NewOrder(portfolio_id, symbol, wish), key())
+            exchange, await free.place(actor, NewOrder(portfolio_id, symbol, request), key())
         ) == ("FILLED")
     assert json.loads(await facts(exchange, actor)) == {
         "cash": "122.9547497752",
@@ -277,7 +277,7 @@ async def test_small_sums_are_whole(sessions: Sessions, exchange: Exchange) -> N
 
 async def test_a_worthless_share_is_sold_for_nothing(sessions: Sessions, exchange: Exchange) -> None:
     """Once the quote is 0: nobody buys, also not what rests above it, and a sale brings 0 and costs 1."""
-    desk = desk_of(sessions, PaperBroker(sessions, Terms(Decimal(1))))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees(Decimal(1))))
     symbol = await exchange.listed("10")
     actor, portfolio_id = await exchange.trader("40")
     await desk.place(actor, buy(portfolio_id, symbol, "2"), key())
@@ -301,7 +301,7 @@ async def test_a_worthless_share_is_sold_for_nothing(sessions: Sessions, exchang
 
 
 async def test_selling_everything_with_no_cash_at_all(sessions: Sessions, exchange: Exchange) -> None:
-    desk = desk_of(sessions, PaperBroker(sessions, Terms(commission_per_order=Decimal(1))))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees(commission_per_order=Decimal(1))))
     symbol = await exchange.listed("10")
     actor, portfolio_id = await exchange.trader("31")
     await desk.place(actor, buy(portfolio_id, symbol, "3"), key())
@@ -318,7 +318,7 @@ async def test_a_quote_that_is_too_old(sessions: Sessions, exchange: Exchange, p
         "WHERE instrument_id = (SELECT id FROM instruments WHERE symbol = $1)",
         symbol,
     )
-    desk = Desk(sessions, house(paper, max_age=dt.timedelta(hours=24)))
+    desk = Desk(sessions, trading_config(paper, max_age=dt.timedelta(hours=24)))
     with pytest.raises(StalePrice) as refused:
         await desk.place(actor, buy(portfolio_id, symbol, "1"), key())
     assert refused.value.symbol == symbol

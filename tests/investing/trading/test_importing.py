@@ -9,8 +9,8 @@ import pytest
 
 from db.vocabulary import AccountType, TransactionType
 from investing.actor import Actor
-from investing.rules.refusals import InsufficientCash, InsufficientShares, NotFound
-from investing.trading.recording import Record, record_transaction
+from investing.rules.errors import InsufficientCash, InsufficientShares, NotFound
+from investing.trading.recording import TransactionRequest, record_transaction
 from tests.investing.trading.ledgers import (
     HEADER,
     START,
@@ -50,7 +50,7 @@ async def record(actor: Actor, portfolio_id: UUID, day: int, type: str, **given:
     facts = {"quantity": None, "price": None, "amount": None, "commission": Decimal(0), **numbers}
     return await record_transaction(
         actor,
-        Record(
+        TransactionRequest(
             portfolio_id=portfolio_id,
             type=TransactionType(type),
             symbol=given.get("symbol"),
@@ -182,9 +182,9 @@ async def test_one_bad_row_of_a_thousand(actor: Actor, portfolio_id: UUID, skip_
 async def test_refused_rows(
     actor: Actor, portfolio_id: UUID, row: str, code: str, field: tuple[str, ...]
 ) -> None:
-    refusal = only(await import_csv(actor, portfolio_id, row + "\n", skip_bad=True)).refusal
-    assert refusal is not None
-    assert (refusal.code, refusal.field) == (code, field)
+    domain_error = only(await import_csv(actor, portfolio_id, row + "\n", skip_bad=True)).domain_error
+    assert domain_error is not None
+    assert (domain_error.code, domain_error.field) == (code, field)
 
 
 async def test_amounts_as_statements_round_them(actor: Actor, portfolio_id: UUID) -> None:
@@ -216,7 +216,7 @@ async def test_earlier_rows_must_leave_enough_for_what_came_later(actor: Actor, 
     )
     report = await import_csv(actor, portfolio_id, rows, skip_bad=True)
     assert refused(report) == [(2, "INSUFFICIENT_SHARES"), (3, "INSUFFICIENT_CASH")]
-    shares, cash = (report.outcomes[place].refusal for place in (0, 1))
+    shares, cash = (report.outcomes[place].domain_error for place in (0, 1))
     assert isinstance(shares, InsufficientShares)
     # Midnight UTC is still the day before where the account lives, in New York.
     assert shares.on_date == dt.date(2020, 1, 9)

@@ -11,11 +11,11 @@ import pytest
 
 from db.vocabulary import TransactionType
 from investing.actor import Actor
-from investing.rules.import_rows import ImportRow, Parsed
+from investing.rules.trading.import_rows import ImportRow, Parsed
 from investing.trading.formats.guessing import guess, reader_of
 from investing.trading.identifying import mapped
 from investing.trading.importing import import_rows
-from investing.trading.recording import Record, record_transaction
+from investing.trading.recording import TransactionRequest, record_transaction
 from tests.investing.trading.ledgers import (
     HEADER,
     differences,
@@ -113,13 +113,15 @@ async def test_any_order_of_the_file_makes_the_same_ledger(actor: Actor, portfol
         more = "SELL,ABC,7,1,,,,2024-01-10,\nSELL,ABC,1,1,,,,2024-01-10,\n"
         report = await import_csv(actor, other, "".join(rows) + more, skip_bad=True)
         assert statuses(report)[6:] == ["REFUSED", "OK"] or statuses(report)[6:] == ["OK", "REFUSED"]
-        assert "shares are needed on 2024-01-10" in str([o.refusal for o in report.outcomes if o.refusal])
+        assert "shares are needed on 2024-01-10" in str(
+            [o.domain_error for o in report.outcomes if o.domain_error]
+        )
 
 
 async def test_what_came_in_another_order_by_hand_keeps_it(actor: Actor, portfolio_id: UUID) -> None:
     """The order in which entries came is the ledger's; an export tells it, and an import reads it."""
     for type, amount in (("DEPOSIT", 100), ("WITHDRAWAL", 100), ("DEPOSIT", 50), ("FEE", 1)):
-        record = Record(
+        record = TransactionRequest(
             portfolio_id=portfolio_id,
             type=TransactionType(type),
             symbol=None,
@@ -150,11 +152,11 @@ async def test_a_security_by_what_it_is_called_elsewhere(actor: Actor, portfolio
     ]
     report = await import_rows(actor, portfolio_id, rows, dry_run=True, skip_bad=True)
     assert refused(report) == [(1, "INVALID_INPUT"), (2, "UNKNOWN_INSTRUMENT")]
-    assert "--map-symbols" in str(report.outcomes[0].refusal)
+    assert "--map-symbols" in str(report.outcomes[0].domain_error)
     for symbol in ("A\0B", "\ud800", "X" * 40):
         row = ImportRow(1, TransactionType.DIVIDEND, MIDNIGHT, symbol=symbol, amount=Decimal(1))
         found = await import_rows(actor, portfolio_id, [row], skip_bad=True)
-        assert "is no symbol" in str(found.outcomes[0].refusal)
+        assert "is no symbol" in str(found.outcomes[0].domain_error)
     known = mapped(rows, {"084670702": "XYZ", "BRK B": "XYZ"})
     assert statuses(await import_rows(actor, portfolio_id, known)) == ["OK"] * 3
 
@@ -164,4 +166,4 @@ async def test_more_places_than_there_are_are_a_refused_row(
     actor: Actor, portfolio_id: UUID, places: str
 ) -> None:
     report = await import_csv(actor, portfolio_id, f"DEPOSIT,,,,{places},,,2024-01-10,\n", skip_bad=True)
-    assert [str(o.refusal) for o in report.outcomes] == ["The amount has more than 10 decimals."]
+    assert [str(o.domain_error) for o in report.outcomes] == ["The amount has more than 10 decimals."]

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.sessions import Sessions
-from investing.rules.refusals import AlreadyReversed, InsufficientShares, InvalidInput
+from investing.rules.errors import AlreadyReversed, InsufficientShares, InvalidInput
 from tests.investing.trading.model import Given, Impossible, replay
 from tests.investing.trading.world import World, forget, make_world, on
 

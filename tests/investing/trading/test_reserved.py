@@ -10,8 +10,8 @@ import pytest
 from db.sessions import Sessions
 from db.vocabulary import OrderSide, TransactionType
 from investing.brokers.paper import PaperBroker
-from investing.rules.orders import Terms
-from investing.rules.refusals import InsufficientShares, InvalidInput
+from investing.rules.errors import InsufficientShares, InvalidInput
+from investing.rules.trading.orders import BrokerFees
 from investing.trading.reversing import reverse_transaction
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import buy, desk_of, key, order
@@ -26,7 +26,7 @@ async def _world(sessions: Sessions, superuser_url: str) -> World:
     world = await make_world(sessions, superuser_url, portfolios=2)
     await world.buy(1, "4", "10")
     await world.buy(3, "6", "11")
-    desk = desk_of(sessions, PaperBroker(sessions, Terms()))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     resting = order(world.portfolios[0], world.symbol, OrderSide.SELL, "6", "999999")
     await desk.place(world.actor, resting, key())
     return world
@@ -84,7 +84,7 @@ async def test_an_import_leaves_reserved_shares(sessions: Sessions, superuser_ur
 
 async def test_a_fill_is_not_reversed(sessions: Sessions, exchange: Exchange) -> None:
     actor, portfolio_id = await exchange.trader("100")
-    desk = desk_of(sessions, PaperBroker(sessions, Terms()))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     await desk.place(actor, buy(portfolio_id, await exchange.listed("10"), "3"), key())
     fill: Any = await exchange.value(
         "SELECT id FROM transactions WHERE owner_id = $1 AND order_id IS NOT NULL", actor.id

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from db.canonical import decimal, instant
 from db.vocabulary import AccountType, TransactionType
 from investing.actor import Actor
-from investing.rules.import_rows import ImportRow
+from investing.rules.trading.import_rows import ImportRow
 from investing.trading.importing import import_rows
 from tests.investing.trading.ledgers import (
     START,

@@ -9,7 +9,7 @@ import pytest
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import OrderSide, TransactionType
 from investing.brokers.paper import PaperBroker
-from investing.rules.orders import Terms
+from investing.rules.trading.orders import BrokerFees
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import buy, desk_of, facts, key, order
 from tests.investing.trading.test_cost import counted
@@ -112,7 +112,7 @@ async def test_an_order_on_paper(
     exchange = Exchange(sessions, superuser_url)
     actor, portfolio_id = await exchange.trader("1000")
     symbol = await exchange.listed("10")
-    desk = desk_of(sessions, PaperBroker(sessions, Terms()))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     await desk.place(actor, buy(portfolio_id, symbol, "5"), key())
     with noted.counting() as sent, counted() as general:
         id = await desk.place(actor, order(portfolio_id, symbol, side, "2"), key())
@@ -137,7 +137,7 @@ async def test_an_order_whose_size_is_limited(trips: tuple[Trips, Sessions], sup
         "UPDATE portfolios SET max_position_size = $1 WHERE id = $2", Decimal("0.5"), portfolio_id
     )
     symbol = await exchange.listed("10")
-    desk = desk_of(sessions, PaperBroker(sessions, Terms()))
+    desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     await desk.place(actor, buy(portfolio_id, symbol, "5"), key())
     with noted.counting() as sent:
         await desk.place(actor, buy(portfolio_id, symbol, "2"), str(uuid.uuid4()))

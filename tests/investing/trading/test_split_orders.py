@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db.alerts.looking import portfolios_of
+from db.alerts.portfolio_checks import portfolios_of
 from db.sessions import Sessions
 from db.vocabulary import AlertKind, AlertSeverity, OrderSide, OrderType, TimeInForce
 from investing.actor import Actor
@@ -17,9 +17,9 @@ from investing.alerts.rules import NewAlertRule, create_rule
 from investing.brokers.paper import PaperBroker
 from investing.market.splits import Splitting, record_split
 from investing.market.ticks import apply_tick
-from investing.rules.market_hours import market_day
-from investing.rules.orders import Terms, Wish
-from investing.rules.splits import InstrumentSplit
+from investing.rules.market.market_hours import market_day
+from investing.rules.trading.orders import BrokerFees, OrderRequest
+from investing.rules.trading.splits import SplitRatio
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder
 from tests.investing.exchange import Exchange
@@ -37,15 +37,15 @@ SELECT row_to_json(o) FROM (
 """
 
 
-FREE = Terms()
+FREE = BrokerFees()
 
 
 class Scene:
     """A user with cash, an instrument that stood at 30 yesterday, and a desk."""
 
-    def __init__(self, sessions: Sessions, exchange: Exchange, terms: Terms = FREE) -> None:
-        self.sessions, self.exchange, self.terms = sessions, exchange, terms
-        self.desk: Desk = desk_of(sessions, PaperBroker(sessions, terms))
+    def __init__(self, sessions: Sessions, exchange: Exchange, fees: BrokerFees = FREE) -> None:
+        self.sessions, self.exchange, self.fees = sessions, exchange, fees
+        self.desk: Desk = desk_of(sessions, PaperBroker(sessions, fees))
         self.actor: Actor
         self.portfolio_id: UUID
         self.symbol = ""
@@ -58,8 +58,10 @@ class Scene:
 
     async def place(self, side: OrderSide, quantity: str, limit: str) -> UUID:
         """A GTC order of yesterday."""
-        wish = Wish(side, OrderType.LIMIT, D(quantity), None, D(limit), TimeInForce.GTC)
-        id = await self.desk.place(self.actor, NewOrder(self.portfolio_id, self.symbol, wish), str(uuid4()))
+        request = OrderRequest(side, OrderType.LIMIT, D(quantity), None, D(limit), TimeInForce.GTC)
+        id = await self.desk.place(
+            self.actor, NewOrder(self.portfolio_id, self.symbol, request), str(uuid4())
+        )
         for table, column in (("orders", "submitted_at"), ("paper_orders", "created_at")):
             await self.exchange.run(
                 f"UPDATE {table} SET {column} = {column} - interval '1 day' WHERE client_order_id = $1", id
@@ -68,8 +70,8 @@ class Scene:
 
     async def hold(self, quantity: str) -> None:
         """Shares that were bought yesterday."""
-        wish = Wish(OrderSide.BUY, OrderType.MARKET, D(quantity), None, None, TimeInForce.DAY)
-        await self.desk.place(self.actor, NewOrder(self.portfolio_id, self.symbol, wish), str(uuid4()))
+        request = OrderRequest(OrderSide.BUY, OrderType.MARKET, D(quantity), None, None, TimeInForce.DAY)
+        await self.desk.place(self.actor, NewOrder(self.portfolio_id, self.symbol, request), str(uuid4()))
         await self.was_yesterday()
 
     async def was_yesterday(self) -> None:
@@ -84,10 +86,10 @@ class Scene:
             await self.exchange.run(statement, self.actor.id)
 
     async def split(self, new: str, old: str = "1") -> None:
-        await record_split(self.actor, self.symbol, InstrumentSplit(TODAY, D(new), D(old)))
+        await record_split(self.actor, self.symbol, SplitRatio(TODAY, D(new), D(old)))
 
     async def job(self) -> None:
-        await Splitting(self.sessions, self.terms).post_due()
+        await Splitting(self.sessions, self.fees).post_due()
 
     async def tick(self, price: str) -> None:
         await apply_tick(self.sessions, self.desk, self.symbol, D(price), dt.datetime.now(dt.UTC))
@@ -188,7 +190,7 @@ async def test_an_order_of_whole_shares_ends_where_only_parts_are_left(scene: Sc
 async def test_what_was_traded_before_the_split_is_put_on_the_ledger_first(
     sessions: Sessions, exchange: Exchange
 ) -> None:
-    scene = await Scene(sessions, exchange, Terms(shares_per_tick=D(4))).open()
+    scene = await Scene(sessions, exchange, BrokerFees(shares_per_tick=D(4))).open()
     id = await scene.place(OrderSide.BUY, "10", "31")
     # Four at once, and four more by another tick of yesterday, whose fill the desk has not been told of.
     await exchange.run(
@@ -196,7 +198,7 @@ async def test_what_was_traded_before_the_split_is_put_on_the_ledger_first(
         "(SELECT id FROM instruments WHERE symbol = $1)",
         scene.symbol,
     )
-    await PaperBroker(sessions, scene.terms).executions()
+    await PaperBroker(sessions, scene.fees).executions()
     await scene.was_yesterday()
     await scene.split("4")
     await scene.job()

@@ -10,10 +10,10 @@ import pytest
 from db.market.splits import claim_work
 from db.sessions import Sessions
 from investing.market.splits import Splitting, record_split
-from investing.rules.market_hours import market_day
-from investing.rules.orders import Terms
-from investing.rules.refusals import InvalidInput, UnknownInstrument
-from investing.rules.splits import InstrumentSplit
+from investing.rules.errors import InvalidInput, UnknownInstrument
+from investing.rules.market.market_hours import market_day
+from investing.rules.trading.orders import BrokerFees
+from investing.rules.trading.splits import SplitRatio
 from investing.trading.undoing import undo_import
 from tests.investing.exchange import Exchange
 from tests.investing.trading.ledgers import import_csv, statuses
@@ -35,12 +35,12 @@ async def world(sessions: Sessions, superuser_url: str, exchange: Exchange) -> A
 
 async def record(world: World, new: str = "4", old: str = "1", ex_date: dt.date = EX_DATE) -> None:
     """A split of the instrument."""
-    await record_split(world.actor, world.symbol, InstrumentSplit(ex_date, D(new), D(old)))
+    await record_split(world.actor, world.symbol, SplitRatio(ex_date, D(new), D(old)))
 
 
 async def post(sessions: Sessions) -> None:
     """The job's round."""
-    await Splitting(sessions, Terms()).post_due()
+    await Splitting(sessions, BrokerFees()).post_due()
 
 
 async def splits(world: World, at: int = 0) -> list[tuple[bool, dt.datetime, D]]:
@@ -218,7 +218,7 @@ async def test_what_cannot_be_recorded(world: World) -> None:
             await record(world, ratio, "1", ex_date)
     told = "^There is no shared instrument NOBODY; splits of a user's own come in by import-prices --user\\.$"
     with pytest.raises(UnknownInstrument, match=told):
-        await record_split(world.actor, "NOBODY", InstrumentSplit(EX_DATE, D(4), D(1)))
+        await record_split(world.actor, "NOBODY", SplitRatio(EX_DATE, D(4), D(1)))
 
 
 async def test_a_file_with_the_split_in_it_and_one_without(world: World, sessions: Sessions) -> None:

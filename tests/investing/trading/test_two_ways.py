@@ -8,9 +8,9 @@ import pytest
 from db.sessions import Sessions
 from db.vocabulary import TransactionType
 from investing.idempotency import NotQuick, once_generally
-from investing.rules.refusals import Refusal
+from investing.rules.errors import DomainError
 from investing.trading import recording
-from investing.trading.recording import Record, record_transaction
+from investing.trading.recording import TransactionRequest, record_transaction
 from tests.investing.trading.world import World, decimal, make_world, on
 
 T = TransactionType
@@ -49,7 +49,7 @@ async def tell(world: World) -> list[Any]:
     told: list[Any] = []
     for type, day, quantity, price, more in STORY:
         options = {"symbol": world.symbol, "commission": "0", "amount": None, "split_for": None} | more
-        record = Record(
+        record = TransactionRequest(
             portfolio_id=world.portfolios[0],
             type=type,
             symbol=options["symbol"],
@@ -70,12 +70,12 @@ async def tell(world: World) -> list[Any]:
     return told
 
 
-async def outcome(world: World, record: Record, key: str) -> Any:
+async def outcome(world: World, record: TransactionRequest, key: str) -> Any:
     """What came of it: an id, or a refusal with all its facts."""
     try:
         return await record_transaction(world.actor, record, key)
-    except Refusal as refusal:
-        return type(refusal).__name__, vars(refusal)
+    except DomainError as domain_error:
+        return type(domain_error).__name__, vars(domain_error)
 
 
 ROWS = {

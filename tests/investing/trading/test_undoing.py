@@ -13,8 +13,7 @@ from db.sessions import Sessions
 from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.portfolio.service import set_portfolio_active
-from investing.rules.import_rows import ImportRow
-from investing.rules.refusals import (
+from investing.rules.errors import (
     AlreadyReversed,
     IdempotencyMismatch,
     Inactive,
@@ -23,6 +22,7 @@ from investing.rules.refusals import (
     InvalidInput,
     NotFound,
 )
+from investing.rules.trading.import_rows import ImportRow
 from investing.trading.importing import import_rows_once
 from investing.trading.undoing import reverse_import, undo_import
 from tests.investing.trading.ledgers import (

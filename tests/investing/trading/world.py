@@ -16,11 +16,11 @@ from db.trading.verification import verify_all
 from db.vocabulary import AccountType, Broker, RebalanceFrequency, Strategy, TransactionType
 from investing.account.service import NewAccount, create_account
 from investing.actor import Actor
-from investing.auth.types import Client
+from investing.auth.types import RequestOrigin
 from investing.portfolio.service import NewPortfolio, create_portfolio
-from investing.trading.moving import ShareTransfer, transfer_shares
-from investing.trading.recording import Record, record_transaction
+from investing.trading.recording import TransactionRequest, record_transaction
 from investing.trading.reversing import reverse_transaction
+from investing.trading.share_transfers import ShareTransfer, transfer_shares
 
 START = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -58,7 +58,7 @@ class World:
         symbol: str | None = "ABC",
     ) -> UUID:
         """Records a transaction in the portfolio at this place."""
-        record = Record(
+        record = TransactionRequest(
             portfolio_id=self.portfolios[at],
             type=type,
             symbol=self.symbol if symbol else None,
@@ -156,7 +156,7 @@ async def make_world(sessions: Sessions, superuser_url: str, *, portfolios: int 
         uuid.uuid4(),
     )
     await connection.close()
-    actor = Actor(id, sessions, Client())
+    actor = Actor(id, sessions, RequestOrigin())
     account_id = await create_account(
         actor, NewAccount("A", Broker.PAPER, AccountType.CASH, "USD", Decimal(0), True)
     )

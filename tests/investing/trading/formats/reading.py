@@ -5,8 +5,8 @@ import uuid
 from decimal import Decimal
 from pathlib import Path
 
-from investing.rules.import_rows import BadRow, IgnoredRow, ImportRow, Parsed, entry_of_row
-from investing.rules.merging import cash_delta_of
+from investing.rules.trading.import_rows import BadRow, IgnoredRow, ImportRow, Parsed, entry_of_row
+from investing.rules.trading.merging import cash_delta_of
 from investing.trading.formats.guessing import guess, reader_of
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -36,7 +36,7 @@ def cash(row: ImportRow) -> Decimal:
 
 def bad(rows: list[Parsed]) -> list[tuple[int, str]]:
     """Line and message of each row that cannot be posted at all."""
-    return [(row.line, str(row.refusal)) for row in rows if isinstance(row, BadRow)]
+    return [(row.line, str(row.domain_error)) for row in rows if isinstance(row, BadRow)]
 
 
 def ignored(rows: list[Parsed]) -> list[int]:

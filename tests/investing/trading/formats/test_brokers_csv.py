@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from db.vocabulary import TransactionType as T
-from investing.rules.import_rows import BadRow, IgnoredRow, ImportRow, Parsed
+from investing.rules.trading.import_rows import BadRow, IgnoredRow, ImportRow, Parsed
 from investing.trading.formats.files import Options, TransactionFileError
 from investing.trading.formats.guessing import Format, guess, reader_of
 from tests.investing.trading.formats.reading import bad, cash, read

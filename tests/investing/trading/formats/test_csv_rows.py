@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from investing.rules.import_rows import ImportRow
+from investing.rules.trading.import_rows import ImportRow
 from investing.trading.formats.csv_rows import read_csv
 from investing.trading.formats.files import TransactionFileError, load
 from investing.trading.formats.guessing import Format, guess

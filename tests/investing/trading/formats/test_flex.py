@@ -10,7 +10,7 @@ import pytest
 
 from db.vocabulary import TransactionType
 from investing.actor import Actor
-from investing.rules.import_rows import ImportRow
+from investing.rules.trading.import_rows import ImportRow
 from investing.trading.formats.files import TransactionFileError
 from investing.trading.formats.flex import read_flex
 from investing.trading.importing import import_rows

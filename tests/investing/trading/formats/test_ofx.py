@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from investing.actor import Actor
-from investing.rules.import_rows import ImportRow
+from investing.rules.trading.import_rows import ImportRow
 from investing.trading.formats.files import TransactionFileError
 from investing.trading.formats.guessing import Format, guess
 from investing.trading.formats.ofx import read_ofx

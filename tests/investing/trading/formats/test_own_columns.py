@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from db.vocabulary import TransactionType as T
-from investing.rules.import_rows import ImportRow
+from investing.rules.trading.import_rows import ImportRow
 from investing.trading.formats.files import Options, TransactionFileError
 from investing.trading.formats.own_columns import columns_of, read_own_columns
 from investing.trading.transaction_files import read_symbols

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from db.vocabulary import TransactionType as T
-from investing.rules.import_rows import IgnoredRow, ImportRow, Parsed
+from investing.rules.trading.import_rows import IgnoredRow, ImportRow, Parsed
 from investing.trading.formats.files import Options, TransactionFileError
 from investing.trading.formats.flex import read_flex
 from investing.trading.formats.ghostfolio import read_ghostfolio

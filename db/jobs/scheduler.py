@@ -1,0 +1,88 @@
+"""Jobs at their times, in one process each time, by PgQueuer's scheduler on our own connections.
+
+PgQueuer keeps a row for each job: the next time that it is due, and a heartbeat while it runs. A run that
+was missed is caught up once, and one whose process has died is taken over after 30 seconds without one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+from db.outages import Outage
+from db.sessions import Sessions
+
+logger = logging.getLogger("graphfolio.jobs")
+AGAIN_SECONDS = 1.0
+
+
+class Job(NamedTuple):
+    """Work that comes round again. `times` is a cron expression; a sixth field counts seconds."""
+
+    name: str
+    times: str
+    work: Callable[[], Awaitable[object]]
+
+
+class _Connections:
+    """PgQueuer's driver: nobody's viewer, since a job's row has no owner."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self.shutdown = asyncio.Event()
+
+    async def fetch(self, query: str, *arguments: object) -> list[dict[str, object]]:
+        async with self._sessions.reading(None) as connection:
+            return [dict(row) for row in await connection.fetch(query, *arguments)]
+
+    async def execute(self, query: str, *arguments: object) -> str:
+        async with self._sessions.reading(None) as connection:
+            status: str = await connection.execute(query, *arguments)
+            return status
+
+    async def __aenter__(self) -> _Connections:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """The connections are not its own."""
+
+
+async def run_scheduler(sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Event) -> None:
+    """Runs the jobs, each at its times, until it is told to stop; what runs then is finished first.
+
+    A fault of a job is logged, and the job runs again at its next time. While the database is away nothing
+    runs, and everything goes on by itself when it is back.
+    """
+    # It takes 0.4 seconds to import, which neither a start nor the requests meanwhile have to wait for.
+    await asyncio.to_thread(importlib.import_module, "pgqueuer.core.applications")
+    outage = Outage(logger, "Keeping the times of the jobs")
+    while not stop.is_set():
+        with outage.lasting():
+            await _manager(sessions, jobs, stop).run()
+        if not stop.is_set():
+            try:
+                await asyncio.wait_for(stop.wait(), AGAIN_SECONDS)
+            except TimeoutError:
+                pass
+
+
+def _manager(sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Event) -> Any:
+    from pgqueuer.adapters.persistence.queries import Queries
+    from pgqueuer.core.sm import SchedulerManager
+
+    driver: Any = _Connections(sessions)
+    manager = SchedulerManager(Queries(driver))
+    manager.shutdown = stop
+    for job in jobs:
+        manager.schedule(job.name, job.times, accepts_context=False)(_taking_no_schedule(job.work))
+    return manager
+
+
+def _taking_no_schedule(work: Callable[[], Awaitable[object]]) -> Callable[[object], Awaitable[None]]:
+    async def run(_: object) -> None:
+        await work()
+
+    return run

@@ -1,0 +1,23 @@
+"""The table of doorbells."""
+
+from uuid import UUID
+
+from sqlalchemy import BigInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, of_user, one_of
+from db.vocabulary import COUNTED_TOPICS
+
+
+class ChangeCounter(Base):
+    """How often something of a topic has happened to an owner; triggers count, in the same transaction.
+
+    Without an owner's policy on purpose: a process asks for everybody who listens there at once.
+    """
+
+    __tablename__ = "doorbells"
+    __table_args__ = (of_user(), one_of("topic", COUNTED_TOPICS))
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    rings: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,52 @@
+"""PostgreSQL as the line between doorbells: LISTEN and NOTIFY."""
+
+import asyncio
+from collections.abc import Callable, Collection
+
+import asyncpg
+
+from db.notifier.subjects import Subject, pages, subjects_on
+from db.sessions import CONNECT_SECONDS, Sessions
+
+CHANNEL = "graphfolio_changes"
+_ALIVE_SECONDS = 5.0
+
+
+class PostgresTransport:
+    """One connection of its own that listens; what is published goes over any connection of the pool."""
+
+    def __init__(self, sessions: Sessions, url: str) -> None:
+        """`url` leads to PostgreSQL itself: a pooler between them may drop what is notified."""
+        self._sessions = sessions
+        self._url = url
+
+    async def listen(self, received: Callable[[Collection[Subject]], None]) -> None:
+        """Passes on what is published until the line breaks; then raises OSError.
+
+        Asked now and then whether it is there, because a network that swallows everything says nothing.
+        """
+        connection = await asyncpg.connect(
+            self._url,
+            timeout=CONNECT_SECONDS,
+            server_settings={"application_name": "graphfolio-notifier"},
+        )
+        try:
+            await connection.add_listener(
+                CHANNEL, lambda *published: received(list(subjects_on(str(published[3]))))
+            )
+            while True:
+                await asyncio.sleep(_ALIVE_SECONDS)
+                await connection.fetchval("SELECT true", timeout=_ALIVE_SECONDS)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            raise ConnectionError(str(error)) from error
+        finally:
+            connection.terminate()
+
+    async def publish(self, subjects: Collection[Subject]) -> None:
+        """Tells everybody who listens, this process too. After a commit, never in a transaction."""
+        async with self._sessions.nobody() as connection:
+            await connection.execute(
+                "SELECT pg_notify($1, published) FROM unnest($2::text[]) AS published",
+                CHANNEL,
+                pages(subjects),
+            )

@@ -1,0 +1,134 @@
+"""Readers that stall: what they cost is bounded, and after a while they are hung up on.
+
+An application sees nothing of it: it waits for a buffer that is never emptied, and a transport that is closed
+waits for the same buffer. So uvicorn's own protocols are given a limit to their patience here.
+"""
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+STALL_SECONDS = 20.0
+"""How long a connection may take none of what waits for it."""
+LOOKS = 5
+"""How often within that time it is looked at."""
+PING_SECONDS = 10.0
+"""How often a WebSocket is asked whether it is there, and how long it has for an answer."""
+UNSENT_BYTES = 32 * 1024
+"""How much of what is not sent yet the kernel may hold."""
+WAITING_BYTES = 16 * 1024
+"""How much may wait beside it before nothing more is made for this connection."""
+
+
+class StallTimeout(asyncio.Protocol):
+    """Hangs up on a connection that takes nothing of what waits for it, or does not let itself be closed."""
+
+    transport: asyncio.Transport
+    _looking: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bounds what is held: else the kernel alone would take megabytes before anybody noticed."""
+        super().connection_made(transport)
+        limit_unsent(transport)
+        self.transport.set_write_buffer_limits(WAITING_BYTES)
+
+    def pause_writing(self) -> None:
+        """The buffer is full: from now on something of it has to be taken."""
+        super().pause_writing()
+        self._lose_patience()
+
+    def resume_writing(self) -> None:
+        """The reader has caught up."""
+        super().resume_writing()
+        self._be_patient()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """There is nothing left to hang up on."""
+        self._be_patient()
+        super().connection_lost(exc)
+
+    def _lose_patience(self) -> None:
+        self._be_patient()
+        self._look_again(self.transport.get_write_buffer_size(), asyncio.get_running_loop().time())
+
+    def _look_again(self, least: int, since: float) -> None:
+        look = asyncio.get_running_loop().call_later(STALL_SECONDS / LOOKS, self._look, least, since)
+        self._looking = look
+
+    def _look(self, least: int, since: float) -> None:
+        """Hangs up where no less than `least` bytes have waited `since` then: a slow reader takes some."""
+        left, now = self.transport.get_write_buffer_size(), asyncio.get_running_loop().time()
+        if left < least:
+            self._look_again(left, now)
+        elif now - since < STALL_SECONDS:
+            self._look_again(least, since)
+        else:
+            unsubscribe(self.transport)
+
+    def _be_patient(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+
+class StallTimeoutHTTP(StallTimeout, HttpToolsProtocol):
+    """HTTP, and with it server-sent events."""
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing more is asked: what was answered has to be taken now."""
+        super().timeout_keep_alive_handler()
+        self._lose_patience()
+
+
+class StallTimeoutWebSocket(StallTimeout, WebSocketsSansIOProtocol):
+    """WebSocket."""
+
+    async def send(self, message: Any) -> None:
+        """As ever; but the client has only so long to take the end."""
+        await super().send(message)
+        if message["type"] == "websocket.close":
+            self._lose_patience()
+
+    def keepalive_timeout(self) -> None:
+        """No answer to a ping: what is still in the buffer will not be read either."""
+        super().keepalive_timeout()
+        unsubscribe(self.transport)
+
+
+def unsubscribe(transport: asyncio.Transport) -> None:
+    """Ends a connection in this moment, and leaves nothing of it to the kernel either."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+def limit_unsent(transport: asyncio.BaseTransport) -> None:
+    """Lets the kernel take little more than it can send; without effect where it has no such option."""
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    connection = transport.get_extra_info("socket")
+    if (
+        option is not None
+        and connection is not None
+        and connection.family != getattr(socket, "AF_UNIX", None)
+    ):
+        connection.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
+
+
+def patience() -> dict[str, Any]:
+    """The settings of uvicorn that go with it.
+
+    Messages are not compressed: that would cost every idle subscriber its own window of 20 KB or more, and
+    alerts are short.
+    """
+    return {
+        "http": StallTimeoutHTTP,
+        "ws": StallTimeoutWebSocket,
+        "ws_ping_interval": PING_SECONDS,
+        "ws_ping_timeout": PING_SECONDS,
+        "ws_per_message_deflate": False,
+    }

@@ -1,0 +1,113 @@
+"""Sealing secrets that are stored: AES-256-GCM, each bound to its row, under keys that can be changed."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from investing.auth.keys import KeyRing
+from investing.auth.secret_file import SEALING_KEYS, load_or_generate
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE_BYTES = 12
+
+
+class DecryptionFailed(Exception):
+    """What is stored was not sealed for this row with a key of ours; the message shows nothing of it."""
+
+
+class UnknownKey(DecryptionFailed):
+    """The key that sealed it is not among ours, or not yet: another process may have made it just now."""
+
+
+@dataclass(frozen=True)
+class SecretLocation:
+    """The row that a secret belongs to. Moved into any other row it cannot be opened."""
+
+    table: str
+    owner_id: UUID
+    id: UUID
+
+
+@dataclass(frozen=True)
+class EncryptedSecret:
+    """A secret as it is stored: the nonce and the ciphertext, and the id of the key."""
+
+    ciphertext: bytes
+    key_id: str
+
+
+class SecretBox:
+    """Seals with the active key of a ring and opens with all of them.
+
+    `load` reads the ring: at the first use, and again where something is sealed with a key that is not in it,
+    so that a running server goes on when the keys are changed. With `rereads` it is read again for whatever
+    is sealed: a key that was replaced seals nothing more, and may be removed some time later.
+    """
+
+    def __init__(self, load: Callable[[], KeyRing], *, rereads: bool = False) -> None:
+        self._load = load
+        self._rereads = rereads
+        self._ring: KeyRing | None = None
+
+    @classmethod
+    def of(cls, keys: str | None, data_dir: Path) -> "SecretBox":
+        """The vault of a setting (`KeyRing.parse`), or of the file of generated secrets.
+
+        Raises InvalidKeys and UnusableSecrets, at the first use.
+        """
+        if keys:
+            return cls(lambda: KeyRing.parse(keys))
+        return cls(lambda: load_or_generate(data_dir, SEALING_KEYS), rereads=True)
+
+    @property
+    def ring(self) -> KeyRing:
+        """The keys as they were read last."""
+        return self._ring or self.read()
+
+    def read(self) -> KeyRing:
+        """Reads the keys, at the start or anew. Raises InvalidKeys and UnusableSecrets."""
+        self._ring = self._load()
+        return self._ring
+
+    def seal(self, place: SecretLocation, secret: bytes) -> EncryptedSecret:
+        """The secret, sealed for this row with the active key."""
+        ring = self.read() if self._rereads else self.ring
+        key_id = ring.active
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = _cipher(ring.secrets[key_id]).encrypt(nonce, secret, _bound_to(place, key_id))
+        return EncryptedSecret(nonce + sealed, key_id)
+
+    def open(self, place: SecretLocation, sealed: EncryptedSecret) -> bytes:
+        """The secret. Raises UnknownKey, and DecryptionFailed where it is another row's or was changed."""
+        from cryptography.exceptions import InvalidTag
+
+        if sealed.key_id not in self.ring.secrets:
+            if sealed.key_id not in self.read().secrets:
+                raise UnknownKey("A stored secret is sealed with a key that is not among the sealing keys.")
+        nonce, rest = sealed.ciphertext[:_NONCE_BYTES], sealed.ciphertext[_NONCE_BYTES:]
+        try:
+            secret = self.ring.secrets[sealed.key_id]
+            return _cipher(secret).decrypt(nonce, rest, _bound_to(place, sealed.key_id))
+        except (InvalidTag, ValueError):
+            raise DecryptionFailed("A stored secret is not the one that was sealed for its row.") from None
+
+
+def _bound_to(place: SecretLocation, key_id: str) -> bytes:
+    return f"{place.table}/{place.owner_id}/{place.id}/{key_id}".encode()
+
+
+@lru_cache(maxsize=64)
+def _cipher(secret: bytes) -> "AESGCM":
+    """AES-256-GCM under a key derived from the ring's secret, which may be longer (HKDF, RFC 5869)."""
+    # Imported here: a server that opens no secret starts without it.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"graphfolio sealing").derive(secret))

@@ -1,0 +1,221 @@
+"""Which rules a price crosses, without looking at the others.
+
+For each instrument the thresholds of armed rules and the levels at which fired ones are armed again stand in
+sorted lists, so that a tick looks at the ends of six lists and takes from them what it crosses: O(log n) and
+the rules crossed, however many there are. It is a mirror: what it finds is decided again where it is stored.
+"""
+
+import datetime as dt
+import heapq
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from uuid import UUID
+
+from db.vocabulary import AlertKind
+from investing.rules.alerts.conditions import RuleState, Threshold, daily_move
+from investing.rules.market.market_hours import market_day
+
+_FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
+_Level = tuple[Decimal, UUID]
+
+
+@dataclass(frozen=True)
+class TickPrice:
+    """What a tick says of an instrument; `previous` is the price of the trading day before, if known."""
+
+    price: Decimal
+    as_of: dt.datetime
+    previous: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class PriceRule:
+    """A rule on an instrument, and where it stands; `as_of` is the tick that it was last decided by."""
+
+    owner_id: UUID
+    rule_id: UUID
+    instrument_id: UUID
+    threshold: Threshold
+    state: RuleState
+    as_of: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A rule that a price has crossed; `fires` is false where it came back and arms the rule again."""
+
+    owner_id: UUID
+    rule_id: UUID
+    instrument_id: UUID
+    price: TickPrice
+    fires: bool
+
+
+class _Levels:
+    """Sorted levels of rules. Values above a level take it where `takes_below`, values below it otherwise."""
+
+    def __init__(self, *, takes_below: bool, inclusive: bool) -> None:
+        self._levels: list[_Level] = []
+        self._takes_below = takes_below
+        self._inclusive = inclusive
+
+    def add(self, level: Decimal, id: UUID) -> None:
+        self._levels.insert(bisect_left(self._levels, (level, id)), (level, id))
+
+    def discard(self, level: Decimal, id: UUID) -> None:
+        at = bisect_left(self._levels, (level, id))
+        if at < len(self._levels) and self._levels[at] == (level, id):
+            del self._levels[at]
+
+    def take(self, value: Decimal) -> Sequence[UUID]:
+        """Removes the rules whose level the value has passed, or reached where it is inclusive."""
+        levels = self._levels
+        if not levels:
+            return ()
+        nearest = levels[0][0] if self._takes_below else levels[-1][0]
+        if nearest == value:
+            if not self._inclusive:
+                return ()
+        elif (nearest < value) is not self._takes_below:
+            return ()
+        # Equal levels are among those taken only where they are inclusive.
+        at = bisect_left(levels, (value, _LAST if self._takes_below is self._inclusive else _FIRST))
+        part = slice(None, at) if self._takes_below else slice(at, None)
+        taken = levels[part]
+        del levels[part]
+        return [id for _, id in taken]
+
+    def clear(self) -> Sequence[UUID]:
+        """Removes all of them."""
+        levels, self._levels = self._levels, []
+        return [id for _, id in levels]
+
+
+@dataclass
+class _Ladder:
+    """The rules of one instrument, and its last price."""
+
+    price: TickPrice | None = None
+    armed_above: _Levels = field(default_factory=lambda: _Levels(takes_below=True, inclusive=False))
+    armed_below: _Levels = field(default_factory=lambda: _Levels(takes_below=False, inclusive=False))
+    armed_move: _Levels = field(default_factory=lambda: _Levels(takes_below=True, inclusive=False))
+    fired_above: _Levels = field(default_factory=lambda: _Levels(takes_below=False, inclusive=True))
+    fired_below: _Levels = field(default_factory=lambda: _Levels(takes_below=True, inclusive=True))
+    fired_move: _Levels = field(default_factory=lambda: _Levels(takes_below=False, inclusive=True))
+
+    def levels_of(self, watched: PriceRule) -> tuple[_Levels, Decimal]:
+        """Where the rule stands, and at which level."""
+        name = {AlertKind.PRICE_ABOVE: "above", AlertKind.PRICE_BELOW: "below"}.get(
+            watched.threshold.kind, "move"
+        )
+        if watched.state.is_armed:
+            return getattr(self, f"armed_{name}"), watched.threshold.level
+        return getattr(self, f"fired_{name}"), watched.threshold.back_at
+
+    def crossed(self, price: TickPrice) -> Iterator[tuple[UUID, bool]]:
+        """The rules that this price crosses, taken out; whether each fires."""
+        move = daily_move(price.price, price.previous)
+        for levels, value, fires in (
+            (self.armed_above, price.price, True),
+            (self.armed_below, price.price, True),
+            (self.armed_move, move, True),
+            (self.fired_above, price.price, False),
+            (self.fired_below, price.price, False),
+            (self.fired_move, move, False),
+        ):
+            if value is not None:
+                for id in levels.take(value):
+                    yield id, fires
+
+
+class PriceIndex:
+    """All watched rules. `put` and `tick` say what is crossed, and take it for done."""
+
+    def __init__(self) -> None:
+        self._watched: dict[UUID, PriceRule] = {}
+        self._ladders: dict[UUID, _Ladder] = {}
+        self._resting: list[tuple[dt.datetime, UUID]] = []
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def put(self, watched: PriceRule, now: dt.datetime) -> list[Crossing]:
+        """Adds or replaces a rule, and holds it against the last price that its instrument had."""
+        self.drop(watched.rule_id)
+        price = self._ladder(watched.instrument_id).price
+        # A price that is older than the last decision decides nothing; the newer one is still to come here.
+        is_news = price is not None and (watched.as_of is None or watched.as_of <= price.as_of)
+        if price is not None and is_news and _is_of_another_day(watched, price):
+            watched = replace(watched, state=replace(watched.state, is_armed=True))
+        self._place(watched, now)
+        return self._look(watched.instrument_id, price, now) if price is not None and is_news else []
+
+    def drop(self, rule_id: UUID) -> None:
+        """Forgets a rule."""
+        watched = self._watched.pop(rule_id, None)
+        if watched is not None:
+            levels, level = self._ladder(watched.instrument_id).levels_of(watched)
+            levels.discard(level, rule_id)
+
+    def tick(self, instrument_id: UUID, price: TickPrice, now: dt.datetime) -> list[Crossing]:
+        """What a new price crosses; one that is older than the last crosses nothing."""
+        ladder = self._ladder(instrument_id)
+        last = ladder.price
+        if last is not None and price.as_of < last.as_of:
+            return []
+        ladder.price = price
+        if last is not None and market_day(last.as_of) != market_day(price.as_of):
+            # Each day is a move of its own.
+            for rule_id in ladder.fired_move.clear():
+                self._stand(rule_id, is_armed=True, now=now)
+        return self._look(instrument_id, price, now)
+
+    def wake(self, now: dt.datetime) -> list[Crossing]:
+        """What is crossed by the last prices among the rules that were quiet until now."""
+        crossings: list[Crossing] = []
+        while self._resting and self._resting[0][0] <= now:
+            _, rule_id = heapq.heappop(self._resting)
+            watched = self._watched.get(rule_id)
+            if watched is not None and watched.state.is_armed:
+                crossings += self.put(watched, now)
+        return crossings
+
+    def _look(self, instrument_id: UUID, price: TickPrice, now: dt.datetime) -> list[Crossing]:
+        crossings = []
+        for rule_id, fires in self._ladder(instrument_id).crossed(price):
+            watched = self._stand(rule_id, is_armed=not fires, now=now)
+            crossings.append(Crossing(watched.owner_id, rule_id, instrument_id, price, fires))
+        return crossings
+
+    def _stand(self, rule_id: UUID, *, is_armed: bool, now: dt.datetime) -> PriceRule:
+        """Places a rule that was taken out, where it stands now."""
+        watched = self._watched[rule_id]
+        watched = replace(watched, state=replace(watched.state, is_armed=is_armed))
+        self._place(watched, now)
+        return watched
+
+    def _place(self, watched: PriceRule, now: dt.datetime) -> None:
+        self._watched[watched.rule_id] = watched
+        quiet_until = watched.state.quiet_until
+        if watched.state.is_armed and quiet_until is not None and quiet_until > now:
+            heapq.heappush(self._resting, (quiet_until, watched.rule_id))
+            return
+        levels, level = self._ladder(watched.instrument_id).levels_of(watched)
+        levels.add(level, watched.rule_id)
+
+    def _ladder(self, instrument_id: UUID) -> _Ladder:
+        ladder = self._ladders.get(instrument_id)
+        if ladder is None:
+            ladder = self._ladders[instrument_id] = _Ladder()
+        return ladder
+
+
+def _is_of_another_day(watched: PriceRule, price: TickPrice) -> bool:
+    """Whether a rule on moves was decided on another day than the price's."""
+    return (
+        watched.threshold.kind is AlertKind.DAILY_MOVE
+        and watched.as_of is not None
+        and market_day(watched.as_of) != market_day(price.as_of)
+    )

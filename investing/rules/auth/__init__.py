@@ -1,0 +1,1 @@
+"""What an identity and its secrets may be."""

@@ -1,0 +1,371 @@
+"""Expected failures: what a rule or a service says no to, with the facts that the client needs to mend it.
+
+Each has a code, one sentence, and the path of the input field it is about.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar
+from uuid import UUID
+
+
+# Not frozen: a frozen exception cannot be given its own traceback.
+@dataclass(eq=False)
+class DomainError(Exception):
+    """Something that a client may well ask for, and that is not done."""
+
+    code: ClassVar[str]
+
+    message: str
+    field: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(eq=False)
+class InvalidInput(DomainError):
+    """A value that makes no sense here."""
+
+    code = "INVALID_INPUT"
+
+
+@dataclass(eq=False)
+class NotFound(DomainError):
+    """Nothing of the viewer's has this id; whether it is somebody else's is not told."""
+
+    code = "NOT_FOUND"
+
+
+@dataclass(eq=False)
+class NameTaken(DomainError):
+    """Another of the same kind has this name already."""
+
+    code = "NAME_TAKEN"
+
+
+@dataclass(eq=False)
+class EmailTaken(DomainError):
+    """Someone has registered with this e-mail address already."""
+
+    code = "EMAIL_TAKEN"
+    message: str = "This e-mail address is registered already."
+    field: tuple[str, ...] = ("email",)
+
+
+@dataclass(eq=False)
+class WeakPassword(DomainError):
+    """A password that is too short; `min_length` is in characters."""
+
+    code = "WEAK_PASSWORD"
+    message: str = ""
+    field: tuple[str, ...] = ("password",)
+    min_length: int = 10
+
+    def __post_init__(self) -> None:
+        self.message = self.message or f"A password has at least {self.min_length} characters."
+
+
+@dataclass(eq=False)
+class WrongCredentials(DomainError):
+    """Unknown user, wrong password or a deactivated user: which of them is nobody's business."""
+
+    code = "WRONG_CREDENTIALS"
+    message: str = "The username or the password is wrong."
+
+
+@dataclass(eq=False)
+class InvalidRefreshToken(DomainError):
+    """A refresh token that is malformed, unknown, used, expired or revoked: which of them is not said."""
+
+    code = "INVALID_REFRESH_TOKEN"
+    message: str = "This refresh token is not valid. Log in again."
+    field: tuple[str, ...] = ("refreshToken",)
+
+
+@dataclass(eq=False)
+class Inactive(DomainError):
+    """The account is archived."""
+
+    code = "INACTIVE"
+
+
+@dataclass(eq=False)
+class PortfolioInactive(DomainError):
+    """The portfolio is archived."""
+
+    code = "PORTFOLIO_INACTIVE"
+    message: str = "The portfolio is archived: restore it first."
+    field: tuple[str, ...] = ("portfolioId",)
+
+
+@dataclass(eq=False)
+class UnknownInstrument(DomainError):
+    """No instrument has this symbol."""
+
+    code = "UNKNOWN_INSTRUMENT"
+    symbol: str = ""
+
+
+@dataclass(eq=False)
+class CurrencyMismatch(DomainError):
+    """The instrument trades in another currency than the portfolio's."""
+
+    code = "CURRENCY_MISMATCH"
+    expected: str = ""
+    actual: str = ""
+
+
+@dataclass(eq=False)
+class InsufficientCash(DomainError):
+    """Cash would fall below zero: now, or for a back-dated entry on a later day.
+
+    `transaction_id` is the later transaction that needs it, where one is known.
+    """
+
+    code = "INSUFFICIENT_CASH"
+    required: Decimal = Decimal(0)
+    available: Decimal = Decimal(0)
+    on_date: dt.date | None = None
+    transaction_id: UUID | None = None
+
+    @property
+    def shortfall(self) -> Decimal:
+        """What is missing."""
+        return self.required - self.available
+
+
+@dataclass(eq=False)
+class InsufficientShares(DomainError):
+    """More would be sold than is held: now, or for a back-dated entry on a later day.
+
+    `transaction_id` is the later transaction that needs them, where one is known.
+    """
+
+    code = "INSUFFICIENT_SHARES"
+    required: Decimal = Decimal(0)
+    available: Decimal = Decimal(0)
+    on_date: dt.date | None = None
+    transaction_id: UUID | None = None
+
+    @property
+    def shortfall(self) -> Decimal:
+        """What is missing."""
+        return self.required - self.available
+
+
+@dataclass(eq=False)
+class AlreadyReversed(DomainError):
+    """The transaction, or the import, has been taken back before; it can be once."""
+
+    code = "ALREADY_REVERSED"
+
+
+@dataclass(eq=False)
+class IdempotencyMismatch(DomainError):
+    """The key was used before, for something else."""
+
+    code = "IDEMPOTENCY_MISMATCH"
+
+
+@dataclass(eq=False)
+class NoPrice(DomainError):
+    """The instrument has no quote, which a MARKET order needs."""
+
+    code = "NO_PRICE"
+    symbol: str = ""
+
+
+@dataclass(eq=False)
+class StalePrice(DomainError):
+    """The quote is older than a MARKET order may trust; `oldest` is what would do now."""
+
+    code = "STALE_PRICE"
+    symbol: str = ""
+    price_as_of: dt.datetime | None = None
+    oldest: dt.datetime | None = None
+
+
+@dataclass(eq=False)
+class PositionTooLarge(DomainError):
+    """A buy would make the position larger than the portfolio's maxPositionSize.
+
+    `weight` is what it would have, None where the portfolio is worth nothing; `largest_value` is the most
+    that the position may be worth.
+    """
+
+    code = "POSITION_TOO_LARGE"
+    symbol: str = ""
+    weight: Decimal | None = None
+    max_position_size: Decimal = Decimal(0)
+    largest_value: Decimal = Decimal(0)
+
+
+@dataclass(eq=False)
+class OrderNotOpen(DomainError):
+    """The order has ended, so that there is nothing to cancel; `status` says how."""
+
+    code = "ORDER_NOT_OPEN"
+    status: str = ""
+
+
+@dataclass(eq=False)
+class OrderRejected(DomainError):
+    """The broker said no; `broker_code` is its own word for why."""
+
+    code = "ORDER_REJECTED"
+    broker_code: str = ""
+
+
+@dataclass(eq=False)
+class BrokerUnavailable(DomainError):
+    """The account's broker is not connected, or does not answer."""
+
+    code = "BROKER_UNAVAILABLE"
+    broker: str = ""
+
+
+@dataclass(eq=False)
+class PlanChanged(DomainError):
+    """Prices or holdings have moved the plan since it was looked at: both are hashes of plans."""
+
+    code = "PLAN_CHANGED"
+    planned: str = ""
+    current: str = ""
+
+
+@dataclass(eq=False)
+class RebalanceRunning(DomainError):
+    """A rebalance of this portfolio has not ended yet."""
+
+    code = "REBALANCE_RUNNING"
+    message: str = "A rebalance of this portfolio runs already: wait until it has ended."
+    field: tuple[str, ...] = ("portfolioId",)
+
+
+@dataclass(eq=False)
+class WorthNothing(DomainError):
+    """The portfolio's total value is not above zero: it has no weights, and nothing to trade with."""
+
+    code = "WORTH_NOTHING"
+    message: str = "The portfolio is worth nothing: deposit cash first."
+    total_value: Decimal = Decimal(0)
+
+
+@dataclass(eq=False)
+class EmptyUniverse(DomainError):
+    """There is nothing that a strategy could choose from: no symbols, and nothing held."""
+
+    code = "EMPTY_UNIVERSE"
+    message: str = "Give the portfolio symbols to choose from, or let it hold something."
+
+
+@dataclass(eq=False)
+class InsufficientHistory(DomainError):
+    """An instrument, or all of them together, has fewer daily returns than the portfolio looks back on.
+
+    `symbol` is the one that has the fewest, `available_days` how many the universe has in common, and
+    `last_date` the latest day of them.
+    """
+
+    code = "INSUFFICIENT_HISTORY"
+    symbol: str = ""
+    available_days: int = 0
+    required_days: int = 0
+    last_date: dt.date | None = None
+
+
+@dataclass(eq=False)
+class InfeasibleCap(DomainError):
+    """So many positions cannot be the whole if none may be larger; `least_size` is the smallest cap."""
+
+    code = "INFEASIBLE_CAP"
+    positions: int = 0
+    max_position_size: Decimal = Decimal(0)
+    least_size: Decimal = Decimal(0)
+
+
+@dataclass(eq=False)
+class SingularCovariance(DomainError):
+    """The returns of these instruments say the same, or nothing, so that no best mix of them exists."""
+
+    code = "SINGULAR_COVARIANCE"
+    message: str = (
+        "Some of the instruments have moved exactly like others, or not at all, so that no best mix of them "
+        "exists: leave one of them out, or look back further."
+    )
+    symbols: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class NoExcessReturn(DomainError):
+    """Nothing in the universe has gained anything on average, so that no Sharpe ratio is positive."""
+
+    code = "NO_EXCESS_RETURN"
+    message: str = (
+        "None of the instruments has gained anything on average over the look-back, so that there is no "
+        "largest Sharpe ratio: look back further, or choose another strategy."
+    )
+
+
+@dataclass(eq=False)
+class OptimiserBusy(DomainError):
+    """Too many plans wait for the optimiser already."""
+
+    code = "OPTIMISER_BUSY"
+    message: str = "Many plans are being made: try again in a few seconds."
+
+
+@dataclass(eq=False)
+class OptimiserFailed(DomainError):
+    """The optimiser found no answer, or none in time."""
+
+    code = "OPTIMISER_FAILED"
+    message: str = "The optimiser found no answer: try again, or choose fewer symbols or another strategy."
+
+
+@dataclass(eq=False)
+class UnknownDestination(DomainError):
+    """The viewer has no destination of this name, or it is not ready to be sent to."""
+
+    code = "UNKNOWN_DESTINATION"
+    name: str = ""
+
+
+@dataclass(eq=False)
+class AddressRefused(DomainError):
+    """Nothing is sent to such an address."""
+
+    code = "ADDRESS_REFUSED"
+
+
+@dataclass(eq=False)
+class KindUnavailable(DomainError):
+    """This server cannot send to destinations of this kind."""
+
+    code = "KIND_UNAVAILABLE"
+
+
+@dataclass(eq=False)
+class WrongCode(DomainError):
+    """Not the code that was sent, or one that is void; `attempts_left` before a new one is needed."""
+
+    code = "WRONG_CODE"
+    attempts_left: int = 0
+
+
+@dataclass(eq=False)
+class LimitReached(DomainError):
+    """As many as there can be, or as many as can be asked for in an hour; `limit` says how many."""
+
+    code = "LIMIT_REACHED"
+    limit: int = 0
+
+
+@dataclass(eq=False)
+class DeliveryNotDead(DomainError):
+    """The delivery has been made, or is still being tried; `delivery_status` says which."""
+
+    code = "DELIVERY_NOT_DEAD"
+    delivery_status: str = ""

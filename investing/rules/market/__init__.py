@@ -1,0 +1,1 @@
+"""Instruments and the days and hours of their markets."""

@@ -1,0 +1,1 @@
+"""How a portfolio did: valuation, returns, risk and what explains them."""

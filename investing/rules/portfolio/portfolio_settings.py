@@ -1,0 +1,76 @@
+"""What a portfolio's settings may be."""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from db.vocabulary import Strategy
+from investing.rules.errors import InvalidInput
+
+MOST_SYMBOLS = 500
+LOOK_BACK_DAYS = range(30, 7561)
+"""How many daily returns a strategy may look back on: six weeks to thirty years."""
+
+_WEIGHT = re.compile(r"[01](\.\d{1,10})?", re.ASCII)
+
+
+def check_fraction(value: Decimal | None, field: str, *, zero: bool) -> None:
+    """A share of the whole: 0 to 1, zero itself only where that means something."""
+    if value is not None and not (0 <= value <= 1 and (zero or value)):
+        raise InvalidInput(
+            f"This is a fraction {'from' if zero else 'above'} 0 {'to' if zero else 'and at most'} 1.",
+            (field,),
+        )
+
+
+def check_planning(settings: Mapping[str, Any]) -> None:
+    """What decides how weights become trades, by column; what is not there is not checked."""
+    check_fraction(settings.get("relative_drift_band"), "relativeDriftBand", zero=False)
+    check_fraction(settings.get("max_trade"), "maxTrade", zero=False)
+    reserve = settings.get("cash_reserve")
+    check_fraction(reserve, "cashReserve", zero=True)
+    if reserve == 1:
+        raise InvalidInput("A reserve of 1 leaves nothing to invest.", ("cashReserve",))
+    smallest = settings.get("minimum_trade")
+    if smallest is not None and smallest < 0:
+        raise InvalidInput("The smallest trade is an amount, 0 for none.", ("minimumTrade",))
+    turnover = settings.get("max_turnover")
+    if turnover is not None and not 0 < turnover <= 2:
+        raise InvalidInput("Turnover is above 0 and at most 2: all sold, and all bought.", ("maxTurnover",))
+    days = settings.get("look_back_days")
+    if days is not None and days not in LOOK_BACK_DAYS:
+        first, last = LOOK_BACK_DAYS[0], LOOK_BACK_DAYS[-1]
+        raise InvalidInput(f"A look-back has {first} to {last} daily returns.", ("lookBackDays",))
+
+
+def check_symbols(symbols: Sequence[str] | None) -> None:
+    """A universe: every symbol once."""
+    if symbols is None:
+        return
+    if len(symbols) > MOST_SYMBOLS:
+        raise InvalidInput(f"A list has at most {MOST_SYMBOLS} symbols.", ("symbols",))
+    if len(set(symbols)) < len(symbols):
+        twice = next(symbol for symbol in symbols if symbols.count(symbol) > 1)
+        raise InvalidInput(f"{twice} is there twice.", ("symbols",))
+
+
+def check_targets(strategy: Strategy, targets: object) -> Mapping[str, str] | None:
+    """Target weights, by symbol: decimal strings from 0 to 1 which leave the rest of 1 to cash.
+
+    CUSTOM needs them and no other strategy has them.
+    """
+    where = ("targetWeights",)
+    if strategy is not Strategy.CUSTOM:
+        if targets is not None:
+            raise InvalidInput(f"Only CUSTOM has target weights; {strategy} finds its own.", where)
+        return None
+    if not isinstance(targets, dict) or not targets or len(targets) > MOST_SYMBOLS:
+        raise InvalidInput('CUSTOM needs target weights, such as {"AAPL": "0.6", "IBM": "0.3"}.', where)
+    for symbol, weight in targets.items():
+        if not isinstance(weight, str) or not _WEIGHT.fullmatch(weight) or Decimal(weight) > 1:
+            raise InvalidInput(f'The weight of {symbol} is a decimal string from "0" to "1".', where)
+    total = sum(Decimal(weight) for weight in targets.values())
+    if total > 1:
+        raise InvalidInput(f"The target weights add up to {total}, which is more than 1.", where)
+    return targets

@@ -1,0 +1,254 @@
+"""The ledger: what one transaction does to cash, to a holding and to its lots.
+
+The same rule serves a trade of today, an entry of long ago and the replay of a whole history. Cost is kept
+both ways side by side: on average (buy fees join the cost, a sale removes quantity x average cost) and by
+lot, first in first out. Amounts are in the portfolio's currency, quantities in shares.
+"""
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from db.vocabulary import TransactionType
+from investing.rules.errors import InsufficientShares, InvalidInput
+from investing.rules.market.market_hours import day_of
+from investing.rules.money import fits, product
+from investing.rules.trading.lots import Lot, LotUse, add, part_of, split, take, with_gains, without
+
+ZERO = Decimal(0)
+
+SHARE_TYPES = frozenset(
+    {
+        TransactionType.BUY,
+        TransactionType.SELL,
+        TransactionType.TRANSFER_IN,
+        TransactionType.TRANSFER_OUT,
+        TransactionType.SPLIT,
+    }
+)
+"""What can change a holding: the last three only where they name an instrument."""
+
+_CASH_IN = frozenset(
+    {TransactionType.DEPOSIT, TransactionType.TRANSFER_IN, TransactionType.DIVIDEND, TransactionType.INTEREST}
+)
+
+
+_IN = frozenset({TransactionType.BUY, TransactionType.TRANSFER_IN})
+
+
+def overtaking(type: TransactionType) -> frozenset[TransactionType]:
+    """The types of a holding's later entries that an entry of this type may not be posted after.
+
+    What only comes in changes nothing of what comes in later, and may be posted as if it were the last.
+    """
+    return SHARE_TYPES - _IN if type in _IN else SHARE_TYPES
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One transaction as it was given. `of_shares` tells a transfer of shares from one of cash.
+
+    `is_automatic` is a split that follows from the instrument's own: where nothing is held, it does nothing.
+    `time_zone` is its account's, for telling its day.
+    """
+
+    id: UUID
+    type: TransactionType
+    executed_at: dt.datetime
+    amount: Decimal = ZERO
+    commission: Decimal = ZERO
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    split_for: Decimal | None = None
+    of_shares: bool = False
+    is_automatic: bool = False
+    time_zone: str = "UTC"
+
+    @property
+    def day(self) -> dt.date:
+        """Return the account's day that it is on."""
+        return day_of(self.executed_at, self.time_zone)
+
+    @property
+    def place(self) -> tuple[dt.datetime, UUID]:
+        """Where it stands on the ledger: by time, and then by id."""
+        return (self.executed_at, self.id)
+
+
+@dataclass
+class Holding:
+    """What a portfolio holds of one instrument; empty to begin with. Lots are oldest first.
+
+    It may know its oldest lots alone, where those hold as many shares as will be taken.
+    """
+
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    realized_pnl: Decimal = ZERO
+    realized_pnl_fifo: Decimal = ZERO
+    lots: list[Lot] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Posting:
+    """The deltas of a transaction, of cash, of shares and of their average cost; what a sale gained on
+    average cost and first in first out; the lots that it used, and those that it opened.
+    """
+
+    cash_delta: Decimal
+    quantity_delta: Decimal = ZERO
+    realized_pnl: Decimal | None = None
+    cost_delta: Decimal = ZERO
+    realized_pnl_fifo: Decimal | None = None
+    uses: tuple[LotUse, ...] = ()
+    opened: tuple[Lot, ...] = ()
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What left one portfolio for another: its average cost, and the parts of lots."""
+
+    cost: Decimal
+    parts: tuple[LotUse, ...]
+
+    @classmethod
+    def by(cls, out: Posting) -> "Moved":
+        """What this transfer out moves."""
+        return cls(-out.cost_delta, out.uses)
+
+
+def check_fits(*amounts: Decimal) -> None:
+    """Raises InvalidInput where what an entry leads to is more than can be stored."""
+    if not fits(*amounts):
+        raise InvalidInput("This is more than the ledger can hold.", ("amount",))
+
+
+def post_cash(entry: Entry) -> Posting:
+    """Posts an entry that changes no holding: cash in or out, less the commission."""
+    amount = entry.amount if entry.type in _CASH_IN else -entry.amount
+    return Posting(cash_delta=amount - entry.commission)
+
+
+def post(holding: Holding, entry: Entry, moved: Moved | None = None) -> Posting:
+    """Posts an entry to its holding, which it changes; `moved` is what a transfer between one's own
+    portfolios brings in.
+
+    Raises InsufficientShares for more shares out than are held and InvalidInput for a split of nothing; the
+    holding is as it was then. Raises InvalidInput for more than can be stored; the holding is spoilt then.
+    """
+    posting = _post(holding, entry, moved)
+    check_fits(holding.quantity, holding.cost, holding.realized_pnl, posting.realized_pnl or ZERO)
+    return posting
+
+
+def _post(holding: Holding, entry: Entry, moved: Moved | None) -> Posting:
+    match entry.type:
+        case TransactionType.BUY:
+            return _open(holding, entry, -entry.amount - entry.commission, entry.amount + entry.commission)
+        case TransactionType.TRANSFER_IN if moved is not None:
+            return _bring_in(holding, entry, moved)
+        case TransactionType.TRANSFER_IN:
+            return _open(holding, entry, -entry.commission, entry.amount)
+        case TransactionType.SELL:
+            return _sell(holding, entry)
+        case TransactionType.TRANSFER_OUT:
+            cost, uses = _remove(holding, entry)
+            return Posting(-entry.commission, -_quantity(entry), cost_delta=-cost, uses=tuple(uses))
+        case TransactionType.SPLIT:
+            return _split(holding, entry)
+        case _:
+            return post_cash(entry)
+
+
+def take_back(holding: Holding, posted: Collection[tuple[UUID, Posting]]) -> None:
+    """Makes the holding what it was before these, its latest entries, by their ids and postings.
+
+    Its lots must hold all that those entries used, closed ones with a quantity of zero.
+    """
+    for _, posting in posted:
+        holding.quantity -= posting.quantity_delta
+        holding.cost -= posting.cost_delta
+        holding.realized_pnl -= posting.realized_pnl or ZERO
+        holding.realized_pnl_fifo -= posting.realized_pnl_fifo or ZERO
+    uses = (use for _, posting in posted for use in posting.uses)
+    holding.lots = without(holding.lots, uses, {id for id, _ in posted})
+
+
+def _quantity(entry: Entry) -> Decimal:
+    assert entry.quantity is not None, f"a {entry.type} of shares has a quantity"
+    return entry.quantity
+
+
+def _open(holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal) -> Posting:
+    lot = Lot(entry.id, entry.executed_at, _quantity(entry), cost)
+    return _add(holding, entry, cash_delta, cost, (lot,))
+
+
+def _bring_in(holding: Holding, entry: Entry, moved: Moved) -> Posting:
+    lots = tuple(
+        Lot(entry.id, part.opened_at, -part.quantity_delta, -part.cost_delta, number)
+        for number, part in enumerate(moved.parts)
+    )
+    return _add(holding, entry, -entry.commission, moved.cost, lots)
+
+
+def _add(
+    holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal, lots: tuple[Lot, ...]
+) -> Posting:
+    holding.quantity += _quantity(entry)
+    holding.cost += cost
+    for lot in lots:
+        add(holding.lots, lot)
+    return Posting(cash_delta, _quantity(entry), cost_delta=cost, opened=lots)
+
+
+def _sell(holding: Holding, entry: Entry) -> Posting:
+    cost, uses = _remove(holding, entry)
+    proceeds = entry.amount - entry.commission
+    uses = with_gains(uses, proceeds)
+    fifo = sum((use.gain for use in uses if use.gain is not None), ZERO)
+    holding.realized_pnl += proceeds - cost
+    holding.realized_pnl_fifo += fifo
+    return Posting(proceeds, -_quantity(entry), proceeds - cost, -cost, fifo, tuple(uses))
+
+
+def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotUse]]:
+    """Takes shares out at average cost and from the oldest lots. The average cost and the lots used."""
+    quantity = _quantity(entry)
+    if quantity > holding.quantity:
+        raise InsufficientShares(
+            f"{quantity.normalize():f} shares are needed on {entry.day}, "
+            f"{holding.quantity.normalize():f} are held.",
+            ("quantity",),
+            required=quantity,
+            available=holding.quantity,
+            on_date=entry.day,
+        )
+    cost = part_of(holding.cost, quantity, holding.quantity)
+    holding.quantity -= quantity
+    holding.cost -= cost
+    return cost, take(holding.lots, quantity)
+
+
+def _split(holding: Holding, entry: Entry) -> Posting:
+    """Give `quantity` new shares for every `split_for` old ones; cost does not change.
+
+    An automatic split of nothing, or of too little, leaves the holding as it is: what made somebody a holder
+    may be taken back, and recorded again, and the split is there both times.
+    """
+    assert entry.split_for, "a split has a ratio"
+    uses = split(holding.lots, _quantity(entry), entry.split_for) if holding.quantity else None
+    if uses is None and not entry.is_automatic:
+        if holding.quantity:
+            raise InvalidInput("The split would leave nothing of a lot: give its ratio the other way round?")
+        raise InvalidInput(f"Nothing was held on {entry.day} that a split could change.")
+    more = sum((use.quantity_delta for use in uses or ()), ZERO)
+    holding.quantity += more
+    return Posting(-entry.commission, more, uses=tuple(uses or ()))
+
+
+def trade_amount(quantity: Decimal, price: Decimal) -> Decimal:
+    """What a trade costs or brings before commission."""
+    return product(quantity, price)

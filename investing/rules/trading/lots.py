@@ -1,0 +1,137 @@
+"""Lots: what is left of each purchase, used up first in first out, and what every entry does to them.
+
+Each change of a lot is kept as a use: two deltas that can be taken back exactly. Costs are in the portfolio's
+currency, quantities in shares.
+"""
+
+import datetime as dt
+from bisect import insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from investing.rules.money import QUANTITY_PLACES, share
+
+ZERO = Decimal(0)
+
+
+class LotKey(NamedTuple):
+    """The transaction that opened a lot, and which of its lots: a transfer brings in several."""
+
+    transaction_id: UUID
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Lot:
+    """What is left of one purchase. A lot that was transferred keeps the time of its purchase."""
+
+    transaction_id: UUID
+    opened_at: dt.datetime
+    quantity: Decimal
+    cost: Decimal
+    number: int = 0
+
+    @property
+    def key(self) -> LotKey:
+        """What the lot is known by."""
+        return LotKey(self.transaction_id, self.number)
+
+    @property
+    def age(self) -> tuple[dt.datetime, UUID, int]:
+        """The order in which lots are used: the oldest purchase first."""
+        return (self.opened_at, self.transaction_id, self.number)
+
+
+@dataclass(frozen=True)
+class LotUse:
+    """What one entry did to one lot: a sale or a transfer out takes from it, a split makes it more or fewer.
+
+    `gain` is a sale's part of the proceeds less the cost taken; None for anything else.
+    """
+
+    lot: LotKey
+    opened_at: dt.datetime
+    quantity_delta: Decimal
+    cost_delta: Decimal
+    gain: Decimal | None = None
+
+
+def add(lots: list[Lot], lot: Lot) -> None:
+    """Puts a lot in its place among those that are open."""
+    insort(lots, lot, key=lambda other: other.age)
+
+
+def take(lots: list[Lot], quantity: Decimal) -> list[LotUse]:
+    """Takes shares from the oldest lots, which hold enough; the last share of a lot takes all its cost."""
+    uses = []
+    gone = 0
+    for lot in lots:
+        taken = min(quantity, lot.quantity)
+        quantity -= taken
+        cost = part_of(lot.cost, taken, lot.quantity)
+        uses.append(LotUse(lot.key, lot.opened_at, -taken, -cost))
+        if taken < lot.quantity:
+            lots[gone] = replace(lot, quantity=lot.quantity - taken, cost=lot.cost - cost)
+        else:
+            gone += 1
+        if not quantity:
+            break
+    assert not quantity, "the holding has as many shares as its lots"
+    del lots[:gone]
+    return uses
+
+
+def split(lots: list[Lot], new: Decimal, old: Decimal) -> list[LotUse] | None:
+    """Make `new` shares of every `old` ones; return None, with nothing changed, where too little is left.
+
+    Rounding belongs to the position: all lots together are rounded once, so that three lots of 1 are exactly
+    1 share after a split of 1 for 3. Each lot is rounded too and keeps at least the smallest part of a share;
+    what that makes a difference of goes to the largest lot, of equal ones the oldest.
+    """
+    whole = share(sum((lot.quantity for lot in lots), ZERO), new, old, QUANTITY_PLACES)
+    after = [max(share(lot.quantity, new, old, QUANTITY_PLACES), QUANTITY_PLACES) for lot in lots]
+    largest = max(range(len(after)), key=lambda place: (after[place], -place))
+    after[largest] += whole - sum(after, ZERO)
+    if after[largest] <= 0:
+        return None
+    uses = [
+        LotUse(lot.key, lot.opened_at, quantity - lot.quantity, ZERO)
+        for lot, quantity in zip(lots, after, strict=True)
+    ]
+    lots[:] = [replace(lot, quantity=quantity) for lot, quantity in zip(lots, after, strict=True)]
+    return uses
+
+
+def with_gains(uses: Sequence[LotUse], proceeds: Decimal) -> list[LotUse]:
+    """A sale's uses with their gains: they add up to net proceeds less cost to the last digit."""
+    sold = -sum((use.quantity_delta for use in uses), ZERO)
+    left = proceeds
+    reported = []
+    for place, use in enumerate(uses, 1):
+        part = left if place == len(uses) else share(proceeds, -use.quantity_delta, sold)
+        left -= part
+        reported.append(replace(use, gain=part + use.cost_delta))
+    return reported
+
+
+def without(lots: Iterable[Lot], uses: Iterable[LotUse], opened_by: set[UUID]) -> list[Lot]:
+    """The open lots as they were before the uses, and without those that the given entries opened.
+
+    `lots` holds every lot that was used, closed ones with a quantity of zero.
+    """
+    known = {lot.key: lot for lot in lots}
+    for use in uses:
+        lot = known[use.lot]
+        known[use.lot] = replace(
+            lot, quantity=lot.quantity - use.quantity_delta, cost=lot.cost - use.cost_delta
+        )
+    left = (lot for lot in known.values() if lot.quantity and lot.transaction_id not in opened_by)
+    return sorted(left, key=lambda lot: lot.age)
+
+
+def part_of(cost: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """The part's share of a cost: all of it for the last share, so that nothing is left of what is gone."""
+    return cost if part == whole else share(cost, part, whole)

@@ -1,0 +1,109 @@
+"""The database's pulse goes on whatever a connection dies of."""
+
+import asyncio
+import struct
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import pytest
+
+from db.health import EVERY_SECONDS, DatabaseDown, DatabaseHealth
+from db.sessions import open_sessions
+from tests.faults.waiting import until
+
+_FIELDS = b"SFATAL\x00C57P02\x00Mterminating connection because of crash of another server process\x00\x00"
+CRASH = b"E" + struct.pack("!i", 4 + len(_FIELDS)) + _FIELDS
+
+
+class SmtpConfig:
+    """Passes on to PostgreSQL's socket, and says something itself where it is told to."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.clients: set[asyncio.StreamWriter] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until either side ends it."""
+        further_reader, further = await asyncio.open_unix_connection(self._path)
+        self.clients.add(writer)
+        there = asyncio.create_task(_pump(reader, further))
+        back = asyncio.create_task(_pump(further_reader, writer))
+        await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
+        self.clients.discard(writer)
+        for one in (writer, further):
+            one.transport.abort()
+        await asyncio.gather(there, back)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+    except OSError:
+        pass
+
+
+class Torn(asyncpg.Connection):
+    """A connection that is asked in the one turn between its server's last word and its end."""
+
+    async def fetchval(self, *_: Any, **__: Any) -> Any:
+        """What asyncpg 0.32 says then; a kill of PostgreSQL in 150 has it."""
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+
+async def test_it_outlives_an_error_that_is_of_no_family(app_url: str) -> None:
+    kinds = [asyncpg.Connection, Torn, Torn, asyncpg.Connection]
+
+    async def connect() -> Any:
+        return await asyncpg.connect(app_url, connection_class=kinds.pop(0))
+
+    pulse = DatabaseHealth(connect)
+    watching = asyncio.create_task(pulse.watch())
+    await asyncio.sleep(EVERY_SECONDS / 2)
+    assert pulse._asking is not None
+    pulse._asking.terminate()
+
+    async def stopped() -> bool:
+        return not pulse.is_available
+
+    await until(stopped, 5, 0.01)
+    with pytest.raises(DatabaseDown):
+        await pulse.connected(connect())
+
+    async def beats() -> bool:
+        return pulse.is_available
+
+    await until(beats, 5, 0.01)
+    assert (kinds, watching.done()) == ([], False)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_crash_that_is_told_before_the_line_ends_does_not_stop_it(app_url: str) -> None:
+    """asyncpg refuses a question on such a line by an error that is of no family."""
+    parts = urlsplit(app_url)
+    place = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    smtp_config = SmtpConfig(f"{place['host']}/.s.PGSQL.{place['port']}")
+    server = await asyncio.start_server(smtp_config.serve, "127.0.0.1", 0)
+    url = f"{parts.scheme}://{parts.username}@127.0.0.1:{server.sockets[0].getsockname()[1]}{parts.path}"
+    async with server, open_sessions(url, size=1, watched=True) as sessions:
+        await until(sessions.is_ready, 10)
+        for client in smtp_config.clients:
+            client.write(CRASH)
+        # For longer than from one beat to the next; whoever asks meanwhile is told yes or no, and no more.
+        for _ in range(16):
+            await sessions.is_ready()
+            await asyncio.sleep(EVERY_SECONDS / 10)
+        for client in list(smtp_config.clients):
+            client.transport.abort()
+        await until(sessions.is_ready, 10)
+        # It still beats: that nobody listens any more is noticed.
+        server.close()
+        for client in list(smtp_config.clients):
+            client.transport.abort()
+
+        async def stopped() -> bool:
+            return not sessions._health.is_available
+
+        await until(stopped, 5)
