@@ -9,6 +9,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -17,26 +18,36 @@ import asyncpg
 
 import db
 from db.pages import Listing, Page, fetch_by_ids, fetch_counts, fetch_pages
-from db.parts import Parts
+from db.write_batch import WriteBatch
 from tests.db.owners.making import WAYS, Maker, Profile, hints
-from tests.db.owners.recording import ID, NOW, ROOT, Connection, Recorder, Sent, Site
+from tests.db.owners.recording import ID, ROOT, Connection, Recorder, Sent, Site
 
 NOT_CALLED = {
-    "db.doorbells.line": "sends NOTIFY, over a connection of its own",
-    "db.jobs.rounds": "sends what PgQueuer has about its own tables",
+    "db.notifier.transport": "sends NOTIFY, over a connection of its own",
+    "db.jobs.scheduler": "sends what PgQueuer has about its own tables",
     "db.pages": "called with each list instead",
-    "db.parts": "called by whoever adds parts",
-    "db.pulse": "asks nothing of any table",
+    "db.write_batch": "called by whoever adds batch",
+    "db.health": "asks nothing of any table",
     "db.schema": "asks for the schema's version",
     "db.server": "starts PostgreSQL",
     "db.sessions": "opens connections",
     "db.writing": "begins and ends transactions",
 }
-_SENDING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "scalar", "scalars", "stream", "cursor"}
+_SENDING = {
+    "execute",
+    "executemany",
+    "fetch",
+    "fetchrow",
+    "fetchval",
+    "scalar",
+    "scalars",
+    "stream",
+    "cursor",
+}
 # Columns of a row to write whose type does not say which there are; the owner may be given beside it.
 _COLUMNS: tuple[dict[str, Any], ...] = (
     {"owner_id": ID, "id": ID},
-    {"owner_id": ID, "id": ID, "date": NOW.date(), "flows": ""},
+    {"owner_id": ID, "id": ID, "flows": ""},
     {},
 )
 
@@ -73,9 +84,10 @@ async def _call(recorder: Recorder, function: Function, profile: Profile) -> Non
         try:
             given = maker.arguments(function.call, is_method=bool(first))
             await _run_out(function.call(*first, **given))
-            for parts in given.values():
-                if isinstance(parts, Parts) and parts._sql:
-                    await parts.write(Connection(recorder))
+            connection: Any = Connection(recorder)
+            for batch in given.values():
+                if isinstance(batch, WriteBatch) and batch._sql:
+                    await batch.write(connection)
         except Exception:
             # What was made up is not always what a function can take; what it did not send is noticed.
             continue
@@ -139,8 +151,8 @@ def _sends(function: Any) -> bool:
     )
 
 
-def _holds_a_way(kind: type) -> bool:
-    return kind is Parts or any(hint in WAYS for hint in hints(kind.__init__).values())
+def _holds_a_way(kind: Any) -> bool:
+    return kind is WriteBatch or any(hint in WAYS for hint in hints(kind.__init__).values())
 
 
 def modules() -> list[ModuleType]:
@@ -150,15 +162,19 @@ def modules() -> list[ModuleType]:
 
 
 def sites() -> dict[Site, str]:
-    """Return every place of these modules that sends a statement, with its line."""
+    """Return every place of these modules that sends a statement, with the function that it stands in."""
     found = {}
     for module in modules():
-        assert module.__file__ is not None
-        path = ROOT.parent / module.__file__
-        source = path.read_text()
-        for node in ast.walk(ast.parse(source)):
-            is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-            if is_call and node.func.attr in _SENDING:  # type: ignore[attr-defined]
-                line = source.splitlines()[node.lineno - 1].strip()
-                found[Site(str(path.relative_to(ROOT)), node.lineno)] = line
+        path = Path(str(module.__file__))
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.AsyncFunctionDef):
+                for line in _sending(function):
+                    found[Site(str(path.relative_to(ROOT)), line)] = f"{module.__name__}.{function.name}"
     return found
+
+
+def _sending(function: ast.AsyncFunctionDef) -> Iterator[int]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+            if node.func.attr in _SENDING:
+                yield node.lineno

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.sessions import Sessions
 from tests.db.owners import recording
-from tests.db.owners.recording import ID, NOW, Recorder
+from tests.db.owners.recording import ID, NOW, Columns, Recorder
 
 WAYS: dict[Any, Any] = {
     AsyncSession: recording.Session,
@@ -77,6 +77,8 @@ class Maker:
         """Return a value of the type."""
         if hint in WAYS:
             return WAYS[hint](self.recorder)
+        if hint is str and name:
+            return name
         if hint in _VALUES:
             return _VALUES[hint]
         origin = typing.get_origin(hint)
@@ -101,7 +103,7 @@ class Maker:
 
     def _collection(self, origin: Any, arguments: tuple[Any, ...], name: str) -> Any:
         if origin in _MAPPINGS and arguments[1] in (Any, object):
-            return dict(self.columns)
+            return Columns(self.columns)
         size = 0 if self.profile is Profile.EMPTY else 1
         if origin in _MAPPINGS:
             return {self.make(arguments[0]): self.make(arguments[1]) for _ in range(size)}

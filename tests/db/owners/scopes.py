@@ -16,7 +16,10 @@ def unowned(sql: str, owners: Mapping[str, str]) -> list[str]:
     `owners` has the owner's column of each owned table. A level of nesting is a SELECT, UPDATE or DELETE. It
     names a table's owner by equality with a parameter, or with the owner of another table of the same level
     that is named itself; correlation with a level outside is not enough, for a sharded database would ask
-    all of its servers. Raises sqlglot's ParseError for what is no SQL.
+    all of its servers.
+
+    An instrument is the market's or its owner's: a level that finds instruments by what they are called says
+    whose they may be. Raises sqlglot's ParseError for what is no SQL.
     """
     return [
         missing
@@ -26,7 +29,7 @@ def unowned(sql: str, owners: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _unowned(statement: exp.Expression, owners: Mapping[str, str]) -> Iterator[str]:
+def _unowned(statement: exp.Expr, owners: Mapping[str, str]) -> Iterator[str]:
     names = {table.alias for table in statement.find_all(exp.CTE)}
     for node in statement.find_all(exp.Select, exp.Update, exp.Delete, exp.Insert):
         if isinstance(node, exp.Insert):
@@ -34,6 +37,15 @@ def _unowned(statement: exp.Expression, owners: Mapping[str, str]) -> Iterator[s
         else:
             assert isinstance(node, Level)
             yield from _Scope.of(node, owners, names).unnamed()
+            if _is_anybodys(node):
+                yield "instruments (by symbol)"
+
+
+def _is_anybodys(node: Level) -> bool:
+    tables = [source.name for source in _sources(node) if isinstance(source, exp.Table)]
+    columns = [[one.name for one in each.find_all(exp.Column)] for each in _conditions(node)]
+    is_by_name = any({"symbol", "isin", "former_symbols"} & set(names) for names in columns)
+    return tables == ["instruments"] and is_by_name and not any("owner_id" in names for names in columns)
 
 
 def _insert(node: exp.Insert, owners: Mapping[str, str]) -> Iterator[str]:
@@ -77,7 +89,7 @@ class _Scope:
             named |= more
         return [f"{self.names[alias]} ({alias})" for alias in self.tables if alias not in named]
 
-    def _read(self, condition: exp.Expression) -> None:
+    def _read(self, condition: exp.Expr) -> None:
         if not isinstance(condition, exp.EQ):
             return
         left, right = condition.left, condition.right
@@ -87,14 +99,14 @@ class _Scope:
         else:
             self._equal(left, right)
 
-    def _equal(self, left: exp.Expression, right: exp.Expression) -> None:
+    def _equal(self, left: exp.Expr, right: exp.Expr) -> None:
         aliases = [alias for side in (left, right) if (alias := self._owner(side)) is not None]
         if len(aliases) == 2:
             self.equal.append((aliases[0], aliases[1]))
         elif aliases and (_is_parameter(left) or _is_parameter(right)):
             self.named.add(aliases[0])
 
-    def _owner(self, side: exp.Expression) -> str | None:
+    def _owner(self, side: exp.Expr) -> str | None:
         """Return the alias of the table whose owner's column this is."""
         if not isinstance(side, exp.Column):
             return None
@@ -104,7 +116,7 @@ class _Scope:
         return owned[0] if len(owned) == 1 else None
 
 
-def _sources(node: Level) -> Iterator[exp.Expression]:
+def _sources(node: Level) -> Iterator[exp.Expr]:
     if not isinstance(node, exp.Select):
         yield node.this
     start = node.args.get("from_") or node.args.get("from")
@@ -115,7 +127,7 @@ def _sources(node: Level) -> Iterator[exp.Expression]:
     yield from (join.this for join in node.args.get("joins") or ())
 
 
-def _conditions(node: Level) -> Iterator[exp.Expression]:
+def _conditions(node: Level) -> Iterator[exp.Expr]:
     where = node.args.get("where")
     if where is not None:
         yield from _conjuncts(where.this)
@@ -126,7 +138,7 @@ def _conditions(node: Level) -> Iterator[exp.Expression]:
             yield from _conjuncts(join.args["on"])
 
 
-def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
+def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
     if isinstance(condition, exp.And):
         yield from _conjuncts(condition.left)
         yield from _conjuncts(condition.right)
@@ -136,7 +148,7 @@ def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
         yield condition
 
 
-def _is_parameter(side: exp.Expression) -> bool:
+def _is_parameter(side: exp.Expr) -> bool:
     while isinstance(side, exp.Cast | exp.Paren):
         side = side.this
     return isinstance(side, exp.Parameter | exp.Placeholder)

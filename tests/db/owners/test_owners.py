@@ -28,22 +28,31 @@ OWNERS = {
 _CLAIM = "looks for work before it is known whose it is"
 
 EXEMPT = {
-    "db.alerts.looking.claim_looks": _CLAIM,
+    "db.alerts.portfolio_checks.claim_looks": _CLAIM,
     "db.notifications.outbox.claim_work": _CLAIM,
     "db.portfolio.snapshots.claim_work": _CLAIM,
     "db.rebalancing.due.claim_due": _CLAIM,
     "db.rebalancing.running.claim_work": _CLAIM,
     "db.trading.orders.claim_work": _CLAIM,
     "db.portfolio.snapshots.count_work": "counts everybody's work",
-    "db.alerts.looking.with_looks": "asks of many owners at once",
-    "db.alerts.watching.all_watches": "a price comes before it is known whose rules it crosses",
-    "db.alerts.watching.watches_changed": "a price comes before it is known whose rules it crosses",
-    "db.doorbells.queries.rings": "asks of many owners at once",
+    "db.alerts.portfolio_checks.with_looks": "asks of many owners at once",
+    "db.alerts.price_watches.all_watches": "a price comes before it is known whose rules it crosses",
+    "db.alerts.price_watches.watches_changed": "a price comes before it is known whose rules it crosses",
+    "db.notifier.queries.changed_counts": "asks of many owners at once",
+    "db.auth.listings.USERS": "an administrator lists all users",
     "db.trading.orders.owners_of": "asks whose orders these are",
     "db.trading.verification.verify_all": "verify recomputes with functions of its own, user by user",
 }
 
-UNREACHED: dict[str, str] = {}
+UNREACHED = {
+    "db.market.renaming._rename_wishes": "the statement is reached for a user's own instrument",
+    "db.trading.verification._verify": "see above",
+}
+
+SILENT = {
+    "db.market.bars.BarLoad.discard": "says that nothing is to be written",
+    "db.trading.imports.snapshot": "begins a transaction",
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +83,6 @@ def _is_nameless(sql: str) -> bool:
 
 async def test_every_place_that_sends_a_statement_is_reached(sent: list[Sent]) -> None:
     reached = {one.site for one in sent}
-    missed = {f"{site.file}:{site.line} {line}" for site, line in sites().items() if site not in reached}
+    missed = {f"{by} {site}" for site, by in sites().items() if site not in reached and by not in UNREACHED}
     assert missed == set()
-    assert {function.name for function in functions()} - {one.caller for one in sent} == set()
+    assert {function.name for function in functions()} - {one.caller for one in sent} == set(SILENT)
