@@ -12,7 +12,7 @@ from db.vocabulary import TransactionType
 from investing.demo.prices import Market
 from investing.rules.trading.entries import entry_of
 from investing.rules.trading.ledger import ZERO, Holding, Posting, post, post_cash
-from investing.rules.trading.lots import Lot
+from investing.rules.trading.lots import TaxLot
 from investing.rules.trading.splits import automatic_id
 from investing.trading.posting import CashLocation, check_cash, transaction_row
 from investing.trading.projections import lot_row, use_row
@@ -42,7 +42,7 @@ class DemoLedger:
         self.holdings: dict[str, Holding] = {}
         self.transactions: list[dict[str, Any]] = []
         self._market, self._ids, self._now = market, ids, now
-        self._lots: dict[UUID, tuple[str, Lot]] = {}
+        self._lots: dict[UUID, tuple[str, TaxLot]] = {}
         self.lot_uses: list[dict[str, Any]] = []
 
     def record(

@@ -15,7 +15,7 @@ from investing.rebalancing.targets import Targets, find_targets
 from investing.rules.errors import CurrencyMismatch, NoPrice, NotFound, UnknownInstrument
 from investing.rules.rebalancing.planning import make_plan
 from investing.rules.rebalancing.plans import CurrentHolding, Plan, PlanRules
-from investing.rules.trading.lots import Lot
+from investing.rules.trading.lots import TaxLot
 from investing.rules.trading.orders import check_fresh
 from investing.trading.placing import TradingConfig
 
@@ -60,10 +60,10 @@ async def plan_in(
     rules = rules_of(portfolio, trading_config, buy_only=buy_only)
     rows = await find_held(session, owner_id, portfolio["id"], list(targets.weights))
     _check_prices(rows, targets, portfolio["currency"], trading_config)
-    lots: dict[UUID, list[Lot]] = defaultdict(list)
+    lots: dict[UUID, list[TaxLot]] = defaultdict(list)
     for row in await find_all_lots(session, owner_id, portfolio["id"]):
         lots[row["instrument_id"]].append(
-            Lot(
+            TaxLot(
                 row["transaction_id"],
                 row["opened_at"],
                 row["remaining_quantity"],

@@ -18,7 +18,7 @@ from db.trading.writes import add_portfolio_cash, insert_transaction, lock_portf
 from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientShares
 from investing.rules.trading.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
-from investing.rules.trading.lots import Lot, LotKey, LotUse
+from investing.rules.trading.lots import LotChange, LotKey, TaxLot
 from investing.trading.changes import DueSplit, HoldingChange, load_due
 from investing.trading.projections import ProjectionChanges, ProjectionDiff
 from investing.trading.stored_lots import load_lots
@@ -123,7 +123,7 @@ class Holdings:
         instrument_id: UUID,
         portfolio_id: UUID,
         stored: Holding | None,
-        lots: Sequence[Lot],
+        lots: Sequence[TaxLot],
         reserved: Decimal,
     ) -> "Holdings":
         """One portfolio's holding as it is stored, None for none, with its oldest lots; nothing is later."""
@@ -225,18 +225,18 @@ def _posting(change: HoldingChange) -> Posting:
     return change.stored
 
 
-async def _uses(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[LotUse]]:
-    found: dict[UUID, list[LotUse]] = defaultdict(list)
+async def _uses(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[LotChange]]:
+    found: dict[UUID, list[LotChange]] = defaultdict(list)
     if ids:
         for row in await history.find_uses(session, owner_id, ids):
             key = LotKey(row["lot_transaction_id"], row["lot_number"])
             found[row["transaction_id"]].append(
-                LotUse(key, row["opened_at"], row["quantity_delta"], row["cost_delta"], row["gain"])
+                LotChange(key, row["opened_at"], row["quantity_delta"], row["cost_delta"], row["gain"])
             )
     return found
 
 
-def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotUse]]) -> HoldingChange:
+def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotChange]]) -> HoldingChange:
     entry = Entry(
         id=row["id"],
         type=TransactionType(row["type"]),

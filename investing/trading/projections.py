@@ -10,7 +10,7 @@ from db.sessions import Session
 from db.trading import revisions
 from db.trading.writes import mark_splits
 from investing.rules.trading.ledger import ZERO, Holding, Posting
-from investing.rules.trading.lots import Lot, LotKey, LotUse
+from investing.rules.trading.lots import LotChange, LotKey, TaxLot
 
 _UseKey = tuple[UUID, UUID, int]
 
@@ -32,10 +32,10 @@ class ProjectionDiff:
     """Stored positions, lots (each with its portfolio) and postings of later entries; and the new ones."""
 
     positions: Mapping[UUID, Holding]
-    lots: Mapping[LotKey, tuple[UUID, Lot]]
+    lots: Mapping[LotKey, tuple[UUID, TaxLot]]
     postings: Mapping[UUID, Posting | None]
     _now: dict[UUID, Posting] = field(default_factory=dict)
-    _opened: dict[LotKey, tuple[UUID, Lot]] = field(default_factory=dict)
+    _opened: dict[LotKey, tuple[UUID, TaxLot]] = field(default_factory=dict)
 
     def note(self, portfolio_id: UUID, id: UUID, posting: Posting) -> None:
         """Keeps how an entry is posted now."""
@@ -96,7 +96,7 @@ class ProjectionDiff:
         now = [(row["transaction_id"], row["quantity_delta"]) for row in figures]
         return [id for id, quantity_delta in now if quantity_delta != stored[id]]
 
-    def _lots(self, holdings: Mapping[UUID, Holding]) -> dict[LotKey, tuple[UUID, Lot]]:
+    def _lots(self, holdings: Mapping[UUID, Holding]) -> dict[LotKey, tuple[UUID, TaxLot]]:
         """Every lot that there is now, used up or not."""
         open_now = {lot.key: lot for holding in holdings.values() for lot in holding.lots}
         there = {k: v for k, v in self.lots.items() if k.transaction_id not in self.postings} | self._opened
@@ -124,19 +124,19 @@ def _derived(posting: Posting) -> dict[str, Any]:
     }
 
 
-def _used_up(lot: Lot) -> Lot:
-    return Lot(lot.transaction_id, lot.opened_at, ZERO, ZERO, lot.number)
+def _used_up(lot: TaxLot) -> TaxLot:
+    return TaxLot(lot.transaction_id, lot.opened_at, ZERO, ZERO, lot.number)
 
 
 def _changed_lots(
-    now: Mapping[LotKey, tuple[UUID, Lot]], stored: Mapping[LotKey, tuple[UUID, Lot]]
+    now: Mapping[LotKey, tuple[UUID, TaxLot]], stored: Mapping[LotKey, tuple[UUID, TaxLot]]
 ) -> Iterator[dict[str, Any]]:
     for key, (portfolio_id, lot) in now.items():
         if stored.get(key) != (portfolio_id, lot):
             yield lot_row(lot) | {"portfolio_id": portfolio_id}
 
 
-def lot_row(lot: Lot) -> dict[str, Any]:
+def lot_row(lot: TaxLot) -> dict[str, Any]:
     """The row of `lots` of a lot, but for the holding that it is part of."""
     return {
         "id": uuid7(),
@@ -148,17 +148,17 @@ def lot_row(lot: Lot) -> dict[str, Any]:
     }
 
 
-def _uses(postings: Mapping[UUID, Posting | None]) -> dict[_UseKey, LotUse]:
+def _uses(postings: Mapping[UUID, Posting | None]) -> dict[_UseKey, LotChange]:
     return {
         (id, *use.lot): use for id, posting in postings.items() if posting is not None for use in posting.uses
     }
 
 
-def _use_row(key: _UseKey, use: LotUse) -> dict[str, Any]:
+def _use_row(key: _UseKey, use: LotChange) -> dict[str, Any]:
     return {**use_row(use), "transaction_id": key[0]}
 
 
-def use_row(use: LotUse) -> dict[str, Any]:
+def use_row(use: LotChange) -> dict[str, Any]:
     """The row of `lot_uses` of a use, but for its transaction and owner."""
     return {
         "lot_transaction_id": use.lot.transaction_id,

@@ -17,7 +17,7 @@ from db.writing import RawConnection
 from investing.idempotency import NotQuick
 from investing.rules.market.market_hours import day_of
 from investing.rules.trading.ledger import ZERO, Entry, Holding, Posting, post_cash
-from investing.rules.trading.lots import Lot
+from investing.rules.trading.lots import TaxLot
 from investing.trading.changes import HoldingChange
 from investing.trading.holdings import OUT, Holdings
 from investing.trading.posting import CashLocation, FillReference, check_cash, check_posting, transaction_row
@@ -84,7 +84,7 @@ async def _holdings(
     if row["held_quantity"] is None:
         return Holdings.now(place.owner_id, instrument_id, portfolio_id, None, [], ZERO)
     held = Holding(row["held_quantity"], row["held_cost"], row["held_gain"], row["held_gain_fifo"])
-    lots: list[Lot] = []
+    lots: list[TaxLot] = []
     if entry.type in OUT and held.quantity:
         wanted = min(entry.quantity or ZERO, held.quantity)
         found = await quick.oldest_lots(connection, place.owner_id, portfolio_id, instrument_id, wanted)

@@ -9,12 +9,12 @@ from db.sessions import Session
 from db.trading import history
 from db.vocabulary import TransactionType
 from investing.rules.trading.ledger import ZERO, Entry
-from investing.rules.trading.lots import Lot, LotKey
+from investing.rules.trading.lots import LotKey, TaxLot
 
 _OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
 _LOTS_AT_ONCE = 200
 
-StoredLots = dict[LotKey, tuple[UUID, Lot]]
+StoredLots = dict[LotKey, tuple[UUID, TaxLot]]
 """Lots with the portfolios that they are in."""
 
 
@@ -67,9 +67,9 @@ async def _add_oldest(
             return
 
 
-def lot_of(row: Mapping[Any, Any]) -> Lot:
+def lot_of(row: Mapping[Any, Any]) -> TaxLot:
     """The lot of a stored row."""
-    return Lot(
+    return TaxLot(
         row["transaction_id"],
         row["opened_at"],
         row["remaining_quantity"],

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from db.canonical import decimal
 from db.vocabulary import OrderSide, SkipReason, Strategy
-from investing.rules.trading.lots import Lot
+from investing.rules.trading.lots import TaxLot
 from investing.rules.trading.orders import BrokerFees
 
 ZERO = Decimal(0)
@@ -37,7 +37,7 @@ class CurrentHolding:
     reserved: Decimal = ZERO
     incoming: Decimal = ZERO
     cost: Decimal = ZERO
-    lots: tuple[Lot, ...] = ()
+    lots: tuple[TaxLot, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientShares, InvalidInput
 from investing.rules.market.market_hours import day_of
 from investing.rules.money import fits, product
-from investing.rules.trading.lots import Lot, LotUse, add, part_of, split, take, with_gains, without
+from investing.rules.trading.lots import LotChange, TaxLot, add, part_of, split, take, with_gains, without
 
 ZERO = Decimal(0)
 
@@ -88,7 +88,7 @@ class Holding:
     cost: Decimal = ZERO
     realized_pnl: Decimal = ZERO
     realized_pnl_fifo: Decimal = ZERO
-    lots: list[Lot] = field(default_factory=list)
+    lots: list[TaxLot] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Posting:
     realized_pnl: Decimal | None = None
     cost_delta: Decimal = ZERO
     realized_pnl_fifo: Decimal | None = None
-    uses: tuple[LotUse, ...] = ()
-    opened: tuple[Lot, ...] = ()
+    uses: tuple[LotChange, ...] = ()
+    opened: tuple[TaxLot, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Moved:
     """What left one portfolio for another: its average cost, and the parts of lots."""
 
     cost: Decimal
-    parts: tuple[LotUse, ...]
+    parts: tuple[LotChange, ...]
 
     @classmethod
     def by(cls, out: Posting) -> "Moved":
@@ -182,20 +182,20 @@ def _quantity(entry: Entry) -> Decimal:
 
 
 def _open(holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal) -> Posting:
-    lot = Lot(entry.id, entry.executed_at, _quantity(entry), cost)
+    lot = TaxLot(entry.id, entry.executed_at, _quantity(entry), cost)
     return _add(holding, entry, cash_delta, cost, (lot,))
 
 
 def _bring_in(holding: Holding, entry: Entry, moved: Moved) -> Posting:
     lots = tuple(
-        Lot(entry.id, part.opened_at, -part.quantity_delta, -part.cost_delta, number)
+        TaxLot(entry.id, part.opened_at, -part.quantity_delta, -part.cost_delta, number)
         for number, part in enumerate(moved.parts)
     )
     return _add(holding, entry, -entry.commission, moved.cost, lots)
 
 
 def _add(
-    holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal, lots: tuple[Lot, ...]
+    holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal, lots: tuple[TaxLot, ...]
 ) -> Posting:
     holding.quantity += _quantity(entry)
     holding.cost += cost
@@ -214,7 +214,7 @@ def _sell(holding: Holding, entry: Entry) -> Posting:
     return Posting(proceeds, -_quantity(entry), proceeds - cost, -cost, fifo, tuple(uses))
 
 
-def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotUse]]:
+def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotChange]]:
     """Takes shares out at average cost and from the oldest lots. The average cost and the lots used."""
     quantity = _quantity(entry)
     if quantity > holding.quantity:

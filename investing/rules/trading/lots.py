@@ -25,7 +25,7 @@ class LotKey(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lot:
+class TaxLot:
     """What is left of one purchase. A lot that was transferred keeps the time of its purchase."""
 
     transaction_id: UUID
@@ -46,7 +46,7 @@ class Lot:
 
 
 @dataclass(frozen=True)
-class LotUse:
+class LotChange:
     """What one entry did to one lot: a sale or a transfer out takes from it, a split makes it more or fewer.
 
     `gain` is a sale's part of the proceeds less the cost taken; None for anything else.
@@ -59,12 +59,12 @@ class LotUse:
     gain: Decimal | None = None
 
 
-def add(lots: list[Lot], lot: Lot) -> None:
+def add(lots: list[TaxLot], lot: TaxLot) -> None:
     """Puts a lot in its place among those that are open."""
     insort(lots, lot, key=lambda other: other.age)
 
 
-def take(lots: list[Lot], quantity: Decimal) -> list[LotUse]:
+def take(lots: list[TaxLot], quantity: Decimal) -> list[LotChange]:
     """Takes shares from the oldest lots, which hold enough; the last share of a lot takes all its cost."""
     uses = []
     gone = 0
@@ -72,7 +72,7 @@ def take(lots: list[Lot], quantity: Decimal) -> list[LotUse]:
         taken = min(quantity, lot.quantity)
         quantity -= taken
         cost = part_of(lot.cost, taken, lot.quantity)
-        uses.append(LotUse(lot.key, lot.opened_at, -taken, -cost))
+        uses.append(LotChange(lot.key, lot.opened_at, -taken, -cost))
         if taken < lot.quantity:
             lots[gone] = replace(lot, quantity=lot.quantity - taken, cost=lot.cost - cost)
         else:
@@ -84,7 +84,7 @@ def take(lots: list[Lot], quantity: Decimal) -> list[LotUse]:
     return uses
 
 
-def split(lots: list[Lot], new: Decimal, old: Decimal) -> list[LotUse] | None:
+def split(lots: list[TaxLot], new: Decimal, old: Decimal) -> list[LotChange] | None:
     """Make `new` shares of every `old` ones; return None, with nothing changed, where too little is left.
 
     Rounding belongs to the position: all lots together are rounded once, so that three lots of 1 are exactly
@@ -98,14 +98,14 @@ def split(lots: list[Lot], new: Decimal, old: Decimal) -> list[LotUse] | None:
     if after[largest] <= 0:
         return None
     uses = [
-        LotUse(lot.key, lot.opened_at, quantity - lot.quantity, ZERO)
+        LotChange(lot.key, lot.opened_at, quantity - lot.quantity, ZERO)
         for lot, quantity in zip(lots, after, strict=True)
     ]
     lots[:] = [replace(lot, quantity=quantity) for lot, quantity in zip(lots, after, strict=True)]
     return uses
 
 
-def with_gains(uses: Sequence[LotUse], proceeds: Decimal) -> list[LotUse]:
+def with_gains(uses: Sequence[LotChange], proceeds: Decimal) -> list[LotChange]:
     """A sale's uses with their gains: they add up to net proceeds less cost to the last digit."""
     sold = -sum((use.quantity_delta for use in uses), ZERO)
     left = proceeds
@@ -117,7 +117,7 @@ def with_gains(uses: Sequence[LotUse], proceeds: Decimal) -> list[LotUse]:
     return reported
 
 
-def without(lots: Iterable[Lot], uses: Iterable[LotUse], opened_by: set[UUID]) -> list[Lot]:
+def without(lots: Iterable[TaxLot], uses: Iterable[LotChange], opened_by: set[UUID]) -> list[TaxLot]:
     """The open lots as they were before the uses, and without those that the given entries opened.
 
     `lots` holds every lot that was used, closed ones with a quantity of zero.

@@ -16,17 +16,17 @@ from investing.rules.errors import WorthNothing
 from investing.rules.money import PLACES, product
 from investing.rules.rebalancing.planning import is_in_band, make_plan
 from investing.rules.rebalancing.plans import ONE, ZERO, CurrentHolding, Plan, PlanRules
-from investing.rules.trading.lots import Lot
+from investing.rules.trading.lots import TaxLot
 from investing.rules.trading.orders import BrokerFees
 
 BOUGHT = dt.datetime(2020, 1, 2, tzinfo=dt.UTC)
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 
 
-def lots_of(parts: Sequence[tuple[Decimal, Decimal]]) -> tuple[Lot, ...]:
+def lots_of(parts: Sequence[tuple[Decimal, Decimal]]) -> tuple[TaxLot, ...]:
     """Lots of these quantities and costs, a day apart."""
     return tuple(
-        Lot(UUID(int=number + 1), BOUGHT + dt.timedelta(days=number), quantity, cost)
+        TaxLot(UUID(int=number + 1), BOUGHT + dt.timedelta(days=number), quantity, cost)
         for number, (quantity, cost) in enumerate(parts)
     )
 

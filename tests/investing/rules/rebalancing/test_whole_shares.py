@@ -17,7 +17,7 @@ from investing.rules.money import product
 from investing.rules.rebalancing.nearest import Option, nearest
 from investing.rules.rebalancing.planning import make_plan
 from investing.rules.rebalancing.plans import ZERO, CurrentHolding, Plan, PlanRules
-from investing.rules.trading.lots import Lot
+from investing.rules.trading.lots import TaxLot
 from investing.rules.trading.orders import BrokerFees
 
 D = Decimal
@@ -33,10 +33,10 @@ def held(prices: Sequence[str], quantities: Sequence[str] = ()) -> list[CurrentH
     ]
 
 
-def lots(quantity: str) -> tuple[Lot, ...]:
+def lots(quantity: str) -> tuple[TaxLot, ...]:
     """One lot that has cost nothing."""
     bought = dt.datetime(2020, 1, 2, tzinfo=dt.UTC)
-    return (Lot(UUID(int=1), bought, D(quantity), ZERO),) if D(quantity) else ()
+    return (TaxLot(UUID(int=1), bought, D(quantity), ZERO),) if D(quantity) else ()
 
 
 def plan(

@@ -11,7 +11,7 @@ import pytest
 from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientShares, InvalidInput
 from investing.rules.trading.ledger import Entry, Holding, Moved, Posting, post, take_back
-from investing.rules.trading.lots import LotKey, LotUse
+from investing.rules.trading.lots import LotChange, LotKey
 
 
 def entry(number: int, type: TransactionType, quantity: str, amount: str = "0", fee: str = "0") -> Entry:
@@ -173,5 +173,5 @@ def test_what_cannot_be(holding: Holding) -> None:
 
 
 def test_a_use_is_a_value() -> None:
-    use = LotUse(LotKey(UUID(int=1)), dt.datetime(2020, 1, 1, tzinfo=dt.UTC), D(-1), D("-1.0"))
-    assert use == LotUse(LotKey(UUID(int=1), 0), dt.datetime(2020, 1, 1, tzinfo=dt.UTC), D("-1.0"), D(-1))
+    use = LotChange(LotKey(UUID(int=1)), dt.datetime(2020, 1, 1, tzinfo=dt.UTC), D(-1), D("-1.0"))
+    assert use == LotChange(LotKey(UUID(int=1), 0), dt.datetime(2020, 1, 1, tzinfo=dt.UTC), D("-1.0"), D(-1))
