@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
-from sqlalchemy import RowMapping, delete, select, text
+from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.ids import uuid7
@@ -15,21 +15,6 @@ from db.market.symbols import MEANT
 from db.models import AlertLook, AlertState
 from db.sessions import Session, Sessions
 from db.writing import RawConnection
-
-_CLAIM = """
-UPDATE alert_looks l SET due_at = clock_timestamp() + make_interval(secs => :again)
-FROM (SELECT owner_id FROM alert_looks WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE l.owner_id = due.owner_id
-RETURNING l.owner_id
-"""
-
-
-async def claim_looks(sessions: Sessions, again_seconds: float, most: int) -> Sequence[UUID]:
-    """Owners whose portfolios are due to be looked at; due again after so many seconds, whatever happens."""
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"again": again_seconds, "most": most})
-        return [row.owner_id for row in found]
 
 
 async def end_look(session: Session, owner_id: UUID) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, delete, insert, select, text
 
+from db.claims import SplitClaim
 from db.models import Instrument, InstrumentSplit, SplitWork
 from db.sessions import Connection, Row, Session, Sessions
 
@@ -182,22 +183,19 @@ class Work(NamedTuple):
     after_owner: UUID | None
 
 
-_CLAIM = """
-UPDATE split_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM (SELECT instrument_id, ex_date FROM split_work WHERE due_at <= clock_timestamp()
-      ORDER BY ex_date, instrument_id LIMIT 1 FOR UPDATE SKIP LOCKED) due
-JOIN instrument_splits s USING (instrument_id, ex_date)
-LEFT JOIN instruments i ON i.id = s.instrument_id
-WHERE w.instrument_id = due.instrument_id AND w.ex_date = due.ex_date
-RETURNING w.instrument_id, i.symbol, w.ex_date, s.quantity, s.split_for, w.after_owner
-"""
-
-
-async def claim_work(sessions: Sessions, lease_seconds: float) -> Work | None:
-    """Claim the oldest split that is due, so that no other process takes it meanwhile."""
+async def find_work(sessions: Sessions, claim: SplitClaim) -> Work:
+    """Return the split that was claimed."""
+    statement = (
+        select(Instrument.symbol, InstrumentSplit.quantity, InstrumentSplit.split_for)
+        .select_from(InstrumentSplit)
+        .outerjoin(Instrument, Instrument.id == InstrumentSplit.instrument_id)
+        .where(InstrumentSplit.instrument_id == claim.instrument_id, InstrumentSplit.ex_date == claim.ex_date)
+    )
     async with sessions.begin(None) as session:
-        row = (await session.execute(text(_CLAIM), {"lease": lease_seconds})).first()
-    return None if row is None else Work(*row)
+        row = (await session.execute(statement)).one()
+    return Work(
+        claim.instrument_id, row.symbol, claim.ex_date, row.quantity, row.split_for, claim.after_owner
+    )
 
 
 async def find_owners(sessions: Sessions, after: UUID | None, most: int) -> Sequence[UUID]:

@@ -103,22 +103,6 @@ async def clear_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> N
     )
 
 
-_CLAIM = """
-UPDATE performance_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM (SELECT owner_id, portfolio_id FROM performance_work WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE w.owner_id = due.owner_id AND w.portfolio_id = due.portfolio_id
-RETURNING w.owner_id, w.portfolio_id
-"""
-
-
-async def claim_work(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[tuple[UUID, UUID]]:
-    """Owners and ids of stale portfolios, claimed so that no other process takes them meanwhile."""
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
-        return [(row.owner_id, row.portfolio_id) for row in found]
-
-
 async def count_work(sessions: Sessions) -> int:
     """How many portfolios are stale and not claimed."""
     async with sessions.begin(None) as session:

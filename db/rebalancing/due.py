@@ -1,28 +1,15 @@
 """Which portfolios rebalance by themselves, and when each is looked at next."""
 
 import datetime as dt
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, select, text
+from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from db.models import Account, Portfolio, Rebalance, RebalanceDue, User
-from db.sessions import Session, Sessions
-
-
-class Due(NamedTuple):
-    """A portfolio to look at: its schedule's next time (null if not worked out yet), its next look at drift
-    (null without a band), and how many faults there were in a row.
-    """
-
-    owner_id: UUID
-    portfolio_id: UUID
-    scheduled_at: dt.datetime | None
-    drift_at: dt.datetime | None
-    attempts: int
+from db.sessions import Session
 
 
 async def set_due(
@@ -52,26 +39,6 @@ async def delete_due(session: Session, owner_id: UUID, portfolio_id: UUID) -> No
             RebalanceDue.owner_id == owner_id, RebalanceDue.portfolio_id == portfolio_id
         )
     )
-
-
-_CLAIM = """
-UPDATE rebalance_due d
-SET due_at = clock_timestamp() + make_interval(secs => :lease), attempts = d.attempts + 1
-FROM (SELECT owner_id, portfolio_id FROM rebalance_due WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE d.owner_id = due.owner_id AND d.portfolio_id = due.portfolio_id
-RETURNING d.owner_id, d.portfolio_id, d.scheduled_at, d.drift_at, d.attempts
-"""
-
-
-async def claim_due(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[Due]:
-    """Portfolios that are due, claimed so that no other process takes them meanwhile.
-
-    Each claim counts as an attempt until `set_due` says that it went well.
-    """
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
-        return [Due(*row) for row in found]
 
 
 async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, delete, insert, select, text, update
 
 from db.market.symbols import MEANT
 from db.models import Instrument, Order, Portfolio, Quote, Rebalance, RebalanceLeg, RebalanceWork
-from db.sessions import Session, Sessions
+from db.sessions import Session
 
 
 async def hold_quotes(session: Session, instrument_ids: Sequence[UUID]) -> dict[UUID, Decimal]:
@@ -188,19 +188,3 @@ async def set_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.dateti
 async def insert_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.datetime) -> None:
     """Has somebody go on with the rebalance from then on, unless whoever began it is done before."""
     await session.execute(insert(RebalanceWork).values(owner_id=owner_id, rebalance_id=id, due_at=due_at))
-
-
-_CLAIM = """
-UPDATE rebalance_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM (SELECT owner_id, rebalance_id FROM rebalance_work WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE w.owner_id = due.owner_id AND w.rebalance_id = due.rebalance_id
-RETURNING w.owner_id, w.rebalance_id
-"""
-
-
-async def claim_work(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[tuple[UUID, UUID]]:
-    """Owners and ids of rebalances that are due, claimed so that no other process takes them meanwhile."""
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
-        return [(row.owner_id, row.rebalance_id) for row in found]

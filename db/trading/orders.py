@@ -166,22 +166,6 @@ async def set_work(session: Session, owner_id: UUID, order_id: UUID, due_at: dt.
         await session.execute(update(OrderWork).where(*mine).values(due_at=due_at))
 
 
-_CLAIM = """
-UPDATE order_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM (SELECT owner_id, order_id FROM order_work WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE w.owner_id = due.owner_id AND w.order_id = due.order_id
-RETURNING w.owner_id, w.order_id
-"""
-
-
-async def claim_work(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[tuple[UUID, UUID]]:
-    """Owners and ids of open orders that are due, claimed so that no other process takes them meanwhile."""
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
-        return [(row.owner_id, row.order_id) for row in found]
-
-
 async def owners_of(sessions: Sessions, order_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """The owners of those of these orders that are open."""
     async with sessions.begin(None) as session:

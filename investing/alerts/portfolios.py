@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from db.alerts import portfolio_checks, rules
+from db.claims import CHECKS, claim
 from db.market.ticks import QuoteRow
 from db.outages import Outage
 from db.sessions import Sessions
@@ -78,10 +79,10 @@ class PortfolioWatch:
         """One round: everybody who is due. How many."""
         self._snapshot_cache.forget(before=_clock() - KEPT_LOOKS * self._again_seconds)
         looked = 0
-        while owners := await portfolio_checks.claim_looks(self._sessions, self._again_seconds, AT_ONCE):
-            await self._look(owners)
-            looked += len(owners)
-            if len(owners) < AT_ONCE:
+        while claimed := await claim(self._sessions, CHECKS, self._again_seconds, AT_ONCE):
+            await self._look([check.owner_id for check in claimed])
+            looked += len(claimed)
+            if len(claimed) < AT_ONCE:
                 break
         return looked
 

@@ -10,6 +10,7 @@ import logging
 from uuid import UUID
 
 from db.alerts import rules
+from db.claims import SPLITS, claim
 from db.market import splits as stored
 from db.market.splits import Work
 from db.sessions import Sessions
@@ -92,10 +93,10 @@ class Splitting:
 
     async def post_due(self) -> None:
         """Have every split whose ex-date has begun reach whom it concerns, until none is left."""
-        while work := await stored.claim_work(self._sessions, LEASE_SECONDS):
+        while claimed := await claim(self._sessions, SPLITS, LEASE_SECONDS, 1):
             async with self._sessions.begin(None) as session:
                 await stored.follow_quotes(session)
-            await self._slice(work)
+            await self._slice(await stored.find_work(self._sessions, claimed[0]))
 
     async def _slice(self, work: Work) -> None:
         owners = await stored.find_owners(self._sessions, work.after_owner, SLICE)

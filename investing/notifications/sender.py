@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
-from db.notifications.outbox import claim_work
+from db.claims import DELIVERIES, claim
 from db.outages import Outage
 from db.sessions import Session, Sessions
 from db.vocabulary import DestinationKind
@@ -75,7 +75,7 @@ class Sender:
             return 0
         counts = Counter(self._under_way.values())
         busy = [owner_id for owner_id, count in counts.items() if count >= OF_ONE_OWNER]
-        work = await claim_work(self._sessions, self._pace.lease, room, busy)
+        work = await claim(self._sessions, DELIVERIES, self._pace.lease, room, busy)
         for owner_id, id in work:
             task = asyncio.create_task(self._deliver(owner_id, id))
             self._under_way[task] = owner_id

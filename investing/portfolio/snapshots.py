@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.claims import SNAPSHOTS, claim
 from db.ids import uuid7
 from db.portfolio import snapshots as stored
 from db.portfolio.flow_days import FlowScope
@@ -83,7 +84,7 @@ async def refresh_due(
     """
     done = 0
     while done < at_most:
-        claimed = await stored.claim_work(sessions, LEASE_SECONDS, 1)
+        claimed = await claim(sessions, SNAPSHOTS, LEASE_SECONDS, 1)
         if not claimed:
             break
         for owner_id, portfolio_id in claimed:

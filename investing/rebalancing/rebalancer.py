@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from uuid import UUID
 
-from db.rebalancing import running
+from db.claims import REBALANCES, claim
 from db.sessions import Session, Sessions
 from db.vocabulary import RebalanceTrigger, Strategy, Topic
 from investing.actor import Actor
@@ -95,7 +95,7 @@ class Rebalancer:
     async def go_on(self) -> None:
         """The job: goes on with every rebalance that waits, also of processes that have died."""
         lease = LEASE.total_seconds()
-        while work := await running.claim_work(self._sessions, lease, AT_ONCE):
+        while work := await claim(self._sessions, REBALANCES, lease, AT_ONCE):
             for owner_id, id in work:
                 try:
                     await self.carry_on(owner_id, NOBODY, id)

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.claims import SCHEDULES, ScheduleClaim, claim
 from db.rebalancing import due as rows
-from db.rebalancing.due import Due
 from db.rebalancing.planning import find_rebalanced
 from db.rebalancing.running import find_weights
 from db.sessions import Session, Sessions
@@ -53,7 +53,7 @@ class Schedule:
 
     async def start_due(self) -> None:
         """The job: looks at every portfolio that is due. What was missed is caught up once."""
-        while found := await rows.claim_due(self._sessions, LEASE_SECONDS, AT_ONCE):
+        while found := await claim(self._sessions, SCHEDULES, LEASE_SECONDS, AT_ONCE):
             for due in found:
                 try:
                     await self._look_at(due)
@@ -61,7 +61,7 @@ class Schedule:
                     # It is due again when the lease ends; one portfolio must not hold up the others.
                     logger.error("Portfolio %s could not be rebalanced.", due.portfolio_id, exc_info=error)
 
-    async def _look_at(self, due: Due) -> None:
+    async def _look_at(self, due: ScheduleClaim) -> None:
         now = self._clock()
         async with self._sessions.begin(due.owner_id) as session:
             settings = await rows.find_automatic(session, due.owner_id, due.portfolio_id)
@@ -76,7 +76,7 @@ class Schedule:
         await self._run(due, Strategy(settings["strategy"]), trigger, after)
 
     async def _trigger(
-        self, session: Session, due: Due, settings: Mapping[Any, Any], now: dt.datetime
+        self, session: Session, due: ScheduleClaim, settings: Mapping[Any, Any], now: dt.datetime
     ) -> RebalanceTrigger | None:
         if due.scheduled_at is not None and due.scheduled_at <= now:
             return RebalanceTrigger.SCHEDULE
@@ -89,7 +89,7 @@ class Schedule:
         return RebalanceTrigger.DRIFT if largest_drift(weights, targets) > settings["drift_band"] else None
 
     async def _targets(
-        self, session: Session, due: Due, settings: Mapping[Any, Any]
+        self, session: Session, due: ScheduleClaim, settings: Mapping[Any, Any]
     ) -> Mapping[str, Decimal] | None:
         if settings["strategy"] == Strategy.CUSTOM:
             return {symbol: Decimal(weight) for symbol, weight in (settings["target_weights"] or {}).items()}
@@ -97,7 +97,7 @@ class Schedule:
 
     def _after(
         self,
-        due: Due,
+        due: ScheduleClaim,
         settings: Mapping[Any, Any],
         trigger: RebalanceTrigger | None,
         now: dt.datetime,
@@ -115,7 +115,7 @@ class Schedule:
 
     async def _run(
         self,
-        due: Due,
+        due: ScheduleClaim,
         strategy: Strategy,
         trigger: RebalanceTrigger,
         after: tuple[dt.datetime, dt.datetime | None],
@@ -136,7 +136,7 @@ class Schedule:
 
     def _starting(
         self,
-        due: Due,
+        due: ScheduleClaim,
         run: Run,
         strategy: Strategy,
         found: Targets | DomainError | str,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
+from db.claims import ORDERS, claim
 from db.outages import Outage
 from db.sessions import Session, Sessions
 from db.trading import orders as rows
@@ -90,7 +91,7 @@ class Desk:
         """One round: fills that were told, then open orders that are due. Any process may do it, or all."""
         for broker in self._trading_config.brokers.all():
             await self._guarded(self._take_fills(broker), "the fills of a broker")
-        while work := await rows.claim_work(self._sessions, LEASE_SECONDS, AT_ONCE):
+        while work := await claim(self._sessions, ORDERS, LEASE_SECONDS, AT_ONCE):
             for some in range(0, len(work), ABREAST):
                 await asyncio.gather(
                     *(

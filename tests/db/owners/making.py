@@ -16,6 +16,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.claims import DELIVERIES
 from db.sessions import Sessions
 from tests.db.owners import recording
 from tests.db.owners.recording import ID, NOW, Columns, Recorder
@@ -42,7 +43,7 @@ _VALUES: dict[Any, Any] = {
     type(None): None,
 }
 # Where not just any value will do.
-_BY_NAME = {"table": "api_keys"}
+_BY_NAME = {"table": "api_keys", "queue": DELIVERIES}
 _MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
 _SETS = (set, frozenset, abc.Set)
 

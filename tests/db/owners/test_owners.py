@@ -25,15 +25,8 @@ OWNERS = {
     "users": "id",
 }
 
-_CLAIM = "looks for work before it is known whose it is"
-
 EXEMPT = {
-    "db.alerts.portfolio_checks.claim_looks": _CLAIM,
-    "db.notifications.outbox.claim_work": _CLAIM,
-    "db.portfolio.snapshots.claim_work": _CLAIM,
-    "db.rebalancing.due.claim_due": _CLAIM,
-    "db.rebalancing.running.claim_work": _CLAIM,
-    "db.trading.orders.claim_work": _CLAIM,
+    "db.claims.claim": "looks for work before it is known whose it is",
     "db.portfolio.snapshots.count_work": "counts everybody's work",
     "db.alerts.portfolio_checks.with_looks": "asks of many owners at once",
     "db.alerts.price_watches.all_watches": "a price comes before it is known whose rules it crosses",
