@@ -33,7 +33,7 @@ from db.sessions import Sessions, open_sessions
 from db.vocabulary import AlertKind, OrderSide, OrderType, TimeInForce, Topic
 from investing.actor import Actor
 from investing.alerts.evaluator import Evaluator
-from investing.alerts.portfolios import look_at
+from investing.alerts.portfolios import check_portfolios
 from investing.auth.types import RequestOrigin
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
@@ -95,7 +95,7 @@ async def _run(
             told.note(owner_id)
 
     sessions.announce = announce
-    running = asyncio.create_task(evaluator.run())
+    running = asyncio.gather(evaluator.ticker.run(), evaluator.watch_prices(), evaluator.portfolios.run())
     # Everybody is looked at a first time.
     await asyncio.sleep(10)
     await _measured("nothing moves", seconds, asyncio.sleep(seconds))
@@ -107,7 +107,7 @@ async def _run(
     late = max(0.0, told.last - settled)
     alerts = await _alerts(sessions, made) - before
     print(f"{alerts:,} alerts, the last {late:.1f} s after the last tick")
-    missed = sum([await look_at(sessions, owner, dt.datetime.now(dt.UTC)) for owner, _ in made])
+    missed = sum([(await check_portfolios(sessions, owner, dt.datetime.now(dt.UTC)))[1] for owner, _ in made])
     print(f"{missed} alerts were missed")
     async with asyncio.timeout(60):
         await _soon(sessions, desk, evaluator, told, made)
@@ -224,7 +224,7 @@ async def _fill(url: str, count: int, names: Sequence[str]) -> list[tuple[UUID, 
         "owner_id id name kind severity threshold hysteresis portfolio_id cooldown_seconds",
         rules,
     )
-    await connection.execute("INSERT INTO alert_looks (owner_id) SELECT id FROM users")
+    await connection.execute("INSERT INTO alert_checks (owner_id) SELECT id FROM users")
     await connection.execute("ANALYZE")
     await connection.close()
     return made

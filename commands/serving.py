@@ -37,7 +37,7 @@ def demo(data_dir: DataDir = None, host: str | None = None, port: int | None = N
 
 def worker(data_dir: DataDir = None) -> None:
     """Run the jobs, such as scheduled rebalances, beside those who serve: each job runs in one process."""
-    from graph.server.runtime import work
+    from runtime.services import work
 
     async def run(settings: Settings, url: str) -> None:
         stop = asyncio.Event()
@@ -63,10 +63,10 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
     import uvicorn
 
     from graph.server.main import build_server
-    from graph.server.sending import secret_box_of
     from graph.server.slow_clients import patience
     from investing.auth.keys import KeyRing
     from investing.auth.secret_file import load_or_generate
+    from runtime.sending import secret_box_of
 
     keys = revealed(settings.token_keys)
     ring = KeyRing.parse(keys) if keys else load_or_generate(settings.data_dir)

@@ -88,7 +88,7 @@ ORDERS = WorkQueue("order_work", ("owner_id", "order_id"), OrderClaim)
 SNAPSHOTS = WorkQueue("performance_work", ("owner_id", "portfolio_id"), SnapshotClaim)
 REBALANCES = WorkQueue("rebalance_work", ("owner_id", "rebalance_id"), RebalanceClaim)
 SCHEDULES = WorkQueue("rebalance_due", ("owner_id", "portfolio_id"), ScheduleClaim, is_counted=True)
-CHECKS = WorkQueue("alert_looks", ("owner_id",), CheckClaim)
+CHECKS = WorkQueue("alert_checks", ("owner_id",), CheckClaim)
 DELIVERIES = WorkQueue("delivery_work", ("owner_id", "delivery_id"), DeliveryClaim, takes_turns=True)
 SPLITS = WorkQueue("split_work", ("instrument_id", "ex_date"), SplitClaim, order="ex_date, instrument_id")
 

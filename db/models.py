@@ -3,7 +3,7 @@
 from db.account.models import Account
 from db.alerts.models import (
     Alert,
-    AlertLook,
+    AlertCheck,
     AlertRule,
     AlertSequence,
     AlertState,
@@ -31,7 +31,7 @@ from db.trading.paper_models import PaperExecution, PaperOrder
 __all__ = [
     "Account",
     "Alert",
-    "AlertLook",
+    "AlertCheck",
     "AlertRule",
     "AlertSequence",
     "AlertState",

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,8 +10,10 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 SETTLED_SECONDS = 10.0
+REPEATED_SECONDS = 600.0
+MOST_FAULTS = 1_000
 
-_OF_THE_DATABASE = (
+_EXPECTED = (
     OSError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -20,7 +23,11 @@ _OF_THE_DATABASE = (
 
 
 class Outage:
-    """What of one kind of work is in the log. Whoever works each second would fill it otherwise."""
+    """What the log has of one kind of work, which would fill it otherwise when it fails each second.
+
+    An outage is the database's or the network's and is waited for. Any other error is a surprise, which ends
+    the work: whoever supervises it logs it, and begins anew.
+    """
 
     def __init__(self, logger: logging.Logger, work: str) -> None:
         """`work` begins a sentence: "Reading the quotes"."""
@@ -30,39 +37,78 @@ class Outage:
 
     @contextmanager
     def survived(self) -> Iterator[None]:
-        """Does without the rest of the block where it fails; whoever is in a loop tries again."""
+        """Do without the rest of the block during an outage; a loop tries again. Raise what is none."""
         try:
             yield
         except Exception as error:
+            if not is_outage(error):
+                raise
             self.began(error)
         else:
             self.over()
 
     @contextmanager
     def lasting(self) -> Iterator[None]:
-        """The same around work that does not end: it works again when it has gone on for some seconds."""
+        """Do the same around work that does not end: it works again when it has gone on for some seconds."""
         settled = asyncio.get_running_loop().call_later(SETTLED_SECONDS, self.over)
         try:
             yield
         except Exception as error:
+            if not is_outage(error):
+                raise
             self.began(error)
         finally:
             settled.cancel()
 
     def began(self, reason: Exception | str) -> None:
-        """The work has failed: one line where it is the database, and where it is a surprise all of it."""
+        """Log that the work fails: one line for an outage, and the traceback too for a surprise."""
         if not self.is_on:
             line, surprise = (reason, None) if isinstance(reason, str) else (_line(reason), reason)
-            if isinstance(reason, _OF_THE_DATABASE):
+            if surprise is not None and is_outage(surprise):
                 surprise = None
             self._logger.warning("%s does not work: %s", self._work, line, exc_info=surprise)
         self.is_on = True
 
     def over(self) -> None:
-        """The work is done."""
+        """Log that the work is done again, where it was not."""
         if self.is_on:
             self._logger.warning("%s works again.", self._work)
         self.is_on = False
+
+
+class Faults:
+    """What the log has of faults in work that is done for many, one by one: each once in ten minutes.
+
+    What cannot be done for one of them is tried again and again, and must not fill the log meanwhile.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        # When each was logged last, and how often it has been met since; in the order of the former.
+        self._known: dict[object, tuple[float, int]] = {}
+
+    def met(self, error: BaseException, what: str, key: object) -> None:
+        """Log a fault with its traceback, unless that was done lately.
+
+        `what` is a sentence with a place for `key`, which says whom or what the work was for.
+        """
+        now, (logged_at, times) = time.monotonic(), self._known.get((what, key), (0.0, 0))
+        if times and now < logged_at + REPEATED_SECONDS:
+            self._known[what, key] = (logged_at, times + 1)
+            return
+        self._known.pop((what, key), None)
+        self._known[what, key] = (now, 1)
+        if len(self._known) > MOST_FAULTS:
+            del self._known[next(iter(self._known))]
+        again = f" It failed {times} times before." if times > 1 else ""
+        self._logger.error(f"{what}%s", key, again, exc_info=error)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell a failure of the database or the network, which may end by itself, from a mistake of our own."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_outage, error.exceptions))
+    return isinstance(error, _EXPECTED)
 
 
 def _line(error: Exception) -> str:

@@ -4,7 +4,6 @@ for the few transactions that are made all day.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
@@ -185,6 +184,10 @@ class Sessions:
         """A plain connection on nobody's behalf, for what has no owner; each statement is a transaction."""
         return self._writers.plain()
 
+    async def watch_health(self) -> None:
+        """Ask for ever whether the database answers, over a connection of its own: for a server."""
+        await self._health.watch()
+
     async def is_ready(self) -> bool:
         """Whether the database answers."""
         if not self._health.is_available:
@@ -198,12 +201,12 @@ class Sessions:
 
 
 @asynccontextmanager
-async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> AsyncIterator[Sessions]:
+async def open_sessions(url: str, *, size: int = 10) -> AsyncIterator[Sessions]:
     """Opens pools for reading and for trades, `size` connections each at the most, and closes them.
 
     The other writers and the paper broker have pools of their own, half as large.
-    `watched` is for a server: one more connection feels the database's pulse, and whoever waits for a
-    database that does not answer is told so within two seconds or three.
+    While somebody runs `watch_health`, whoever waits for a database that does not answer is told so within
+    two seconds or three.
     """
 
     async def connect(**options: Any) -> Connection:
@@ -238,18 +241,17 @@ async def open_sessions(url: str, *, size: int = 10, watched: bool = False) -> A
         async_creator=lambda: health.connected(connect()),
     )
     async with pool, writers, broker_writers:
-        watching = asyncio.create_task(health.watch()) if watched else None
         try:
             yield Sessions(pool, engine, Writers(writers), Writers(broker_writers), health)
         finally:
-            if watching is not None:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
             await engine.dispose()
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether the way to the database is at fault, and not what was asked, which may succeed soon."""
+    """Tell whether the way to the database is at fault, and not what was asked, which may succeed soon."""
+    if isinstance(error, DBAPIError):
+        cause = None if error.orig is None else error.orig.__cause__
+        return error.connection_invalidated or (cause is not None and is_away(cause))
     return isinstance(error, _AWAY)
 
 

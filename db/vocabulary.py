@@ -197,7 +197,7 @@ class AlertKind(StrEnum):
 
 
 class Topic(StrEnum):
-    """What a doorbell rings about."""
+    """What a change notification is about."""
 
     ALERTS = "alerts"
     ORDERS = "orders"
@@ -206,7 +206,7 @@ class Topic(StrEnum):
 
 
 COUNTED_TOPICS = (Topic.ALERTS, Topic.ORDERS, Topic.LOGINS)
-"""Those whose rings the database counts, so that none is missed. For portfolios each trade would pay."""
+"""Those whose changes the database counts, so that none is missed. For portfolios each trade would pay."""
 
 
 class Weekday(StrEnum):

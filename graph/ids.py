@@ -1,17 +1,18 @@
 """Global ids: opaque to clients, the type's name and the row's id to us."""
 
 import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from uuid import UUID
 
 import strawberry
 
 from graph.errors import BadUserInput
+from investing.global_ids import encode_global_id
 
 
 def global_id(type_name: str, id: UUID) -> strawberry.ID:
-    """The id that a client sees."""
-    return strawberry.ID(urlsafe_b64encode(f"{type_name}:{id}".encode()).decode())
+    """Return the id that a client sees."""
+    return strawberry.ID(encode_global_id(type_name, id))
 
 
 def parse_global_id(text: str) -> tuple[str, UUID]:

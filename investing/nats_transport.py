@@ -1,4 +1,4 @@
-"""NATS as the line between doorbells, where one database's NOTIFY is not enough.
+"""NATS as the transport between notifiers, where one database's NOTIFY is not enough.
 
 Imported only where it is wanted, because its client takes a tenth of a second.
 """
@@ -40,11 +40,11 @@ class NatsTransport:
         self._connection: tuple[Client, Fail] | None = None
 
     async def listen(self, received: Callable[[Collection[Subject]], None]) -> None:
-        """Passes on what is published until the line breaks; then raises OSError, without the password.
+        """Passes on what is published until the connection breaks; then raises OSError, without the password.
 
-        The client connects once and is thrown away: whoever calls this begins anew, as with every line, and
-        so nothing is kept for a server that is down. It is asked now and then whether the server is there;
-        its own way of asking would wait for ever for what could not be sent.
+        The client connects once and is thrown away: whoever calls this begins anew, as with every transport,
+        and so nothing is kept for a server that is down. It is asked now and then whether the server is
+        there; its own way of asking would wait for ever for what could not be sent.
         """
         client = Client()
         # Of this connection alone: the client may report the end of one when the next has begun.
@@ -80,7 +80,7 @@ class NatsTransport:
                     await client.close()
 
     async def publish(self, subjects: Collection[Subject]) -> None:
-        """Tells everybody who listens, this process too; nobody where the line is broken.
+        """Tells everybody who listens, this process too; nobody where the connection is broken.
 
         That it is broken is told by `listen`, once.
         """

@@ -46,6 +46,13 @@ class Notifier:
         self._is_to_publish = asyncio.Event()
         self._is_joined = False
         self._soon: asyncio.TimerHandle | None = None
+        self._receiving = Outage(logger, "Listening for changes")
+        self._publishing = Outage(logger, "Publishing changes")
+        self._polling = Outage(logger, "Polling the change counters")
+        self.outages = (self._polling,)
+        """While one of these lasts, changes made by other processes are not noticed."""
+        self.transport_outages = (self._receiving, self._publishing)
+        """While one of these lasts, they are noticed by the poll of each second."""
 
     def notify(self, owner_id: UUID, topic: Topic) -> None:
         """Wakes everybody who listens for this, everywhere; only after the commit that they are to see."""
@@ -69,24 +76,19 @@ class Notifier:
             for topic in topics:
                 self._unsubscribe((owner_id, topic), event)
 
-    @property
-    def listeners(self) -> int:
-        """How many listen here."""
-        return sum(len(events) for events in self._waiting.values())
-
     async def run(self, transport: Transport, sessions: Sessions) -> None:
-        """Stays joined to the other processes for ever, through every fault of the transport.
+        """Stay joined to the other processes for ever, through every outage of the transport.
 
         `sessions` lead to the counters, which stay in the database whatever the transport is.
         """
         self._is_joined = True
         async with asyncio.TaskGroup() as group:
-            for work, what in (
-                (lambda: transport.listen(self._wake), "Hearing doorbells"),
-                (lambda: self._publish(transport), "Ringing doorbells elsewhere"),
-                (lambda: self._look(sessions), "Looking at doorbells"),
+            for work, outage in (
+                (lambda: transport.listen(self._wake), self._receiving),
+                (lambda: self._publish(transport), self._publishing),
+                (lambda: self._look(sessions), self._polling),
             ):
-                group.create_task(_restarted(work, Outage(logger, what)))
+                group.create_task(_restarted(work, outage))
 
     def _unsubscribe(self, subject: Subject, event: asyncio.Event) -> None:
         waiting = self._waiting[subject]
@@ -131,7 +133,7 @@ class Notifier:
 
 
 async def _restarted(work: Callable[[], Awaitable[None]], outage: Outage) -> None:
-    """Begins anew after every fault."""
+    """Begin anew after every outage."""
     while True:
         with outage.lasting():
             await work()

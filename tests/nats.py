@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.cluster import free_port
+from tests.waiting import PATIENCE
 
 _PROGRAM = Path(sysconfig.get_path("scripts"), "nats-server")
 
@@ -37,14 +38,14 @@ class NatsServer:
     @property
     def listeners(self) -> int:
         """How many clients have a subscription."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._monitor}/connz", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._monitor}/connz", timeout=PATIENCE) as answer:
             return sum(client["subscriptions"] > 0 for client in json.load(answer)["connections"])
 
     def start(self) -> None:
         """Starts it, and waits until it takes connections."""
         argv = [str(_PROGRAM), "--addr", "127.0.0.1", "--port", str(self.port), *self._options]
         self._process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 return socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -27,7 +27,9 @@ from settings import Settings
 from tests.alerts_in_tabs import FOLLOW, told, watch
 from tests.graph.server.explorer import Tab
 from tests.graph.server.test_explorer import ARGUMENTS, CHROMIUM
+from tests.http import loopback
 from tests.trading_in_tabs import trade_and_watch
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -92,7 +94,7 @@ def start(data_dir: Path) -> Demo:
         assert process.poll() is None, printed.read_text()
         assert time.monotonic() - begun < 120, printed.read_text()
         try:
-            if httpx.get(f"{url}/ready").status_code == 200:
+            if loopback.get(f"{url}/ready").status_code == 200:
                 return Demo(url, process, printed, time.monotonic() - begun)
         except httpx.TransportError:
             time.sleep(0.05)
@@ -101,7 +103,7 @@ def start(data_dir: Path) -> Demo:
 def stop(demo: Demo) -> None:
     """Ends it as Ctrl-C does."""
     demo.process.send_signal(signal.SIGINT)
-    assert demo.process.wait(20) == 0, demo.printed.read_text()
+    assert demo.process.wait(PATIENCE) == 0, demo.printed.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -127,14 +129,14 @@ def password(demo: Demo) -> str:
 @pytest.fixture(scope="module")
 def token(demo: Demo, password: str) -> str:
     given = {"username": "demo", "password": password}
-    answer = httpx.post(f"{demo.url}/graphql", json={"query": LOGIN, "variables": {"input": given}}).json()
+    answer = loopback.post(f"{demo.url}/graphql", json={"query": LOGIN, "variables": {"input": given}}).json()
     assert answer["data"]["login"]["userErrors"] == []
     return str(answer["data"]["login"]["accessToken"])
 
 
 def ask(demo: Demo, token: str, query: str, **variables: Any) -> Any:
     """The data of an answer without errors."""
-    answer = httpx.post(
+    answer = loopback.post(
         f"{demo.url}/graphql",
         json={"query": query, "variables": variables},
         headers={"authorization": f"Bearer {token}"},
@@ -293,7 +295,7 @@ def test_the_second_start_keeps_everything(demo: Demo, data_dir: Path, password:
         assert "Login      demo, the password that was printed the first time\n" in printed
         assert password not in printed
         given = {"username": "demo", "password": password}
-        answer = httpx.post(f"{again.url}/graphql", json={"query": LOGIN, "variables": {"input": given}})
+        answer = loopback.post(f"{again.url}/graphql", json={"query": LOGIN, "variables": {"input": given}})
         assert answer.json()["data"]["login"]["userErrors"] == []
     finally:
         stop(again)
@@ -350,7 +352,7 @@ def test_every_setting_is_in_the_table() -> None:
     assert [(name, default.strip(), text) for name, default, text in rows] == expected
 
 
-def test_the_map_of_folders_is_the_house() -> None:
-    (trading_config,) = (block for block in shown("") if block.startswith("graph/"))
-    for line in trading_config.splitlines():
+def test_every_entry_of_the_map_of_folders_exists() -> None:
+    (folders,) = (block for block in shown("") if block.startswith("graph/"))
+    for line in folders.splitlines():
         assert (ROOT / line.split()[0]).exists(), line

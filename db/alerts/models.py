@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Date,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -29,7 +30,8 @@ class AlertRule(Owned, Updated, Base):
 
     `threshold` and `hysteresis` are a price in the instrument's currency, an amount in the portfolio's, or a
     fraction, by the kind; hysteresis is how far a value has to come back before the rule can fire again.
-    A level of prices is for a share of the day `units_of`, and follows the splits after it.
+    A level of prices was given for a share of the day `units_of`, and has followed the splits of the days
+    `followed_splits` since.
     Active hours are times of day in `time_zone` on `weekdays` (1 is Monday, 7 Sunday); null is always.
     """
 
@@ -65,6 +67,7 @@ class AlertRule(Owned, Updated, Base):
     active_weekdays: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     time_zone: Mapped[str | None]
     units_of: Mapped[dt.date] = mapped_column(server_default=_TODAY)
+    followed_splits: Mapped[list[dt.date]] = mapped_column(ARRAY(Date), server_default=text("'{}'::date[]"))
 
 
 class AlertWatch(Base):
@@ -94,6 +97,7 @@ class AlertWatch(Base):
     quiet_until: Mapped[dt.datetime | None]
     as_of: Mapped[dt.datetime | None]
     units_of: Mapped[dt.date] = mapped_column(server_default=_TODAY)
+    followed_splits: Mapped[list[dt.date]] = mapped_column(ARRAY(Date), server_default=text("'{}'::date[]"))
     changed: Mapped[int] = mapped_column(
         BigInteger, server_default=text("pg_current_xact_id()::text::bigint")
     )
@@ -118,13 +122,13 @@ class AlertState(Owned, Base):
     quiet_until: Mapped[dt.datetime | None]
 
 
-class AlertLook(Base):
+class AlertCheck(Base):
     """An owner who has active rules on portfolios, and when to look at them next.
 
     Without an owner's policy on purpose, as `order_work`: it says nothing but that there are such rules.
     """
 
-    __tablename__ = "alert_looks"
+    __tablename__ = "alert_checks"
     __table_args__ = (of_user(), Index(None, "due_at"))
 
     owner_id: Mapped[UUID] = mapped_column(primary_key=True)

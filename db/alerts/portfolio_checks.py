@@ -12,21 +12,21 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from db.ids import uuid7
 from db.market.splits import MARKET_TODAY
 from db.market.symbols import MEANT
-from db.models import AlertLook, AlertState
+from db.models import AlertCheck, AlertState
 from db.sessions import Session, Sessions
 from db.writing import RawConnection
 
 
 async def end_look(session: Session, owner_id: UUID) -> None:
     """Looks no more at an owner who has no such rules."""
-    await session.execute(delete(AlertLook).where(AlertLook.owner_id == owner_id))
+    await session.execute(delete(AlertCheck).where(AlertCheck.owner_id == owner_id))
 
 
-async def with_looks(sessions: Sessions, owner_ids: Collection[UUID]) -> Sequence[UUID]:
+async def with_checks(sessions: Sessions, owner_ids: Collection[UUID]) -> Sequence[UUID]:
     """Those of them who have such rules."""
     async with sessions.reading(None) as connection:
         rows = await connection.fetch(
-            "SELECT owner_id FROM alert_looks WHERE owner_id = ANY($1)", list(owner_ids)
+            "SELECT owner_id FROM alert_checks WHERE owner_id = ANY($1)", list(owner_ids)
         )
     return [row["owner_id"] for row in rows]
 

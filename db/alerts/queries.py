@@ -34,15 +34,6 @@ ALERT_RULES = Listing(
 )
 
 
-async def fetch_alert_sequence(connection: Connection, owner_id: UUID) -> Row | None:
-    """Where the owner's alerts stand: `epoch`, `seq` of the newest and `purged_seq`, up to which they may be
-    gone. None for an owner who has never had one.
-    """
-    return await connection.fetchrow(
-        "SELECT epoch, seq, purged_seq FROM alert_sequences WHERE owner_id = $1", owner_id
-    )
-
-
 async def fetch_unacknowledged_counts(connection: Connection, owner_id: UUID) -> Sequence[Row]:
     """How many alerts nobody has taken note of, by `severity`; none for a severity that has none."""
     return await connection.fetch(

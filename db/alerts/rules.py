@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.market.splits import MARKET_TODAY
-from db.models import AlertLook, AlertRule, AlertState, AlertWatch, Instrument
+from db.models import AlertCheck, AlertRule, AlertState, AlertWatch, Instrument
 from db.sessions import Session
 
 
@@ -64,23 +64,24 @@ async def lock_rules(
 
 _FOLLOW = """
 UPDATE {table} r SET
-    threshold = greatest(
-        round(restated(r.threshold, r.instrument_id, r.units_of, {today}), 10), 0.0000000001),
-    hysteresis = round(restated(r.hysteresis, r.instrument_id, r.units_of, {today}), 10),
-    units_of = s.newest
-FROM (SELECT r.{id} AS id, max(x.ex_date) AS newest
+    threshold = greatest(round((r.threshold * s.split_for)::numeric(400, 60) / s.quantity, 10), 0.0000000001),
+    hysteresis = round((r.hysteresis * s.split_for)::numeric(400, 60) / s.quantity, 10),
+    followed_splits = r.followed_splits || s.days
+FROM (SELECT r.{id} AS id, array_agg(x.ex_date ORDER BY x.ex_date) AS days,
+             product(x.quantity) AS quantity, product(x.split_for) AS split_for
       FROM {table} r JOIN instrument_splits x ON x.instrument_id = r.instrument_id
-          AND x.ex_date > r.units_of AND x.ex_date <= {today}
+          AND x.ex_date > r.units_of AND x.ex_date <= {today} AND x.ex_date <> ALL(r.followed_splits)
       WHERE r.owner_id = :owner AND r.{id} = ANY(:ids) AND r.kind IN ('PRICE_ABOVE', 'PRICE_BELOW')
       GROUP BY 1) s
-WHERE r.owner_id = :owner AND r.{id} = s.id AND r.units_of < s.newest
+WHERE r.owner_id = :owner AND r.{id} = s.id AND NOT r.followed_splits && s.days
 """
 
 
 async def follow_splits(session: Session, owner_id: UUID, rule_ids: Collection[UUID]) -> bool:
     """Make the levels of locked rules on prices levels for a share of today; return whether any changed.
 
-    Once for each split, since `units_of` is changed with them. A rule stands as it stood.
+    Once for each split, in whatever order they became known, since `followed_splits` is changed with them. A
+    rule stands as it stood.
     """
     changed = 0
     for table, id in (("alert_rules", "id"), ("alert_watches", "rule_id")):
@@ -152,9 +153,9 @@ async def keep_look(session: Session, owner_id: UUID, kinds: Collection[str]) ->
     """Has the owner's portfolios looked at now, and again and again, if any active rule is of these kinds."""
     rules = exists().where(AlertRule.owner_id == owner_id, AlertRule.is_active, AlertRule.kind.in_(kinds))
     if await session.scalar(select(rules)):
-        statement = upsert(AlertLook).values(owner_id=owner_id)
+        statement = upsert(AlertCheck).values(owner_id=owner_id)
         await session.execute(
             statement.on_conflict_do_update(index_elements=["owner_id"], set_={"due_at": func.now()})
         )
     else:
-        await session.execute(delete(AlertLook).where(AlertLook.owner_id == owner_id))
+        await session.execute(delete(AlertCheck).where(AlertCheck.owner_id == owner_id))

@@ -50,15 +50,22 @@ class _Connections:
         """The connections are not its own."""
 
 
-async def run_scheduler(sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Event) -> None:
-    """Runs the jobs, each at its times, until it is told to stop; what runs then is finished first.
+def scheduler_outage() -> Outage:
+    """Return what `run_scheduler` logs outages by."""
+    return Outage(logger, "Keeping the times of the jobs")
+
+
+async def run_scheduler(
+    sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Event, outage: Outage | None = None
+) -> None:
+    """Run the jobs, each at its times, until told to stop; what runs then is finished first.
 
     A fault of a job is logged, and the job runs again at its next time. While the database is away nothing
-    runs, and everything goes on by itself when it is back.
+    runs, and everything goes on by itself when it is back; `outage` says so meanwhile.
     """
+    outage = outage or scheduler_outage()
     # It takes 0.4 seconds to import, which neither a start nor the requests meanwhile have to wait for.
     await asyncio.to_thread(importlib.import_module, "pgqueuer.core.applications")
-    outage = Outage(logger, "Keeping the times of the jobs")
     while not stop.is_set():
         with outage.lasting():
             await _manager(sessions, jobs, stop).run()

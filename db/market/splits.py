@@ -12,7 +12,9 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, insert, select, text
+from sqlalchemy import RowMapping, bindparam, delete, insert, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from db.claims import SplitClaim
 from db.models import Instrument, InstrumentSplit, SplitWork
@@ -55,10 +57,38 @@ async def fetch_splits(connection: Connection, instrument_ids: Sequence[UUID]) -
     )
 
 
+# Once a split becomes known that lies before the day that a quote is for, and after that on which it was
+# made, the quote is none for a share of that day any more: it goes back to the day before the split, by the
+# splits that it has followed, and follows all of them again.
+_REWOUND = f"""
+UPDATE quotes q SET price = CASE WHEN q.price > 0 THEN greatest(
+        round(restated(q.price, q.instrument_id, {QUOTE_UNITS}, r.day), 10), 0.0000000001) ELSE 0 END,
+    previous_price = CASE WHEN q.previous_price > 0 THEN greatest(
+        round(restated(q.previous_price, q.instrument_id, {QUOTE_UNITS}, r.day), 10), 0.0000000001
+    ) ELSE q.previous_price END,
+    units_of = r.day
+FROM (SELECT q.instrument_id, min(x.ex_date) - 1 AS day FROM quotes q JOIN {{splits}} USING (instrument_id)
+      WHERE (q.as_of AT TIME ZONE 'America/New_York')::date < x.ex_date AND x.ex_date <= {QUOTE_UNITS}
+      GROUP BY 1) r
+WHERE q.instrument_id = r.instrument_id
+"""
+
+
+async def rewind_quote(session: Session, instrument_id: UUID, ex_date: dt.date) -> None:
+    """Make a quote of before this day one for a share of the day before it, where it was for a later one's.
+
+    To be done before a split of the day is recorded or removed; `follow_quotes` goes on from there.
+    """
+    given = "(SELECT CAST(:instrument AS uuid) AS instrument_id, CAST(:day AS date) AS ex_date) x"
+    statement = text(_REWOUND.format(splits=given))
+    await session.execute(statement, {"instrument": instrument_id, "day": ex_date})
+
+
 async def insert_split(
     session: Session, instrument_id: UUID, ex_date: dt.date, quantity: Decimal, split_for: Decimal
 ) -> None:
     """Add a split, and the work of posting it; the instrument's row is locked."""
+    await rewind_quote(session, instrument_id, ex_date)
     key = {"instrument_id": instrument_id, "ex_date": ex_date}
     await session.execute(insert(InstrumentSplit).values(**key, quantity=quantity, split_for=split_for))
     await session.execute(text(ADD_WORK), {"instruments": [instrument_id], "days": [ex_date]})
@@ -83,14 +113,27 @@ FROM unnest(CAST(:instruments AS uuid[]), CAST(:days AS date[])) AS w(id, day)
 ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, after_owner = NULL
 """
 
+_ADD_RECENT = f"""
+INSERT INTO split_work (instrument_id, ex_date, due_at)
+SELECT x.instrument_id, x.ex_date, clock_timestamp() FROM instrument_splits x
+WHERE x.instrument_id = ANY(:instruments) AND x.ex_date BETWEEN {MARKET_TODAY} - 2 AND {MARKET_TODAY}
+ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, after_owner = NULL
+"""
+
+
+async def add_recent_work(session: Session, instrument_ids: Sequence[UUID]) -> None:
+    """Have the splits of these last days looked at again: some may begin later in a time zone that is new."""
+    statement = text(_ADD_RECENT).bindparams(bindparam("instruments", type_=ARRAY(PgUUID(as_uuid=True))))
+    await session.execute(statement, {"instruments": list(instrument_ids)})
+
 
 # Where a split with this ratio is known of some day near by, it is the same one. Where there are no users
 # yet, nobody has to be posted anything: whoever comes later gets it where they record what they hold.
-_ADD = """
+_ADD = f"""
 WITH added AS (
     INSERT INTO instrument_splits (instrument_id, ex_date, quantity, split_for)
     SELECT i.id, s.date, s.quantity, s.split_for
-    FROM ({source}) AS s (symbol, date, quantity, split_for)
+    FROM ({{source}}) AS s (symbol, date, quantity, split_for)
     JOIN instruments i ON i.symbol = s.symbol AND i.owner_id IS NOT DISTINCT FROM $1::uuid
     WHERE NOT EXISTS (
         SELECT FROM instrument_splits k WHERE k.instrument_id = i.id
@@ -98,6 +141,8 @@ WITH added AS (
     )
     ON CONFLICT (instrument_id, ex_date) DO NOTHING
     RETURNING instrument_id, ex_date
+), rewound AS (
+    {_REWOUND.format(splits="added x")}
 ), work AS (
     INSERT INTO split_work (instrument_id, ex_date, due_at)
     SELECT instrument_id, ex_date, ex_date::timestamp AT TIME ZONE 'America/New_York' FROM added

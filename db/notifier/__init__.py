@@ -1,1 +1,1 @@
-"""Doorbells: that something has happened to an owner, and nothing of what it was."""
+"""Change notifications: that something of an owner's has changed, and nothing of what it was."""

@@ -1,4 +1,4 @@
-"""The table of doorbells."""
+"""The table of change counters."""
 
 from uuid import UUID
 
@@ -15,9 +15,9 @@ class ChangeCounter(Base):
     Without an owner's policy on purpose: a process asks for everybody who listens there at once.
     """
 
-    __tablename__ = "doorbells"
+    __tablename__ = "change_counters"
     __table_args__ = (of_user(), one_of("topic", COUNTED_TOPICS))
 
     owner_id: Mapped[UUID] = mapped_column(primary_key=True)
     topic: Mapped[str] = mapped_column(primary_key=True)
-    rings: Mapped[int] = mapped_column(BigInteger)
+    changes: Mapped[int] = mapped_column(BigInteger)

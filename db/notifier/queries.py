@@ -1,4 +1,4 @@
-"""The counters of doorbells, which find what no line has carried."""
+"""The counters of changes, which find what no transport has carried."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,11 @@ from db.notifier.subjects import Subject
 from db.sessions import Sessions
 from db.vocabulary import Topic
 
-_RINGS = """
-SELECT d.owner_id, d.topic, d.rings
-FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS known (owner_id, topic, rings)
-JOIN doorbells d USING (owner_id, topic)
-WHERE d.rings <> known.rings
+_CHANGED = """
+SELECT d.owner_id, d.topic, d.changes
+FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS known (owner_id, topic, changes)
+JOIN change_counters d USING (owner_id, topic)
+WHERE d.changes <> known.changes
 """
 
 
@@ -22,5 +22,5 @@ async def changed_counts(sessions: Sessions, known: Mapping[Subject, int]) -> Ma
         list(known.values()),
     )
     async with sessions.nobody() as connection:
-        rows = await connection.fetch(_RINGS, owners, topics, counts)
-    return {(row["owner_id"], Topic(row["topic"])): row["rings"] for row in rows}
+        rows = await connection.fetch(_CHANGED, owners, topics, counts)
+    return {(row["owner_id"], Topic(row["topic"])): row["changes"] for row in rows}

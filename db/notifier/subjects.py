@@ -1,4 +1,4 @@
-"""Bells as text, the same on every line that carries them between processes."""
+"""Subjects as text, the same on every transport between processes."""
 
 from collections.abc import Collection, Iterator
 from uuid import UUID
@@ -6,16 +6,17 @@ from uuid import UUID
 from db.vocabulary import Topic
 
 Subject = tuple[UUID, Topic]
-"""Whose doorbell, and about what."""
+"""Whose change, and about what."""
 
 # PostgreSQL takes 8,000 bytes; a subject takes 40 at the most.
-_BELLS_ON_A_PAGE = 150
+_SUBJECTS_ON_A_PAGE = 150
 
 
 def pages(subjects: Collection[Subject]) -> list[str]:
     """The subjects in texts of 6,000 bytes at the most."""
     texts = [f"{topic.value}:{owner_id.hex}" for owner_id, topic in subjects]
-    return [",".join(texts[at : at + _BELLS_ON_A_PAGE]) for at in range(0, len(texts), _BELLS_ON_A_PAGE)]
+    starts = range(0, len(texts), _SUBJECTS_ON_A_PAGE)
+    return [",".join(texts[at : at + _SUBJECTS_ON_A_PAGE]) for at in starts]
 
 
 def subjects_on(page: str) -> Iterator[Subject]:

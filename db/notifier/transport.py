@@ -1,4 +1,4 @@
-"""PostgreSQL as the line between doorbells: LISTEN and NOTIFY."""
+"""PostgreSQL as the transport between notifiers: LISTEN and NOTIFY."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -21,7 +21,7 @@ class PostgresTransport:
         self._url = url
 
     async def listen(self, received: Callable[[Collection[Subject]], None]) -> None:
-        """Passes on what is published until the line breaks; then raises OSError.
+        """Passes on what is published until the connection breaks; then raises OSError.
 
         Asked now and then whether it is there, because a network that swallows everything says nothing.
         """

@@ -113,7 +113,12 @@ _TRANSACTIONS = (
            -sum(t.quantity_delta) FILTER (WHERE t.type = 'TRANSFER_OUT')
     FROM transactions t
     WHERE t.owner_id = $1 AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL
-    GROUP BY t.transfer_id HAVING sum(t.quantity_delta) <> 0
+    GROUP BY t.transfer_id
+    -- Where a split lies between its two sides, the replay says how many shares come in.
+    HAVING sum(t.quantity_delta) <> 0 AND NOT EXISTS (
+        SELECT FROM replay r JOIN transactions i ON i.owner_id = $1 AND i.id = r.transaction_id
+        WHERE r.kind = 'entry' AND i.transfer_id = t.transfer_id AND i.type = 'TRANSFER_IN'
+            AND i.quantity <> i.quantity_delta)
     """,
     """
     SELECT 'cost in transfer of transaction', (array_agg(t.id ORDER BY t.id))[1],
@@ -153,36 +158,71 @@ _ORDERS = (
     """,
 )
 
-# Where the work of posting a split is done, whoever held on its ex-date has an entry of it.
-_SPLITS = (
-    f"""
-    SELECT 'shares after the split on ' || s.ex_date || ' of position', p.id, h.quantity,
-           trim_scale(round((h.quantity * s.quantity)::numeric(200, 80) / s.split_for, 18))
+_TIME = "s.ex_date::timestamp AT TIME ZONE a.time_zone"
+_SAME = """t.quantity * s.split_for = t.split_for * s.quantity
+                AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - s.ex_date) <= 7"""
+_REVERSAL = "SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id"
+
+# What stands for a split: an entry of the owner's or an automatic one, also one that the owner took back.
+_STANDS_FOR = f"""
+    SELECT FROM transactions t
+    WHERE t.owner_id = $1 AND t.portfolio_id = p.portfolio_id AND t.instrument_id = p.instrument_id
+        AND t.type = 'SPLIT' AND t.reverses_id IS NULL AND {_SAME}
+        AND NOT EXISTS ({_REVERSAL} AND (r.is_automatic OR NOT t.is_automatic))
+"""
+
+_OF_HOLDERS = f"""
     FROM positions p
     JOIN portfolios f ON f.owner_id = $1 AND f.id = p.portfolio_id
     JOIN accounts a ON a.owner_id = $1 AND a.id = f.account_id
     JOIN instrument_splits s ON s.instrument_id = p.instrument_id AND s.ex_date <= {MARKET_TODAY}
     CROSS JOIN LATERAL (
         SELECT sum(t.quantity_delta) AS quantity,
-               bool_or(t.is_split_adjusted
-                       AND (t.created_at AT TIME ZONE 'America/New_York')::date >= s.ex_date) AS is_adjusted
-        FROM transactions t
-        WHERE t.owner_id = $1 AND t.portfolio_id = p.portfolio_id AND t.instrument_id = p.instrument_id
-            AND t.executed_at < s.ex_date::timestamp AT TIME ZONE a.time_zone
-    ) h
-    WHERE p.owner_id = $1 AND h.quantity > 0 AND NOT h.is_adjusted
-        AND s.ex_date::timestamp AT TIME ZONE a.time_zone <= clock_timestamp()
-        AND NOT EXISTS (
-            SELECT FROM split_work w WHERE w.instrument_id = s.instrument_id AND w.ex_date = s.ex_date
-        ) AND NOT EXISTS (
-            SELECT FROM transactions t
+               sum(t.quantity_delta) FILTER (WHERE t.is_as_traded) AS as_traded,
+               coalesce(bool_or(t.is_as_traded), false) AS is_as_traded,
+               coalesce(bool_or(t.is_adjusted), false) AS is_adjusted
+        FROM (
+            SELECT t.quantity_delta,
+                   NOT t.is_split_adjusted AND t.transfer_id IS NULL AND t.type <> 'SPLIT'
+                       AND t.reverses_id IS NULL AND NOT EXISTS ({_REVERSAL}) AS is_as_traded,
+                   t.is_split_adjusted AND NOT EXISTS ({_REVERSAL})
+                       AND (t.created_at AT TIME ZONE 'America/New_York')::date >= s.ex_date AS is_adjusted
+            FROM transactions t
             WHERE t.owner_id = $1 AND t.portfolio_id = p.portfolio_id AND t.instrument_id = p.instrument_id
-                AND t.type = 'SPLIT' AND t.reverses_id IS NULL
+                AND t.executed_at < {_TIME}
+        ) t
+    ) h
+    WHERE p.owner_id = $1 AND {_TIME} <= clock_timestamp() AND NOT EXISTS (
+        SELECT FROM split_work w WHERE w.instrument_id = s.instrument_id AND w.ex_date = s.ex_date
+    ) AND NOT EXISTS ({_STANDS_FOR})
+"""
+
+# Where the work of posting a split is done, whoever held on its ex-date has an entry of it, at its instant.
+_SPLITS = (
+    f"""
+    SELECT 'shares after the split on ' || s.ex_date || ' of position', p.id, h.quantity,
+           trim_scale(round((h.quantity * s.quantity)::numeric(200, 80) / s.split_for, 18))
+    {_OF_HOLDERS} AND h.quantity > 0 AND NOT h.is_adjusted
+    """,
+    f"""
+    SELECT 'shares not adjusted for the split on ' || s.ex_date || ', beside adjusted ones, of position',
+           p.id,
+           trim_scale(h.as_traded),
+           trim_scale(round((h.as_traded * s.quantity)::numeric(200, 80) / s.split_for, 18))
+    {_OF_HOLDERS} AND h.is_as_traded AND h.is_adjusted
+    """,
+    f"""
+    SELECT 'ratio of automatic split', t.id, trim_scale(t.quantity / t.split_for),
+           (SELECT trim_scale(s.quantity / s.split_for) FROM instrument_splits s
+            WHERE s.instrument_id = t.instrument_id AND {_TIME} = t.executed_at)
+    FROM transactions t JOIN accounts a ON a.owner_id = $1 AND a.id = t.account_id
+    WHERE t.owner_id = $1 AND t.is_automatic AND t.reverses_id IS NULL AND NOT EXISTS ({_REVERSAL})
+        AND NOT EXISTS (
+            SELECT FROM instrument_splits s
+            WHERE s.instrument_id = t.instrument_id AND {_TIME} = t.executed_at
                 AND t.quantity * s.split_for = t.split_for * s.quantity
-                AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - s.ex_date) <= 7
-                AND (t.is_automatic OR NOT EXISTS (
-                    SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id))
-        )
+        ) AND NOT EXISTS (SELECT FROM split_work w
+                          WHERE w.instrument_id = t.instrument_id AND w.ex_date <= {MARKET_TODAY})
     """,
 )
 

@@ -78,7 +78,13 @@ WHERE e.executed_at >= s.executed_at AND e.executed_at <= clock_timestamp() AND 
 ORDER BY e.executed_at, p.id
 """
 
-_POSTED = "SELECT id FROM transactions WHERE owner_id = :owner AND id = ANY(:ids)"
+_AUTOMATIC = """
+SELECT t.id, t.portfolio_id, t.executed_at, t.quantity, t.split_for, r.id IS NOT NULL AS is_reversed,
+       coalesce(NOT r.is_automatic, false) AS is_refused
+FROM transactions t LEFT JOIN transactions r ON r.owner_id = :owner AND r.reverses_id = t.id
+WHERE t.owner_id = :owner AND t.portfolio_id = ANY(:portfolios) AND t.instrument_id = :instrument
+    AND t.is_automatic AND t.reverses_id IS NULL
+"""
 
 _USES = """
 SELECT u.transaction_id, u.lot_transaction_id, u.lot_number, l.opened_at, u.quantity_delta, u.cost_delta,
@@ -90,7 +96,7 @@ ORDER BY u.transaction_id, l.opened_at, u.lot_transaction_id, u.lot_number
 """
 
 _OUTS = """
-SELECT t.id, t.transfer_id, t.cost_delta FROM transactions t
+SELECT t.id, t.portfolio_id, t.transfer_id, t.cost_delta FROM transactions t
 WHERE t.owner_id = :owner AND t.transfer_id = ANY(:ids) AND t.type = 'TRANSFER_OUT' AND t.reverses_id IS NULL
 """
 
@@ -122,7 +128,7 @@ _OUTS_SQL = _statement(_OUTS)
 _DUE_SPLITS_SQL = _statement(_DUE_SPLITS, starts=True).bindparams(
     bindparam("without", type_=ARRAY(PgUUID(as_uuid=True)))
 )
-_POSTED_SQL = _statement(_POSTED)
+_AUTOMATIC_SQL = text(_AUTOMATIC).bindparams(bindparam("portfolios", type_=ARRAY(PgUUID(as_uuid=True))))
 
 
 def _given(owner_id: UUID, instrument_id: UUID, starts: Starts) -> dict[str, Any]:
@@ -157,16 +163,22 @@ async def due_splits(
     """Return the splits that those portfolios' holdings should have from those places on, by time.
 
     Left out are those that an entry of the owner's own stands for, unless it is one of `without`; an
-    automatic entry may stand for some that are returned (see `posted`).
+    automatic entry may stand for some that are returned (see `find_automatic`).
     """
     given = _given(owner_id, instrument_id, starts) | {"without": list(without)}
     return (await session.execute(_DUE_SPLITS_SQL, given)).mappings().all()
 
 
-async def posted(session: AsyncSession, owner_id: UUID, ids: Collection[UUID]) -> set[UUID]:
-    """Return which of these transactions there are, also those that were reversed."""
-    found = await session.execute(_POSTED_SQL, {"owner": owner_id, "ids": list(ids)})
-    return {row.id for row in found}
+async def find_automatic(
+    session: AsyncSession, owner_id: UUID, instrument_id: UUID, portfolio_ids: Collection[UUID]
+) -> Sequence[RowMapping]:
+    """Return the automatic entries that these portfolios have ever had for splits of the instrument.
+
+    `is_reversed` are those that were taken back, and `is_refused` those of them that their owner took back:
+    they do not want them.
+    """
+    given = {"owner": owner_id, "instrument": instrument_id, "portfolios": list(portfolio_ids)}
+    return (await session.execute(_AUTOMATIC_SQL, given)).mappings().all()
 
 
 async def find_uses(

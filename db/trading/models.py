@@ -5,8 +5,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, one_of
@@ -21,8 +29,8 @@ class Order(Owned, Updated, Base):
 
     `version` grows by one with each change. `reserved_cash` is what it may still spend while it is open;
     a sale holds its remaining quantity back. The rejection's facts are a refusal, as idempotency keeps them.
-    Quantities and prices are for shares of the day `units_of`, or of the day when it was submitted where that
-    is null.
+    Quantities and prices were given for shares of the day `units_of`, or of the day when it was submitted
+    where that is null, and have followed the splits of the days `followed_splits` since.
     """
 
     __tablename__ = "orders"
@@ -69,6 +77,7 @@ class Order(Owned, Updated, Base):
     broker_order_id: Mapped[str | None]
     expires_at: Mapped[dt.datetime | None]
     units_of: Mapped[dt.date | None]
+    followed_splits: Mapped[list[dt.date]] = mapped_column(ARRAY(Date), server_default=text("'{}'::date[]"))
     submitted_at: Mapped[Created]
 
 

@@ -82,6 +82,7 @@ WHERE o.status = 'OPEN' AND (o.matched_as_of IS NULL OR o.matched_as_of < q.as_o
     SELECT FROM instrument_splits s
     WHERE s.instrument_id = o.instrument_id AND s.ex_date <= {MARKET_TODAY}
         AND s.ex_date > coalesce(o.units_of, (o.created_at AT TIME ZONE 'America/New_York')::date)
+        AND s.ex_date <> ALL(o.followed_splits)
 )
 ORDER BY o.client_order_id LIMIT $1 FOR UPDATE OF o SKIP LOCKED
 """

@@ -7,7 +7,8 @@ import datetime as dt
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Created, Money, Quantity, one_of
@@ -18,7 +19,8 @@ from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType
 class PaperOrder(Base):
     """An order as the paper broker has it; `matched_as_of` is the last tick that it was held against.
 
-    It is for shares of the day `units_of`, or of the day when it came where that is null.
+    It was for shares of the day `units_of`, or of the day when it came where that is null, and has followed
+    the splits of the days `followed_splits` since.
 
     One without an instrument was cancelled before it came: its client order id is burnt.
     """
@@ -52,6 +54,7 @@ class PaperOrder(Base):
     rejection_reason: Mapped[str | None]
     matched_as_of: Mapped[dt.datetime | None]
     units_of: Mapped[dt.date | None]
+    followed_splits: Mapped[list[dt.date]] = mapped_column(ARRAY(Date), server_default=text("'{}'::date[]"))
     created_at: Mapped[Created]
 
 

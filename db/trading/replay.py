@@ -3,7 +3,12 @@
 Instrument by instrument over all portfolios at once, because shares may go from one to another with their
 lots; what a transfer moves waits in `moving` from its outgoing side to its incoming one. Arrays hold the
 open lots of all portfolios, oldest first. Reversed entries and their reversals are left out.
+
+Where a split has reached the shares of one side of a transfer alone, what comes in is as many shares as it is
+there, at the same cost; while the work of posting a split is due, what is stored is taken for right.
 """
+
+from db.market.splits import MARKET_TODAY
 
 SMALLEST = "0.000000000000000001"
 """The smallest part of a share that is kept, in SQL."""
@@ -15,6 +20,25 @@ CREATE OR REPLACE FUNCTION pg_temp.part_of(whole numeric, part numeric, of_all n
 RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$ SELECT round((whole * part)::numeric(200, 80) / of_all, places) $$;
 
+CREATE OR REPLACE FUNCTION pg_temp.split_reaches(owner uuid, portfolio uuid, x instrument_splits)
+RETURNS timestamptz LANGUAGE sql STABLE AS $$
+SELECT coalesce((
+    SELECT min(t.executed_at) FROM transactions t
+    WHERE t.owner_id = owner AND t.portfolio_id = p.id AND t.instrument_id = x.instrument_id
+        AND t.type = 'SPLIT' AND t.quantity * x.split_for = t.split_for * x.quantity
+        AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - x.ex_date) <= 7 AND t.reverses_id IS NULL
+        AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = owner AND r.reverses_id = t.id)
+), CASE WHEN EXISTS (
+    SELECT FROM transactions t
+    WHERE t.owner_id = owner AND t.portfolio_id = p.id AND t.instrument_id = x.instrument_id
+        AND t.is_split_adjusted AND (t.created_at AT TIME ZONE 'America/New_York')::date >= x.ex_date
+        AND t.executed_at < x.ex_date::timestamp AT TIME ZONE a.time_zone AND t.reverses_id IS NULL
+        AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = owner AND r.reverses_id = t.id)
+) THEN '-infinity' ELSE x.ex_date::timestamp AT TIME ZONE a.time_zone END)
+FROM portfolios p JOIN accounts a ON a.owner_id = owner AND a.id = p.account_id
+WHERE p.owner_id = owner AND p.id = portfolio
+$$;
+
 CREATE OR REPLACE FUNCTION pg_temp.replayed(owner uuid)
 RETURNS TABLE (kind text, portfolio_id uuid, instrument_id uuid, transaction_id uuid, lot_id uuid, number int,
                opened_at timestamptz, quantity numeric, cost numeric, gain numeric, gain_fifo numeric)
@@ -22,6 +46,7 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     t record;
+    s record;
     piece jsonb;
     moving jsonb := '{}';
     at_instrument uuid;
@@ -46,17 +71,19 @@ DECLARE
     proceeds numeric;
     part numeric;
     fifo numeric;
+    ratio_new numeric;
+    ratio_old numeric;
 BEGIN
     FOR t IN
         SELECT * FROM (
             SELECT x.portfolio_id, x.instrument_id, x.executed_at, x.id, x.type, x.quantity, x.amount,
-                   x.commission, x.split_for, x.transfer_id
+                   x.commission, x.split_for, x.transfer_id, x.quantity_delta
             FROM transactions x
             WHERE x.owner_id = owner AND x.instrument_id IS NOT NULL AND x.reverses_id IS NULL
                 AND x.type IN ('BUY', 'SELL', 'TRANSFER_IN', 'TRANSFER_OUT', 'SPLIT')
                 AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = owner AND r.reverses_id = x.id)
             UNION ALL
-            SELECT NULL, NULL, NULL, NULL, 'END', NULL, NULL, NULL, NULL, NULL
+            SELECT NULL, NULL, NULL, NULL, 'END', NULL, NULL, NULL, NULL, NULL, NULL
         ) ledger
         ORDER BY ledger.instrument_id NULLS LAST, ledger.executed_at, ledger.id
     LOOP
@@ -86,10 +113,42 @@ BEGIN
         removed := 0; moved := t.quantity; fifo := NULL;
         IF t.type IN ('BUY', 'TRANSFER_IN') THEN
             piece := CASE WHEN t.type = 'TRANSFER_IN' THEN moving -> t.transfer_id::text END;
+            ratio_new := 1; ratio_old := 1;
+            IF piece IS NOT NULL THEN
+                FOR s IN
+                    SELECT x.quantity, x.split_for, f.at <= t.executed_at AS was_new,
+                           g.at <= t.executed_at AS becomes_new
+                    FROM instrument_splits x,
+                         LATERAL pg_temp.split_reaches(owner, (piece ->> 'portfolio')::uuid, x) f(at),
+                         LATERAL pg_temp.split_reaches(owner, t.portfolio_id, x) g(at)
+                    WHERE x.instrument_id = t.instrument_id AND x.ex_date <= {TODAY}
+                LOOP
+                    IF s.becomes_new AND NOT s.was_new THEN
+                        ratio_new := ratio_new * s.quantity; ratio_old := ratio_old * s.split_for;
+                    ELSIF s.was_new AND NOT s.becomes_new THEN
+                        ratio_new := ratio_new * s.split_for; ratio_old := ratio_old * s.quantity;
+                    END IF;
+                END LOOP;
+            END IF;
             amount := coalesce((piece ->> 'cost')::numeric,
                                t.amount + CASE WHEN t.type = 'BUY' THEN t.commission ELSE 0 END);
             piece := coalesce(piece -> 'lots', jsonb_build_array(jsonb_build_object(
                 'opened', t.executed_at, 'quantity', t.quantity, 'cost', amount)));
+            restated := ARRAY(SELECT (e.piece ->> 'quantity')::numeric
+                              FROM jsonb_array_elements(piece) WITH ORDINALITY AS e(piece, n) ORDER BY e.n);
+            IF ratio_new <> ratio_old THEN
+                IF EXISTS (SELECT FROM split_work w
+                           WHERE w.instrument_id = t.instrument_id AND w.ex_date <= {TODAY}) THEN
+                    ratio_new := t.quantity_delta; ratio_old := t.quantity;
+                END IF;
+                -- As by a split: rounded once together, and the largest takes the difference.
+                moved := pg_temp.part_of(t.quantity, ratio_new, ratio_old, 18);
+                restated := ARRAY(SELECT greatest(pg_temp.part_of(e.q, ratio_new, ratio_old, 18), {SMALLEST})
+                                  FROM unnest(restated) WITH ORDINALITY AS e(q, n) ORDER BY e.n);
+                l := (SELECT e.n FROM unnest(restated) WITH ORDINALITY AS e(q, n)
+                      ORDER BY e.q DESC, e.n LIMIT 1);
+                restated[l] := restated[l] + moved - (SELECT sum(e.q) FROM unnest(restated) AS e(q));
+            END IF;
             FOR i IN 0 .. jsonb_array_length(piece) - 1 LOOP
                 -- Behind every lot that is as old or older; newer ones are at the end.
                 l := cardinality(source);
@@ -99,10 +158,10 @@ BEGIN
                 source := source[:l] || t.id || source[l + 1:];
                 numbers := numbers[:l] || i || numbers[l + 1:];
                 opened := opened[:l] || (piece -> i ->> 'opened')::timestamptz || opened[l + 1:];
-                quantities := quantities[:l] || (piece -> i ->> 'quantity')::numeric || quantities[l + 1:];
+                quantities := quantities[:l] || restated[i + 1] || quantities[l + 1:];
                 costs := costs[:l] || (piece -> i ->> 'cost')::numeric || costs[l + 1:];
             END LOOP;
-            held[p] := held[p] + t.quantity;
+            held[p] := held[p] + moved;
             basis[p] := basis[p] + amount;
             removed := -amount;
         ELSIF t.type = 'SPLIT' THEN
@@ -165,7 +224,7 @@ BEGIN
             END LOOP;
             IF t.transfer_id IS NOT NULL THEN
                 moving := moving || jsonb_build_object(t.transfer_id::text,
-                                                       jsonb_build_object('cost', removed, 'lots', piece));
+                    jsonb_build_object('cost', removed, 'lots', piece, 'portfolio', t.portfolio_id));
             END IF;
             IF t.type = 'SELL' THEN
                 gained[p] := gained[p] + t.amount - t.commission - removed;
@@ -180,4 +239,4 @@ BEGIN
                             CASE WHEN t.type = 'SELL' THEN fifo END;
     END LOOP;
 END $$
-""".replace("{SMALLEST}", SMALLEST)
+""".replace("{SMALLEST}", SMALLEST).replace("{TODAY}", MARKET_TODAY)

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from db.account.days import day_of
+from db.market.splits import MARKET_TODAY
 from db.sessions import Session
 from db.trading.models import IS_OPEN
 
@@ -28,14 +29,30 @@ SELECT EXISTS (SELECT FROM positions WHERE owner_id = :owner AND instrument_id =
      WHERE begins > clock_timestamp()) AS next_begin
 """
 
+# As far back as an owner's entry can stand for the split; where quantities were recorded that are adjusted
+# already, to the first of them all, as what moved before them is for other shares now.
 _STARTS = """
-SELECT p.id, CAST(:day AS date)::timestamp AT TIME ZONE a.time_zone AS executed_at
+SELECT p.id, CASE WHEN EXISTS (
+        SELECT FROM transactions t WHERE t.owner_id = :owner AND t.portfolio_id = p.id
+            AND t.instrument_id = :instrument AND t.is_split_adjusted
+    ) THEN (SELECT min(t.executed_at) FROM transactions t WHERE t.owner_id = :owner AND t.portfolio_id = p.id
+            AND t.instrument_id = :instrument)
+    ELSE (CAST(:day AS date) - 8)::timestamp AT TIME ZONE a.time_zone END AS executed_at
 FROM portfolios p JOIN accounts a ON a.owner_id = :owner AND a.id = p.account_id
 WHERE p.owner_id = :owner AND (
     p.id IN (SELECT portfolio_id FROM positions WHERE owner_id = :owner AND instrument_id = :instrument)
     OR p.id IN (SELECT portfolio_id FROM orders WHERE owner_id = :owner AND instrument_id = :instrument)
 )
 ORDER BY p.id
+"""
+
+_SPLIT_HOLDINGS = f"""
+SELECT h.instrument_id, i.symbol, min(x.ex_date) - 1 AS first_day
+FROM portfolios p JOIN positions h ON h.owner_id = :owner AND h.portfolio_id = p.id
+JOIN instruments i ON i.id = h.instrument_id
+JOIN instrument_splits x ON x.instrument_id = h.instrument_id AND x.ex_date <= {MARKET_TODAY}
+WHERE p.owner_id = :owner AND p.account_id = :account
+GROUP BY 1, 2 ORDER BY 1
 """
 
 _ORDERS = f"""
@@ -70,9 +87,20 @@ async def find_reached(session: Session, owner_id: UUID, instrument_id: UUID, da
 async def find_starts(
     session: Session, owner_id: UUID, instrument_id: UUID, day: dt.date
 ) -> dict[UUID, dt.datetime]:
-    """Return the portfolios that have ever held or ordered the instrument, and when that day begins there."""
+    """Return the portfolios that have ever held or ordered the instrument, and from when on a split of that
+    day can change what they hold.
+    """
     given = {"owner": owner_id, "instrument": instrument_id, "day": day}
     return {row.id: row.executed_at for row in await session.execute(text(_STARTS), given)}
+
+
+async def find_split_holdings(session: Session, owner_id: UUID, account_id: UUID) -> Sequence[RowMapping]:
+    """Return the instruments with splits that an account has ever held: `instrument_id`, `symbol`.
+
+    `first_day` is the day before the first of those splits.
+    """
+    given = {"owner": owner_id, "account": account_id}
+    return (await session.execute(text(_SPLIT_HOLDINGS), given)).mappings().all()
 
 
 async def lock_orders(
@@ -93,7 +121,9 @@ async def mark_stale(session: Session, owner_id: UUID, instrument_id: UUID) -> N
 
 
 async def change_paper_order(
-    session: Session, client_order_id: UUID, values: Mapping[str, Decimal | dt.date | str | None]
+    session: Session,
+    client_order_id: UUID,
+    values: Mapping[str, Sequence[dt.date] | Decimal | dt.date | str | None],
 ) -> bool:
     """Change an open order in the paper broker's book, and lock it; return whether it has it open."""
     changed = ", ".join(f"{name} = :{name}" for name in values)

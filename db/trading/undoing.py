@@ -49,10 +49,10 @@ async def standing_of(session: Session, owner_id: UUID, import_id: UUID) -> Sequ
 _REVERSE = """
 INSERT INTO transactions (owner_id, id, reverses_id, account_id, portfolio_id, instrument_id, transfer_id,
     type, quantity, price, amount, commission, split_for, currency, executed_at, cash_delta, quantity_delta,
-    cost_delta, realized_pnl, realized_pnl_fifo)
+    cost_delta, realized_pnl, realized_pnl_fifo, is_automatic)
 SELECT :owner, n.id, t.id, t.account_id, t.portfolio_id, t.instrument_id, t.transfer_id, t.type, t.quantity,
     t.price, t.amount, t.commission, t.split_for, t.currency, t.executed_at, -t.cash_delta, -t.quantity_delta,
-    -t.cost_delta, -t.realized_pnl, -t.realized_pnl_fifo
+    -t.cost_delta, -t.realized_pnl, -t.realized_pnl_fifo, :automatic
 FROM unnest(:ids, :reversals) AS n(reverses_id, id)
 JOIN transactions t ON t.owner_id = :owner AND t.id = n.reverses_id
 """
@@ -60,10 +60,22 @@ JOIN transactions t ON t.owner_id = :owner AND t.id = n.reverses_id
 
 async def insert_reversals(session: Session, owner_id: UUID, reversals: Mapping[UUID, UUID]) -> None:
     """Add the transactions that take these back: by what each reverses, its id."""
+    await _reverse(session, owner_id, reversals, is_automatic=False)
+
+
+async def reverse_automatic(session: Session, owner_id: UUID, reversals: Mapping[UUID, UUID]) -> None:
+    """Do the same for automatic entries that are posted anew, or are none any more: nobody took them back."""
+    if reversals:
+        await _reverse(session, owner_id, reversals, is_automatic=True)
+
+
+async def _reverse(
+    session: Session, owner_id: UUID, reversals: Mapping[UUID, UUID], *, is_automatic: bool
+) -> None:
     uuids = ARRAY(PgUUID(as_uuid=True))
     statement = text(_REVERSE).bindparams(bindparam("ids", type_=uuids), bindparam("reversals", type_=uuids))
     values = {"owner": owner_id, "ids": list(reversals), "reversals": list(reversals.values())}
-    await session.execute(statement, values)
+    await session.execute(statement, values | {"automatic": is_automatic})
 
 
 async def mark_reversed(session: Session, owner_id: UUID, id: UUID) -> None:

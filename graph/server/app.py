@@ -18,12 +18,14 @@ from strawberry.http.websocket_origin import normalize_allowed_origins
 from graph.errors import BadUserInput
 from graph.graphiql import explorer
 from graph.limits import STANDARD, Limits
+from graph.server.client import is_local
 from graph.server.envelope import Envelope
 from graph.server.errors import logger
 from graph.server.http import GraphQLOverHTTP
 from graph.server.operations import OpenContext, Operations
 from graph.server.serving import ServedSchema
 from graph.server.websocket import GraphQLOverWebSocket
+from runtime.services import Readiness
 
 READY_SECONDS = 5
 
@@ -32,7 +34,7 @@ def build_app(
     *,
     schema: strawberry.Schema,
     open_context: OpenContext,
-    ready: Callable[[], Awaitable[bool]],
+    ready: Callable[[], Awaitable[Readiness]],
     lifespan: Any = None,
     allowed_origins: Sequence[str] = (),
     limits: Limits = STANDARD,
@@ -85,15 +87,20 @@ async def _health(request: Request) -> Response:
     return _json({"status": "ok"})
 
 
-def _readiness(ready: Callable[[], Awaitable[bool]]) -> Callable[[Request], Awaitable[Response]]:
+def _readiness(ready: Callable[[], Awaitable[Readiness]]) -> Callable[[Request], Awaitable[Response]]:
+    """Answer 200 to send requests here, or 503; what does not work is named to this machine only."""
+
     async def readiness(request: Request) -> Response:
         try:
             async with asyncio.timeout(READY_SECONDS):
-                is_ready = await ready()
+                found = await ready()
         except Exception as error:
             logger.warning("The check of readiness failed.", exc_info=error)
-            is_ready = False
-        return _json({"status": "ready"}) if is_ready else _json({"status": "unavailable"}, 503)
+            found = Readiness(False)
+        body: dict[str, object] = {"status": "ready" if found.is_ready else "unavailable"}
+        if is_local(request):
+            body["degraded"] = found.degraded
+        return _json(body, 200 if found.is_ready else 503)
 
     return readiness
 

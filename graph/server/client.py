@@ -1,5 +1,6 @@
 """Who is calling, as far as the connection tells."""
 
+import ipaddress
 import re
 import uuid
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from graph.errors import Unauthenticated
 # What a caller may choose as the id of its request: nothing that could forge a line of the log.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _LONGEST_USER_AGENT = 500
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,20 @@ def client_of(connection: HTTPConnection) -> ClientConnection:
         user_agent=agent[:_LONGEST_USER_AGENT] if agent else None,
         request_id=request_id_of(connection.scope),
     )
+
+
+def is_local(connection: HTTPConnection) -> bool:
+    """Tell whether a program on this machine asks, for itself.
+
+    A proxy on this machine asks for others; it says so in one of these headers.
+    """
+    if connection.client is None or any(name in connection.headers for name in _FORWARDED):
+        return False
+    try:
+        address = ipaddress.ip_address(connection.client.host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def request_id_of(scope: Scope) -> str:

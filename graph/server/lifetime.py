@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from graph.server.client import ClientConnection
+from graph.server.errors import internal
 from graph.server.operations import Operations
 
 
@@ -56,7 +57,11 @@ async def watched(
         life = Lifetime(login.seconds)
 
         async def watch() -> None:
-            await login.ended()
+            try:
+                await login.ended()
+            except Exception as error:
+                # A stream whose login nobody watches any more might go on for ever.
+                internal(client.request_id, error)
             life.end()
 
         watching = asyncio.create_task(watch())

@@ -12,8 +12,6 @@ from graph.context import Context, Services
 from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import ClientConnection
-from graph.server.runtime import background_services
-from graph.server.sending import secret_box_of, smtp_config_of
 from investing.auth.api_keys import ApiKeys
 from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
@@ -22,6 +20,9 @@ from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
 from investing.market.watches import Watches
 from investing.notifications.destinations import Destinations
+from runtime.sending import secret_box_of, smtp_config_of
+from runtime.services import Readiness, Runtime, background_services
+from runtime.supervisor import STANDARD, Restarts
 from settings import Settings
 
 
@@ -32,13 +33,16 @@ def build_server(
     *,
     secret_box: SecretBox | None = None,
     hasher: PasswordHasher | None = None,
+    restarts: Restarts = STANDARD,
 ) -> Starlette:
     """The application on the database at `url`, with the key ring that signs its tokens.
 
     `secret_box` seals what is stored; without one the settings say which, and it is read at its first use.
-    `hasher` takes the place of argon2id's own parameters.
+    `hasher` takes the place of argon2id's own parameters. `restarts` say when a service that has failed is
+    run again.
     """
     opened: list[Services] = []
+    running: list[Runtime] = []
     secret_box = secret_box or secret_box_of(settings)
     smtp_config = smtp_config_of(settings)
     allow_private = settings.allow_private_destinations
@@ -53,7 +57,7 @@ def build_server(
             dt.timedelta(minutes=settings.access_token_minutes),
         )
         try:
-            async with open_sessions(url, size=settings.pool_size, watched=True) as sessions:
+            async with open_sessions(url, size=settings.pool_size) as sessions:
                 auth_service = AuthService(
                     sessions,
                     tokens,
@@ -63,8 +67,9 @@ def build_server(
                     time_zone=settings.time_zone,
                 )
                 async with background_services(
-                    settings, sessions, url, secret_box, jobs=settings.worker
+                    settings, sessions, url, secret_box, jobs=settings.worker, restarts=restarts
                 ) as runtime:
+                    running.append(runtime)
                     opened.append(
                         Services(
                             sessions=sessions,
@@ -86,14 +91,15 @@ def build_server(
                     )
                     yield
                 opened.clear()
+                running.clear()
         finally:
             passwords.close()
 
     def open_context(token: str | None, client: ClientConnection) -> Context:
         return Context(opened[0], token, client)
 
-    async def ready() -> bool:
-        return await opened[0].sessions.is_ready()
+    async def ready() -> Readiness:
+        return await running[0].readiness()
 
     return build_app(
         schema=build_schema(),

@@ -18,6 +18,7 @@ from db.ids import uuid7
 from db.sessions import Session, Sessions
 from db.trading.writes import lock_account, lock_portfolio
 from db.vocabulary import AccountType, Broker, TransactionType
+from investing.account.zone_changes import move_splits
 from investing.actor import Actor
 from investing.audit import note
 from investing.idempotency import once
@@ -79,12 +80,14 @@ async def change_account(
 ) -> None:
     """Give an account another name, another time zone or both; what is None stays.
 
-    Another time zone cuts its days anew: all snapshots of its portfolios are stale from their first day on.
-    Raises InvalidInput, NameTaken and NotFound.
+    Another time zone cuts its days anew: all snapshots of its portfolios are stale from their first day on,
+    and splits begin at other instants. Raises InvalidInput, NameTaken and NotFound; and InsufficientShares
+    with the day and the transaction where a later entry cannot stand with the splits at those instants.
     """
     name = None if name is None else checked_name(name)
     time_zone = None if time_zone is None else checked_time_zone(time_zone)
-    async with actor.sessions.begin(actor.id) as session:
+
+    async def change(session: Session) -> None:
         await lock_user(session, actor.id)
         account = await lock_account(session, actor.id, id)
         if account is None:
@@ -93,6 +96,8 @@ async def change_account(
             await _rename(session, actor, id, name)
         if time_zone not in (None, account["time_zone"]):
             await _move_to(session, actor, id, account["time_zone"], time_zone)
+
+    await actor.sessions.transact(actor.id, change)
 
 
 async def _rename(session: Session, actor: Actor, id: UUID, name: str) -> None:
@@ -107,6 +112,7 @@ async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_z
     # Whatever is posted meanwhile waits for the account's new days, or is there to be marked.
     await lock_portfolios(session, actor.id, id)
     await update_account(session, actor.id, id, {"time_zone": time_zone})
+    await move_splits(session, actor.id, id, time_zone)
     await mark_all_stale(session, actor.id, id)
     zones = {"time_zone": time_zone, "before": before}
     await note(session, actor.id, actor.client, "account.time_zone_changed", "Account", id, **zones)

@@ -1,7 +1,5 @@
 """All that watches for alerts in one process: prices, rules on them, and rules on portfolios."""
 
-import asyncio
-
 from db.sessions import Sessions
 from investing.alerts.portfolios import PortfolioWatch
 from investing.alerts.prices import PriceWatch
@@ -11,7 +9,10 @@ from investing.trading.desk import Desk
 
 
 class Evaluator:
-    """One for each process; any number may run. `floor` is where this process takes prices."""
+    """One for each process; any number may run. `ingest` is where this process takes prices.
+
+    What it consists of runs by itself: `ticker.run`, `watch_prices` and `portfolios.run`.
+    """
 
     def __init__(self, sessions: Sessions, desk: Desk | None) -> None:
         self.ticker = Ticker(sessions)
@@ -20,15 +21,12 @@ class Evaluator:
         self.ticker.follow(self.portfolios.follow)
         self.ingest = PriceIngest(sessions, self.ticker, self.prices, desk)
 
-    async def run(self) -> None:
-        """Watches for ever."""
+    async def watch_prices(self) -> None:
+        """Watch the rules on prices for ever."""
         # The last prices first: a rule that is read before them would not be held against them.
         await self.ready()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.ticker.run())
-            tasks.create_task(self.prices.run())
-            tasks.create_task(self.portfolios.run())
+        await self.prices.run()
 
     async def ready(self) -> None:
-        """Waits until the last prices are known."""
+        """Wait until the last prices are known."""
         await self.ticker.ready()

@@ -16,8 +16,8 @@ from uuid import UUID
 from db.alerts import portfolio_checks, rules
 from db.claims import CHECKS, claim
 from db.market.ticks import QuoteRow
-from db.outages import Outage
-from db.sessions import Sessions
+from db.outages import Faults, Outage
+from db.sessions import Sessions, is_away
 from db.writing import raw_connection_of
 from investing.alerts.portfolio_snapshot import PortfolioSnapshot, read_snapshot, rule_of
 from investing.alerts.raising import NewAlert, raise_alerts
@@ -49,6 +49,8 @@ class PortfolioWatch:
         self._sessions = sessions
         self._again_seconds = again_seconds
         self._outage = Outage(logger, "Looking at portfolios")
+        self.outages = (self._outage,)
+        self._faults = Faults(logger)
         self._woken: set[UUID] = set()
         self._is_woken = asyncio.Event()
         self._prices: dict[UUID, QuoteRow] = {}
@@ -69,7 +71,8 @@ class PortfolioWatch:
         self._has_moved.set()
 
     async def run(self) -> None:
-        """Watches for ever. A fault is logged; the look of every few seconds finds what it left."""
+        """Watch for ever, from scratch. The look of every few seconds finds what an outage left undone."""
+        self._snapshot_cache = SnapshotCache(VALUED_SECONDS)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._for_ever(self._is_woken, self.catch_up, COMMITS_SECONDS))
             tasks.create_task(self._for_ever(self._has_moved, self.value, PRICES_SECONDS))
@@ -89,7 +92,7 @@ class PortfolioWatch:
     async def catch_up(self) -> int:
         """Looks at those who were woken and have rules. How many."""
         woken, self._woken = self._woken, set()
-        owners = await portfolio_checks.with_looks(self._sessions, woken) if woken else []
+        owners = await portfolio_checks.with_checks(self._sessions, woken) if woken else []
         await self._look(owners)
         return len(owners)
 
@@ -117,29 +120,30 @@ class PortfolioWatch:
             if woken is not None:
                 await woken.wait()
                 woken.clear()
-            try:
+            with self._outage.survived():
                 await work()
-            except Exception as error:
-                self._outage.began(error)
             await asyncio.sleep(pause)
 
     async def _look(self, owners: Sequence[UUID], *, are_crossed: bool = False) -> None:
         for some in range(0, len(owners), ABREAST):
             looks = [self._guarded(owner, are_crossed) for owner in owners[some : some + ABREAST]]
-            if all(await asyncio.gather(*looks)):
-                self._outage.over()
+            for failure in await asyncio.gather(*looks, return_exceptions=True):
+                if failure is not None:
+                    raise failure
 
-    async def _guarded(self, owner_id: UUID, is_crossed: bool) -> bool:
+    async def _guarded(self, owner_id: UUID, is_crossed: bool) -> None:
+        """Look at one owner's portfolios; a fault there keeps nobody else's waiting."""
         begun = _clock()
         try:
             book = await (_decided if is_crossed else _looked)(self._sessions, owner_id)
         except Exception as error:
-            self._outage.began(error)
-            return False
+            if is_away(error):
+                raise
+            self._faults.met(error, "The portfolios of user %s could not be looked at.", owner_id)
+            return
         self._snapshot_cache.keep(owner_id, book, begun)
         if self._snapshot_cache.has_more:
             self._has_moved.set()
-        return True
 
 
 async def _looked(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:
@@ -153,19 +157,17 @@ async def _looked(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | Non
 
 
 async def _decided(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:
-    book, _ = await _decide(sessions, owner_id, dt.datetime.now(dt.UTC))
+    book, _ = await check_portfolios(sessions, owner_id, dt.datetime.now(dt.UTC))
     return book
 
 
-async def look_at(sessions: Sessions, owner_id: UUID, now: dt.datetime) -> int:
-    """Holds the owner's portfolios against the rules on them. How many alerts that raised."""
-    _, raised = await _decide(sessions, owner_id, now)
-    return raised
-
-
-async def _decide(
+async def check_portfolios(
     sessions: Sessions, owner_id: UUID, now: dt.datetime
 ) -> tuple[PortfolioSnapshot | None, int]:
+    """Check the owner's portfolios against the rules on them.
+
+    Returns what was read, None for an owner without such rules, and how many alerts were raised.
+    """
     async with sessions.begin(owner_id) as session:
         found = await rules.lock_rules(session, owner_id, kinds=PORTFOLIO_KINDS, active=True)
         if not found:

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from db.alerts import price_watches
 from db.market.ticks import QuoteRow
-from db.outages import Outage
-from db.sessions import Sessions
+from db.outages import Faults, Outage
+from db.sessions import Sessions, is_away
 from investing.alerts.firing import decide
 from investing.alerts.stored import watched_of
 from investing.rules.alerts.price_index import Crossing, PriceIndex, TickPrice
@@ -36,8 +36,12 @@ class PriceWatch:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._index = PriceIndex()
+        self._prices: dict[UUID, TickPrice] = {}
         self._waiting: deque[Crossing] = deque()
         self._open: Counter[UUID] = Counter()
+        self._undecided: list[Crossing] = []
+        self._retried: frozenset[Crossing] = frozenset()
+        self._fault: Exception | None = None
         self._rung = asyncio.Event()
         self._relieved = asyncio.Event()
         self._relieved.set()
@@ -46,16 +50,28 @@ class PriceWatch:
         self._mark = 0
         self._reading = Outage(logger, "Reading the alert rules")
         self._raising = Outage(logger, "Raising alerts")
+        self.outages = (self._reading, self._raising)
+        self._faults = Faults(logger)
 
     def __len__(self) -> int:
         return len(self._index)
 
     def follow(self, quotes: Sequence[QuoteRow]) -> None:
-        """Holds prices against the rules of their instruments."""
+        """Hold prices against the rules of their instruments.
+
+        Whoever brings a price is not to blame for a fault here: `run` ends by it instead.
+        """
         now = _now()
-        for quote in quotes:
-            price = TickPrice(quote.price, quote.as_of, quote.previous_price)
-            self._note(self._index.tick(quote.instrument_id, price, now))
+        try:
+            for quote in quotes:
+                price = TickPrice(quote.price, quote.as_of, quote.previous_price)
+                last = self._prices.get(quote.instrument_id)
+                if last is None or price.as_of >= last.as_of:
+                    self._prices[quote.instrument_id] = price
+                self._note(self._index.tick(quote.instrument_id, price, now))
+        except Exception as error:
+            self._fault = error
+            self._rung.set()
 
     async def relief(self) -> None:
         """Waits while more crossings are to be decided than is good: for whoever brings prices."""
@@ -80,22 +96,32 @@ class PriceWatch:
         self._note(self._index.wake(_now()))
 
     async def settle(self) -> None:
-        """Decides all that waits; returns when nothing does."""
-        while self._waiting:
-            owners: dict[UUID, list[Crossing]] = {}
-            for _ in range(min(AT_ONCE, len(self._waiting))):
-                crossing = self._waiting.popleft()
-                owners.setdefault(crossing.owner_id, []).append(crossing)
-            if len(self._waiting) <= MOST_WAITING:
-                self._relieved.set()
-            todo = list(owners.items())
-            for some in range(0, len(todo), ABREAST):
-                done = await asyncio.gather(*(self._decide(*one) for one in todo[some : some + ABREAST]))
-                if all(done):
-                    self._raising.over()
+        """Decide all that waits; return when nothing does."""
+        while self._waiting or self._fault is not None:
+            await self._settle_some()
+
+    async def _settle_some(self) -> None:
+        """Decide the crossings that have waited longest. Raise what `follow` has met."""
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+        self._undecided = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+        owners: dict[UUID, list[Crossing]] = {}
+        for crossing in self._undecided:
+            owners.setdefault(crossing.owner_id, []).append(crossing)
+        if len(self._waiting) <= MOST_WAITING:
+            self._relieved.set()
+        todo = list(owners.items())
+        for some in range(0, len(todo), ABREAST):
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._decide(*one)) for one in todo[some : some + ABREAST]]
+            if all(task.result() for task in tasks):
+                self._raising.over()
+        self._undecided, self._retried = [], frozenset()
 
     async def run(self) -> None:
-        """Loads, then keeps on for ever."""
+        """Load the rules, then decide and look for ever; begin from scratch each time."""
+        self._begin_anew()
         while True:
             with self._reading.survived():
                 await self.load()
@@ -104,15 +130,34 @@ class PriceWatch:
         await self.keep()
 
     async def keep(self) -> None:
-        """Decides and looks for ever. A fault is logged; what it left undone is found again."""
+        """Decide and look for ever. What an outage left undone is found again."""
         next_look = asyncio.get_running_loop().time() + POLL_SECONDS
         while True:
-            await self.settle()
+            # Not all that waits: what cannot be decided waits again, and must not keep anybody from looking.
+            await self._settle_some()
             if asyncio.get_running_loop().time() >= next_look:
                 next_look = asyncio.get_running_loop().time() + POLL_SECONDS
                 with self._reading.survived():
                     await self.look()
             await self._wait(next_look - asyncio.get_running_loop().time())
+
+    def _begin_anew(self) -> None:
+        """Forget the rules, but neither the last prices nor the crossings that are yet to be decided.
+
+        Those that were being decided when a fault ended that are tried once more; a second fault among them
+        would keep all others from being decided.
+        """
+        again = [crossing for crossing in self._undecided if crossing not in self._retried]
+        if len(again) < len(self._undecided):
+            logger.error("%s crossings of rules are given up.", len(self._undecided) - len(again))
+        self._undecided, self._retried, self._fault = [], frozenset(again), None
+        self._waiting.extendleft(reversed(again))
+        self._open = Counter(crossing.rule_id for crossing in self._waiting)
+        if not self._open:
+            self._idle.set()
+        self._index = PriceIndex()
+        for instrument_id, price in self._prices.items():
+            self._index.tick(instrument_id, price, _now())
 
     async def _wait(self, seconds: float) -> None:
         if not self._waiting:
@@ -124,11 +169,14 @@ class PriceWatch:
         self._rung.clear()
 
     async def _decide(self, owner_id: UUID, crossings: list[Crossing]) -> bool:
-        """Whether that was done; if not, it waits again."""
+        """Decide one owner's crossings; return whether that was possible. Those that it was not for wait."""
         try:
             stands = await decide(self._sessions, owner_id, crossings, _now())
         except Exception as error:
-            self._raising.began(error)
+            if is_away(error):
+                self._raising.began(error)
+            else:
+                self._faults.met(error, "Alerts of user %s could not be decided.", owner_id)
             await asyncio.sleep(POLL_SECONDS)
             # First in line again, in their order.
             self._waiting.extendleft(reversed(crossings))

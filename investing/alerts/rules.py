@@ -86,6 +86,7 @@ async def create_rule(actor: Actor, new: NewAlertRule) -> UUID:
             "portfolio_id": new.portfolio_id,
             "is_active": True,
             "units_of": market_day(dt.datetime.now(dt.UTC)),
+            "followed_splits": [],
             **settings,
             **hours_columns(new.hours),
         }
@@ -121,14 +122,16 @@ async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> Non
             locked = await rows.lock_rules(session, actor.id, ids=[id])
         before = locked[0]
         # A level that is given today is for a share of today.
-        units_of = market_day(dt.datetime.now(dt.UTC)) if "threshold" in changes else before["units_of"]
-        rule = {**before, **changes, "units_of": units_of}
+        units = {name: before[name] for name in ("units_of", "followed_splits")}
+        if "threshold" in changes:
+            units = {"units_of": market_day(dt.datetime.now(dt.UTC)), "followed_splits": []}
+        rule = {**before, **changes, **units}
         threshold = ("threshold", "hysteresis", "is_active")
         is_new = any(rule[column] != before[column] for column in threshold)
         if is_new:
             check_threshold(Threshold(AlertKind(rule["kind"]), rule["threshold"], rule["hysteresis"]))
         if changes:
-            await rows.update_rule(session, actor.id, id, {**changes, "units_of": units_of})
+            await rows.update_rule(session, actor.id, id, {**changes, **units})
         if is_new:
             await _arm(session, actor.id, rule)
         elif any(rule[column] != before[column] for column in hours_columns(None)):
@@ -169,9 +172,8 @@ def hours_columns(hours: Hours | None) -> dict[str, Any]:
 async def _arm(session: Session, owner_id: UUID, rule: Mapping[str, Any]) -> None:
     """Puts a rule where the evaluation finds it, or takes it from there."""
     if rule["kind"] in PRICE_KINDS:
-        watched = {
-            name: rule[name] for name in ("instrument_id", "kind", "threshold", "hysteresis", "units_of")
-        }
+        columns = ("instrument_id", "kind", "threshold", "hysteresis", "units_of", "followed_splits")
+        watched = {name: rule[name] for name in columns}
         await rows.watch(session, owner_id, rule["id"], watched if rule["is_active"] else None)
         return
     await rows.forget_states(session, owner_id, rule["id"])

@@ -19,11 +19,20 @@ async def price_ingest(sessions: Sessions, work: Callable[[PriceIngest], Awaitab
     evaluator = Evaluator(sessions, None)
     await evaluator.ready()
     await evaluator.prices.load()
-    deciding = asyncio.create_task(evaluator.prices.keep())
-    try:
+
+    async def worked() -> ResultT:
         result = await work(evaluator.ingest)
         await evaluator.prices.drained()
         return result
+
+    deciding, working = asyncio.create_task(evaluator.prices.keep()), asyncio.create_task(worked())
+    try:
+        # The rules are decided for ever, or until a fault, which nobody would see while this waits for them.
+        done, _ = await asyncio.wait({deciding, working}, return_when=asyncio.FIRST_COMPLETED)
+        if working not in done:
+            deciding.result()
+        return await working
     finally:
-        deciding.cancel()
-        await asyncio.gather(deciding, return_exceptions=True)
+        for task in (deciding, working):
+            task.cancel()
+        await asyncio.gather(deciding, working, return_exceptions=True)

@@ -13,7 +13,8 @@ from db.alerts import rules
 from db.claims import SPLITS, claim
 from db.market import splits as stored
 from db.market.splits import Work
-from db.sessions import Sessions
+from db.outages import Faults
+from db.sessions import Sessions, is_away
 from db.trading.splits import find_reached
 from investing.actor import Actor
 from investing.audit import note
@@ -90,6 +91,7 @@ class Splitting:
         """`fees` are those of the paper broker, whose open orders follow."""
         self._sessions = sessions
         self._fees = fees
+        self._faults = Faults(logger)
 
     async def post_due(self) -> None:
         """Have every split whose ex-date has begun reach whom it concerns, until none is left."""
@@ -115,8 +117,11 @@ class Splitting:
         """See to one owner; return when they have to be seen to again, None for never."""
         try:
             return await self._reached(owner_id, work)
-        except Exception:
-            logger.exception("A split of %s could not be posted for a user.", work.instrument_id)
+        except Exception as error:
+            if is_away(error):
+                raise
+            # Once for all of its holders, who may be thousands with the same fault.
+            self._faults.met(error, "A split of %s could not be posted for a user.", work.instrument_id)
             return dt.datetime.now(dt.UTC) + AGAIN
 
     async def _reached(self, owner_id: UUID, work: Work) -> dt.datetime | None:

@@ -28,6 +28,7 @@ class Ticker:
         self._mark = 0
         self._followers: list[Follower] = []
         self._outage = Outage(logger, "Reading the quotes")
+        self.outages = (self._outage,)
 
     def follow(self, follower: Follower) -> None:
         """Calls this with every price that is told from now on, in order; it must not take long."""
@@ -52,14 +53,14 @@ class Ticker:
         self.tell(quotes)
 
     async def run(self) -> None:
-        """Looks for ever. A fault is logged, and the next look finds what this one did not."""
+        """Look for ever. After an outage the next look finds what this one did not."""
         while True:
             with self._outage.survived():
                 await self.look()
             await asyncio.sleep(POLL_SECONDS)
 
     async def ready(self) -> None:
-        """Waits until the last prices are known."""
+        """Wait until the last prices are known."""
         while True:
             with self._outage.survived():
                 return await self.look()

@@ -8,8 +8,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from db.claims import DELIVERIES, claim
-from db.outages import Outage
-from db.sessions import Session, Sessions
+from db.outages import Faults, Outage
+from db.sessions import Session, Sessions, is_away
 from db.vocabulary import DestinationKind
 from investing.auth.encryption import SecretBox
 from investing.notifications import attempts
@@ -50,10 +50,12 @@ class Sender:
         self._under_way: dict[asyncio.Task[None], UUID] = {}
         self._outbox = Outage(logger, "Reading the outbox")
         self._keys = Outage(logger, "Opening destinations")
+        self.outages = (self._outbox, self._keys)
+        self._faults = Faults(logger)
         self._kinds = {kind: Outage(logger, f"Sending by {kind}") for kind in DestinationKind}
 
     async def run(self, every_seconds: float = 1.0) -> None:
-        """Sends for ever. What is on its way when this is cancelled is given some seconds to arrive."""
+        """Send for ever. What is on its way when this is cancelled is given some seconds to arrive."""
         try:
             while True:
                 taken = 0
@@ -82,15 +84,6 @@ class Sender:
             task.add_done_callback(self._under_way.pop)
         return len(work)
 
-    async def drain(self) -> None:
-        """Sends all that is due now, and returns when nothing is on its way."""
-        # A claim passes over what is finished while it looks, and then may have looked at nothing else.
-        in_vain = 0
-        while in_vain < 2:
-            in_vain = 0 if await self.take() or self._under_way else in_vain + 1
-            if self._under_way:
-                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-
     async def _deliver(self, owner_id: UUID, id: UUID) -> None:
         """One attempt. A fault leaves the work as it is: it is due again when its lease is over."""
         try:
@@ -107,7 +100,10 @@ class Sender:
                 owner_id, lambda session: attempts.end(session, self._desk, owner_id, id, failure)
             )
         except Exception as error:
-            logger.error("Something went wrong with the delivery %s.", id, exc_info=error)
+            if is_away(error):
+                self._outbox.began(error)
+            else:
+                self._faults.met(error, "Something went wrong with the delivery %s.", id)
 
     async def _carry(self, send_attempt: SendAttempt, id: UUID) -> Undelivered | None:
         """Why it did not arrive, or None. Of an unexpected error only the type is told."""

@@ -15,11 +15,12 @@ from uuid import UUID
 
 from db.claims import SNAPSHOTS, claim
 from db.ids import uuid7
+from db.outages import Faults
 from db.portfolio import snapshots as stored
 from db.portfolio.flow_days import FlowScope
 from db.portfolio.replay import fetch_days
 from db.portfolio.sharing import mark_sharers
-from db.sessions import Row, Session, Sessions
+from db.sessions import Row, Session, Sessions, is_away
 from db.writing import raw_connection_of
 from investing.portfolio.valuing import read_flow_days, shifts_of
 from investing.rules.performance.series import Flow
@@ -27,6 +28,7 @@ from investing.rules.performance.snapshots import Day, Snapshot, snapshots
 from investing.rules.performance.valuation import ValuedDay
 
 logger = logging.getLogger("graphfolio.portfolio")
+_faults = Faults(logger)
 
 _FIGURES = tuple(field.name for field in dataclasses.fields(Snapshot))
 
@@ -91,8 +93,10 @@ async def refresh_due(
             try:
                 await refresh(sessions, owner_id, portfolio_id)
             except Exception as error:
+                if is_away(error):
+                    raise
                 # One portfolio that cannot be computed keeps nobody else's waiting; it is due again later.
-                logger.error("Portfolio %s could not be refreshed.", portfolio_id, exc_info=error)
+                _faults.met(error, "Portfolio %s could not be refreshed.", portfolio_id)
         done += 1
         report(done)
     return done

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from db.claims import REBALANCES, claim
-from db.sessions import Session, Sessions
+from db.outages import Faults
+from db.sessions import Session, Sessions, is_away
 from db.vocabulary import RebalanceTrigger, Strategy, Topic
 from investing.actor import Actor
 from investing.auth.types import RequestOrigin
@@ -33,6 +34,7 @@ class Rebalancer:
         self._trading_config = trading_config
         self._desk = desk
         self._optimiser = optimiser
+        self._faults = Faults(logger)
 
     async def rebalance(
         self,
@@ -100,5 +102,7 @@ class Rebalancer:
                 try:
                     await self.carry_on(owner_id, NOBODY, id)
                 except Exception as error:
+                    if is_away(error):
+                        raise
                     # It is due again when the lease ends; one rebalance must not hold up the others.
-                    logger.error("Something went wrong with the rebalance %s.", id, exc_info=error)
+                    self._faults.met(error, "Something went wrong with the rebalance %s.", id)

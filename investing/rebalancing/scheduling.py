@@ -12,10 +12,11 @@ from typing import Any
 from uuid import UUID
 
 from db.claims import SCHEDULES, ScheduleClaim, claim
+from db.outages import Faults
 from db.rebalancing import due as rows
 from db.rebalancing.planning import find_rebalanced
 from db.rebalancing.running import find_weights
-from db.sessions import Session, Sessions
+from db.sessions import Session, Sessions, is_away
 from db.vocabulary import RebalanceFrequency, RebalanceTrigger, Strategy
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.rebalancing.starting import Run, reason_of, start, write_failure
@@ -50,6 +51,7 @@ class Schedule:
         self._rebalancer = rebalancer
         self._drift_every = drift_every
         self._clock = clock
+        self._faults = Faults(logger)
 
     async def start_due(self) -> None:
         """The job: looks at every portfolio that is due. What was missed is caught up once."""
@@ -58,8 +60,10 @@ class Schedule:
                 try:
                     await self._look_at(due)
                 except Exception as error:
+                    if is_away(error):
+                        raise
                     # It is due again when the lease ends; one portfolio must not hold up the others.
-                    logger.error("Portfolio %s could not be rebalanced.", due.portfolio_id, exc_info=error)
+                    self._faults.met(error, "Portfolio %s could not be rebalanced.", due.portfolio_id)
 
     async def _look_at(self, due: ScheduleClaim) -> None:
         now = self._clock()

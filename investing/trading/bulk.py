@@ -12,10 +12,12 @@ from uuid import UUID
 
 from db.sessions import Session
 from db.trading import imports, writes
+from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientCash, InsufficientShares
 from investing.rules.trading.import_rows import Content, fingerprint
 from investing.rules.trading.ledger import ZERO, Entry, Posting
 from investing.rules.trading.merging import Merged, NewEntry, Past, PastCash, PastEntry, merge
+from investing.rules.trading.splits import first_affected
 from investing.trading.changes import HoldingChange
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.posting import CashLocation, transaction_row
@@ -75,7 +77,7 @@ class Batch:
             if line.entry.of_shares and line.instrument_id is not None:
                 new.setdefault(line.instrument_id, []).append(HoldingChange(self._key[1], line.entry))
         for id, changes in new.items():
-            starts = {self._key[1]: changes[0].entry.place}
+            starts = {self._key[1]: min(map(_first_affected, changes))}
             with_splits = not any(line.is_split_adjusted for line in self.lines)
             loaded = await load_holdings(
                 self._session, self._key[0], id, starts, changes, with_splits=with_splits
@@ -95,6 +97,7 @@ class Batch:
             moves=[PastCash(*move) for move in moves],
             splits=[_past(id, split.change) for id, loaded in self._loaded.items() for split in loaded.due],
             moved={id: moved for loaded in self._loaded.values() for id, moved in loaded.moved.items()},
+            ratios={id: ratio for loaded in self._loaded.values() for id, ratio in loaded.ratios.items()},
         )
 
     def check_reserved(self, merged: Merged) -> None:
@@ -164,6 +167,11 @@ class Batch:
     def _transaction(self, line: BatchEntry, posting: Posting, mark: bytes) -> dict[str, Any]:
         row = transaction_row(self._place, line.entry, posting, line.instrument_id, line.notes, None)
         return row | {"fingerprint": mark, "is_split_adjusted": line.is_split_adjusted}
+
+
+def _first_affected(change: HoldingChange) -> tuple[dt.datetime, UUID]:
+    entry = change.entry
+    return first_affected(entry.executed_at) if entry.type is TransactionType.SPLIT else entry.place
 
 
 def _past(instrument_id: UUID, change: HoldingChange) -> PastEntry:

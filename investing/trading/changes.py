@@ -1,15 +1,20 @@
 """What changes a holding: entries with their portfolios, and the splits of its instrument that are due."""
 
-from collections.abc import Collection, Sequence
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from db.sessions import Session
 from db.trading import history
+from db.trading.split_places import find_split_places
 from db.vocabulary import TransactionType
 from investing.rules.market.market_hours import day_of
 from investing.rules.trading.ledger import Entry, Posting
 from investing.rules.trading.splits import SplitRatio, automatic_id
+
+Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -44,24 +49,47 @@ class DueSplit:
         return self.split.is_same(day_of(entry.executed_at, self.time_zone), entry.quantity, entry.split_for)
 
 
-async def load_due(
+@dataclass(frozen=True)
+class Splits:
+    """The splits that are to be posted, by time, and the automatic entries that are to be taken back for
+    it."""
+
+    due: Sequence[DueSplit] = ()
+    outdated: Collection[UUID] = ()
+
+
+async def load_splits(
     session: Session,
     owner_id: UUID,
     instrument_id: UUID,
     starts: history.Starts,
     new: Collection[HoldingChange],
     without: Collection[UUID],
-) -> Sequence[DueSplit]:
-    """Return the splits that no entry stands for, stored or new, from those places on, by time.
+    later: Collection[UUID] | None,
+) -> Splits:
+    """Return the splits that no entry stands for, stored or new, from those places on.
 
-    An automatic entry stands for its split also once its owner has reversed it.
+    An automatic entry stands for its split also once its owner has reversed it. With `later`, the ids of the
+    automatic entries from those places on, those are outdated that the instrument's splits, in the account's
+    time zone of now, would have at another instant, of another ratio or not at all.
     """
     rows = await history.due_splits(session, owner_id, instrument_id, starts, without)
+    if not rows and not later:
+        return Splits()
+    automatic = _Automatic(
+        instrument_id, await history.find_automatic(session, owner_id, instrument_id, list(starts))
+    )
+    if later:
+        places = await find_split_places(session, owner_id, instrument_id, list(starts), without)
+        automatic.outdate(places, later)
     due = []
     for row in rows:
         split = SplitRatio(row["ex_date"], row["quantity"], row["split_for"])
+        id = automatic.next_id(row["portfolio_id"], split.ex_date)
+        if id is None:
+            continue
         entry = Entry(
-            id=automatic_id(row["portfolio_id"], instrument_id, split.ex_date),
+            id=id,
             type=TransactionType.SPLIT,
             executed_at=row["executed_at"],
             quantity=split.quantity,
@@ -71,14 +99,44 @@ async def load_due(
             time_zone=row["time_zone"],
         )
         change = HoldingChange(row["portfolio_id"], entry)
-        due.append(DueSplit(change, row["account_id"], row["currency"], split, row["time_zone"]))
-    if not due:
-        return ()
-    posted = await history.posted(session, owner_id, [each.change.entry.id for each in due])
-    return [
-        each
-        for each in due
-        if each.change.entry.id not in posted
-        and each.change.entry.place >= starts[each.change.portfolio_id]
-        and not any(each.is_stood_for_by(change) for change in new)
-    ]
+        each = DueSplit(change, row["account_id"], row["currency"], split, row["time_zone"])
+        if entry.place >= starts[change.portfolio_id] and not any(map(each.is_stood_for_by, new)):
+            due.append(each)
+    return Splits(due, automatic.outdated)
+
+
+class _Automatic:
+    """The automatic entries that portfolios have ever had for the splits of an instrument."""
+
+    def __init__(self, instrument_id: UUID, rows: Sequence[Row]) -> None:
+        self.outdated: set[UUID] = set()
+        self._instrument_id = instrument_id
+        self._rows = {row["id"]: row for row in rows}
+
+    def outdate(self, places: Sequence[Row], later: Collection[UUID]) -> None:
+        """Note which of the later ones are not what the splits of now make them."""
+        wanted = {
+            (id, place["begins"], place["quantity"], place["split_for"])
+            for place in places
+            for id in self._ids(place["portfolio_id"], place["ex_date"])
+        }
+        for id in later:
+            row = self._rows[id]
+            if (id, row["executed_at"], row["quantity"], row["split_for"]) not in wanted:
+                self.outdated.add(id)
+
+    def next_id(self, portfolio_id: UUID, ex_date: dt.date) -> UUID | None:
+        """Return the id that the next entry for a split has, None where one stands or its owner wants
+        none."""
+        ids = self._ids(portfolio_id, ex_date)
+        for id in ids:
+            row = self._rows[id]
+            if row["is_refused"] or (not row["is_reversed"] and id not in self.outdated):
+                return None
+        return automatic_id(portfolio_id, self._instrument_id, ex_date, len(ids))
+
+    def _ids(self, portfolio_id: UUID, ex_date: dt.date) -> list[UUID]:
+        ids: list[UUID] = []
+        while (id := automatic_id(portfolio_id, self._instrument_id, ex_date, len(ids))) in self._rows:
+            ids.append(id)
+        return ids

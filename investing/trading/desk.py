@@ -8,8 +8,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from db.claims import ORDERS, claim
-from db.outages import Outage
-from db.sessions import Session, Sessions
+from db.outages import Faults, Outage
+from db.sessions import Session, Sessions, is_away
 from db.trading import orders as rows
 from db.vocabulary import OrderStatus, Topic
 from investing.actor import Actor
@@ -44,6 +44,8 @@ class Desk:
         self.notifier = notifier or Notifier()
         self._asking = Outage(logger, "Asking a broker")
         self._attending = Outage(logger, "Attending to the open orders")
+        self.outages = (self._asking, self._attending)
+        self._faults = Faults(logger)
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str) -> UUID:
         """Places an order, once for the key; a MARKET order is normally filled when this returns. Its id.
@@ -103,7 +105,7 @@ class Desk:
                 return
 
     async def run(self, every_seconds: float = 1.0) -> None:
-        """Attends for ever. A fault is logged, and the next round tries again."""
+        """Attend to the open orders for ever; after an outage the next round tries again."""
         while True:
             with self._attending.survived():
                 await self.attend()
@@ -205,14 +207,19 @@ class Desk:
         return answer
 
     async def _guarded(self, work: Awaitable[object], what: str) -> bool:
-        """Whether the work was done; a fault is logged, because one order must not hold up the others."""
+        """Return whether the work was done; a fault is logged, so that one order does not hold up others.
+
+        Raise what is no fault of the order's: that the database is away.
+        """
         try:
             await work
         except Ambiguous:
             # Logged where it happened; what is still to do is due again by itself.
             return False
         except Exception as error:
-            logger.error("Something went wrong with %s.", what, exc_info=error)
+            if is_away(error):
+                raise
+            self._faults.met(error, "Something went wrong with %s.", what)
             return False
         return True
 

@@ -9,17 +9,21 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+from db.ids import uuid7
 from db.sessions import Session
 from db.trading import history
+from db.trading.undoing import reverse_automatic
 from db.trading.writes import add_portfolio_cash, insert_transaction, lock_portfolio
 from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientShares
 from investing.rules.trading.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
 from investing.rules.trading.lots import LotChange, LotKey, TaxLot
-from investing.trading.changes import DueSplit, HoldingChange, load_due
+from investing.trading.changes import DueSplit, HoldingChange, Splits, load_splits
+from investing.trading.conversions import load_ratios
 from investing.trading.projections import ProjectionChanges, ProjectionDiff
 from investing.trading.stored_lots import load_lots
 
@@ -40,6 +44,10 @@ class Holdings:
     """What open orders have reserved, by portfolio."""
     due: Sequence[DueSplit] = ()
     """The instrument's splits that have to be posted where something is held on their ex-dates."""
+    ratios: Mapping[UUID, Fraction] = field(default_factory=dict)
+    """By transfer how many of the shares of the portfolio that it reaches one share is: see `conversions`."""
+    outdated: Collection[UUID] = ()
+    """The automatic entries that are not posted again, because the splits of now do not make them."""
     automatic: dict[UUID, Posting] = field(default_factory=dict)
     """How those were posted that are to be written."""
     current: HoldingChange | None = None
@@ -56,7 +64,8 @@ class Holdings:
         new = list(new)
         self._check_newest(new)
         postings = {}
-        remaining = (change for change in self.later if change.entry.id not in without)
+        gone = {*without, *self.outdated}
+        remaining = (change for change in self.later if change.entry.id not in gone)
         due = {split.change.entry.id for split in self.due}
         changes = (*remaining, *new, *(split.change for split in self.due))
         for change in sorted(changes, key=lambda change: change.entry.place):
@@ -111,6 +120,7 @@ class Holdings:
         moved = None
         if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_IN:
             moved = self._moving.get(change.transfer_id) or self.moved[change.transfer_id]
+            moved = dataclasses.replace(moved, ratio=self.ratios.get(change.transfer_id, moved.ratio))
         posting = post(self.by_portfolio[change.portfolio_id], change.entry, moved)
         if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_OUT:
             self._moving[change.transfer_id] = Moved.by(posting)
@@ -147,10 +157,18 @@ class Holdings:
         await self.derived.save(session, self.owner_id, self.instrument_id, self.by_portfolio)
 
     async def insert_automatic(self, session: Session) -> None:
-        """Write the transactions of the due splits that were posted, and mark what they make stale."""
+        """Write the transactions of the due splits that were posted, and mark what they make stale.
+
+        Those that are outdated are reversed first.
+        """
         # Posting loads holdings.
         from investing.trading.posting import CashLocation, transaction_row
 
+        await reverse_automatic(session, self.owner_id, {id: uuid7() for id in self.outdated})
+        for change in self.later:
+            if change.entry.id in self.outdated:
+                at = change.entry.executed_at
+                await add_portfolio_cash(session, self.owner_id, change.portfolio_id, ZERO, at)
         for split in self.due:
             entry, posting = split.change.entry, self.automatic.get(split.change.entry.id)
             if posting is None:
@@ -179,12 +197,14 @@ async def load_holdings(
     *,
     without: Collection[UUID] = (),
     with_splits: bool = True,
+    aligned: bool = False,
 ) -> Holdings:
     """The holdings as they were at `starts`, for posting these entries. The caller has locked the portfolios.
 
     With them the splits of the instrument that are due from there on, unless not `with_splits`; the entries
-    `without` are about to be reversed. Portfolios that shares were transferred to later are locked here,
-    unless the caller has done it.
+    `without` are about to be reversed. With `aligned` automatic entries that the splits of now do not make
+    are taken back too. Portfolios that shares were transferred to later are locked here, unless the caller
+    has done it.
     """
     rows = await history.share_changes(session, owner_id, instrument_id, starts)
     if any(row["transfer_id"] is not None and row["type"] == TransactionType.TRANSFER_OUT for row in rows):
@@ -192,9 +212,11 @@ async def load_holdings(
         for id in sorted(starts):
             await lock_portfolio(session, owner_id, id)
         rows = await history.share_changes(session, owner_id, instrument_id, starts)
-    due: Sequence[DueSplit] = ()
+    splits = Splits()
     if with_splits:
-        due = await load_due(session, owner_id, instrument_id, starts, new, without)
+        automatic = {row["id"] for row in rows if row["is_automatic"]} if aligned else None
+        splits = await load_splits(session, owner_id, instrument_id, starts, new, without, automatic)
+    due, gone = splits.due, {*without, *splits.outdated}
     uses = await _uses(session, owner_id, [row["id"] for row in rows])
     later = [_change(row, uses) for row in rows]
     positions = await history.find_positions(session, owner_id, instrument_id, list(starts))
@@ -215,9 +237,23 @@ async def load_holdings(
     for id, holding in holdings.items():
         holding.lots = [lot for portfolio_id, lot in lots.values() if portfolio_id == id]
         take_back(holding, [(c.entry.id, _posting(c)) for c in later if c.portfolio_id == id])
-    moved = await _moved_before(session, owner_id, later)
+    outs = await _outs_before(session, owner_id, later)
+    moved = await _moved(session, owner_id, outs)
     reserved = {row["portfolio_id"]: row["reserved_quantity"] for row in positions}
-    return Holdings(owner_id, instrument_id, holdings, later, moved, derived, reserved, due)
+    remaining = [change for change in (*later, *new) if change.entry.id not in gone]
+    ratios = await load_ratios(session, owner_id, instrument_id, remaining, outs, gone)
+    return Holdings(
+        owner_id,
+        instrument_id,
+        holdings,
+        later,
+        moved,
+        derived,
+        reserved,
+        due,
+        ratios=ratios,
+        outdated=splits.outdated,
+    )
 
 
 def _posting(change: HoldingChange) -> Posting:
@@ -265,16 +301,17 @@ def _holding(row: Mapping[Any, Any]) -> Holding:
     return Holding(row["quantity"], row["cost_basis"], row["realized_pnl"], row["realized_pnl_fifo"])
 
 
-async def _moved_before(
-    session: Session, owner_id: UUID, later: Iterable[HoldingChange]
-) -> dict[UUID, Moved]:
-    """What transfers brought in whose outgoing sides are not posted again."""
-    later = list(later)
+async def _outs_before(
+    session: Session, owner_id: UUID, later: Sequence[HoldingChange]
+) -> Sequence[Mapping[Any, Any]]:
+    """Return the outgoing sides, which are not posted again, of transfers that come in later."""
     out = {c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_OUT}
     into = [c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_IN and c.transfer_id]
     wanted = [id for id in into if id not in out]
-    if not wanted:
-        return {}
-    rows = await history.find_outs(session, owner_id, wanted)
-    uses = await _uses(session, owner_id, [row["id"] for row in rows])
-    return {row["transfer_id"]: Moved(-row["cost_delta"], tuple(uses[row["id"]])) for row in rows}
+    return await history.find_outs(session, owner_id, wanted) if wanted else ()
+
+
+async def _moved(session: Session, owner_id: UUID, outs: Sequence[Mapping[Any, Any]]) -> dict[UUID, Moved]:
+    """Return what these outgoing sides moved, by transfer."""
+    uses = await _uses(session, owner_id, [row["id"] for row in outs])
+    return {row["transfer_id"]: Moved(-row["cost_delta"], tuple(uses[row["id"]])) for row in outs}

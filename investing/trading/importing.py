@@ -19,6 +19,7 @@ from investing.rules.errors import Inactive, InvalidInput, NotFound, PortfolioIn
 from investing.rules.trading.import_rows import ImportRow, Parsed, instant_of
 from investing.rules.trading.ledger import SHARE_TYPES
 from investing.rules.trading.merging import Merged
+from investing.rules.trading.splits import first_affected
 from investing.trading.bulk import Batch, Progress
 from investing.trading.identifying import identified
 from investing.trading.locking import lock_all_reached
@@ -199,6 +200,8 @@ async def _lock_reached(
         if isinstance(row, ImportRow) and row.symbol is not None and row.type in SHARE_TYPES:
             with contextlib.suppress(InvalidInput):
                 instant = instant_of(row, time_zone)
+                if row.type is TransactionType.SPLIT:
+                    instant, _ = first_affected(instant)
                 first[row.symbol] = min(instant, first.get(row.symbol, instant))
     if first:
         instruments = await imports.find_instruments(session, owner_id, sorted(first))

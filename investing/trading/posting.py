@@ -12,9 +12,11 @@ from uuid import UUID
 
 from db.sessions import Session
 from db.trading import writes
+from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientCash
 from investing.rules.market.market_hours import day_of
 from investing.rules.trading.ledger import Entry, Posting, check_fits, post_cash
+from investing.rules.trading.splits import first_affected
 from investing.trading.changes import HoldingChange
 from investing.trading.holdings import load_holdings
 
@@ -86,7 +88,8 @@ async def post_entry(
         assert place.portfolio_id is not None
         assert transfer_id is None, "shares between one's own portfolios are moved by transfer_shares"
         new = [HoldingChange(place.portfolio_id, entry)]
-        starts = {place.portfolio_id: entry.place}
+        is_split = entry.type is TransactionType.SPLIT
+        starts = {place.portfolio_id: first_affected(entry.executed_at) if is_split else entry.place}
         holdings = await load_holdings(session, place.owner_id, instrument_id, starts, new)
         posting = holdings.post(new)[entry.id]
     else:

@@ -10,6 +10,7 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading import locks, quick
+from db.trading.split_places import find_adjusted
 from db.trading.splits import find_matched
 from db.trading.writes import find_instrument, find_transaction, lock_account, lock_portfolio
 from db.vocabulary import Topic, TransactionType
@@ -28,7 +29,9 @@ from investing.rules.errors import (
 )
 from investing.rules.trading.entries import check_notes, entry_of
 from investing.rules.trading.ledger import SHARE_TYPES, Entry, overtaking
+from investing.rules.trading.splits import first_affected
 from investing.rules.warnings import Warning, same_split, warnings_of_entry
+from investing.trading.adjusted import check_as_traded
 from investing.trading.locking import lock_reached
 from investing.trading.posting import CashLocation, post_entry
 from investing.trading.quick import post_quickly
@@ -179,6 +182,9 @@ async def _record(session: Session, actor: Actor, record: TransactionRequest) ->
         if known is not None:
             return known
     place = CashLocation.of_portfolio(actor.id, portfolio)
+    if entry.of_shares:
+        adjusted = await find_adjusted(session, actor.id, record.portfolio_id)
+        check_as_traded(entry, instrument_id, adjusted, place.time_zone)
     await post_entry(session, place, entry, instrument_id=instrument_id, notes=record.notes)
     await note(session, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
     return entry.id
@@ -236,7 +242,9 @@ async def _lock_reached(session: Session, owner_id: UUID, record: TransactionReq
     if record.symbol is not None and record.type in SHARE_TYPES:
         instrument = await find_instrument(session, owner_id, record.symbol)
         if instrument is not None and record.portfolio_id is not None:
-            starts = {record.portfolio_id: (record.executed_at, uuid7())}
+            is_split = record.type is TransactionType.SPLIT
+            start = first_affected(record.executed_at) if is_split else (record.executed_at, uuid7())
+            starts = {record.portfolio_id: start}
             await lock_reached(session, owner_id, instrument["id"], starts)
 
 

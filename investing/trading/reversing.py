@@ -20,7 +20,7 @@ from investing.rules.errors import (
     NotFound,
 )
 from investing.rules.trading.entries import changes_shares, check_notes
-from investing.rules.trading.splits import SAME
+from investing.rules.trading.splits import FIRST_PLACE, first_affected
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.locking import PlaceKey, lock_places, lock_reached
 from investing.trading.posting import CashLocation, check_cash, check_later_cash, move_cash
@@ -42,7 +42,6 @@ _SAME = (
     "executed_at",
 )
 _FIELD = ("transactionId",)
-_FIRST = UUID(int=0)
 
 Row = Mapping[Any, Any]
 
@@ -117,10 +116,13 @@ def _starts(rows: Sequence[Row]) -> dict[UUID, tuple[dt.datetime, UUID]]:
 def first_changed(row: Row) -> tuple[dt.datetime, UUID]:
     """Return the place of the ledger from which on a holding changes if this transaction is reversed.
 
-    Without its owner's entry a split is posted on its ex-date, which may be some days before.
+    Without its owner's entry a split is posted on its ex-date, which may be some days before; and without
+    quantities that are adjusted already, all that came before them is as it was traded.
     """
+    if row["is_split_adjusted"]:
+        return FIRST_PLACE
     if row["type"] == TransactionType.SPLIT:
-        return row["executed_at"] - SAME - dt.timedelta(days=1), _FIRST
+        return first_affected(row["executed_at"])
     return row["executed_at"], row["id"]
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from db.ids import uuid7
 from db.sessions import Session
 from db.trading import imports
+from db.trading.split_places import find_adjusted, find_as_traded
 from db.trading.splits import find_matched, newest_splits
 from db.vocabulary import TransactionType
 from investing.rules.errors import CurrencyMismatch, DomainError, InvalidInput
@@ -27,6 +28,7 @@ from investing.rules.trading.import_rows import (
 from investing.rules.trading.ledger import Entry
 from investing.rules.trading.ordering import order_key
 from investing.rules.warnings import Warning, warnings_of_entry
+from investing.trading.adjusted import check_adjusted, check_as_traded
 from investing.trading.bulk import BatchEntry
 from investing.trading.posting import CashLocation
 from investing.trading.reports import RowResult, RowStatus
@@ -71,6 +73,9 @@ class Sheet:
         self._warnings: dict[int, tuple[Warning, ...]] = {}
         self._splits: Mapping[UUID, dt.datetime] = {}
         """The newest splits on the ledger, where quantities are adjusted already."""
+        self._as_traded: Sequence[Mapping[Any, Any]] = ()
+        self._adjusted: Sequence[Mapping[Any, Any]] = ()
+        """The splits before which the portfolio has quantities of the other kind."""
         self._posted: set[tuple[UUID, dt.date]] = set()
         """Instruments' splits of these days that the portfolio has an entry of, or gets one here."""
         self.lines: dict[int, BatchEntry] = {}
@@ -123,9 +128,7 @@ class Sheet:
     async def _take(self, session: Session, read: Sequence[_Read]) -> None:
         """Makes lines of all that is not on the ledger yet; their ids ascend, as the ledger's order does."""
         recorded = await self._recorded(session, read)
-        if self._is_split_adjusted:
-            assert self.place.portfolio_id is not None
-            self._splits = await newest_splits(session, self.place.owner_id, self.place.portfolio_id)
+        await self._read_units(session)
         contents = [_content(one) for one in read]
         known = recorded.find([(content, one.date) for content, one in zip(contents, read, strict=True)])
         for one, content, is_known in zip(read, contents, known, strict=True):
@@ -133,8 +136,10 @@ class Sheet:
                 row = one.row
                 self.outcomes[one.place] = RowResult(row.line, RowStatus.DUPLICATE, source=row.source)
                 continue
-            if (domain_error := self._before_split(one)) is not None:
-                self.refuse(one.place, domain_error)
+            try:
+                self._check_units(one)
+            except InvalidInput as refused:
+                self.refuse(one.place, refused)
                 continue
             self.lines[one.place] = BatchEntry(
                 replace(one.entry, id=uuid7()),
@@ -147,12 +152,25 @@ class Sheet:
             )
             self.order.append(one.place)
 
-    def _before_split(self, one: _Read) -> InvalidInput | None:
-        """Return why shares cannot come in that are adjusted already, and that a split would multiply."""
+    async def _read_units(self, session: Session) -> None:
+        assert self.place.portfolio_id is not None
+        key = (self.place.owner_id, self.place.portfolio_id)
+        if self._is_split_adjusted:
+            self._splits = await newest_splits(session, *key)
+            self._as_traded = await find_as_traded(session, *key)
+        else:
+            self._adjusted = await find_adjusted(session, *key)
+
+    def _check_units(self, one: _Read) -> None:
+        """Raise InvalidInput for a row whose shares a split would, or would not, multiply, wrongly."""
+        if not self._is_split_adjusted:
+            check_as_traded(one.entry, one.instrument_id, self._adjusted, self.place.time_zone)
+            return
         newest = None if one.instrument_id is None else self._splits.get(one.instrument_id)
         if newest is None or not one.entry.of_shares or one.entry.executed_at >= newest:
-            return None
-        return InvalidInput(
+            check_adjusted(one.entry, one.instrument_id, self._as_traded)
+            return
+        raise InvalidInput(
             f"The portfolio has a split of {day_of(newest, self.place.time_zone)} after this, which would "
             "multiply a quantity that is adjusted already: reverse it first, or import quantities as they "
             "were traded.",
@@ -170,6 +188,12 @@ class Sheet:
         facts = (entry.executed_at, entry.quantity, entry.split_for)
         found = await find_matched(session, *key, *facts)
         if found is None:
+            return
+        if self._is_split_adjusted and found["transaction_id"] is None:
+            words = "The quantities are adjusted for this split already: leave it out."
+            self.refuse(place, InvalidInput(words, ("quantity",)))
+            del self.lines[place]
+            self.order.remove(place)
             return
         split = (line.instrument_id, found["ex_date"])
         if found["transaction_id"] is not None or split in self._posted:

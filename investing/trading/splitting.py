@@ -39,19 +39,19 @@ async def follow(
 ) -> bool:
     """Post the splits of an instrument, from one that has begun on, to an owner's holdings and open orders.
 
+    Automatic entries that the splits of now do not make are taken back, and transfers converted by them.
     Return whether everything was done; False where an order is still on its way to its broker, and so has to
     be seen to in a minute. To do it again does nothing more.
     """
-    begun = await reached.find_starts(session, owner_id, instrument_id, ex_date)
-    now = dt.datetime.now(dt.UTC)
-    starts = {id: (at, _FIRST) for id, at in begun.items() if at <= now}
+    found = await reached.find_starts(session, owner_id, instrument_id, ex_date)
+    starts = {id: (at, _FIRST) for id, at in found.items()}
     locked = await lock_reached(session, owner_id, instrument_id, starts)
     splits = [SplitRatio(**row) for row in await find_splits(session, instrument_id)]
     waiting, is_whole = await _orders(session, owner_id, instrument_id, list(locked), splits)
     for order in waiting:
         await _reserve(session, order, ZERO, -_remaining(order))
     if starts:
-        holdings = await load_holdings(session, owner_id, instrument_id, starts)
+        holdings = await load_holdings(session, owner_id, instrument_id, starts, aligned=True)
         holdings.post()
         await holdings.save(session)
     for order in waiting:
@@ -91,7 +91,8 @@ def _pending(order: Row, splits: Sequence[SplitRatio]) -> list[SplitRatio]:
     """Return the splits that the order does not follow yet, oldest first."""
     units_of = order["units_of"] or market_day(order["submitted_at"])
     today = market_day(dt.datetime.now(dt.UTC))
-    return [split for split in splits if units_of < split.ex_date <= today]
+    followed = order["followed_splits"]
+    return [split for split in splits if units_of < split.ex_date <= today and split.ex_date not in followed]
 
 
 async def _follow_order(
@@ -119,7 +120,7 @@ async def _follow_order(
         "quantity": after.quantity,
         "limit_price": after.limit_price,
         "worst_price": after.worst_price,
-        "units_of": splits[-1].ex_date,
+        "followed_splits": [*order["followed_splits"], *(split.ex_date for split in splits)],
     }
     await reached.change_paper_order(session, order["client_order_id"], values)
     await rows.reserve(session, owner_id, order["portfolio_id"], order["instrument_id"], cash, shares)

@@ -113,19 +113,19 @@ def _create_watches() -> None:
     op.create_index(op.f("ix_alert_watches_instrument_id"), "alert_watches", ["instrument_id"])
     op.create_index(op.f("ix_alert_watches_changed"), "alert_watches", ["changed"])
     op.create_table(
-        "alert_looks",
+        "alert_checks",
         sa.Column("owner_id", sa.Uuid(), nullable=False),
         sa.Column("due_at", TIME, server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
-            ["owner_id"], ["users.id"], name=op.f("fk_alert_looks_owner_id"), ondelete="CASCADE"
+            ["owner_id"], ["users.id"], name=op.f("fk_alert_checks_owner_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("owner_id", name=op.f("pk_alert_looks")),
+        sa.PrimaryKeyConstraint("owner_id", name=op.f("pk_alert_checks")),
     )
-    op.create_index(op.f("ix_alert_looks_due_at"), "alert_looks", ["due_at"])
+    op.create_index(op.f("ix_alert_checks_due_at"), "alert_checks", ["due_at"])
     # Neither has an owner's policy: a price, or the time to look, comes before anybody knows whose rules it
     # concerns. What the server's role can see there of a user is an id, prices that somebody waits for, and
     # whether a rule has fired; names, portfolios and alerts are behind the policies of their own tables.
-    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON alert_watches, alert_looks TO graphfolio_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON alert_watches, alert_checks TO graphfolio_app")
 
 
 def _create_states() -> None:
@@ -230,7 +230,7 @@ def downgrade() -> None:
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
     op.execute("UPDATE users u SET alert_seq = s.seq FROM alert_sequences s WHERE s.owner_id = u.id")
     _force()
-    for table in ("alert_sequences", "alert_states", "alert_looks", "alert_watches"):
+    for table in ("alert_sequences", "alert_states", "alert_checks", "alert_watches"):
         op.drop_table(table)
     op.execute("REVOKE DELETE ON alerts FROM graphfolio_app")
     op.drop_index("ix_alerts_unacknowledged", table_name="alerts")

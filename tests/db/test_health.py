@@ -11,12 +11,13 @@ import pytest
 from db.health import EVERY_SECONDS, DatabaseDown, DatabaseHealth
 from db.sessions import open_sessions
 from tests.faults.waiting import until
+from tests.waiting import PATIENCE
 
 _FIELDS = b"SFATAL\x00C57P02\x00Mterminating connection because of crash of another server process\x00\x00"
 CRASH = b"E" + struct.pack("!i", 4 + len(_FIELDS)) + _FIELDS
 
 
-class SmtpConfig:
+class TcpProxy:
     """Passes on to PostgreSQL's socket, and says something itself where it is told to."""
 
     def __init__(self, path: str) -> None:
@@ -60,21 +61,25 @@ async def test_it_outlives_an_error_that_is_of_no_family(app_url: str) -> None:
 
     pulse = DatabaseHealth(connect)
     watching = asyncio.create_task(pulse.watch())
-    await asyncio.sleep(EVERY_SECONDS / 2)
+
+    async def asks() -> bool:
+        return pulse._asking is not None
+
+    await until(asks, PATIENCE)
     assert pulse._asking is not None
     pulse._asking.terminate()
 
     async def stopped() -> bool:
         return not pulse.is_available
 
-    await until(stopped, 5, 0.01)
+    await until(stopped, PATIENCE, 0.01)
     with pytest.raises(DatabaseDown):
         await pulse.connected(connect())
 
     async def beats() -> bool:
         return pulse.is_available
 
-    await until(beats, 5, 0.01)
+    await until(beats, PATIENCE, 0.01)
     assert (kinds, watching.done()) == ([], False)
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
@@ -84,26 +89,29 @@ async def test_a_crash_that_is_told_before_the_line_ends_does_not_stop_it(app_ur
     """asyncpg refuses a question on such a line by an error that is of no family."""
     parts = urlsplit(app_url)
     place = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    smtp_config = SmtpConfig(f"{place['host']}/.s.PGSQL.{place['port']}")
-    server = await asyncio.start_server(smtp_config.serve, "127.0.0.1", 0)
+    proxy = TcpProxy(f"{place['host']}/.s.PGSQL.{place['port']}")
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     url = f"{parts.scheme}://{parts.username}@127.0.0.1:{server.sockets[0].getsockname()[1]}{parts.path}"
-    async with server, open_sessions(url, size=1, watched=True) as sessions:
-        await until(sessions.is_ready, 10)
-        for client in smtp_config.clients:
+    async with server, open_sessions(url, size=1) as sessions:
+        watching = asyncio.create_task(sessions.watch_health())
+        await until(sessions.is_ready, PATIENCE)
+        for client in proxy.clients:
             client.write(CRASH)
         # For longer than from one beat to the next; whoever asks meanwhile is told yes or no, and no more.
         for _ in range(16):
             await sessions.is_ready()
             await asyncio.sleep(EVERY_SECONDS / 10)
-        for client in list(smtp_config.clients):
+        for client in list(proxy.clients):
             client.transport.abort()
-        await until(sessions.is_ready, 10)
+        await until(sessions.is_ready, PATIENCE)
         # It still beats: that nobody listens any more is noticed.
         server.close()
-        for client in list(smtp_config.clients):
+        for client in list(proxy.clients):
             client.transport.abort()
 
         async def stopped() -> bool:
             return not sessions._health.is_available
 
-        await until(stopped, 5)
+        await until(stopped, PATIENCE)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

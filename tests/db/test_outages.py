@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from db import outages
-from db.outages import Outage
+from db.outages import Faults, Outage
 
 logger = logging.getLogger("graphfolio.tests")
 
@@ -39,10 +39,23 @@ def test_an_outage_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
     assert lines(caplog) == [("Reading does not work: TimeoutError", False)]
     attempt(None)
     caplog.clear()
-    # A surprise is told in full.
-    attempt(KeyError("x"))
+    assert tries == 8
+
+
+def test_a_surprise_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """It ends the work, so that its supervisor sees it; where the work goes on, it is told in full."""
+    outage = Outage(logger, "Reading")
+    surprise = ExceptionGroup("both", [OSError("gone"), KeyError("x")])
+    for error in (KeyError("x"), surprise):
+        with pytest.raises(type(error)), outage.survived():
+            raise error
+    with outage.survived():
+        raise ExceptionGroup("both", [OSError("gone"), OSError("gone")])
+    assert lines(caplog) == [("Reading does not work: ExceptionGroup: both (2 sub-exceptions)", False)]
+    outage.over()
+    caplog.clear()
+    outage.began(KeyError("x"))
     assert lines(caplog) == [("Reading does not work: KeyError: 'x'", True)]
-    assert tries == 9
 
 
 def test_being_told_to_stop_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
@@ -50,6 +63,37 @@ def test_being_told_to_stop_is_no_outage(caplog: pytest.LogCaptureFixture) -> No
     with pytest.raises(asyncio.CancelledError), outage.survived():
         raise asyncio.CancelledError
     assert lines(caplog) == []
+
+
+async def test_a_surprise_ends_work_that_does_not_end(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(KeyError), Outage(logger, "Hearing").lasting():
+        raise KeyError("x")
+    assert lines(caplog) == []
+
+
+def test_a_fault_is_told_once_in_ten_minutes(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: clock)
+    monkeypatch.setattr(outages, "MOST_FAULTS", 2)
+    faults = Faults(logger)
+
+    def met(key: str) -> list[tuple[str, bool]]:
+        faults.met(KeyError("x"), "Order %s failed.", key)
+        return lines(caplog)
+
+    first = ("Order 1 failed.", True)
+    assert met("1") == [first]
+    assert met("2") == [("Order 2 failed.", True)]
+    clock += 599
+    assert met("1") == met("1") == []
+    clock += 1
+    assert met("1") == [("Order 1 failed. It failed 3 times before.", True)]
+    # Only so many are remembered.
+    met("3")
+    met("4")
+    assert met("1") == [first]
 
 
 async def test_work_that_does_not_end(

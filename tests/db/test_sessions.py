@@ -9,6 +9,8 @@ from sqlalchemy import text
 
 from db.sessions import Session, Sessions, open_sessions
 from tests.conftest import Postgres, execute
+from tests.faults.waiting import until
+from tests.waiting import PATIENCE
 
 VIEWER = "SELECT current_setting('app.user_id', true)"
 
@@ -89,14 +91,17 @@ async def test_a_cancelled_operation_leaves_no_viewer_and_no_transaction(
             await asyncio.gather(*tasks, return_exceptions=True)
             async with sessions.reading(other) as connection:
                 assert await connection.fetchval(VIEWER) == str(other)
-        await asyncio.sleep(0.3)
         connection = await asyncpg.connect(superuser_url)
-        idle_in_transaction = await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'graphfolio' "
-            "AND state LIKE 'idle in transaction%' AND datname = current_database()"
-        )
+
+        async def all_have_ended() -> bool:
+            idle_in_transaction = await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'graphfolio' "
+                "AND state LIKE 'idle in transaction%' AND datname = current_database()"
+            )
+            return bool(idle_in_transaction == 0)
+
+        await until(all_have_ended, PATIENCE)
         await connection.close()
-        assert idle_in_transaction == 0
 
 
 async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(

@@ -21,6 +21,7 @@ from db.server.binaries import find_binaries
 from db.server.cluster import make_cluster
 from db.server.process import RunsAs, postmaster_status, spawn
 from tests.faults.waiting import until
+from tests.waiting import PATIENCE
 
 _ACCESS = "host all all 127.0.0.1/32 trust\n"
 
@@ -118,7 +119,7 @@ class Cluster:
         for pid in family:
             _kill(pid)
         self._process.wait()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while any(_lives(pid) for pid in family) and time.monotonic() < deadline:
             time.sleep(0.002)
         # Its number may be somebody else's by now, which PostgreSQL would take for a living server.
@@ -128,7 +129,7 @@ class Cluster:
         """Ends it as an operator does."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(30)
+        self._process.wait(PATIENCE)
 
     def freeze(self, frozen: bool) -> None:
         """Stops all its processes where they stand, or lets them go on."""
@@ -138,7 +139,7 @@ class Cluster:
 
     async def rows(self, query: str, *arguments: object) -> list[Any]:
         """All rows of a statement of the superuser's, whom no policy holds."""
-        connection = await asyncpg.connect(self.url(), timeout=10)
+        connection = await asyncpg.connect(self.url(), timeout=PATIENCE)
         try:
             return list(await connection.fetch(query, *arguments))
         finally:

@@ -19,6 +19,7 @@ from db.vocabulary import AlertKind, AlertSeverity, Topic
 from investing.alerts.following import BEFORE_THE_FIRST, StreamPosition
 from investing.alerts.raising import NewAlert, raise_alerts
 from tests.faults.cluster import Cluster
+from tests.waiting import PATIENCE
 
 FOLLOW = "subscription($after: String) { alerts(after: $after) { cursor alert { title } } }"
 START = StreamPosition(BEFORE_THE_FIRST, 0).cursor
@@ -35,12 +36,12 @@ async def subscribed(
         subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
         proxy=None,
         compression=None,
-        open_timeout=5,
+        open_timeout=PATIENCE,
         close_timeout=1,
     ) as socket:
         payload: dict[str, Any] = {"authorization": f"Bearer {token}"}
         await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert json.loads(await socket.recv())["type"] == "connection_ack"
         payload = {"query": query, "variables": {"after": after}}
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))

@@ -13,6 +13,7 @@ from tests.faults.proof import differences, prove_nothing_hangs
 from tests.faults.waiting import sizes, until
 from tests.faults.wire import Answer, Wire
 from tests.faults.world import World, attempt
+from tests.waiting import PATIENCE
 
 POOL = 5
 WRITERS = 3
@@ -59,7 +60,7 @@ async def _come_at_once(world: World, place: Place, port: int, rng: random.Rando
         await holder.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
         reads = [wire.post(port, TREE, place.token) for wire in wires]
         asked = [asyncio.ensure_future(read) for read in reads]
-        await until(lambda: _pool_waits(world, POOL), 10)
+        await until(lambda: _pool_waits(world, POOL), PATIENCE)
         await holding.rollback()
         for answer in await asyncio.gather(*asked):
             assert "errors" not in answer
@@ -80,7 +81,7 @@ async def _write_at_once(
             asyncio.ensure_future(attempt(wire, port, deposit, rng))
             for wire, deposit in zip(wires, deposits, strict=False)
         ]
-        await until(lambda: _pool_waits(world, WRITERS), 4)
+        await until(lambda: _pool_waits(world, WRITERS), PATIENCE)
     assert all(await asyncio.gather(*asked))
 
 

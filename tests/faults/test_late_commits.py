@@ -16,6 +16,8 @@ from tests.faults.intents import Intent, Place, Wishes
 from tests.faults.waiting import sizes, until
 from tests.faults.wire import Wire
 from tests.faults.world import World, insist
+from tests.graph.streams import begun
+from tests.waiting import PATIENCE
 
 FOLLOW = {"query": "subscription { orderUpdates { id version } }"}
 ORDERS = 40
@@ -45,7 +47,7 @@ class Follower:
         async def told() -> bool:
             return all(self.versions.get(id, 0) >= version for id, version in wanted.items())
 
-        await until(told, 15)
+        await until(told, PATIENCE)
 
 
 @asynccontextmanager
@@ -57,7 +59,7 @@ async def following(port: int, place: Place) -> AsyncIterator[Follower]:
         await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
         assert json.loads(await socket.recv())["type"] == "connection_ack"
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": FOLLOW}))
-        await asyncio.sleep(0.5)
+        await begun(f"http://127.0.0.1:{port}", place.token)
         follower = Follower()
         listening = asyncio.create_task(follower.follow(socket))
         try:

@@ -19,6 +19,7 @@ from tests.faults.subscribers import Subscriber, running
 from tests.faults.waiting import until
 from tests.faults.world import World
 from tests.nats import NatsServer
+from tests.waiting import PATIENCE
 
 PASSWORD = "bells-and-whistles"
 THRESHOLDS = ["20", "30", "40", "50"]
@@ -52,7 +53,7 @@ class Watched:
         async def told() -> bool:
             return all(len(one.told) == number for one in self.subscribers)
 
-        await until(told, 20)
+        await until(told, PATIENCE)
         times = [one.at[one.told[-1]] for one in self.subscribers]
         return median(abs(here - there) for here, there in zip(times[::2], times[1::2], strict=True))
 
@@ -113,7 +114,7 @@ async def _through_an_outage(nats: NatsServer, url: str, watched: Watched) -> No
     async def said() -> bool:
         return {(place.user_id, Topic.ALERTS) for place in watched.people} <= set(heard)
 
-    await until(said, 5)
+    await until(said, PATIENCE)
     nats.kill()
     await asyncio.gather(listens, return_exceptions=True)
     gone = await watched.passes("40")
@@ -136,9 +137,9 @@ async def _ends_well(nats: NatsServer, servers: Fleet) -> None:
     async def ended() -> bool:
         return not any(server.is_alive for server in servers.servers)
 
-    await until(ended, 10)
+    await until(ended, PATIENCE)
     await _listened_to(nats, 0)
-    failed = f"Hearing doorbells does not work: ConnectionError: nats://127.0.0.1:{nats.port}: "
+    failed = f"Listening for changes does not work: ConnectionError: nats://127.0.0.1:{nats.port}: "
     for server in servers.servers:
         assert 1 <= server.log.count(failed) <= 2
         assert PASSWORD not in server.log

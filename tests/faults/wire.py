@@ -4,6 +4,8 @@ import asyncio
 import json
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 Answer = dict[str, Any]
 
 
@@ -25,7 +27,7 @@ class Wire:
         token: str | None,
         *,
         drop_after: float | None = None,
-        timeout: float = 40,
+        timeout: float = PATIENCE,
     ) -> Answer:
         """The answer to one operation. With `drop_after` the line is cut so many seconds after asking.
 
@@ -48,7 +50,7 @@ class Wire:
             self.close()
             raise
 
-    async def get(self, port: int, path: str, timeout: float = 10) -> int:
+    async def get(self, port: int, path: str, timeout: float = PATIENCE) -> int:
         """The status of a page."""
         try:
             async with asyncio.timeout(timeout):

@@ -21,6 +21,7 @@ from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
 from settings import Settings
 from tests.graph.stored import Stored
+from tests.waiting import PATIENCE
 
 PASSWORD = "correct horse battery"
 
@@ -88,14 +89,14 @@ def server_url(app_url: str, ring: KeyRing, secret_box: SecretBox) -> Iterator[s
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not server.started:
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline, "the server took too long to start"
             time.sleep(0.01)
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
 
 
 REGISTER = """mutation($input: RegisterInput!) {

@@ -13,15 +13,16 @@ from db.ids import uuid7
 from db.notifier.subjects import Subject
 from db.sessions import Sessions
 from db.vocabulary import Topic
-from graph.server.runtime import transport_of
 from investing import nats_transport
 from investing.nats_transport import NatsTransport
 from investing.notifier import Notifier
+from runtime.services import transport_of
 from settings import Settings
 from tests.conftest import on_one_server
 from tests.faults.waiting import until
 from tests.investing.notifications.certificates import certified
 from tests.nats import nats
+from tests.waiting import PATIENCE
 
 SECRET = "p@ss/1:2"
 LOGIN = "graphfolio:p%40ss%2F1%3A2@"
@@ -40,13 +41,13 @@ async def _hears(line: NatsTransport) -> None:
         return BELL in heard
 
     try:
-        await until(told, 10)
+        await until(told, PATIENCE)
     finally:
         listens.cancel()
         await asyncio.gather(listens, return_exceptions=True)
 
 
-def _deaf(bells: Collection[Subject]) -> None:
+def _deaf(subjects: Collection[Subject]) -> None:
     pass
 
 
@@ -61,14 +62,14 @@ async def test_a_server_that_falls_silent_is_given_up(times: int, monkeypatch: p
         async def connected() -> bool:
             return line._connection is not None
 
-        await until(connected, 10)
+        await until(connected, PATIENCE)
         server.freeze(True)
         # More than the connection takes while nobody reads: saying it neither waits for ever nor raises.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             for _ in range(times):
                 await line.publish([BELL] * 50_000)
         with pytest.raises(ConnectionError, match=r"^nats://127\.0\.0\.1:\d+: nats: .*timeout"):
-            await asyncio.wait_for(listens, 10)
+            await asyncio.wait_for(listens, PATIENCE)
         assert line._connection is None
         server.freeze(False)
         await _hears(line)
@@ -109,12 +110,13 @@ async def test_an_outage_is_told_of_once_and_without_the_password(
             notifier.notify(*BELL)
             return log.read_text().count("authentication error") >= 3
 
-        await until(refused, 20)
+        await until(refused, PATIENCE)
         runs.cancel()
         await asyncio.gather(runs, return_exceptions=True)
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert told == [
-        f"Hearing doorbells does not work: ConnectionError: {server.url()}: nats: 'Authorization Violation'"
+        "Listening for changes does not work: "
+        f"ConnectionError: {server.url()}: nats: 'Authorization Violation'"
     ]
     for text in (SECRET, "p%40ss"):
         assert text not in caplog.text
@@ -145,7 +147,7 @@ async def test_nothing_is_sent_in_the_clear_where_tls_is_wanted(login: str) -> N
     between = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = between.sockets[0].getsockname()[1]
     with pytest.raises(ConnectionError, match=f"^tls://127.0.0.1:{port}: the server has no TLS$"):
-        await asyncio.wait_for(NatsTransport(f"tls://{login}127.0.0.1:{port}").listen(_deaf), 5)
+        await asyncio.wait_for(NatsTransport(f"tls://{login}127.0.0.1:{port}").listen(_deaf), PATIENCE)
     between.close()
     assert b"pass" not in sent
     assert b"token" not in sent
@@ -186,7 +188,7 @@ async def test_it_ends_when_it_is_told_to() -> None:
     with nats() as server:
         line = NatsTransport(server.url())
         listens = asyncio.create_task(line.listen(_deaf))
-        await until(partial(_is_connected, line), 10)
+        await until(partial(_is_connected, line), PATIENCE)
         assert line._connection is not None
         client, _ = line._connection
 
@@ -201,7 +203,7 @@ async def test_it_ends_when_it_is_told_to() -> None:
                 await asyncio.sleep(0)
         says.cancel()
         listens.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             ended = await asyncio.gather(says, listens, return_exceptions=True)
         assert [type(one) for one in ended] == [asyncio.CancelledError] * 2
 

@@ -1,4 +1,4 @@
-"""Doorbells: who is woken here, and what is said to other processes."""
+"""The notifier: who is woken here, and what is said to other processes."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -12,8 +12,15 @@ from db.notifier.subjects import Subject
 from db.sessions import Sessions
 from db.vocabulary import Topic
 from investing.notifier import SOON_SECONDS, Notifier
+from tests.faults.waiting import until
+from tests.waiting import PATIENCE
 
 HOLDER, STRANGER = UUID(int=1), UUID(int=2)
+
+
+def listeners(notifier: Notifier) -> int:
+    """Return how many listen here."""
+    return sum(len(events) for events in notifier._waiting.values())
 
 
 class Paper:
@@ -25,8 +32,16 @@ class Paper:
     async def listen(self, heard: Callable[[Collection[Subject]], None]) -> None:
         await asyncio.Event().wait()
 
-    async def publish(self, bells: Collection[Subject]) -> None:
-        self.said.append(list(bells))
+    async def publish(self, subjects: Collection[Subject]) -> None:
+        self.said.append(list(subjects))
+
+    async def until_said(self, times: int) -> None:
+        """Wait until something was said so many times."""
+
+        async def has() -> bool:
+            return len(self.said) >= times
+
+        await until(has, PATIENCE)
 
 
 async def test_portfolios_are_said_together_and_with_orders(
@@ -53,22 +68,22 @@ async def test_portfolios_are_said_together_and_with_orders(
             await asyncio.sleep(0)
         assert (other.is_set(), line.said) == (False, [])
         notifier.notify(STRANGER, Topic.PORTFOLIOS)
-        await asyncio.sleep(1.5 * SOON_SECONDS)
+        await line.until_said(1)
         assert line.said == [[(HOLDER, Topic.PORTFOLIOS), (STRANGER, Topic.PORTFOLIOS)]]
         both.clear()
         notifier.notify(HOLDER, Topic.PORTFOLIOS)
         notifier.notify(HOLDER, Topic.ORDERS)
-        await asyncio.sleep(0.01)
+        await line.until_said(2)
         assert line.said[1:] == [[(HOLDER, Topic.PORTFOLIOS), (HOLDER, Topic.ORDERS)]]
         await asyncio.sleep(1.5 * SOON_SECONDS)
         assert len(line.said) == 2
-        assert notifier.listeners == 3
+        assert listeners(notifier) == 3
         # The counters are asked only about what is counted.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not asked:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert set(asked) == {(HOLDER, Topic.ORDERS)}
-    assert notifier.listeners == 0
+    assert listeners(notifier) == 0
     joined.cancel()
     with suppress(asyncio.CancelledError):
         await joined

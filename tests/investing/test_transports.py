@@ -21,6 +21,7 @@ from investing.notifier import Notifier, Transport, wait
 from tests.conftest import execute, on_one_server
 from tests.faults.waiting import until
 from tests.nats import NatsServer, nats
+from tests.waiting import PATIENCE
 
 pytestmark = on_one_server
 
@@ -111,9 +112,9 @@ async def _joined(line: Transport, heard: Sequence[list[Subject]]) -> None:
     async def through() -> bool:
         return all(last in ears for ears in heard)
 
-    await until(everybody, 10)
+    await until(everybody, PATIENCE)
     await line.publish([last])
-    await until(through, 10)
+    await until(through, PATIENCE)
     for ears in heard:
         ears.clear()
 
@@ -128,7 +129,7 @@ async def test_everybody_hears_what_one_says_and_so_does_that_one(channel: Chann
         async def told() -> bool:
             return [len(ears) for ears in heard] == [number] * 3
 
-        await until(told, 20)
+        await until(told, PATIENCE)
         assert heard == [said] * 3
 
 
@@ -144,7 +145,7 @@ async def test_what_is_no_bell_is_passed_over(channel: Channel) -> None:
         async def told() -> bool:
             return other in heard
 
-        await until(told, 10)
+        await until(told, PATIENCE)
         assert heard == [one, other]
 
 
@@ -156,7 +157,7 @@ async def test_a_broken_line_says_so_and_listens_again(channel: Channel) -> None
     await channel.cut()
     with pytest.raises(OSError, match=r"."):
         # Told by its end, and not only when it is asked whether it is there.
-        await asyncio.wait_for(listens, 4)
+        await asyncio.wait_for(listens, PATIENCE)
     (notifier,) = _subjects(1)
     async with listening([line]) as (heard,):
         await line.publish([notifier])
@@ -164,10 +165,10 @@ async def test_a_broken_line_says_so_and_listens_again(channel: Channel) -> None
         async def told() -> bool:
             return heard == [notifier]
 
-        await until(told, 10)
+        await until(told, PATIENCE)
 
 
-async def test_doorbells_ring_in_other_processes_and_twice_is_once(
+async def test_changes_reach_other_processes_and_twice_is_once(
     channel: Channel, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So that nothing but the line can carry it.
@@ -181,14 +182,14 @@ async def test_doorbells_ring_in_other_processes_and_twice_is_once(
             here.notify(owner_id, topic)
             return event.is_set()
 
-        await until(joined, 10)
+        await until(joined, PATIENCE)
         await asyncio.sleep(0.2)
         for times in (1, 2):
             await wait(event, 0)
             for _ in range(times):
                 here.notify(owner_id, topic)
                 await asyncio.sleep(0)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await event.wait()
         assert not other.is_set()
     for task in running:

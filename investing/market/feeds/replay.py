@@ -32,13 +32,14 @@ class Replay:
         self._sessions = sessions
         self._pause = 1 / days_per_second
         self._holder = uuid.uuid4()
+        self._outage = Outage(logger, "The replay")
+        self.outages = (self._outage,)
 
     async def run(self, ingest: PriceIngest) -> None:
         """A day after the other while this process has the lease; without it, it asks for it each second."""
-        outage = Outage(logger, "The replay")
         while True:
             has_lease = False
-            with outage.survived():
+            with self._outage.survived():
                 has_lease = await self.advance(ingest)
             await asyncio.sleep(self._pause if has_lease else max(1.0, self._pause))
 

@@ -67,41 +67,54 @@ class Optimiser:
         self._idle: list[Worker] = []
         self._busy: list[Worker] = []
         self._serving: set[asyncio.Task[None]] = set()
+        self._asked = asyncio.Event()
 
     async def weights(self, user_id: UUID, problem: Problem) -> dict[str, Decimal]:
-        """The weights by symbol, with six places; they add up to 1, or a millionth less at a tight cap.
+        """Return the weights by symbol, with six places; the sum is 1, or a millionth less at a tight cap.
 
-        Raises OptimiserBusy where too many questions wait, OptimiserFailed where there was no answer or none
-        in time, SingularCovariance and NoExcessReturn.
+        A question waits until somebody has `run` the optimiser. Raises OptimiserBusy where too many questions
+        wait, OptimiserFailed where there was no answer or none in time, SingularCovariance and
+        NoExcessReturn.
         """
         queue = self._queues.setdefault(user_id, deque())
-        waiting = sum(len(each) for each in self._queues.values())
-        if len(queue) >= self._most_of_one or waiting >= self._most_waiting:
+        if len(queue) >= self._most_of_one or self._waiting >= self._most_waiting:
             raise OptimiserBusy
         job = _Job(problem, asyncio.get_running_loop().create_future())
         queue.append(job)
-        if len(self._serving) < self._most_workers:
-            self._serving.add(asyncio.create_task(self._serve()))
+        self._asked.set()
         return await job.answer
 
-    @property
-    def pids(self) -> list[int]:
-        """The ids of the processes that run."""
-        return [worker.pid for worker in (*self._busy, *self._idle) if worker.pid is not None]
+    async def run(self) -> None:
+        """Answer questions for ever; in the end stop the worker processes, whatever they are doing.
 
-    async def close(self) -> None:
-        """Ends the workers; questions that wait are refused."""
-        tasks = list(self._serving)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        What waits when this is cancelled is refused; after a fault it waits for the next `run`.
+        """
+        # For the questions that came while nobody answered.
+        self._asked.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._asked.wait()
+                    self._asked.clear()
+                    for _ in range(min(self._waiting, self._most_workers - len(self._serving))):
+                        self._serving.add(group.create_task(self._serve()))
+        except asyncio.CancelledError:
+            self._refuse_all()
+            raise
+        finally:
+            for worker in self._idle:
+                await worker.stop()
+            self._idle.clear()
+
+    @property
+    def _waiting(self) -> int:
+        return sum(len(queue) for queue in self._queues.values())
+
+    def _refuse_all(self) -> None:
         for queue in self._queues.values():
             for job in queue:
                 _refuse(job, OptimiserFailed())
         self._queues.clear()
-        for worker in self._idle:
-            await worker.stop()
-        self._idle.clear()
 
     def _next(self) -> _Job | None:
         """The oldest question of the user whose turn it is; the user goes to the end of the line."""
@@ -128,7 +141,7 @@ class Optimiser:
                     if not isinstance(error, Exception):
                         raise
                     logger.error("The optimiser failed.", exc_info=error)
-        except asyncio.CancelledError:
+        except BaseException:
             await worker.stop()
             raise
         finally:

@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
 
 from db.vocabulary import TransactionType
@@ -108,10 +109,15 @@ class Posting:
 
 @dataclass(frozen=True)
 class Moved:
-    """What left one portfolio for another: its average cost, and the parts of lots."""
+    """What left one portfolio for another: its average cost, and the parts of lots.
+
+    `ratio` says how many of the other portfolio's shares one of these is: 1, unless a split has reached the
+    shares of one portfolio and not yet those of the other.
+    """
 
     cost: Decimal
     parts: tuple[LotChange, ...]
+    ratio: Fraction = Fraction(1)
 
     @classmethod
     def by(cls, out: Posting) -> "Moved":
@@ -183,25 +189,36 @@ def _quantity(entry: Entry) -> Decimal:
 
 def _open(holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal) -> Posting:
     lot = TaxLot(entry.id, entry.executed_at, _quantity(entry), cost)
-    return _add(holding, entry, cash_delta, cost, (lot,))
+    return _add(holding, lot.quantity, cash_delta, cost, (lot,))
 
 
 def _bring_in(holding: Holding, entry: Entry, moved: Moved) -> Posting:
-    lots = tuple(
+    lots = [
         TaxLot(entry.id, part.opened_at, -part.quantity_delta, -part.cost_delta, number)
         for number, part in enumerate(moved.parts)
-    )
-    return _add(holding, entry, -entry.commission, moved.cost, lots)
+    ]
+    quantity = _quantity(entry)
+    if moved.ratio != 1:
+        quantity += _convert(lots, moved.ratio)
+    return _add(holding, quantity, -entry.commission, moved.cost, tuple(lots))
+
+
+def _convert(lots: list[TaxLot], ratio: Fraction) -> Decimal:
+    """Make lots that come in ones of the holding's shares, rounded as by a split; return how many more."""
+    uses = split(lots, Decimal(ratio.numerator), Decimal(ratio.denominator))
+    if uses is None:
+        raise InvalidInput("Too little would come in: a split leaves nothing of it.", ("quantity",))
+    return sum((use.quantity_delta for use in uses), ZERO)
 
 
 def _add(
-    holding: Holding, entry: Entry, cash_delta: Decimal, cost: Decimal, lots: tuple[TaxLot, ...]
+    holding: Holding, quantity: Decimal, cash_delta: Decimal, cost: Decimal, lots: tuple[TaxLot, ...]
 ) -> Posting:
-    holding.quantity += _quantity(entry)
+    holding.quantity += quantity
     holding.cost += cost
     for lot in lots:
         add(holding.lots, lot)
-    return Posting(cash_delta, _quantity(entry), cost_delta=cost, opened=lots)
+    return Posting(cash_delta, quantity, cost_delta=cost, opened=lots)
 
 
 def _sell(holding: Holding, entry: Entry) -> Posting:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fractions import Fraction
 from itertools import groupby
 from uuid import UUID
 
@@ -64,7 +65,8 @@ class Past:
     `portfolio_id` is where the new entries go. `holdings` are those before `entries`, `cash` is that before
     `moves`. Both are in the ledger's order. `splits` are due, and come first of their instant. `moved` is
     what transfers bring in, by their ids, that left another portfolio before the timeline starts. `time_zone`
-    is the account's: refusals name its days.
+    is the account's: refusals name its days. `ratios` are those of transfers that come in: see
+    `Moved`.
     """
 
     portfolio_id: UUID
@@ -74,6 +76,7 @@ class Past:
     entries: Sequence[PastEntry] = ()
     moves: Sequence[PastCash] = ()
     moved: Mapping[UUID, Moved] = field(default_factory=dict)
+    ratios: Mapping[UUID, Fraction] = field(default_factory=dict)
     splits: Sequence[PastEntry] = ()
     time_zone: str = "UTC"
 
@@ -152,6 +155,7 @@ class _Timeline:
         self._portfolio_id = past.portfolio_id
         self._of_shares: dict[UUID, list[int]] = {}
         self._moved = dict(past.moved)
+        self._ratios = past.ratios
         self._due = {event.entry.id for event in past.splits}
         self.merged = Merged(domain_errors=dict(blamed))
         self.merged.holdings = {
@@ -259,6 +263,7 @@ class _Timeline:
         moved = None
         if transfer_id is not None and entry.type is TransactionType.TRANSFER_IN:
             moved = self._moved[transfer_id]
+            moved = replace(moved, ratio=self._ratios.get(transfer_id, moved.ratio))
         holding = self.merged.holdings.setdefault((event.portfolio_id, event.instrument_id), Holding())
         try:
             posting = self._posted(holding, entry, moved)

@@ -7,7 +7,7 @@ are the functions `restated` and `close_on` (`db.market.splits`).
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal
 from fractions import Fraction
@@ -25,6 +25,10 @@ PRICE_PLACES = Decimal("1E-18")
 """What a restated price is rounded to, so that a return over several splits keeps its ten places."""
 
 _WIDE = Context(prec=100)
+_FIRST_ID = UUID(int=0)
+
+FIRST_PLACE = (dt.datetime.min.replace(tzinfo=dt.UTC), _FIRST_ID)
+"""The place of the ledger before all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,41 @@ class SplitRatio:
         """Return whether a split of that day and ratio is this one: see `SAME`."""
         is_near = abs(date - self.ex_date) <= SAME
         return is_near and quantity * self.split_for == self.quantity * split_for
+
+
+SplitPlaces = Mapping[dt.date, tuple[dt.datetime, UUID]]
+"""By ex-date the place of the ledger at which a split reaches a portfolio's shares: by time and by id."""
+
+
+def converted(
+    splits: Iterable[SplitRatio],
+    left: SplitPlaces,
+    reached: SplitPlaces,
+    at: tuple[dt.datetime, UUID],
+) -> Fraction:
+    """Return how many shares of the portfolio that shares `reached` one share is of that which they `left`.
+
+    Each split that has begun, at that place of the ledger, in one of the two alone makes a difference: where
+    the shares that leave are old ones there are as many more as the ratio says, and the other way round.
+    """
+    ratio = Fraction(1)
+    for split in splits:
+        was_new, becomes_new = left[split.ex_date] < at, reached[split.ex_date] < at
+        if was_new != becomes_new:
+            ratio *= split.ratio if becomes_new else 1 / split.ratio
+    return ratio
+
+
+def first_affected(executed_at: dt.datetime) -> tuple[dt.datetime, UUID]:
+    """Return the place of the ledger from which on an owner's entry for a split can change a holding.
+
+    It stands for the instrument's, whose ex-date may be some days before, and decides what shares those are
+    that were moved in between.
+    """
+    try:
+        return executed_at - SAME - dt.timedelta(days=1), _FIRST_ID
+    except OverflowError:
+        return FIRST_PLACE
 
 
 def check_split(split: SplitRatio) -> None:
@@ -132,12 +171,13 @@ def order_after(order: RestingOrder, split: SplitRatio, *, whole_shares: bool) -
     return RestingOrder(order.side, quantity, order.filled, *prices)
 
 
-def automatic_id(portfolio_id: UUID, instrument_id: UUID, ex_date: dt.date) -> UUID:
+def automatic_id(portfolio_id: UUID, instrument_id: UUID, ex_date: dt.date, number: int = 0) -> UUID:
     """Return the id of a portfolio's automatic entry for a split: always the same, so that it is posted once.
 
-    A UUIDv7 whose time is zero: it sorts before whatever else has its instant.
+    A UUIDv7 whose time is zero: it sorts before whatever else has its instant. `number` tells how often such
+    an entry was taken back because the account's time zone or the split itself had changed.
     """
-    name = f"{portfolio_id}/{instrument_id}/{ex_date.isoformat()}"
+    name = f"{portfolio_id}/{instrument_id}/{ex_date.isoformat()}" + (f"/{number}" if number else "")
     random = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) & ((1 << 62) - 1)
     return UUID(int=0x7 << 76 | 0b10 << 62 | random)
 

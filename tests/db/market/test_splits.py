@@ -157,6 +157,26 @@ async def test_a_quote_follows_a_split_once_and_tells_the_move_of_its_day(
     assert await quote() == (D("8.34"), D("7.5"))
 
 
+async def test_a_quote_of_nothing_is_nothing_after_a_split(superuser_url: str, sessions: Sessions) -> None:
+    """A worthless share stays worthless; what rounds to nothing keeps the smallest price that there is."""
+    now = dt.datetime.now(dt.UTC)
+    for symbol, before, last, expected in (
+        ("WORTHLESS", "0", "0", (0, 0)),
+        ("FALLEN", "5", "0", (0, D("1.25"))),
+        ("RISEN", "0", "5", (D("1.25"), 0)),
+        ("TINY", "0.0000000003", "0.0000000001", (D("0.0000000001"), D("0.0000000001"))),
+    ):
+        id = await asyncio.to_thread(add_instrument, superuser_url, symbol)
+        for days, price in ((2, before), (1, last)):
+            async with sessions.begin(None) as session:
+                await save_ticks(session, [Tick(symbol, D(price), now - dt.timedelta(days=days))])
+        await asyncio.to_thread(add_split, superuser_url, id, SplitRatio(market_day(now), D(4), D(1)))
+        for _ in range(2):
+            async with sessions.begin(None) as session:
+                await follow_quotes(session)
+            assert await quote_of(superuser_url, id) == expected
+
+
 async def test_an_older_tick_that_comes_late_is_for_a_share_of_today(
     superuser_url: str, sessions: Sessions
 ) -> None:

@@ -8,8 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 ORDINARY = pwd.getpwnam("daemon").pw_uid
@@ -74,7 +75,7 @@ class Holder:
         """End the input and wait for the process."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -112,7 +113,7 @@ def holding(
             assert stream is not None
             stream.close()
         try:
-            process.wait(20)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -122,7 +123,7 @@ def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
     """The rows of one statement."""
 
     async def work() -> list[tuple[Any, ...]]:
-        connection = await asyncpg.connect(url, timeout=5)
+        connection = await asyncpg.connect(url, timeout=PATIENCE)
         try:
             return [tuple(row) for row in await connection.fetch(statement)]
         finally:
@@ -137,16 +138,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def soon(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    """Whether `condition` comes true within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def listing(folder: Path) -> dict[str, bytes | None]:

@@ -8,6 +8,7 @@ import pytest
 
 from db.server import database
 from tests.db.server.holding import Holder, ask, holding
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,8 @@ def test_the_socket_is_private_and_the_only_way_in(held: Holder) -> None:
 
 
 def test_starts_are_quick_and_leave_no_socket(tmp_path: Path) -> None:
-    # The best of a few, because the promise is about the launcher and not about what else the machine does.
+    # The best of a few, and on a machine that does nothing else 1.2 and 0.2 seconds: a busy one takes longer,
+    # but never as long for a later start as for the first one, which makes everything.
     first: list[float] = []
     later: list[float] = []
     for folder in ("one", "two", "one", "two", "one"):
@@ -92,7 +94,8 @@ def test_starts_are_quick_and_leave_no_socket(tmp_path: Path) -> None:
             assert ask(holder.superuser_url, "SHOW fsync") == [("on",)]
             assert holder.stop() == 0
         assert not sockets.exists()
-    assert (min(first) < 3, min(later) < 0.5) == (True, True)
+    assert min(first) < PATIENCE
+    assert min(later) < min(first) / 2
 
 
 def test_the_public_door_gives_both_addresses(made: Path) -> None:

@@ -11,6 +11,7 @@ from db.server import Database, DatabaseUnavailable, database
 from tests.db.server.conftest import copied
 from tests.db.server.holding import Holder, ask, holding
 from tests.postgres15 import INSTALLED, postgres15
+from tests.waiting import PATIENCE
 
 SECRET = "s3cr3t"
 
@@ -194,5 +195,5 @@ class _answering:
         return int(self.listener.getsockname()[1])
 
     def __exit__(self, *_: object) -> None:
-        self.thread.join(5)
+        self.thread.join(PATIENCE)
         self.listener.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.db.server.conftest import copied
-from tests.db.server.holding import alive, ask, holding, soon
+from tests.db.server.holding import alive, ask, holding
+from tests.waiting import soon
 
 WRITE = "CREATE TABLE kept AS SELECT 42 AS answer"
 READ = "SELECT answer FROM kept"

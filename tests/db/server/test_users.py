@@ -10,7 +10,8 @@ import pytest
 
 from db.server.binaries import find_binaries
 from tests.db.server.conftest import copied
-from tests.db.server.holding import NAMELESS, ORDINARY, alive, ask, holding, open_folder, python_for, soon
+from tests.db.server.holding import NAMELESS, ORDINARY, alive, ask, holding, open_folder, python_for
+from tests.waiting import soon
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start as other users")
 

@@ -21,7 +21,8 @@ _IN_USE = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 
 
 async def _leave_socket(url: str, token: str, rng: random.Random) -> None:
-    async with following(url, token, FOLLOW, rng.random() * 0.03, after=AFTER) as stream:
+    async with following(url, token, FOLLOW, after=AFTER) as stream:
+        await asyncio.sleep(rng.random() * 0.03)
         stream.socket.transport.abort()
 
 

@@ -9,7 +9,7 @@ from tests.graph.stored import Stored
 from tests.graph.streams import follow
 
 FOLLOW = "subscription { alerts { alert { title } } }"
-NOT_NOW = "UPDATE alert_looks SET due_at = now() + interval '1 h'"
+NOT_NOW = "UPDATE alert_checks SET due_at = now() + interval '1 h'"
 
 
 async def test_a_withdrawal_and_a_trade(register: Callable[[], Api], stored: Stored) -> None:
@@ -25,7 +25,7 @@ async def test_a_withdrawal_and_a_trade(register: Callable[[], Api], stored: Sto
         return api, account, portfolio
 
     api, account, portfolio = await asyncio.to_thread(set_up)
-    async with follow(api, FOLLOW, begins=0.5) as stream:
+    async with follow(api, FOLLOW, begins=True) as stream:
         await asyncio.to_thread(cash, api, "withdraw", account, "150", portfolioId=portfolio)
         assert (await stream.next())["alert"] == {"title": "Portfolio low on cash"}
         await asyncio.to_thread(

@@ -13,6 +13,7 @@ from investing.auth.administration import set_administrator
 from investing.rules.market.instruments import MOST_OWN
 from tests.graph.conftest import Api
 from tests.graph.stored import Stored, row_id
+from tests.waiting import PATIENCE
 
 CREATE = """mutation($input: CreateInstrumentInput!) { createInstrument(input: $input) {
   instrument { id symbol name currency assetClass exchange isin isOwn lastPrice }
@@ -339,7 +340,7 @@ def test_everything_else_that_takes_a_symbol(register: Callable[[], Api]) -> Non
     asked = "{ me { alerts { nodes { kind symbol metrics } } } }"
     other.data(PUSH, symbol="THING", price="99")
     owner.data(PUSH, symbol="THING", price="13")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not (fired := owner.data(asked)["me"]["alerts"]["nodes"]):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -90,6 +90,6 @@ async def test_an_instrument_without_a_price_is_told_once_it_has_one(
 ) -> None:
     api = await asyncio.to_thread(register)
     await asyncio.to_thread(stored.instrument, "QG")
-    async with follow(api, FOLLOW, begins=1, symbols=["QG"]) as stream:
+    async with follow(api, FOLLOW, begins=True, symbols=["QG"]) as stream:
         await tick(stored, "QG", "7")
         assert Decimal((await stream.next())["price"]) == 7

@@ -43,14 +43,14 @@ async def test_prices_of_a_file_reach_who_follows(
             rule = {"name": name, "kind": kind, **given}
             assert mutate(api, "createAlertRule", "alertRule { id }", **rule)["userErrors"] == []
         # No look comes by itself.
-        stored.run("UPDATE alert_looks SET due_at = now() + interval '1 h'")
+        stored.run("UPDATE alert_checks SET due_at = now() + interval '1 h'")
         return api
 
     api = await asyncio.to_thread(set_up)
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
     good.write_text("symbol,price\nTICK,11\nTICK,12.5\nTICK,9\n")
     bad.write_bytes(b"TICK,9\n\xff\xfe,\x00\nNONE,1\nTICK,dear\n")
-    async with follow(api, FOLLOW, begins=0.5) as stream:
+    async with follow(api, FOLLOW, begins=True) as stream:
         done = await asyncio.to_thread(ticks, owner_url, tmp_path, good)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[-1] == "3 prices are new, 0 older than the quote, 0 bad lines."

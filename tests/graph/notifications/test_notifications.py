@@ -24,6 +24,7 @@ from settings import Settings
 from tests.faults.waiting import until
 from tests.graph.conftest import PASSWORD, REGISTER
 from tests.investing.notifications.receivers import HttpReceiver, MailServer, http_receiver, mail_server
+from tests.waiting import PATIENCE
 
 CREATE = """mutation($input: CreateNotificationDestinationInput!) {
   createNotificationDestination(input: $input) {
@@ -170,7 +171,7 @@ async def test_the_way_of_an_alert(holder: User, receiver: HttpReceiver, session
     async def sent() -> bool:
         return bool((await deliveries(holder))[0]["status"] == "SENT")
 
-    await until(sent, 10)
+    await until(sent, PATIENCE)
     (delivery,) = await deliveries(holder)
     assert (delivery["channel"], delivery["attempts"], delivery["lastError"]) == ("hook", 1, None)
     # What the receiver is told leads back to the alert.

@@ -101,7 +101,7 @@ watch AS (
     INSERT INTO alert_watches (owner_id, rule_id, instrument_id, kind, threshold, hysteresis)
     SELECT $1, $6, i.id, 'PRICE_ABOVE', $3::text::numeric, 0 FROM i),
 look AS (
-    INSERT INTO alert_looks (owner_id, due_at) VALUES ($1, now() + interval '1 day')),
+    INSERT INTO alert_checks (owner_id, due_at) VALUES ($1, now() + interval '1 day')),
 sent AS (
     INSERT INTO deliveries (owner_id, id, alert_id, destination_id, channel, status, last_error)
     SELECT $1, gen_random_uuid(), $7, id, $2, 'DEAD', $2 FROM notification_destinations WHERE owner_id = $1),

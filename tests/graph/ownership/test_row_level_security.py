@@ -13,10 +13,10 @@ Connection = Any
 
 WITHOUT_AN_OWNER = {
     "alembic_version": {"SELECT"},
-    "alert_looks": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "alert_checks": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "alert_watches": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "delivery_work": {"SELECT", "INSERT", "UPDATE", "DELETE"},
-    "doorbells": {"SELECT", "INSERT", "UPDATE"},
+    "change_counters": {"SELECT", "INSERT", "UPDATE"},
     "instrument_splits": {"SELECT", "INSERT"},
     "login_attempts": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "logins": {"SELECT", "INSERT"},

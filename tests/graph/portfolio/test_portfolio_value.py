@@ -1,19 +1,20 @@
 """portfolioValue: what a portfolio is worth, as prices and trades change it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 
 import pytest
 
+from db.notifier.subjects import Subject
 from db.notifier.transport import PostgresTransport
-from db.sessions import open_sessions
+from db.sessions import Sessions, open_sessions
 from db.vocabulary import TransactionType
 from graph.portfolio import subscriptions
 from investing.account.service import move_cash
 from investing.actor import Actor
 from investing.auth.types import RequestOrigin
-from investing.notifier import SOON_SECONDS, Notifier
+from investing.notifier import Notifier
 from tests.graph.conftest import Api
 from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, recorded
 from tests.graph.stored import Stored, row_id
@@ -89,18 +90,32 @@ def reverse(api: Api, id: str) -> None:
     assert mutate(api, "reverseTransaction", "transaction { id }", **given)["userErrors"] == []
 
 
+class Heard(PostgresTransport):
+    """A line that tells when something was said on it."""
+
+    def __init__(self, sessions: Sessions, url: str) -> None:
+        super().__init__(sessions, url)
+        self.said = asyncio.Event()
+
+    async def publish(self, subjects: Collection[Subject]) -> None:
+        """As ever."""
+        await super().publish(subjects)
+        self.said.set()
+
+
 async def deposit_elsewhere(app_url: str, api: Api, account: str, portfolio: str, amount: str) -> None:
     """A deposit by another process, whose doorbell is joined to the server's by the database alone."""
     async with open_sessions(app_url, size=2) as sessions:
         notifier = Notifier()
         sessions.announce = notifier.notify
-        joined = asyncio.create_task(notifier.run(PostgresTransport(sessions, app_url), sessions))
+        line = Heard(sessions, app_url)
+        joined = asyncio.create_task(notifier.run(line, sessions))
         await asyncio.sleep(0)
         assert api.user_id is not None
         actor = Actor(row_id(api.user_id), sessions, RequestOrigin())
         where = (row_id(account), row_id(portfolio))
         await move_cash(actor, TransactionType.DEPOSIT, *where, Decimal(amount), key(), None)
-        await asyncio.sleep(2 * SOON_SECONDS)
+        await line.said.wait()
         joined.cancel()
         await asyncio.gather(joined, return_exceptions=True)
 

@@ -6,11 +6,22 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.waiting import PATIENCE
+
 _EDITORS = {
     "query": ".graphiql-query-editor",
     "variables": ".graphiql-editor-tool",
     "result": ".result-window",
 }
+# Nothing says when a subscription is under way; but a server that has answered so many queries since it was
+# sent has begun it too, however busy the machine is.
+_BEGUN = """async () => {
+  const { accessToken } = JSON.parse(sessionStorage.getItem('graphfolio.login'));
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${accessToken}` };
+  for (let n = 0; n < 20; n++) {
+    await (await fetch('/graphql', { method: 'POST', headers, body: '{"query": "{ me { id } }"}' })).text();
+  }
+}"""
 
 
 class Tab:
@@ -54,17 +65,17 @@ class Tab:
         expect(self.page.get_by_label("Stop query (Ctrl-Enter)")).to_be_visible()
         while {"type": "connection_ack"} not in self.frames:
             self.page.wait_for_timeout(20)
-        # Only changes after the start are told, and nothing says when that was.
-        self.page.wait_for_timeout(500)
+        # Only changes after the start are told.
+        self.page.evaluate(_BEGUN)
 
-    def until_shown(self, result: Any, seconds: float = 10) -> None:
+    def until_shown(self, result: Any, seconds: float = PATIENCE) -> None:
         """Waits until the tab shows exactly this, but for what it says about the cost."""
         deadline = time.monotonic() + seconds
         while _plain(self.shown) != _plain(result):
             assert time.monotonic() < deadline, (self.shown, result)
             self.page.wait_for_timeout(20)
 
-    def event(self, seconds: float = 10) -> Any:
+    def event(self, seconds: float = PATIENCE) -> Any:
         """The data of the newest event of the subscription, once there is one and the tab shows it."""
         deadline = time.monotonic() + seconds
         while self.frames[-1]["type"] != "next":

@@ -20,14 +20,33 @@ from graph.errors import BadUserInput, Unauthenticated
 from graph.server.app import build_app
 from graph.server.client import ClientConnection
 from graph.server.slow_clients import patience
+from runtime.services import Readiness
+
+
+@dataclass
+class Signals:
+    """What a test tells the server's thread."""
+
+    logins_ended: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+
+async def signalled(event: threading.Event) -> None:
+    """Wait for a signal of another thread."""
+    while not event.is_set():  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
 
 
 @dataclass
 class TinyContext:
-    """A context that knows two tokens, and tells what became of it."""
+    """A context that knows a few tokens, and tells what became of it.
+
+    `short-0.4` is good for 0.4 seconds, and `good-for-a-moment` until the test ends all logins.
+    """
 
     token: str | None
     client: ClientConnection
+    signals: Signals = field(default_factory=Signals)
     expires_at: datetime | None = None
     closings: int = 0
     events: int = 0
@@ -37,8 +56,8 @@ class TinyContext:
             return None
         if self.token == "broken":
             raise RuntimeError("a secret cause")
-        if self.token == "short":
-            self.expires_at = datetime.now(UTC) + timedelta(seconds=0.4)
+        if self.token.startswith("short-"):
+            self.expires_at = datetime.now(UTC) + timedelta(seconds=float(self.token[6:]))
         elif not self.token.startswith("good"):
             raise Unauthenticated("The token is not good.")
         return "viewer"
@@ -51,7 +70,7 @@ class TinyContext:
     async def _ended(self) -> None:
         if self.token != "good-for-a-moment":
             await asyncio.Event().wait()
-        await asyncio.sleep(0.4)
+        await signalled(self.signals.logins_ended)
 
     async def close(self) -> None:
         await asyncio.sleep(0)
@@ -124,6 +143,11 @@ class Query:
     @strawberry.field
     async def slow(self, seconds: float) -> str:
         await asyncio.sleep(seconds)
+        return "done"
+
+    @strawberry.field
+    async def held(self, info: Info) -> str:
+        await signalled(info.context.signals.go_on)
         return "done"
 
     @strawberry.field
@@ -233,6 +257,7 @@ class Served:
 
     url: str
     opened: list[TinyContext] = field(default_factory=list)
+    signals: Signals = field(default_factory=Signals)
 
     @property
     def socket_url(self) -> str:
@@ -262,7 +287,7 @@ def serve(app: Starlette, **settings: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the server did not stop"
 
 
@@ -270,15 +295,16 @@ def serve(app: Starlette, **settings: Any) -> Iterator[str]:
 def serve_tiny(**settings: Any) -> Iterator[Served]:
     """Serve the tiny schema with the settings given."""
     opened: list[TinyContext] = []
+    signals = Signals()
 
     def open_context(token: str | None, client: ClientConnection) -> TinyContext:
-        context = TinyContext(token, client)
+        context = TinyContext(token, client, signals)
         opened.append(context)
         return context
 
-    async def ready() -> bool:
-        return True
+    async def ready() -> Readiness:
+        return Readiness(True)
 
     app = build_app(**{"schema": schema, "open_context": open_context, "ready": ready, **settings})
     with serve(app) as url:
-        yield Served(url, opened)
+        yield Served(url, opened, signals)

@@ -6,45 +6,74 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from graph.server.app import build_app
 from graph.server.envelope import Envelope
-from tests.graph.server.served import Served, serve_tiny
+from runtime.services import Readiness
+from tests.graph.server.served import Served, TinyContext, schema, serve_tiny
+from tests.http import loopback
 
 
 def test_health_and_readiness_need_no_login(tiny: Served) -> None:
-    health = httpx.get(tiny.url + "/health")
+    health = loopback.get(tiny.url + "/health")
     assert (health.status_code, health.json()) == (200, {"status": "ok"})
-    ready = httpx.get(tiny.url + "/ready")
-    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+    ready = loopback.get(tiny.url + "/ready")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "degraded": []})
     assert ready.headers["cache-control"] == "no-store"
 
 
 def test_a_server_that_is_not_ready_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    async def not_ready() -> bool:
-        return False
+    async def not_ready() -> Readiness:
+        return Readiness(False, ("database", "ticker"))
 
-    async def broken() -> bool:
+    async def broken() -> Readiness:
         raise ConnectionError("a secret cause")
 
-    for ready in (not_ready, broken):
+    for ready, degraded in ((not_ready, ["database", "ticker"]), (broken, [])):
         with serve_tiny(ready=ready) as served:
-            answer = httpx.get(served.url + "/ready")
-            assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
-            assert httpx.get(served.url + "/health").json() == {"status": "ok"}
+            answer = loopback.get(served.url + "/ready")
+            body = {"status": "unavailable", "degraded": degraded}
+            assert (answer.status_code, answer.json()) == (503, body)
+            assert loopback.get(served.url + "/health").json() == {"status": "ok"}
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert [record.getMessage() for record in warnings] == ["The check of readiness failed."]
 
 
+async def test_what_is_degraded_is_named_to_this_machine_only() -> None:
+    async def degraded() -> Readiness:
+        return Readiness(True, ("scheduler",))
+
+    named, unnamed = {"status": "ready", "degraded": ["scheduler"]}, {"status": "ready"}
+    app = build_app(schema=schema, open_context=TinyContext, ready=degraded)
+    for address, headers, expected in (
+        ("127.0.0.1", {}, named),
+        ("127.8.9.10", {}, named),
+        ("::1", {}, named),
+        ("::ffff:127.0.0.1", {}, named),
+        ("10.0.0.7", {}, unnamed),
+        ("2001:db8::1", {}, unnamed),
+        ("a-socket", {}, unnamed),
+        ("127.0.0.1", {"x-forwarded-for": "127.0.0.1"}, unnamed),
+        ("127.0.0.1", {"forwarded": "for=127.0.0.1"}, unnamed),
+        ("127.0.0.1", {"x-real-ip": "127.0.0.1"}, unnamed),
+        ("127.0.0.1", {"via": "1.1 proxy"}, unnamed),
+    ):
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            answer = await client.get("/ready", headers=headers)
+        assert (answer.status_code, answer.json()) == (200, expected), (address, headers)
+
+
 def test_the_root_leads_to_the_explorer(tiny: Served) -> None:
-    answer = httpx.get(tiny.url + "/")
+    answer = loopback.get(tiny.url + "/")
     assert (answer.status_code, answer.headers["location"]) == (307, "/graphiql")
 
 
 def test_a_page_that_there_is_not_is_a_coded_error(tiny: Served) -> None:
-    answer = httpx.get(tiny.url + "/nothing", headers={"x-request-id": "request-3"})
+    answer = loopback.get(tiny.url + "/nothing", headers={"x-request-id": "request-3"})
     assert answer.status_code == 404
     assert answer.json() == {"errors": [{"message": "Not Found.", "extensions": {"code": "BAD_USER_INPUT"}}]}
     assert answer.headers["x-request-id"] == "request-3"
-    answer = httpx.post(tiny.url + "/health")
+    answer = loopback.post(tiny.url + "/health")
     assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
 
 
@@ -54,7 +83,7 @@ def test_a_context_that_cannot_be_opened_is_masked(caplog: pytest.LogCaptureFixt
 
     with serve_tiny(open_context=broken) as served:
         headers = {"accept": "application/graphql-response+json", "x-request-id": "request-4"}
-        answer = httpx.post(served.url + "/graphql", json={"query": "{ hello }"}, headers=headers)
+        answer = loopback.post(served.url + "/graphql", json={"query": "{ hello }"}, headers=headers)
     assert answer.status_code == 500
     assert answer.json() == {
         "errors": [
@@ -101,5 +130,5 @@ def test_pages_of_allowed_origins_may_call() -> None:
 
 def test_no_other_origin_is_told_that_it_may_call(tiny: Served) -> None:
     headers = {"origin": "https://evil.example"}
-    answer = httpx.post(tiny.url + "/graphql", json={"query": "{ hello }"}, headers=headers)
+    answer = loopback.post(tiny.url + "/graphql", json={"query": "{ hello }"}, headers=headers)
     assert "access-control-allow-origin" not in answer.headers

@@ -1,14 +1,16 @@
 """The explorer's page: what is served, and what a real browser makes of it."""
 
 import shutil
+import time
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from graph.graphiql import OUR_FILES, PAGE_POLICY, WHEEL_FILES
 from tests.graph.server.served import Served, serve_tiny
+from tests.http import loopback
+from tests.waiting import PATIENCE
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -29,7 +31,7 @@ def served() -> Iterator[Served]:
 
 
 def test_the_page_names_only_assets_that_are_served(served: Served) -> None:
-    page = httpx.get(served.url + "/graphiql")
+    page = loopback.get(served.url + "/graphiql")
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["content-security-policy"] == PAGE_POLICY
@@ -38,7 +40,7 @@ def test_the_page_names_only_assets_that_are_served(served: Served) -> None:
     named = {part.split('"')[0] for part in page.text.split("/graphiql/assets/")[1:]}
     assert named == {*WHEEL_FILES, "page.css", "page.js"}
     for name in (*OUR_FILES, *WHEEL_FILES):
-        asset = httpx.get(f"{served.url}/graphiql/assets/{name}")
+        asset = loopback.get(f"{served.url}/graphiql/assets/{name}")
         assert asset.status_code == 200
         assert len(asset.content) > 100
         assert asset.headers["x-content-type-options"] == "nosniff"
@@ -49,7 +51,7 @@ def test_the_page_names_only_assets_that_are_served(served: Served) -> None:
 
 @pytest.mark.parametrize("name", ["style.css", "__init__.py", "..%2f__init__.py", "index.html", "page.js%00"])
 def test_no_other_file_is_served(served: Served, name: str) -> None:
-    answer = httpx.get(f"{served.url}/graphiql/assets/{name}")
+    answer = loopback.get(f"{served.url}/graphiql/assets/{name}")
     assert answer.status_code == 404
     assert answer.json() == {"errors": [{"message": "Not Found.", "extensions": {"code": "BAD_USER_INPUT"}}]}
 
@@ -71,6 +73,14 @@ def run(page: Page, query: str) -> None:
     )
     page.evaluate(set_value, query)
     page.click("button.graphiql-execute-button")
+
+
+def until_true(page: Page, expression: str) -> None:
+    """Wait until it is; the page's policy lets nobody wait in the page itself."""
+    deadline = time.monotonic() + PATIENCE
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(20)
 
 
 @pytest.mark.browser
@@ -106,10 +116,7 @@ def test_a_browser_logs_in_and_runs_operations_with_no_other_host(served: Served
 
     # The explorer keeps its tabs a moment after the last change.
     kept = "(sessionStorage.getItem('graphiql:tabState') ?? '').includes('count(to: 3)')"
-    for _ in range(50):
-        if page.evaluate(kept):
-            break
-        page.wait_for_timeout(100)
+    until_true(page, kept)
     page.reload()
     expect(page.locator("#viewer")).to_have_text("viewer")
     expect(query).to_contain_text("subscription { count(to: 3) }")
@@ -140,9 +147,5 @@ def test_the_page_refreshes_its_login_before_it_ends(served: Served, browser: Br
     assert page.evaluate(kept) == "good-1"
     with page.expect_response("**/graphql"):
         page.clock.fast_forward("00:20")
-    for _ in range(50):
-        if page.evaluate(kept) == "good-2":
-            break
-        page.wait_for_timeout(20)
-    assert page.evaluate(kept) == "good-2"
+    until_true(page, f'{kept} === "good-2"')
     expect(page.locator("#viewer")).to_have_text("viewer")

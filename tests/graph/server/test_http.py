@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from tests.graph.server.served import Served, serve_tiny
+from tests.http import loopback
+from tests.waiting import soon
 
 JSON = {"content-type": "application/json"}
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -17,7 +19,7 @@ GRAPHQL_JSON = "application/graphql-response+json"
 
 def post(served: Served, query: str, accept: str = GRAPHQL_JSON, **more: Any) -> httpx.Response:
     headers = {"accept": accept, **more.pop("headers", {})}
-    return httpx.post(served.url + "/graphql", json={"query": query, **more}, headers=headers)
+    return loopback.post(served.url + "/graphql", json={"query": query, **more}, headers=headers)
 
 
 def errors(response: httpx.Response) -> list[tuple[str, str]]:
@@ -123,7 +125,7 @@ def test_other_methods_are_off(tiny: Served, method: str) -> None:
     ],
 )
 def test_a_body_of_another_shape_is_refused(tiny: Served, body: bytes, message: str) -> None:
-    answer = httpx.post(tiny.url + "/graphql", content=body, headers=JSON)
+    answer = loopback.post(tiny.url + "/graphql", content=body, headers=JSON)
     assert answer.status_code == 400
     assert errors(answer) == [("BAD_USER_INPUT", message)]
 
@@ -141,7 +143,7 @@ def test_a_body_of_another_shape_is_refused(tiny: Served, body: bytes, message: 
     ],
 )
 def test_a_body_that_is_not_json_is_refused(tiny: Served, body: bytes) -> None:
-    answer = httpx.post(tiny.url + "/graphql", content=body, headers=JSON)
+    answer = loopback.post(tiny.url + "/graphql", content=body, headers=JSON)
     assert answer.status_code == 400
     ((code, message),) = errors(answer)
     assert code == "BAD_USER_INPUT"
@@ -161,14 +163,14 @@ def test_a_body_that_is_not_json_is_refused(tiny: Served, body: bytes) -> None:
 def test_another_content_type_is_refused(tiny: Served, content_type: str) -> None:
     body = b'{"query": "{ hello }"}'
     headers = {"content-type": content_type} if content_type else {}
-    answer = httpx.post(tiny.url + "/graphql", content=body, headers=headers)
+    answer = loopback.post(tiny.url + "/graphql", content=body, headers=headers)
     assert answer.status_code == 415
     assert errors(answer) == [("BAD_USER_INPUT", "The content type must be application/json.")]
 
 
 def test_another_charset_is_refused(tiny: Served) -> None:
     headers = {"content-type": "application/json; charset=iso-8859-1"}
-    answer = httpx.post(tiny.url + "/graphql", content=b'{"query": "{ hello }"}', headers=headers)
+    answer = loopback.post(tiny.url + "/graphql", content=b'{"query": "{ hello }"}', headers=headers)
     assert answer.status_code == 415
     assert errors(answer) == [("BAD_USER_INPUT", "The charset must be utf-8.")]
 
@@ -176,10 +178,10 @@ def test_another_charset_is_refused(tiny: Served) -> None:
 def test_a_huge_body_is_refused_by_its_length_and_while_it_comes(tiny: Served) -> None:
     huge = b'{"query": "' + b" " * 300_000 + b'{ hello }"}'
     expected = [("BAD_USER_INPUT", "The body is too large: the limit is 262144 bytes.")]
-    answer = httpx.post(tiny.url + "/graphql", content=huge, headers=JSON)
+    answer = loopback.post(tiny.url + "/graphql", content=huge, headers=JSON)
     assert (answer.status_code, errors(answer)) == (413, expected)
     pieces = (huge[start : start + 10_000] for start in range(0, len(huge), 10_000))
-    answer = httpx.post(tiny.url + "/graphql", content=pieces, headers=JSON)
+    answer = loopback.post(tiny.url + "/graphql", content=pieces, headers=JSON)
     assert (answer.status_code, errors(answer)) == (413, expected)
 
 
@@ -218,11 +220,12 @@ def test_a_huge_body_is_refused_by_its_length_and_while_it_comes(tiny: Served) -
     ],
 )
 def test_a_document_that_cannot_run_says_why(tiny: Served, query: str, code: str, message: str) -> None:
-    started = time.perf_counter()
+    # Of this process, which is the server's too: a busy machine takes longer.
+    started = time.process_time()
     answer = post(tiny, query)
     assert (answer.status_code, errors(answer)) == (400, [(code, message)])
     assert post(tiny, query, "application/json").status_code == 200
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -354,14 +357,18 @@ def test_an_operation_that_takes_too_long_is_ended() -> None:
 def test_a_client_that_goes_leaves_no_traceback(tiny: Served, caplog: pytest.LogCaptureFixture) -> None:
     host, _, port = tiny.url.removeprefix("http://").partition(":")
     head = f"POST /graphql HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
-    body = json.dumps({"query": "{ slow(seconds: 0.2) }"})
+    body = json.dumps({"query": "{ held }"})
+    before = len(tiny.opened)
     for rest in (f"content-length: 1000\r\n\r\n{body}", f"content-length: {len(body)}\r\n\r\n{body}"):
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall((head + rest).encode())
             time.sleep(0.05)
-    time.sleep(0.4)
+    assert soon(lambda: len(tiny.opened) > before)
+    tiny.signals.go_on.set()
+    (context,) = tiny.opened[before:]
+    assert soon(lambda: context.closings == 1)
+    tiny.signals.go_on.clear()
     assert post(tiny, "{ hello }").json()["data"] == {"hello": "Hello, world!"}
-    assert tiny.opened[-2].closings == 1
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
@@ -369,11 +376,11 @@ def test_where_it_is_opened_get_runs_queries_only() -> None:
     with serve_tiny(queries_over_get=True) as served:
         url = served.url + "/graphql"
         query = "query ($n: Int!) { add(number: $n) }"
-        answer = httpx.get(url, params={"query": query, "variables": '{"n": 1}'})
+        answer = loopback.get(url, params={"query": query, "variables": '{"n": 1}'})
         assert answer.json()["data"] == {"add": 2}
-        answer = httpx.get(url, params={"query": query, "variables": "{"})
+        answer = loopback.get(url, params={"query": query, "variables": "{"})
         assert answer.status_code == 400
         query = 'mutation { logout(input: {refreshToken: "x"}) { userErrors { code } } }'
-        answer = httpx.get(url, params={"query": query}, headers={"accept": GRAPHQL_JSON})
+        answer = loopback.get(url, params={"query": query}, headers={"accept": GRAPHQL_JSON})
         assert answer.status_code == 400
         assert errors(answer) == [("BAD_USER_INPUT", "A mutation cannot be run by this kind of request.")]

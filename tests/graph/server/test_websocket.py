@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.graph.server.served import Served, serve_tiny
+from tests.faults.waiting import until
+from tests.graph.server.served import Served, TinyContext, serve_tiny
+from tests.waiting import PATIENCE
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 ANYTHING: Any = object()
+ENDLESS = "subscription { count(to: 100000, every: 0.02) }"
 
 
 def open_socket(served: Served, **settings: Any) -> connect:
@@ -26,7 +30,7 @@ async def send(socket: ClientConnection, **message: Any) -> None:
 
 
 async def receive(socket: ClientConnection) -> Any:
-    text = await asyncio.wait_for(socket.recv(), 5)
+    text = await asyncio.wait_for(socket.recv(), PATIENCE)
     assert isinstance(text, str)
     message = json.loads(text)
     if isinstance(message.get("payload"), dict):
@@ -46,9 +50,18 @@ async def subscribe(socket: ClientConnection, id_: str, query: str, **more: Any)
 async def closing(socket: ClientConnection) -> tuple[int, str]:
     with contextlib.suppress(ConnectionClosed):
         while True:
-            await asyncio.wait_for(socket.recv(), 5)
+            await asyncio.wait_for(socket.recv(), PATIENCE)
     assert socket.close_code is not None
     return socket.close_code, socket.close_reason or ""
+
+
+async def closed(opened: list[TinyContext], number: int) -> None:
+    """Wait until there are so many contexts, each closed once."""
+
+    async def all_are() -> bool:
+        return [context.closings for context in opened] == [1] * number
+
+    await until(all_are, PATIENCE)
 
 
 def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -58,12 +71,15 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_one_that_has_much_to_tell_lets_the_others_speak(tiny: Served) -> None:
     async with open_socket(tiny) as socket:
         await initialise(socket)
-        await subscribe(socket, "much", "subscription { flood(size: 1) }")
-        await subscribe(socket, "little", "{ hello }")
+        # In one piece, so that the second message is there when the first begins to be answered.
+        for id_, query in (("much", "subscription { flood(size: 1) }"), ("little", "{ hello }")):
+            message = {"id": id_, "type": "subscribe", "payload": {"query": query}}
+            socket.protocol.send_text(json.dumps(message).encode())
+        socket.transport.write(b"".join(socket.protocol.data_to_send()))
         told = 0
         while (await receive(socket))["id"] == "much":
             told += 1
-    # It goes on while the second message is on its way; without turns it would fill every buffer first.
+    # Without turns it would fill every buffer first.
     assert told < 500
 
 
@@ -107,11 +123,7 @@ async def test_each_operation_has_a_context_of_its_own_with_the_sockets_token(ti
     # Besides the two operations of each socket, one that has checked the login and watches it.
     assert [context.token for context in opened] == ["good"] * 6
     assert len({id(context) for context in opened}) == 6
-    for _ in range(100):
-        if [context.closings for context in opened] == [1] * 6:
-            break
-        await asyncio.sleep(0.02)
-    assert [context.closings for context in opened] == [1] * 6
+    await closed(opened, 6)
 
 
 async def test_an_error_before_execution_ends_the_operation_only(tiny: Served) -> None:
@@ -166,36 +178,45 @@ async def test_a_login_check_that_fails_is_masked(tiny: Served, caplog: pytest.L
 
 async def test_the_socket_closes_when_its_token_expires(tiny: Served) -> None:
     async with open_socket(tiny) as socket:
-        await initialise(socket, authorization="Bearer short")
-        await subscribe(socket, "1", "subscription { count(to: 1000, every: 0.05) }")
-        started = asyncio.get_running_loop().time()
+        await initialise(socket, authorization="Bearer short-0.4")
+        watching = tiny.opened[-1]
+        await subscribe(socket, "1", ENDLESS)
         assert await closing(socket) == (4403, "Token expired")
-        assert asyncio.get_running_loop().time() - started < 1
-    await asyncio.sleep(0.1)
-    assert tiny.opened[-1].closings == 1
+        assert watching.expires_at is not None
+        assert datetime.now(UTC) >= watching.expires_at
+    await closed(tiny.opened[-1:], 1)
 
 
 async def test_the_socket_closes_when_its_login_is_ended(tiny: Served) -> None:
     before = len(tiny.opened)
     async with open_socket(tiny) as socket:
         await initialise(socket, authorization="Bearer good-for-a-moment")
-        await subscribe(socket, "1", "subscription { count(to: 1000, every: 0.05) }")
-        started = asyncio.get_running_loop().time()
+        await subscribe(socket, "1", ENDLESS)
+        assert (await receive(socket))["payload"] == {"data": {"count": 1}}
+        tiny.signals.logins_ended.set()
         assert await closing(socket) == (4403, "Login ended")
-        assert asyncio.get_running_loop().time() - started < 1
-    await asyncio.sleep(0.1)
-    assert [context.closings for context in tiny.opened[before:]] == [1, 1]
+    tiny.signals.logins_ended.clear()
+    await closed(tiny.opened[before:], 2)
 
 
 async def test_without_an_init_the_socket_closes() -> None:
     with serve_tiny(init_timeout_seconds=0.1) as served:
         async with open_socket(served) as socket:
             assert await closing(socket) == (4408, "Connection initialisation timeout")
-        async with open_socket(served) as socket:
-            await initialise(socket)
-            await asyncio.sleep(0.3)
-            await subscribe(socket, "1", "{ hello }")
-            assert (await receive(socket))["type"] == "next"
+
+
+async def test_after_an_init_nothing_is_waited_for() -> None:
+    # A busy machine may be too late for the shortest.
+    for seconds in (0.2, 2, 20):
+        with serve_tiny(init_timeout_seconds=seconds) as served:
+            async with open_socket(served) as socket:
+                with contextlib.suppress(ConnectionClosed):
+                    await initialise(socket)
+                    await asyncio.sleep(1.5 * seconds)
+                    await subscribe(socket, "1", "{ hello }")
+                    assert (await receive(socket))["type"] == "next"
+                    return
+                assert (socket.close_code, seconds) in ((4408, 0.2), (4408, 2))
 
 
 @pytest.mark.parametrize(
@@ -269,7 +290,7 @@ async def test_an_id_is_used_once_at_a_time(tiny: Served) -> None:
 async def test_a_completed_operation_is_cancelled_and_its_id_is_free(tiny: Served) -> None:
     async with open_socket(tiny) as socket:
         await initialise(socket)
-        await subscribe(socket, "1", "subscription { count(to: 1000, every: 0.01) }")
+        await subscribe(socket, "1", ENDLESS)
         assert (await receive(socket))["payload"] == {"data": {"count": 1}}
         cancelled = tiny.opened[-1]
         await send(socket, id="1", type="complete")
@@ -277,7 +298,7 @@ async def test_a_completed_operation_is_cancelled_and_its_id_is_free(tiny: Serve
         while (message := await receive(socket))["payload"]["data"].get("hello") is None:
             assert message["type"] == "next"
         assert await receive(socket) == {"id": "1", "type": "complete"}
-        assert cancelled.closings == 1
+        await closed([cancelled], 1)
 
 
 async def test_one_socket_runs_so_many_operations_at_a_time() -> None:
@@ -285,7 +306,7 @@ async def test_one_socket_runs_so_many_operations_at_a_time() -> None:
         async with open_socket(served) as socket:
             await initialise(socket)
             for id_ in ("1", "2", "3"):
-                await subscribe(socket, id_, "{ slow(seconds: 0.2) }")
+                await subscribe(socket, id_, "{ held }")
             assert await receive(socket) == {
                 "id": "3",
                 "type": "error",
@@ -296,6 +317,7 @@ async def test_one_socket_runs_so_many_operations_at_a_time() -> None:
                     }
                 ],
             }
+            served.signals.go_on.set()
             assert {(await receive(socket))["type"] for _ in range(4)} == {"next", "complete"}
             await subscribe(socket, "3", "{ hello }")
             assert (await receive(socket))["type"] == "next"
@@ -337,13 +359,9 @@ async def test_a_client_that_goes_ends_its_operations(tiny: Served, caplog: pyte
         await initialise(socket)
         before = len(tiny.opened)
         for id_ in ("1", "2", "3"):
-            await subscribe(socket, id_, "subscription { count(to: 1000, every: 0.01) }")
+            await subscribe(socket, id_, ENDLESS)
         for _ in range(3):
             await receive(socket)
         socket.transport.abort()
-    for _ in range(100):
-        if [context.closings for context in tiny.opened[before:]] == [1, 1, 1]:
-            break
-        await asyncio.sleep(0.02)
-    assert [context.closings for context in tiny.opened[before:]] == [1, 1, 1]
+    await closed(tiny.opened[before:], 3)
     assert complaints(caplog) == []

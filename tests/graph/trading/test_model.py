@@ -32,6 +32,7 @@ from tests.graph.doing import key as new_key
 from tests.graph.stored import row_id
 from tests.graph.trading.conftest import Market, Trader
 from tests.graph.trading.plain_ledger import Holding, Impossible, Ledger, Line, Order, rounded
+from tests.waiting import PATIENCE
 
 NO = {"INSUFFICIENT_CASH", "INSUFFICIENT_SHARES", "INVALID_INPUT"}
 GAINS = "realizedPnl fifo: realizedPnl(method: FIFO)"
@@ -232,7 +233,7 @@ class Trading(RuleBasedStateMachine):
     def await_fill(self, order: Order) -> None:
         """The server's own desk may be the one that has taken the fill, and still be at it."""
         trader = Trader(self.api, self.account, self.portfolios[order.where])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while trader.order(order.id)["status"] != "FILLED":
             assert time.monotonic() < deadline, order
             time.sleep(0.02)

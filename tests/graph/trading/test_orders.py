@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from db.market.writes import save_quote
 from db.sessions import open_sessions
 from db.vocabulary import Broker, OrderSide, OrderType, TimeInForce
 from graph.ids import parse_global_id
@@ -24,6 +23,7 @@ from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder, TradingConfig
 from tests.graph.conftest import Api
 from tests.graph.trading.conftest import Market, Trader
+from tests.investing.ticks import save_quote
 
 Make = Callable[..., Trader]
 

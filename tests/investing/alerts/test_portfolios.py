@@ -11,7 +11,7 @@ import pytest
 from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.actor import Actor
-from investing.alerts.portfolios import PortfolioWatch, look_at
+from investing.alerts.portfolios import PortfolioWatch, check_portfolios
 from investing.alerts.rules import NewAlertRule, change_rule, create_rule, delete_rule
 from investing.brokers.paper import PaperBroker
 from investing.rules.trading.orders import BrokerFees
@@ -38,7 +38,8 @@ async def told(sessions: Sessions, actor: Actor) -> list[tuple[str, str, str]]:
 
 
 async def look(sessions: Sessions, actor: Actor) -> int:
-    return await look_at(sessions, actor.id, dt.datetime.now(dt.UTC))
+    _, raised = await check_portfolios(sessions, actor.id, dt.datetime.now(dt.UTC))
+    return raised
 
 
 async def holding(sessions: Sessions, exchange: Exchange, cash: str, shares: str) -> tuple[Actor, UUID, str]:
@@ -205,7 +206,7 @@ async def test_who_is_looked_at(sessions: Sessions, exchange: Exchange) -> None:
     actor, _ = await exchange.trader("10")
     id = await rule(actor, "CASH_BELOW", "20")
     await rule(actor, "PRICE_ABOVE", "20", symbol=await exchange.listed("10"))
-    due = "SELECT due_at - now() FROM alert_looks WHERE owner_id = $1"
+    due = "SELECT due_at - now() FROM alert_checks WHERE owner_id = $1"
     watch = PortfolioWatch(sessions, again_seconds=60)
     assert await watch.attend() >= 1
     assert len(await told(sessions, actor)) == 1

@@ -34,6 +34,7 @@ from tests.investing.exchange import Exchange
 from tests.investing.rebalancing.running import aim, firm
 from tests.investing.trading.desks import buy, desk_of, key
 from tests.investing.trading.world import make_world
+from tests.waiting import PATIENCE
 
 NEVER = 3600.0
 """No look comes by itself while a test runs."""
@@ -235,7 +236,7 @@ async def test_at_work(
     desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     running = asyncio.create_task(watch.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await desk.place(actor, buy(portfolio_id, symbol, "95"), key())
             await number_told(sessions, actor, 1)
             await tick(sessions, symbol, "8", watch)

@@ -17,6 +17,7 @@ from investing.rules.trading.orders import BrokerFees
 from tests.investing.brokers.protocol_suite import *  # noqa: F403
 from tests.investing.brokers.protocol_suite import fills_of, limit_order, market_order, placed
 from tests.investing.exchange import Exchange
+from tests.waiting import PATIENCE
 
 D = Decimal
 
@@ -85,7 +86,7 @@ async def test_it_answers_while_clients_wait_for_every_other_connection(
 
         async def hold(_: RawConnection) -> None:
             paper = PaperBroker(busy, BrokerFees())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 request = market_order(symbol, "1")
                 assert (await paper.submit(request)).status is BrokerOrderStatus.FILLED
                 assert await paper.find(request.client_order_id) is not None

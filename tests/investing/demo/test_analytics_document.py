@@ -11,6 +11,7 @@ from db.sessions import Sessions
 from investing.rebalancing import optimiser as optimiser_package
 from investing.rebalancing.optimiser.pool import Optimiser
 from tests.investing.demo.worked_examples import DOCUMENT, Demo, written
+from tests.investing.rebalancing.conftest import answering
 
 WITH_OPTIMISER = {"turnover", "strategies"}
 ELSEWHERE = {"cases"}
@@ -19,9 +20,8 @@ ELSEWHERE = {"cases"}
 
 @pytest.fixture
 async def optimiser() -> AsyncIterator[Optimiser]:
-    optimiser = Optimiser()
-    yield optimiser
-    await optimiser.close()
+    async with answering(Optimiser()) as optimiser:
+        yield optimiser
 
 
 async def test_every_example_is_computed_from_the_demo(sessions: Sessions, superuser_url: str) -> None:

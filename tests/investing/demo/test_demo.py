@@ -151,9 +151,9 @@ def test_a_second_run_changes_nothing(
     assert demo.created
     before = everything()
     steps: list[str] = []
-    started = time.perf_counter()
+    started = time.process_time()
     again = set_up_demo(app_url, owner_url, "another password", lambda step, *_: steps.append(step))
-    assert time.perf_counter() - started < 0.3
+    assert time.process_time() - started < 0.3
     assert again == DemoOutcome(password=None, created=False)
     assert steps == []
     assert everything() == before

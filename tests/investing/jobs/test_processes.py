@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.faults.waiting import until
 from tests.faults.wire import Lost, Wire
 from tests.investing.exchange import Exchange
 from tests.investing.rebalancing.running import aim, holdings
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -79,10 +79,8 @@ async def test_what_is_due_is_done(
     with process(app_url, owner_url, tmp_path, command, port=str(free_port())) as running:
         await until(done, 120, 0.2)
         assert await holdings(exchange, id) == {symbol: "100", "cash": "0"}
-        started = time.monotonic()
         running.send_signal(signal.SIGTERM)
-        output, _ = running.communicate(timeout=20)
-        assert time.monotonic() - started < 15
+        output, _ = running.communicate(timeout=PATIENCE)
         assert running.returncode in (0, -signal.SIGTERM)
     assert output == ""
     assert await count(exchange, id) == 1

@@ -11,6 +11,7 @@ from db.jobs.scheduler import Job, run_scheduler
 from db.sessions import Sessions, open_sessions
 from tests.faults.waiting import until
 from tests.investing.exchange import Exchange
+from tests.waiting import PATIENCE
 
 EVERY_SECOND = "* * * * * *"
 
@@ -26,7 +27,7 @@ async def running(
         yield stop
     finally:
         stop.set()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_one_of_several_runs_each_round(app_url: str, exchange: Exchange) -> None:
@@ -76,7 +77,7 @@ async def test_what_was_missed_is_caught_up_once(exchange: Exchange) -> None:
     await until(ran, 30)
     await asyncio.sleep(1)
     stop.set()
-    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(task, PATIENCE)
     assert runs == 1
     assert await exchange.value(
         "SELECT status = 'queued' AND next_run > now() FROM pgqueuer_schedules WHERE entrypoint = 'daily'"
@@ -109,7 +110,7 @@ async def test_told_to_stop_it_finishes_what_runs(exchange: Exchange) -> None:
         done.set()
 
     async with running(exchange.sessions, "slow", work) as stop:
-        await asyncio.wait_for(begun.wait(), 30)
+        await asyncio.wait_for(begun.wait(), PATIENCE)
         stop.set()
     assert done.is_set()
     assert await exchange.value("SELECT status::text FROM pgqueuer_schedules WHERE entrypoint = 'slow'") == (

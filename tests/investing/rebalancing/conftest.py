@@ -1,6 +1,8 @@
 """The real optimiser, once for a module, and the prices that come with it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import pairwise
 from uuid import UUID
@@ -16,11 +18,21 @@ Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 SOMEBODY = UUID(int=1)
 
 
+@asynccontextmanager
+async def answering(optimiser: Optimiser) -> AsyncIterator[Optimiser]:
+    """Have the optimiser answer inside the block."""
+    running = asyncio.create_task(optimiser.run())
+    try:
+        yield optimiser
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 @pytest.fixture(scope="module")
 async def optimiser() -> AsyncIterator[Optimiser]:
-    optimiser = Optimiser()
-    yield optimiser
-    await optimiser.close()
+    async with answering(Optimiser()) as optimiser:
+        yield optimiser
 
 
 @pytest.fixture(scope="session")

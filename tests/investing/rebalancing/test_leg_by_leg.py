@@ -19,6 +19,7 @@ from tests.faults.waiting import until
 from tests.investing.brokers.flaky import FlakyBroker
 from tests.investing.exchange import Exchange
 from tests.investing.rebalancing.running import Firm, aim, firm, holdings, legs, record, rows, trades
+from tests.waiting import PATIENCE
 
 
 def one_by_one(exchange: Exchange, rate: float = 0, seed: int = 1, **fees: Decimal) -> Firm:
@@ -202,7 +203,7 @@ async def test_many_hands_carry_one_rebalance(exchange: Exchange) -> None:
     async def begun() -> bool:
         return await exchange.value(NEWEST, actor.id) is not None
 
-    await until(begun, 10)
+    await until(begun, PATIENCE)
     done = await exchange.value(NEWEST, actor.id)
     assert isinstance(done, uuid.UUID)
     await asyncio.gather(started, *(each.carry_on(actor.id, RequestOrigin(), done) for each in others))

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -15,8 +15,10 @@ import pytest
 
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser, Problem
+from investing.rebalancing.optimiser.worker import Worker
 from investing.rules.errors import OptimiserBusy, OptimiserFailed
-from tests.investing.rebalancing.conftest import SOMEBODY
+from tests.investing.rebalancing.conftest import SOMEBODY, answering
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent.parent
 OTHER, THIRD = UUID(int=2), UUID(int=3)
@@ -33,16 +35,15 @@ ANSWER = {"AAA": Decimal("0.8"), "BBB": Decimal("0.2")}
 @pytest.fixture(scope="module")
 async def optimiser() -> AsyncIterator[Optimiser]:
     """Patient for five seconds, and with room for three questions of a user and six of them all."""
-    optimiser = Optimiser(seconds=5, most_of_one=3, most_waiting=6)
-    yield optimiser
-    await optimiser.close()
+    async with answering(Optimiser(seconds=5, most_of_one=3, most_waiting=6)) as optimiser:
+        yield optimiser
 
 
 @pytest.fixture
 async def pid(optimiser: Optimiser) -> int:
     """The process's id, once it is warm."""
     assert await optimiser.weights(SOMEBODY, SMALL) == ANSWER
-    (pid,) = optimiser.pids
+    (pid,) = pids(optimiser)
     return pid
 
 
@@ -53,7 +54,12 @@ async def asking(optimiser: Optimiser, user_id: UUID) -> "asyncio.Task[dict[str,
     return task
 
 
-async def until(found: Callable[[], bool], seconds: float = 30) -> None:
+def pids(optimiser: Optimiser) -> list[int]:
+    """Return the ids of the processes that run."""
+    return [worker.pid for worker in (*optimiser._busy, *optimiser._idle) if worker.pid is not None]
+
+
+async def until(found: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Waits for something to become true."""
     deadline = time.monotonic() + seconds
     while not found():
@@ -85,7 +91,7 @@ async def test_one_question_of_each_user_in_turn(optimiser: Optimiser, pid: int)
     os.kill(pid, signal.SIGCONT)
     await asyncio.gather(*tasks)
     assert answered == ["a1", "a2", "b1", "c1", "a3", "b2"]
-    assert optimiser.pids == [pid]
+    assert pids(optimiser) == [pid]
 
 
 async def test_a_full_queue_is_refused(optimiser: Optimiser, pid: int) -> None:
@@ -108,13 +114,13 @@ async def test_who_has_gone_is_passed_over(optimiser: Optimiser, pid: int) -> No
     tasks[1].cancel()
     os.kill(pid, signal.SIGCONT)
     assert await tasks[2] == ANSWER
-    assert optimiser.pids == [pid]
+    assert pids(optimiser) == [pid]
 
 
 async def test_killed_while_idle(optimiser: Optimiser, pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
     assert await optimiser.weights(SOMEBODY, SMALL) == ANSWER
-    assert pid not in optimiser.pids
+    assert pid not in pids(optimiser)
 
 
 async def test_killed_at_work_is_asked_once_more(optimiser: Optimiser, pid: int) -> None:
@@ -123,12 +129,12 @@ async def test_killed_at_work_is_asked_once_more(optimiser: Optimiser, pid: int)
     os.kill(pid, signal.SIGKILL)
     assert await asked == ANSWER
     # Killed again while it is asked once more: that was the last time.
-    (pid,) = optimiser.pids
+    (pid,) = pids(optimiser)
     os.kill(pid, signal.SIGSTOP)
     asked, again = await asking(optimiser, SOMEBODY), await asking(optimiser, SOMEBODY)
     os.kill(pid, signal.SIGKILL)
-    await until(lambda: optimiser.pids not in ([], [pid]))
-    os.kill(optimiser.pids[0], signal.SIGKILL)
+    await until(lambda: pids(optimiser) not in ([], [pid]))
+    os.kill(pids(optimiser)[0], signal.SIGKILL)
     with pytest.raises(OptimiserFailed):
         await asked
     assert await again == ANSWER
@@ -141,16 +147,37 @@ async def test_too_slow_is_ended(optimiser: Optimiser, pid: int) -> None:
     assert not is_running(pid)
 
 
-async def test_closing_refuses_what_waits(optimiser: Optimiser, pid: int) -> None:
-    os.kill(pid, signal.SIGSTOP)
-    tasks = [await asking(optimiser, SOMEBODY) for _ in range(3)]
-    await optimiser.close()
+async def test_the_end_refuses_what_waits() -> None:
+    async with answering(Optimiser()) as optimiser:
+        assert await optimiser.weights(SOMEBODY, SMALL) == ANSWER
+        (pid,) = pids(optimiser)
+        os.kill(pid, signal.SIGSTOP)
+        tasks = [await asking(optimiser, SOMEBODY) for _ in range(3)]
     assert not is_running(pid)
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [OptimiserFailed] * 3
-    # Who asks all the same gets a new one.
-    assert optimiser.pids == []
-    assert await optimiser.weights(SOMEBODY, SMALL) == ANSWER
+    assert pids(optimiser) == []
+
+
+async def test_a_fault_ends_it_and_what_waits_is_answered_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever supervises it runs it again; no process is left behind, and no question is lost."""
+    optimiser = Optimiser()
+
+    def broken(_: Optimiser) -> None:
+        raise KeyError("a bug")
+
+    async def ask(_: Worker, question: Mapping[str, object]) -> Mapping[str, object]:
+        return {"weights": {"AAA": "0.8", "BBB": "0.2"}}
+
+    monkeypatch.setattr(Worker, "ask", ask)
+    with monkeypatch.context() as patch:
+        patch.setattr(Optimiser, "_next", broken)
+        asked = await asking(optimiser, SOMEBODY)
+        with pytest.raises(ExceptionGroup):
+            await optimiser.run()
+    assert (pids(optimiser), asked.done()) == ([], False)
+    async with answering(optimiser):
+        assert await asked == ANSWER
 
 
 SERVER = """
@@ -166,11 +193,12 @@ def problem(strategy, returns):
 
 async def main():
     optimiser = Optimiser(seconds=60)
+    running = asyncio.create_task(optimiser.run())
     returns = {"AAA": [0.01, -0.01] * 20, "BBB": [0.02, 0.02, -0.02, -0.02] * 10}
     weights = await optimiser.weights(UUID(int=1), problem(Strategy.MIN_VARIANCE, returns))
     heavy = ("skfolio", "cvxpy", "sklearn", "pandas")
     print(weights["AAA"], [name for name in heavy if name in sys.modules])
-    print(optimiser.pids[0], flush=True)
+    print([worker.pid for worker in (*optimiser._busy, *optimiser._idle)][0], flush=True)
     series = {f"S{i}": [hash((i, j)) % 1000 / 1e4 - 0.05 for j in range(2000)] for i in range(200)}
     await optimiser.weights(UUID(int=1), problem(Strategy.MIN_CVAR, series))
     print("too early", flush=True)
@@ -194,4 +222,4 @@ async def test_the_server_stays_light_and_its_worker_dies_with_it() -> None:
         server.kill()
         rest, _ = await server.communicate()
     assert rest == b""
-    await until(lambda: not is_running(pid), seconds=10)
+    await until(lambda: not is_running(pid))

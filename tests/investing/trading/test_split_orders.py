@@ -16,13 +16,13 @@ from investing.alerts.evaluator import Evaluator
 from investing.alerts.rules import NewAlertRule, create_rule
 from investing.brokers.paper import PaperBroker
 from investing.market.splits import Splitting, record_split
-from investing.market.ticks import apply_tick
 from investing.rules.market.market_hours import market_day
 from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder
 from tests.investing.exchange import Exchange
+from tests.investing.ticks import apply_tick
 from tests.investing.trading.desks import desk_of
 
 NOW = dt.datetime.now(dt.UTC)
@@ -85,8 +85,9 @@ class Scene:
         ):
             await self.exchange.run(statement, self.actor.id)
 
-    async def split(self, new: str, old: str = "1") -> None:
-        await record_split(self.actor, self.symbol, SplitRatio(TODAY, D(new), D(old)))
+    async def split(self, new: str, old: str = "1", days_ago: int = 0) -> None:
+        ex_date = TODAY - dt.timedelta(days=days_ago)
+        await record_split(self.actor, self.symbol, SplitRatio(ex_date, D(new), D(old)))
 
     async def job(self) -> None:
         await Splitting(self.sessions, self.fees).post_due()
@@ -137,6 +138,43 @@ async def test_a_resting_limit_does_not_fill_by_a_price_of_after_the_split(scene
     await scene.tick("7.2")
     order = await scene.order(id)
     assert (order["status"], order["filled"], await scene.held()) == ("FILLED", "40", "40 0")
+
+
+@pytest.mark.parametrize("order", [("4", "2"), ("2", "4")])
+async def test_splits_that_become_known_in_either_order(scene: Scene, order: tuple[str, str]) -> None:
+    """4 for 1 two days ago and 2 for 1 today: what rests since the day before has the product of both."""
+    id = await scene.place(OrderSide.BUY, "10", "24")
+    rule = await create_rule(scene.actor, below(scene, AlertKind.PRICE_BELOW, "20", "4"))
+    long_ago = "- interval '3 days'"
+    for statement in (
+        f"UPDATE orders SET submitted_at = submitted_at {long_ago} WHERE client_order_id = $1",
+        f"UPDATE paper_orders SET created_at = created_at {long_ago} WHERE client_order_id = $1",
+        f"UPDATE quotes SET as_of = as_of {long_ago}, previous_price = 28 WHERE instrument_id = "
+        "(SELECT instrument_id FROM orders WHERE id = $1)",
+        f"UPDATE alert_rules SET units_of = (units_of {long_ago})::date WHERE instrument_id = "
+        "(SELECT instrument_id FROM orders WHERE id = $1)",
+        f"UPDATE alert_watches SET units_of = (units_of {long_ago})::date WHERE instrument_id = "
+        "(SELECT instrument_id FROM orders WHERE id = $1)",
+    ):
+        await scene.exchange.run(statement, id)
+    for new in order:
+        await scene.split(new, days_ago=2 if new == "4" else 0)
+        for _ in range(2):
+            await scene.job()
+    found = await scene.order(id)
+    assert (found["quantity"], found["limit"], found["at_broker"]) == ("80", "3", "80")
+    level = "trim_scale(threshold)::text || '/' || trim_scale(hysteresis)"
+    for table, column in (("alert_rules", "id"), ("alert_watches", "rule_id")):
+        assert (
+            await scene.exchange.value(f"SELECT {level} FROM {table} WHERE {column} = $1", rule) == "2.5/0.5"
+        )
+    quote = (
+        "SELECT trim_scale(price) || ' ' || trim_scale(previous_price) FROM quotes WHERE instrument_id = "
+        "(SELECT instrument_id FROM orders WHERE id = $1)"
+    )
+    assert await scene.exchange.value(quote, id) == "3.75 3.5"
+    await scene.tick("2.9")
+    assert (await scene.order(id))["status"] == "FILLED"
 
 
 async def test_a_quote_of_the_new_day_that_came_first_still_counts(scene: Scene) -> None:

@@ -226,9 +226,9 @@ def test_what_has_no_market_is_not_waited_for() -> None:
     assert of(both).periods == of(share).periods
     assert of(both).periods_per_year() == 252
     # The house alone has no periods, and nor does the share from when its market has gone: that is no sale.
-    trading_config = [day._replace(stale_positions=1, unquoted_positions=1) for day in share]
-    assert of(trading_config).periods == []
-    assert of([*share[:20], *trading_config[20:]]).periods == of(share[:20]).periods
+    house = [day._replace(stale_positions=1, unquoted_positions=1) for day in share]
+    assert of(house).periods == []
+    assert of([*share[:20], *house[20:]]).periods == of(share[:20]).periods
 
 
 def test_a_sale_beside_what_has_no_market_ends_a_period() -> None:

@@ -253,9 +253,9 @@ def test_three_hundred_holdings(seed: int) -> None:
     prices = [f"{dice.uniform(5, 900):.2f}" for _ in range(300)]
     holdings = [CurrentHolding(f"S{n}", UUID(int=n + 1), ZERO, D(price)) for n, price in enumerate(prices)]
     weights = [str(D(1) / 300)[:12]] * 300
-    begun = time.perf_counter()
+    begun = time.process_time()
     made = plan(holdings, weights, "1000000", BrokerFees(D("0.35")))
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
     assert made.cash_after >= 0
     goal = D(weights[0]) * 1000000
     bought = {trade.symbol: trade.quantity for trade in made.trades}

@@ -3,8 +3,8 @@
 from functools import partial
 
 from db.sessions import Sessions
-from graph.ids import global_id
 from investing.auth.encryption import SecretBox
+from investing.global_ids import encode_global_id
 from investing.notifications.channels.smtp import SmtpConfig
 from investing.notifications.sender import Sender, channels_of
 from investing.rules.notifications.deliveries import DeliveryPolicy
@@ -40,4 +40,4 @@ def sender_of(settings: Settings, sessions: Sessions, secret_box: SecretBox) -> 
         allow_private=settings.allow_private_destinations,
         patience=pace.patience,
     )
-    return Sender(sessions, secret_box, channels, partial(global_id, "Alert"), pace)
+    return Sender(sessions, secret_box, channels, partial(encode_global_id, "Alert"), pace)
