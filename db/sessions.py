@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from db.canonical import decimal_text
 from db.health import DatabaseHealth
-from db.trading.locks import PREPARE
+from db.locks import PREPARE
 from db.vocabulary import Topic
 from db.writing import Lock, RawConnection, Writers
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.auth.models import RefreshToken, User
+from db.models.auth import RefreshToken, User
 from db.sessions import Row, Sessions
 
 _USER_ID = "SELECT user_id FROM logins WHERE identifier = $1"

@@ -14,7 +14,6 @@ from sqlalchemy import Insert, Table, bindparam, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.auth.models import AuditEntry, User
 from db.models import (
     Account,
     Base,
@@ -27,6 +26,7 @@ from db.models import (
     Watchlist,
     WatchlistItem,
 )
+from db.models.auth import AuditEntry, User
 
 BATCH = 1000
 """Rows between two reports of progress."""

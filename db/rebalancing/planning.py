@@ -10,8 +10,8 @@ from sqlalchemy import RowMapping, select, text
 from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
 from db.models import Account, Lot, Portfolio
+from db.models.trading import IS_OPEN
 from db.sessions import Connection, Session
-from db.trading.models import IS_OPEN
 
 
 async def find_rebalanced(

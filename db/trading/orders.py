@@ -14,8 +14,8 @@ from sqlalchemy import RowMapping, delete, func, insert, literal_column, select,
 from db.market.splits import QUOTE_TODAY
 from db.market.symbols import meant
 from db.models import Account, Instrument, Order, OrderWork, Portfolio, Position, Quote, Transaction
+from db.models.trading import IS_OPEN
 from db.sessions import Session, Sessions
-from db.trading.models import IS_OPEN
 
 
 async def lock_trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from uuid import UUID
 
 from db.account.days import day_of
+from db.models.trading import IS_OPEN
 from db.pages import Key, Listing
 from db.sessions import Connection, Row
-from db.trading.models import IS_OPEN
 
 TRANSACTIONS_OF_ACCOUNT = Listing(
     name="transactions",

@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from db.account.days import day_of
 from db.market.splits import MARKET_TODAY
+from db.models.trading import IS_OPEN
 from db.sessions import Session
-from db.trading.models import IS_OPEN
 
 _REACHED = f"""
 SELECT EXISTS (SELECT FROM positions WHERE owner_id = :owner AND instrument_id = :instrument)

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
+from db.locks import lock_portfolio_of_order
 from db.sessions import Sessions
 from db.trading import batch_writes as writes
 from db.trading import quick
-from db.trading.locks import lock_portfolio_of_order
 from db.vocabulary import OrderStatus, Topic, TransactionType
 from db.write_batch import WriteBatch
 from db.writing import RawConnection

@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
+from db.locks import lock_portfolio
 from db.sessions import Session
 from db.trading import batch_writes as writes
 from db.trading import orders as rows
 from db.trading import quick
-from db.trading.locks import lock_portfolio
 from db.trading.writes import find_position
 from db.vocabulary import OrderSide, OrderStatus, OrderType
 from db.write_batch import WriteBatch

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db import locks
 from db.ids import uuid7
 from db.sessions import Session
-from db.trading import locks, quick
+from db.trading import quick
 from db.trading.split_places import find_adjusted
 from db.trading.splits import find_matched
 from db.trading.writes import find_instrument, find_transaction, lock_account, lock_portfolio

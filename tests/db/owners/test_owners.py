@@ -28,7 +28,7 @@ OWNERS = {
 EXEMPT = {
     "db.claims.claim": "looks for work before it is known whose it is",
     "db.portfolio.snapshots.count_work": "counts everybody's work",
-    "db.alerts.portfolio_checks.with_looks": "asks of many owners at once",
+    "db.alerts.portfolio_checks.with_checks": "asks of many owners at once",
     "db.alerts.price_watches.all_watches": "a price comes before it is known whose rules it crosses",
     "db.alerts.price_watches.watches_changed": "a price comes before it is known whose rules it crosses",
     "db.notifier.queries.changed_counts": "asks of many owners at once",

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, one_of
 from db.vocabulary import RebalanceFrequency, Strategy
-
-if TYPE_CHECKING:
-    from db.account.models import Account
 
 
 class Portfolio(Owned, Updated, Base):
@@ -75,9 +72,6 @@ class Portfolio(Owned, Updated, Base):
     max_turnover: Mapped[Money | None]
     look_back_days: Mapped[int] = mapped_column(server_default=text("756"))
     tax_aware: Mapped[bool] = mapped_column(server_default=text("false"))
-
-    account: Mapped[Account] = relationship(lazy="raise", viewonly=True, back_populates="portfolios")
-    positions: Mapped[list[Position]] = relationship(lazy="raise", viewonly=True)
 
 
 class Position(Owned, Updated, Base):

@@ -3,10 +3,9 @@
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, Money, Owned, Updated, known_time_zone, of_user, one_of
-from db.portfolio.models import Portfolio
 from db.vocabulary import AccountType, Broker
 
 
@@ -40,7 +39,3 @@ class Account(Owned, Updated, Base):
     unallotted_cash: Mapped[Money] = mapped_column(default=Decimal(0))
     is_paper: Mapped[bool] = mapped_column(server_default=text("true"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
-
-    portfolios: Mapped[list[Portfolio]] = relationship(
-        lazy="raise", viewonly=True, order_by=Portfolio.id, back_populates="account"
-    )
