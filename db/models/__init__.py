@@ -1,7 +1,8 @@
 """All tables in one name: `models.Portfolio`."""
 
-from db.account.models import Account
-from db.alerts.models import (
+from db.base import Base
+from db.models.account import Account
+from db.models.alerts import (
     Alert,
     AlertCheck,
     AlertRule,
@@ -9,9 +10,8 @@ from db.alerts.models import (
     AlertState,
     AlertWatch,
 )
-from db.auth.models import ApiKey, AuditEntry, IdempotencyKey, Login, LoginAttempt, RefreshToken, User
-from db.base import Base
-from db.market.models import (
+from db.models.auth import ApiKey, AuditEntry, IdempotencyKey, Login, LoginAttempt, RefreshToken, User
+from db.models.market import (
     Instrument,
     InstrumentSplit,
     MarketFeed,
@@ -21,12 +21,12 @@ from db.market.models import (
     Watchlist,
     WatchlistItem,
 )
-from db.notifications.models import Delivery, DeliveryWork, NotificationBudget, NotificationDestination
-from db.notifier.models import ChangeCounter
-from db.portfolio.models import Lot, LotUse, PerformanceSnapshot, PerformanceWork, Portfolio, Position
-from db.rebalancing.models import Rebalance, RebalanceDue, RebalanceLeg, RebalanceWork
-from db.trading.models import Import, Order, OrderWork, Transaction
-from db.trading.paper_models import PaperExecution, PaperOrder
+from db.models.notifications import Delivery, DeliveryWork, NotificationBudget, NotificationDestination
+from db.models.notifier import ChangeCounter
+from db.models.paper import PaperExecution, PaperOrder
+from db.models.portfolio import Lot, LotUse, PerformanceSnapshot, PerformanceWork, Portfolio, Position
+from db.models.rebalancing import Rebalance, RebalanceDue, RebalanceLeg, RebalanceWork
+from db.models.trading import Import, Order, OrderWork, Transaction
 
 __all__ = [
     "Account",
