@@ -30,7 +30,7 @@ from db.schema import upgrade
 from db.server import database
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import AlertKind
-from investing.alerts.evaluator import Evaluator
+from investing.prices.evaluator import Evaluator
 from investing.rules.alerts.conditions import Cooldown, RuleState, Threshold, step
 from tests.faults.cluster import children
 
@@ -168,7 +168,7 @@ async def _fill(url: str, count: int, symbols: int) -> tuple[list[str], list[Rul
     await connection.copy_records_to_table(
         "alert_rules",
         records=[
-            (o, id, str(id), b.kind.value, "INFO", b.threshold, b.hysteresis, instruments[s], 0)
+            (o, id, str(id), b.kind.value, "INFO", b.level, b.hysteresis, instruments[s], 0)
             for o, id, s, b in made
         ],
         columns=[

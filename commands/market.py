@@ -111,8 +111,8 @@ def ticks(
     data_dir: DataDir = None,
 ) -> None:
     """Bring prices, from a file or as another program writes them: quotes move, alerts fire."""
-    from investing.market.price_ingest import price_ingest
-    from investing.market.tick_files import take_lines
+    from investing.prices.price_ingest import price_ingest
+    from investing.prices.tick_files import take_lines
 
     def bad(line: int, reason: str) -> None:
         typer.echo(f"{file}:{line}: {reason}", err=True)

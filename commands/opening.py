@@ -45,7 +45,7 @@ def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Set
 
 def check_time_zone(settings: Settings, url: str) -> None:
     """Raise Stop where PostgreSQL does not know the time zone that new accounts would have."""
-    from investing.account.service import is_known
+    from investing.time_zones import is_known
 
     if settings.time_zone != DEFAULT and not with_sessions(url, lambda s: is_known(s, settings.time_zone)):
         raise Stop(

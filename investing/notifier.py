@@ -40,6 +40,7 @@ class Notifier:
 
     def __init__(self) -> None:
         self._waiting: dict[Subject, set[asyncio.Event]] = {}
+        self._followers: dict[Topic, list[Callable[[UUID], None]]] = {}
         self._counts: dict[Subject, int] = {}
         # In the order of their coming, each once: what rings while others are being told joins the next lot.
         self._unpublished: dict[Subject, None] = {}
@@ -57,12 +58,18 @@ class Notifier:
     def notify(self, owner_id: UUID, topic: Topic) -> None:
         """Wakes everybody who listens for this, everywhere; only after the commit that they are to see."""
         self._wake([(owner_id, topic)])
+        for follower in self._followers.get(topic, ()):
+            follower(owner_id)
         if self._is_joined:
             self._unpublished[owner_id, topic] = None
             if topic in COUNTED_TOPICS:
                 self._is_to_publish.set()
             elif self._soon is None:
                 self._soon = asyncio.get_running_loop().call_later(SOON_SECONDS, self._publish_the_rest)
+
+    def follow(self, topic: Topic, follower: Callable[[UUID], None]) -> None:
+        """Call this with each owner who is notified of the topic here; it must not take long."""
+        self._followers.setdefault(topic, []).append(follower)
 
     @contextmanager
     def listening(self, owner_id: UUID, *topics: Topic) -> Iterator[asyncio.Event]:

@@ -12,10 +12,9 @@ from db.account.writes import (
     name_is_taken,
     update_account,
 )
-from db.account.zones import knows_time_zone
 from db.auth.writes import lock_user
 from db.ids import uuid7
-from db.sessions import Session, Sessions
+from db.sessions import Session
 from db.trading.writes import lock_account, lock_portfolio
 from db.vocabulary import AccountType, Broker, TransactionType
 from investing.account.zone_changes import move_splits
@@ -24,8 +23,9 @@ from investing.audit import note
 from investing.idempotency import once
 from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.rules.names import checked_name
-from investing.rules.time_zones import DEFAULT, checked_time_zone, no_such_time_zone
+from investing.rules.time_zones import DEFAULT, checked_time_zone
 from investing.rules.trading.entries import check_notes, entry_of
+from investing.time_zones import check_known
 from investing.trading.posting import CashLocation, post_entry
 
 
@@ -116,18 +116,6 @@ async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_z
     await mark_all_stale(session, actor.id, id)
     zones = {"time_zone": time_zone, "before": before}
     await note(session, actor.id, actor.client, "account.time_zone_changed", "Account", id, **zones)
-
-
-async def is_known(sessions: Sessions, time_zone: str) -> bool:
-    """Return whether PostgreSQL knows a time zone."""
-    async with sessions.begin(None) as session:
-        return await knows_time_zone(session, time_zone)
-
-
-async def check_known(session: Session, time_zone: str) -> None:
-    """Raise InvalidInput for a time zone that PostgreSQL does not know."""
-    if time_zone != DEFAULT and not await knows_time_zone(session, time_zone):
-        raise no_such_time_zone()
 
 
 async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:

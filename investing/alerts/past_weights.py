@@ -16,7 +16,7 @@ from db.vocabulary import AlertKind, Strategy
 from investing.actor import Actor
 from investing.alerts.portfolio_snapshot import weights_stored
 from investing.alerts.rules import NewAlertRule
-from investing.portfolio.valuing import shifts_of
+from investing.market.close_shifts import shifts_of
 from investing.rules.market.market_hours import day_of
 from investing.rules.rebalancing.weights import Aims, Worth, past_drifts
 

@@ -10,14 +10,6 @@ class NotLoggedIn(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class RequestOrigin:
-    """Where a request comes from, for the audit log. What is not known, or is a command, is None."""
-
-    ip_address: str | None = None
-    user_agent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class LoggedIn:
     """A login's outcome. `expires_at` is the access token's; the refresh token is shown this once."""
 

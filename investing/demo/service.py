@@ -17,13 +17,13 @@ from db.auth.queries import user_id_of
 from db.demo.queries import fetch_actions
 from db.demo.writes import Tree, add_tree, analyze, lock_user, was_done
 from db.sessions import Session, Sessions, open_sessions
+from investing.actor import RequestOrigin
 from investing.audit import note
 from investing.auth.administration import replace_password
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import RequestOrigin
 from investing.demo.plan import UserPlan
 from investing.demo.prices import read_market
 from investing.demo.tree import grow_tree

@@ -11,9 +11,9 @@ from db.ids import uuid7
 from db.notifications import destinations, outbox
 from db.sessions import Session
 from db.vocabulary import DeliveryKind, DeliveryStatus, DestinationKind
+from investing.actor import RequestOrigin
 from investing.audit import note
 from investing.auth.encryption import DecryptionFailed, SecretBox, UnknownKey
-from investing.auth.types import RequestOrigin
 from investing.notifications.channels.protocol import OpenedDestination, Undelivered
 from investing.notifications.contents import Contents, unseal
 from investing.rules.notifications.deliveries import DeliveryPolicy, next_wait

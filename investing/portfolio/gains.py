@@ -10,8 +10,8 @@ from uuid import UUID
 from db.portfolio.gains import GainDay, GainScope, fetch_gains
 from db.sessions import Connection, Row
 from db.vocabulary import PerformanceFigure
+from investing.market.close_shifts import shifts_of
 from investing.portfolio.performance import Performance
-from investing.portfolio.valuing import shifts_of
 from investing.rules.performance.contribution import shared_out, weights
 from investing.rules.performance.returns import WIDE, ZERO
 

@@ -17,8 +17,9 @@ from db.portfolio.pricing import Shift
 from db.portfolio.replay import fetch_days
 from db.sessions import Connection, Row
 from db.vocabulary import UnavailableReason as Reason
+from investing.market.close_shifts import shifts_of
 from investing.portfolio.mixed_days import summed, without_closes
-from investing.portfolio.valuing import read_flow_days, shifts_of
+from investing.portfolio.valuing import read_flow_days
 from investing.rules.performance.figures import Figures, measure, nothing
 from investing.rules.performance.series import Point, with_opening
 from investing.rules.performance.valuation import ValuedDay

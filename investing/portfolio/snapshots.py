@@ -22,7 +22,8 @@ from db.portfolio.replay import fetch_days
 from db.portfolio.sharing import mark_sharers
 from db.sessions import Row, Session, Sessions, is_away
 from db.writing import raw_connection_of
-from investing.portfolio.valuing import read_flow_days, shifts_of
+from investing.market.close_shifts import shifts_of
+from investing.portfolio.valuing import read_flow_days
 from investing.rules.performance.series import Flow
 from investing.rules.performance.snapshots import Day, Snapshot, snapshots
 from investing.rules.performance.valuation import ValuedDay

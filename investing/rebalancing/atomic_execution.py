@@ -19,7 +19,7 @@ from db.vocabulary import (
     TimeInForce,
     TransactionType,
 )
-from investing.auth.types import RequestOrigin
+from investing.actor import RequestOrigin
 from investing.brokers.protocol import AtomicBroker, BrokerOrder, BrokerOrderRequest, Fill
 from investing.rules.errors import OrderRejected
 from investing.rules.rebalancing.legs import order_id_of

@@ -7,9 +7,9 @@ from db.canonical import decimal
 from db.rebalancing import running
 from db.sessions import Session, announce
 from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, Topic
+from investing.actor import RequestOrigin
 from investing.alerts.events import tell_rebalanced
 from investing.audit import note
-from investing.auth.types import RequestOrigin
 from investing.rules.money import quotient
 from investing.rules.rebalancing.legs import Leg, ending
 

@@ -15,7 +15,7 @@ from db.rebalancing import running
 from db.sessions import Session
 from db.trading import orders as order_rows
 from db.vocabulary import LegStatus, OrderSide, OrderStatus, OrderType, RebalanceStatus, TimeInForce
-from investing.auth.types import RequestOrigin
+from investing.actor import RequestOrigin
 from investing.rebalancing.ending import end
 from investing.rebalancing.starting import reason_of
 from investing.rules.errors import DomainError, InsufficientCash, InvalidInput

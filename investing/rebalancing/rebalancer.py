@@ -8,8 +8,7 @@ from db.claims import REBALANCES, claim
 from db.outages import Faults
 from db.sessions import Session, Sessions, is_away
 from db.vocabulary import RebalanceTrigger, Strategy, Topic
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.idempotency import find_kept, once
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.order_by_order import step

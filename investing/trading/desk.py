@@ -12,8 +12,7 @@ from db.outages import Faults, Outage
 from db.sessions import Session, Sessions, is_away
 from db.trading import orders as rows
 from db.vocabulary import OrderStatus, Topic
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.brokers.protocol import Ambiguous, BrokerClient, BrokerOrder, Fill
 from investing.idempotency import Intent, NotQuick
 from investing.notifier import Notifier, wait

@@ -9,8 +9,8 @@ from db.trading import quick
 from db.vocabulary import OrderStatus, Topic, TransactionType
 from db.write_batch import WriteBatch
 from db.writing import RawConnection
+from investing.actor import RequestOrigin
 from investing.audit import add_note
-from investing.auth.types import RequestOrigin
 from investing.brokers.protocol import Fill
 from investing.rules.trading.ledger import overtaking
 from investing.rules.trading.orders import OPEN

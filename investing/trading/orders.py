@@ -13,9 +13,9 @@ from db.ids import uuid7
 from db.sessions import Session
 from db.trading import orders as rows
 from db.vocabulary import OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
+from investing.actor import RequestOrigin
 from investing.alerts.events import tell_rejected
 from investing.audit import note
-from investing.auth.types import RequestOrigin
 from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest, Fill, Rejection
 from investing.idempotency import dump
 from investing.rules.errors import (

@@ -17,9 +17,8 @@ from db.trading.writes import find_position
 from db.vocabulary import OrderSide, OrderStatus, OrderType
 from db.write_batch import WriteBatch
 from db.writing import RawConnection
-from investing.actor import Actor
+from investing.actor import Actor, RequestOrigin
 from investing.audit import add_note
-from investing.auth.types import RequestOrigin
 from investing.brokers.registry import Brokers
 from investing.idempotency import Intent, once_quickly
 from investing.rules.errors import (

@@ -16,7 +16,7 @@ from db.trading import orders as rows
 from db.trading import splits as reached
 from db.trading.writes import find_position
 from db.vocabulary import OrderSide, OrderStatus
-from investing.auth.types import RequestOrigin
+from investing.actor import RequestOrigin
 from investing.brokers.paper import executions_in
 from investing.rules.market.market_hours import market_day
 from investing.rules.trading.orders import BrokerFees, more_reserved

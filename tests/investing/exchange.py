@@ -13,8 +13,7 @@ from db.trading.verification import verify_all
 from db.vocabulary import AccountType, RebalanceFrequency, Strategy
 from db.vocabulary import Broker as BrokerName
 from investing.account.service import NewAccount, create_account
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.portfolio.service import NewPortfolio, create_portfolio
 from tests.investing.ticks import save_quote
 

@@ -13,8 +13,7 @@ import pytest
 from db.sessions import open_sessions
 from db.vocabulary import Broker, OrderSide, OrderType, TimeInForce
 from graph.ids import parse_global_id
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.brokers.paper import PaperBroker
 from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest
 from investing.brokers.registry import Brokers

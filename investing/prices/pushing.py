@@ -6,8 +6,8 @@ from db.market.ticks import Tick
 from db.market.writes import find_instrument_owners
 from investing.actor import Actor
 from investing.audit import note
-from investing.market.ingest import PriceIngest
 from investing.market.ticks import check_tick
+from investing.prices.ingest import PriceIngest
 from investing.rules.errors import InvalidInput, UnknownInstrument
 
 MOST_AT_ONCE = 1_000

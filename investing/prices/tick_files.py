@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import orjson
 
 from db.market.ticks import Tick
-from investing.market.ingest import PriceIngest
 from investing.market.ticks import check_tick
+from investing.prices.ingest import PriceIngest
 from investing.rules.errors import InvalidInput
 
 _CHUNK = 1 << 15

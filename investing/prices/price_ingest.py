@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from db.sessions import Sessions
-from investing.alerts.evaluator import Evaluator
-from investing.market.ingest import PriceIngest
+from investing.prices.evaluator import Evaluator
+from investing.prices.ingest import PriceIngest
 
 ResultT = TypeVar("ResultT")
 

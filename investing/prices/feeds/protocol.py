@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from investing.market.ingest import PriceIngest
+from investing.prices.ingest import PriceIngest
 
 
 class Feed(Protocol):

@@ -15,7 +15,7 @@ from db.market import feeds
 from db.market.ticks import Tick
 from db.outages import Outage
 from db.sessions import Sessions
-from investing.market.ingest import PriceIngest
+from investing.prices.ingest import PriceIngest
 
 logger = logging.getLogger("graphfolio.market")
 
@@ -26,7 +26,7 @@ SPAN = dt.timedelta(days=730)
 
 
 class Replay:
-    """A feed as `investing.market.feeds.protocol` describes it."""
+    """A feed as `investing.prices.feeds.protocol` describes it."""
 
     def __init__(self, sessions: Sessions, days_per_second: float) -> None:
         self._sessions = sessions

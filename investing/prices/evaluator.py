@@ -3,8 +3,8 @@
 from db.sessions import Sessions
 from investing.alerts.portfolios import PortfolioWatch
 from investing.alerts.prices import PriceWatch
-from investing.market.ingest import PriceIngest
 from investing.market.ticker import Ticker
+from investing.prices.ingest import PriceIngest
 from investing.trading.desk import Desk
 
 
