@@ -8,7 +8,7 @@ from pathlib import Path
 from investing.rules.errors import DomainError
 
 ROOT = Path(__file__).parents[2]
-FLOORS = ("commands", "graph", "investing", "db")
+FLOORS = ("commands", "graph", "runtime", "investing", "db")
 
 
 def classes() -> Iterator[tuple[str, str, ast.ClassDef]]:
