@@ -2,8 +2,10 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
+from db.market.rows import CloseRow, QuotedRow
 from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
 from db.pages import Key, Listing, plain_text
@@ -52,26 +54,34 @@ async def fetch_instruments_by_symbol(
     return {row["symbol"]: row for row in rows}
 
 
-async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[Row]:
+async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[CloseRow]:
     """Every `close` and `adjusted_close` of an instrument by `date`, and the `price_basis`.
 
     Beside it `comparable`, the close for one share of today.
     """
-    return await connection.fetch(
-        f"""
+    return cast(
+        "Sequence[CloseRow]",
+        await connection.fetch(
+            f"""
         SELECT b.date, b.close, b.adjusted_close, i.price_basis,
                {comparable("b.close", "i.id", "b.date", MARKET_TODAY)} AS comparable
         FROM instruments i JOIN price_bars b ON b.instrument_id = i.id
         WHERE i.id = $1 ORDER BY b.date
         """,
-        instrument_id,
+            instrument_id,
+        ),
     )
 
 
-async def fetch_instrument_quotes(connection: Connection, instrument_ids: Sequence[UUID]) -> Sequence[Row]:
+async def fetch_instrument_quotes(
+    connection: Connection, instrument_ids: Sequence[UUID]
+) -> Sequence[QuotedRow]:
     """The quotes of these instruments, by symbol: `symbol`, `price` and `as_of`."""
-    return await connection.fetch(
-        "SELECT i.symbol, q.price, q.as_of FROM quotes q JOIN instruments i ON i.id = q.instrument_id "
-        "WHERE q.instrument_id = ANY($1::uuid[]) ORDER BY i.symbol",
-        instrument_ids,
+    return cast(
+        "Sequence[QuotedRow]",
+        await connection.fetch(
+            "SELECT i.symbol, q.price, q.as_of FROM quotes q JOIN instruments i ON i.id = q.instrument_id "
+            "WHERE q.instrument_id = ANY($1::uuid[]) ORDER BY i.symbol",
+            instrument_ids,
+        ),
     )

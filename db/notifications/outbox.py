@@ -2,20 +2,21 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.models import Alert, Delivery, DeliveryWork, Instrument, NotificationDestination, User
+from db.notifications.rows import ReadyDestinationRow, ToldAlertRow
 from db.sessions import Session
 from db.vocabulary import DeliveryKind, DeliveryStatus
 
 UNDER_WAY = (DeliveryStatus.PENDING.value, DeliveryStatus.FAILED.value)
 
 
-async def find_ready(session: Session, owner_id: UUID, names: Sequence[str]) -> Sequence[RowMapping]:
+async def find_ready(session: Session, owner_id: UUID, names: Sequence[str]) -> Sequence[ReadyDestinationRow]:
     """The ids and names of those of the owner's destinations that are confirmed and not switched off."""
     found = await session.execute(
         select(NotificationDestination.id, NotificationDestination.name).where(
@@ -25,7 +26,7 @@ async def find_ready(session: Session, owner_id: UUID, names: Sequence[str]) -> 
             NotificationDestination.is_active,
         )
     )
-    return found.mappings().all()
+    return cast("Sequence[ReadyDestinationRow]", found.mappings().all())
 
 
 async def insert_deliveries(
@@ -155,7 +156,7 @@ async def purge_own(session: Session, owner_id: UUID, before: dt.datetime) -> No
 
 async def fetch_alerts(
     session: Session, owner_id: UUID, delivery: Any, most: int
-) -> tuple[Sequence[RowMapping], int]:
+) -> tuple[Sequence[ToldAlertRow], int]:
     """The alerts that a delivery tells, oldest first, at most so many; and how many there are."""
     one = Delivery.id == delivery.id
     many = Delivery.digest_id == delivery.id

@@ -2,10 +2,12 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
 from db.pages import Key, Listing, plain_text
-from db.sessions import Connection, Row
+from db.portfolio.rows import PortfolioSummaryRow
+from db.sessions import Connection
 
 PORTFOLIOS = Listing(
     name="portfolios",
@@ -66,14 +68,14 @@ SNAPSHOTS = Listing(
 
 async def fetch_portfolio_summaries(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
-) -> dict[UUID, Row]:
+) -> dict[UUID, PortfolioSummaryRow]:
     """Each portfolio's row of the view portfolio_summary."""
     rows = await connection.fetch(
         "SELECT * FROM portfolio_summary WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[])",
         owner_id,
         portfolio_ids,
     )
-    return {row["portfolio_id"]: row for row in rows}
+    return cast("dict[UUID, PortfolioSummaryRow]", {row["portfolio_id"]: row for row in rows})
 
 
 async def fetch_fifo_gains(

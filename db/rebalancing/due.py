@@ -2,13 +2,14 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from db.models import Account, Portfolio, Rebalance, RebalanceDue, User
+from db.rebalancing.rows import AutomaticRow
 from db.sessions import Session
 
 
@@ -41,7 +42,7 @@ async def delete_due(session: Session, owner_id: UUID, portfolio_id: UUID) -> No
     )
 
 
-async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
+async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -> AutomaticRow | None:
     """What decides when a portfolio rebalances by itself; `is_live` while it, its account and its owner are
     active.
     """
@@ -58,7 +59,7 @@ async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -
         .join(User, User.id == Portfolio.owner_id)
         .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
     )
-    return (await session.execute(statement)).mappings().one_or_none()
+    return cast("AutomaticRow | None", (await session.execute(statement)).mappings().one_or_none())
 
 
 async def find_last_targets(

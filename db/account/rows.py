@@ -1,0 +1,31 @@
+"""What the queries of `db.account` return: each type has the columns of its statement.
+
+`tests/db/test_rows.py` holds them against what PostgreSQL says of the statements.
+"""
+
+from typing import TypedDict
+from uuid import UUID
+
+from db.canonical import DecimalText
+
+
+class AccountValueRow(TypedDict):
+    """A row of `fetch_account_values`."""
+
+    id: UUID
+    market_value: DecimalText
+    total_value: DecimalText | None
+
+
+class UserSummaryRow(TypedDict):
+    """A row of `fetch_user_summary`."""
+
+    owner_id: UUID
+    currency: str | None
+    account_count: int
+    other_currency_account_count: int
+    portfolio_count: int
+    position_count: int
+    cash_balance: DecimalText
+    market_value: DecimalText
+    total_value: DecimalText
