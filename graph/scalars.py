@@ -9,8 +9,8 @@ import strawberry
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
+from db.canonical import DecimalText, instant
 from db.canonical import decimal as canonical_decimal
-from db.canonical import instant
 
 CurrencyCode = NewType("CurrencyCode", str)
 
@@ -62,15 +62,18 @@ def _parse_currency(value: Any) -> CurrencyCode:
     return CurrencyCode(value)
 
 
+_DECIMAL_SCALAR = strawberry.scalar(
+    name="Decimal",
+    description="Exact decimal. A string on the wire, both ways; finite; at most 18 digits before the "
+    "point and 18 after it; amounts of money are kept to 10 places. More places are a userError. JSON "
+    "numbers are refused.",
+    serialize=_serialize_decimal,
+    parse_value=_parse_decimal,
+)
+
 SCALARS: dict[object, ScalarDefinition] = {
-    decimal.Decimal: strawberry.scalar(
-        name="Decimal",
-        description="Exact decimal. A string on the wire, both ways; finite; at most 18 digits before the "
-        "point and 18 after it; amounts of money are kept to 10 places. More places are a userError. JSON "
-        "numbers are refused.",
-        serialize=_serialize_decimal,
-        parse_value=_parse_decimal,
-    ),
+    decimal.Decimal: _DECIMAL_SCALAR,
+    DecimalText: _DECIMAL_SCALAR,
     dt.date: strawberry.scalar(
         name="Date",
         description="Calendar date, YYYY-MM-DD.",

@@ -45,13 +45,14 @@ class Intent:
         reported = json.dumps([field, arguments], default=str, sort_keys=True).encode()
         return cls(owner_id, _parse(key), field, hashlib.sha256(reported).digest())
 
-    def again(self, field: str, digest: bytes, outcome: Mapping[str, Any]) -> UUID:
+    def again(self, field: str, digest: bytes, outcome: Mapping[str, Any] | None) -> UUID:
         """What came of it the first time. Raises that refusal, or IdempotencyMismatch."""
         if field != self.field or digest != self.digest:
             raise IdempotencyMismatch(
                 "This idempotency key was used for something else: take a new one for a new intent.",
                 ("idempotencyKey",),
             )
+        assert outcome is not None, "whoever writes the key says what came of it in the same transaction"
         if (refused := outcome.get("refused")) is not None:
             raise load(refused)
         return UUID(outcome["id"])

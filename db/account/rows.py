@@ -14,14 +14,14 @@ class AccountValueRow(TypedDict):
 
     id: UUID
     market_value: DecimalText
-    total_value: DecimalText | None
+    total_value: DecimalText
 
 
 class UserSummaryRow(TypedDict):
     """A row of `fetch_user_summary`."""
 
     owner_id: UUID
-    currency: str | None
+    currency: str
     account_count: int
     other_currency_account_count: int
     portfolio_count: int

@@ -36,7 +36,8 @@ async def all_watches(sessions: Sessions, at_once: int) -> AsyncIterator[Sequenc
     after = (UUID(int=0), UUID(int=0))
     while True:
         async with sessions.reading(None) as connection:
-            rows = await connection.fetch(_PAGE, *after, at_once)
+            found = await connection.fetch(_PAGE, *after, at_once)
+        rows = cast("Sequence[PriceWatchRow]", found)
         if rows:
             yield rows
         if len(rows) < at_once:
@@ -48,7 +49,7 @@ async def watches_changed(sessions: Sessions, since: int) -> tuple[Sequence[Pric
     """The watches that have changed since the mark, and the mark for the next time. None is passed over."""
     async with sessions.reading(None) as connection:
         mark: int = await connection.fetchval(MARK)
-        return await connection.fetch(_CHANGED, since), mark
+        return cast("Sequence[PriceWatchRow]", await connection.fetch(_CHANGED, since)), mark
 
 
 async def lock_watches(

@@ -33,8 +33,8 @@ class CheckedPortfolioRow(TypedDict):
     instrument_ids: list[UUID]
     symbols: list[str]
     quantities: list[str]
-    prices: list[str]
-    as_ofs: list[dt.datetime]
+    prices: list[str | None]
+    as_ofs: list[dt.datetime | None]
     rebalanced_to: JsonObject | None
 
 

@@ -64,6 +64,6 @@ class KnownDayRow(TypedDict):
     ex_date: dt.date
     quantity: DecimalText
     split_for: DecimalText
-    date: dt.date | None
-    close: DecimalText | None
-    before: DecimalText | None
+    date: dt.date
+    close: DecimalText
+    before: DecimalText

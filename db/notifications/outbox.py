@@ -180,4 +180,4 @@ async def fetch_alerts(
         .limit(most)
     )
     total = await session.execute(select(func.count()).select_from(Delivery).where(*of_it))
-    return found.mappings().all(), total.scalar_one()
+    return cast("Sequence[ToldAlertRow]", found.mappings().all()), total.scalar_one()

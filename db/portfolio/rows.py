@@ -31,7 +31,7 @@ class TargetWeightRow(TypedDict):
 
     portfolio_id: UUID
     cash_reserve: DecimalText
-    source: str | None
+    source: str
     symbol: str | None
     asset_class: str | None
     weight: str | None
@@ -42,7 +42,7 @@ class FlowDayRow(TypedDict):
 
     scope_id: UUID
     date: dt.date
-    cash: DecimalText | None
+    cash: DecimalText
     held: str | None
     known: str | None
     units: str | None
@@ -54,8 +54,8 @@ class GainRow(TypedDict):
 
     scope_id: UUID
     instrument_id: UUID
-    gain: DecimalText | None
-    contribution: DecimalText | None
+    gain: DecimalText
+    contribution: DecimalText
 
 
 class PointRow(TypedDict):
@@ -77,7 +77,7 @@ class BenchmarkRow(TypedDict):
     currency: str
     exchange: str | None
     date: dt.date
-    close: DecimalText | None
+    close: DecimalText
     adjusted_close: DecimalText | None
 
 
@@ -90,10 +90,10 @@ class PortfolioSummaryRow(TypedDict):
     name: str
     currency: str
     cash_balance: DecimalText
-    market_value: DecimalText | None
-    total_value: DecimalText | None
-    cost_basis: DecimalText | None
-    unrealized_pnl: DecimalText | None
+    market_value: DecimalText
+    total_value: DecimalText
+    cost_basis: DecimalText
+    unrealized_pnl: DecimalText
     realized_pnl: DecimalText
     position_count: int
     unpriced_position_count: int

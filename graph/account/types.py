@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
 
+from db.canonical import DecimalText
 from db.sessions import Row
 from graph.account.loaders import AccountById, ValuesByAccount
 from graph.connections import After, Before, Connection, First, Last, connect
@@ -77,11 +78,11 @@ class Account(Node):
         )
 
     @strawberry.field(description="What its positions are worth; one without a price counts as nothing.")
-    async def market_value(self, info: Info) -> Decimal:
+    async def market_value(self, info: Info) -> DecimalText:
         return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["market_value"]
 
     @strawberry.field(description="Market value and cash together.")
-    async def total_value(self, info: Info) -> Decimal:
+    async def total_value(self, info: Info) -> DecimalText:
         return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["total_value"]
 
     @strawberry.field(

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import strawberry
 
-from db.sessions import Row
+from db.account.rows import UserSummaryRow
+from db.canonical import DecimalText
 from graph.account.loaders import AccountCountByUser, AccountsByUser, SummaryByUser
 from graph.account.types import Account, Active
 from graph.alerts.loaders import (
@@ -75,7 +76,7 @@ _Acknowledged = Annotated[
     description="What a user has in all, in the user's own currency: one row of user_account_summary."
 )
 class UserSummary:
-    row: strawberry.Private[Any]
+    row: strawberry.Private[UserSummaryRow]
     currency: CurrencyCode = strawberry.field(description="The currency of the sums: the user's own.")
     account_count: int = strawberry.field(description="How many accounts there are.")
     other_currency_account_count: int = strawberry.field(
@@ -83,15 +84,24 @@ class UserSummary:
     )
     portfolio_count: int = strawberry.field(description="How many portfolios there are.")
     position_count: int = strawberry.field(description="How many positions are open.")
-    cash_balance: Decimal = strawberry.field(description="Cash, in accounts and portfolios.")
-    market_value: Decimal = strawberry.field(description="What the positions are worth.")
-    total_value: Decimal = strawberry.field(description="Both together.")
+    cash_balance: DecimalText = strawberry.field(description="Cash, in accounts and portfolios.")
+    market_value: DecimalText = strawberry.field(description="What the positions are worth.")
+    total_value: DecimalText = strawberry.field(description="Both together.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: UserSummaryRow) -> Self:
         """The summary of a row of the view."""
-        figures = {name for name in cls.__dataclass_fields__ if name not in ("row", "unavailable")}
-        return cls(row=row, **{name: row[name] for name in figures})
+        return cls(
+            row=row,
+            currency=CurrencyCode(row["currency"]),
+            account_count=row["account_count"],
+            other_currency_account_count=row["other_currency_account_count"],
+            portfolio_count=row["portfolio_count"],
+            position_count=row["position_count"],
+            cash_balance=row["cash_balance"],
+            market_value=row["market_value"],
+            total_value=row["total_value"],
+        )
 
     @strawberry.field(
         description="What the sums leave out: each instrument that has neither a quote nor a trade of yours "

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from db.market.queries import INSTRUMENTS, PRICE_BARS, WATCHLISTS, fetch_instruments_by_symbol
+from db.market.rows import SplitRow
 from db.market.splits import fetch_splits
 from db.sessions import Row
 from graph.loaders import ById, CountsOf, Loader, PagesOf
@@ -21,11 +22,11 @@ class InstrumentBySymbol(Loader[str, "Row | None"]):
         return [rows.get(key) for key in keys]
 
 
-class SplitsByInstrument(Loader[UUID, "list[Row]"]):
+class SplitsByInstrument(Loader[UUID, list[SplitRow]]):
     """The splits of each instrument, oldest first."""
 
-    async def batch_load_fn(self, keys: list[UUID]) -> list[list[Row]]:
-        found: dict[UUID, list[Row]] = {key: [] for key in keys}
+    async def batch_load_fn(self, keys: list[UUID]) -> list[list[SplitRow]]:
+        found: dict[UUID, list[SplitRow]] = {key: [] for key in keys}
         async with self.context.reading() as connection:
             for row in await fetch_splits(connection, keys):
                 found[row["instrument_id"]].append(row)

@@ -51,7 +51,7 @@ class MarketSubscription:
             reported = {row["symbol"]: (Decimal(row["price"]), row["as_of"]) for row in rows}
             for row in rows:
                 await context.look_again_after(CHECKED_SECONDS)
-                yield Quote(symbol=row["symbol"], price=row["price"], as_of=row["as_of"])
+                yield Quote(symbol=row["symbol"], price=Decimal(row["price"]), as_of=row["as_of"])
             while True:
                 await wait(moved)
                 while True:

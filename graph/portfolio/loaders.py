@@ -13,7 +13,7 @@ from db.portfolio.queries import (
     fetch_portfolio_summaries,
     fetch_weights,
 )
-from db.sessions import Row
+from db.portfolio.rows import PortfolioSummaryRow
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
@@ -29,10 +29,10 @@ class PortfolioCountByAccount(CountsOf):
     listing = PORTFOLIOS
 
 
-class SummaryByPortfolio(Loader[UUID, Row]):
+class SummaryByPortfolio(Loader[UUID, PortfolioSummaryRow]):
     """What each portfolio is worth and has gained."""
 
-    async def batch_load_fn(self, keys: list[UUID]) -> list[Row]:
+    async def batch_load_fn(self, keys: list[UUID]) -> list[PortfolioSummaryRow]:
         async with self.context.reading() as connection:
             rows = await fetch_portfolio_summaries(connection, self.context.viewer_id, keys)
         return [rows[key] for key in keys]

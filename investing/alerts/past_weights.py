@@ -4,14 +4,15 @@ import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 
 from db.alerts.queries import fetch_aims, fetch_rebalanced, fetch_symbols
+from db.alerts.rows import AimsRow, RebalancedRow
 from db.portfolio.replay import fetch_worth
-from db.sessions import Row
+from db.portfolio.rows import WorthRow
 from db.vocabulary import AlertKind, Strategy
 from investing.actor import Actor
 from investing.alerts.portfolio_snapshot import weights_stored
@@ -59,7 +60,7 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
     return histories
 
 
-def _aims(portfolio: Row, rebalanced: Sequence[Row]) -> list[Aims]:
+def _aims(portfolio: AimsRow, rebalanced: Sequence[RebalancedRow]) -> list[Aims]:
     if portfolio["strategy"] == Strategy.CUSTOM:
         return [Aims(dt.date.min, weights_stored(portfolio["target_weights"]))]
     zone = portfolio["time_zone"]
@@ -67,7 +68,7 @@ def _aims(portfolio: Row, rebalanced: Sequence[Row]) -> list[Aims]:
 
 
 def _histories(
-    new: NewAlertRule, id: UUID, rows: Sequence[Any], aims: Sequence[Aims], symbols: Mapping[str, str]
+    new: NewAlertRule, id: UUID, rows: Sequence[WorthRow], aims: Sequence[Aims], symbols: Mapping[str, str]
 ) -> dict[BacktestSubject, list[Day]]:
     days = (_worth(row, symbols) for row in rows)
     found = past_drifts(days, aims) if new.kind is AlertKind.DRIFT else ((d.date, d.weights) for d in days)
@@ -80,7 +81,7 @@ def _histories(
     return histories
 
 
-def _worth(row: Any, symbols: Mapping[str, str]) -> Worth:
+def _worth(row: WorthRow, symbols: Mapping[str, str]) -> Worth:
     held = orjson.loads(row["market_values"])
     values = {symbols[instrument_id]: Decimal(value) for instrument_id, value in held.items()}
     return Worth(row["date"], Decimal(row["cash_value"]), values)

@@ -6,6 +6,7 @@ from uuid import UUID
 import orjson
 
 from db.auth import api_keys as rows
+from db.auth.rows import DeletedKeyRow
 from db.auth.writes import lock_user
 from db.ids import uuid7
 from db.vocabulary import Broker
@@ -70,7 +71,7 @@ class ApiKeys:
                     raise InvalidInput(f"The account is one at {found}.", ("accountId",))
             former = await rows.find_api_key(session, actor.id, broker, label)
             id = former or uuid7()
-            facts = {"broker": broker.value, "label": label, "key_hint": hint_of(given.key)}
+            facts: DeletedKeyRow = {"broker": broker.value, "label": label, "key_hint": hint_of(given.key)}
             values = {**facts, "account_id": account_id, **given.sealed(self._secret_box, actor.id, id)}
             if former:
                 await rows.replace_api_key(session, actor.id, id, values)
@@ -88,8 +89,8 @@ class ApiKeys:
             deleted = await rows.delete_api_key(session, actor.id, id)
             if deleted is None:
                 raise NotFound("There is no such API key.", ("id",))
-            await note(session, actor.id, actor.client, "apiKey.deleted", TYPE, id, **_told(dict(deleted)))
+            await note(session, actor.id, actor.client, "apiKey.deleted", TYPE, id, **_told(deleted))
 
 
-def _told(facts: dict[str, str]) -> dict[str, str]:
+def _told(facts: DeletedKeyRow) -> dict[str, str]:
     return {"broker": facts["broker"], "label": facts["label"], "hint": facts["key_hint"]}

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from db.ids import uuid7
 from db.notifications import destinations, outbox
+from db.notifications.rows import ToldAlertRow
 from db.sessions import Session
 from db.vocabulary import DeliveryKind, DeliveryStatus, DestinationKind
 from investing.actor import RequestOrigin
@@ -220,9 +221,22 @@ async def _message(
     if delivery.kind == DeliveryKind.CONFIRMATION:
         return of_confirmation(contents.code) if contents.code else None
     rows, total = await outbox.fetch_alerts(session, owner_id, delivery, MOST_IN_A_DIGEST)
-    facts = [Fact(**{**row, "id": desk.alert_id(row["id"])}) for row in rows]
+    facts = [_fact(desk, row) for row in rows]
     if not facts:
         return None
     if delivery.kind == DeliveryKind.DIGEST:
         return of_digest(facts, total, desk.pace.per_hour)
     return of_alert(facts[0])
+
+
+def _fact(desk: SendContext, row: ToldAlertRow) -> Fact:
+    return Fact(
+        id=desk.alert_id(row["id"]),
+        kind=row["kind"],
+        severity=row["severity"],
+        title=row["title"],
+        message=row["message"],
+        metrics=row["metrics"],
+        symbol=row["symbol"],
+        created_at=row["created_at"],
+    )

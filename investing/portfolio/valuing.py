@@ -14,7 +14,8 @@ import orjson
 
 from db.portfolio.flow_days import FlowScope, fetch_flow_days
 from db.portfolio.pricing import Shift
-from db.sessions import Connection, Row
+from db.portfolio.rows import FlowDayRow
+from db.sessions import Connection
 from investing.rules.market.market_hours import closing_instant
 from investing.rules.performance.returns import WIDE
 from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, Known, ValuedDay, value_day
@@ -41,7 +42,7 @@ async def read_flow_days(
     return await asyncio.to_thread(valued)
 
 
-def flow_day(row: Row) -> FlowDay:
+def flow_day(row: FlowDayRow) -> FlowDay:
     """Return a day as `fetch_flow_days` tells it."""
     entries = [_entry(*facts) for facts in _list(row["entries"])]
     ratios = _ratios(entries)
