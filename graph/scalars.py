@@ -99,3 +99,8 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=lambda value: value,
     ),
 }
+
+
+def json_of(value: object | None) -> JSON | None:
+    """Return what a JSON column holds as the scalar's value."""
+    return None if value is None else JSON(value)

@@ -3,6 +3,7 @@
 `tests/db/test_rows.py` holds them against what PostgreSQL says of the statements.
 """
 
+import datetime as dt
 from typing import TypedDict
 from uuid import UUID
 
@@ -29,3 +30,20 @@ class UserSummaryRow(TypedDict):
     cash_balance: DecimalText
     market_value: DecimalText
     total_value: DecimalText
+
+
+class AccountRow(TypedDict):
+    """A row of `ACCOUNTS`."""
+
+    id: UUID
+    name: str
+    broker: str
+    account_type: str
+    currency: str
+    initial_balance: DecimalText
+    is_paper: bool
+    is_active: bool
+    created_at: dt.datetime
+    unallotted_cash: DecimalText
+    time_zone: str
+    cash_balance: DecimalText

@@ -4,11 +4,20 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from db.alerts.rows import AimsRow, PortfolioHistoryRow, RebalancedRow, SeverityCountRow
+from db.alerts.rows import (
+    AimsRow,
+    AlertPageRow,
+    AlertRow,
+    AlertRuleRow,
+    PortfolioHistoryRow,
+    RebalancedRow,
+    SeverityCountRow,
+)
 from db.pages import Key, Listing, sequence_number
-from db.sessions import Connection, Row
+from db.sessions import Connection
 
 ALERTS = Listing(
+    row=AlertRow,
     name="alerts",
     columns="""t.id, t.seq, t.kind, t.severity, t.title, t.message, t.metrics, t.rule_id, t.portfolio_id,
         i.symbol, t.created_at, t.acknowledged_at""",
@@ -26,6 +35,7 @@ ALERTS = Listing(
 )
 
 ALERT_RULES = Listing(
+    row=AlertRuleRow,
     name="alertRules",
     columns="""t.id, t.name, t.kind, t.severity, t.threshold, t.hysteresis, i.symbol, t.portfolio_id,
         t.cooldown_seconds, t.channels, t.is_active, t.last_fired_at, t.active_from, t.active_until,
@@ -68,13 +78,16 @@ async def fetch_alert_page(
     severities: Sequence[str] | None = None,
     portfolio_id: UUID | None = None,
     most: int = 100,
-) -> Sequence[Row]:
+) -> Sequence[AlertPageRow]:
     """The owner's next alerts after this number, oldest first, as rows of the list of alerts.
 
     Each with `epoch`, `last_seq` and `purged_seq`, where the sequence stands in the same instant; one row
     with nothing else where there is no such alert, and no row for an owner who has never had one.
     """
-    return await connection.fetch(_PAGE, owner_id, after, severities, portfolio_id, most)
+    return cast(
+        "Sequence[AlertPageRow]",
+        await connection.fetch(_PAGE, owner_id, after, severities, portfolio_id, most),
+    )
 
 
 async def fetch_portfolio_history(connection: Connection, owner_id: UUID) -> Sequence[PortfolioHistoryRow]:

@@ -117,3 +117,53 @@ class AcknowledgedRow(TypedDict):
 
     id: UUID
     is_new: bool
+
+
+class AlertRow(TypedDict):
+    """A row of `ALERTS`."""
+
+    id: UUID
+    seq: int
+    kind: str
+    severity: str
+    title: str
+    message: str
+    metrics: JsonObject
+    rule_id: UUID | None
+    portfolio_id: UUID | None
+    symbol: str | None
+    created_at: dt.datetime
+    acknowledged_at: dt.datetime | None
+
+
+class AlertRuleRow(TypedDict):
+    """A row of `ALERT_RULES`."""
+
+    id: UUID
+    name: str
+    kind: str
+    severity: str
+    threshold: DecimalText
+    hysteresis: DecimalText
+    symbol: str | None
+    portfolio_id: UUID | None
+    cooldown_seconds: int
+    channels: list[str]
+    is_active: bool
+    last_fired_at: dt.datetime | None
+    active_from: dt.time | None
+    active_until: dt.time | None
+    active_weekdays: list[int] | None
+    time_zone: str | None
+    created_at: dt.datetime
+
+
+class AlertPageRow(AlertRow):
+    """A row of `fetch_alert_page`: an alert, and where its owner's alerts stand.
+
+    The one row of an empty page has null for all that is an alert's.
+    """
+
+    epoch: UUID
+    last_seq: int
+    purged_seq: int

@@ -39,3 +39,43 @@ class ViewerRow(TypedDict):
     is_active: bool
     created_at: dt.datetime
     last_login_at: dt.datetime | None
+
+
+class UserRow(TypedDict):
+    """A row of `USERS`."""
+
+    id: UUID
+    username: str
+    email: str
+    full_name: str | None
+    is_admin: bool
+    is_active: bool
+    currency: str
+    time_zone: str
+    created_at: dt.datetime
+    last_login_at: dt.datetime | None
+
+
+class ApiKeyRow(TypedDict):
+    """A row of `API_KEYS`."""
+
+    id: UUID
+    broker: str
+    label: str
+    key_hint: str
+    account_id: UUID | None
+    created_at: dt.datetime
+    last_used_at: dt.datetime | None
+
+
+class AuditRow(TypedDict):
+    """A row of `AUDIT_LOG`."""
+
+    id: UUID
+    action: str
+    entity_type: str | None
+    entity_id: UUID | None
+    details: JsonObject
+    ip_address: str | None
+    user_agent: str | None
+    created_at: dt.datetime

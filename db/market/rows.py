@@ -67,3 +67,39 @@ class KnownDayRow(TypedDict):
     date: dt.date
     close: DecimalText
     before: DecimalText
+
+
+class InstrumentRow(TypedDict):
+    """A row of `INSTRUMENTS`."""
+
+    id: UUID
+    symbol: str
+    name: str
+    asset_class: str
+    currency: str
+    exchange: str | None
+    last_price: DecimalText | None
+    price_as_of: dt.datetime | None
+    isin: str | None
+    is_own: bool
+
+
+class PriceBarRow(TypedDict):
+    """A row of `PRICE_BARS`."""
+
+    date: dt.date
+    open: DecimalText | None
+    high: DecimalText | None
+    low: DecimalText | None
+    close: DecimalText
+    adjusted_close: DecimalText | None
+    volume: DecimalText | None
+
+
+class WatchlistRow(TypedDict):
+    """A row of `WATCHLISTS`."""
+
+    id: UUID
+    name: str
+    created_at: dt.datetime
+    instrument_ids: list[UUID]

@@ -56,3 +56,32 @@ class ToldAlertRow(TypedDict):
     metrics: JsonObject
     created_at: dt.datetime
     symbol: str | None
+
+
+class DestinationRow(TypedDict):
+    """A row of `DESTINATIONS`."""
+
+    id: UUID
+    name: str
+    kind: str
+    hint: str
+    confirmed_at: dt.datetime | None
+    is_active: bool
+    failures: int
+    last_sent_at: dt.datetime | None
+    created_at: dt.datetime
+
+
+class DeliveryRow(TypedDict):
+    """A row of `DELIVERIES`."""
+
+    id: UUID
+    alert_id: UUID | None
+    channel: str
+    status: str
+    attempts: int
+    next_attempt_at: dt.datetime | None
+    last_error: str | None
+    sent_at: dt.datetime | None
+    is_digested: bool
+    created_at: dt.datetime

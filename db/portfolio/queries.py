@@ -6,10 +6,11 @@ from typing import cast
 from uuid import UUID
 
 from db.pages import Key, Listing, plain_text
-from db.portfolio.rows import PortfolioSummaryRow
+from db.portfolio.rows import LotRow, PortfolioRow, PortfolioSummaryRow, PositionRow, SnapshotRow
 from db.sessions import Connection
 
 PORTFOLIOS = Listing(
+    row=PortfolioRow,
     name="portfolios",
     columns="""t.id, t.account_id, t.name, t.currency, t.strategy, t.risk_tolerance, t.max_position_size,
         t.auto_rebalance, t.rebalance_frequency, t.drift_band, t.symbols, t.target_weights, t.cash_balance,
@@ -25,6 +26,7 @@ PORTFOLIOS = Listing(
 # Prices stand once, in quotes: what a position is worth is computed when it is read. Without a quote it is
 # worth what its owner last traded it at.
 POSITIONS = Listing(
+    row=PositionRow,
     name="positions",
     columns="""t.id, t.portfolio_id, t.instrument_id, i.symbol, i.asset_class, i.currency, t.quantity,
         t.reserved_quantity, t.cost_basis, t.realized_pnl, t.realized_pnl_fifo, t.price AS current_price,
@@ -40,6 +42,7 @@ POSITIONS = Listing(
 )
 
 LOTS = Listing(
+    row=LotRow,
     name="lots",
     columns="""t.id, t.transaction_id, t.number, t.opened_at, t.remaining_quantity AS quantity,
         t.remaining_cost AS cost""",
@@ -55,6 +58,7 @@ LOTS = Listing(
 )
 
 SNAPSHOTS = Listing(
+    row=SnapshotRow,
     name="performance",
     columns="""t.id, t.portfolio_id, t.date, t.total_value, t.cash_value, t.positions_value, t.net_flow,
         t.daily_return, t.cumulative_return, t.sharpe_ratio, t.sortino_ratio, t.volatility, t.max_drawdown,

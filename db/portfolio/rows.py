@@ -158,3 +158,88 @@ class SettingsRow(TypedDict):
     strategy: str
     symbols: list[str] | None
     target_weights: JsonObject | None
+
+
+class PortfolioRow(TypedDict):
+    """A row of `PORTFOLIOS`."""
+
+    id: UUID
+    account_id: UUID
+    name: str
+    currency: str
+    strategy: str
+    risk_tolerance: DecimalText
+    max_position_size: DecimalText
+    auto_rebalance: bool
+    rebalance_frequency: str
+    drift_band: DecimalText | None
+    symbols: list[str] | None
+    target_weights: JsonObject | None
+    cash_balance: DecimalText
+    reserved_cash: DecimalText
+    available_cash: DecimalText
+    fractional_shares: bool
+    minimum_trade: DecimalText
+    relative_drift_band: DecimalText | None
+    cash_reserve: DecimalText
+    max_trade: DecimalText | None
+    max_turnover: DecimalText | None
+    look_back_days: int
+    tax_aware: bool
+    is_active: bool
+    created_at: dt.datetime
+    snapshots_stale_from: dt.date | None
+
+
+class PositionRow(TypedDict):
+    """A row of `POSITIONS`."""
+
+    id: UUID
+    portfolio_id: UUID
+    instrument_id: UUID
+    symbol: str
+    asset_class: str
+    currency: str
+    quantity: DecimalText
+    reserved_quantity: DecimalText
+    cost_basis: DecimalText
+    realized_pnl: DecimalText
+    realized_pnl_fifo: DecimalText
+    current_price: DecimalText | None
+    price_as_of: dt.datetime | None
+    price_source: str | None
+    average_cost: DecimalText
+    market_value: DecimalText | None
+    unrealized_pnl: DecimalText | None
+    unrealized_pnl_percent: DecimalText | None
+
+
+class LotRow(TypedDict):
+    """A row of `LOTS`."""
+
+    id: UUID
+    transaction_id: UUID
+    number: int
+    opened_at: dt.datetime
+    quantity: DecimalText
+    cost: DecimalText
+
+
+class SnapshotRow(TypedDict):
+    """A row of `SNAPSHOTS`."""
+
+    id: UUID
+    portfolio_id: UUID
+    date: dt.date
+    total_value: DecimalText
+    cash_value: DecimalText
+    positions_value: DecimalText
+    net_flow: DecimalText
+    daily_return: DecimalText | None
+    cumulative_return: DecimalText | None
+    sharpe_ratio: DecimalText | None
+    sortino_ratio: DecimalText | None
+    volatility: DecimalText | None
+    max_drawdown: DecimalText | None
+    num_positions: int
+    unpriced_positions: int

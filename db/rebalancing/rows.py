@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TypedDict
 from uuid import UUID
 
-from db.canonical import JsonObject
+from db.canonical import DecimalText, JsonObject
 
 
 class AutomaticRow(TypedDict):
@@ -138,3 +138,40 @@ class TotalsRow(TypedDict):
     traded: Decimal
     cost: Decimal
     trades: int
+
+
+class RebalanceRow(TypedDict):
+    """A row of `REBALANCES`."""
+
+    id: UUID
+    portfolio_id: UUID
+    strategy: str
+    status: str
+    trigger: str
+    old_weights: JsonObject
+    new_weights: JsonObject
+    target_weights: JsonObject | None
+    plan_hash: str | None
+    turnover: DecimalText
+    total_cost: DecimalText
+    trades_executed: int
+    started_at: dt.datetime
+    completed_at: dt.datetime | None
+    failure_reason: str | None
+    leg_count: int
+    legs_ended: int
+    legs_changed_at: dt.datetime | None
+
+
+class RebalanceLegRow(TypedDict):
+    """A row of `LEGS`."""
+
+    rebalance_id: UUID
+    number: int
+    symbol: str
+    side: str
+    quantity: DecimalText
+    filled_quantity: DecimalText
+    status: str
+    order_id: UUID | None
+    reason: str | None

@@ -3,14 +3,17 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 from uuid import UUID
 
 from db.account.days import day_of
 from db.models.trading import IS_OPEN
 from db.pages import Key, Listing
 from db.sessions import Connection, Row
+from db.trading.listing_rows import ImportRow, LotUseRow, OrderRow, TransactionRow
 
 TRANSACTIONS_OF_ACCOUNT = Listing(
+    row=TransactionRow,
     name="transactions",
     columns="""t.id, t.account_id, t.portfolio_id, t.instrument_id, t.order_id, t.type, i.symbol, t.quantity,
         t.price, t.amount, t.commission, t.currency, t.cash_delta, t.quantity_delta, t.realized_pnl,
@@ -36,6 +39,7 @@ TRANSACTIONS_OF_POSITION = replace(
 )
 
 IMPORTS = Listing(
+    row=ImportRow,
     name="imports",
     columns="t.id, t.portfolio_id, t.created_at, t.format, t.transaction_count, t.reversed_at",
     source="imports t",
@@ -109,6 +113,7 @@ async def fetch_held_before(
 
 
 ORDERS_OF_PORTFOLIO = Listing(
+    row=OrderRow,
     name="orders",
     columns="""t.id, t.portfolio_id, t.side, t.type, t.status, i.symbol, t.quantity, t.filled_quantity,
         t.quantity - t.filled_quantity AS remaining_quantity, t.notional, t.time_in_force, t.expires_at,
@@ -147,6 +152,7 @@ async def fetch_order_versions(
 
 
 LOT_USES = Listing(
+    row=LotUseRow,
     name="lotUses",
     columns="""t.lot_transaction_id, t.lot_number, l.opened_at, -t.quantity_delta AS quantity,
         -t.cost_delta AS cost, t.gain""",
@@ -163,7 +169,7 @@ LOT_USES = Listing(
 
 async def fetch_reversals(
     connection: Connection, owner_id: UUID, transaction_ids: Sequence[UUID]
-) -> dict[UUID, Row]:
+) -> dict[UUID, TransactionRow]:
     """The transactions that reverse these, by the one that is reversed."""
     rows = await connection.fetch(
         f"SELECT {TRANSACTIONS_OF_ACCOUNT.columns} FROM {TRANSACTIONS_OF_ACCOUNT.source} "
@@ -171,4 +177,4 @@ async def fetch_reversals(
         owner_id,
         transaction_ids,
     )
-    return {row["reverses_id"]: row for row in rows}
+    return cast("dict[UUID, TransactionRow]", {row["reverses_id"]: row for row in rows})

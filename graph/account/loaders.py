@@ -3,15 +3,15 @@
 from uuid import UUID
 
 from db.account.queries import ACCOUNTS, fetch_account_values, fetch_user_summary
-from db.account.rows import AccountValueRow, UserSummaryRow
+from db.account.rows import AccountRow, AccountValueRow, UserSummaryRow
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class AccountById(ById):
+class AccountById(ById[AccountRow]):
     listing = ACCOUNTS
 
 
-class AccountsByUser(PagesOf):
+class AccountsByUser(PagesOf[AccountRow]):
     listing = ACCOUNTS
 
 

@@ -2,12 +2,12 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
+from db.account.rows import AccountRow
 from db.canonical import DecimalText
-from db.sessions import Row
 from graph.account.loaders import AccountById, ValuesByAccount
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
@@ -43,14 +43,14 @@ Active = Annotated[
 
 @strawberry.type(description="Cash and portfolios at one broker. Amounts in its currency.")
 class Account(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[AccountRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     broker: Broker = strawberry.field(description="Who holds its assets.")
     account_type: AccountType = strawberry.field(description="How it may use cash.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its amounts.")
-    initial_balance: Decimal = strawberry.field(description="The cash that it was opened with.")
-    cash_balance: Decimal = strawberry.field(description="All its cash: unallotted and in portfolios.")
-    unallotted_cash: Decimal = strawberry.field(description="Its cash that no portfolio has been given.")
+    initial_balance: DecimalText = strawberry.field(description="The cash that it was opened with.")
+    cash_balance: DecimalText = strawberry.field(description="All its cash: unallotted and in portfolios.")
+    unallotted_cash: DecimalText = strawberry.field(description="Its cash that no portfolio has been given.")
     time_zone: str = strawberry.field(
         description="The IANA time zone, as Europe/Berlin, that decides which day a moment belongs to here."
     )
@@ -59,7 +59,7 @@ class Account(Node):
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: AccountRow) -> Self:
         """The account of a row of the list of accounts."""
         return cls(
             row=row,
@@ -67,7 +67,7 @@ class Account(Node):
             name=row["name"],
             broker=Broker(row["broker"]),
             account_type=AccountType(row["account_type"]),
-            currency=row["currency"],
+            currency=CurrencyCode(row["currency"]),
             initial_balance=row["initial_balance"],
             cash_balance=row["cash_balance"],
             unallotted_cash=row["unallotted_cash"],

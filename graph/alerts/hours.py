@@ -4,7 +4,7 @@ from typing import Self
 
 import strawberry
 
-from db.sessions import Row
+from db.alerts.rows import AlertRuleRow
 from graph.vocabulary import Weekday
 from investing.rules.alerts.alert_settings import hours_of
 from investing.rules.alerts.conditions import Hours
@@ -20,15 +20,21 @@ class ActiveHours:
     weekdays: list[Weekday] = strawberry.field(description="The days on which they begin.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self | None:
+    def from_row(cls, row: AlertRuleRow) -> Self | None:
         """The hours of a row of the list of rules."""
-        if row["active_from"] is None:
+        start, end, zone, weekdays = (
+            row["active_from"],
+            row["active_until"],
+            row["time_zone"],
+            row["active_weekdays"],
+        )
+        if start is None or end is None or zone is None or weekdays is None:
             return None
         return cls(
-            start=f"{row['active_from']:%H:%M}",
-            end=f"{row['active_until']:%H:%M}",
-            time_zone=row["time_zone"],
-            weekdays=[_DAYS[number - 1] for number in row["active_weekdays"]],
+            start=f"{start:%H:%M}",
+            end=f"{end:%H:%M}",
+            time_zone=zone,
+            weekdays=[_DAYS[number - 1] for number in weekdays],
         )
 
 

@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Self
 
 import strawberry
 from strawberry.scalars import JSON
 
-from db.sessions import Row
+from db.alerts.rows import AlertRow, AlertRuleRow
+from db.canonical import DecimalText
 from graph.alerts.hours import ActiveHours
 from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.connections import After, Before, Connection, First, Last, connect
@@ -25,19 +25,19 @@ from graph.vocabulary import AlertKind, AlertSeverity
 async def _portfolio(info: Info, row: Any) -> Portfolio | None:
     if row["portfolio_id"] is None:
         return None
-    return Portfolio.from_row(await info.context.loader(PortfolioById).load(row["portfolio_id"]))
+    return Portfolio.from_row(await info.context.loader(PortfolioById).load_existing(row["portfolio_id"]))
 
 
 @strawberry.type(description="What a user wants to be told about.")
 class AlertRule(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[AlertRuleRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     kind: AlertKind = strawberry.field(description="What it watches.")
     severity: AlertSeverity = strawberry.field(description="How much its alerts matter.")
-    threshold: Decimal = strawberry.field(
+    threshold: DecimalText = strawberry.field(
         description="The price, amount or fraction that it fires beyond; 0 for what happens or does not."
     )
-    hysteresis: Decimal = strawberry.field(
+    hysteresis: DecimalText = strawberry.field(
         description="How far a value has to come back across the threshold before it can fire again."
     )
     symbol: str | None = strawberry.field(description="The instrument that it watches.")
@@ -49,7 +49,7 @@ class AlertRule(Node):
     created_at: dt.datetime = strawberry.field(description="When it was made.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: AlertRuleRow) -> Self:
         """The rule of a row of the list of rules."""
         return cls(
             row=row,
@@ -75,7 +75,7 @@ class AlertRule(Node):
 
 @strawberry.type(description="Something that happened.")
 class Alert(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[AlertRow]
     kind: AlertKind = strawberry.field(description="What was watched.")
     severity: AlertSeverity = strawberry.field(description="How much it matters.")
     title: str = strawberry.field(description="What happened, in a few words.")
@@ -86,7 +86,7 @@ class Alert(Node):
     acknowledged_at: dt.datetime | None = strawberry.field(description="When its owner took note of it.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: AlertRow) -> Self:
         """The alert of a row of the list of alerts."""
         return cls(
             row=row,
@@ -95,7 +95,7 @@ class Alert(Node):
             severity=AlertSeverity(row["severity"]),
             title=row["title"],
             message=row["message"],
-            metrics=row["metrics"],
+            metrics=JSON(row["metrics"]),
             symbol=row["symbol"],
             created_at=row["created_at"],
             acknowledged_at=row["acknowledged_at"],
@@ -123,7 +123,7 @@ class Alert(Node):
     async def rule(self, info: Info) -> AlertRule | None:
         if self.row["rule_id"] is None:
             return None
-        return AlertRule.from_row(await info.context.loader(AlertRuleById).load(self.row["rule_id"]))
+        return AlertRule.from_row(await info.context.loader(AlertRuleById).load_existing(self.row["rule_id"]))
 
 
 @strawberry.type(description="How many alerts nobody has taken note of.")

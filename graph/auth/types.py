@@ -1,14 +1,14 @@
 """Users and what hangs below them."""
 
-import dataclasses
 import datetime as dt
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 import strawberry
 
 from db.account.rows import UserSummaryRow
+from db.auth.rows import UserRow
 from db.canonical import DecimalText
 from graph.account.loaders import AccountCountByUser, AccountsByUser, SummaryByUser
 from graph.account.types import Account, Active
@@ -113,7 +113,7 @@ class UserSummary:
 
 @strawberry.type(description="A person who logs in. Administrators see who there is, and no more.")
 class User(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[UserRow]
     username: str = strawberry.field(description="The name to log in with.")
     email: str = strawberry.field(description="The e-mail address, which logs in as well.")
     full_name: str | None = strawberry.field(description="The name to be called by.")
@@ -123,7 +123,7 @@ class User(Node):
     last_login_at: dt.datetime | None = strawberry.field(description="When the user last logged in.")
 
     @classmethod
-    def from_row(cls, row: Any) -> Self:
+    def from_row(cls, row: UserRow) -> Self:
         """The user of a row of the list of users."""
         return cls(
             row=row,
@@ -140,7 +140,20 @@ class User(Node):
     @classmethod
     def from_viewer(cls, viewer: Viewer) -> Self:
         """The user who asks: read already, to check the login."""
-        return cls.from_row(dataclasses.asdict(viewer))
+        return cls.from_row(
+            {
+                "id": viewer.id,
+                "username": viewer.username,
+                "email": viewer.email,
+                "full_name": viewer.full_name,
+                "is_admin": viewer.is_admin,
+                "is_active": viewer.is_active,
+                "currency": viewer.currency,
+                "time_zone": viewer.time_zone,
+                "created_at": viewer.created_at,
+                "last_login_at": viewer.last_login_at,
+            }
+        )
 
     @strawberry.field(
         description="The IANA time zone, as Europe/Berlin, that cuts the user's own figures into days.",

@@ -3,20 +3,19 @@
 from uuid import UUID
 
 from db.market.queries import INSTRUMENTS, PRICE_BARS, WATCHLISTS, fetch_instruments_by_symbol
-from db.market.rows import SplitRow
+from db.market.rows import InstrumentRow, PriceBarRow, SplitRow, WatchlistRow
 from db.market.splits import fetch_splits
-from db.sessions import Row
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class InstrumentById(ById):
+class InstrumentById(ById[InstrumentRow]):
     listing = INSTRUMENTS
 
 
-class InstrumentBySymbol(Loader[str, "Row | None"]):
+class InstrumentBySymbol(Loader[str, "InstrumentRow | None"]):
     """Instruments by their symbols; None for a symbol that nobody has."""
 
-    async def batch_load_fn(self, keys: list[str]) -> list[Row | None]:
+    async def batch_load_fn(self, keys: list[str]) -> list[InstrumentRow | None]:
         async with self.context.reading() as connection:
             rows = await fetch_instruments_by_symbol(connection, self.context.viewer_id, keys)
         return [rows.get(key) for key in keys]
@@ -33,7 +32,7 @@ class SplitsByInstrument(Loader[UUID, list[SplitRow]]):
         return [found[key] for key in keys]
 
 
-class Instruments(PagesOf):
+class Instruments(PagesOf[InstrumentRow]):
     listing = INSTRUMENTS
 
 
@@ -41,7 +40,7 @@ class InstrumentCount(CountsOf):
     listing = INSTRUMENTS
 
 
-class PriceBarsByInstrument(PagesOf):
+class PriceBarsByInstrument(PagesOf[PriceBarRow]):
     listing = PRICE_BARS
 
 
@@ -49,11 +48,11 @@ class PriceBarCountByInstrument(CountsOf):
     listing = PRICE_BARS
 
 
-class WatchlistById(ById):
+class WatchlistById(ById[WatchlistRow]):
     listing = WATCHLISTS
 
 
-class WatchlistsByUser(PagesOf):
+class WatchlistsByUser(PagesOf[WatchlistRow]):
     listing = WATCHLISTS
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Self
 
 import strawberry
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.market.rows import InstrumentRow, PriceBarRow, WatchlistRow
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
@@ -28,22 +29,30 @@ To = Annotated[dt.date | None, strawberry.argument(name="to", description="Not a
 @strawberry.type(description="One instrument on one day. Prices in the instrument's currency.")
 class PriceBar:
     date: dt.date = strawberry.field(description="The trading day.")
-    open: Decimal | None = strawberry.field(description="The first price, null where it is not known.")
-    high: Decimal | None = strawberry.field(description="The highest price, null where it is not known.")
-    low: Decimal | None = strawberry.field(description="The lowest price, null where it is not known.")
-    close: Decimal = strawberry.field(
+    open: DecimalText | None = strawberry.field(description="The first price, null where it is not known.")
+    high: DecimalText | None = strawberry.field(description="The highest price, null where it is not known.")
+    low: DecimalText | None = strawberry.field(description="The lowest price, null where it is not known.")
+    close: DecimalText = strawberry.field(
         description="The last price, for one share of that day, as it was traded; where only adjusted closes "
         "are known, adjusted for the splits, or for splits and dividends, up to the newest day."
     )
-    adjusted_close: Decimal | None = strawberry.field(
+    adjusted_close: DecimalText | None = strawberry.field(
         description="The close as if all later splits and dividends had happened before."
     )
-    volume: Decimal | None = strawberry.field(description="Shares traded, null where it is not known.")
+    volume: DecimalText | None = strawberry.field(description="Shares traded, null where it is not known.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: PriceBarRow) -> Self:
         """The bar of a row of the list of bars."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        return cls(
+            date=row["date"],
+            open=row["open"],
+            high=row["high"],
+            low=row["low"],
+            close=row["close"],
+            adjusted_close=row["adjusted_close"],
+            volume=row["volume"],
+        )
 
 
 @strawberry.type(
@@ -58,7 +67,7 @@ class InstrumentSplit:
 
 @strawberry.type(description="Something that can be held.")
 class Instrument(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[InstrumentRow]
     symbol: str = strawberry.field(
         description="The ticker, unique among the shared ones and among your own. Where a shared one came "
         "later with the symbol of one of your own, the symbol means your own to you."
@@ -67,7 +76,9 @@ class Instrument(Node):
     asset_class: AssetClass = strawberry.field(description="What kind of thing it is.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its prices.")
     exchange: str | None = strawberry.field(description="Where it is listed.")
-    last_price: Decimal | None = strawberry.field(description="The latest price, null where there is none.")
+    last_price: DecimalText | None = strawberry.field(
+        description="The latest price, null where there is none."
+    )
     price_as_of: dt.datetime | None = strawberry.field(description="When the latest price was.")
     isin: str | None = strawberry.field(
         description="The International Securities Identification Number, null where it is not known."
@@ -77,7 +88,7 @@ class Instrument(Node):
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: InstrumentRow) -> Self:
         """The instrument of a row of the list of instruments."""
         return cls(
             row=row,
@@ -85,7 +96,7 @@ class Instrument(Node):
             symbol=row["symbol"],
             name=row["name"],
             asset_class=AssetClass(row["asset_class"]),
-            currency=row["currency"],
+            currency=CurrencyCode(row["currency"]),
             exchange=row["exchange"],
             last_price=row["last_price"],
             price_as_of=row["price_as_of"],
@@ -130,12 +141,12 @@ class Instrument(Node):
 
 @strawberry.type(description="A named list of instruments to keep an eye on.")
 class Watchlist(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[WatchlistRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     created_at: dt.datetime = strawberry.field(description="When it was made.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: WatchlistRow) -> Self:
         """The watchlist of a row of the list of watchlists."""
         return cls(
             row=row,

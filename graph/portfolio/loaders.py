@@ -13,15 +13,15 @@ from db.portfolio.queries import (
     fetch_portfolio_summaries,
     fetch_weights,
 )
-from db.portfolio.rows import PortfolioSummaryRow
+from db.portfolio.rows import LotRow, PortfolioRow, PortfolioSummaryRow, PositionRow, SnapshotRow
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class PortfolioById(ById):
+class PortfolioById(ById[PortfolioRow]):
     listing = PORTFOLIOS
 
 
-class PortfoliosByAccount(PagesOf):
+class PortfoliosByAccount(PagesOf[PortfolioRow]):
     listing = PORTFOLIOS
 
 
@@ -65,11 +65,11 @@ class CashWeightByPortfolio(Loader[UUID, "str | None"]):
         return [weights.get(key) for key in keys]
 
 
-class PositionById(ById):
+class PositionById(ById[PositionRow]):
     listing = POSITIONS
 
 
-class PositionsByPortfolio(PagesOf):
+class PositionsByPortfolio(PagesOf[PositionRow]):
     listing = POSITIONS
 
 
@@ -77,11 +77,11 @@ class PositionCountByPortfolio(CountsOf):
     listing = POSITIONS
 
 
-class LotById(ById):
+class LotById(ById[LotRow]):
     listing = LOTS
 
 
-class LotsByPosition(PagesOf):
+class LotsByPosition(PagesOf[LotRow]):
     listing = LOTS
 
 
@@ -89,11 +89,11 @@ class LotCountByPosition(CountsOf):
     listing = LOTS
 
 
-class SnapshotById(ById):
+class SnapshotById(ById[SnapshotRow]):
     listing = SNAPSHOTS
 
 
-class SnapshotsByPortfolio(PagesOf):
+class SnapshotsByPortfolio(PagesOf[SnapshotRow]):
     listing = SNAPSHOTS
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import strawberry
 from strawberry.scalars import JSON
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.portfolio.rows import PortfolioRow
 from graph.account.loaders import AccountById
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
@@ -41,7 +42,7 @@ from graph.portfolio.unavailable import LeftOutByPortfolio, UnavailableValue, un
 from graph.rebalancing.loaders import RebalanceCountByPortfolio, RebalancesByPortfolio
 from graph.rebalancing.plans import BuyOnly, PlanStrategy, RebalancePlan, dry_run
 from graph.rebalancing.types import Rebalance
-from graph.scalars import CurrencyCode
+from graph.scalars import CurrencyCode, json_of
 from graph.trading.loaders import (
     OrderCountByPortfolio,
     OrdersByPortfolio,
@@ -72,18 +73,22 @@ _Status = Annotated[OrderStatus | None, strawberry.argument(description="Only th
     description="A part of an account that is invested by one strategy. Amounts in its currency."
 )
 class Portfolio(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[PortfolioRow]
     name: str = strawberry.field(description="Its name, unique in the account.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its amounts: the account's.")
     strategy: Strategy = strawberry.field(description="How its target weights are found.")
-    risk_tolerance: Decimal = strawberry.field(description="0 for the least risk, 1 for the strategy's own.")
-    max_position_size: Decimal = strawberry.field(description="The largest weight of a position, up to 1.")
+    risk_tolerance: DecimalText = strawberry.field(
+        description="0 for the least risk, 1 for the strategy's own."
+    )
+    max_position_size: DecimalText = strawberry.field(
+        description="The largest weight of a position, up to 1."
+    )
     auto_rebalance: bool = strawberry.field(
         description="Whether it rebalances by itself: at 10:00 in New York on the first market day of each "
         "day, week, month, quarter or year, and when a weight has drifted beyond the driftBand."
     )
     rebalance_frequency: RebalanceFrequency = strawberry.field(description="How often it does so.")
-    drift_band: Decimal | None = strawberry.field(
+    drift_band: DecimalText | None = strawberry.field(
         description="How far a weight may drift from its target before it is rebalanced, as a fraction."
     )
     symbols: list[str] | None = strawberry.field(
@@ -96,17 +101,17 @@ class Portfolio(Node):
         description="Whether rebalancing trades parts of shares. If not, a plan comes as near to its targets "
         "as whole shares that the cash pays for can."
     )
-    minimum_trade: Decimal = strawberry.field(description="The smallest amount that rebalancing trades.")
-    relative_drift_band: Decimal | None = strawberry.field(
+    minimum_trade: DecimalText = strawberry.field(description="The smallest amount that rebalancing trades.")
+    relative_drift_band: DecimalText | None = strawberry.field(
         description="How far a weight may drift as a part of its target; of two bands the narrower counts."
     )
-    cash_reserve: Decimal = strawberry.field(
+    cash_reserve: DecimalText = strawberry.field(
         description="What stays cash when it is rebalanced, as a fraction of the total value."
     )
-    max_trade: Decimal | None = strawberry.field(
+    max_trade: DecimalText | None = strawberry.field(
         description="The largest trade of a rebalance, as a fraction of the total value."
     )
-    max_turnover: Decimal | None = strawberry.field(
+    max_turnover: DecimalText | None = strawberry.field(
         description="The most that a rebalance buys and sells together, as a fraction of the total value."
     )
     look_back_days: int = strawberry.field(description="How many daily returns its strategy looks back on.")
@@ -115,21 +120,21 @@ class Portfolio(Node):
     )
     is_active: bool = strawberry.field(description="False once it is archived.")
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
-    cash_balance: Decimal = strawberry.field(description="Its cash.")
-    reserved_cash: Decimal = strawberry.field(description="What of its cash open orders hold back.")
-    available_cash: Decimal = strawberry.field(description="Its cash less what open orders hold back.")
+    cash_balance: DecimalText = strawberry.field(description="Its cash.")
+    reserved_cash: DecimalText = strawberry.field(description="What of its cash open orders hold back.")
+    available_cash: DecimalText = strawberry.field(description="Its cash less what open orders hold back.")
     performance_stale_from: dt.date | None = strawberry.field(
         description="The first day whose snapshot waits to be computed anew; null while all of them hold."
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: PortfolioRow) -> Self:
         """The portfolio of a row of the list of portfolios."""
         return cls(
             row=row,
             id=global_id("Portfolio", row["id"]),
             name=row["name"],
-            currency=row["currency"],
+            currency=CurrencyCode(row["currency"]),
             strategy=Strategy(row["strategy"]),
             risk_tolerance=row["risk_tolerance"],
             max_position_size=row["max_position_size"],
@@ -137,7 +142,7 @@ class Portfolio(Node):
             rebalance_frequency=RebalanceFrequency(row["rebalance_frequency"]),
             drift_band=row["drift_band"],
             symbols=row["symbols"],
-            target_weights=row["target_weights"],
+            target_weights=json_of(row["target_weights"]),
             fractional_shares=row["fractional_shares"],
             minimum_trade=row["minimum_trade"],
             relative_drift_band=row["relative_drift_band"],
@@ -217,7 +222,7 @@ class Portfolio(Node):
     async def account(self, info: Info) -> _Account:
         from graph.account.types import Account
 
-        return Account.from_row(await info.context.loader(AccountById).load(self.row["account_id"]))
+        return Account.from_row(await info.context.loader(AccountById).load_existing(self.row["account_id"]))
 
     @strawberry.field(description="The open positions, by symbol.")
     async def positions(

@@ -29,7 +29,9 @@ class UnavailableValue:
     async def instrument(self, info: Info) -> Instrument | None:
         if self.instrument_id is None:
             return None
-        return Instrument.from_row(await info.context.loader(InstrumentById).load(self.instrument_id))
+        return Instrument.from_row(
+            await info.context.loader(InstrumentById).load_existing(self.instrument_id)
+        )
 
 
 class _LeftOut(Loader[UUID, list[LeftOutRow]]):

@@ -1,19 +1,20 @@
 """Rebalances that were run."""
 
 import datetime as dt
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 from strawberry.scalars import JSON
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.rebalancing.rows import RebalanceLegRow, RebalanceRow
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
 from graph.node import Node, refetched_by
 from graph.portfolio.loaders import PortfolioById
 from graph.rebalancing.loaders import LegCountByRebalance, LegsByRebalance, RebalanceById
+from graph.scalars import json_of
 from graph.trading.loaders import OrderById, OrderCountByRebalance, OrdersByRebalance
 from graph.trading.types import Order
 from graph.vocabulary import LegStatus, OrderSide, RebalanceStatus, RebalanceTrigger, Strategy
@@ -26,19 +27,19 @@ _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 @strawberry.type(description="One trade of a rebalance, as planned, and what became of it.")
 class RebalanceLeg:
-    row: strawberry.Private[Any]
+    row: strawberry.Private[RebalanceLegRow]
     number: int = strawberry.field(description="Its place in the plan, from 1; sells come before buys.")
     symbol: str = strawberry.field(description="The instrument's symbol.")
     side: OrderSide = strawberry.field(description="Which way it trades.")
-    quantity: Decimal = strawberry.field(description="How many shares were planned.")
-    filled_quantity: Decimal = strawberry.field(description="How many shares are traded.")
+    quantity: DecimalText = strawberry.field(description="How many shares were planned.")
+    filled_quantity: DecimalText = strawberry.field(description="How many shares are traded.")
     status: LegStatus = strawberry.field(description="Where it stands.")
     reason: str | None = strawberry.field(
         description="Why not all of it was traded: a code, a colon, and a sentence."
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: RebalanceLegRow) -> Self:
         """The leg of a row of the list of legs."""
         return cls(
             row=row,
@@ -55,12 +56,12 @@ class RebalanceLeg:
     async def order(self, info: Info) -> Order | None:
         if self.row["order_id"] is None:
             return None
-        return Order.from_row(await info.context.loader(OrderById).load(self.row["order_id"]))
+        return Order.from_row(await info.context.loader(OrderById).load_existing(self.row["order_id"]))
 
 
 @strawberry.type(description="One run of a rebalance. Amounts in the portfolio's currency.")
 class Rebalance(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[RebalanceRow]
     strategy: Strategy = strawberry.field(description="How the target weights were found.")
     status: RebalanceStatus = strawberry.field(description="Where it stands.")
     trigger: RebalanceTrigger = strawberry.field(description="What started it.")
@@ -70,10 +71,10 @@ class Rebalance(Node):
         description="The weights that it was to reach, decimal strings by symbol; null where none were found."
     )
     plan_hash: str | None = strawberry.field(description="The hash of the plan that it followed.")
-    turnover: Decimal = strawberry.field(
+    turnover: DecimalText = strawberry.field(
         description="What was traded, buys and sells together, as a fraction of the total value before."
     )
-    total_cost: Decimal = strawberry.field(
+    total_cost: DecimalText = strawberry.field(
         description="Commissions, and by how much the prices were worse than the plan's quotes."
     )
     trades_executed: int = strawberry.field(description="How many trades were made.")
@@ -84,7 +85,7 @@ class Rebalance(Node):
     legs_ended: int = strawberry.field(description="How many of them have ended, filled or not.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: RebalanceRow) -> Self:
         """The rebalance of a row of the list of rebalances."""
         return cls(
             row=row,
@@ -92,9 +93,9 @@ class Rebalance(Node):
             strategy=Strategy(row["strategy"]),
             status=RebalanceStatus(row["status"]),
             trigger=RebalanceTrigger(row["trigger"]),
-            old_weights=row["old_weights"],
-            new_weights=row["new_weights"],
-            target_weights=row["target_weights"],
+            old_weights=JSON(row["old_weights"]),
+            new_weights=JSON(row["new_weights"]),
+            target_weights=json_of(row["target_weights"]),
             plan_hash=row["plan_hash"],
             turnover=row["turnover"],
             total_cost=row["total_cost"],
@@ -110,7 +111,9 @@ class Rebalance(Node):
     async def portfolio(self, info: Info) -> _Portfolio:
         from graph.portfolio.types import Portfolio
 
-        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+        return Portfolio.from_row(
+            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
+        )
 
     @strawberry.field(description="The orders that it placed, newest first.")
     async def orders(

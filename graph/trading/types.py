@@ -1,13 +1,12 @@
 """Orders and transactions."""
 
 import datetime as dt
-from collections.abc import Mapping
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.trading.listing_rows import OrderRow, TransactionRow
 from graph.account.loaders import AccountById
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
@@ -48,36 +47,36 @@ _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 @strawberry.type(description="A wish to trade, and what became of it. Amounts in the portfolio's currency.")
 class Order(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[OrderRow]
     side: OrderSide = strawberry.field(description="Which way it trades.")
     type: OrderType = strawberry.field(description="At what price it may trade.")
     status: OrderStatus = strawberry.field(description="Where it stands.")
     symbol: str = strawberry.field(description="The instrument's symbol.")
-    quantity: Decimal = strawberry.field(description="How many shares are wanted.")
-    filled_quantity: Decimal = strawberry.field(description="How many shares are traded.")
-    limit_price: Decimal | None = strawberry.field(description="The limit, for a LIMIT order.")
-    average_fill_price: Decimal | None = strawberry.field(
+    quantity: DecimalText = strawberry.field(description="How many shares are wanted.")
+    filled_quantity: DecimalText = strawberry.field(description="How many shares are traded.")
+    limit_price: DecimalText | None = strawberry.field(description="The limit, for a LIMIT order.")
+    average_fill_price: DecimalText | None = strawberry.field(
         description="The average price of what is traded, null before anything is."
     )
     submitted_at: dt.datetime = strawberry.field(description="When it was placed.")
     updated_at: dt.datetime = strawberry.field(description="When it last changed.")
-    notional: Decimal | None = strawberry.field(
+    notional: DecimalText | None = strawberry.field(
         description="The cash that was to be traded, where that was given in place of a quantity."
     )
-    remaining_quantity: Decimal = strawberry.field(
+    remaining_quantity: DecimalText = strawberry.field(
         description="How many shares are not traded, and will not be once it has ended."
     )
     time_in_force: TimeInForce = strawberry.field(description="How long it stays open.")
     expires_at: dt.datetime | None = strawberry.field(
         description="When it ends by itself; null for a GTC order."
     )
-    reserved_cash: Decimal = strawberry.field(description="The cash that it holds back while it is open.")
+    reserved_cash: DecimalText = strawberry.field(description="The cash that it holds back while it is open.")
     version: int = strawberry.field(description="Grows by one with each change, from 1.")
     rejection_code: str | None = strawberry.field(description="Why it was rejected, for programs.")
     rejection_reason: str | None = strawberry.field(description="Why it was rejected, for people.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: OrderRow) -> Self:
         """The order of a row of the list of orders."""
         return cls(
             row=row,
@@ -106,7 +105,9 @@ class Order(Node):
     async def portfolio(self, info: Info) -> _Portfolio:
         from graph.portfolio.types import Portfolio
 
-        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+        return Portfolio.from_row(
+            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
+        )
 
     @strawberry.field(description="What it traded, newest first.")
     async def transactions(
@@ -131,19 +132,19 @@ class Order(Node):
     description="One entry of the ledger. It never changes: mistakes are reversed. Amounts in its currency."
 )
 class Transaction(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[TransactionRow]
     type: TransactionType = strawberry.field(description="What it did.")
     symbol: str | None = strawberry.field(description="The instrument's symbol, null for cash alone.")
-    quantity: Decimal | None = strawberry.field(
+    quantity: DecimalText | None = strawberry.field(
         description="How many shares; for a split, the new shares for each old one. Null for cash alone."
     )
-    price: Decimal | None = strawberry.field(description="The price of a share.")
-    amount: Decimal = strawberry.field(description="What it was worth before commission, never negative.")
-    commission: Decimal = strawberry.field(description="What the broker took.")
+    price: DecimalText | None = strawberry.field(description="The price of a share.")
+    amount: DecimalText = strawberry.field(description="What it was worth before commission, never negative.")
+    commission: DecimalText = strawberry.field(description="What the broker took.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
-    cash_delta: Decimal = strawberry.field(description="By how much cash changed.")
-    quantity_delta: Decimal = strawberry.field(description="By how much the number of shares changed.")
-    cost_delta: Decimal = strawberry.field(
+    cash_delta: DecimalText = strawberry.field(description="By how much cash changed.")
+    quantity_delta: DecimalText = strawberry.field(description="By how much the number of shares changed.")
+    cost_delta: DecimalText = strawberry.field(
         description="By how much the position's cost basis changed, on average cost."
     )
     executed_at: dt.datetime = strawberry.field(description="When it happened.")
@@ -156,7 +157,7 @@ class Transaction(Node):
     )
 
     @classmethod
-    def from_row(cls, row: Row | Mapping[str, Any]) -> Self:
+    def from_row(cls, row: TransactionRow) -> Self:
         """The transaction of a row of the list of transactions."""
         return cls(
             row=row,
@@ -167,7 +168,7 @@ class Transaction(Node):
             price=row["price"],
             amount=row["amount"],
             commission=row["commission"],
-            currency=row["currency"],
+            currency=CurrencyCode(row["currency"]),
             cash_delta=row["cash_delta"],
             quantity_delta=row["quantity_delta"],
             cost_delta=row["cost_delta"],
@@ -180,7 +181,7 @@ class Transaction(Node):
     @strawberry.field(
         description="What a sale gained over its cost, after commission. Null for anything else."
     )
-    def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal | None:
+    def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> DecimalText | None:
         return self.row["realized_pnl_fifo" if method is CostMethod.FIFO else "realized_pnl"]
 
     @strawberry.field(
@@ -209,7 +210,9 @@ class Transaction(Node):
     async def reverses(self, info: Info) -> "Transaction | None":
         if self.row["reverses_id"] is None:
             return None
-        return Transaction.from_row(await info.context.loader(TransactionById).load(self.row["reverses_id"]))
+        return Transaction.from_row(
+            await info.context.loader(TransactionById).load_existing(self.row["reverses_id"])
+        )
 
     @strawberry.field(description="The transaction that takes this one back, if there is one.")
     async def reversed_by(self, info: Info) -> "Transaction | None":
@@ -220,13 +223,15 @@ class Transaction(Node):
     async def instrument(self, info: Info) -> Instrument | None:
         if self.row["instrument_id"] is None:
             return None
-        return Instrument.from_row(await info.context.loader(InstrumentById).load(self.row["instrument_id"]))
+        return Instrument.from_row(
+            await info.context.loader(InstrumentById).load_existing(self.row["instrument_id"])
+        )
 
     @strawberry.field(description="The account that it belongs to.")
     async def account(self, info: Info) -> _Account:
         from graph.account.types import Account
 
-        return Account.from_row(await info.context.loader(AccountById).load(self.row["account_id"]))
+        return Account.from_row(await info.context.loader(AccountById).load_existing(self.row["account_id"]))
 
     @strawberry.field(description="The portfolio, null for the account's unallotted cash.")
     async def portfolio(self, info: Info) -> _Portfolio | None:
@@ -234,13 +239,15 @@ class Transaction(Node):
 
         if self.row["portfolio_id"] is None:
             return None
-        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+        return Portfolio.from_row(
+            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
+        )
 
     @strawberry.field(description="The order that it filled.")
     async def order(self, info: Info) -> Order | None:
         if self.row["order_id"] is None:
             return None
-        return Order.from_row(await info.context.loader(OrderById).load(self.row["order_id"]))
+        return Order.from_row(await info.context.loader(OrderById).load_existing(self.row["order_id"]))
 
 
 refetched_by("Order", OrderById, Order.from_row)

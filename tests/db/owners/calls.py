@@ -118,7 +118,7 @@ async def _page(recorder: Recorder) -> None:
         await fetch_by_ids(connection, listing, ID, [ID])
 
 
-def listings() -> list[tuple[str, Listing]]:
+def listings() -> list[tuple[str, Listing[Any]]]:
     """Return all lists, by name."""
     return [
         (f"{module.__name__}.{name}", value)
