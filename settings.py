@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     )
     token_keys: SecretStr | None = Field(
         None,
-        description="Keys for access tokens, `kid:base64` separated by commas; the first one signs. Generated "
-        "in the data directory if left out.",
+        description="Keys for access tokens, `kid:base64` separated by commas; the first one signs. "
+        "Generated in the data directory if left out.",
     )
     token_issuer: str = Field("graphfolio", description="The `iss` of access tokens.")
     token_audience: str = Field("graphfolio", description="The `aud` of access tokens.")
@@ -69,8 +69,8 @@ class Settings(BaseSettings):
         10,
         ge=0,
         le=10**6,
-        description="Login attempts in ten minutes from one address to one name; ten times as many to one name "
-        "from all addresses, and from one address to all names. 0 is no limit.",
+        description="Login attempts in ten minutes from one address to one name; ten times as many to one "
+        "name from all addresses, and from one address to all names. 0 is no limit.",
     )
     passwords_at_once: int = Field(
         2, ge=1, le=64, description="How many passwords are hashed at a time; each takes 64 MiB."
@@ -137,8 +137,8 @@ class Settings(BaseSettings):
     )
     sealing_keys: SecretStr | None = Field(
         None,
-        description="Keys that encrypt stored secrets, `kid:base64` separated by commas; the first one encrypts. "
-        "Generated in the data directory if left out.",
+        description="Keys that encrypt stored secrets, `kid:base64` separated by commas; the first one "
+        "encrypts. Generated in the data directory if left out.",
     )
     send_notifications: bool = Field(
         True, description="Whether this process sends notifications; they wait while no process does."

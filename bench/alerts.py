@@ -66,7 +66,7 @@ async def _run(
     await evaluator.ready()
     await evaluator.prices.load()
     print(f"{len(evaluator.prices):,} rules loaded in {time.perf_counter() - start:.2f} s")
-    keeping = asyncio.create_task(evaluator.prices.keep())
+    keeping = asyncio.create_task(evaluator.prices.watch())
     walk = _walk(names, rate * seconds)
     lateness, at, batch = [], 0, rate // BATCHES_A_SECOND
     cpu, database_before, begun = time.process_time(), _database_cpu(), time.perf_counter()

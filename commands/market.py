@@ -112,7 +112,7 @@ def ticks(
 ) -> None:
     """Bring prices, from a file or as another program writes them: quotes move, alerts fire."""
     from investing.prices.price_ingest import price_ingest
-    from investing.prices.tick_files import take_lines
+    from investing.prices.tick_files import ingest_lines
 
     def bad(line: int, reason: str) -> None:
         typer.echo(f"{file}:{line}: {reason}", err=True)
@@ -133,7 +133,7 @@ def ticks(
             found.url,
             lambda sessions: price_ingest(
                 sessions,
-                lambda ingest: take_lines(
+                lambda ingest: ingest_lines(
                     ingest, lines, bad, lambda done: report("Bringing prices", done, total)
                 ),
             ),

@@ -69,11 +69,11 @@ def rotate_keys(
 ) -> None:
     """Seal stored secrets with a new key: a generated one, or the first of GRAPHFOLIO_SEALING_KEYS."""
     from investing.auth.encryption import SecretBox
-    from investing.auth.reencryption import keys_in_use, reseal_all
+    from investing.auth.reencryption import keys_in_use, reencrypt_all
     from investing.auth.secret_file import SEALING_KEYS, drop, rotate
 
     async def sealed_anew(sessions: Sessions) -> tuple[int, set[str]]:
-        return await reseal_all(sessions, secret_box, report), await keys_in_use(sessions)
+        return await reencrypt_all(sessions, secret_box, report), await keys_in_use(sessions)
 
     with opened(data_dir) as (settings, found), progress() as report:
         keys = revealed(settings.sealing_keys)

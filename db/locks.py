@@ -1,10 +1,20 @@
-"""The locks that a transaction over a plain connection begins with: prepared, see `db.writing`."""
+"""The locks that a transaction of the ledger begins with: prepared, see `db.writing`.
 
+Locks are taken from the top of the tree down and by id, an account before its portfolios, so that two writers
+never wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
 from uuid import UUID
 
 from db.writing import Lock
 
 PREPARE = """
+PREPARE lock_account (uuid, uuid) AS
+    SELECT FROM accounts WHERE owner_id = $1 AND id = $2 FOR NO KEY UPDATE;
 PREPARE lock_portfolio (uuid, uuid) AS
     SELECT FROM portfolios WHERE owner_id = $1 AND id = $2 FOR NO KEY UPDATE;
 PREPARE lock_portfolio_of_order (uuid, uuid) AS
@@ -13,14 +23,37 @@ PREPARE lock_portfolio_of_order (uuid, uuid) AS
 """
 
 
-def lock_portfolio(owner_id: UUID, portfolio_id: UUID) -> Lock:
-    """Holds the portfolio until the transaction ends."""
-    return Lock("lock_portfolio", owner_id, portfolio_id)
+class Locks(NamedTuple):
+    """Accounts and portfolios of one owner that a transaction holds until it ends.
 
-
-def lock_portfolio_of_order(owner_id: UUID, order_id: UUID) -> Lock:
-    """Holds the portfolio of an order, which never changes, until the transaction ends.
-
-    Whoever changes an order has locked its portfolio.
+    `order` stands for the portfolio of that order, which never changes: whoever changes an order has locked
+    its portfolio.
     """
-    return Lock("lock_portfolio_of_order", owner_id, order_id)
+
+    accounts: frozenset[UUID] = frozenset()
+    portfolios: frozenset[UUID] = frozenset()
+    order: UUID | None = None
+
+    @classmethod
+    def of(cls, *, accounts: Collection[UUID | None] = (), portfolios: Collection[UUID | None] = ()) -> Locks:
+        """Return the locks of these; None stands for nothing."""
+        return cls(
+            frozenset(id for id in accounts if id is not None),
+            frozenset(id for id in portfolios if id is not None),
+        )
+
+    def lock(self, owner_id: UUID) -> Lock:
+        """Return what takes them all, in the order that everybody keeps."""
+        locks = [Lock("lock_account", owner_id, id) for id in sorted(self.accounts)]
+        locks += [Lock("lock_portfolio", owner_id, id) for id in sorted(self.portfolios)]
+        if self.order is not None:
+            locks.append(Lock("lock_portfolio_of_order", owner_id, self.order))
+        return Lock.all_of(*locks)
+
+
+NO_LOCKS = Locks()
+
+
+def lock_portfolio(owner_id: UUID, portfolio_id: UUID) -> Lock:
+    """Hold the portfolio until the transaction ends."""
+    return Locks.of(portfolios=[portfolio_id]).lock(owner_id)

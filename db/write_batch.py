@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from db.writing import RawConnection
 
 
@@ -19,11 +21,18 @@ class WriteBatch:
         self._sql: list[str] = []
         self._values: list[Any] = []
 
+    def __bool__(self) -> bool:
+        return bool(self._sql)
+
     def add(self, sql: str, *values: object) -> None:
-        """Adds a part; `{}` stands for each value, in their order."""
-        first = len(self._values) + 1
-        self._sql.append(sql.format(*(f"${n}" for n in range(first, first + len(values)))))
-        self._values += values
+        """Add a part; `{}` stands for each value, in their order. A dictionary is written as JSON."""
+        places = []
+        for value in values:
+            is_json = isinstance(value, dict)
+            # As text, so that it does not matter how the connection writes JSON.
+            self._values.append(orjson.dumps(value).decode() if is_json else value)
+            places.append(f"${len(self._values)}::text::jsonb" if is_json else f"${len(self._values)}")
+        self._sql.append(sql.format(*places))
 
     def insert(self, table: str, row: Mapping[str, Any]) -> None:
         """Adds a row of a table."""

@@ -35,6 +35,13 @@ class Lock:
     def __init__(self, name: str, *ids: UUID) -> None:
         self.sql = f"EXECUTE {name} ({', '.join(_quoted(id) for id in ids)})"
 
+    @classmethod
+    def all_of(cls, *locks: Lock) -> Lock:
+        """Return what takes these locks one after the other, none at all where there are none."""
+        lock = cls.__new__(cls)
+        lock.sql = "; ".join(each.sql for each in locks)
+        return lock
+
 
 async def raw_connection_of(session: AsyncSession) -> RawConnection:
     """The connection under a session, for statements that belong to its transaction, which has begun."""

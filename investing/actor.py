@@ -1,4 +1,4 @@
-"""Who acts, from where, and over which connections: what every service that writes is given."""
+"""Who acts, from where, and through which sessions; every service that writes takes an actor."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,7 +16,7 @@ class RequestOrigin:
 
 @dataclass(frozen=True)
 class Actor:
-    """A viewer who writes their own things."""
+    """A viewer who writes data of their own."""
 
     id: UUID
     sessions: Sessions

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from db.auth.audit import Origin, entry_row, record
 from db.sessions import Session
-from db.write_batch import WriteBatch
+from db.trading.ledger import LedgerTransaction
 from investing.actor import RequestOrigin
 from investing.rules.auth.registration import is_printable
 
@@ -20,32 +20,31 @@ async def note(
     entity_id: UUID,
     **details: object,
 ) -> None:
-    """Adds an entry. Details hold names and figures, never a secret."""
+    """Add an entry. Details contain names and figures, never a secret."""
     entity = (entity_type, entity_id)
-    await record(session, owner_id, action, origin_of(client), entity=entity, details=_told(details))
+    await record(session, owner_id, action, origin_of(client), entity=entity, details=_as_text(details))
 
 
 def add_note(
-    parts: WriteBatch,
-    owner_id: UUID,
+    ledger: LedgerTransaction,
     client: RequestOrigin,
     action: str,
     entity_type: str,
     entity_id: UUID,
     **details: object,
 ) -> None:
-    """The same as one of the writes of a statement."""
+    """Add an entry to what a transaction of the ledger writes."""
     entity = (entity_type, entity_id)
-    row = entry_row(owner_id, action, origin_of(client), entity=entity, details=_told(details))
-    parts.insert("audit_log", row)
+    row = entry_row(ledger.owner_id, action, origin_of(client), entity=entity, details=_as_text(details))
+    ledger.batch.insert("audit_log", row)
 
 
-def _told(details: dict[str, object]) -> dict[str, str | None]:
+def _as_text(details: dict[str, object]) -> dict[str, str | None]:
     return {name: value if value is None else str(value) for name, value in details.items()}
 
 
 def origin_of(client: RequestOrigin) -> Origin:
-    """Where a request came from, in text that can be stored."""
+    """Return where a request came from, in text that can be stored."""
     return Origin(_storable(client.ip_address), _storable(client.user_agent))
 
 

@@ -1,4 +1,4 @@
-"""Global ids as text: what the API and those who are notified know a row by."""
+"""Global ids as text: the ids by which API clients and receivers of notifications know a row."""
 
 from base64 import urlsafe_b64encode
 from uuid import UUID

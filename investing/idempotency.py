@@ -1,6 +1,6 @@
 """One key, one effect: a retried mutation answers with what came of it the first time.
 
-The key is claimed in the same database transaction as the effect, so that there is never one without the
+The key is written in the same database transaction as the effect, so that there is never one without the
 other. A refusal is kept as well, a fault is not: after a fault the same key tries again.
 """
 
@@ -8,31 +8,52 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from db.auth import idempotency
+from db.locks import Locks
 from db.sessions import Session, Sessions
-from db.write_batch import WriteBatch
-from db.writing import Lock, RawConnection
+from db.trading.ledger import LedgerTransaction, transact
+from db.trading.ledger_reads import KeyState, find_key
 from investing.rules import errors
 from investing.rules.errors import DomainError, IdempotencyMismatch, InvalidInput
 
 Effect = Callable[[Session], Awaitable[UUID]]
-Row = Mapping[Any, Any]
-Read = Callable[[RawConnection], Awaitable[Row]]
-Decide = Callable[[RawConnection, Row, WriteBatch], Awaitable[UUID]]
+ResultT = TypeVar("ResultT")
 
 
-class NotQuick(Exception):
-    """What is asked for takes more than the quick way can do: nothing was done, the general way does it."""
+class Keyed(Protocol):
+    """What has been read with what the key stands for already, all None for a new one."""
+
+    @property
+    def key_field(self) -> str | None: ...
+    @property
+    def key_hash(self) -> bytes | None: ...
+    @property
+    def key_outcome(self) -> dict[str, Any] | None: ...
+
+
+KeyedT = TypeVar("KeyedT", bound=Keyed)
+
+
+@dataclass(frozen=True)
+class Made(Generic[KeyedT, ResultT]):
+    """The id that came of an intent, what was known by then, and what was made just now.
+
+    `result` is None where the key had done it before.
+    """
+
+    id: UUID
+    known: KeyedT
+    result: ResultT | None
 
 
 @dataclass(frozen=True)
 class Intent:
-    """What a client wants once: the key, and a hash of what it stands for."""
+    """What a client wants to happen once: the key, and a hash of the field and its arguments."""
 
     owner_id: UUID
     key: UUID
@@ -41,12 +62,16 @@ class Intent:
 
     @classmethod
     def of(cls, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]) -> "Intent":
-        """The intent. Raises InvalidInput for a key that is not a UUID."""
+        """Return the intent; raise InvalidInput if the key is not a UUID."""
         reported = json.dumps([field, arguments], default=str, sort_keys=True).encode()
         return cls(owner_id, _parse(key), field, hashlib.sha256(reported).digest())
 
     def again(self, field: str, digest: bytes, outcome: Mapping[str, Any] | None) -> UUID:
-        """What came of it the first time. Raises that refusal, or IdempotencyMismatch."""
+        """Return the id of the first attempt's result.
+
+        Raise the error that it was refused with, or IdempotencyMismatch if the key was used for something
+        else.
+        """
         if field != self.field or digest != self.digest:
             raise IdempotencyMismatch(
                 "This idempotency key was used for something else: take a new one for a new intent.",
@@ -58,7 +83,7 @@ class Intent:
         return UUID(outcome["id"])
 
     def row(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
-        """The key's row once something has come of it."""
+        """Return the key's row, with the outcome of the intent."""
         return {
             "owner_id": self.owner_id,
             "key": self.key,
@@ -70,70 +95,91 @@ class Intent:
 
 async def once(
     sessions: Sessions,
+    intent: Intent,
+    locks: Locks,
+    act: Callable[[LedgerTransaction], Awaitable[UUID]],
+) -> UUID:
+    """Act unless the key has done it, in one transaction of the ledger; return the id that came of it.
+
+    What is locked by `locks` is locked before the key is looked at. Raises IdempotencyMismatch where the key
+    stands for another field or other arguments, and what the act refuses, now or again.
+    """
+
+    async def read(ledger: LedgerTransaction) -> KeyState:
+        return await find_key(ledger.connection, ledger.owner_id, intent.key)
+
+    async def decide(ledger: LedgerTransaction, _: KeyState) -> tuple[UUID, None]:
+        return await act(ledger), None
+
+    return (await once_knowing(sessions, intent, locks, read, decide)).id
+
+
+async def once_knowing(
+    sessions: Sessions,
+    intent: Intent,
+    locks: Locks,
+    read: Callable[[LedgerTransaction], Awaitable[KeyedT]],
+    decide: Callable[[LedgerTransaction, KeyedT], Awaitable[tuple[UUID, ResultT]]],
+) -> Made[KeyedT, ResultT]:
+    """Do the same where what there is to know is read together with the key; return what was made as well.
+
+    What `read` refuses is not kept; `decide` adds what is written, and has refused before anything is.
+
+    The key is written last and not claimed first: two attempts of one intent wait for the same lock, or the
+    second fails on the key's own uniqueness, as does another intent under the key; it is tried anew then.
+    """
+
+    async def attempt(ledger: LedgerTransaction) -> Made[KeyedT, ResultT] | DomainError:
+        known = await read(ledger)
+        if known.key_field is not None:
+            assert known.key_hash is not None
+            assert known.key_outcome is not None
+            return Made(intent.again(known.key_field, known.key_hash, known.key_outcome), known, None)
+        try:
+            id, result = await decide(ledger, known)
+        except DomainError as domain_error:
+            ledger.forget()
+            ledger.batch.insert("idempotency_keys", intent.row({"refused": dump(domain_error)}))
+            return domain_error
+        ledger.batch.insert("idempotency_keys", intent.row({"id": str(id)}))
+        return Made(id, known, result)
+
+    made = await transact(sessions, intent.owner_id, locks, attempt)
+    # A refusal is raised outside the transaction, which would otherwise undo the note of it.
+    if isinstance(made, DomainError):
+        raise made
+    return made
+
+
+async def once_in_session(
+    sessions: Sessions,
     owner_id: UUID,
     key: str,
     field: str,
     arguments: Mapping[str, object],
     effect: Effect,
 ) -> UUID:
-    """Does the effect unless the key has done it, and returns the id that came of it.
+    """Do the same for what is not of the ledger, over a session: in a savepoint that a refusal undoes.
 
-    Raises InvalidInput for a key that is not a UUID, IdempotencyMismatch where the key stands for another
-    field or other arguments, and the effect's own DomainError, now or again.
+    Raise InvalidInput if the key is not a UUID, IdempotencyMismatch if it was used for another field or other
+    arguments, and the effect's own DomainError, now or again.
     """
-    return await once_generally(sessions, Intent.of(owner_id, key, field, arguments), effect)
-
-
-async def once_generally(sessions: Sessions, intent: Intent, effect: Effect) -> UUID:
-    """The same for an intent: whatever the effect does and reads, in a savepoint that a refusal undoes."""
-    owner_id, key = intent.owner_id, intent.key
+    intent = Intent.of(owner_id, key, field, arguments)
 
     async def claim_and_act(session: Session) -> UUID | DomainError:
-        if not await idempotency.claim(session, owner_id, key, intent.field, intent.digest):
-            kept = await idempotency.find(session, owner_id, key)
+        if not await idempotency.claim(session, owner_id, intent.key, field, intent.digest):
+            kept = await idempotency.find(session, owner_id, intent.key)
             return intent.again(kept["field"], kept["arguments_hash"], kept["outcome"])
         try:
             async with session.begin_nested():
                 id = await effect(session)
         except DomainError as domain_error:
-            await idempotency.keep(session, owner_id, key, {"refused": dump(domain_error)})
+            await idempotency.keep(session, owner_id, intent.key, {"refused": dump(domain_error)})
             return domain_error
-        await idempotency.keep(session, owner_id, key, {"id": str(id)})
+        await idempotency.keep(session, owner_id, intent.key, {"id": str(id)})
         return id
 
-    return _result(await sessions.transact(owner_id, claim_and_act))
-
-
-async def once_quickly(sessions: Sessions, intent: Intent, lock: Lock, read: Read, decide: Decide) -> UUID:
-    """The same where all is read before anything is written, and all is written in one statement.
-
-    `read` brings what there is to know, with the key's row as `key_field`, `key_hash` and `key_outcome`;
-    what it refuses is not kept. `decide` adds the writes. Raises NotQuick as they do, with nothing done.
-
-    The key is written last and not claimed first: two attempts of one intent wait for the same lock, and
-    another intent under its key fails on the key's own uniqueness and is tried anew.
-    """
-
-    async def read_and_act(connection: RawConnection) -> UUID | DomainError:
-        row = await read(connection)
-        if row["key_field"] is not None:
-            return intent.again(row["key_field"], row["key_hash"], row["key_outcome"])
-        parts = WriteBatch()
-        result: UUID | DomainError
-        try:
-            result = await decide(connection, row, parts)
-            outcome: dict[str, Any] = {"id": str(result)}
-        except DomainError as domain_error:
-            parts, result, outcome = WriteBatch(), domain_error, {"refused": dump(domain_error)}
-        parts.insert("idempotency_keys", intent.row(outcome))
-        await parts.write(connection)
-        return result
-
-    return _result(await sessions.write(intent.owner_id, lock, read_and_act))
-
-
-def _result(outcome: UUID | DomainError) -> UUID:
-    # A refusal is raised outside the transaction, which would otherwise undo the note of it.
+    outcome = await sessions.transact(owner_id, claim_and_act)
     if isinstance(outcome, DomainError):
         raise outcome
     return outcome
@@ -142,9 +188,10 @@ def _result(outcome: UUID | DomainError) -> UUID:
 async def find_kept(
     sessions: Sessions, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]
 ) -> UUID | None:
-    """What came of the key before, without doing anything; None for a new one, and one under way.
+    """Return the result of the key without doing anything; None for a new key, and one in progress.
 
-    For work that has to prepare outside the transaction, which a retry need not. Raises as `once` does.
+    It is for work that has to prepare outside the transaction, which a retry need not do. Raise as `once`
+    does.
     """
     intent = Intent.of(owner_id, key, field, arguments)
     async with sessions.begin(owner_id) as session:
@@ -162,12 +209,12 @@ def _parse(key: str) -> UUID:
 
 
 def dump(domain_error: DomainError) -> dict[str, Any]:
-    """A refusal as JSON, with its kind and its facts."""
+    """Return an error as JSON, with its class and its fields."""
     kind = type(domain_error)
     return {"kind": kind.__name__, "facts": TypeAdapter(kind).dump_python(domain_error, mode="json")}
 
 
 def load(kept: Mapping[str, Any]) -> DomainError:
-    """The refusal that `dump` made this JSON of."""
+    """Return the error that `dump` converted to this JSON."""
     kind: type[DomainError] = getattr(errors, kept["kind"])
     return TypeAdapter(kind).validate_python(kept["facts"])

@@ -21,28 +21,31 @@ logger = logging.getLogger("graphfolio.changes")
 
 POLL_SECONDS = 1.0
 SOON_SECONDS = 0.2
-"""So long a ring that is not counted waits for others, so that trades do not each cost a statement more."""
+"""How long an uncounted notification waits for others, so that not every trade costs one more statement."""
 _AGAIN_SECONDS = 0.25
 
 
 class Transport(Protocol):
-    """What carries rings between processes: PostgreSQL's NOTIFY, or NATS."""
+    """What carries notifications between processes: PostgreSQL's NOTIFY, or NATS."""
 
     async def listen(self, received: Callable[[Collection[Subject]], None]) -> None:
-        """Passes on what is said, its own too, until it breaks. Raises OSError then."""
+        """Pass on what is published, by this process too, until the connection breaks; then raise OSError."""
 
     async def publish(self, subjects: Collection[Subject]) -> None:
-        """Tells every process that listens. May lose them, or raise OSError, where it is broken."""
+        """Publish to every process that listens. It may lose notifications, or raise OSError, when broken."""
 
 
 class Notifier:
-    """Rings for an owner and a topic. Belongs to one event loop; `run` joins it to other processes."""
+    """Notifications by owner and topic.
+
+    It belongs to one event loop; `run` connects it to other processes.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[Subject, set[asyncio.Event]] = {}
         self._followers: dict[Topic, list[Callable[[UUID], None]]] = {}
         self._counts: dict[Subject, int] = {}
-        # In the order of their coming, each once: what rings while others are being told joins the next lot.
+        # In order of arrival, each once: a notification during a publication joins the next one.
         self._unpublished: dict[Subject, None] = {}
         self._is_to_publish = asyncio.Event()
         self._is_joined = False
@@ -53,10 +56,10 @@ class Notifier:
         self.outages = (self._polling,)
         """While one of these lasts, changes made by other processes are not noticed."""
         self.transport_outages = (self._receiving, self._publishing)
-        """While one of these lasts, they are noticed by the poll of each second."""
+        """While one of these lasts, they are noticed only by polling, once a second."""
 
     def notify(self, owner_id: UUID, topic: Topic) -> None:
-        """Wakes everybody who listens for this, everywhere; only after the commit that they are to see."""
+        """Wake everybody who listens for this, in all processes; call it only after the commit to be seen."""
         self._wake([(owner_id, topic)])
         for follower in self._followers.get(topic, ()):
             follower(owner_id)
@@ -73,7 +76,7 @@ class Notifier:
 
     @contextmanager
     def listening(self, owner_id: UUID, *topics: Topic) -> Iterator[asyncio.Event]:
-        """An event that is set by every ring about one of these from now on."""
+        """Return an event that is set by every notification about one of these topics from now on."""
         event = asyncio.Event()
         for topic in topics:
             self._waiting.setdefault((owner_id, topic), set()).add(event)
@@ -84,16 +87,16 @@ class Notifier:
                 self._unsubscribe((owner_id, topic), event)
 
     async def run(self, transport: Transport, sessions: Sessions) -> None:
-        """Stay joined to the other processes for ever, through every outage of the transport.
+        """Stay connected to the other processes for ever, through every fault of the transport.
 
-        `sessions` lead to the counters, which stay in the database whatever the transport is.
+        `sessions` give access to the counters, which are in the database whatever the transport is.
         """
         self._is_joined = True
         async with asyncio.TaskGroup() as group:
             for work, outage in (
                 (lambda: transport.listen(self._wake), self._receiving),
                 (lambda: self._publish(transport), self._publishing),
-                (lambda: self._look(sessions), self._polling),
+                (lambda: self._poll(sessions), self._polling),
             ):
                 group.create_task(_restarted(work, outage))
 
@@ -106,7 +109,7 @@ class Notifier:
 
     def _publish_the_rest(self) -> None:
         self._soon = None
-        # What has gone along with others meanwhile need not be said again.
+        # Notifications published together with others meanwhile need not be repeated.
         if self._unpublished:
             self._is_to_publish.set()
 
@@ -120,10 +123,10 @@ class Notifier:
             await self._is_to_publish.wait()
             self._is_to_publish.clear()
             subjects, self._unpublished = list(self._unpublished), {}
-            # What is lost here is found by a look at the counters.
+            # What is lost here is found by polling the counters.
             await transport.publish(subjects)
 
-    async def _look(self, sessions: Sessions) -> None:
+    async def _poll(self, sessions: Sessions) -> None:
         while True:
             known = {
                 subject: self._counts.get(subject, 0)
@@ -140,7 +143,7 @@ class Notifier:
 
 
 async def _restarted(work: Callable[[], Awaitable[None]], outage: Outage) -> None:
-    """Begin anew after every outage."""
+    """Run the work, and start it again after every outage."""
     while True:
         with outage.lasting():
             await work()
@@ -148,7 +151,7 @@ async def _restarted(work: Callable[[], Awaitable[None]], outage: Outage) -> Non
 
 
 async def wait(event: asyncio.Event, seconds: float | None = None) -> None:
-    """Waits for the subject, or for so many seconds."""
+    """Wait for the event, but at most this many seconds; then clear it."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -38,6 +38,6 @@ def sender_of(settings: Settings, sessions: Sessions, secret_box: SecretBox) -> 
     channels = channels_of(
         smtp_config=smtp_config_of(settings),
         allow_private=settings.allow_private_destinations,
-        patience=pace.patience,
+        timeout=pace.timeout,
     )
     return Sender(sessions, secret_box, channels, partial(encode_global_id, "Alert"), pace)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import RowMapping, insert, select, text, update
 
 from db.account.days import day_of
 from db.models import Account, Portfolio
@@ -25,6 +25,19 @@ async def insert_account(session: Session, owner_id: UUID, id: UUID, values: dic
     await session.execute(
         insert(Account).values(owner_id=owner_id, id=id, unallotted_cash=Decimal(0), **values)
     )
+
+
+async def lock_account(session: Session, owner_id: UUID, account_id: UUID) -> RowMapping | None:
+    """Return the account's row, held until the transaction ends."""
+    statement = select(
+        Account.id,
+        Account.currency,
+        Account.account_type,
+        Account.unallotted_cash,
+        Account.time_zone,
+        Account.is_active,
+    ).where(Account.owner_id == owner_id, Account.id == account_id)
+    return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
 
 
 async def update_account(session: Session, owner_id: UUID, id: UUID, values: dict[str, Any]) -> bool:

@@ -1,154 +1,157 @@
-"""Imports and exports: what many new transactions meet, written in bulk, and a whole ledger read by pages."""
+"""Imports and exports: what many new transactions meet, and a whole ledger read by pages."""
 
 import datetime as dt
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, and_, case, insert, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import select
 
-from db.market.symbols import meant
-from db.models import Account, Import, Instrument, Portfolio, Transaction
+from db.market.symbols import MEANT
+from db.models import Portfolio
 from db.sessions import Connection, Row, Session
-from db.vocabulary import TransactionType
+from db.trading.ledger_reads import InstrumentRow
+from db.write_batch import WriteBatch
+from db.writing import RawConnection
 
 CHUNK = 5000
 
-
-async def find_instruments(session: Session, owner_id: UUID, symbols: Sequence[str]) -> dict[str, RowMapping]:
-    """Return id, currency and price basis of the instruments that these symbols mean to the owner."""
-    columns = (Instrument.symbol, Instrument.id, Instrument.currency, Instrument.price_basis)
-    found = await session.execute(meant(owner_id, symbols).with_only_columns(*columns))
-    return {row["symbol"]: row for row in found.mappings()}
+_INSTRUMENTS = f"""
+SELECT i.id, i.symbol, i.currency, i.price_basis FROM {MEANT.format(symbols="$2::text[]", owner="$1")} i
+"""
 
 
-async def find_by_isin(session: Session, owner_id: UUID, isins: Sequence[str]) -> dict[str, str]:
+async def find_instruments(
+    connection: RawConnection, owner_id: UUID, symbols: Sequence[str]
+) -> dict[str, InstrumentRow]:
+    """Return the instruments that these symbols mean to the owner, by symbol."""
+    rows = await connection.fetch(_INSTRUMENTS, owner_id, list(symbols))
+    return {row["symbol"]: InstrumentRow(**row) for row in rows}
+
+
+async def find_by_isin(connection: RawConnection, owner_id: UUID, isins: Sequence[str]) -> dict[str, str]:
     """Return the symbols of the instruments with these ISINs that this owner can see, by ISIN.
 
     One of the owner's own goes before a shared one. An ISIN of several, such as two listings of one share,
     stands for none of them.
     """
-    statement = select(Instrument.isin, Instrument.owner_id, Instrument.symbol).where(
-        Instrument.isin.in_(isins), or_(Instrument.owner_id.is_(None), Instrument.owner_id == owner_id)
+    rows = await connection.fetch(
+        "SELECT isin, owner_id, symbol FROM instruments "
+        "WHERE isin = ANY($2::text[]) AND (owner_id IS NULL OR owner_id = $1)",
+        owner_id,
+        list(isins),
     )
     found: dict[str, dict[bool, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for isin, owner, symbol in await session.execute(statement):
-        found[str(isin)][owner is not None].append(symbol)
+    for row in rows:
+        found[row["isin"]][row["owner_id"] is not None].append(row["symbol"])
     meant = {isin: by_own.get(True) or by_own[False] for isin, by_own in found.items()}
     return {isin: symbols[0] for isin, symbols in meant.items() if len(symbols) == 1}
 
 
-async def time_zone_of(session: Session, owner_id: UUID, portfolio_id: UUID) -> str | None:
+async def time_zone_of(connection: RawConnection, owner_id: UUID, portfolio_id: UUID) -> str | None:
     """Return the IANA time zone of the portfolio's account; None where the owner has no such portfolio."""
-    statement = (
-        select(Account.time_zone)
-        .join(Portfolio, and_(Portfolio.owner_id == owner_id, Portfolio.account_id == Account.id))
-        .where(Account.owner_id == owner_id, Portfolio.id == portfolio_id)
+    time_zone: str | None = await connection.fetchval(
+        "SELECT a.time_zone FROM portfolios p JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id "
+        "WHERE p.owner_id = $1 AND p.id = $2",
+        owner_id,
+        portfolio_id,
     )
-    return (await session.execute(statement)).scalar_one_or_none()
+    return time_zone
+
+
+class RecordedRow(NamedTuple):
+    """What a transaction on the ledger says, and whether its import was taken back.
+
+    The amount of shares from another portfolio is what they cost, as it is in an export.
+    """
+
+    type: str
+    instrument_id: UUID | None
+    quantity: Decimal | None
+    price: Decimal | None
+    amount: Decimal
+    commission: Decimal
+    split_for: Decimal | None
+    executed_at: dt.datetime
+    is_undone: bool
+
+
+_RECORDED = """
+SELECT t.type, t.instrument_id, t.quantity, t.price,
+       CASE WHEN t.type = 'TRANSFER_IN' AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL
+            THEN t.cost_delta ELSE t.amount END AS amount, t.commission, t.split_for, t.executed_at,
+       m.reversed_at IS NOT NULL AS is_undone
+FROM transactions t LEFT JOIN imports m ON m.owner_id = $1 AND m.id = t.import_id
+WHERE t.owner_id = $1 AND t.portfolio_id = $2 AND t.reverses_id IS NULL
+"""
+_RECORDED_AT = f"{_RECORDED} AND t.executed_at = ANY($3::timestamptz[])"
+_RECORDED_BETWEEN = f"{_RECORDED} AND t.executed_at BETWEEN $3 AND $4"
 
 
 async def recorded_at(
-    session: Session, owner_id: UUID, portfolio_id: UUID, instants: Sequence[dt.datetime]
-) -> list[RowMapping]:
-    """What the portfolio has on its ledger at exactly these instants, also what was reversed since: to import
-    it again does not bring it back, unless its whole import was taken back, which `is_undone` says. The
-    amount of shares from another portfolio is what they cost, as it is in an export.
+    connection: RawConnection, owner_id: UUID, portfolio_id: UUID, instants: Sequence[dt.datetime]
+) -> Sequence[RecordedRow]:
+    """Return what the portfolio has on its ledger at exactly these instants, also what was reversed since.
+
+    To import it again does not bring it back, unless its whole import was taken back.
     """
-    rows: list[RowMapping] = []
-    for start in range(0, len(instants), CHUNK):
-        some = Transaction.executed_at.in_(instants[start : start + CHUNK])
-        rows += (await session.execute(_recorded(owner_id, portfolio_id).where(some))).mappings().all()
-    return rows
+    rows = await connection.fetch(_RECORDED_AT, owner_id, portfolio_id, list(instants))
+    return [RecordedRow(**row) for row in rows]
 
 
 async def recorded_between(
-    session: Session, owner_id: UUID, portfolio_id: UUID, first: dt.datetime, last: dt.datetime
-) -> Sequence[RowMapping]:
+    connection: RawConnection, owner_id: UUID, portfolio_id: UUID, first: dt.datetime, last: dt.datetime
+) -> Sequence[RecordedRow]:
     """Return the same from one instant to another, both included."""
-    between = Transaction.executed_at.between(first, last)
-    found = await session.execute(_recorded(owner_id, portfolio_id).where(between))
-    return list(found.mappings())
+    rows = await connection.fetch(_RECORDED_BETWEEN, owner_id, portfolio_id, first, last)
+    return [RecordedRow(**row) for row in rows]
 
 
-def _recorded(owner_id: UUID, portfolio_id: UUID) -> Select[Any]:
-    moved = and_(
-        Transaction.type == TransactionType.TRANSFER_IN.value,
-        Transaction.transfer_id.is_not(None),
-        Transaction.instrument_id.is_not(None),
-    )
-    amount = case((moved, Transaction.cost_delta), else_=Transaction.amount).label("amount")
-    statement = select(
-        Transaction.type,
-        Transaction.instrument_id,
-        Transaction.quantity,
-        Transaction.price,
-        amount,
-        Transaction.commission,
-        Transaction.split_for,
-        Transaction.executed_at,
-        Import.reversed_at.is_not(None).label("is_undone"),
-    )
-    with_import = and_(Import.owner_id == owner_id, Import.id == Transaction.import_id)
-    return statement.outerjoin(Import, with_import).where(
-        Transaction.owner_id == owner_id,
-        Transaction.portfolio_id == portfolio_id,
-        Transaction.reverses_id.is_(None),
-    )
+class CashMove(NamedTuple):
+    """What a transaction did to a portfolio's cash."""
+
+    executed_at: dt.datetime
+    cash_delta: Decimal
+
+
+_MOVES = """
+SELECT t.executed_at, t.cash_delta FROM transactions t
+WHERE t.owner_id = $1 AND t.portfolio_id = $2 AND t.executed_at > $3 AND t.reverses_id IS NULL
+    AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)
+ORDER BY t.executed_at, t.id
+"""
 
 
 async def cash_moves_after(
-    session: Session, owner_id: UUID, portfolio_id: UUID, since: dt.datetime
-) -> Sequence[tuple[dt.datetime, Decimal]]:
-    """The portfolio's cash deltas later than that, in the ledger's order, without what was reversed."""
-    reversal = aliased(Transaction)
-    reversals = select(reversal.id).where(
-        reversal.owner_id == owner_id, reversal.reverses_id == Transaction.id
-    )
-    statement = (
-        select(Transaction.executed_at, Transaction.cash_delta)
-        .where(
-            Transaction.owner_id == owner_id,
-            Transaction.portfolio_id == portfolio_id,
-            Transaction.executed_at > since,
-            Transaction.reverses_id.is_(None),
-            ~reversals.exists(),
-        )
-        .order_by(Transaction.executed_at, Transaction.id)
-    )
-    return [(row.executed_at, row.cash_delta) for row in await session.execute(statement)]
+    connection: RawConnection, owner_id: UUID, portfolio_id: UUID, since: dt.datetime
+) -> Sequence[CashMove]:
+    """Return the portfolio's later cash deltas, in the ledger's order, without what was reversed."""
+    rows = await connection.fetch(_MOVES, owner_id, portfolio_id, since)
+    return [CashMove(**row) for row in rows]
 
 
-async def insert_transactions(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Adds transactions, all with the same columns."""
-    # Without that, rows are sent one by one wherever others of their columns are null than of the row before.
-    options = {"render_nulls": True}
-    await session.execute(insert(Transaction), [dict(row) for row in rows], execution_options=options)
+def add_import(parts: WriteBatch, values: Mapping[str, Any]) -> None:
+    """Add an import, with or before its transactions."""
+    parts.insert("imports", values)
 
 
-async def insert_import(session: Session, values: Mapping[str, Any]) -> None:
-    """Adds an import, before its transactions."""
-    await session.execute(insert(Import).values(**values))
-
-
-async def find_import(session: Session, owner_id: UUID, id: UUID) -> RowMapping:
-    """What came of an import."""
-    statement = select(Import.report).where(Import.owner_id == owner_id, Import.id == id)
-    return (await session.execute(statement)).mappings().one()
+async def find_report(connection: RawConnection, owner_id: UUID, id: UUID) -> Any:
+    """Return what came of an import over the API, as JSON."""
+    sql = "SELECT report FROM imports WHERE owner_id = $1 AND id = $2"
+    return await connection.fetchval(sql, owner_id, id)
 
 
 async def find_portfolios(session: Session, owner_id: UUID, name: str) -> Sequence[UUID]:
-    """The portfolios of the owner that have this name, each in an account of its own."""
+    """Return the portfolios of the owner that have this name, each in an account of its own."""
     statement = select(Portfolio.id).where(Portfolio.owner_id == owner_id, Portfolio.name == name)
     return (await session.execute(statement.order_by(Portfolio.id))).scalars().all()
 
 
 async def has_portfolio(session: Session, owner_id: UUID, id: UUID) -> bool:
-    """Whether the owner has a portfolio of this id."""
+    """Return whether the owner has a portfolio of this id."""
     statement = select(Portfolio.id).where(Portfolio.owner_id == owner_id, Portfolio.id == id)
     return (await session.execute(statement)).first() is not None
 

@@ -1,169 +1,57 @@
-"""Writing orders: what they reserve, how they change, and who looks after them.
+"""Orders as they are stored, and who looks after them.
 
-Everything runs in the caller's transaction, which has locked the portfolio before anything of it changes.
+What changes of them is written with the ledger (`db.trading.ledger_writes`), in a transaction that has locked
+the portfolio first.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import select
 
-from db.market.splits import QUOTE_TODAY
-from db.market.symbols import meant
-from db.models import Account, Instrument, Order, OrderWork, Portfolio, Position, Quote, Transaction
-from db.models.trading import IS_OPEN
-from db.sessions import Session, Sessions
+from db.models import OrderWork
+from db.sessions import Sessions
+from db.writing import RawConnection
 
 
-async def lock_trader(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
-    """Return the portfolio's row, locked until the transaction ends, with its account's broker and zone."""
-    statement = (
-        select(
-            Portfolio.id,
-            Portfolio.account_id,
-            Portfolio.currency,
-            Portfolio.margin,
-            Portfolio.cash_balance,
-            Portfolio.reserved_cash,
-            Portfolio.max_position_size,
-            Portfolio.is_active,
-            Account.broker,
-            Account.is_active.label("account_is_active"),
-            Account.time_zone,
-        )
-        .join(Account, (Account.owner_id == Portfolio.owner_id) & (Account.id == Portfolio.account_id))
-        .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
-        .with_for_update(key_share=True, of=Portfolio)
-    )
-    return (await session.execute(statement)).mappings().one_or_none()
+class OrderRow(NamedTuple):
+    """An order with its symbol."""
+
+    id: UUID
+    client_order_id: UUID
+    portfolio_id: UUID
+    instrument_id: UUID
+    symbol: str
+    broker: str
+    broker_order_id: str | None
+    side: str
+    type: str
+    status: str
+    time_in_force: str
+    quantity: Decimal
+    filled_quantity: Decimal
+    limit_price: Decimal | None
+    worst_price: Decimal | None
+    reserved_cash: Decimal
+    expires_at: dt.datetime | None
 
 
-async def find_quoted(session: Session, owner_id: UUID, symbol: str) -> RowMapping | None:
-    """Return the instrument that the symbol means to the owner, and its quote where it has one."""
-    statement = (
-        meant(owner_id, [symbol])
-        .outerjoin(Quote, Quote.instrument_id == Instrument.id)
-        .with_only_columns(
-            Instrument.id,
-            Instrument.symbol,
-            Instrument.currency,
-            Instrument.asset_class,
-            Instrument.exchange,
-            literal_column(QUOTE_TODAY.replace("q.", "quotes."), Quote.price.type).label("price"),
-            Quote.as_of,
-        )
-    )
-    found: RowMapping | None = (await session.execute(statement)).mappings().one_or_none()
-    return found
-
-
-EXPOSURE = f"""
-SELECT s.total_value,
-       coalesce((SELECT quantity FROM positions
-                 WHERE owner_id = :owner AND portfolio_id = :portfolio AND instrument_id = :instrument), 0)
-       + coalesce((SELECT sum(quantity - filled_quantity) FROM orders
-                   WHERE owner_id = :owner AND portfolio_id = :portfolio AND instrument_id = :instrument
-                         AND side = 'BUY' AND {IS_OPEN}), 0) AS quantity
-FROM portfolio_summary s WHERE s.owner_id = :owner AND s.portfolio_id = :portfolio
+_ORDER = """
+SELECT o.id, o.client_order_id, o.portfolio_id, o.instrument_id, i.symbol, o.broker, o.broker_order_id,
+       o.side, o.type, o.status, o.time_in_force, o.quantity, o.filled_quantity, o.limit_price,
+       o.worst_price, o.reserved_cash, o.expires_at
+FROM orders o JOIN instruments i ON i.id = o.instrument_id
+WHERE o.owner_id = $1 AND o.id = $2
 """
 
 
-async def find_exposure(
-    session: Session, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID
-) -> RowMapping:
-    """`quantity`, held and still to be bought by open orders, and the portfolio's `total_value`."""
-    parameters = {"owner": owner_id, "portfolio": portfolio_id, "instrument": instrument_id}
-    return (await session.execute(text(EXPOSURE), parameters)).mappings().one()
-
-
-async def reserve(
-    session: Session,
-    owner_id: UUID,
-    portfolio_id: UUID,
-    instrument_id: UUID,
-    cash: Decimal,
-    quantity: Decimal,
-) -> None:
-    """Reserves so much more, or so much less where it is negative; the rule has agreed."""
-    if cash:
-        await session.execute(
-            update(Portfolio)
-            .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
-            .values(reserved_cash=Portfolio.reserved_cash + cash)
-        )
-    if quantity:
-        await session.execute(
-            update(Position)
-            .where(
-                Position.owner_id == owner_id,
-                Position.portfolio_id == portfolio_id,
-                Position.instrument_id == instrument_id,
-            )
-            .values(reserved_quantity=Position.reserved_quantity + quantity)
-        )
-
-
-async def insert_order(session: Session, values: Mapping[str, Any], due_at: dt.datetime) -> None:
-    """Adds an order, and the work of looking after it."""
-    await session.execute(insert(Order).values(**values))
-    await session.execute(
-        insert(OrderWork).values(owner_id=values["owner_id"], order_id=values["id"], due_at=due_at)
-    )
-
-
-async def insert_filled_order(session: Session, values: Mapping[str, Any]) -> None:
-    """Adds an order that has ended already, so that nobody has to look after it."""
-    await session.execute(insert(Order).values(**values))
-
-
-async def find_order(session: Session, owner_id: UUID, id: UUID, *, lock: bool = False) -> RowMapping | None:
-    """The order with its symbol; locked until the transaction ends if asked, after its portfolio."""
-    columns = [column for column in Order.__table__.columns if column.name != "created_at"]
-    statement = (
-        select(*columns, Instrument.symbol)
-        .join(Instrument, Instrument.id == Order.instrument_id)
-        .where(Order.owner_id == owner_id, Order.id == id)
-    )
-    if lock:
-        statement = statement.with_for_update(key_share=True, of=Order)
-    return (await session.execute(statement)).mappings().one_or_none()
-
-
-async def update_order(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:
-    """Changes a locked order; its version grows by one."""
-    await session.execute(
-        update(Order)
-        .where(Order.owner_id == owner_id, Order.id == id)
-        .values(version=Order.version + 1, **values)
-    )
-
-
-async def is_executed(session: Session, owner_id: UUID, execution_id: str) -> bool:
-    """Whether the execution is on the ledger already."""
-    statement = select(Transaction.id).where(
-        Transaction.owner_id == owner_id, Transaction.execution_id == execution_id
-    )
-    return (await session.execute(statement)).first() is not None
-
-
-async def filled_value(session: Session, owner_id: UUID, order_id: UUID) -> Decimal:
-    """Quantity x price over all that the order traded, not rounded."""
-    statement = select(func.sum(Transaction.quantity * Transaction.price)).where(
-        Transaction.owner_id == owner_id, Transaction.order_id == order_id
-    )
-    return (await session.execute(statement)).scalar_one() or Decimal(0)
-
-
-async def set_work(session: Session, owner_id: UUID, order_id: UUID, due_at: dt.datetime | None) -> None:
-    """When the order is looked after next; None once it has ended."""
-    mine = (OrderWork.owner_id == owner_id, OrderWork.order_id == order_id)
-    if due_at is None:
-        await session.execute(delete(OrderWork).where(*mine))
-    else:
-        await session.execute(update(OrderWork).where(*mine).values(due_at=due_at))
+async def find_order(connection: RawConnection, owner_id: UUID, id: UUID) -> OrderRow | None:
+    """Return the order; what changes it holds its portfolio."""
+    row = await connection.fetchrow(_ORDER, owner_id, id)
+    return None if row is None else OrderRow(**row)
 
 
 async def owners_of(sessions: Sessions, order_ids: Sequence[UUID]) -> dict[UUID, UUID]:

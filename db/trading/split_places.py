@@ -3,15 +3,44 @@
 Everything runs in the caller's transaction, which has locked the portfolios.
 """
 
+import datetime as dt
 from collections.abc import Collection, Sequence
+from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
-
 from db.market.splits import MARKET_TODAY
-from db.sessions import Session
+from db.writing import RawConnection
+
+
+class SplitPlace(NamedTuple):
+    """A split of the instrument, and the entry that a portfolio has of it, its owner's or automatic.
+
+    `executed_at` and `id` are None without an entry. `begins` is the first instant of the ex-date in the
+    account's `time_zone`; `is_adjusted` tells that quantities were recorded that are adjusted for the split
+    already.
+    """
+
+    portfolio_id: UUID
+    time_zone: str
+    ex_date: dt.date
+    quantity: Decimal
+    split_for: Decimal
+    begins: dt.datetime
+    executed_at: dt.datetime | None
+    id: UUID | None
+    is_adjusted: bool
+
+
+class HeldSplit(NamedTuple):
+    """A split of what a portfolio has held, and when it `begins` where the portfolio's account lives."""
+
+    instrument_id: UUID
+    ex_date: dt.date
+    quantity: Decimal
+    split_for: Decimal
+    begins: dt.datetime
+
 
 # `db.portfolio.pricing.splits_of` says the same for figures.
 _PLACES = f"""
@@ -19,31 +48,31 @@ SELECT p.id AS portfolio_id, a.time_zone, x.ex_date, x.quantity, x.split_for,
        x.ex_date::timestamp AT TIME ZONE a.time_zone AS begins, e.executed_at, e.id,
        e.id IS NULL AND EXISTS (
            SELECT FROM transactions t
-           WHERE t.owner_id = :owner AND t.portfolio_id = p.id AND t.instrument_id = :instrument
-               AND t.is_split_adjusted AND t.id <> ALL(:without) AND t.reverses_id IS NULL
-               AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = :owner AND r.reverses_id = t.id)
+           WHERE t.owner_id = $1 AND t.portfolio_id = p.id AND t.instrument_id = $2
+               AND t.is_split_adjusted AND t.id NOT IN (SELECT unnest($4::uuid[])) AND t.reverses_id IS NULL
+               AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)
                AND t.executed_at < x.ex_date::timestamp AT TIME ZONE a.time_zone
                AND (t.created_at AT TIME ZONE 'America/New_York')::date >= x.ex_date
        ) AS is_adjusted
 FROM portfolios p
-JOIN accounts a ON a.owner_id = :owner AND a.id = p.account_id
-JOIN instrument_splits x ON x.instrument_id = :instrument AND x.ex_date <= {MARKET_TODAY}
+JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
+JOIN instrument_splits x ON x.instrument_id = $2 AND x.ex_date <= {MARKET_TODAY}
 LEFT JOIN LATERAL (
     SELECT t.executed_at, t.id FROM transactions t
-    WHERE t.owner_id = :owner AND t.portfolio_id = p.id AND t.instrument_id = :instrument
-        AND t.type = 'SPLIT' AND t.id <> ALL(:without) AND t.reverses_id IS NULL
-        AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = :owner AND r.reverses_id = t.id)
+    WHERE t.owner_id = $1 AND t.portfolio_id = p.id AND t.instrument_id = $2
+        AND t.type = 'SPLIT' AND t.id NOT IN (SELECT unnest($4::uuid[])) AND t.reverses_id IS NULL
+        AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)
         AND t.quantity * x.split_for = t.split_for * x.quantity
         AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - x.ex_date) <= 7
     ORDER BY t.executed_at, t.id LIMIT 1
 ) e ON true
-WHERE p.owner_id = :owner AND p.id = ANY(:portfolios)
+WHERE p.owner_id = $1 AND p.id = ANY($3::uuid[])
 ORDER BY p.id, x.ex_date
 """
 
-_STANDS = """t.owner_id = :owner AND t.portfolio_id = p.id AND t.instrument_id = x.instrument_id
+_STANDS = """t.owner_id = $1 AND t.portfolio_id = p.id AND t.instrument_id = x.instrument_id
             AND t.reverses_id IS NULL
-            AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = :owner AND r.reverses_id = t.id)"""
+            AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
 _SAME = """t.type = 'SPLIT' AND t.quantity * x.split_for = t.split_for * x.quantity
             AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - x.ex_date) <= 7"""
 
@@ -51,13 +80,13 @@ _SAME = """t.type = 'SPLIT' AND t.quantity * x.split_for = t.split_for * x.quant
 # are then.
 _SPLITS_OF_HELD = f"""
 FROM portfolios p
-JOIN accounts a ON a.owner_id = :owner AND a.id = p.account_id
-JOIN positions h ON h.owner_id = :owner AND h.portfolio_id = p.id
+JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
+JOIN positions h ON h.owner_id = $1 AND h.portfolio_id = p.id
 JOIN instrument_splits x ON x.instrument_id = h.instrument_id AND x.ex_date <= {MARKET_TODAY}
 CROSS JOIN LATERAL (SELECT x.ex_date::timestamp AT TIME ZONE a.time_zone AS begins) b
-WHERE p.owner_id = :owner AND p.id = :portfolio AND NOT EXISTS (
-    SELECT FROM transactions t JOIN transactions r ON r.owner_id = :owner AND r.reverses_id = t.id
-    WHERE t.owner_id = :owner AND t.portfolio_id = p.id AND t.instrument_id = x.instrument_id
+WHERE p.owner_id = $1 AND p.id = $2 AND NOT EXISTS (
+    SELECT FROM transactions t JOIN transactions r ON r.owner_id = $1 AND r.reverses_id = t.id
+    WHERE t.owner_id = $1 AND t.portfolio_id = p.id AND t.instrument_id = x.instrument_id
         AND t.is_automatic AND NOT r.is_automatic AND {_SAME}
 )"""
 
@@ -80,43 +109,28 @@ ORDER BY x.ex_date
 """
 
 
-async def find_adjusted(session: Session, owner_id: UUID, portfolio_id: UUID) -> Sequence[RowMapping]:
-    """Return the splits for which a portfolio's quantities before them are adjusted already, oldest first.
-
-    Each with its `instrument_id`, and when it `begins` where the portfolio's account lives.
-    """
-    given = {"owner": owner_id, "portfolio": portfolio_id}
-    return (await session.execute(text(_ADJUSTED), given)).mappings().all()
+async def find_adjusted(connection: RawConnection, owner_id: UUID, portfolio_id: UUID) -> Sequence[HeldSplit]:
+    """Return the splits for which a portfolio's quantities before them are adjusted already, oldest first."""
+    return [HeldSplit(**row) for row in await connection.fetch(_ADJUSTED, owner_id, portfolio_id)]
 
 
-async def find_as_traded(session: Session, owner_id: UUID, portfolio_id: UUID) -> Sequence[RowMapping]:
-    """Return the splits before which a portfolio has quantities as they were traded, in the same form."""
-    given = {"owner": owner_id, "portfolio": portfolio_id}
-    return (await session.execute(text(_AS_TRADED), given)).mappings().all()
+async def find_as_traded(
+    connection: RawConnection, owner_id: UUID, portfolio_id: UUID
+) -> Sequence[HeldSplit]:
+    """Return the splits before which a portfolio has quantities as they were traded, oldest first."""
+    return [HeldSplit(**row) for row in await connection.fetch(_AS_TRADED, owner_id, portfolio_id)]
 
 
 async def find_split_places(
-    session: Session,
+    connection: RawConnection,
     owner_id: UUID,
     instrument_id: UUID,
     portfolio_ids: Collection[UUID],
     without: Collection[UUID],
-) -> Sequence[RowMapping]:
+) -> Sequence[SplitPlace]:
     """Return for each of the portfolios, and each split of the instrument that has begun, what stands for it.
 
-    `executed_at` and `id` are those of the portfolio's entry, its owner's or automatic, both null without
-    one; the entries `without` count as reversed. `begins` is the first instant of the ex-date in the
-    account's `time_zone`; `is_adjusted` tells that quantities were recorded that are adjusted for the split
-    already.
+    The entries `without` count as reversed.
     """
-    uuids = ARRAY(PgUUID(as_uuid=True))
-    statement = text(_PLACES).bindparams(
-        bindparam("portfolios", type_=uuids), bindparam("without", type_=uuids)
-    )
-    given = {
-        "owner": owner_id,
-        "instrument": instrument_id,
-        "portfolios": list(portfolio_ids),
-        "without": list(without),
-    }
-    return (await session.execute(statement, given)).mappings().all()
+    values = (owner_id, instrument_id, list(portfolio_ids), list(without))
+    return [SplitPlace(**row) for row in await connection.fetch(_PLACES, *values)]

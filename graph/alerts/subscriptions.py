@@ -15,7 +15,15 @@ from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
 from graph.portfolio.loaders import PortfolioById
 from graph.vocabulary import AlertSeverity
-from investing.alerts.following import AlertFilter, Lost, NoCursor, StreamPosition, Turn, next_turn, place_now
+from investing.alerts.following import (
+    AlertFilter,
+    AlertPage,
+    InvalidCursor,
+    PositionLost,
+    StreamPosition,
+    latest_position,
+    next_page,
+)
 from investing.notifier import wait
 
 CHECKED_SECONDS = 1.0
@@ -63,10 +71,10 @@ class AlertSubscription:
         only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
         wanted = AlertFilter(_from(min_severity), only)
         with context.notifier.listening(context.viewer_id, Topic.ALERTS) as changed:
-            place = await _start(context, after)
+            position = await _start(context, after)
             while True:
-                turn = await context.retry_while_down(_turn, context, place, wanted)
-                for row in turn.rows:
+                page = await context.retry_while_down(_page, context, position, wanted)
+                for row in page.rows:
                     # Somebody slow may have taken minutes over the last event.
                     is_checked = await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)
                     if (
@@ -76,28 +84,29 @@ class AlertSubscription:
                     ):
                         return
                     yield AlertEvent(
-                        cursor=StreamPosition(turn.place.epoch, row["seq"]).cursor, alert=Alert.from_row(row)
+                        cursor=StreamPosition(page.position.epoch, row["seq"]).cursor,
+                        alert=Alert.from_row(row),
                     )
-                place = turn.place
-                if not turn.is_full:
+                position = page.position
+                if not page.is_full:
                     await wait(changed)
 
 
 async def _start(context: Context, after: str | None) -> StreamPosition:
     if after is None:
         async with context.reading() as connection:
-            return await place_now(connection, context.viewer_id)
+            return await latest_position(connection, context.viewer_id)
     try:
         return StreamPosition.of(after)
-    except NoCursor:
+    except InvalidCursor:
         raise BadUserInput("This is not a cursor of this stream.") from None
 
 
-async def _turn(context: Context, place: StreamPosition, wanted: AlertFilter) -> Turn:
+async def _page(context: Context, position: StreamPosition, wanted: AlertFilter) -> AlertPage:
     try:
         async with context.reading() as connection:
-            return await next_turn(connection, context.viewer_id, place, wanted)
-    except Lost as lost:
+            return await next_page(connection, context.viewer_id, position, wanted)
+    except PositionLost as lost:
         raise ResyncRequired(
             "What came after this cursor is not all there any more.",
             reason="PURGED" if lost.is_purged else "REPLACED",

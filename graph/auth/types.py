@@ -56,7 +56,7 @@ from graph.scalars import CurrencyCode
 from graph.trading.imports import Import
 from graph.trading.loaders import ImportCountByUser, ImportsByUser
 from graph.vocabulary import AlertKind, AlertSeverity, AllocationDimension
-from investing.alerts.following import place_now
+from investing.alerts.following import latest_position
 from investing.auth.types import Viewer
 
 _Severity = Annotated[
@@ -255,7 +255,7 @@ class User(Node):
     )
     async def alerts_cursor(self, info: Info) -> str:
         async with info.context.reading() as connection:
-            return (await place_now(connection, self.row["id"])).cursor
+            return (await latest_position(connection, self.row["id"])).cursor
 
     @strawberry.field(description="How many alerts nobody has taken note of.", extensions=[guarded(IsSelf())])
     async def alert_counts(self, info: Info) -> AlertCounts:

@@ -4,7 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from graph.loaders import Loader
-from investing.portfolio.allocation import AllocationScope, read_wholes
+from investing.portfolio.allocation import AllocationScope, read_allocations
 from investing.portfolio.performance import ScopeKind
 
 
@@ -13,7 +13,7 @@ class _Wholes(Loader[UUID, AllocationScope]):
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[AllocationScope]:
         async with self.context.reading() as connection:
-            found = await read_wholes(connection, self.context.viewer_id, self.kind, keys)
+            found = await read_allocations(connection, self.context.viewer_id, self.kind, keys)
         return [found[key] for key in keys]
 
 

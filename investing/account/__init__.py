@@ -1,1 +1,1 @@
-"""Opening accounts and moving cash."""
+"""Accounts and the movement of cash."""

@@ -1,4 +1,4 @@
-"""Accounts: opening, changing and archiving them, and moving cash in and out."""
+"""Open, change and archive accounts, and move cash in and out."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from uuid import UUID
 
 from db.account.writes import (
     insert_account,
+    lock_account,
     lock_portfolios,
     mark_all_stale,
     name_is_taken,
@@ -14,13 +15,16 @@ from db.account.writes import (
 )
 from db.auth.writes import lock_user
 from db.ids import uuid7
+from db.locks import Locks
 from db.sessions import Session
-from db.trading.writes import lock_account, lock_portfolio
+from db.trading import ledger_reads as reads
+from db.trading.ledger import LedgerTransaction
 from db.vocabulary import AccountType, Broker, TransactionType
+from db.writing import raw_connection_of
 from investing.account.zone_changes import move_splits
 from investing.actor import Actor
-from investing.audit import note
-from investing.idempotency import once
+from investing.audit import add_note, note
+from investing.idempotency import Intent, once_knowing
 from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.rules.names import checked_name
 from investing.rules.time_zones import DEFAULT, checked_time_zone
@@ -31,7 +35,7 @@ from investing.trading.posting import CashLocation, post_entry
 
 @dataclass(frozen=True)
 class NewAccount:
-    """An account to open, with the cash it starts with."""
+    """An account to open, with the cash that it starts with."""
 
     name: str
     broker: Broker
@@ -43,19 +47,19 @@ class NewAccount:
 
 
 async def create_account(actor: Actor, new: NewAccount) -> UUID:
-    """Opens an account; what it starts with is its first deposit.
+    """Open an account; its initial balance is its first deposit. Return its id.
 
-    Raises InvalidInput and NameTaken.
+    Raise InvalidInput or NameTaken.
     """
     name = checked_name(new.name)
     time_zone = checked_time_zone(new.time_zone)
     if new.initial_balance < 0:
-        raise InvalidInput("An account starts with no cash or some.", ("initialBalance",))
+        raise InvalidInput("The initial balance must not be negative.", ("initialBalance",))
     id = uuid7()
     async with actor.sessions.begin(actor.id) as session:
         await lock_user(session, actor.id)
         if await name_is_taken(session, actor.id, name):
-            raise NameTaken(f"You have an account {name} already.", ("name",))
+            raise NameTaken(f"You already have an account {name}.", ("name",))
         await check_known(session, time_zone)
         values = {
             "name": name,
@@ -68,9 +72,7 @@ async def create_account(actor: Actor, new: NewAccount) -> UUID:
         }
         await insert_account(session, actor.id, id, values)
         if new.initial_balance:
-            await _move(
-                session, actor.id, id, None, TransactionType.DEPOSIT, new.initial_balance, "Initial balance"
-            )
+            await _deposit_first(session, actor.id, id, new, time_zone)
         await note(session, actor.id, actor.client, "account.created", "Account", id, **values)
     return id
 
@@ -80,9 +82,10 @@ async def change_account(
 ) -> None:
     """Give an account another name, another time zone or both; what is None stays.
 
-    Another time zone cuts its days anew: all snapshots of its portfolios are stale from their first day on,
-    and splits begin at other instants. Raises InvalidInput, NameTaken and NotFound; and InsufficientShares
-    with the day and the transaction where a later entry cannot stand with the splits at those instants.
+    Another time zone divides its days differently: all snapshots of its portfolios become stale from their
+    first day on, and splits begin at other instants. Raise InvalidInput, NameTaken or NotFound, and
+    InsufficientShares with the day and the transaction if a later entry is not possible with the splits at
+    those instants.
     """
     name = None if name is None else checked_name(name)
     time_zone = None if time_zone is None else checked_time_zone(time_zone)
@@ -102,14 +105,14 @@ async def change_account(
 
 async def _rename(session: Session, actor: Actor, id: UUID, name: str) -> None:
     if await name_is_taken(session, actor.id, name, but=id):
-        raise NameTaken(f"You have an account {name} already.", ("name",))
+        raise NameTaken(f"You already have an account {name}.", ("name",))
     await update_account(session, actor.id, id, {"name": name})
     await note(session, actor.id, actor.client, "account.renamed", "Account", id, name=name)
 
 
 async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_zone: str) -> None:
     await check_known(session, time_zone)
-    # Whatever is posted meanwhile waits for the account's new days, or is there to be marked.
+    # Whatever is posted meanwhile either waits for the account's new days or is already there to be marked.
     await lock_portfolios(session, actor.id, id)
     await update_account(session, actor.id, id, {"time_zone": time_zone})
     await move_splits(session, actor.id, id, time_zone)
@@ -119,7 +122,7 @@ async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_z
 
 
 async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:
-    """Archives an account, or restores it. Its history and its cash stay. Raises NotFound."""
+    """Archive or restore an account; keep its history and its cash. Raise NotFound if it is not there."""
     async with actor.sessions.begin(actor.id) as session:
         if not await update_account(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such account.", ("id",))
@@ -136,44 +139,58 @@ async def move_cash(
     idempotency_key: str,
     notes: str | None,
 ) -> UUID:
-    """DEPOSIT or WITHDRAWAL, to or from a portfolio or the account's unallotted cash. The transaction's id.
+    """Deposit or withdraw cash; return the transaction's id.
 
-    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
+    The cash goes to or comes from a portfolio, or the account's unallotted cash. Raise InvalidInput,
+    NotFound, Inactive, PortfolioInactive, InsufficientCash or IdempotencyMismatch.
     """
     check_notes(notes)
 
-    async def effect(session: Session) -> UUID:
-        id = await _move(session, actor.id, account_id, portfolio_id, type, amount, notes)
-        await note(session, actor.id, actor.client, f"cash.{type.lower()}", "Transaction", id, amount=amount)
-        return id
-
     arguments = {"account": account_id, "portfolio": portfolio_id, "amount": amount, "notes": notes}
-    return await once(actor.sessions, actor.id, idempotency_key, type.value, arguments, effect)
+    intent = Intent.of(actor.id, idempotency_key, type.value, arguments)
+    portfolio_ids = [] if portfolio_id is None else [portfolio_id]
+
+    async def read(ledger: LedgerTransaction) -> reads.CashFacts:
+        return await reads.for_cash(ledger.connection, actor.id, account_id, portfolio_ids, intent.key)
+
+    async def decide(ledger: LedgerTransaction, facts: reads.CashFacts) -> tuple[UUID, None]:
+        place = _place(actor.id, facts, portfolio_id)
+        id = await _move(ledger, place, type, amount, notes)
+        add_note(ledger, actor.client, f"cash.{type.lower()}", "Transaction", id, amount=amount)
+        return id, None
+
+    locks = Locks.of(accounts=[account_id], portfolios=portfolio_ids)
+    return (await once_knowing(actor.sessions, intent, locks, read, decide)).id
+
+
+def _place(owner_id: UUID, facts: reads.CashFacts, portfolio_id: UUID | None) -> CashLocation:
+    if facts.account is None:
+        raise NotFound("There is no such account.", ("accountId",))
+    if not facts.account.is_active:
+        raise Inactive("The account is archived: restore it first.", ("accountId",))
+    if portfolio_id is None:
+        return CashLocation.of_account(owner_id, facts.account)
+    portfolio = facts.portfolios.get(portfolio_id)
+    if portfolio is None:
+        raise NotFound("The account has no such portfolio.", ("portfolioId",))
+    if not portfolio.is_active:
+        raise PortfolioInactive
+    return CashLocation.of_portfolio(owner_id, portfolio)
 
 
 async def _move(
-    session: Session,
-    owner_id: UUID,
-    account_id: UUID,
-    portfolio_id: UUID | None,
-    type: TransactionType,
-    amount: Decimal,
-    notes: str | None,
+    ledger: LedgerTransaction, place: CashLocation, type: TransactionType, amount: Decimal, notes: str | None
 ) -> UUID:
-    account = await lock_account(session, owner_id, account_id)
-    if account is None:
-        raise NotFound("There is no such account.", ("accountId",))
-    if not account["is_active"]:
-        raise Inactive("The account is archived: restore it first.", ("accountId",))
-    place = CashLocation.of_account(owner_id, account)
-    if portfolio_id is not None:
-        portfolio = await lock_portfolio(session, owner_id, portfolio_id)
-        if portfolio is None or portfolio["account_id"] != account_id:
-            raise NotFound("The account has no such portfolio.", ("portfolioId",))
-        if not portfolio["is_active"]:
-            raise PortfolioInactive
-        place = CashLocation.of_portfolio(owner_id, portfolio)
     now = dt.datetime.now(dt.UTC)
     entry = entry_of(uuid7(), type, now, now, has_symbol=False, amount=amount)
-    await post_entry(session, place, entry, notes=notes, now=True, may_owe=False)
+    await post_entry(ledger, place, entry, notes=notes, now=True, may_owe=False)
     return entry.id
+
+
+async def _deposit_first(session: Session, owner_id: UUID, id: UUID, new: NewAccount, time_zone: str) -> None:
+    """Post what a new account starts with, in the transaction that opens it."""
+    margin = new.account_type is AccountType.MARGIN
+    place = CashLocation(owner_id, id, None, new.currency, Decimal(0), margin, time_zone)
+    ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
+    await _move(ledger, place, TransactionType.DEPOSIT, new.initial_balance, "Initial balance")
+    await ledger.flush()

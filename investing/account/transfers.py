@@ -1,23 +1,25 @@
-"""Cash between an account and its portfolios: out here and in there, in one transaction, or not at all."""
+"""Transfers of cash between an account and its portfolios, in one transaction or not at all."""
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session
-from db.trading.writes import lock_account, lock_portfolio
+from db.locks import Locks
+from db.trading import ledger_reads as reads
+from db.trading.ledger import LedgerTransaction
 from db.vocabulary import TransactionType
 from investing.actor import Actor
-from investing.audit import note
-from investing.idempotency import once
+from investing.audit import add_note
+from investing.idempotency import Intent, once_knowing
 from investing.rules.errors import DomainError, Inactive, InvalidInput, NotFound, PortfolioInactive
 from investing.rules.trading.entries import check_notes, entry_of
 from investing.trading.posting import CashLocation, post_entry
 
 
 async def transfer(
-    session: Session,
+    ledger: LedgerTransaction,
     source: CashLocation,
     target: CashLocation,
     amount: Decimal,
@@ -25,16 +27,16 @@ async def transfer(
     notes: str | None,
     field: tuple[str, ...] = ("amount",),
 ) -> UUID:
-    """Moves cash between two locked places. The id of the transaction that comes in.
+    """Move cash between two locked places; return the id of the transaction that comes in.
 
-    Raises InvalidInput and InsufficientCash, both about `field`.
+    Raise InvalidInput or InsufficientCash, both about `field`.
     """
     transfer_id = uuid7()
     try:
         out = entry_of(uuid7(), TransactionType.TRANSFER_OUT, now, now, has_symbol=False, amount=amount)
         into = entry_of(uuid7(), TransactionType.TRANSFER_IN, now, now, has_symbol=False, amount=amount)
-        await post_entry(session, source, out, notes=notes, transfer_id=transfer_id, now=True, may_owe=False)
-        await post_entry(session, target, into, notes=notes, transfer_id=transfer_id, now=True)
+        await post_entry(ledger, source, out, notes=notes, transfer_id=transfer_id, now=True, may_owe=False)
+        await post_entry(ledger, target, into, notes=notes, transfer_id=transfer_id, now=True)
     except DomainError as domain_error:
         domain_error.field = field
         raise
@@ -50,35 +52,13 @@ async def transfer_cash(
     idempotency_key: str,
     notes: str | None,
 ) -> UUID:
-    """Moves cash inside an account; None is the account's unallotted cash. The incoming transaction's id.
+    """Move cash within an account, None being its unallotted cash; return the incoming transaction's id.
 
-    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash and IdempotencyMismatch.
+    Raise InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash or IdempotencyMismatch.
     """
     if from_portfolio_id == to_portfolio_id:
-        raise InvalidInput("Cash is moved from one place to another.", ("toPortfolioId",))
+        raise InvalidInput("The source and the target are the same.", ("toPortfolioId",))
     check_notes(notes)
-
-    async def effect(session: Session) -> UUID:
-        account = await lock_account(session, actor.id, account_id)
-        if account is None:
-            raise NotFound("There is no such account.", ("accountId",))
-        if not account["is_active"]:
-            raise Inactive("The account is archived: restore it first.", ("accountId",))
-        places: dict[UUID | None, CashLocation] = {None: CashLocation.of_account(actor.id, account)}
-        # By id, so that two transfers in opposite directions never wait for each other.
-        for id in sorted(id for id in (from_portfolio_id, to_portfolio_id) if id is not None):
-            field = ("fromPortfolioId",) if id == from_portfolio_id else ("toPortfolioId",)
-            places[id] = await _place(session, actor.id, account_id, id, field)
-        id = await transfer(
-            session,
-            places[from_portfolio_id],
-            places[to_portfolio_id],
-            amount,
-            dt.datetime.now(dt.UTC),
-            notes,
-        )
-        await note(session, actor.id, actor.client, "cash.transfer", "Transaction", id, amount=amount)
-        return id
 
     arguments = {
         "account": account_id,
@@ -87,15 +67,37 @@ async def transfer_cash(
         "amount": amount,
         "notes": notes,
     }
-    return await once(actor.sessions, actor.id, idempotency_key, "TRANSFER", arguments, effect)
+    intent = Intent.of(actor.id, idempotency_key, "TRANSFER", arguments)
+    portfolio_ids = [id for id in (from_portfolio_id, to_portfolio_id) if id is not None]
+
+    async def read(ledger: LedgerTransaction) -> reads.CashFacts:
+        return await reads.for_cash(ledger.connection, actor.id, account_id, portfolio_ids, intent.key)
+
+    async def decide(ledger: LedgerTransaction, facts: reads.CashFacts) -> tuple[UUID, None]:
+        places = _places(actor.id, facts, portfolio_ids, from_portfolio_id)
+        source, target = places[from_portfolio_id], places[to_portfolio_id]
+        id = await transfer(ledger, source, target, amount, dt.datetime.now(dt.UTC), notes)
+        add_note(ledger, actor.client, "cash.transfer", "Transaction", id, amount=amount)
+        return id, None
+
+    locks = Locks.of(accounts=[account_id], portfolios=portfolio_ids)
+    return (await once_knowing(actor.sessions, intent, locks, read, decide)).id
 
 
-async def _place(
-    session: Session, owner_id: UUID, account_id: UUID, portfolio_id: UUID, field: tuple[str, ...]
-) -> CashLocation:
-    portfolio = await lock_portfolio(session, owner_id, portfolio_id)
-    if portfolio is None or portfolio["account_id"] != account_id:
-        raise NotFound("The account has no such portfolio.", field)
-    if not portfolio["is_active"]:
-        raise PortfolioInactive(field=field)
-    return CashLocation.of_portfolio(owner_id, portfolio)
+def _places(
+    owner_id: UUID, facts: reads.CashFacts, portfolio_ids: Sequence[UUID], from_portfolio_id: UUID | None
+) -> dict[UUID | None, CashLocation]:
+    if facts.account is None:
+        raise NotFound("There is no such account.", ("accountId",))
+    if not facts.account.is_active:
+        raise Inactive("The account is archived: restore it first.", ("accountId",))
+    places: dict[UUID | None, CashLocation] = {None: CashLocation.of_account(owner_id, facts.account)}
+    for id in sorted(portfolio_ids):
+        field = ("fromPortfolioId",) if id == from_portfolio_id else ("toPortfolioId",)
+        portfolio = facts.portfolios.get(id)
+        if portfolio is None:
+            raise NotFound("The account has no such portfolio.", field)
+        if not portfolio.is_active:
+            raise PortfolioInactive(field=field)
+        places[id] = CashLocation.of_portfolio(owner_id, portfolio)
+    return places

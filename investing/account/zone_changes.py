@@ -1,57 +1,56 @@
-"""What another time zone makes of an account's ledger: its splits begin at other instants.
+"""Apply another time zone to an account's ledger, on which splits then begin at other instants.
 
-Automatic entries are reversed and posted anew, transfers converted and all that is later posted again: as it
-would be if the account had always been there.
+Automatic entries are reversed and posted again, transfers are converted and everything later is posted again,
+as if the account had always had the new time zone.
 """
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from db.market.splits import add_recent_work
 from db.sessions import Session
-from db.trading.splits import find_split_holdings, find_starts
+from db.trading.ledger import LedgerTransaction
+from db.trading.splits import SplitHolding, find_split_holdings, find_starts
+from db.writing import raw_connection_of
 from investing.rules.errors import DomainError, InsufficientShares, InvalidInput
 from investing.trading.holdings import Holdings, load_holdings
-from investing.trading.locking import lock_reached
+from investing.trading.locking import hold_reached
 
 _FIELD = ("timeZone",)
 _FIRST_ID = UUID(int=0)
 
 
 async def move_splits(session: Session, owner_id: UUID, account_id: UUID, time_zone: str) -> None:
-    """Post the splits of all that an account has ever held anew; it has its new time zone already.
+    """Post the splits of all that an account has ever held again; it already has its new time zone.
 
-    The caller has locked its portfolios. Raise InsufficientShares and InvalidInput, with the day and the
-    transaction, where a later entry cannot stand there.
+    The caller has locked its portfolios. Raise InsufficientShares or InvalidInput, with the day and the
+    transaction, if a later entry is not possible in the new time zone.
     """
-    held = await find_split_holdings(session, owner_id, account_id)
+    ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
+    held = await find_split_holdings(ledger.connection, owner_id, account_id)
     for row in held:
-        instrument_id = row["instrument_id"]
-        found = await find_starts(session, owner_id, instrument_id, row["first_day"])
+        found = await find_starts(ledger.connection, owner_id, row.instrument_id, row.first_day)
         starts = {id: (at, _FIRST_ID) for id, at in found.items()}
-        await lock_reached(session, owner_id, instrument_id, starts)
-        holdings = await load_holdings(session, owner_id, instrument_id, starts, aligned=True)
+        await hold_reached(ledger, row.instrument_id, starts)
+        holdings = await load_holdings(ledger, row.instrument_id, starts, aligned=True)
         try:
             holdings.post()
         except (InsufficientShares, InvalidInput) as domain_error:
             raise _told(domain_error, holdings, row, time_zone) from None
-        await holdings.save(session)
+        holdings.save(ledger)
+        await ledger.flush()
     if held:
-        await add_recent_work(session, [row["instrument_id"] for row in held])
+        await add_recent_work(session, [row.instrument_id for row in held])
 
 
-def _told(
-    domain_error: DomainError, holdings: Holdings, row: Mapping[Any, Any], time_zone: str
-) -> DomainError:
+def _told(domain_error: DomainError, holdings: Holdings, row: SplitHolding, time_zone: str) -> DomainError:
     """Return the refusal with the entry that cannot stand in the new zone."""
     domain_error.field = _FIELD
     if holdings.current is None:
-        # Open orders have reserved the shares, and the refusal says so.
+        # Open orders have reserved the shares, and the error says so.
         return domain_error
     entry = holdings.current.entry
     quantity = "" if entry.quantity is None else f" of {entry.quantity.normalize():f}"
-    what = f"The {entry.type}{quantity} {row['symbol']} on {entry.day}"
+    what = f"The {entry.type}{quantity} {row.symbol} on {entry.day}"
     advice = "Reverse that transaction first, or keep the time zone."
     if isinstance(domain_error, InsufficientShares):
         return InsufficientShares(
@@ -63,4 +62,4 @@ def _told(
             on_date=entry.day,
             transaction_id=entry.id,
         )
-    return InvalidInput(f"{what} cannot stand in {time_zone}: {domain_error.message} {advice}", _FIELD)
+    return InvalidInput(f"{what} is not possible in {time_zone}: {domain_error.message} {advice}", _FIELD)

@@ -1,1 +1,1 @@
-"""Alerts: rules, what crosses them, and what they tell."""
+"""Alerts: the rules, the evaluation of what crosses them, and the alerts that result."""

@@ -1,4 +1,4 @@
-"""Taking note of alerts, and forgetting those that are old."""
+"""Acknowledge alerts, and purge old ones."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ PURGED_AT_ONCE = 1_000
 
 
 async def acknowledge_alerts(actor: Actor, ids: Sequence[UUID]) -> None:
-    """Notes that the owner has seen these, all or none; those noted before keep their time.
+    """Record that the owner has seen these alerts, all or none; earlier acknowledgements keep their time.
 
-    Raises InvalidInput for too many, and NotFound where one is not the owner's.
+    Raise InvalidInput for too many, NotFound if one is not the owner's.
     """
     if len(ids) > MOST_AT_ONCE:
         raise InvalidInput(f"At most {MOST_AT_ONCE} alerts at once.", ("ids",))
@@ -32,13 +32,13 @@ async def acknowledge_alerts(actor: Actor, ids: Sequence[UUID]) -> None:
 
 
 async def purge_alerts(sessions: Sessions, older_than: dt.timedelta) -> int:
-    """Deletes every user's alerts that are older than that, a thousand to a transaction. How many."""
+    """Delete every user's alerts older than this, a thousand per transaction; return how many."""
     purged = 0
     for owner_id in await every_user(sessions):
         while True:
             async with sessions.begin(owner_id) as session:
-                gone = await writes.purge(session, owner_id, older_than.total_seconds(), PURGED_AT_ONCE)
-            purged += gone
-            if gone < PURGED_AT_ONCE:
+                deleted = await writes.purge(session, owner_id, older_than.total_seconds(), PURGED_AT_ONCE)
+            purged += deleted
+            if deleted < PURGED_AT_ONCE:
                 break
     return purged

@@ -1,4 +1,4 @@
-"""When a rule would have fired: the same rule that decides about prices of today, over those of the past."""
+"""Backtest an alert rule: the rule that evaluates current prices, applied to past ones."""
 
 import asyncio
 import datetime as dt
@@ -36,7 +36,7 @@ MOST_FIRINGS = 1_000
 
 @dataclass(frozen=True)
 class Firing:
-    """A day on which it would have fired, what it would have seen then, and of what."""
+    """A day on which the rule would have fired, the value that it would have seen, and of what."""
 
     date: dt.date
     value: Decimal
@@ -46,7 +46,10 @@ class Firing:
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """What the test found: at most MOST_FIRINGS, oldest first, over so many values."""
+    """The result of a backtest: at most MOST_FIRINGS firings, oldest first.
+
+    `days` is how many values were tested.
+    """
 
     firings: Sequence[Firing]
     days: int
@@ -54,10 +57,10 @@ class BacktestResult:
 
 
 async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date) -> BacktestResult:
-    """When the rule would have fired from one day to another, made on the first of them. Writes nothing.
+    """Return when the rule would have fired between two days if created on the first. Write nothing.
 
-    A day stands for its close, in New York, when cooldowns are counted. Raises InvalidInput, also for what
-    has no history of days, and UnknownInstrument.
+    Cooldowns are counted from each day's close in New York. Raise InvalidInput, also for a kind that has no
+    daily history, and UnknownInstrument.
     """
     checked_name(new.name)
     new.check()
@@ -74,7 +77,7 @@ async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date
         histories = await past_weights(actor, new, start, end)
     else:
         histories = await _portfolios(actor, new)
-    # In a thread, so that a server's other requests go on while ten years of twenty symbols are looked at.
+    # In a thread, so that the server's other requests continue while ten years of twenty symbols are tested.
     return await asyncio.to_thread(_outcome, new, histories, start, end)
 
 
@@ -94,11 +97,11 @@ def _firings(new: NewAlertRule, days: Sequence[Day], target: BacktestSubject) ->
     state = RuleState()
     for date, value in days:
         if new.kind is AlertKind.DAILY_MOVE:
-            # Each day is a move of its own.
+            # A daily move starts anew each day.
             state = RuleState(quiet_until=state.quiet_until)
-        came = step(new.as_threshold, cooldown, state, value, closing_time(date))
-        state = came.state
-        if came.fires:
+        decision = step(new.as_threshold, cooldown, state, value, closing_time(date))
+        state = decision.state
+        if decision.fires:
             yield Firing(date, value, new.threshold, target)
 
 
@@ -109,7 +112,7 @@ async def _prices(actor: Actor, new: NewAlertRule) -> list[Day]:
     async with actor.sessions.reading(actor.id) as connection:
         rows = await fetch_closes(connection, instrument_id)
     if new.kind is not AlertKind.DAILY_MOVE:
-        # As the level is: for one share of today, whatever splits there were since.
+        # Like the level: per share of today, whatever splits there have been since.
         return [(row["date"], Decimal(row["comparable"])) for row in rows]
     return [(row["date"], move) for before, row in pairwise(rows) if (move := _move(before, row)) is not None]
 

@@ -8,5 +8,5 @@ from db.sessions import Session
 
 
 async def known_channels(session: Session, owner_id: UUID) -> Collection[str]:
-    """The names of the owner's destinations, confirmed or not."""
+    """Return the names of the owner's destinations, confirmed or not."""
     return await names_of(session, owner_id)

@@ -1,4 +1,4 @@
-"""Rules on what happens: raised in the very transaction in which it does."""
+"""Rules on events, evaluated in the very transaction in which the event happens."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from investing.alerts.wording import metrics_of
 from investing.rules.alerts.conditions import RuleState, hold
 
 
-async def tell(
+async def raise_for_event(
     session: Session,
     owner_id: UUID,
     kind: AlertKind,
@@ -24,10 +24,10 @@ async def tell(
     figures: Mapping[str, Decimal | dt.datetime | str | None],
     instrument_id: UUID | None = None,
 ) -> int:
-    """Raises an alert for each of the owner's rules on this kind of event. How many.
+    """Raise an alert for each of the owner's rules on this kind of event; return how many.
 
-    Last in the caller's transaction, when portfolios and orders are locked already. A rule that is quiet, or
-    out of its hours, tells nothing.
+    Call it last in the transaction, when portfolios and orders are already locked. A rule that is in its
+    cooldown, or outside its hours, does not fire.
     """
     found = [
         rule
@@ -67,16 +67,19 @@ async def tell(
     return len(alerts)
 
 
-async def tell_rejected(
+async def raise_for_rejection(
     session: Session, owner_id: UUID, order: Mapping[str, object], reason: str, code: str
 ) -> int:
-    """An order was refused by its broker. `order` has its ids, symbol, side and quantity."""
+    """Raise the alerts of an order that its broker has rejected; return how many.
+
+    `order` has its ids, symbol, side and quantity.
+    """
     portfolio_id, instrument_id = order["portfolio_id"], order["instrument_id"]
     quantity = order["quantity"]
     assert isinstance(portfolio_id, UUID)
     assert isinstance(instrument_id, UUID)
     assert isinstance(quantity, Decimal)
-    return await tell(
+    return await raise_for_event(
         session,
         owner_id,
         AlertKind.ORDER_REJECTED,
@@ -88,7 +91,7 @@ async def tell_rejected(
     )
 
 
-async def tell_rebalanced(
+async def raise_for_rebalance(
     session: Session,
     owner_id: UUID,
     portfolio_id: UUID,
@@ -98,7 +101,7 @@ async def tell_rebalanced(
     figures: Mapping[str, Decimal | dt.datetime | str | None],
     reason: str | None = None,
 ) -> int:
-    """A rebalance has ended: completely, or not, and then for this reason."""
+    """Raise the alerts of a rebalance that has ended, completely or for `reason` not; return how many."""
     if completed:
         kind, title, message = (
             AlertKind.REBALANCE_COMPLETED,
@@ -108,4 +111,4 @@ async def tell_rebalanced(
     else:
         kind, title = AlertKind.REBALANCE_FAILED, f"Rebalance of {portfolio_name} failed"
         message = reason or "Not every trade was made."
-    return await tell(session, owner_id, kind, portfolio_id, title, message, figures)
+    return await raise_for_event(session, owner_id, kind, portfolio_id, title, message, figures)

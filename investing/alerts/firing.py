@@ -1,4 +1,4 @@
-"""Deciding about crossings where rules are stored: under a lock, so that of several processes one fires."""
+"""Decide crossings in the database, under a lock, so that only one of several processes fires a rule."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.alerts.raising import NewAlert, raise_alerts
 from investing.alerts.stored import cooldown_of, threshold_of
-from investing.alerts.wording import Seen, alert_of
+from investing.alerts.wording import RuleValue, alert_of
 from investing.rules.alerts.conditions import RuleState, daily_move, step
 from investing.rules.alerts.price_index import Crossing, TickPrice
 from investing.rules.market.market_hours import market_day
@@ -22,14 +22,15 @@ Watch = Mapping[Any, Any]
 async def decide(
     sessions: Sessions, owner_id: UUID, crossings: Sequence[Crossing], now: dt.datetime
 ) -> dict[UUID, Watch | None]:
-    """Decides an owner's crossings in their order, and raises what fires. Where each rule stands then.
+    """Decide an owner's crossings in their order, and raise the alerts that follow.
 
-    None for a rule that is gone. A tick that is older than the one which decided last does nothing.
+    Return each rule's watch as it is then, None for a rule that no longer exists. A tick older than the one
+    that decided last does nothing.
     """
     ids = {crossing.rule_id for crossing in crossings}
     async with sessions.begin(owner_id) as session:
         found = {row["id"]: row for row in await rules.lock_rules(session, owner_id, ids=ids, active=True)}
-        # A price of after a split may come before the job that has levels follow it.
+        # A price after a split may come before the job that adjusts levels to the split.
         if await rules.follow_splits(session, owner_id, found):
             found = {
                 row["id"]: row for row in await rules.lock_rules(session, owner_id, ids=ids, active=True)
@@ -63,19 +64,19 @@ def _decided(
     state = RuleState(watch["is_armed"], watch["quiet_until"])
     if _is_of_another_day(watch, price):
         state = RuleState(quiet_until=state.quiet_until)
-    came = step(threshold_of(watch), cooldown_of(rule), state, value, now)
-    if not came.fires and came.state == RuleState(watch["is_armed"], watch["quiet_until"]):
+    decision = step(threshold_of(watch), cooldown_of(rule), state, value, now)
+    if not decision.fires and decision.state == RuleState(watch["is_armed"], watch["quiet_until"]):
         return watch, None
     after = {
         **watch,
-        "is_armed": came.state.is_armed,
-        "quiet_until": came.state.quiet_until,
+        "is_armed": decision.state.is_armed,
+        "quiet_until": decision.state.quiet_until,
         "as_of": price.as_of,
     }
-    if not came.fires:
+    if not decision.fires:
         return after, None
     figures = {"price": price.price, "previousPrice": price.previous, "priceAsOf": price.as_of}
-    seen = Seen(
+    seen = RuleValue(
         value=value,
         currency=rule["currency"],
         subject=rule["symbol"],
@@ -86,7 +87,7 @@ def _decided(
 
 
 def _is_of_another_day(watch: Watch, price: TickPrice) -> bool:
-    """Whether a rule on moves has a day of its own for this price: each day is a move of its own."""
+    """Return whether a rule on daily moves was last decided on another day, so that it starts anew."""
     return (
         watch["kind"] == AlertKind.DAILY_MOVE
         and watch["as_of"] is not None

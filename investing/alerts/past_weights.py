@@ -1,4 +1,4 @@
-"""Weights and drifts of past days: the ledger replayed day by day, as for snapshots, with the closes."""
+"""Weights and drifts on past days: the ledger replayed day by day with the closes, as for snapshots."""
 
 import asyncio
 import datetime as dt
@@ -19,13 +19,13 @@ from investing.alerts.portfolio_snapshot import weights_stored
 from investing.alerts.rules import NewAlertRule
 from investing.market.close_shifts import shifts_of
 from investing.rules.market.market_hours import day_of
-from investing.rules.rebalancing.weights import Aims, Worth, past_drifts
+from investing.rules.rebalancing.weights import DayValues, PastTargets, past_drifts
 
 Day = tuple[dt.date, Decimal]
 
 
 class BacktestSubject(NamedTuple):
-    """What a history is of: an instrument, a portfolio, or an instrument in a portfolio."""
+    """What a history is about: an instrument, a portfolio, or an instrument in a portfolio."""
 
     portfolio_id: UUID | None
     symbol: str | None
@@ -35,11 +35,10 @@ Histories = Mapping[BacktestSubject, Sequence[Day]]
 
 
 async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date) -> Histories:
-    """What a rule on weights or drifts would have seen from one day to another, by portfolio and symbol.
+    """Return what a rule on weights or drifts would have seen between two days, by portfolio and symbol.
 
-    A day on which something was held that had no price yet is left out. A portfolio with weights of its
-    owner's own is taken to have always aimed at those of today; any other aimed at what its last complete
-    rebalance until then had reached.
+    A day on which something held had no price yet is left out. A portfolio with custom weights is assumed to
+    have always had its current targets; any other had those of its last completed rebalance before the day.
     """
     async with actor.sessions.reading(actor.id) as connection:
         symbols = {str(id): symbol for id, symbol in (await fetch_symbols(connection, actor.id)).items()}
@@ -54,24 +53,34 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
         async with actor.sessions.reading(actor.id) as connection:
             shifts = await shifts_of(connection, [zone])
             rows = await fetch_worth(connection, actor.id, id, zone, (start, end), shifts)
-        aims = _aims(portfolio, [row for row in rebalanced if row["portfolio_id"] == id])
-        # In a thread, as snapshots.
-        histories |= await asyncio.to_thread(_histories, new, id, rows, aims, symbols)
+        past_targets = _past_targets(portfolio, [row for row in rebalanced if row["portfolio_id"] == id])
+        # In a thread, like snapshots, because it takes long.
+        histories |= await asyncio.to_thread(_histories, new, id, rows, past_targets, symbols)
     return histories
 
 
-def _aims(portfolio: AimsRow, rebalanced: Sequence[RebalancedRow]) -> list[Aims]:
+def _past_targets(portfolio: AimsRow, rebalanced: Sequence[RebalancedRow]) -> list[PastTargets]:
     if portfolio["strategy"] == Strategy.CUSTOM:
-        return [Aims(dt.date.min, weights_stored(portfolio["target_weights"]))]
+        return [PastTargets(dt.date.min, weights_stored(portfolio["target_weights"]))]
     zone = portfolio["time_zone"]
-    return [Aims(day_of(row["ended_at"], zone), weights_stored(row["new_weights"])) for row in rebalanced]
+    return [
+        PastTargets(day_of(row["ended_at"], zone), weights_stored(row["new_weights"])) for row in rebalanced
+    ]
 
 
 def _histories(
-    new: NewAlertRule, id: UUID, rows: Sequence[WorthRow], aims: Sequence[Aims], symbols: Mapping[str, str]
+    new: NewAlertRule,
+    id: UUID,
+    rows: Sequence[WorthRow],
+    past_targets: Sequence[PastTargets],
+    symbols: Mapping[str, str],
 ) -> dict[BacktestSubject, list[Day]]:
-    days = (_worth(row, symbols) for row in rows)
-    found = past_drifts(days, aims) if new.kind is AlertKind.DRIFT else ((d.date, d.weights) for d in days)
+    days = (_day_values(row, symbols) for row in rows)
+    found = (
+        past_drifts(days, past_targets)
+        if new.kind is AlertKind.DRIFT
+        else ((d.date, d.weights) for d in days)
+    )
     known = {new.symbol} if new.symbol is not None else set(symbols.values())
     histories: dict[BacktestSubject, list[Day]] = {}
     for date, values in found:
@@ -81,7 +90,7 @@ def _histories(
     return histories
 
 
-def _worth(row: WorthRow, symbols: Mapping[str, str]) -> Worth:
+def _day_values(row: WorthRow, symbols: Mapping[str, str]) -> DayValues:
     held = orjson.loads(row["market_values"])
     values = {symbols[instrument_id]: Decimal(value) for instrument_id, value in held.items()}
-    return Worth(row["date"], Decimal(row["cash_value"]), values)
+    return DayValues(row["date"], Decimal(row["cash_value"]), values)

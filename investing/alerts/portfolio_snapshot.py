@@ -1,6 +1,7 @@
-"""An owner's portfolios and the rules on them, as one look read them; held against each other in memory.
+"""An owner's portfolios and the rules on them, as one check read them, compared in memory.
 
-What is found here is decided under a lock where it is stored (`portfolios`): a book may be a moment old.
+What is found here is decided again in the database under a lock (`portfolios`), because a snapshot may be a
+moment old.
 """
 
 import datetime as dt
@@ -15,20 +16,20 @@ from db.market.ticks import QuoteRow
 from db.vocabulary import AlertKind, Strategy
 from db.writing import RawConnection
 from investing.alerts.stored import cooldown_of, threshold_of
-from investing.alerts.wording import Seen
+from investing.alerts.wording import RuleValue
 from investing.rules.alerts.conditions import Cooldown, RuleDecision, RuleState, Threshold, drawdown, step
 from investing.rules.money import product
 from investing.rules.rebalancing.weights import drifts_of, weights_of
 
 _PRICED = frozenset({AlertKind.PORTFOLIO_VALUE_BELOW, AlertKind.POSITION_WEIGHT, AlertKind.DRIFT})
-"""What a price can fire."""
+"""The kinds that a price can fire."""
 
 Row = Any
-"""A row of either way to the database."""
+"""A database row, through the session or the raw connection."""
 Key = tuple[UUID, UUID, UUID | None]
-"""What a rule stands with: the rule, a portfolio, and an instrument in it."""
+"""The key of a rule's state: the rule, a portfolio, and an instrument in it."""
 Prices = Mapping[UUID, QuoteRow]
-"""The latest that were told, by instrument."""
+"""The latest prices that were reported, by instrument."""
 
 
 class QuotedPosition(NamedTuple):
@@ -41,7 +42,7 @@ class QuotedPosition(NamedTuple):
     as_of: dt.datetime | None
 
     def value(self, prices: Prices) -> Decimal | None:
-        """What it is worth by the newer price; None without one."""
+        """Return its value at the newer price; None without one."""
         reported = prices.get(self.instrument_id)
         price = self.price
         if reported is not None and (self.as_of is None or reported.as_of > self.as_of):
@@ -50,7 +51,7 @@ class QuotedPosition(NamedTuple):
 
 
 class ReturnIndex(NamedTuple):
-    """A portfolio's time-weighted index at its last snapshot, and its highest until then."""
+    """A portfolio's time-weighted index at its last snapshot, and its highest value until then."""
 
     level: Decimal
     peak: Decimal
@@ -70,7 +71,7 @@ class WatchedPortfolio(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A rule's row, and what its values are held against."""
+    """A rule's row, and what its values are compared with."""
 
     row: Row
     kind: AlertKind
@@ -78,27 +79,27 @@ class Rule(NamedTuple):
     cooldown: Cooldown
 
     def is_on(self, portfolio: WatchedPortfolio) -> bool:
-        """Whether it is about this portfolio."""
+        """Return whether the rule applies to this portfolio."""
         return self.row["portfolio_id"] in (None, portfolio.id)
 
 
 class RuleChange(NamedTuple):
-    """What a value does to a rule, where that is anything."""
+    """A value that changes a rule's state or fires it."""
 
     rule: Rule
     key: Key
-    seen: Seen
+    seen: RuleValue
     step: RuleDecision
 
 
 @dataclass(frozen=True)
 class PortfolioSnapshot:
-    """What one look read. `instruments` has the ids of all symbols that a value can be about."""
+    """What one check read. `instruments` has the ids of all symbols that a value can be about."""
 
     rules: Sequence[Rule]
     portfolios: Sequence[WatchedPortfolio]
     instruments: Mapping[str, UUID]
-    standings: dict[Key, RuleState] = field(default_factory=dict)
+    states: dict[Key, RuleState] = field(default_factory=dict)
 
     @property
     def followed(self) -> frozenset[UUID]:
@@ -112,63 +113,63 @@ class PortfolioSnapshot:
         )
 
     def changes(self, now: dt.datetime, prices: Prices = {}) -> list[RuleChange]:  # noqa: B006 - nobody writes it
-        """Holds everything against the rules, by these prices where they are newer than the book's."""
+        """Compare everything with the rules, at these prices if they are newer than the snapshot's."""
         found: list[RuleChange] = []
         for portfolio in self.portfolios:
             values = [(held.symbol, held.value(prices)) for held in portfolio.held]
             for rule in self.rules:
                 if rule.is_on(portfolio):
                     found += self._changes(rule, self._seen(rule, portfolio, values), now)
-        # Rule by rule, whatever the portfolio: the order in which they are told.
-        places = {rule.row["id"]: place for place, rule in enumerate(self.rules)}
-        found.sort(key=lambda change: places[change.key[0]])
+        # In the order of the rules, whatever the portfolio: alerts are raised in this order.
+        order = {rule.row["id"]: index for index, rule in enumerate(self.rules)}
+        found.sort(key=lambda change: order[change.key[0]])
         return found
 
-    def _changes(self, rule: Rule, values: Iterable[Seen], now: dt.datetime) -> Iterator[RuleChange]:
+    def _changes(self, rule: Rule, values: Iterable[RuleValue], now: dt.datetime) -> Iterator[RuleChange]:
         for seen in values:
             assert seen.portfolio_id is not None, "it is a portfolio's value"
             key = (rule.row["id"], seen.portfolio_id, seen.instrument_id)
-            before = self.standings.get(key, RuleState())
-            came = step(rule.threshold, rule.cooldown, before, seen.value, now)
-            if came.fires or came.state != before:
-                yield RuleChange(rule, key, seen, came)
+            before = self.states.get(key, RuleState())
+            decision = step(rule.threshold, rule.cooldown, before, seen.value, now)
+            if decision.fires or decision.state != before:
+                yield RuleChange(rule, key, seen, decision)
 
     def _seen(
         self, rule: Rule, portfolio: WatchedPortfolio, values: Sequence[tuple[str, Decimal | None]]
-    ) -> Iterator[Seen]:
-        """Each value that the rule is held against; none where it cannot be told."""
+    ) -> Iterator[RuleValue]:
+        """Yield each value that the rule is compared with; none if it is not known."""
         whole: dict[str, Any] = {
             "currency": portfolio.currency,
             "subject": portfolio.name,
             "portfolio_id": portfolio.id,
         }
         if rule.kind is AlertKind.CASH_BELOW:
-            yield Seen(value=portfolio.cash, **whole)
+            yield RuleValue(value=portfolio.cash, **whole)
         elif rule.kind is AlertKind.DRAWDOWN:
             if (index := portfolio.returns) is not None:
                 figures: dict[str, Any] = {"index": index.level, "peak": index.peak, "date": str(index.date)}
-                yield Seen(value=drawdown(index.level, index.peak), figures=figures, **whole)
+                yield RuleValue(value=drawdown(index.level, index.peak), figures=figures, **whole)
         else:
             known = {symbol: value for symbol, value in values if value is not None}
             if len(known) < len(values):
-                # What has no price is worth nobody knows what, and so is the whole.
+                # Without a price the value of a position is not known, and neither is the total.
                 return
             total = sum(known.values(), portfolio.cash)
             if rule.kind is AlertKind.PORTFOLIO_VALUE_BELOW:
-                yield Seen(value=total, **whole)
+                yield RuleValue(value=total, **whole)
             else:
                 yield from self._of_positions(rule, portfolio, known, total)
 
     def _of_positions(
         self, rule: Rule, portfolio: WatchedPortfolio, held: Mapping[str, Decimal], total: Decimal
-    ) -> Iterator[Seen]:
+    ) -> Iterator[RuleValue]:
         weights, targets = weights_of(held, total), portfolio.targets
         values = weights
         if rule.kind is AlertKind.DRIFT:
             values = drifts_of(weights, targets) if targets and total > 0 else {}
         for symbol, value in values.items():
             if rule.row["symbol"] in (None, symbol) and symbol in self.instruments:
-                yield Seen(
+                yield RuleValue(
                     value=value,
                     currency=portfolio.currency,
                     subject=symbol,
@@ -183,14 +184,14 @@ class PortfolioSnapshot:
 
 
 def rule_of(row: Row) -> Rule:
-    """A rule as it is stored."""
+    """Return a rule from its row."""
     return Rule(row, AlertKind(row["kind"]), threshold_of(row), cooldown_of(row))
 
 
 async def read_snapshot(
     connection: RawConnection, owner_id: UUID, rules: Sequence[Rule]
 ) -> PortfolioSnapshot:
-    """The owner's portfolios as they are now, for these rules; and where the rules stand."""
+    """Read the owner's portfolios as they are now, for these rules, and the states of the rules."""
     kinds = {rule.kind for rule in rules}
     indexes: dict[UUID, ReturnIndex] = {}
     if AlertKind.DRAWDOWN in kinds:
@@ -206,13 +207,13 @@ async def read_snapshot(
         wanted = {symbol for portfolio in portfolios for symbol in portfolio.targets} - set(instruments)
         if wanted:
             instruments |= await portfolio_checks.ids_of_symbols(connection, owner_id, sorted(wanted))
-    standings = {
+    states = {
         (row["rule_id"], row["portfolio_id"], row["instrument_id"]): RuleState(
             row["is_armed"], row["quiet_until"]
         )
         for row in await portfolio_checks.standings_of(connection, owner_id)
     }
-    return PortfolioSnapshot(rules, portfolios, instruments, standings)
+    return PortfolioSnapshot(rules, portfolios, instruments, states)
 
 
 def _watched(row: Row, index: ReturnIndex | None) -> WatchedPortfolio:
@@ -226,11 +227,11 @@ def _watched(row: Row, index: ReturnIndex | None) -> WatchedPortfolio:
 
 
 def targets_of(portfolio: Row) -> dict[str, Decimal]:
-    """The weights that a portfolio aims at: its owner's, or those of its last complete rebalance."""
+    """Return the target weights of a portfolio: custom ones, or those of its last completed rebalance."""
     is_custom = portfolio["strategy"] == Strategy.CUSTOM
     return weights_stored(portfolio["target_weights"] if is_custom else portfolio["rebalanced_to"])
 
 
 def weights_stored(weights: Mapping[str, object] | None) -> dict[str, Decimal]:
-    """Weights as they are stored, by symbol."""
+    """Return stored weights by symbol."""
     return {symbol: Decimal(str(weight)) for symbol, weight in (weights or {}).items()}

@@ -1,10 +1,10 @@
-"""Rules on portfolios: looked at as soon as something has moved the portfolio, and every few seconds anyway.
+"""Rules on portfolios, checked as soon as something changes the portfolio, and regularly every few seconds.
 
-Whoever commits what moves a portfolio wakes the watch of its own process (`wake`). Prices are held against
-what the last look read, in memory (`follow`), and only whom they change something for is looked at. A look
-reads, and locks the owner's rules where they would change, so that each crossing fires once, however many
-processes look. What a killed process leaves is found by the look of every few seconds, which one process
-claims for all: where a rule stands is stored.
+Whoever commits a change of a portfolio wakes the watch of its own process (`wake`). Prices are compared in
+memory with what the last check read (`follow`), and only owners for whom they change something are checked. A
+check reads, and locks the owner's rules if they would change, so that each crossing fires once, however many
+processes check. What a killed process leaves undone is found by the regular check, which one process claims
+for all: the state of every rule is stored.
 """
 
 import asyncio
@@ -32,23 +32,26 @@ EVERY_SECONDS = 1.0
 COMMITS_SECONDS = 0.1
 PRICES_SECONDS = 0.25
 VALUED_SECONDS = 1.0
-"""An owner's portfolios are held against prices at most once in so long, however often they tick."""
-KEPT_LOOKS = 3
-"""A book is forgotten after so many times in which others have looked: their processes know better now."""
+"""An owner's portfolios are compared with prices at most this often, however often they tick."""
+KEPT_ROUNDS = 3
+"""After this many rounds that others have claimed, a snapshot is dropped: their processes have newer ones."""
 AT_ONCE = 100
 ABREAST = 4
-"""So many owners are looked at at a time, so that clients still find a connection."""
-_AT_A_STRETCH = 50
+"""How many owners are checked at a time, so that connections are left for clients."""
+_PER_SLICE = 50
 
 
 class PortfolioWatch:
-    """Looks at the portfolios of whoever has rules on them. One for each process; any number may run."""
+    """Check the portfolios of every owner who has rules on them.
+
+    There is one per process, in any number of processes.
+    """
 
     def __init__(self, sessions: Sessions, again_seconds: float = AGAIN_SECONDS) -> None:
-        """An owner's portfolios are looked at every so many seconds, whatever happens."""
+        """Create a watch that checks each owner's portfolios every `again_seconds`, whatever happens."""
         self._sessions = sessions
         self._again_seconds = again_seconds
-        self._outage = Outage(logger, "Looking at portfolios")
+        self._outage = Outage(logger, "Checking portfolios")
         self.outages = (self._outage,)
         self._faults = Faults(logger)
         self._woken: set[UUID] = set()
@@ -59,61 +62,62 @@ class PortfolioWatch:
         self._snapshot_cache = SnapshotCache(VALUED_SECONDS)
 
     def wake(self, owner_id: UUID) -> None:
-        """Something is committed that moves the owner's portfolios, or changes the rules on them."""
+        """Note that something was committed that changes the owner's portfolios or the rules on them."""
         self._woken.add(owner_id)
         self._is_woken.set()
 
     def follow(self, quotes: Sequence[QuoteRow]) -> None:
-        """Prices have moved. Of each the latest wins."""
+        """Note that prices have moved; the latest of each instrument counts."""
         for quote in quotes:
             self._prices[quote.instrument_id] = quote
             self._moved.add(quote.instrument_id)
         self._has_moved.set()
 
     async def run(self) -> None:
-        """Watch for ever, from scratch. The look of every few seconds finds what an outage left undone."""
+        """Run for ever, from scratch. The next regular check finds what an outage left undone."""
         self._snapshot_cache = SnapshotCache(VALUED_SECONDS)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._for_ever(self._is_woken, self.catch_up, COMMITS_SECONDS))
-            tasks.create_task(self._for_ever(self._has_moved, self.value, PRICES_SECONDS))
-            tasks.create_task(self._for_ever(None, self.attend, EVERY_SECONDS))
+            tasks.create_task(self._loop(self._is_woken, self.check_woken, COMMITS_SECONDS))
+            tasks.create_task(self._loop(self._has_moved, self.check_prices, PRICES_SECONDS))
+            tasks.create_task(self._loop(None, self.check_due, EVERY_SECONDS))
 
-    async def attend(self) -> int:
-        """One round: everybody who is due. How many."""
-        self._snapshot_cache.forget(before=_clock() - KEPT_LOOKS * self._again_seconds)
-        looked = 0
+    async def check_due(self) -> int:
+        """Check every owner who is due, in one round; return how many."""
+        self._snapshot_cache.forget(before=_clock() - KEPT_ROUNDS * self._again_seconds)
+        checked = 0
         while claimed := await claim(self._sessions, CHECKS, self._again_seconds, AT_ONCE):
-            await self._look([check.owner_id for check in claimed])
-            looked += len(claimed)
+            await self._check_owners([check.owner_id for check in claimed])
+            checked += len(claimed)
             if len(claimed) < AT_ONCE:
                 break
-        return looked
+        return checked
 
-    async def catch_up(self) -> int:
-        """Looks at those who were woken and have rules. How many."""
+    async def check_woken(self) -> int:
+        """Check the owners who were woken and have rules; return how many."""
         woken, self._woken = self._woken, set()
         owners = await portfolio_checks.with_checks(self._sessions, woken) if woken else []
-        await self._look(owners)
+        await self._check_owners(owners)
         return len(owners)
 
-    async def value(self) -> int:
-        """Holds what this process knows of against the prices that have moved, and looks at whom they change
-        something for. How many.
+    async def check_prices(self) -> int:
+        """Compare the cached snapshots with the prices that have moved, and check the owners they affect.
+
+        Return how many owners were checked.
         """
         moved, self._moved = self._moved, set()
-        now, crossed = dt.datetime.now(dt.UTC), []
-        for number, (owner_id, book) in enumerate(self._snapshot_cache.due(moved, _clock()), 1):
-            if book.changes(now, self._prices):
-                crossed.append(owner_id)
-            if number % _AT_A_STRETCH == 0:
-                # Nobody else in the process waits for long.
+        now, affected = dt.datetime.now(dt.UTC), []
+        for number, (owner_id, snapshot) in enumerate(self._snapshot_cache.due(moved, _clock()), 1):
+            if snapshot.changes(now, self._prices):
+                affected.append(owner_id)
+            if number % _PER_SLICE == 0:
+                # Let the other tasks of the process run.
                 await asyncio.sleep(0)
-        await self._look(crossed, are_crossed=True)
+        await self._check_owners(affected, are_affected=True)
         if self._snapshot_cache.has_more:
             self._has_moved.set()
-        return len(crossed)
+        return len(affected)
 
-    async def _for_ever(
+    async def _loop(
         self, woken: asyncio.Event | None, work: Callable[[], Awaitable[object]], pause: float
     ) -> None:
         while True:
@@ -124,41 +128,43 @@ class PortfolioWatch:
                 await work()
             await asyncio.sleep(pause)
 
-    async def _look(self, owners: Sequence[UUID], *, are_crossed: bool = False) -> None:
-        for some in range(0, len(owners), ABREAST):
-            looks = [self._guarded(owner, are_crossed) for owner in owners[some : some + ABREAST]]
-            for failure in await asyncio.gather(*looks, return_exceptions=True):
+    async def _check_owners(self, owners: Sequence[UUID], *, are_affected: bool = False) -> None:
+        for start in range(0, len(owners), ABREAST):
+            checks = [self._check_owner(owner, are_affected) for owner in owners[start : start + ABREAST]]
+            for failure in await asyncio.gather(*checks, return_exceptions=True):
                 if failure is not None:
                     raise failure
 
-    async def _guarded(self, owner_id: UUID, is_crossed: bool) -> None:
-        """Look at one owner's portfolios; a fault there keeps nobody else's waiting."""
+    async def _check_owner(self, owner_id: UUID, is_affected: bool) -> None:
+        """Check one owner's portfolios; a fault there does not hold up the others."""
         begun = _clock()
         try:
-            book = await (_decided if is_crossed else _looked)(self._sessions, owner_id)
+            snapshot = await (_decide_owner if is_affected else _read_owner)(self._sessions, owner_id)
         except Exception as error:
             if is_away(error):
                 raise
-            self._faults.met(error, "The portfolios of user %s could not be looked at.", owner_id)
+            self._faults.met(error, "The portfolios of user %s could not be checked.", owner_id)
             return
-        self._snapshot_cache.keep(owner_id, book, begun)
+        self._snapshot_cache.keep(owner_id, snapshot, begun)
         if self._snapshot_cache.has_more:
             self._has_moved.set()
 
 
-async def _looked(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:
-    """Reads the owner's portfolios, and decides where they change something. None without any rules."""
+async def _read_owner(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:
+    """Read the owner's portfolios, and decide if something changes. Return None if there are no rules."""
     async with sessions.reading(owner_id) as connection:
         found = await portfolio_checks.rules_of(connection, owner_id, PORTFOLIO_KINDS)
-        book = await read_snapshot(connection, owner_id, [rule_of(row) for row in found]) if found else None
-    if book is not None and not book.changes(dt.datetime.now(dt.UTC)):
-        return book
-    return await _decided(sessions, owner_id)
+        snapshot = (
+            await read_snapshot(connection, owner_id, [rule_of(row) for row in found]) if found else None
+        )
+    if snapshot is not None and not snapshot.changes(dt.datetime.now(dt.UTC)):
+        return snapshot
+    return await _decide_owner(sessions, owner_id)
 
 
-async def _decided(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:
-    book, _ = await check_portfolios(sessions, owner_id, dt.datetime.now(dt.UTC))
-    return book
+async def _decide_owner(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:
+    snapshot, _ = await check_portfolios(sessions, owner_id, dt.datetime.now(dt.UTC))
+    return snapshot
 
 
 async def check_portfolios(
@@ -174,20 +180,20 @@ async def check_portfolios(
             await portfolio_checks.end_look(session, owner_id)
             return None, 0
         connection = await raw_connection_of(session)
-        book = await read_snapshot(connection, owner_id, [rule_of(row) for row in found])
+        snapshot = await read_snapshot(connection, owner_id, [rule_of(row) for row in found])
         alerts: list[NewAlert] = []
-        for change in book.changes(now):
-            stands = change.step.state
-            book.standings[change.key] = stands
+        for change in snapshot.changes(now):
+            state = change.step.state
+            snapshot.states[change.key] = state
             if change.step.fires:
                 alerts.append(alert_of(change.rule.row, change.seen))
             await portfolio_checks.save_state(
-                session, owner_id, *change.key, stands.is_armed, stands.quiet_until
+                session, owner_id, *change.key, state.is_armed, state.quiet_until
             )
         if alerts:
             await rules.note_fired(session, owner_id, {alert.rule_id for alert in alerts if alert.rule_id})
             await raise_alerts(session, owner_id, alerts)
-    return book, len(alerts)
+    return snapshot, len(alerts)
 
 
 def _clock() -> float:

@@ -1,8 +1,8 @@
-"""Rules on prices, in the memory of one process: held against every price, and decided where they are stored.
+"""Rules on prices, in the memory of one process: compared with every price, and decided in the database.
 
-Any number of processes may do this at once. The memory is a mirror: what it finds crossed is decided under a
-lock in the database, so that of all of them one fires, and what it does not know yet it reads each second.
-A process that is killed has lost nothing: at its next start it holds every rule against the last price.
+Any number of processes may do this at once. The memory is a copy: what it finds crossed is decided under a
+lock in the database, so that only one process fires a rule, and it reads changed rules every second. A killed
+process has lost nothing: at its next start it compares every rule with the last price.
 """
 
 import asyncio
@@ -27,11 +27,14 @@ AT_ONCE = 200
 ABREAST = 4
 LOADED_AT_ONCE = 2_000
 MOST_WAITING = 20_000
-"""So many crossings may wait to be decided; until some are, whoever brings prices waits."""
+"""How many crossings may wait to be decided before those who bring prices have to wait."""
 
 
 class PriceWatch:
-    """Belongs to one event loop. `follow` gets every price; `run` decides what they cross."""
+    """The rules on prices of one event loop.
+
+    `follow` gets every price; `run` decides what they cross.
+    """
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -42,9 +45,9 @@ class PriceWatch:
         self._undecided: list[Crossing] = []
         self._retried: frozenset[Crossing] = frozenset()
         self._fault: Exception | None = None
-        self._rung = asyncio.Event()
-        self._relieved = asyncio.Event()
-        self._relieved.set()
+        self._has_work = asyncio.Event()
+        self._has_capacity = asyncio.Event()
+        self._has_capacity.set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._mark = 0
@@ -57,9 +60,9 @@ class PriceWatch:
         return len(self._index)
 
     def follow(self, quotes: Sequence[QuoteRow]) -> None:
-        """Hold prices against the rules of their instruments.
+        """Compare prices with the rules of their instruments.
 
-        Whoever brings a price is not to blame for a fault here: `run` ends by it instead.
+        A fault here does not affect whoever brings a price: `run` ends with it instead.
         """
         now = _now()
         try:
@@ -71,37 +74,37 @@ class PriceWatch:
                 self._note(self._index.tick(quote.instrument_id, price, now))
         except Exception as error:
             self._fault = error
-            self._rung.set()
+            self._has_work.set()
 
-    async def relief(self) -> None:
-        """Waits while more crossings are to be decided than is good: for whoever brings prices."""
-        await self._relieved.wait()
+    async def wait_for_capacity(self) -> None:
+        """Wait while too many crossings are undecided; for whoever brings prices."""
+        await self._has_capacity.wait()
 
     async def drained(self) -> None:
-        """Waits until every crossing that was found is decided; somebody runs this meanwhile."""
+        """Wait until every crossing found so far is decided; `run` must be running meanwhile."""
         await self._idle.wait()
 
     async def load(self) -> None:
-        """Reads all rules, after the last prices, so that what was crossed meanwhile is found."""
+        """Read all rules after the last prices, so that what was crossed meanwhile is found."""
         self._mark = await price_watches.watches_mark(self._sessions)
         async for rows in price_watches.all_watches(self._sessions, LOADED_AT_ONCE):
-            self._mirror(rows)
-            # So many at a time that nobody else waits for long.
+            self._copy(rows)
+            # Let the other tasks of the process run between batches.
             await asyncio.sleep(0)
 
-    async def look(self) -> None:
-        """Reads the rules that have changed, whoever changed them, and wakes those that were quiet."""
+    async def refresh(self) -> None:
+        """Read the rules that have changed, whoever changed them, and wake those whose cooldown has ended."""
         rows, self._mark = await price_watches.watches_changed(self._sessions, self._mark)
-        self._mirror(rows)
+        self._copy(rows)
         self._note(self._index.wake(_now()))
 
-    async def settle(self) -> None:
-        """Decide all that waits; return when nothing does."""
+    async def decide_waiting(self) -> None:
+        """Decide all waiting crossings; return when none is left."""
         while self._waiting or self._fault is not None:
-            await self._settle_some()
+            await self._decide_batch()
 
-    async def _settle_some(self) -> None:
-        """Decide the crossings that have waited longest. Raise what `follow` has met."""
+    async def _decide_batch(self) -> None:
+        """Decide the crossings that have waited longest. Raise the fault that `follow` has met."""
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
@@ -110,42 +113,42 @@ class PriceWatch:
         for crossing in self._undecided:
             owners.setdefault(crossing.owner_id, []).append(crossing)
         if len(self._waiting) <= MOST_WAITING:
-            self._relieved.set()
+            self._has_capacity.set()
         todo = list(owners.items())
-        for some in range(0, len(todo), ABREAST):
+        for start in range(0, len(todo), ABREAST):
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._decide(*one)) for one in todo[some : some + ABREAST]]
+                tasks = [group.create_task(self._decide(*one)) for one in todo[start : start + ABREAST]]
             if all(task.result() for task in tasks):
                 self._raising.over()
         self._undecided, self._retried = [], frozenset()
 
     async def run(self) -> None:
-        """Load the rules, then decide and look for ever; begin from scratch each time."""
-        self._begin_anew()
+        """Load the rules, then decide and refresh for ever; start from scratch each time."""
+        self._reset()
         while True:
             with self._reading.survived():
                 await self.load()
                 break
             await asyncio.sleep(POLL_SECONDS)
-        await self.keep()
+        await self.watch()
 
-    async def keep(self) -> None:
-        """Decide and look for ever. What an outage left undone is found again."""
-        next_look = asyncio.get_running_loop().time() + POLL_SECONDS
+    async def watch(self) -> None:
+        """Decide crossings and refresh rules for ever. What an outage left undone is found again."""
+        next_refresh = asyncio.get_running_loop().time() + POLL_SECONDS
         while True:
-            # Not all that waits: what cannot be decided waits again, and must not keep anybody from looking.
-            await self._settle_some()
-            if asyncio.get_running_loop().time() >= next_look:
-                next_look = asyncio.get_running_loop().time() + POLL_SECONDS
+            # Not all that wait: a crossing that cannot be decided waits again, and must not block refreshing.
+            await self._decide_batch()
+            if asyncio.get_running_loop().time() >= next_refresh:
+                next_refresh = asyncio.get_running_loop().time() + POLL_SECONDS
                 with self._reading.survived():
-                    await self.look()
-            await self._wait(next_look - asyncio.get_running_loop().time())
+                    await self.refresh()
+            await self._wait(next_refresh - asyncio.get_running_loop().time())
 
-    def _begin_anew(self) -> None:
-        """Forget the rules, but neither the last prices nor the crossings that are yet to be decided.
+    def _reset(self) -> None:
+        """Forget the rules, but neither the last prices nor the crossings yet to be decided.
 
-        Those that were being decided when a fault ended that are tried once more; a second fault among them
-        would keep all others from being decided.
+        Crossings that were being decided when a fault ended that are tried once more; a second fault among
+        them would keep all others from being decided.
         """
         again = [crossing for crossing in self._undecided if crossing not in self._retried]
         if len(again) < len(self._undecided):
@@ -163,29 +166,29 @@ class PriceWatch:
         if not self._waiting:
             try:
                 async with asyncio.timeout(max(seconds, 0)):
-                    await self._rung.wait()
+                    await self._has_work.wait()
             except TimeoutError:
                 pass
-        self._rung.clear()
+        self._has_work.clear()
 
     async def _decide(self, owner_id: UUID, crossings: list[Crossing]) -> bool:
-        """Decide one owner's crossings; return whether that was possible. Those that it was not for wait."""
+        """Decide one owner's crossings; return whether that was possible. If not, they wait again."""
         try:
-            stands = await decide(self._sessions, owner_id, crossings, _now())
+            watches = await decide(self._sessions, owner_id, crossings, _now())
         except Exception as error:
             if is_away(error):
                 self._raising.began(error)
             else:
                 self._faults.met(error, "Alerts of user %s could not be decided.", owner_id)
             await asyncio.sleep(POLL_SECONDS)
-            # First in line again, in their order.
+            # They go back to the front of the queue, in their order.
             self._waiting.extendleft(reversed(crossings))
             return False
         for crossing in crossings:
             self._open[crossing.rule_id] -= 1
-        for rule_id, watch in stands.items():
+        for rule_id, watch in watches.items():
             if self._open[rule_id] > 0:
-                # More of its crossings wait: until they are decided the mirror is ahead of what is stored.
+                # More of its crossings wait: until they are decided, the index is ahead of the database.
                 continue
             del self._open[rule_id]
             if watch is None:
@@ -196,7 +199,7 @@ class PriceWatch:
             self._idle.set()
         return True
 
-    def _mirror(self, rows: Iterable[object]) -> None:
+    def _copy(self, rows: Iterable[object]) -> None:
         now = _now()
         for row in rows:
             watched = watched_of(row)
@@ -207,10 +210,10 @@ class PriceWatch:
         for crossing in crossings:
             self._waiting.append(crossing)
             self._open[crossing.rule_id] += 1
-            self._rung.set()
+            self._has_work.set()
             self._idle.clear()
         if len(self._waiting) > MOST_WAITING:
-            self._relieved.clear()
+            self._has_capacity.clear()
 
 
 def _now() -> dt.datetime:

@@ -1,4 +1,4 @@
-"""Raising alerts: the one place where they come into being, in the transaction that has the reason."""
+"""Raise alerts: the one place that creates them, in the transaction of whatever causes them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from investing.notifications.outbox import enqueue
 
 @dataclass(frozen=True)
 class NewAlert:
-    """Something that a user is to be told. `metrics` are the figures behind it, as decimal strings.
+    """An alert to raise. `metrics` are the figures behind it, as decimal strings.
 
-    `channels` are the rule's: the names of the destinations that it goes to besides the stream.
+    `channels` are the rule's: the names of the destinations that the alert goes to besides the stream.
     """
 
     kind: AlertKind
@@ -32,7 +32,7 @@ class NewAlert:
 
 @dataclass(frozen=True)
 class Raised:
-    """Alerts that have their numbers: `first_seq` and those after it, in the order they were given."""
+    """Raised alerts with their numbers: `first_seq` and those after it, in the order of `ids`."""
 
     epoch: UUID
     first_seq: int
@@ -40,11 +40,11 @@ class Raised:
 
 
 async def raise_alerts(session: Session, owner_id: UUID, alerts: Sequence[NewAlert]) -> Raised | None:
-    """Adds alerts in the caller's transaction, which is the owner's; None where there are none.
+    """Add alerts in the caller's transaction, which is the owner's; return None if there are none.
 
-    Call it last before the commit: from here on the user's sequence is locked, so that numbers are committed
-    in order, and whatever else the transaction locked later could close a circle. A transaction that raises
-    for several users takes them by id.
+    Call it last before the commit: it locks the user's sequence, so that numbers are committed in order, and
+    whatever the transaction locked later could cause a deadlock. A transaction that raises alerts for several
+    users takes the users in order of their ids.
     """
     if not alerts:
         return None
@@ -56,7 +56,7 @@ async def raise_alerts(session: Session, owner_id: UUID, alerts: Sequence[NewAle
             {
                 "owner_id": owner_id,
                 "id": alert.id,
-                "seq": numbers.first + place,
+                "seq": numbers.first + offset,
                 "kind": alert.kind.value,
                 "severity": alert.severity.value,
                 "title": alert.title,
@@ -66,7 +66,7 @@ async def raise_alerts(session: Session, owner_id: UUID, alerts: Sequence[NewAle
                 "portfolio_id": alert.portfolio_id,
                 "instrument_id": alert.instrument_id,
             }
-            for place, alert in enumerate(alerts)
+            for offset, alert in enumerate(alerts)
         ],
     )
     await enqueue(session, owner_id, alerts)

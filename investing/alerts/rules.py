@@ -1,4 +1,4 @@
-"""Alert rules: making, changing and deleting them."""
+"""Create, change and delete alert rules."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -33,8 +33,10 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class NewAlertRule:
-    """A rule to make. `threshold` and `hysteresis` are in the unit of the kind
-    (`investing.rules.alerts.conditions`)."""
+    """A rule to create.
+
+    `threshold` and `hysteresis` are in the unit of the kind (`investing.rules.alerts.conditions`).
+    """
 
     name: str
     kind: AlertKind
@@ -49,18 +51,21 @@ class NewAlertRule:
 
     @property
     def as_threshold(self) -> Threshold:
-        """What its values are held against."""
+        """The threshold that its values are compared with."""
         return Threshold(self.kind, self.threshold, self.hysteresis)
 
     def check(self) -> None:
-        """Raises InvalidInput for what makes no sense in itself."""
+        """Raise InvalidInput if the rule is not consistent in itself."""
         check_target(self.kind, self.symbol, self.portfolio_id is not None)
         check_threshold(self.as_threshold)
         check_cooldown(self.cooldown_seconds)
 
 
 async def create_rule(actor: Actor, new: NewAlertRule) -> UUID:
-    """Makes a rule, active and armed. Raises InvalidInput, NameTaken and UnknownInstrument."""
+    """Create a rule, active and armed; return its id.
+
+    Raise InvalidInput, NameTaken or UnknownInstrument.
+    """
     name = checked_name(new.name)
     new.check()
     id = uuid7()
@@ -68,7 +73,7 @@ async def create_rule(actor: Actor, new: NewAlertRule) -> UUID:
         await _check_name(session, actor.id, name, None)
         channels = checked_channels(new.channels, await known_channels(session, actor.id))
         if await rows.count_rules(session, actor.id) >= MOST_RULES:
-            raise InvalidInput(f"You have {MOST_RULES} alert rules, which is the most there can be.")
+            raise InvalidInput(f"You have {MOST_RULES} alert rules, which is the maximum.")
         instrument_id = await instrument_of(session, actor.id, new.symbol)
         settings = {
             "severity": new.severity.value,
@@ -98,11 +103,10 @@ async def create_rule(actor: Actor, new: NewAlertRule) -> UUID:
 
 
 async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> None:
-    """Changes the settings that are given, by column; the others stay.
+    """Change the settings that are given, by column; the others stay.
 
-    A rule whose bounds change, or that is switched on again, is armed anew; one whose hours change waits for
-    none of the old ones. Raises InvalidInput, NotFound and
-    NameTaken.
+    A rule whose threshold changes, or that is activated again, is armed anew; one whose hours change no
+    longer waits for the old ones. Raise InvalidInput, NotFound or NameTaken.
     """
     changes = dict(changes)
     if "name" in changes:
@@ -141,7 +145,7 @@ async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> Non
 
 
 async def delete_rule(actor: Actor, id: UUID) -> None:
-    """Deletes a rule; the alerts that it raised stay. Raises NotFound."""
+    """Delete a rule; keep the alerts that it raised. Raise NotFound if the owner has no such rule."""
     async with actor.sessions.begin(actor.id) as session:
         if not await rows.delete_rule(session, actor.id, id):
             raise NotFound("There is no such alert rule.", ("id",))
@@ -150,7 +154,10 @@ async def delete_rule(actor: Actor, id: UUID) -> None:
 
 
 async def instrument_of(session: Session, owner_id: UUID, symbol: str | None) -> UUID | None:
-    """Return the instrument that the symbol means to the owner. Raises UnknownInstrument."""
+    """Return the id of the instrument that the symbol means to the owner, None without a symbol.
+
+    Raise UnknownInstrument if there is none.
+    """
     if symbol is None:
         return None
     known = await find_instrument_ids(session, owner_id, [symbol])
@@ -160,7 +167,7 @@ async def instrument_of(session: Session, owner_id: UUID, symbol: str | None) ->
 
 
 def hours_columns(hours: Hours | None) -> dict[str, Any]:
-    """Active hours as they are stored."""
+    """Return the columns that store active hours."""
     return {
         "active_from": hours and hours.start,
         "active_until": hours and hours.end,
@@ -170,7 +177,7 @@ def hours_columns(hours: Hours | None) -> dict[str, Any]:
 
 
 async def _arm(session: Session, owner_id: UUID, rule: Mapping[str, Any]) -> None:
-    """Puts a rule where the evaluation finds it, or takes it from there."""
+    """Add a rule to those that are evaluated, armed, or remove an inactive one."""
     if rule["kind"] in PRICE_KINDS:
         columns = ("instrument_id", "kind", "threshold", "hysteresis", "units_of", "followed_splits")
         watched = {name: rule[name] for name in columns}
@@ -184,4 +191,4 @@ async def _arm(session: Session, owner_id: UUID, rule: Mapping[str, Any]) -> Non
 async def _check_name(session: Session, owner_id: UUID, name: str, but: UUID | None) -> None:
     await lock_user(session, owner_id)
     if await rows.name_is_taken(session, owner_id, name, but=but):
-        raise NameTaken(f"You have an alert rule {name} already.", ("name",))
+        raise NameTaken(f"You already have an alert rule {name}.", ("name",))

@@ -1,4 +1,4 @@
-"""The books that one process has read lately, and which of them a price touches."""
+"""The snapshots that one process has read lately, and which of them a price affects."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from investing.alerts.portfolio_snapshot import PortfolioSnapshot
 
 @dataclass
 class _Kept:
-    book: PortfolioSnapshot
+    snapshot: PortfolioSnapshot
     followed: frozenset[UUID]
     read_at: float
     valued_at: float
 
 
 class SnapshotCache:
-    """By owner. Times are of the event loop's clock, in seconds."""
+    """Snapshots by owner. Times are of the event loop's clock, in seconds."""
 
     def __init__(self, valued_seconds: float) -> None:
-        """A book is due at most once in so many seconds."""
+        """Create an empty cache. A snapshot is due at most once in `valued_seconds`."""
         self._valued_seconds = valued_seconds
         self._kept: dict[UUID, _Kept] = {}
         self._holders: dict[UUID, set[UUID]] = {}
@@ -30,23 +30,23 @@ class SnapshotCache:
 
     @property
     def has_more(self) -> bool:
-        """Whether some books have yet to be held against prices, now or in a moment."""
+        """Whether some snapshots have yet to be compared with prices, now or in a moment."""
         return bool(self._stale)
 
-    def keep(self, owner_id: UUID, book: PortfolioSnapshot | None, read_at: float) -> None:
-        """Keeps what a look read that began then, in place of what there was; None for no rules."""
+    def keep(self, owner_id: UUID, snapshot: PortfolioSnapshot | None, read_at: float) -> None:
+        """Store what a check that began at `read_at` read, replacing what was there; None for no rules."""
         self._drop(owner_id)
-        if book is None:
+        if snapshot is None:
             return
-        kept = self._kept[owner_id] = _Kept(book, book.followed, read_at, read_at)
+        kept = self._kept[owner_id] = _Kept(snapshot, snapshot.followed, read_at, read_at)
         for instrument_id in kept.followed:
             self._holders.setdefault(instrument_id, set()).add(owner_id)
         if kept.followed:
-            # Prices may have moved while it was read.
+            # Prices may have moved while it was being read.
             self._stale.add(owner_id)
 
     def due(self, moved: Collection[UUID], now: float) -> Iterator[tuple[UUID, PortfolioSnapshot]]:
-        """The books that these instruments' prices touch, or have touched; those valued just now wait."""
+        """Yield the snapshots that these instruments' prices affect; those valued a moment ago wait."""
         for instrument_id in moved:
             self._stale |= self._holders.get(instrument_id, set())
         for owner_id in list(self._stale):
@@ -56,10 +56,10 @@ class SnapshotCache:
             elif kept.valued_at + self._valued_seconds <= now:
                 self._stale.discard(owner_id)
                 kept.valued_at = now
-                yield owner_id, kept.book
+                yield owner_id, kept.snapshot
 
     def forget(self, before: float) -> None:
-        """Drops what was read before then."""
+        """Drop what was read before then."""
         for owner_id in [id for id, kept in self._kept.items() if kept.read_at < before]:
             self._drop(owner_id)
 

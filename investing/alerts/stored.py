@@ -1,4 +1,4 @@
-"""Rules as they are stored, made into what the pure rules take."""
+"""Convert stored rules to the types of the pure rules."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ Stored = Mapping[Any, Any]
 
 
 def threshold_of(row: Stored) -> Threshold:
-    """What the rule's values are held against."""
+    """Return the threshold that the rule's values are compared with."""
     return Threshold(AlertKind(row["kind"]), Decimal(row["threshold"]), Decimal(row["hysteresis"]))
 
 
 def cooldown_of(rule: Stored) -> Cooldown:
-    """Its cooldown and its hours."""
+    """Return the rule's cooldown and active hours."""
     hours = None
     if rule["time_zone"] is not None:
         days = frozenset(rule["active_weekdays"])
@@ -28,7 +28,7 @@ def cooldown_of(rule: Stored) -> Cooldown:
 
 
 def watched_of(watch: Any) -> PriceRule:
-    """A row of the table of watches, as the index has it."""
+    """Return a stored price watch as the price index takes it."""
     return PriceRule(
         owner_id=watch["owner_id"],
         rule_id=watch["rule_id"],

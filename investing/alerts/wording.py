@@ -1,4 +1,4 @@
-"""What an alert says: what happened, in the words of whoever invests."""
+"""The wording of alerts: what happened, in an investor's terms."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from investing.rules.money import product
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A value that fired a rule: of what, in which currency, and further figures for the metrics."""
+class RuleValue:
+    """A value that a rule is compared with: of what, in which currency, and further figures for metrics."""
 
     value: Decimal
     currency: str
@@ -50,8 +50,8 @@ _MESSAGES = {
 }
 
 
-def alert_of(rule: Mapping[Any, Any], seen: Seen) -> NewAlert:
-    """The alert of a rule that this value has fired."""
+def alert_of(rule: Mapping[Any, Any], seen: RuleValue) -> NewAlert:
+    """Return the alert of a rule that this value has fired."""
     kind = AlertKind(rule["kind"])
     words = {
         "subject": seen.subject,
@@ -73,7 +73,7 @@ def alert_of(rule: Mapping[Any, Any], seen: Seen) -> NewAlert:
 
 
 def metrics_of(figures: Mapping[str, Decimal | dt.datetime | str | None]) -> dict[str, str]:
-    """Figures as strings: decimals without an exponent, instants in UTC; what is not known is left out."""
+    """Return figures as strings: decimals without an exponent, instants in UTC; unknown ones are left out."""
     return {name: _text(value) for name, value in figures.items() if value is not None}
 
 

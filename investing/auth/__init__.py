@@ -1,1 +1,1 @@
-"""The door: passwords, keys, tokens, and who comes in with them."""
+"""Authentication: passwords, keys, tokens, and the logins that they belong to."""

@@ -1,4 +1,4 @@
-"""What an administrator does to users by command: each act is in that user's audit log."""
+"""What an administrator does to users by command; each act is in that user's audit log."""
 
 from uuid import UUID
 
@@ -15,12 +15,15 @@ class NoSuchUser(Exception):
 
 
 async def find_user(sessions: Sessions, identifier: str) -> UUID:
-    """Return the id of the user with this username or e-mail address. Raises NoSuchUser."""
+    """Return the id of the user with this username or e-mail address; raise NoSuchUser if there is none."""
     return await _find(sessions, identifier)
 
 
 async def set_administrator(sessions: Sessions, identifier: str, value: bool) -> bool:
-    """Makes a user an administrator, or no longer one. Whether that changed anything. Raises NoSuchUser."""
+    """Make a user an administrator, or no longer one; return whether that changed anything.
+
+    Raise NoSuchUser if there is no such user.
+    """
     user_id = await _find(sessions, identifier)
     async with sessions.begin(user_id) as session:
         changed = await writes.set_administrator(session, user_id, value)
@@ -33,9 +36,9 @@ async def set_administrator(sessions: Sessions, identifier: str, value: bool) ->
 
 
 async def set_active(sessions: Sessions, identifier: str, value: bool) -> bool:
-    """Lets a user in again, or shuts them out and ends all their sessions. Whether that changed anything.
+    """Activate a user, or deactivate one and end all their sessions; return whether that changed anything.
 
-    Raises NoSuchUser.
+    Raise NoSuchUser if there is no such user.
     """
     user_id = await _find(sessions, identifier)
     async with sessions.begin(user_id) as session:
@@ -51,9 +54,9 @@ async def set_active(sessions: Sessions, identifier: str, value: bool) -> bool:
 
 
 async def set_password(sessions: Sessions, identifier: str, password: str) -> None:
-    """Gives a user another password and ends all their sessions.
+    """Give a user another password and end all their sessions.
 
-    Raises NoSuchUser, WeakPassword and InvalidInput.
+    Raise NoSuchUser, WeakPassword or InvalidInput.
     """
     registration.password(password)
     user_id = await _find(sessions, identifier)
@@ -72,7 +75,7 @@ async def set_password(sessions: Sessions, identifier: str, password: str) -> No
 
 
 async def replace_password(session: Session, user_id: UUID, password_hash: str) -> int:
-    """Stores a password's hash and ends all sessions of before; how many that were."""
+    """Store a password's hash and end all earlier sessions; return how many there were."""
     await writes.set_password(session, user_id, password_hash)
     return await writes.revoke_all(session, user_id)
 

@@ -1,4 +1,4 @@
-"""Credentials for brokers: sealed when they are stored, and never shown again."""
+"""Credentials for brokers: encrypted when they are stored, and never shown again."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -23,7 +23,7 @@ TABLE = "api_keys"
 
 @dataclass(frozen=True)
 class BrokerCredentials:
-    """What a broker is asked with."""
+    """The key and the secret for a broker's API."""
 
     key: str = field(repr=False)
     secret: str = field(repr=False)
@@ -32,21 +32,21 @@ class BrokerCredentials:
     def opened(
         cls, secret_box: SecretBox, owner_id: UUID, id: UUID, sealed: EncryptedSecret
     ) -> "BrokerCredentials":
-        """Those of a row. Raises UnknownKey and DecryptionFailed."""
+        """Decrypt the credentials of a row. Raise UnknownKey or DecryptionFailed."""
         try:
             return cls(**orjson.loads(secret_box.open(SecretLocation(TABLE, owner_id, id), sealed)))
         except (TypeError, ValueError):
             raise DecryptionFailed("A stored secret is not in the form that Graphfolio writes.") from None
 
     def sealed(self, secret_box: SecretBox, owner_id: UUID, id: UUID) -> dict[str, bytes | str]:
-        """The columns that hold them."""
+        """Return the columns that store the credentials, encrypted."""
         text = orjson.dumps({"key": self.key, "secret": self.secret})
         sealed = secret_box.seal(SecretLocation(TABLE, owner_id, id), text)
         return {"ciphertext": sealed.ciphertext, "encryption_key_id": sealed.key_id}
 
 
 class ApiKeys:
-    """What users do with their brokers' keys."""
+    """The users' operations on their brokers' API keys."""
 
     def __init__(self, secret_box: SecretBox) -> None:
         self._secret_box = secret_box
@@ -54,21 +54,22 @@ class ApiKeys:
     async def store(
         self, actor: Actor, broker: Broker, label: str, key: str, secret: str, account_id: UUID | None
     ) -> UUID:
-        """Stores credentials, in the place of those that have the same label for the same broker; their id.
+        """Store credentials and return their id.
 
-        Raises InvalidInput, NotFound and LimitReached.
+        They replace any with the same label for the same broker. Raise InvalidInput, NotFound or
+        LimitReached.
         """
         label = checked_name(label, "label")
         given = BrokerCredentials(checked_key(key), checked_secret(secret))
         async with actor.sessions.begin(actor.id) as session:
-            # Of two who look at once whether there are such, or how many there are, one waits.
+            # So that two requests cannot both find a label unused, or a place left, at the same time.
             await lock_user(session, actor.id)
             if account_id is not None:
                 found = await rows.broker_of(session, actor.id, account_id)
                 if found is None:
                     raise NotFound("There is no such account.", ("accountId",))
                 if found != broker:
-                    raise InvalidInput(f"The account is one at {found}.", ("accountId",))
+                    raise InvalidInput(f"The account is at another broker: {found}.", ("accountId",))
             former = await rows.find_api_key(session, actor.id, broker, label)
             id = former or uuid7()
             facts: DeletedKeyRow = {"broker": broker.value, "label": label, "key_hint": hint_of(given.key)}
@@ -80,17 +81,17 @@ class ApiKeys:
                     raise LimitReached(f"There can be {MOST_API_KEYS} API keys.", limit=MOST_API_KEYS)
                 await rows.insert_api_key(session, {"owner_id": actor.id, "id": id, **values})
             action = "apiKey.replaced" if former else "apiKey.stored"
-            await note(session, actor.id, actor.client, action, TYPE, id, **_told(facts))
+            await note(session, actor.id, actor.client, action, TYPE, id, **_audit_facts(facts))
         return id
 
     async def delete(self, actor: Actor, id: UUID) -> None:
-        """Deletes credentials. Raises NotFound."""
+        """Delete credentials; raise NotFound if the owner has none with this id."""
         async with actor.sessions.begin(actor.id) as session:
             deleted = await rows.delete_api_key(session, actor.id, id)
             if deleted is None:
                 raise NotFound("There is no such API key.", ("id",))
-            await note(session, actor.id, actor.client, "apiKey.deleted", TYPE, id, **_told(deleted))
+            await note(session, actor.id, actor.client, "apiKey.deleted", TYPE, id, **_audit_facts(deleted))
 
 
-def _told(facts: DeletedKeyRow) -> dict[str, str]:
+def _audit_facts(facts: DeletedKeyRow) -> dict[str, str]:
     return {"broker": facts["broker"], "label": facts["label"], "hint": facts["key_hint"]}

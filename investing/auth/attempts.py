@@ -1,4 +1,4 @@
-"""Attempts to come in: so many, and then no more for a while, whichever process is asked."""
+"""Limits on login attempts: a number of them, then none for a while, in all processes together."""
 
 import datetime as dt
 import hashlib
@@ -9,13 +9,13 @@ from db.auth.attempts import give_back, take
 from db.sessions import Sessions
 
 SPAN = dt.timedelta(minutes=10)
-"""So long it takes until all attempts are there again."""
+"""How long it takes until all attempts are available again."""
 MANY = 10
-"""So many times as many as from one address to one name are let in to one name, and from one address."""
+"""How many times the limit of one address for one name applies to one name, and to one address."""
 
 
 class TooManyAttempts(Exception):
-    """No more attempts for now; `seconds` says how long."""
+    """No more attempts are allowed for now; `seconds` says for how long."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"Too many attempts: try again in {seconds} seconds.")
@@ -29,11 +29,11 @@ class _Limit:
 
 
 class Attempts:
-    """Counts them in the database, so that several processes let in no more than one; `most` is 0 for all.
+    """Count attempts in the database, so that several processes together allow no more than one would.
 
-    From one address to one name there are `most` in ten minutes. So that nobody is shut out by somebody else
-    who tries their name, it takes ten addresses until a name is full. One address has ten times as many for
-    all the names that it tries.
+    One address has `most` attempts for one name in ten minutes; 0 means no limit. So that nobody can lock
+    somebody else out by trying their name, it takes ten addresses to use a name up. One address has ten times
+    as many for all the names that it tries.
     """
 
     def __init__(self, sessions: Sessions, most: int) -> None:
@@ -41,26 +41,29 @@ class Attempts:
         self._most = most
 
     async def login(self, name: str, address: str | None) -> "Attempt":
-        """One more attempt to log in; counted before anything is looked at. Raises TooManyAttempts."""
-        place = _network(address)
-        limits = [(1, f"name and address\n{name}\n{place}"), (MANY, f"name\n{name}")]
-        if place:
-            limits.append((MANY, f"address\n{place}"))
+        """Count one more attempt to log in, before anything is looked up. Raise TooManyAttempts."""
+        network = _network(address)
+        limits = [(1, f"name and address\n{name}\n{network}"), (MANY, f"name\n{name}")]
+        if network:
+            limits.append((MANY, f"address\n{network}"))
         return await self._take(limits)
 
     async def registration(self, address: str | None) -> None:
-        """One more attempt to register, which tells what names there are. Raises TooManyAttempts."""
-        place = _network(address)
-        await self._take([(MANY, f"registrations\n{place}")] if place else [])
+        """Count one more attempt to register, which reveals whether a name exists. Raise TooManyAttempts."""
+        network = _network(address)
+        await self._take([(MANY, f"registrations\n{network}")] if network else [])
 
     async def _take(self, limits: list[tuple[int, str]]) -> "Attempt":
-        """One attempt of each subject, which has so many times as many as one address for one name."""
+        """Take one attempt of each subject.
+
+        A subject has `times` as many attempts as one address has for one name.
+        """
         taken = Attempt(self._sessions, [])
         if not self._most:
             return taken
-        # One after the other: whoever is over the first limit does not use up the next.
+        # One after the other, so that an attempt over the first limit does not use up the next.
         for times, subject in limits:
-            # Hashed: a table of what people typed for their names would hold passwords too.
+            # Hashed, because people sometimes type their password where the name belongs.
             limit = _Limit(hashlib.sha256(subject.encode()).digest(), SPAN / (times * self._most))
             if seconds := await take(self._sessions, limit.subject, limit.step, SPAN):
                 raise TooManyAttempts(seconds)
@@ -70,19 +73,19 @@ class Attempts:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One that was let in."""
+    """An attempt that was allowed."""
 
     sessions: Sessions
     limits: list[_Limit]
 
-    async def was_right(self) -> None:
-        """It does not count: who knows the password may come as often as they like."""
+    async def refund(self) -> None:
+        """Take the attempt off the count: whoever knows the password may log in as often as they like."""
         for limit in self.limits:
             await give_back(self.sessions, limit.subject, limit.step)
 
 
 def _network(address: str | None) -> str:
-    """What one client can have all of: an IPv4 address, or the 64 bits of an IPv6 network."""
+    """Return what one client may control entirely: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         found = ipaddress.ip_address(address or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Sealing secrets that are stored: AES-256-GCM, each bound to its row, under keys that can be changed."""
+"""Encryption of stored secrets: AES-256-GCM, each secret bound to its row, under keys that can be rotated."""
 
 import os
 from collections.abc import Callable
@@ -18,16 +18,16 @@ _NONCE_BYTES = 12
 
 
 class DecryptionFailed(Exception):
-    """What is stored was not sealed for this row with a key of ours; the message shows nothing of it."""
+    """What is stored was not encrypted for this row with a key of ours; the message reveals nothing of it."""
 
 
 class UnknownKey(DecryptionFailed):
-    """The key that sealed it is not among ours, or not yet: another process may have made it just now."""
+    """The key is not among ours, or not yet: another process may have created it a moment ago."""
 
 
 @dataclass(frozen=True)
 class SecretLocation:
-    """The row that a secret belongs to. Moved into any other row it cannot be opened."""
+    """The row that a secret belongs to. In any other row it cannot be decrypted."""
 
     table: str
     owner_id: UUID
@@ -43,11 +43,11 @@ class EncryptedSecret:
 
 
 class SecretBox:
-    """Seals with the active key of a ring and opens with all of them.
+    """Encrypt with the active key of a ring and decrypt with all of its keys.
 
-    `load` reads the ring: at the first use, and again where something is sealed with a key that is not in it,
-    so that a running server goes on when the keys are changed. With `rereads` it is read again for whatever
-    is sealed: a key that was replaced seals nothing more, and may be removed some time later.
+    `load` reads the ring: at the first use, and again if something is encrypted with a key that is not in it,
+    so that a running server copes with a change of keys. With `rereads` it is also read before each
+    encryption: a replaced key then encrypts nothing more, and may be removed some time later.
     """
 
     def __init__(self, load: Callable[[], KeyRing], *, rereads: bool = False) -> None:
@@ -57,9 +57,9 @@ class SecretBox:
 
     @classmethod
     def of(cls, keys: str | None, data_dir: Path) -> "SecretBox":
-        """The vault of a setting (`KeyRing.parse`), or of the file of generated secrets.
+        """Return the secret box of a setting (`KeyRing.parse`), or else of the file of generated secrets.
 
-        Raises InvalidKeys and UnusableSecrets, at the first use.
+        InvalidKeys and UnusableSecrets are raised only at the first use.
         """
         if keys:
             return cls(lambda: KeyRing.parse(keys))
@@ -67,24 +67,24 @@ class SecretBox:
 
     @property
     def ring(self) -> KeyRing:
-        """The keys as they were read last."""
+        """The keys as they were last read."""
         return self._ring or self.read()
 
     def read(self) -> KeyRing:
-        """Reads the keys, at the start or anew. Raises InvalidKeys and UnusableSecrets."""
+        """Read the keys, for the first time or again. Raise InvalidKeys or UnusableSecrets."""
         self._ring = self._load()
         return self._ring
 
-    def seal(self, place: SecretLocation, secret: bytes) -> EncryptedSecret:
-        """The secret, sealed for this row with the active key."""
+    def seal(self, location: SecretLocation, secret: bytes) -> EncryptedSecret:
+        """Encrypt a secret for this row with the active key."""
         ring = self.read() if self._rereads else self.ring
         key_id = ring.active
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = _cipher(ring.secrets[key_id]).encrypt(nonce, secret, _bound_to(place, key_id))
+        sealed = _cipher(ring.secrets[key_id]).encrypt(nonce, secret, _bound_to(location, key_id))
         return EncryptedSecret(nonce + sealed, key_id)
 
-    def open(self, place: SecretLocation, sealed: EncryptedSecret) -> bytes:
-        """The secret. Raises UnknownKey, and DecryptionFailed where it is another row's or was changed."""
+    def open(self, location: SecretLocation, sealed: EncryptedSecret) -> bytes:
+        """Decrypt a secret. Raise UnknownKey, or DecryptionFailed if it is another row's or was altered."""
         from cryptography.exceptions import InvalidTag
 
         if sealed.key_id not in self.ring.secrets:
@@ -93,19 +93,22 @@ class SecretBox:
         nonce, rest = sealed.ciphertext[:_NONCE_BYTES], sealed.ciphertext[_NONCE_BYTES:]
         try:
             secret = self.ring.secrets[sealed.key_id]
-            return _cipher(secret).decrypt(nonce, rest, _bound_to(place, sealed.key_id))
+            return _cipher(secret).decrypt(nonce, rest, _bound_to(location, sealed.key_id))
         except (InvalidTag, ValueError):
             raise DecryptionFailed("A stored secret is not the one that was sealed for its row.") from None
 
 
-def _bound_to(place: SecretLocation, key_id: str) -> bytes:
-    return f"{place.table}/{place.owner_id}/{place.id}/{key_id}".encode()
+def _bound_to(location: SecretLocation, key_id: str) -> bytes:
+    return f"{location.table}/{location.owner_id}/{location.id}/{key_id}".encode()
 
 
 @lru_cache(maxsize=64)
 def _cipher(secret: bytes) -> "AESGCM":
-    """AES-256-GCM under a key derived from the ring's secret, which may be longer (HKDF, RFC 5869)."""
-    # Imported here: a server that opens no secret starts without it.
+    """Return AES-256-GCM under a key derived from the ring's secret, which may be longer.
+
+    Source of the derivation: HKDF, RFC 5869.
+    """
+    # Imported here, so that a server that decrypts nothing starts without it.
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF

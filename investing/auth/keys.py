@@ -1,4 +1,4 @@
-"""The keys that sign access tokens: one signs, all of them verify, so that a key can be changed in use."""
+"""The keys that sign access tokens: one signs and all verify, so that keys can be rotated while in use."""
 
 import base64
 import binascii
@@ -15,12 +15,12 @@ _KID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class InvalidKeys(ValueError):
-    """Keys that cannot be used; the message is one line and never shows a secret."""
+    """Keys that cannot be used; the message is one line and never contains a secret."""
 
 
 @dataclass(frozen=True)
 class KeyRing:
-    """Secrets for HS256 by their key id; the `active` one signs. Raises InvalidKeys for anything unsafe."""
+    """Secrets for HS256 by their key id; the `active` one signs. Raise InvalidKeys for anything unsafe."""
 
     active: str
     secrets: Mapping[str, bytes] = field(repr=False)
@@ -38,24 +38,25 @@ class KeyRing:
 
     @property
     def signing_secret(self) -> bytes:
+        """The secret of the active key."""
         return self.secrets[self.active]
 
     def rotate(self) -> "KeyRing":
-        """A ring with a new active key, which still verifies what the older ones signed."""
+        """Return a ring with a new active key, which still verifies what the older ones signed."""
         kid = _new_kid()
         return KeyRing(kid, {kid: secrets.token_bytes(MIN_SECRET_BYTES), **self.secrets})
 
     @classmethod
     def generate(cls) -> "KeyRing":
-        """A ring of one new random key."""
+        """Return a ring with one new random key."""
         kid = _new_kid()
         return cls(kid, {kid: secrets.token_bytes(MIN_SECRET_BYTES)})
 
     @classmethod
     def parse(cls, text: str) -> "KeyRing":
-        """Reads a setting: `kid:base64,kid:base64` or JSON `{"kid": "base64"}`. The first signs, all verify.
+        """Parse a setting: `kid:base64,kid:base64` or JSON `{"kid": "base64"}`. The first signs, all verify.
 
-        Raises InvalidKeys.
+        Raise InvalidKeys if it has neither form.
         """
         pairs = _pairs_of_json(text) if text.lstrip().startswith("{") else _pairs_of_list(text)
         if not pairs:
@@ -66,13 +67,13 @@ class KeyRing:
         return cls(pairs[0][0], ring)
 
     def to_json(self) -> dict[str, Any]:
-        """The ring as it is kept in a file."""
+        """Return the ring as it is stored in a file."""
         encoded = {kid: base64.b64encode(secret).decode() for kid, secret in self.secrets.items()}
         return {"active": self.active, "keys": encoded}
 
     @classmethod
     def from_json(cls, value: object) -> "KeyRing":
-        """Reads what `to_json` wrote. Raises InvalidKeys."""
+        """Parse what `to_json` returned; raise InvalidKeys if it is not that."""
         match value:
             case {"active": str(active), "keys": dict(keys)} if all(
                 isinstance(k, str) for k in keys.values()
@@ -107,7 +108,7 @@ def _pairs_of_json(text: str) -> list[tuple[str, str]]:
 
 
 def _decode(kid: str, text: str) -> bytes:
-    """Base64 in either alphabet, padded or not."""
+    """Decode base64 in either alphabet, padded or not."""
     plain = text.translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)

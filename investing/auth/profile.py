@@ -1,4 +1,4 @@
-"""What a user may change of themselves."""
+"""What users may change about themselves."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from investing.time_zones import check_known
 async def change_user(actor: Actor, changes: Mapping[str, str | None]) -> None:
     """Change the viewer's `full_name` (None for none) and `time_zone`, those that are given.
 
-    Raises InvalidInput.
+    Raise InvalidInput if one is not valid.
     """
     values: dict[str, Any] = {}
     if "full_name" in changes:

@@ -1,4 +1,4 @@
-"""Sealing all that is stored with the newest key: `graphfolio rotate-keys`."""
+"""Encrypt all stored secrets with the newest key: `graphfolio rotate-keys`."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -8,32 +8,33 @@ from db.sessions import Sessions
 from investing.auth.encryption import EncryptedSecret, SecretBox, SecretLocation
 
 TABLES = ("notification_destinations", "api_keys")
-"""Every table with sealed secrets: `ciphertext`, `encryption_key_id`, `owner_id` and `id`."""
+"""Every table with encrypted secrets: `ciphertext`, `encryption_key_id`, `owner_id` and `id`."""
 
 AT_ONCE = 100
 
 
-async def reseal_all(
+async def reencrypt_all(
     sessions: Sessions, secret_box: SecretBox, report: Callable[[str, int, int], None]
 ) -> int:
-    """Opens each secret that an older key sealed and seals it with the active one; how many.
+    """Encrypt each secret that has an older key again with the active one; return how many.
 
-    Some at a time, each time in one transaction: broken off anywhere, every secret is sealed with one key or
-    the other, both of which open, and the next run goes on. Raises DecryptionFailed for a changed secret.
+    A batch of them is one transaction: wherever it is interrupted, every secret is encrypted with one key or
+    the other, both of which decrypt, and the next run continues. Raise DecryptionFailed if a secret was
+    altered.
     """
     owners = await rows.owners_of_secrets(sessions)
-    resealed = 0
+    reencrypted = 0
     for done, owner_id in enumerate(owners):
-        report("Sealing secrets anew", done, len(owners))
+        report("Encrypting secrets", done, len(owners))
         for table in TABLES:
-            while some := await _reseal_some(sessions, secret_box, owner_id, table):
-                resealed += some
-    report("Sealing secrets anew", len(owners), len(owners))
-    return resealed
+            while count := await _reencrypt_batch(sessions, secret_box, owner_id, table):
+                reencrypted += count
+    report("Encrypting secrets", len(owners), len(owners))
+    return reencrypted
 
 
 async def keys_in_use(sessions: Sessions) -> set[str]:
-    """The ids of the keys that any stored secret is sealed with."""
+    """Return the ids of the keys that any stored secret is encrypted with."""
     used: set[str] = set()
     for owner_id in await rows.owners_of_secrets(sessions):
         async with sessions.begin(owner_id) as session:
@@ -42,14 +43,14 @@ async def keys_in_use(sessions: Sessions) -> set[str]:
     return used
 
 
-async def _reseal_some(sessions: Sessions, secret_box: SecretBox, owner_id: UUID, table: str) -> int:
+async def _reencrypt_batch(sessions: Sessions, secret_box: SecretBox, owner_id: UUID, table: str) -> int:
     async with sessions.begin(owner_id) as session:
         old = await rows.lock_sealed(session, owner_id, table, secret_box.ring.active, AT_ONCE)
         for row in old:
-            place = SecretLocation(table, owner_id, row["id"])
+            location = SecretLocation(table, owner_id, row["id"])
             secret = secret_box.open(
-                place, EncryptedSecret(bytes(row["ciphertext"]), row["encryption_key_id"])
+                location, EncryptedSecret(bytes(row["ciphertext"]), row["encryption_key_id"])
             )
-            sealed = secret_box.seal(place, secret)
+            sealed = secret_box.seal(location, secret)
             await rows.store_sealed(session, owner_id, table, row["id"], sealed.ciphertext, sealed.key_id)
         return len(old)

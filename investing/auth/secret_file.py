@@ -1,4 +1,4 @@
-"""The file that keeps generated secrets: made at the first start, readable by its owner alone."""
+"""The file of generated secrets: created at the first start, and readable only by its owner."""
 
 import fcntl
 import json
@@ -19,17 +19,17 @@ TOKEN_KEYS = "token_keys"
 SEALING_KEYS = "sealing_keys"
 _LARGEST = 1 << 20
 GRACE_SECONDS = 24 * 3600.0
-"""How long a key is kept after it was replaced, at the least: whoever was sealing with it has long ended."""
+"""How long a replaced key is kept at least: by then nothing is still encrypting with it."""
 
 
 class UnusableSecrets(Exception):
-    """The file cannot be trusted or read; the message is one line that says why, and nothing was changed."""
+    """The file cannot be trusted or read, and nothing was changed; the message is one line."""
 
 
 def load_or_generate(data_dir: Path, name: str = TOKEN_KEYS) -> KeyRing:
-    """The keys of this name in `<data_dir>/secrets.json`, which is made with a new key where there is none.
+    """Return the keys of this name in `<data_dir>/secrets.json`; create them if there are none.
 
-    Processes that start together get the same keys. Raises UnusableSecrets.
+    Processes that start together get the same keys. Raise UnusableSecrets.
     """
     path = data_dir / FILE_NAME
     with _one_line(path):
@@ -41,9 +41,9 @@ def load_or_generate(data_dir: Path, name: str = TOKEN_KEYS) -> KeyRing:
 
 
 def rotate(data_dir: Path, name: str = TOKEN_KEYS) -> KeyRing:
-    """Puts a new active key into the file and keeps the older ones. Raises UnusableSecrets.
+    """Add a new active key to the file and keep the older ones. Raise UnusableSecrets.
 
-    Running servers know the new key once they have been started again.
+    Running servers use the new key only after a restart.
     """
     with _one_line(data_dir / FILE_NAME):
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,31 +51,32 @@ def rotate(data_dir: Path, name: str = TOKEN_KEYS) -> KeyRing:
 
 
 def drop(data_dir: Path, ids: Collection[str], name: str = SEALING_KEYS) -> list[str]:
-    """Removes keys from the file, but not the active one: those that are gone. Raises UnusableSecrets.
+    """Remove keys other than the active one from the file; return those that were removed.
 
-    That too where the file was changed within GRACE_SECONDS: some key may have been replaced only then.
+    Raise UnusableSecrets, also if the file was changed within GRACE_SECONDS: a key may have been replaced
+    only then.
     """
 
     def decide(ring: KeyRing | None) -> KeyRing:
         if ring is None:
             raise InvalidKeys(f"there are no {name}")
         kept = {kid: secret for kid, secret in ring.secrets.items() if kid == ring.active or kid not in ids}
-        gone.extend(ring.secrets.keys() - kept.keys())
-        if not gone:
+        dropped.extend(ring.secrets.keys() - kept.keys())
+        if not dropped:
             return ring
         if time.time() - path.stat().st_mtime < GRACE_SECONDS:
             raise UnusableSecrets(f"{path} was changed within the last day: nothing is removed from it yet.")
         return KeyRing(ring.active, kept)
 
-    gone: list[str] = []
+    dropped: list[str] = []
     path = data_dir / FILE_NAME
     with _one_line(path):
         _change(data_dir, name, decide)
-    return gone
+    return dropped
 
 
 def _change(data_dir: Path, name: str, decide: Callable[[KeyRing | None], KeyRing]) -> KeyRing:
-    """Reads, decides and writes while no other process does."""
+    """Read, decide and write while no other process does."""
     path = data_dir / FILE_NAME
     with _locked(data_dir / _LOCK_NAME):
         content = _read(path) if path.is_symlink() or path.exists() else {}
@@ -87,10 +88,10 @@ def _change(data_dir: Path, name: str, decide: Callable[[KeyRing | None], KeyRin
 
 
 def _read(path: Path) -> dict[str, Any]:
-    # Neither following a link nor waiting for the other end of a pipe that someone has put there.
+    # Do not follow a link, and do not wait for the other end of a pipe that someone may have put there.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        _distrust(path, os.fstat(descriptor))
+        _check_trusted(path, os.fstat(descriptor))
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(_LARGEST + 1)
     finally:
@@ -104,7 +105,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _distrust(path: Path, about: os.stat_result) -> None:
+def _check_trusted(path: Path, about: os.stat_result) -> None:
     if not stat.S_ISREG(about.st_mode):
         raise UnusableSecrets(f"{path} is not a file.")
     if about.st_uid != os.geteuid():
@@ -118,7 +119,7 @@ def _ring(content: dict[str, Any], name: str) -> KeyRing | None:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all, also when the machine stops: a new file (mode 0600) takes the old one's place."""
+    """Write the file completely or not at all, even in a power cut: a new file (mode 0600) replaces it."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -138,7 +139,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Holds the lock file; the system lets go of it when a process dies."""
+    """Hold the lock file; the system releases it when a process dies."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""The door: registering, logging in, staying in, leaving, and who stands behind a token."""
+"""The authentication service: register, log in, refresh, log out, and identify the user of a token."""
 
 import datetime as dt
 from uuid import UUID
@@ -20,9 +20,10 @@ from investing.rules.time_zones import DEFAULT
 
 
 class AuthService:
-    """Lets users in and out. A login is a session; its id is that of its family of refresh tokens.
+    """Registration, login and logout.
 
-    Who registers has `time_zone`, an IANA name, until they choose another.
+    A login is a session; its id is that of its family of refresh tokens. A new user has `time_zone`, an IANA
+    name, until they choose another.
     """
 
     def __init__(
@@ -45,9 +46,9 @@ class AuthService:
     async def register(
         self, username: str, email: str, password: str, full_name: str | None, client: RequestOrigin
     ) -> LoggedIn:
-        """Makes a user and logs them in.
+        """Create a user and log them in.
 
-        Raises InvalidInput, WeakPassword, NameTaken, EmailTaken and TooManyAttempts.
+        Raise InvalidInput, WeakPassword, NameTaken, EmailTaken or TooManyAttempts.
         """
         username = registration.username(username)
         email = registration.email(email)
@@ -71,15 +72,16 @@ class AuthService:
         return self._logged_in(user_id, session_id, refresh_token)
 
     async def login(self, identifier: str, password: str, client: RequestOrigin) -> LoggedIn:
-        """Logs in by username or e-mail address, in any case of letters.
+        """Log in by username or e-mail address, in any case of letters.
 
-        Raises WrongCredentials, and TooManyAttempts before anything is looked at that costs time or tells.
+        Raise WrongCredentials, or TooManyAttempts before any step that takes time or reveals something.
 
-        A name that nobody has goes through the same steps with an id that nobody has: what is wrong shows
-        neither in the answer nor in its time.
+        A name that nobody has goes through the same steps with an id that nobody has: neither the answer nor
+        its timing shows what was wrong.
         """
         name = registration.normalize_identifier(identifier)
-        # By what was typed: were it by the user, a name that is full would tell whose the other one is.
+        # Counted by what was typed: if it were by the user, a username and an e-mail address that run out
+        # together would reveal that they belong to the same user.
         attempt = await self._attempts.login(name, client.ip_address)
         user_id = await queries.user_id_of(self._sessions, name) or uuid7()
         found = await queries.credentials(self._sessions, user_id)
@@ -96,13 +98,13 @@ class AuthService:
             session_id = await writes.start_family(session, user_id, token_hash, self._refresh_lifetime)
             entity = ("session", session_id)
             await audit.record(session, user_id, "user.logged_in", origin_of(client), entity=entity)
-        await attempt.was_right()
+        await attempt.refund()
         return self._logged_in(user_id, session_id, refresh_token)
 
     async def refresh(self, refresh_token: str, client: RequestOrigin) -> LoggedIn:
-        """Changes a refresh token for the next one and a new access token. Raises InvalidRefreshToken.
+        """Exchange a refresh token for the next one and a new access token. Raise InvalidRefreshToken.
 
-        A token that was used before ends its whole session, also when both uses come at once.
+        A token that was used before ends its whole session, even if both uses come at the same time.
         """
         shown = read_refresh_token(refresh_token)
         if shown is None:
@@ -122,13 +124,13 @@ class AuthService:
             elif verdict is Verdict.REVOKE:
                 await writes.revoke_family(session, owner_id, link.family_id)
                 await audit.record(session, owner_id, "token.reused", origin_of(client), entity=entity)
-        # Refused after the transaction, not inside: the end of a family has to be committed.
+        # Raised after the transaction and not inside it, because the revocation has to be committed.
         if verdict is not Verdict.ROTATE:
             raise InvalidRefreshToken
         return self._logged_in(owner_id, link.family_id, next_token)
 
     async def logout(self, refresh_token: str, client: RequestOrigin) -> None:
-        """Ends the session that any of its refresh tokens names; where there is none, nothing is wrong."""
+        """End the session that any of its refresh tokens belongs to; if there is none, do nothing."""
         shown = read_refresh_token(refresh_token)
         if shown is None:
             return
@@ -141,11 +143,14 @@ class AuthService:
             await audit.record(session, shown.owner_id, "user.logged_out", origin_of(client), entity=entity)
 
     def user_of(self, access_token: str) -> UUID:
-        """Whose access token it is, also where that login has ended since. Raises NotLoggedIn."""
+        """Return whose access token it is, even if that login has ended since. Raise NotLoggedIn."""
         return self._claims(access_token).user_id
 
     async def viewer(self, access_token: str) -> Viewer:
-        """Who shows this access token. Raises NotLoggedIn. One SQL statement, for every operation."""
+        """Return the viewer of this access token. Raise NotLoggedIn.
+
+        It takes one SQL statement, and is called for every operation.
+        """
         claims = self._claims(access_token)
         row = await queries.viewer(self._sessions, claims.user_id, claims.session_id)
         if row is None:

@@ -1,4 +1,4 @@
-"""Access tokens: what a client shows with every request (JWT, RFC 7519, checked as RFC 8725 asks)."""
+"""Access tokens, which a client sends with every request (JWT, RFC 7519, verified as RFC 8725 advises)."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ import jwt
 from investing.auth.keys import KeyRing
 
 MAX_LENGTH = 4096
-"""In characters; a longer one is refused unread."""
+"""In characters; a longer token is refused unread."""
 
 LEEWAY = dt.timedelta(seconds=2)
-"""How far the clocks of two servers may be apart."""
+"""How far the clocks of two servers may differ."""
 
 _ALGORITHM = "HS256"
 _HEADER = {"alg", "kid", "typ"}
@@ -22,12 +22,15 @@ _TYPE = "access"
 
 
 class InvalidToken(Exception):
-    """Not a token of ours, or no longer good. Deliberately says nothing more."""
+    """The token is not one of ours or no longer valid; which of them is deliberately not revealed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a good token says: who (`sub`), by which login (`sid`, the refresh family) and until when."""
+    """The content of a valid token: the user (`sub`), the login and the expiry.
+
+    The login is `sid`, the id of its refresh family.
+    """
 
     user_id: UUID
     session_id: UUID
@@ -37,7 +40,7 @@ class Claims:
 
 
 class AccessTokens:
-    """Issues and verifies access tokens of one issuer for one audience, good for `lifetime`."""
+    """Issue and verify access tokens of one issuer for one audience, valid for `lifetime`."""
 
     def __init__(
         self, ring: KeyRing, issuer: str, audience: str, lifetime: dt.timedelta = dt.timedelta(minutes=10)
@@ -49,7 +52,7 @@ class AccessTokens:
         self._jwt = jwt.PyJWT(options={"require": _CLAIMS, "strict_aud": True})
 
     def issue(self, user_id: UUID, session_id: UUID, now: dt.datetime) -> tuple[str, dt.datetime]:
-        """A token for the session, and when it expires (in whole seconds)."""
+        """Return a token for the session, and when it expires (in whole seconds)."""
         issued_at = int(now.timestamp())
         expires_at = issued_at + self._lifetime
         claims = {
@@ -69,7 +72,10 @@ class AccessTokens:
         return text, dt.datetime.fromtimestamp(expires_at, dt.UTC)
 
     def verify(self, text: str) -> Claims:
-        """The claims of a token that one of our keys signed and that is good now. Raises InvalidToken."""
+        """Return the claims of a token that one of our keys signed and that is valid now.
+
+        Raise InvalidToken otherwise.
+        """
         if len(text) > MAX_LENGTH or not text.isascii():
             raise InvalidToken
         try:
@@ -86,7 +92,7 @@ class AccessTokens:
             raise InvalidToken from None
 
     def _secret(self, text: str) -> bytes:
-        """The key that the header names. A header with anything but the three members of ours is not ours.
+        """Return the key that the header names, whose members must be exactly the three of ours.
 
         That refuses `crit`, which we do not implement, and `jwk`, `jku` and others that bring a key along.
         """
@@ -114,7 +120,7 @@ class AccessTokens:
 
 
 def _uuid(text: object) -> UUID:
-    """In the one spelling that we write."""
+    """Parse a UUID in the one spelling that we write."""
     if not isinstance(text, str) or str(value := UUID(text)) != text:
         raise InvalidToken
     return value

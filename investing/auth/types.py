@@ -1,4 +1,4 @@
-"""The values that go through the door."""
+"""The values that authentication takes and returns."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -6,12 +6,15 @@ from uuid import UUID
 
 
 class NotLoggedIn(Exception):
-    """No access token, or one that opens nothing any more. Which of them is not said."""
+    """There is no access token, or it is not valid any more; which of them is not revealed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A login's outcome. `expires_at` is the access token's; the refresh token is shown this once."""
+    """The result of a login.
+
+    `expires_at` is the access token's; the refresh token is shown only this once.
+    """
 
     user_id: UUID
     access_token: str = field(repr=False)
@@ -21,7 +24,7 @@ class LoggedIn:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks. Good until `expires_at`, or until the session ends."""
+    """The user who makes a request. Valid until `expires_at`, or until the session ends."""
 
     id: UUID
     username: str

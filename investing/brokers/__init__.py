@@ -1,1 +1,1 @@
-"""Brokers: one protocol, and whoever speaks it."""
+"""Brokers: one protocol, and its implementations."""

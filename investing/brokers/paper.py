@@ -1,7 +1,7 @@
-"""The paper broker: real prices, make-believe money. It comes with Graphfolio and is its default.
+"""The paper broker: real prices, simulated money. It comes with Graphfolio and is the default.
 
-It fills at the quote, worsened by the slippage, on books of its own in the database, so that several server
-processes are one broker: rows are locked, and a tick is matched once.
+It fills at the quote, worsened by the slippage, and keeps its own orders in the database, so that several
+server processes are one broker: rows are locked, and a tick is matched once.
 """
 
 import datetime as dt
@@ -25,32 +25,32 @@ from investing.rules.trading.orders import ZERO, BrokerFees
 class PaperBroker:
     """A broker as `investing.brokers.protocol` describes it."""
 
-    def __init__(self, sessions: Sessions, fees: BrokerFees, tell_again_seconds: float = 5) -> None:
-        """`tell_again_seconds` is how long a fill may stay unacknowledged before it is told again."""
+    def __init__(self, sessions: Sessions, fees: BrokerFees, report_again_seconds: float = 5) -> None:
+        """Create the broker. A fill not acknowledged after `tell_again_seconds` is reported again."""
         self._sessions = sessions
         self._fees = fees
-        self._tell_again = dt.timedelta(seconds=tell_again_seconds)
+        self._report_again = dt.timedelta(seconds=report_again_seconds)
 
     @property
     def fees(self) -> BrokerFees:
-        """What it takes, by setting."""
+        """What the broker charges, from the settings."""
         return self._fees
 
     async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
-        """Fills at once what the quote and the size of a tick allow; the rest waits for further ticks."""
+        """Fill at once what the quote and the size of a tick allow; the rest waits for further ticks."""
         async with self._sessions.broker_writers.plain() as connection:
             quote = await paper_orders.find_quote(connection, request.symbol, request.instrument_id)
             order, fill = _accepted(request, quote, self._fees)
-            # Told in the answer, and a little later once more, in case that is lost.
-            execution = None if fill is None else _executed(fill, self._tell_again)
+            # Reported in the answer, and a little later once more in case the answer is lost.
+            execution = None if fill is None else _executed(fill, self._report_again)
             if not await paper_orders.add_order(connection, order, execution):
                 return await _found(connection, request.client_order_id)
         executions = [] if execution is None else [_execution({**order, **execution})]
         return _order(order, executions)
 
     async def cancel(self, client_order_id: UUID) -> BrokerOrder:
-        """Ends what rests; a client order id that never came is burnt, so that it cannot come later."""
-        burnt = {
+        """Cancel an open order; an unknown client order id is used up, so that it cannot trade later."""
+        placeholder = {
             "client_order_id": client_order_id,
             "id": uuid7(),
             "quantity": ZERO,
@@ -59,7 +59,7 @@ class PaperBroker:
             "status": BrokerOrderStatus.CANCELLED.value,
         }
         async with self._sessions.broker_writers.begin(None) as connection:
-            if not await paper_orders.add_order(connection, burnt):
+            if not await paper_orders.add_order(connection, placeholder):
                 row = await paper_orders.find_order(connection, client_order_id, lock=True)
                 assert row is not None, "its key was taken"
                 if row["status"] == BrokerOrderStatus.OPEN:
@@ -68,20 +68,20 @@ class PaperBroker:
             return await _found(connection, client_order_id)
 
     async def find(self, client_order_id: UUID) -> BrokerOrder | None:
-        """The order with all its fills."""
+        """Return the order with all its fills, None if there is none."""
         async with self._sessions.broker_writers.plain() as connection:
             row = await paper_orders.find_order(connection, client_order_id)
             return None if row is None else await _with_executions(connection, row)
 
     async def executions(self, most: int = 500) -> Sequence[Fill]:
-        """Matches what has ticked, and tells of the fills."""
+        """Match the orders whose instruments have ticked, and return the fills not yet acknowledged."""
         await self._match(most)
         async with self._sessions.broker_writers.plain() as connection:
-            rows = await paper_orders.claim_executions(connection, self._tell_again, most)
+            rows = await paper_orders.claim_executions(connection, self._report_again, most)
         return [_execution(row) for row in sorted(rows, key=lambda row: row["id"])]
 
     async def acknowledge(self, executions: Sequence[Fill]) -> None:
-        """Tells of these no more."""
+        """Stop reporting these fills."""
         if executions:
             async with self._sessions.broker_writers.plain() as connection:
                 await paper_orders.acknowledge(connection, [UUID(execution.id) for execution in executions])
@@ -89,7 +89,7 @@ class PaperBroker:
     async def fill_all(
         self, session: Session, requests: Sequence[BrokerOrderRequest]
     ) -> Sequence[BrokerOrder]:
-        """Fills each at the quote, in the caller's transaction, however much of it one tick would fill."""
+        """Fill each order at the quote, in the caller's transaction, regardless of the limit per tick."""
         fees = replace(self._fees, shares_per_tick=None)
         connection = await raw_connection_of(session)
         filled = []
@@ -98,17 +98,17 @@ class PaperBroker:
             order, fill = _accepted(request, quote, fees)
             execution = None if fill is None else _executed(fill, None)
             if not await paper_orders.add_order(connection, order, execution):
-                raise ValueError(f"The client order id {request.client_order_id} is used already.")
+                raise ValueError(f"The client order id {request.client_order_id} is already used.")
             filled.append(_order(order, [] if execution is None else [_execution({**order, **execution})]))
         return filled
 
     async def _match(self, most: int) -> None:
-        """Holds every resting order against the quote, once for each tick."""
+        """Compare every open order with the quote, once for each tick."""
         while True:
             async with self._sessions.broker_writers.begin(None) as connection:
                 rows = await paper_orders.lock_ticked(connection, most)
                 for row in rows:
-                    fill = match_fill(_resting(row), row["price"], self._fees)
+                    fill = match_fill(_open_order(row), row["price"], self._fees)
                     changed = {"matched_as_of": row["as_of"], **_after(row, fill)}
                     executed = None if fill is None else _executed(fill, dt.timedelta())
                     await paper_orders.change_order(connection, row["client_order_id"], changed, executed)
@@ -119,7 +119,7 @@ class PaperBroker:
 def _accepted(
     request: BrokerOrderRequest, quote: Mapping[Any, Any] | None, fees: BrokerFees
 ) -> tuple[dict[str, Any], MatchedFill | None]:
-    """The order as it goes into the books, and what is filled of it at once."""
+    """Return the order as it is stored, and what is filled of it at once."""
     order: dict[str, Any] = {
         "client_order_id": request.client_order_id,
         "id": uuid7(),
@@ -139,9 +139,9 @@ def _accepted(
         if request.type is OrderType.MARKET:
             return order | _rejected("NO_PRICE", f"There is no price of {request.symbol}."), None
         return order, None
-    fill = match_fill(_resting(order), quote["price"], fees)
+    fill = match_fill(_open_order(order), quote["price"], fees)
     if request.side is OrderSide.BUY and request.type is OrderType.MARKET and not quote["price"]:
-        reason = f"The price of {request.symbol} is 0, at which nothing is bought."
+        reason = f"The price of {request.symbol} is 0, at which nothing can be bought."
         return order | _rejected("PRICE_MOVED", reason), None
     if fill is None and request.type is OrderType.MARKET:
         at = decimal(quote["price"])
@@ -171,7 +171,10 @@ def _after(order: Mapping[Any, Any], fill: MatchedFill | None) -> dict[str, Any]
 
 
 def _executed(fill: MatchedFill, due_in: dt.timedelta | None) -> dict[str, Any]:
-    """A fill as it goes into the books, to be told from then on, or by nobody else."""
+    """Return a fill as it is stored.
+
+    It is reported from `due_in` on, or never if that is None.
+    """
     now = dt.datetime.now(dt.UTC)
     return {
         "id": uuid7(),
@@ -183,9 +186,8 @@ def _executed(fill: MatchedFill, due_in: dt.timedelta | None) -> dict[str, Any]:
     }
 
 
-async def executions_in(session: Session, client_order_id: UUID) -> Sequence[Fill] | None:
+async def executions_in(connection: RawConnection, client_order_id: UUID) -> Sequence[Fill] | None:
     """Lock an order in the books until the caller's transaction ends; return its fills, None without it."""
-    connection = await raw_connection_of(session)
     if await paper_orders.find_order(connection, client_order_id, lock=True) is None:
         return None
     return [_execution(row) for row in await paper_orders.executions_of(connection, client_order_id)]
@@ -224,7 +226,7 @@ def _execution(row: Mapping[Any, Any]) -> Fill:
     )
 
 
-def _resting(row: Mapping[Any, Any]) -> OpenOrder:
+def _open_order(row: Mapping[Any, Any]) -> OpenOrder:
     return OpenOrder(
         OrderSide(row["side"]),
         OrderType(row["type"]),

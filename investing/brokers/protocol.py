@@ -1,7 +1,7 @@
-"""What a broker is: four questions and a queue of fills. Nothing else knows which broker it talks to.
+"""The protocol of a broker: four calls and a queue of fills. Nothing else knows which broker it talks to.
 
-A broker keeps one order for a client order id, however often that is submitted. Its answers may be lost:
-whoever gets none looks the order up by its client order id.
+A broker keeps one order per client order id, however often that is submitted. Its answers may be lost: a
+client that gets none looks the order up by its client order id.
 """
 
 import datetime as dt
@@ -17,15 +17,16 @@ from investing.rules.trading.orders import BrokerFees
 
 
 class Ambiguous(Exception):
-    """The broker did not answer, so that nobody knows whether it did what it was asked."""
+    """The broker did not answer, so it is not known whether it did what it was asked to."""
 
 
 @dataclass(frozen=True)
 class BrokerOrderRequest:
-    """An order for a broker. Quantity in shares, prices for one share.
+    """An order for a broker. The quantity is in shares, prices are per share.
 
-    `worst_price` protects a MARKET order: the broker never fills it beyond. `instrument_id` tells the paper
-    broker which of two instruments a symbol means, where one is a user's own; others know symbols alone.
+    `worst_price` protects a MARKET order: the broker never fills it beyond that. `instrument_id` tells the
+    paper broker which of two instruments a symbol means if one is a user's own; other brokers know only
+    symbols.
     """
 
     client_order_id: UUID
@@ -41,7 +42,7 @@ class BrokerOrderRequest:
 
 @dataclass(frozen=True)
 class Fill:
-    """One fill; `id` is the broker's own, and the same whenever it tells of the fill."""
+    """One fill; `id` is the broker's own, and the same each time the fill is reported."""
 
     id: str
     client_order_id: UUID
@@ -53,7 +54,7 @@ class Fill:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a broker refused: a word for programs and a sentence for people."""
+    """Why a broker rejected an order: a code for programs and a sentence for people."""
 
     code: str
     reason: str
@@ -71,42 +72,43 @@ class BrokerOrder:
 
 
 class BrokerClient(Protocol):
-    """Somebody who trades. Every method raises Ambiguous where the answer was lost."""
+    """A connection to a broker. Every method raises Ambiguous if the answer was lost."""
 
     @property
     def fees(self) -> BrokerFees:
-        """What it takes, from which follows what an order has to reserve."""
+        """What the broker charges, which determines what an order has to reserve."""
 
     async def submit(self, request: BrokerOrderRequest) -> BrokerOrder:
-        """Places an order. The same client order id again gives the order that is there already."""
+        """Place an order. The same client order id again returns the existing order."""
 
     async def cancel(self, client_order_id: UUID) -> BrokerOrder:
-        """Ends an order, and tells how it ended: it may have been filled first.
+        """Cancel an order and return how it ended: it may have been filled first.
 
-        After this the client order id never trades again, also where the broker had never heard of it.
+        After this the client order id never trades again, even if the broker had never received it.
         """
 
     async def find(self, client_order_id: UUID) -> BrokerOrder | None:
-        """The order, or None where the broker does not have it."""
+        """Return the order, or None if the broker does not have it."""
 
     async def executions(self, most: int = 500) -> Sequence[Fill]:
-        """Fills that are not acknowledged yet, of any order; told again until they are."""
+        """Return fills of any order that are not yet acknowledged; they are reported until they are."""
 
     async def acknowledge(self, executions: Sequence[Fill]) -> None:
-        """Says that these fills have arrived."""
+        """Confirm that these fills have arrived."""
 
 
 @runtime_checkable
 class AtomicBroker(Protocol):
-    """What a broker may be able to do beside: trade in its client's own database transaction.
+    """What a broker may be able to do besides: trade in its client's own database transaction.
 
-    A client that finds it need not go order by order: what that transaction does happens whole or not at all.
+    With such a broker a client need not go order by order: what the transaction does happens completely or
+    not at all.
     """
 
     async def fill_all(
         self, session: Session, requests: Sequence[BrokerOrderRequest]
     ) -> Sequence[BrokerOrder]:
-        """Fills MARKET orders whole, in this order, and tells what came of each: filled, or rejected.
+        """Fill MARKET orders completely, in this order, and return each as filled or rejected.
 
-        The fills are not told again by `executions`: whoever commits the transaction has them.
+        `executions` does not report these fills: whoever commits the transaction has them.
         """

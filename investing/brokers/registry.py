@@ -1,4 +1,4 @@
-"""Which broker an account has."""
+"""The broker of each account."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,22 +8,22 @@ from investing.rules.errors import BrokerUnavailable
 
 
 class Brokers:
-    """The brokers that are connected, by name."""
+    """The connected brokers by name."""
 
     def __init__(self, connected: Mapping[BrokerName, BrokerClient]) -> None:
         self._connected = dict(connected)
 
     def named(self, name: str) -> BrokerClient:
-        """The broker of this name. Raises BrokerUnavailable where it is not connected."""
+        """Return the broker of this name; raise BrokerUnavailable if it is not connected."""
         broker = self._connected.get(BrokerName(name))
         if broker is None:
             raise BrokerUnavailable(
-                f"The broker {name} is not connected here: orders are placed from accounts of another one.",
+                f"The broker {name} is not connected here: place orders from an account at another one.",
                 ("portfolioId",),
                 broker=name,
             )
         return broker
 
     def all(self) -> Sequence[BrokerClient]:
-        """Every broker that is connected."""
+        """Return every connected broker."""
         return list(self._connected.values())

@@ -1,4 +1,4 @@
-"""What a demo user is made of: accounts, portfolios, and what was done with them month by month."""
+"""The plan of a demo user: accounts, portfolios, and what is done with them month by month."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ class PortfolioPlan:
     """A portfolio and its habits. Amounts are in US dollars.
 
     On the first trading day of a month it is given `monthly`, on the second that is invested by `weights`,
-    every few months (`rebalance`) it is brought back to them, and each December `withdrawal` leaves it. On
-    its last day it is given `at_last`, which stays uninvested: who tries the demo has something to spend.
-    `exits` names symbols that are sold for good, and from which day on. All symbols have prices of one kind:
-    raw or adjusted. `end` is the last day of theirs.
+    every few months (`rebalance`) it is rebalanced to them, and each December `withdrawal` is paid out. On
+    its last day it is given `at_last`, which stays uninvested, so that whoever tries the demo has something
+    to spend. `exits` are symbols that are sold for good, and the day from which on. All symbols have prices
+    of one kind, raw or adjusted, which end on `end`.
     """
 
     name: str
@@ -45,9 +45,9 @@ class PortfolioPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountPlan:
-    """An account: what it starts with pays its yearly fee, and earns interest each quarter.
+    """An account. What it starts with pays its yearly fee, and earns interest each quarter.
 
-    `interest` is per year. `withheld` is the part of a dividend that is kept back as tax.
+    `interest` is per year. `withheld` is the fraction of a dividend that is withheld as tax.
     """
 
     name: str
@@ -64,7 +64,7 @@ class AccountPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class UserPlan:
-    """A user, and the watchlists they keep."""
+    """A user, and the watchlists that they keep."""
 
     username: str
     email: str
@@ -80,5 +80,5 @@ class UserPlan:
 
 
 def equal(*symbols: str) -> dict[str, Decimal]:
-    """The same weight for each."""
+    """Return the same weight for each symbol."""
     return {symbol: Decimal(1) for symbol in symbols}

@@ -1,29 +1,32 @@
-"""How a demo portfolio trades: invests its cash, trims what has grown, and raises cash to pay out."""
+"""How a demo portfolio trades: invests its cash, rebalances, and raises cash to pay out."""
 
 import datetime as dt
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 
 from db.vocabulary import TransactionType
-from investing.demo.book import DemoLedger
+from investing.demo.ledger import DemoLedger
 from investing.rules.trading.ledger import ZERO, trade_amount
 
 INVESTED = Decimal("0.98")
-"""The part of its cash that a portfolio invests; the rest stays for fees."""
+"""The fraction of its cash that a portfolio invests; the rest stays for fees."""
 
 SMALLEST_TRADE = Decimal("0.01")
-"""When rebalancing, as a part of the portfolio's value: what is less is left alone."""
+"""The smallest trade of a rebalance, as a fraction of the portfolio's value."""
 
 _SHARES = Decimal("0.0001")
 _CENTS = Decimal("0.01")
 
 
 class Trader:
-    """Trades for one book at one close. `weights` and `prices` are by symbol; both must name it."""
+    """Trade for one ledger at one close.
+
+    `weights` and `prices` are by symbol; only symbols in both are traded.
+    """
 
     def __init__(
         self,
-        book: DemoLedger,
+        ledger: DemoLedger,
         weights: Mapping[str, Decimal],
         prices: Mapping[str, Decimal],
         commission: Decimal,
@@ -32,18 +35,18 @@ class Trader:
         priced = {symbol: weight for symbol, weight in weights.items() if symbol in prices}
         whole = sum(priced.values(), ZERO)
         self._weights = {symbol: weight / whole for symbol, weight in priced.items()}
-        self._book, self._prices, self._commission, self._at = book, prices, commission, at
+        self._ledger, self._prices, self._commission, self._at = ledger, prices, commission, at
 
     def invest(self) -> None:
-        """Spreads the cash over the symbols by their weights."""
-        cash = self._book.cash * INVESTED
+        """Invest the cash in the symbols by their weights."""
+        cash = self._ledger.cash * INVESTED
         for symbol, weight in self._weights.items():
             self._buy(symbol, cash * weight)
 
     def rebalance(self) -> None:
-        """Brings each holding back to its weight: first what is too much, then what is too little."""
+        """Rebalance each holding to its weight: first sell what is too much, then buy what is missing."""
         values = self._values()
-        total = sum(values.values(), self._book.cash * INVESTED)
+        total = sum(values.values(), self._ledger.cash * INVESTED)
         missing = {
             symbol: total * weight - values.get(symbol, ZERO) for symbol, weight in self._weights.items()
         }
@@ -52,29 +55,32 @@ class Trader:
                 self._sell(symbol, self._shares(-amount, symbol))
         for symbol, amount in missing.items():
             if amount > total * SMALLEST_TRADE:
-                self._buy(symbol, min(amount, self._book.cash))
+                self._buy(symbol, min(amount, self._ledger.cash))
 
     def raise_cash(self, amount: Decimal) -> Decimal:
-        """Sells the same part of each holding until there is enough to pay out. What can be, in cents."""
+        """Sell the same fraction of each holding until there is enough to pay out.
+
+        Return what can be paid out, in cents.
+        """
         values = self._values()
-        missing = amount + self._commission * len(values) - self._book.cash
+        missing = amount + self._commission * len(values) - self._ledger.cash
         worth = sum(values.values(), ZERO)
         if missing > 0 and worth:
             for symbol, value in values.items():
-                # Rounded up by a share's smallest part, so that it is enough.
+                # Rounded up by the smallest fraction of a share, so that it is enough.
                 wanted = self._shares(missing * value / worth, symbol) + _SHARES
-                self._sell(symbol, min(wanted, self._book.holdings[symbol].quantity))
-        return min(amount, self._book.cash.quantize(_CENTS, ROUND_DOWN))
+                self._sell(symbol, min(wanted, self._ledger.holdings[symbol].quantity))
+        return min(amount, self._ledger.cash.quantize(_CENTS, ROUND_DOWN))
 
     def sell_all(self, symbol: str) -> None:
-        """Closes a position, if there is one."""
-        if symbol in self._book.holdings:
-            self._sell(symbol, self._book.holdings[symbol].quantity)
+        """Close a position, if there is one."""
+        if symbol in self._ledger.holdings:
+            self._sell(symbol, self._ledger.holdings[symbol].quantity)
 
     def _values(self) -> dict[str, Decimal]:
         return {
             symbol: trade_amount(holding.quantity, self._prices[symbol])
-            for symbol, holding in self._book.holdings.items()
+            for symbol, holding in self._ledger.holdings.items()
             if holding.quantity and symbol in self._prices
         }
 
@@ -91,7 +97,7 @@ class Trader:
         price = self._prices[symbol]
         # A trade must be worth its commission.
         if quantity > 0 and trade_amount(quantity, price) > self._commission:
-            self._book.record(
+            self._ledger.record(
                 type,
                 self._at,
                 symbol=symbol,

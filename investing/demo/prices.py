@@ -17,20 +17,20 @@ Action = Split | Dividend
 
 @dataclass(frozen=True)
 class Market:
-    """By symbol: the instrument's id, its close of each day, and what took effect on a day."""
+    """By symbol: the instrument's id, its close of each day, and the actions that took effect on a day."""
 
     ids: Mapping[str, UUID]
     closes: Mapping[str, Mapping[dt.date, Decimal]]
     actions: Mapping[str, Mapping[dt.date, Sequence[Action]]]
 
     def days(self, symbols: Sequence[str], start: dt.date, end: dt.date) -> list[dt.date]:
-        """The days on which any of the symbols has a price, in order."""
+        """Return the days on which any of the symbols has a price, in order."""
         every = {date for symbol in symbols for date in self.closes[symbol]}
         return sorted(date for date in every if start <= date <= end)
 
 
 async def read_market(sessions: Sessions, symbols: Sequence[str]) -> Market:
-    """The market of these symbols. Raises UnknownInstrument for one that is not stored."""
+    """Read the market of these symbols. Raise UnknownInstrument for one that is not stored."""
     ids, closes, actions = {}, {}, {}
     async with sessions.reading(None) as connection:
         known = await fetch_instruments_by_symbol(connection, None, symbols)
@@ -40,7 +40,7 @@ async def read_market(sessions: Sessions, symbols: Sequence[str]) -> Market:
             ids[symbol] = known[symbol]["id"]
             rows = await fetch_closes(connection, ids[symbol])
             closes[symbol] = {row["date"]: Decimal(row["close"]) for row in rows}
-            # Nothing is booked on top of adjusted prices: it is in them already.
+            # No action is booked for adjusted prices, which already contain it.
             actions[symbol] = _actions(
                 [
                     Bar(row["date"], closes[symbol][row["date"]], Decimal(row["adjusted_close"]))

@@ -1,4 +1,4 @@
-"""The replay of an account's years: from its plan and the prices of each day to entries of the ledger."""
+"""Replay an account's years: from its plan and each day's prices to entries of the ledger."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from db.ids import uuid7
 from db.vocabulary import AccountType, RebalanceFrequency, TransactionType
-from investing.demo.book import DemoLedger, Ids
+from investing.demo.ledger import DemoLedger, Ids
 from investing.demo.plan import AccountPlan, PortfolioPlan
 from investing.demo.policy import Trader
 from investing.demo.prices import Market
@@ -24,7 +24,7 @@ _MONTHS_BETWEEN = {RebalanceFrequency.QUARTERLY: 3, RebalanceFrequency.YEARLY: 1
 
 @dataclass(frozen=True)
 class TradingDay:
-    """A day of the market: the how manieth of its month, counted from 1, and whether it is the last one."""
+    """A market day: its number within the month, counted from 1, and whether it is the month's last."""
 
     date: dt.date
     number: int
@@ -32,38 +32,39 @@ class TradingDay:
 
     @property
     def at(self) -> dt.datetime:
-        """Its close, when everything in the demo happens."""
+        """The day's close, when everything in the demo happens."""
         return closing_time(self.date)
 
 
 def trading_days(dates: Sequence[dt.date]) -> Iterator[TradingDay]:
-    """The days of a calendar. Of its very last one nobody knows whether the month goes on."""
+    """Yield the days of a calendar. Of the very last one it is not known whether the month continues."""
     number = 0
     previous = None
     for date, following in pairwise([*dates, None]):
-        assert date is not None, "only what follows the last day is None"
+        assert date is not None, "only the day after the last one is None"
         number = 1 if previous is None or previous.month != date.month else number + 1
         yield TradingDay(date, number, following is not None and following.month != date.month)
         previous = date
 
 
 class PortfolioReplay:
-    """A portfolio under way."""
+    """The replay of a portfolio."""
 
-    def __init__(self, plan: PortfolioPlan, book: DemoLedger, market: Market, withheld: Decimal) -> None:
-        self.plan, self.book = plan, book
+    def __init__(self, plan: PortfolioPlan, ledger: DemoLedger, market: Market, withheld: Decimal) -> None:
+        self.plan, self.ledger = plan, ledger
         self._market, self._withheld = market, withheld
 
     def is_open_on(self, date: dt.date) -> bool:
+        """Return whether the portfolio's plan includes this day."""
         return self.plan.start <= date <= self.plan.end
 
     def open_day(self, day: TradingDay) -> None:
-        """Books the splits and dividends that take effect, for what was held before."""
-        for symbol, holding in self.book.holdings.items():
+        """Book the splits and dividends that take effect, for what was held before."""
+        for symbol, holding in self.ledger.holdings.items():
             for action in self._market.actions[symbol].get(day.date, ()) if holding.quantity else ():
                 if isinstance(action, Split):
                     new, old = Decimal(action.numerator), Decimal(action.denominator)
-                    self.book.record(
+                    self.ledger.record(
                         TransactionType.SPLIT,
                         dt.datetime.combine(day.date, dt.time(), NEW_YORK).astimezone(dt.UTC),
                         symbol=symbol,
@@ -78,12 +79,12 @@ class PortfolioReplay:
         amount = _cents(trade_amount(holding.quantity, per_share))
         tax = _cents(amount * self._withheld)
         if amount:
-            self.book.record(TransactionType.DIVIDEND, at, symbol=symbol, amount=amount)
+            self.ledger.record(TransactionType.DIVIDEND, at, symbol=symbol, amount=amount)
         if tax:
-            self.book.record(TransactionType.TAX, at, symbol=symbol, amount=tax, notes="Withholding tax")
+            self.ledger.record(TransactionType.TAX, at, symbol=symbol, amount=tax, notes="Withholding tax")
 
     def trade(self, day: TradingDay) -> None:
-        """Does what the plan has for this day of the month."""
+        """Make the trades that the plan has for this day of the month."""
         trader = self._trader(day)
         if day.number == 2:
             trader.invest()
@@ -95,7 +96,7 @@ class PortfolioReplay:
                 trader.rebalance()
 
     def payout(self, day: TradingDay) -> Decimal:
-        """Raises what the plan lets out in December; zero at other times and in the first year."""
+        """Raise what the plan pays out in December; return 0 at other times and in the first year."""
         is_due = day.number == 4 and day.date.month == 12 and day.date.year > self.plan.start.year
         return self._trader(day).raise_cash(self.plan.withdrawal) if is_due else ZERO
 
@@ -104,38 +105,41 @@ class PortfolioReplay:
         prices = {s: closes[s][day.date] for s in self.plan.weights if day.date in closes[s]}
         exits = self.plan.exits
         weights = {s: w for s, w in self.plan.weights.items() if s not in exits or day.date < exits[s]}
-        return Trader(self.book, weights, prices, self.plan.commission, day.at)
+        return Trader(self.ledger, weights, prices, self.plan.commission, day.at)
 
 
 class AccountReplay:
-    """An account under way: its unallotted cash and its portfolios, each with an id."""
+    """The replay of an account: its unallotted cash and its portfolios, each with an id."""
 
     def __init__(self, owner_id: UUID, plan: AccountPlan, market: Market, ids: Ids, now: dt.datetime) -> None:
         self.id, self.plan, self._market = uuid7(), plan, market
         margin = plan.account_type is AccountType.MARGIN
 
-        def book(portfolio_id: UUID | None) -> DemoLedger:
-            place = CashLocation(owner_id, self.id, portfolio_id, plan.currency, ZERO, margin, plan.time_zone)
-            return DemoLedger(place, market, ids, now)
+        def ledger(portfolio_id: UUID | None) -> DemoLedger:
+            location = CashLocation(
+                owner_id, self.id, portfolio_id, plan.currency, ZERO, margin, plan.time_zone
+            )
+            return DemoLedger(location, market, ids, now)
 
-        self.book = book(None)
+        self.ledger = ledger(None)
         self.portfolios = [
-            PortfolioReplay(portfolio, book(uuid7()), market, plan.withheld) for portfolio in plan.portfolios
+            PortfolioReplay(portfolio, ledger(uuid7()), market, plan.withheld)
+            for portfolio in plan.portfolios
         ]
 
     def run(self, report: Callable[[], None]) -> None:
-        """Lives through every day; `report` is called at the end of each."""
+        """Replay every day; call `report` at the end of each."""
         for day in trading_days(self.dates()):
-            self._live(day)
+            self._replay_day(day)
             report()
 
     def dates(self) -> list[dt.date]:
-        """The days that the account lives through."""
+        """Return the days that are replayed."""
         plans = self.plan.portfolios
         symbols = [symbol for plan in plans for symbol in plan.weights]
         return self._market.days(symbols, min(plan.start for plan in plans), max(plan.end for plan in plans))
 
-    def _live(self, day: TradingDay) -> None:
+    def _replay_day(self, day: TradingDay) -> None:
         portfolios = [portfolio for portfolio in self.portfolios if portfolio.is_open_on(day.date)]
         for portfolio in portfolios:
             portfolio.open_day(day)
@@ -152,30 +156,30 @@ class AccountReplay:
             self._settle(day)
 
     def _open_account(self, at: dt.datetime) -> None:
-        if not self.book.transactions:
+        if not self.ledger.transactions:
             amount = self.plan.initial_balance
-            self.book.record(TransactionType.DEPOSIT, at, amount=amount, notes="Initial balance")
+            self.ledger.record(TransactionType.DEPOSIT, at, amount=amount, notes="Initial balance")
 
     def _fund(self, notes: str, amounts: Mapping[PortfolioReplay, Decimal], at: dt.datetime) -> None:
         if amounts:
             total = sum(amounts.values(), ZERO)
-            self.book.record(TransactionType.DEPOSIT, at, amount=total, notes=notes)
+            self.ledger.record(TransactionType.DEPOSIT, at, amount=total, notes=notes)
         for portfolio, amount in amounts.items():
-            _transfer(self.book, portfolio.book, amount, at)
+            _transfer(self.ledger, portfolio.ledger, amount, at)
 
     def _withdraw(self, portfolio: PortfolioReplay, amount: Decimal, at: dt.datetime) -> None:
         if amount:
-            _transfer(portfolio.book, self.book, amount, at)
-            self.book.record(TransactionType.WITHDRAWAL, at, amount=amount, notes="Yearly payout")
+            _transfer(portfolio.ledger, self.ledger, amount, at)
+            self.ledger.record(TransactionType.WITHDRAWAL, at, amount=amount, notes="Yearly payout")
 
     def _settle(self, day: TradingDay) -> None:
-        """Interest at the end of a quarter and the fee at the end of a year."""
-        interest = _cents(self.book.cash * self.plan.interest / 4)
+        """Book interest at the end of a quarter and the fee at the end of a year."""
+        interest = _cents(self.ledger.cash * self.plan.interest / 4)
         if day.date.month % 3 == 0 and interest:
-            self.book.record(TransactionType.INTEREST, day.at, amount=interest)
+            self.ledger.record(TransactionType.INTEREST, day.at, amount=interest)
         if day.date.month == 12:
             fee = self.plan.yearly_fee
-            self.book.record(TransactionType.FEE, day.at, amount=fee, notes="Account fee")
+            self.ledger.record(TransactionType.FEE, day.at, amount=fee, notes="Account fee")
 
 
 def _transfer(source: DemoLedger, target: DemoLedger, amount: Decimal, at: dt.datetime) -> None:

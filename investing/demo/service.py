@@ -1,8 +1,8 @@
-"""Setting up the demo: prices, the two users, and all that they ever did; once, or not at all.
+"""Set up the demo: prices, the two users, and everything that they ever did, once or not at all.
 
 Each user is registered with a password that nobody learns. Everything else of theirs is one transaction,
-which also gives them the password to log in with and notes in their audit log that they are complete. A
-process that dies on the way leaves at most a user whom nobody can log in as, and the next start goes on.
+which also sets the password to log in with and notes in their audit log that they are complete. A process
+that dies in between leaves at most a user that nobody can log in as, and the next start continues.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
 from investing.demo.plan import UserPlan
 from investing.demo.prices import read_market
-from investing.demo.tree import grow_tree
+from investing.demo.tree import build_tree
 from investing.demo.users import DEMO, OTHER
 from investing.market.loading import Progress, load_market_data
 from investing.portfolio.snapshots import refresh_within
@@ -36,24 +36,24 @@ from investing.rules.errors import NameTaken
 _CLIENT = RequestOrigin(user_agent="graphfolio demo")
 _BEGUN, _BUILT = "user.registered", "demo.built"
 
-# None that look alike: the password is read from a terminal and typed somewhere else.
+# No letters that look alike: the password is read from a terminal and typed elsewhere.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True)
 class DemoOutcome:
-    """What came of it. The password of `demo` is known this once; None where everything was there."""
+    """The result. The password of `demo` is shown only this once; None if everything already existed."""
 
     password: str | None
     created: bool
 
 
 def set_up_demo(url: str, owner_url: str, password: str | None, report: Progress) -> DemoOutcome:
-    """Loads the bundled prices and makes the users `demo` and `other`, unless that has been done.
+    """Load the bundled prices and create the users `demo` and `other`, unless that has been done.
 
-    `url` is the server's database, `owner_url` the same for the owner of the tables. Raises WeakPassword or
-    InvalidInput for a password that could not be registered, NameTaken where somebody else has one of the two
-    names, and BundledDataError where the price data are missing. Runs event loops of its own.
+    `url` is the URL of the server's database, `owner_url` the same for the owner of the tables. Raise
+    WeakPassword or InvalidInput if the password could not be registered, NameTaken if somebody else has one
+    of the two names, and BundledDataError if the price data are missing. It runs event loops of its own.
     """
     if asyncio.run(_is_complete(url)):
         return DemoOutcome(None, False)
@@ -64,7 +64,7 @@ def set_up_demo(url: str, owner_url: str, password: str | None, report: Progress
 
 
 def new_password() -> str:
-    """Four groups of five letters and digits: 99 random bits."""
+    """Return four groups of five letters and digits: 99 random bits."""
     return "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(4))
 
 
@@ -75,36 +75,36 @@ async def _is_complete(url: str) -> bool:
 
 
 async def _build(url: str, owner_url: str, password: str, report: Progress) -> bool:
-    """Whether this call made the user `demo`, who comes last: with them everything is complete."""
+    """Create the users; return whether this call created `demo`, who comes last and completes the demo."""
     created = False
     with closing(Passwords(at_once=1)) as passwords:
         for plan, chosen in ((OTHER, new_password()), (DEMO, password)):
-            # A connection for each: one keeps the plans of its foreign key checks, and those that are good
-            # for the few rows of the first user are slow for the many of the second.
+            # One connection for each: a connection caches the plans of its foreign key checks, and plans made
+            # for the few rows of the first user are slow for the many rows of the second.
             async with open_sessions(url, size=1) as sessions:
-                created = await _Workshop(sessions, passwords, report).make(plan, chosen)
+                created = await _Builder(sessions, passwords, report).make(plan, chosen)
     await analyze(owner_url)
     return created
 
 
-class _Workshop:
-    """Makes users."""
+class _Builder:
+    """Create demo users."""
 
     def __init__(self, sessions: Sessions, passwords: Passwords, report: Progress) -> None:
         self._sessions, self._passwords, self._report = sessions, passwords, report
 
     async def make(self, plan: UserPlan, password: str) -> bool:
-        """Makes a user with this password, or finishes making them. Whether that was left to do."""
+        """Create a user with this password, or complete one; return whether there was anything to do."""
         user_id = await user_id_of(self._sessions, plan.username) or await self._register(plan)
         if await _is_built(self._sessions, user_id, plan):
             return False
         market = await read_market(self._sessions, plan.symbols)
         now = dt.datetime.now(dt.UTC)
-        tree = grow_tree(user_id, plan, market, now, self._step(f"Replaying {plan.username}'s trades"))
+        tree = build_tree(user_id, plan, market, now, self._step(f"Replaying {plan.username}'s trades"))
         password_hash = await self._passwords.hash(password)
         async with self._sessions.begin(user_id) as session:
             await lock_user(session, user_id)
-            # Looked at again: another process may have been faster.
+            # Checked again, because another process may have been faster.
             if await was_done(session, user_id, _BUILT):
                 return False
             await add_tree(session, tree, self._step(f"Storing {plan.username}'s trades"))
@@ -114,7 +114,7 @@ class _Workshop:
         return True
 
     async def _register(self, plan: UserPlan) -> UUID:
-        # The tokens of this login are thrown away unseen.
+        # The tokens of this login are discarded unseen.
         tokens = AccessTokens(KeyRing.generate(), "graphfolio demo", "nobody")
         auth_service = AuthService(self._sessions, tokens, self._passwords)
         registered = await auth_service.register(
@@ -127,7 +127,7 @@ class _Workshop:
 
 
 async def _is_built(sessions: Sessions, user_id: UUID, plan: UserPlan) -> bool:
-    """Whether the user is complete. Raises NameTaken where it was not the demo that registered them."""
+    """Return whether the user is complete. Raise NameTaken if it was not the demo that registered them."""
     agent = _CLIENT.user_agent or ""
     actions = await fetch_actions(sessions, user_id, agent, [_BEGUN, _BUILT])
     if _BEGUN not in actions:
@@ -142,13 +142,13 @@ async def _compute_snapshots(
 ) -> None:
     for done, row in enumerate(tree.portfolios):
         report(done, len(tree.portfolios))
-        # The whole ledger is there before any of them is looked at.
+        # The whole ledger is stored before any of the portfolios is computed.
         await refresh_within(session, user_id, row["id"], tell_others=False)
     report(len(tree.portfolios), len(tree.portfolios))
 
 
 async def _note_all(session: Session, user_id: UUID, tree: Tree) -> None:
-    """What the services would have noted, and last that it is all there."""
+    """Write what the services would have noted, and finally that the user is complete."""
     noted: Sequence[tuple[str, str, list[dict[str, object]]]] = (
         ("account.created", "Account", tree.accounts),
         ("portfolio.created", "Portfolio", tree.portfolios),

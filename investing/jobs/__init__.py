@@ -1,1 +1,1 @@
-"""What runs by itself, and when."""
+"""The jobs that run by themselves, and when."""

@@ -1,4 +1,4 @@
-"""Every job there is: its name, when it runs, and what it does. A new one is one line here."""
+"""The registry of all jobs: name, schedule, and what each does. A new job is one line here."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ def jobs_of(
     drift_every: dt.timedelta,
     alerts_kept: dt.timedelta,
 ) -> Sequence[Job]:
-    """The jobs of one process, which shares them with all others.
+    """Return the jobs of one process, which shares them with all others.
 
-    Drift is looked at every `drift_every`; alerts are deleted once they are older than `alerts_kept`.
+    Drift is checked every `drift_every`; alerts are deleted once they are older than `alerts_kept`.
     """
     splitting = Splitting(sessions, trading_config.brokers.named(Broker.PAPER).fees)
     schedule = Schedule(sessions, trading_config, rebalancer, drift_every)
     return [
-        Job("rebalances.go_on", EVERY_TWO_SECONDS, rebalancer.go_on),
+        Job("rebalances.go_on", EVERY_TWO_SECONDS, rebalancer.advance_all),
         Job("rebalances.start_due", EVERY_TEN_SECONDS, schedule.start_due),
         Job("performance.refresh", EVERY_TWO_SECONDS, partial(refresh_due, sessions)),
         Job("loginAttempts.purge", EVERY_HOUR, partial(purge_attempts, sessions)),

@@ -1,15 +1,16 @@
-"""The prices that come with Graphfolio's dependencies: 23 US shares and an index, read from the data files.
+"""The prices that come with Graphfolio's dependencies: 23 US shares and an index, read from data files.
 
 - skfolio's `sp500_dataset`: 20 shares, 1990-01-02 to 2022-12-28, closes adjusted for splits and dividends.
-- skfolio's `sp500_index`: the S&P 500 on the same days, as `SPX`. It is the price index: what its shares
-  paid out is not in it, and nobody can buy it. It is there to compare with.
+- skfolio's `sp500_index`: the S&P 500 on the same days, as `SPX`. It is the price index: it does not include
+  the dividends of its shares, and nobody can buy it. It is there to compare with.
 - bokeh_sampledata's `stocks`: AAPL, FB, GOOG, IBM and MSFT, 2000-03-01 to 2013-03-01, raw open, high, low,
   close and volume, and adjusted closes.
 
-AAPL and MSFT are in both. The raw series wins there: it is shorter, but raw prices get their real splits and
-dividends (`investing.rules.market.corporate_actions`), which adjusted prices have in them already.
+AAPL and MSFT are in both. The raw series is used for them: it is shorter, but raw prices get their real
+splits and dividends (`investing.rules.market.corporate_actions`), which are already contained in adjusted
+prices.
 
-Neither package is imported, which would take seconds and bring pandas with it.
+Neither package is imported, which would take seconds and load pandas.
 """
 
 import csv
@@ -34,7 +35,7 @@ _TEN_PLACES = Decimal("0.0000000001")
 
 
 class BundledDataError(Exception):
-    """A bundled data file is missing or has another shape; the message is one line."""
+    """A bundled data file is missing or has a different format; the message is one line."""
 
 
 class Series(NamedTuple):
@@ -45,7 +46,7 @@ class Series(NamedTuple):
 
 
 def read_bundled() -> list[Series]:
-    """All 23 shares and the index, by symbol. Raises BundledDataError."""
+    """Return all 23 shares and the index, by symbol. Raise BundledDataError."""
     adjusted = read_adjusted(data_file("skfolio", "datasets/data/sp500_dataset.csv.gz"))
     raw = read_raw(data_file("bokeh_sampledata", "_data/stocks.csv.gz"))
     index = read_index(data_file("skfolio", "datasets/data/sp500_index.csv.gz"))
@@ -54,9 +55,9 @@ def read_bundled() -> list[Series]:
 
 
 def data_file(package: str, path: str) -> Path:
-    """Where an installed package keeps a file, found without importing the package.
+    """Return where an installed package keeps a file, without importing the package.
 
-    Raises BundledDataError where the package or the file is missing.
+    Raise BundledDataError if the package or the file is missing.
     """
     spec = find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
@@ -66,7 +67,7 @@ def data_file(package: str, path: str) -> Path:
 
 
 def splits_of(series: Series) -> list[NewSplit]:
-    """Return the splits that raw against adjusted closes reveal; closes of one kind alone reveal none."""
+    """Return the splits that raw and adjusted closes reveal together; one kind alone reveals none."""
     if series.instrument.price_basis is not PriceBasis.RAW:
         return []
     bars = [Bar(bar.date, bar.close, bar.adjusted_close) for bar in series.bars if bar.adjusted_close]
@@ -80,7 +81,7 @@ def splits_of(series: Series) -> list[NewSplit]:
 
 
 def read_adjusted(path: Path) -> list[Series]:
-    """A table of one column of adjusted closes per symbol, in US dollars. Raises BundledDataError."""
+    """Read a table with one column of adjusted closes per symbol, in US dollars. Raise BundledDataError."""
     (_, *symbols), *rows = _rows(
         path, lambda header: header[0] == "Date" and set(header[1:]) <= set(LISTINGS)
     )
@@ -98,19 +99,22 @@ def read_adjusted(path: Path) -> list[Series]:
 
 
 def read_index(path: Path) -> Series:
-    """A table of one column of closes, in points that are taken for US dollars. Raises BundledDataError."""
+    """Read a table with one column of closes, whose points are taken as US dollars.
+
+    Raise BundledDataError if it has other columns.
+    """
     _, *rows = _rows(path, ["Date", "SP500"].__eq__)
     bars = [
         DailyBar(INDEX, dt.date.fromisoformat(date), None, None, None, Decimal(close), None, None)
         for date, close in rows
     ]
-    # Nothing is ever booked on an index, as on prices that are adjusted.
+    # As with adjusted prices, no dividend or split is ever booked on an index.
     name = LISTINGS[INDEX].name
     return Series(NewInstrument(INDEX, name, AssetClass.OTHER, "USD", None, PriceBasis.ADJUSTED), bars)
 
 
 def read_raw(path: Path) -> list[Series]:
-    """A table of one line per symbol and day, raw prices in US dollars. Raises BundledDataError.
+    """Read a table with one line per symbol and day, raw prices in US dollars. Raise BundledDataError.
 
     Adjusted closes are rounded half up to the ten places that are stored.
     """
@@ -133,9 +137,9 @@ def read_raw(path: Path) -> list[Series]:
 
 
 def within_range(bar: DailyBar) -> DailyBar:
-    """The bar, without open, high and low where they contradict each other or the close.
+    """Return the bar, without open, high and low if they contradict each other or the close.
 
-    A close is never changed: it is what portfolios are valued at. None of the bundled bars needs this.
+    A close is never changed, because portfolios are valued at it. None of the bundled bars needs this.
     """
     if bar.open is None or bar.high is None or bar.low is None:
         return bar
@@ -154,7 +158,7 @@ def _instrument(symbol: str, price_basis: PriceBasis) -> NewInstrument:
 
 
 def _rows(path: Path, fits: Callable[[list[str]], bool]) -> Iterator[list[str]]:
-    """The header, which must fit, and the rows."""
+    """Yield the header, which must be the expected one, and the rows."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows, [])

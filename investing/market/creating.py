@@ -1,4 +1,4 @@
-"""Instruments that people make: of their own, or, if they are administrators, shared ones."""
+"""Create instruments: a user's own or, if the user is an administrator, shared ones."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from db.sessions import Session
 from db.vocabulary import AssetClass
 from investing.actor import Actor
 from investing.audit import note
-from investing.idempotency import once
+from investing.idempotency import once_in_session
 from investing.rules.errors import LimitReached, NameTaken
 from investing.rules.market.instruments import MOST_OWN, checked_currency, checked_isin
 from investing.rules.names import checked_name, checked_symbol
@@ -20,7 +20,7 @@ from investing.rules.names import checked_name, checked_symbol
 
 @dataclass(frozen=True)
 class InstrumentRequest:
-    """An instrument as its maker tells it."""
+    """An instrument as the user describes it."""
 
     symbol: str
     name: str
@@ -33,10 +33,10 @@ class InstrumentRequest:
 async def create_instrument(
     actor: Actor, new: InstrumentRequest, *, is_admin: bool, idempotency_key: str | None = None
 ) -> UUID:
-    """Make an instrument of the actor's own, or a shared one if they are an administrator. Its id.
+    """Create an instrument of the actor's own, or a shared one if they are an administrator; return its id.
 
-    Without a key nothing tells a retry from a second wish, but a symbol is there once. Raises InvalidInput,
-    NameTaken for a symbol that a shared instrument or one of the actor's has, LimitReached, and
+    Without a key a retry cannot be told from a second request, but a symbol can exist only once. Raise
+    InvalidInput, NameTaken if a shared instrument or one of the actor's has the symbol, LimitReached, or
     IdempotencyMismatch.
     """
     values: dict[str, Any] = {
@@ -55,22 +55,24 @@ async def create_instrument(
     if idempotency_key is None:
         return await actor.sessions.transact(actor.id, effect)
     arguments = asdict(new)
-    return await once(actor.sessions, actor.id, idempotency_key, "createInstrument", arguments, effect)
+    return await once_in_session(
+        actor.sessions, actor.id, idempotency_key, "createInstrument", arguments, effect
+    )
 
 
 async def _create(session: Session, actor: Actor, values: Mapping[str, Any]) -> UUID:
     symbol, owner_id = values["symbol"], values["owner_id"]
     if owner_id is not None:
-        # Of two who count at once, both would find room.
+        # Otherwise two requests that count at the same time could both find room.
         await lock_user(session, owner_id)
         if await writes.has_shared(session, symbol):
             raise NameTaken(
-                f"There is an instrument {symbol} already: use it, or another symbol.", ("symbol",)
+                f"There is already an instrument {symbol}: use it, or another symbol.", ("symbol",)
             )
     id = uuid7()
     if not await writes.insert_instrument(session, {"id": id, **values}):
-        whose = "There is" if owner_id is None else "You have"
-        raise NameTaken(f"{whose} an instrument {symbol} already.", ("symbol",))
+        whose = "There is already" if owner_id is None else "You already have"
+        raise NameTaken(f"{whose} an instrument {symbol}.", ("symbol",))
     if owner_id is not None and await writes.count_own(session, owner_id) > MOST_OWN:
         raise LimitReached(f"You can have at most {MOST_OWN:,} instruments of your own.", limit=MOST_OWN)
     facts = {name: value for name, value in values.items() if name != "owner_id" and value is not None}

@@ -1,4 +1,4 @@
-"""Imports one's own daily bars from a CSV file, the whole of it or nothing."""
+"""Import daily bars from a CSV file, the whole of it or nothing."""
 
 import asyncio
 import datetime as dt
@@ -25,16 +25,16 @@ from investing.rules.errors import InvalidInput
 from investing.rules.market.instruments import MOST_OWN, checked_currency
 
 ReportBad = Callable[[int, str], None]
-"""Takes a bad line's number, counted from 1 with the header, and the reason."""
+"""Called with a bad line's number, counted from 1 with the header, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceImportReport:
-    """What an import found and did. Where `loaded` is false it changed nothing."""
+    """What an import found and did. If `loaded` is false, it changed nothing."""
 
     loaded: bool
     lines: int
-    """With bars, good or bad: neither the header nor empty lines."""
+    """Lines with bars, good or bad, without the header and empty lines."""
     bad: int
     inserted: int
     changed: int
@@ -57,23 +57,22 @@ def import_prices(
     basis: PriceBasis | None = None,
     owner_id: UUID | None = None,
 ) -> PriceImportReport:
-    """Stores the daily bars of a CSV file, plain or gzip, as the owner of the tables, in one transaction.
+    """Store the daily bars of a CSV file, plain or gzip, as the owner of the tables, in one transaction.
 
-    Every bad line is reported; if there is any, nothing is loaded unless `skip_bad`. Bars that are stored
-    already are changed where the file says something else; what a line leaves empty stays as it is as long
-    as it fits the new close. A second run changes nothing. Unknown symbols become instruments of class OTHER
-    in `currency` (ISO 4217), named like the symbol. The order of lines does not matter, and memory does not
-    grow with them: repeated lines are found by the database, and so reported last.
+    Every bad line is reported; if there is any, nothing is loaded unless `skip_bad`. Bars that are already
+    stored are changed if the file differs; a field that a line leaves empty stays as it is as long as it fits
+    the new close. A second run changes nothing. Unknown symbols become instruments of class OTHER in
+    `currency` (ISO 4217), named like the symbol. The order of lines does not matter, and memory does not grow
+    with their number: repeated lines are found by the database, and so are reported last.
 
-    `basis` says what the closes are adjusted for, None for what is stored of an instrument, and raw where
-    nothing is. A split of a line is the instrument's from then on: it reaches whoever held it.
+    `basis` is what the closes are adjusted for; None means what is stored for an instrument, or raw if
+    nothing is. A split in a line becomes a split of the instrument, which reaches everybody who held it.
 
-    With `owner_id` the bars are of that user's own instruments: unknown symbols become such, and nobody else
-    sees any of it.
+    With `owner_id` the bars are of that user's own instruments: unknown symbols become such instruments, and
+    nobody else sees any of it.
 
-    Raises PriceFileError where the file cannot be imported at all, also for one's own where a symbol is a
-    shared instrument's or there would be more than MOST_OWN, and for a currency that ISO 4217 does not
-    have.
+    Raise PriceFileError if the file cannot be imported at all, if a user's own symbol is a shared
+    instrument's, if the user would have more than MOST_OWN, and if ISO 4217 does not have the currency.
     """
     try:
         checked_currency(currency)
@@ -85,7 +84,7 @@ def import_prices(
 
 
 class _Import:
-    """One import under way: what it counts while lines stream through it."""
+    """An import in progress, with its counts."""
 
     def __init__(
         self,
@@ -147,7 +146,7 @@ class _Import:
             raise PriceFileError(f"{self._file.name}: {error}.") from None
 
     def _bars(self, reader: LineReader) -> Iterator[DailyBar]:
-        """The good lines as bars; reports the others, and the progress."""
+        """Yield the good lines as bars; report the others, and the progress."""
         for line in self._file.lines:
             if line.text is not None and not line.text.strip():
                 continue
@@ -182,7 +181,7 @@ class _Import:
 
 
 async def _check_own(load: BarLoad, symbols: Sequence[str]) -> None:
-    """Raises PriceFileError where these cannot be instruments of the user's own."""
+    """Raise PriceFileError if these cannot be instruments of the user's own."""
     if taken := sorted(await shared_symbols(load, symbols)):
         raise PriceFileError(
             f"{taken[0]} is a shared instrument: its prices are imported without --user. Nothing was loaded."
@@ -194,5 +193,5 @@ async def _check_own(load: BarLoad, symbols: Sequence[str]) -> None:
 
 
 def _latest_date() -> dt.date:
-    """Today where it is today first, fourteen hours ahead of UTC."""
+    """Return the latest date anywhere in the world: that of the zone fourteen hours ahead of UTC."""
     return (dt.datetime.now(dt.UTC) + dt.timedelta(hours=14)).date()

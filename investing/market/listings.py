@@ -1,7 +1,7 @@
-"""Who the bundled instruments are: the company's name and the exchange that listed its shares.
+"""The bundled instruments: the company's name and the exchange that listed its shares.
 
-Both as they stood on the last day of the series, so Facebook was not Meta yet. Source: the companies' annual
-reports (Form 10-K) of those years. All are shares in US dollars, but for the index of 500 of them.
+Both are as of the last day of the series, when Facebook was not yet Meta. Source: the companies' annual
+reports (Form 10-K) of those years. All are shares in US dollars, apart from the index of 500 of them.
 """
 
 from typing import NamedTuple
@@ -43,4 +43,4 @@ LISTINGS = {
     "WMT": CompanyListing("Walmart Inc.", "NYSE"),
     "XOM": CompanyListing("Exxon Mobil Corporation", "NYSE"),
 }
-"""By symbol."""
+"""The listings by symbol."""

@@ -1,4 +1,4 @@
-"""Loads the bundled prices into an empty database, or fills what one lacks of them."""
+"""Load the bundled prices into an empty database, or add those that are missing."""
 
 import asyncio
 import datetime as dt
@@ -21,7 +21,7 @@ from investing.market.bundled import Series, read_bundled, splits_of
 from investing.rules.market.market_hours import closing_time
 
 Progress = Callable[[str, int, int], None]
-"""What is being done, how far it is, and how far it goes."""
+"""Called with the current step, how far it is, and the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class LoadReport:
     """Bars of the data files whose open, high and low were left out because they contradict the close."""
     quotes_updated: int
     left_alone: tuple[str, ...]
-    """Symbols that somebody else's prices are stored under, which are adjusted for something else."""
+    """Symbols with other stored prices, which are adjusted for something else."""
 
 
 def load_market_data(owner_url: str, progress: Progress) -> LoadReport:
-    """Stores the bundled instruments, bars and quotes, as the owner of the tables, in one transaction.
+    """Store the bundled instruments, bars and quotes, as the owner of the tables, in one transaction.
 
-    Bars that are there stay as they are, so a second run changes nothing and takes under a second.
+    Existing bars stay as they are, so a second run changes nothing and takes under a second.
 
-    Raises BundledDataError where a data file is missing.
+    Raise BundledDataError if a data file is missing.
     """
     return asyncio.run(_load(owner_url, read_bundled(), progress))
 
@@ -56,27 +56,27 @@ async def _load(owner_url: str, bundled: list[Series], progress: Progress) -> Lo
         await load.lock()
         bundled = await _renamed(load, bundled)
         known = await known_instruments(load, [series.instrument.symbol for series in bundled])
-        alien = tuple(series.instrument.symbol for series in bundled if _is_alien(series, known))
-        wanted = [series for series in bundled if series.instrument.symbol not in alien]
+        skipped = tuple(series.instrument.symbol for series in bundled if _has_other_basis(series, known))
+        wanted = [series for series in bundled if series.instrument.symbol not in skipped]
         new = [series.instrument for series in wanted if series.instrument.symbol not in known]
         await add_instruments(load, new)
         for series in bundled:
-            if series.instrument.symbol not in alien:
+            if series.instrument.symbol not in skipped:
                 added += await _fill(load, series, known)
             done += len(series.bars)
             progress("Loading price bars", done, total)
         await add_splits(load.connection, [split for series in wanted for split in splits_of(series)])
         if added:
             await load.analyze()
-        # An index is there to compare with: without a quote no order for it finds a price.
+        # An index is only there to compare with: without a quote, no order for it finds a price.
         tradable = [s.instrument.symbol for s in wanted if s.instrument.asset_class is not AssetClass.OTHER]
         quotes = await quote_newest(load, tradable)
     present = sum(len(series.bars) for series in wanted) - added
-    return LoadReport(len(new), added, present, _without_range(bundled), quotes, alien)
+    return LoadReport(len(new), added, present, _without_range(bundled), quotes, skipped)
 
 
 async def _renamed(load: BarLoad, bundled: list[Series]) -> list[Series]:
-    """The series under the symbols that their instruments have now: a renamed one is not there twice."""
+    """Return the series under their instruments' current symbols, so that none is loaded twice."""
     present = await present_symbols(load, [series.instrument.symbol for series in bundled])
     return [
         Series(
@@ -89,19 +89,19 @@ async def _renamed(load: BarLoad, bundled: list[Series]) -> list[Series]:
 
 
 async def quote_newest(load: BarLoad, symbols: Sequence[str]) -> int:
-    """Quotes each symbol at its newest close, unless a newer quote is there. How many that changed."""
+    """Quote each symbol at its newest close unless it has a newer quote; return how many changed."""
     now = dt.datetime.now(dt.UTC)
     newest = await newest_bars(load, symbols)
     return await update_quotes(load, [(bar.instrument_id, bar.close, _as_of(bar, now)) for bar in newest])
 
 
 def _as_of(bar: NewestBar, now: dt.datetime) -> dt.datetime:
-    # Today's bar may come in before New York closes, and a quote from the future would hold off real ones.
+    # Today's bar may arrive before New York closes, and a quote from the future would block real ones.
     return min(closing_time(bar.date), now)
 
 
 async def _fill(load: BarLoad, series: Series, known: dict[str, KnownInstrument]) -> int:
-    """Adds the bars that are not there."""
+    """Add the bars that are missing; return how many."""
     stored = known.get(series.instrument.symbol)
     missing = [bar for bar in series.bars if stored is None or bar.date not in stored.dates]
     if not missing:
@@ -110,8 +110,8 @@ async def _fill(load: BarLoad, series: Series, known: dict[str, KnownInstrument]
     return (await load.store()).inserted
 
 
-def _is_alien(series: Series, known: dict[str, KnownInstrument]) -> bool:
-    """Whether prices of the other kind are stored: the two kinds must never mix in one series."""
+def _has_other_basis(series: Series, known: dict[str, KnownInstrument]) -> bool:
+    """Return whether prices of another basis are stored: the two must never mix in one series."""
     stored = known.get(series.instrument.symbol)
     return stored is not None and stored.price_basis != series.instrument.price_basis
 

@@ -1,4 +1,4 @@
-"""A file of prices as numbered lines of text, whatever its size: gzip or plain, UTF-8, one line at a time."""
+"""A price file as numbered lines of text, whatever its size: gzip or plain, UTF-8, one line at a time."""
 
 import gzip
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 LONGEST_LINE = 64 * 1024
-"""Bytes. Whatever is longer is no line of prices, and must not fill the memory."""
+"""In bytes. Anything longer is not a line of prices, and must not fill the memory."""
 
 _GZIP = b"\x1f\x8b"
 
@@ -20,14 +20,14 @@ class PriceFileError(Exception):
 
 
 class FileLine(NamedTuple):
-    """One line, numbered from 1; `text` is None where it is longer than LONGEST_LINE."""
+    """One line, numbered from 1; `text` is None if it is longer than LONGEST_LINE."""
 
     number: int
     text: str | None
 
 
 class PriceFile(NamedTuple):
-    """An open file: its name, its lines, its size in bytes, and how many of them are read."""
+    """An open file: its name, its lines, its size in bytes, and how many bytes have been read."""
 
     name: str
     lines: Iterator[FileLine]
@@ -37,16 +37,16 @@ class PriceFile(NamedTuple):
 
 @contextmanager
 def open_prices(path: str | os.PathLike[str]) -> Iterator[PriceFile]:
-    """Opens a file of prices.
+    """Open a price file.
 
-    Raises PriceFileError where it is missing, no ordinary file, empty, not UTF-8 or a broken archive; some of
-    that only shows while the lines are read.
+    Raise PriceFileError if it is missing, not an ordinary file, empty, not UTF-8 or a broken archive; some of
+    that shows only while the lines are read.
     """
     path = Path(path)
     with ExitStack() as stack:
         with _explained(path):
             if not stat.S_ISREG(path.stat().st_mode):
-                raise PriceFileError(f"{path} is {'a directory' if path.is_dir() else 'no ordinary file'}.")
+                raise PriceFileError(f"{path} is {'a directory' if path.is_dir() else 'not a regular file'}.")
             file = stack.enter_context(path.open("rb"))
             size = os.fstat(file.fileno()).st_size
             packed = file.read(len(_GZIP)) == _GZIP
@@ -71,7 +71,7 @@ def _lines(path: Path, stream: IO[bytes]) -> Iterator[FileLine]:
 
 def _text(path: Path, number: int, raw: bytes) -> str:
     try:
-        # A byte order mark is no part of the first header.
+        # A byte order mark is not part of the first header.
         return raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         raise PriceFileError(f"{path.name} is not UTF-8 (line {number}): save it in that encoding.") from None
@@ -84,7 +84,7 @@ def _skip_rest(stream: IO[bytes], raw: bytes) -> None:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turns the system's errors into one line. Around the file alone: a database has such errors too."""
+    """Convert the system's errors to one line; only around the file, as a database has such errors too."""
     try:
         yield
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""One line of a file of prices, read into a bar or refused with the reason."""
+"""Parse one line of a price file into a bar, or refuse it with the reason."""
 
 import csv
 import datetime as dt
@@ -30,7 +30,7 @@ COLUMNS: Final = {
     "splitfactor": "split",
     "splitratio": "split",
 }
-"""Headers, without case, spaces and underscores, and what they hold."""
+"""Headers, without case, spaces and underscores, and what they contain."""
 
 REQUIRED: Final = ("symbol", "date", "close")
 
@@ -53,7 +53,7 @@ class BadPriceLine(Exception):
 
 
 def read_header(line: str) -> list[str]:
-    """The columns in the order of the file. Raises HeaderError, which names every wrong header at once."""
+    """Return the columns in the order of the file; raise HeaderError, which names every wrong header."""
     if not line.strip():
         raise HeaderError("the first line is empty and should name the columns")
     try:
@@ -73,10 +73,10 @@ def read_header(line: str) -> list[str]:
 
 
 class LineReader:
-    """Reads lines that have these columns. `latest` is the last date that a bar may have.
+    """Parse lines that have these columns. `latest` is the last date that a bar may have.
 
-    `bases` says of symbols what their stored closes are adjusted for, `basis` the same of the file; None
-    where it goes by what is stored, and is raw for what is new.
+    `bases` says what the stored closes of symbols are adjusted for, `basis` the same of the file; None means
+    what is stored, or raw for a new symbol.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class LineReader:
         self._basis = basis
 
     def read(self, number: int, line: str) -> DailyBar:
-        """Return the line's bar. Raise BadLine with the first reason against it.
+        """Return the line's bar. Raise BadPriceLine with the first reason against it.
 
         Closes of two kinds must not be mixed in one series.
         """
@@ -122,7 +122,7 @@ class LineReader:
             adjusted_close = close
         if adjusted_close is not None and bool(adjusted_close) is not bool(close):
             raise BadPriceLine(
-                f"the close {close} and the adjusted close {adjusted_close}: either both are 0 or none"
+                f"the close {close} and the adjusted close {adjusted_close}: either both are 0 or neither is"
             )
         _check_range(opened, high, low, close)
         volume = _number("volume", values.get("volume", ""), 18)
@@ -139,14 +139,14 @@ class LineReader:
                 raise ValueError
             date = dt.date.fromisoformat(text)
         except ValueError:
-            raise BadPriceLine(f"{_shown(text)} is no date like 2024-05-31") from None
+            raise BadPriceLine(f"{_shown(text)} is not a date like 2024-05-31") from None
         if date > self._latest:
             raise BadPriceLine(f"the date {date} is in the future")
         return date
 
 
 def _fields(line: str) -> list[str]:
-    """The fields without the space around them. None of them may reach over the end of the line."""
+    """Return the fields without surrounding space. None of them may continue past the end of the line."""
     if "\0" in line:
         raise BadPriceLine("there is a NUL character in it")
     try:
@@ -159,20 +159,20 @@ def _fields(line: str) -> list[str]:
 def _symbol(text: str) -> str:
     if not text:
         raise BadPriceLine("the symbol is empty")
-    # The same as the table's check, which would only say so after the whole file.
+    # The same as the table's check, which would report it only after the whole file.
     symbol = folded_symbol(text)
     if not is_symbol(symbol):
         raise BadPriceLine(
-            f"{_shown(text)} is no symbol: up to 32 letters, digits, spaces and .^=_-/&+'$#:@*!%"
+            f"{_shown(text)} is not a symbol: up to 32 letters, digits, spaces and .^=_-/&+'$#:@*!%"
         )
     return symbol
 
 
 def _split(text: str, ex_date: dt.date) -> tuple[Decimal | None, Decimal | None]:
-    """Return new and old shares of 4:1, 4/1 or 4-for-1, or of the ratio, 4; 1, 0 and nothing are no split."""
+    """Return new and old shares of 4:1, 4/1 or 4-for-1, or of the ratio 4; 1, 0 and nothing are no split."""
     match = _RATIO.fullmatch(text)
     if not match:
-        raise BadPriceLine(f"the split {_shown(text)} is no ratio like 4:1, 4/1 or 4")
+        raise BadPriceLine(f"the split {_shown(text)} is not a ratio like 4:1, 4/1 or 4")
     number = [None if part is None else _number("split", part) for part in match.groups()]
     new, old = number[0], number[1]
     if new is None or (old is None and new in (0, 1)) or new == old:
@@ -182,12 +182,12 @@ def _split(text: str, ex_date: dt.date) -> tuple[Decimal | None, Decimal | None]
     try:
         check_split(SplitRatio(ex_date, new, old))
     except InvalidInput as domain_error:
-        raise BadPriceLine(f"the split {_shown(text)} is none: {domain_error.message}") from None
+        raise BadPriceLine(f"the split {_shown(text)} is not valid: {domain_error.message}") from None
     return new, old
 
 
 def _fraction(ratio: Decimal) -> tuple[Decimal, Decimal]:
-    """Return a ratio as new and old shares: the simplest that it is when rounded to its places."""
+    """Return a ratio as new and old shares: the simplest fraction that rounds to it."""
     exponent = ratio.as_tuple().exponent
     assert isinstance(exponent, int), "the ratio is finite"
     exact = Fraction(ratio)
@@ -198,7 +198,7 @@ def _fraction(ratio: Decimal) -> tuple[Decimal, Decimal]:
 
 
 def _price(values: dict[str, str], name: str) -> Decimal | None:
-    # 0 is a price: that of a share which is worth nothing.
+    # 0 is a valid price: that of a worthless share.
     price = _number(name, values.get(name, ""))
     if price is not None and price < 0:
         raise BadPriceLine(f"the {name} is negative")
@@ -209,7 +209,7 @@ def _number(name: str, text: str, places: int = 10) -> Decimal | None:
     if not text:
         return None
     if not (match := _NUMBER.fullmatch(text)):
-        raise BadPriceLine(f"the {name} {_shown(text)} is no plain decimal number")
+        raise BadPriceLine(f"the {name} {_shown(text)} is not a plain decimal number")
     if len(match[1].lstrip("0")) > 18:
         raise BadPriceLine(f"the {name} has more than 18 digits before the point")
     if len(match[2] or "") > places:
@@ -228,5 +228,5 @@ def _check_range(opened: Decimal | None, high: Decimal | None, low: Decimal | No
 
 
 def _shown(text: str) -> str:
-    """Quoted, on one line, and not long, whatever it is."""
+    """Quote any text on one line, shortened."""
     return repr(text if len(text) <= 40 else text[:40] + "…")

@@ -1,4 +1,4 @@
-"""Renaming a symbol: the company is the same, only what the exchange calls it is not."""
+"""Rename a symbol, when an exchange gives the same company another one."""
 
 import asyncio
 from uuid import UUID
@@ -9,18 +9,18 @@ from investing.rules.names import checked_symbol
 
 
 def rename_symbol(owner_url: str, old: str, new: str, owner_id: UUID | None = None) -> None:
-    """Give the shared instrument `old`, or a user's own, the symbol `new`; all that is of it stays with it.
+    """Give the shared instrument `old`, or a user's own, the symbol `new`; everything about it is kept.
 
-    `owner_url` is the database for the owner of the tables. Raises InvalidInput for a symbol that cannot be
-    one, UnknownInstrument without `old`, and NameTaken where another instrument has `new`: a shared one, one
-    of the user's own, or for a shared one anybody's own, who could hold both and not tell them apart. Runs an
-    event loop of its own.
+    `owner_url` is the database URL of the owner of the tables. Raise InvalidInput if `new` is not a symbol,
+    UnknownInstrument if there is no `old`, and NameTaken if another instrument has `new`: a shared one, one
+    of the user's own or, for a shared one, anybody's own, because that user could hold both and not tell them
+    apart. It runs an event loop of its own.
     """
     found = asyncio.run(rename(owner_url, old, checked_symbol(new), owner_id))
     if not found.is_there:
         raise UnknownInstrument(f"There is no instrument {old}.", symbol=old)
     if found.is_taken:
-        raise NameTaken(f"There is an instrument {new} already.")
+        raise NameTaken(f"There is already an instrument {new}.")
     if found.owners:
         raise NameTaken(
             f"{found.owners} of the users {'has' if found.owners == 1 else 'have'} an instrument {new} of "

@@ -12,15 +12,15 @@ from investing.rules.trading.splits import SplitRatio, check_split
 
 FURTHEST = dt.timedelta(days=366)
 EARLIEST = dt.date(1900, 1, 1)
-"""No price is older, and some days before the first of the calendar cannot be told."""
+"""No price is older, and dates near the start of the calendar cannot be converted."""
 
 
 async def record_split(actor: Actor, symbol: str, split: SplitRatio) -> UUID:
     """Record that an instrument splits, or did; return the instrument's id. The caller is an administrator.
 
-    Holders, orders and levels follow by the job: at once where the ex-date has begun. To record a split again
-    does nothing more. Raise InvalidInput for no ratio, for one that contradicts what is known and for a split
-    that is known under a day near by, and UnknownInstrument.
+    The job applies it to holders, orders and levels, at once if the ex-date has begun. Recording a split
+    again does nothing. Raise InvalidInput if the ratio is not valid, if it contradicts what is known, and if
+    the split is known under a day close by; raise UnknownInstrument if there is no such instrument.
     """
     check_split(split)
     now = dt.datetime.now(dt.UTC)
@@ -48,7 +48,7 @@ async def record_split(actor: Actor, symbol: str, split: SplitRatio) -> UUID:
 
 
 def _is_known(split: SplitRatio, known: list[SplitRatio], symbol: str) -> bool:
-    """Return whether this very split is known. Raise InvalidInput for one that cannot be beside another."""
+    """Return whether this very split is known. Raise InvalidInput if it contradicts another one."""
     for other in known:
         is_same = other.is_same(split.ex_date, split.quantity, split.split_for)
         if other.ex_date == split.ex_date:

@@ -1,4 +1,4 @@
-"""Jumps of closes that look like a split that nobody recorded, and series that are not what they say."""
+"""Jumps of closes that look like an unrecorded split, and series whose basis looks wrong."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -10,7 +10,7 @@ from investing.rules.market.corporate_actions import contradicts, suspected
 
 
 async def find_suspects(sessions: Sessions) -> Sequence[str]:
-    """Return a line for each, by symbol and day. None of them is certain: prices can fall by a half."""
+    """Return a line for each, by symbol and day. None of them is certain: prices can fall by half."""
     async with sessions.reading(None) as connection:
         jumps = await fetch_jumps(connection)
         known = await fetch_known_days(connection)

@@ -1,7 +1,7 @@
-"""The latest prices inside one process: told at once by whoever saves them here, and found by looking twice a
-second where another process did.
+"""The latest prices in one process.
 
-Nobody waits for anybody: who follows is called, and must not take long.
+Those that this process stores are published at once, those of other processes are found by polling twice a
+second. Nobody waits for anybody: followers are called, and must not take long.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ POLL_SECONDS = 0.5
 
 
 class Ticker:
-    """All latest quotes. Belongs to one event loop."""
+    """All latest quotes. It belongs to one event loop."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -31,11 +31,14 @@ class Ticker:
         self.outages = (self._outage,)
 
     def follow(self, follower: Follower) -> None:
-        """Calls this with every price that is told from now on, in order; it must not take long."""
+        """Call `follower` with every price that is published from now on, in order; it must not take long."""
         self._followers.append(follower)
 
-    def tell(self, quotes: Iterable[QuoteRow]) -> None:
-        """These are saved and committed, oldest first. What is no news is passed over."""
+    def publish(self, quotes: Iterable[QuoteRow]) -> None:
+        """Publish quotes that are stored and committed, oldest first.
+
+        Quotes that are not news are skipped.
+        """
         news = []
         for quote in quotes:
             last = self._latest.get(quote.instrument_id)
@@ -47,21 +50,21 @@ class Ticker:
             for follower in self._followers:
                 follower(news)
 
-    async def look(self) -> None:
-        """Tells what has changed since the last look, whichever process changed it."""
+    async def poll(self) -> None:
+        """Publish what has changed since the last poll, whichever process changed it."""
         quotes, self._mark = await quotes_changed(self._sessions, self._mark)
-        self.tell(quotes)
+        self.publish(quotes)
 
     async def run(self) -> None:
-        """Look for ever. After an outage the next look finds what this one did not."""
+        """Poll for ever. A fault is logged, and the next poll finds what this one missed."""
         while True:
             with self._outage.survived():
-                await self.look()
+                await self.poll()
             await asyncio.sleep(POLL_SECONDS)
 
     async def ready(self) -> None:
         """Wait until the last prices are known."""
         while True:
             with self._outage.survived():
-                return await self.look()
+                return await self.poll()
             await asyncio.sleep(1)

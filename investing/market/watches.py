@@ -1,6 +1,6 @@
-"""Who follows which prices in one process: of each the newest that they have not taken yet.
+"""Who follows which prices in one process: for each instrument the newest quote not yet taken.
 
-So a slow reader costs one quote for each instrument, however often they move.
+A slow reader thus costs one quote per instrument, however often prices move.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from investing.market.ticker import Ticker
 
 
 class Watch:
-    """One reader's, who waits for the event that it was made with."""
+    """The watch of one reader, who waits for the event that it was created with."""
 
     def __init__(self, watches: dict[UUID, set["Watch"]], moved: asyncio.Event) -> None:
         self._watches = watches
@@ -22,12 +22,12 @@ class Watch:
         self._untaken: dict[UUID, QuoteRow] = {}
 
     def follow(self, instrument_ids: Collection[UUID]) -> bool:
-        """Follows these from now on, and no others. Whether some of them are new to it."""
+        """Follow these instruments from now on, and no others; return whether some of them are new."""
         wanted = frozenset(instrument_ids)
-        new, gone = wanted - self._followed, self._followed - wanted
+        new, dropped = wanted - self._followed, self._followed - wanted
         for id in new:
             self._watches.setdefault(id, set()).add(self)
-        for id in gone:
+        for id in dropped:
             self._watches[id].discard(self)
             if not self._watches[id]:
                 del self._watches[id]
@@ -35,38 +35,38 @@ class Watch:
         return bool(new)
 
     def put(self, quote: QuoteRow) -> None:
-        """Keeps the newest; one that waits already keeps its place in the line."""
+        """Keep the newest quote; one that is already waiting keeps its place in the queue."""
         self._untaken[quote.instrument_id] = quote
         self._moved.set()
 
     def take(self) -> QuoteRow | None:
-        """The quote that has waited longest, or None."""
+        """Return the quote that has waited longest, or None."""
         if not self._untaken:
             return None
         return self._untaken.pop(next(iter(self._untaken)))
 
     def take_all(self) -> None:
-        """Takes everything, for whoever reads what follows from it anyway."""
+        """Discard everything, for a reader that reads the resulting values anyway."""
         self._untaken.clear()
 
 
 class Watches:
-    """All of a process. Belongs to the ticker's event loop."""
+    """All watches of a process. They belong to the ticker's event loop."""
 
     def __init__(self, ticker: Ticker) -> None:
         self._watches: dict[UUID, set[Watch]] = {}
-        ticker.follow(self._tell)
+        ticker.follow(self._distribute)
 
     @contextmanager
     def watching(self, moved: asyncio.Event) -> Iterator[Watch]:
-        """A watch that sets this event whenever something moves that it follows; nothing as yet."""
+        """Return a watch that sets this event whenever something that it follows moves; at first nothing."""
         watch = Watch(self._watches, moved)
         try:
             yield watch
         finally:
             watch.follow([])
 
-    def _tell(self, quotes: Sequence[QuoteRow]) -> None:
+    def _distribute(self, quotes: Sequence[QuoteRow]) -> None:
         for quote in quotes:
             for watch in self._watches.get(quote.instrument_id, ()):
                 watch.put(quote)

@@ -1,4 +1,4 @@
-"""Watchlists: making, changing and deleting them."""
+"""Create, change and delete watchlists."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -15,7 +15,7 @@ from investing.rules.portfolio.portfolio_settings import check_symbols
 
 
 async def create_watchlist(actor: Actor, name: str, symbols: Sequence[str]) -> UUID:
-    """Makes a watchlist. Raises InvalidInput, NameTaken and UnknownInstrument."""
+    """Create a watchlist; return its id. Raise InvalidInput, NameTaken or UnknownInstrument."""
     name = checked_name(name)
     check_symbols(symbols)
     id = uuid7()
@@ -28,9 +28,9 @@ async def create_watchlist(actor: Actor, name: str, symbols: Sequence[str]) -> U
 
 
 async def change_watchlist(actor: Actor, id: UUID, name: str | None, symbols: Sequence[str] | None) -> None:
-    """Renames a watchlist, replaces its symbols, or both.
+    """Rename a watchlist, replace its symbols, or both.
 
-    Raises InvalidInput, NotFound, NameTaken and UnknownInstrument.
+    Raise InvalidInput, NotFound, NameTaken or UnknownInstrument.
     """
     name = None if name is None else checked_name(name)
     check_symbols(symbols)
@@ -45,7 +45,7 @@ async def change_watchlist(actor: Actor, id: UUID, name: str | None, symbols: Se
 
 
 async def delete_watchlist(actor: Actor, id: UUID) -> None:
-    """Deletes a watchlist; nothing hangs on it. Raises NotFound."""
+    """Delete a watchlist, which nothing depends on. Raise NotFound if the owner has no such watchlist."""
     async with actor.sessions.begin(actor.id) as session:
         if not await writes.delete_watchlist(session, actor.id, id):
             raise NotFound("There is no such watchlist.", ("id",))
@@ -55,7 +55,7 @@ async def delete_watchlist(actor: Actor, id: UUID) -> None:
 async def _check_name(session: Session, owner_id: UUID, name: str, but: UUID | None) -> None:
     await lock_user(session, owner_id)
     if await writes.watchlist_name_is_taken(session, owner_id, name, but=but):
-        raise NameTaken(f"You have a watchlist {name} already.", ("name",))
+        raise NameTaken(f"You already have a watchlist {name}.", ("name",))
 
 
 async def _ids(session: Session, owner_id: UUID, symbols: Sequence[str]) -> list[UUID]:

@@ -1,4 +1,4 @@
-"""One attempt at a delivery: what is written before it, and what after it."""
+"""One attempt at a delivery: what is recorded before it, and what after it."""
 
 import datetime as dt
 import random
@@ -33,10 +33,10 @@ KEPT = dt.timedelta(days=30)
 
 @dataclass(frozen=True)
 class SendContext:
-    """What every attempt needs. `alert_id` is how an alert's id is told to those outside."""
+    """What every attempt needs. `alert_id` converts an alert's id to the one that clients see."""
 
     secret_box: SecretBox
-    pace: DeliveryPolicy
+    policy: DeliveryPolicy
     alert_id: Callable[[UUID], str]
 
 
@@ -50,38 +50,38 @@ class SendAttempt:
 
 
 async def begin(
-    session: Session, desk: SendContext, owner_id: UUID, id: UUID
+    session: Session, context: SendContext, owner_id: UUID, id: UUID
 ) -> SendAttempt | Undelivered | None:
-    """Counts the attempt, and says what is to be sent; None where nothing is, and why is written.
+    """Count the attempt, and return what is to be sent.
 
-    Undelivered where the destination cannot be opened. An attempt is counted before it is made: one whose
-    process is killed has been made as well.
+    Return None if nothing is to be sent, after recording why, and Undelivered if the destination cannot be
+    decrypted. An attempt is counted before it is made: one whose process is killed counts as made.
     """
     destination, delivery = await _locked(session, owner_id, id)
     if delivery is None or delivery.status not in outbox.UNDER_WAY:
         await outbox.set_work(session, owner_id, id, None)
         return None
-    is_welcome = await outbox.is_active(session, owner_id)
-    reason = _why_not(destination, delivery) if is_welcome else "The user is shut out."
+    is_active_user = await outbox.is_active(session, owner_id)
+    reason = _why_not(destination, delivery) if is_active_user else "The user is deactivated."
     if reason is not None:
         await _give_up(session, owner_id, delivery, reason)
         return None
     if delivery.kind == DeliveryKind.ALERT and delivery.attempts == 0:
-        ends = await outbox.take_budget(session, owner_id, desk.pace.per_hour, desk.pace.window)
+        ends = await outbox.take_budget(session, owner_id, context.policy.per_hour, context.policy.window)
         if ends is not None:
             await _hold(session, owner_id, delivery, ends)
             return None
     await outbox.update_delivery(session, owner_id, id, {"attempts": delivery.attempts + 1})
     try:
-        return await _errand(session, desk, owner_id, destination, delivery)
+        return await _prepared(session, context, owner_id, destination, delivery)
     except DecryptionFailed as error:
         return Undelivered(str(error), is_final=not isinstance(error, UnknownKey), is_ours=True)
 
 
 async def end(
-    session: Session, desk: SendContext, owner_id: UUID, id: UUID, failure: Undelivered | None
+    session: Session, context: SendContext, owner_id: UUID, id: UUID, failure: Undelivered | None
 ) -> None:
-    """Writes what became of an attempt: sent, to be tried again, or dead."""
+    """Record the outcome of an attempt: sent, to be retried, or dead."""
     destination, delivery = await _locked(session, owner_id, id)
     if delivery is None or delivery.status == DeliveryStatus.SENT:
         return
@@ -91,11 +91,11 @@ async def end(
         return
     is_switched_off = False
     if destination is not None and delivery.kind != DeliveryKind.CONFIRMATION and not failure.is_ours:
-        is_switched_off = await _blame(session, desk, owner_id, destination, failure.reason)
+        is_switched_off = await _count_failure(session, context, owner_id, destination, failure.reason)
     wait = (
         None
         if failure.is_final
-        else next_wait(desk.pace, delivery.attempts, random.random(), failure.requested)
+        else next_wait(context.policy, delivery.attempts, random.random(), failure.requested)
     )
     if wait is None or delivery.status == DeliveryStatus.DEAD:
         await _give_up(session, owner_id, delivery, failure.reason)
@@ -108,14 +108,16 @@ async def end(
         await outbox.update_delivery(session, owner_id, id, changes)
         await outbox.set_work(session, owner_id, id, now + wait)
     if is_switched_off:
-        reason = f"The destination was switched off after it had failed again and again: {failure.reason}"
+        reason = f"The destination was switched off after failing repeatedly: {failure.reason}"
         await outbox.end_all(session, owner_id, delivery.destination_id, reason)
 
 
-async def _blame(session: Session, desk: SendContext, owner_id: UUID, destination: Any, reason: str) -> bool:
-    """Counts a failure of a locked destination; whether that switched it off, which is in the audit log."""
+async def _count_failure(
+    session: Session, context: SendContext, owner_id: UUID, destination: Any, reason: str
+) -> bool:
+    """Count a failure of a locked destination; return whether that switched it off, which is audited."""
     failures = destination["failures"] + 1
-    is_too_often = failures >= desk.pace.give_up_after
+    is_too_often = failures >= context.policy.give_up_after
     changes = {"failures": failures, "is_active": destination["is_active"] and not is_too_often}
     await destinations.update_destination(session, owner_id, destination["id"], changes)
     if not (destination["is_active"] and is_too_often):
@@ -127,7 +129,7 @@ async def _blame(session: Session, desk: SendContext, owner_id: UUID, destinatio
 
 
 async def _locked(session: Session, owner_id: UUID, id: UUID) -> tuple[Any | None, Any | None]:
-    """The destination and the delivery, locked in this order."""
+    """Return the destination and the delivery, locked in this order."""
     found = await outbox.find_delivery(session, owner_id, id)
     if found is None:
         return None, None
@@ -174,7 +176,7 @@ async def _sent(
 
 
 async def _hold(session: Session, owner_id: UUID, delivery: Any, ends: dt.datetime) -> None:
-    """Leaves an alert to the digest that the destination gets when the hour is over."""
+    """Leave an alert to the digest that the destination gets when the hour is over."""
     digest = await outbox.find_open_digest(session, owner_id, delivery.destination_id)
     if digest is None:
         await outbox.purge_own(session, owner_id, dt.datetime.now(dt.UTC) - KEPT)
@@ -195,17 +197,17 @@ async def _hold(session: Session, owner_id: UUID, delivery: Any, ends: dt.dateti
     await outbox.set_work(session, owner_id, delivery.id, None)
 
 
-async def _errand(
-    session: Session, desk: SendContext, owner_id: UUID, destination: Any, delivery: Any
+async def _prepared(
+    session: Session, context: SendContext, owner_id: UUID, destination: Any, delivery: Any
 ) -> SendAttempt | None:
     contents = unseal(
-        desk.secret_box,
+        context.secret_box,
         owner_id,
         destination["id"],
         destination["ciphertext"],
         destination["encryption_key_id"],
     )
-    message = await _message(session, desk, owner_id, contents, delivery)
+    message = await _message(session, context, owner_id, contents, delivery)
     if message is None:
         await _give_up(session, owner_id, delivery, "There was nothing left to send.")
         return None
@@ -216,22 +218,22 @@ async def _errand(
 
 
 async def _message(
-    session: Session, desk: SendContext, owner_id: UUID, contents: Contents, delivery: Any
+    session: Session, context: SendContext, owner_id: UUID, contents: Contents, delivery: Any
 ) -> Message | None:
     if delivery.kind == DeliveryKind.CONFIRMATION:
         return of_confirmation(contents.code) if contents.code else None
     rows, total = await outbox.fetch_alerts(session, owner_id, delivery, MOST_IN_A_DIGEST)
-    facts = [_fact(desk, row) for row in rows]
+    facts = [_fact(context, row) for row in rows]
     if not facts:
         return None
     if delivery.kind == DeliveryKind.DIGEST:
-        return of_digest(facts, total, desk.pace.per_hour)
+        return of_digest(facts, total, context.policy.per_hour)
     return of_alert(facts[0])
 
 
-def _fact(desk: SendContext, row: ToldAlertRow) -> Fact:
+def _fact(context: SendContext, row: ToldAlertRow) -> Fact:
     return Fact(
-        id=desk.alert_id(row["id"]),
+        id=context.alert_id(row["id"]),
         kind=row["kind"],
         severity=row["severity"],
         title=row["title"],

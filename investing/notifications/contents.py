@@ -1,4 +1,4 @@
-"""What is sealed of a destination: its address, the code that confirms it, a webhook's signing secrets."""
+"""What is encrypted of a destination: its address, its confirmation code, a webhook's signing secrets."""
 
 import datetime as dt
 from dataclasses import asdict, dataclass, field, replace
@@ -10,12 +10,12 @@ from investing.auth.encryption import DecryptionFailed, EncryptedSecret, SecretB
 
 TABLE = "notification_destinations"
 BOTH_SECRETS = dt.timedelta(hours=24)
-"""How long a webhook is signed with the former secret as well, after it was given another."""
+"""How long a webhook is signed with the former secret as well, after the secret was rotated."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The opened content of a destination."""
+    """The decrypted contents of a destination."""
 
     address: str = field(repr=False)
     code: str | None = field(default=None, repr=False)
@@ -24,7 +24,7 @@ class Contents:
     former_until: str | None = None
 
     def signing_secrets(self, now: dt.datetime) -> tuple[str, ...]:
-        """Those that sign now, the newest first."""
+        """Return the secrets that sign now, the newest first."""
         if self.secret is None:
             return ()
         if self.former_secret is None or self.former_until is None:
@@ -33,19 +33,19 @@ class Contents:
         return (self.secret,) if is_over else (self.secret, self.former_secret)
 
     def with_secret(self, secret: str, now: dt.datetime) -> "Contents":
-        """The same with another signing secret; the one before it goes on for a while."""
+        """Return the same contents with another signing secret; the former one remains valid for a while."""
         until = (now + BOTH_SECRETS).isoformat()
         return replace(self, secret=secret, former_secret=self.secret, former_until=until)
 
 
 def seal(secret_box: SecretBox, owner_id: UUID, id: UUID, contents: Contents) -> dict[str, bytes | str]:
-    """The columns that hold the contents."""
+    """Encrypt the contents; return the columns that store them."""
     sealed = secret_box.seal(SecretLocation(TABLE, owner_id, id), orjson.dumps(asdict(contents)))
     return {"ciphertext": sealed.ciphertext, "encryption_key_id": sealed.key_id}
 
 
 def unseal(secret_box: SecretBox, owner_id: UUID, id: UUID, ciphertext: bytes, key_id: str) -> Contents:
-    """The contents of a row. Raises UnknownKey and DecryptionFailed."""
+    """Decrypt the contents of a row. Raise UnknownKey or DecryptionFailed."""
     opened = secret_box.open(SecretLocation(TABLE, owner_id, id), EncryptedSecret(bytes(ciphertext), key_id))
     try:
         return Contents(**orjson.loads(opened))

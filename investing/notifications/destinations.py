@@ -1,4 +1,4 @@
-"""Destinations: making, confirming and deleting them, and trying again what was given up."""
+"""Create, confirm and delete destinations, and retry dead deliveries."""
 
 import asyncio
 import datetime as dt
@@ -45,17 +45,17 @@ TYPE = "NotificationDestination"
 
 
 @dataclass(frozen=True)
-class Made:
-    """A new destination. The signing secret is a webhook's, and is told this once."""
+class CreatedDestination:
+    """A new destination. The signing secret is a webhook's, and is shown only this once."""
 
     id: UUID
     signing_secret: str | None
 
 
 class Destinations:
-    """What users do with their destinations.
+    """The users' operations on their destinations.
 
-    `allow_private` lets addresses be private; `mail` is whether there is an SMTP server.
+    `allow_private` permits private addresses; `mail` is whether an SMTP server is configured.
     """
 
     def __init__(self, secret_box: SecretBox, *, allow_private: bool = False, mail: bool = False) -> None:
@@ -63,10 +63,12 @@ class Destinations:
         self._allow_private = allow_private
         self._mail = mail
 
-    async def create(self, actor: Actor, name: str, kind: DestinationKind, address: str) -> Made:
-        """Makes a destination, and sends it the code that confirms it.
+    async def create(
+        self, actor: Actor, name: str, kind: DestinationKind, address: str
+    ) -> CreatedDestination:
+        """Create a destination, and send it the code that confirms it.
 
-        Raises InvalidInput, AddressRefused, KindUnavailable, NameTaken and LimitReached.
+        Raise InvalidInput, AddressRefused, KindUnavailable, NameTaken or LimitReached.
         """
         name = checked_name(name)
         address = checked_address(kind, address, allow_private=self._allow_private)
@@ -77,11 +79,11 @@ class Destinations:
 
             secret = new_signing_secret()
         async with actor.sessions.begin(actor.id) as session:
-            # Of two who look at once whether a name is taken, or how many there are, one waits.
+            # So that two requests cannot both find a name free, or a place left, at the same time.
             await lock_user(session, actor.id)
             names = await rows.names_of(session, actor.id)
             if name in names:
-                raise NameTaken(f"You have a destination {name} already.", ("name",))
+                raise NameTaken(f"You already have a destination {name}.", ("name",))
             if len(names) >= MOST_DESTINATIONS:
                 raise LimitReached(f"There can be {MOST_DESTINATIONS} destinations.", limit=MOST_DESTINATIONS)
             shown = {"name": name, "kind": kind.value, "hint": hint_of(kind, address)}
@@ -90,12 +92,12 @@ class Destinations:
             await rows.insert_destination(session, {"owner_id": actor.id, "id": id, **shown, **sealed})
             await self._send_code(session, actor.id, id, name, contents)
             await note(session, actor.id, actor.client, "notificationDestination.created", TYPE, id, **shown)
-        return Made(id, secret)
+        return CreatedDestination(id, secret)
 
     async def confirm(self, actor: Actor, id: UUID, code: str) -> None:
-        """Takes the code that was sent there. One that is confirmed already stays so, whatever the code.
+        """Confirm a destination with the code that was sent to it.
 
-        Raises NotFound and WrongCode.
+        One that is already confirmed stays so, whatever the code. Raise NotFound or WrongCode.
         """
         tries_left: int | None = None
         async with actor.sessions.begin(actor.id) as session:
@@ -117,15 +119,15 @@ class Destinations:
                 await rows.update_destination(session, actor.id, id, {"code_tries": tries})
                 action = "notificationDestination.wrongCode"
             await note(session, actor.id, actor.client, action, TYPE, id, name=row["name"])
-        # After the commit: a wrong try is counted.
+        # Raised after the commit, so that the wrong try is counted.
         if tries_left is not None:
-            message = "This is not the code, or not any more." + ("" if tries_left else " Ask for a new one.")
+            message = "The code is wrong or no longer valid." + ("" if tries_left else " Ask for a new one.")
             raise WrongCode(message, ("code",), attempts_left=tries_left)
 
     async def resend_code(self, actor: Actor, id: UUID) -> None:
-        """Sends another code, to one that is not confirmed or was switched off; the former is void.
+        """Send another code to a destination that is not confirmed or was switched off; the former is void.
 
-        Raises NotFound and LimitReached.
+        Raise NotFound or LimitReached.
         """
         async with actor.sessions.begin(actor.id) as session:
             await lock_user(session, actor.id)
@@ -138,9 +140,9 @@ class Destinations:
             await note(session, actor.id, actor.client, action, TYPE, id, name=row["name"])
 
     async def rotate_secret(self, actor: Actor, id: UUID) -> str:
-        """Another signing secret for a webhook, told this once; the former one signs too for a day.
+        """Return a new signing secret for a webhook, shown only this once; the former also signs for a day.
 
-        Raises NotFound, and InvalidInput for what is no webhook.
+        Raise NotFound, or InvalidInput if it is not a webhook.
         """
         from investing.notifications.channels.webhook import new_signing_secret
 
@@ -159,7 +161,10 @@ class Destinations:
         return secret
 
     async def delete(self, actor: Actor, id: UUID) -> None:
-        """Deletes a destination; rules forget it, what is on its way there is given up. Raises NotFound."""
+        """Delete a destination, remove it from rules and give up its deliveries.
+
+        Raise NotFound if the owner has no such destination.
+        """
         async with actor.sessions.begin(actor.id) as session:
             await lock_user(session, actor.id)
             row = await _lock(session, actor.id, id)
@@ -169,9 +174,9 @@ class Destinations:
             await note(session, actor.id, actor.client, action, TYPE, id, name=row["name"])
 
     async def retry(self, actor: Actor, delivery_id: UUID) -> None:
-        """Tries a delivery that was given up from the beginning, by itself if it was in a digest.
+        """Retry a dead delivery from the beginning, on its own if it was in a digest.
 
-        Raises NotFound, DeliveryNotDead and UnknownDestination.
+        Raise NotFound, DeliveryNotDead or UnknownDestination.
         """
         async with actor.sessions.begin(actor.id) as session:
             found = await outbox.find_delivery(session, actor.id, delivery_id)
@@ -186,7 +191,7 @@ class Destinations:
                 message = f"The delivery is {delivery.status}: only one that is DEAD can be tried again."
                 raise DeliveryNotDead(message, ("id",), delivery_status=delivery.status)
             if not ready or not _is_ready(ready):
-                message = f"{delivery.channel} is not a destination that is confirmed and works."
+                message = f"{delivery.channel} is not a confirmed and active destination."
                 raise UnknownDestination(message, ("id",), name=delivery.channel)
             now = dt.datetime.now(dt.UTC)
             again = {"status": DeliveryStatus.PENDING.value, "attempts": 0, "digest_id": None}

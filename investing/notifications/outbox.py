@@ -1,4 +1,4 @@
-"""The outbox: what is to be sent is written in the transaction that has the reason, and so never lost."""
+"""The outbox: what is to be sent is written in the transaction that causes it, and so is never lost."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -21,9 +21,9 @@ class Addressed(Protocol):
 
 
 async def enqueue(session: Session, owner_id: UUID, alerts: Sequence[Addressed]) -> None:
-    """Adds a delivery for each alert and each of its channels, where the owner has confirmed a destination.
+    """Add a delivery for each alert and each of its channels that the owner has confirmed.
 
-    A part of the transaction that adds the alerts, after them.
+    It is part of the transaction that adds the alerts, and comes after them.
     """
     names = {name for alert in alerts for name in alert.channels}
     if not names:

@@ -1,4 +1,4 @@
-"""The sender: takes what is due from the outbox and carries it. Any number of processes may run one."""
+"""The sender: takes what is due from the outbox and sends it. Any number of processes may run one."""
 
 import asyncio
 import logging
@@ -22,17 +22,17 @@ logger = logging.getLogger("graphfolio.notifications")
 ResultT = TypeVar("ResultT")
 
 ABREAST = 8
-"""So many are on their way at a time in a process."""
+"""How many deliveries a process sends at a time."""
 
 OF_ONE_OWNER = 4
-"""So many of them one owner's, so that somebody with slow receivers holds up nobody else for long."""
+"""How many of them may be one owner's, so that slow receivers do not hold up other owners for long."""
 
 SECONDS_TO_FINISH = 3.0
-"""What is not done by then is sent again by another process: a server has to end in time."""
+"""What is not done by then is sent again by another process: a server has to shut down in time."""
 
 
 class Sender:
-    """Sends what is due. `carriers` are made at the first use, because they are long to import."""
+    """Send what is due. The channels are made at the first use, because they take long to import."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class Sender:
         secret_box: SecretBox,
         channels: Callable[[], Mapping[DestinationKind, Channel]],
         alert_id: Callable[[UUID], str] = str,
-        pace: DeliveryPolicy | None = None,
+        policy: DeliveryPolicy | None = None,
     ) -> None:
         self._sessions = sessions
-        self._pace = pace or DeliveryPolicy()
-        self._desk = SendContext(secret_box, self._pace, alert_id)
+        self._policy = policy or DeliveryPolicy()
+        self._context = SendContext(secret_box, self._policy, alert_id)
         self._make_channels = channels
         self._channels: Mapping[DestinationKind, Channel] | None = None
         self._under_way: dict[asyncio.Task[None], UUID] = {}
@@ -55,7 +55,7 @@ class Sender:
         self._kinds = {kind: Outage(logger, f"Sending by {kind}") for kind in DestinationKind}
 
     async def run(self, every_seconds: float = 1.0) -> None:
-        """Send for ever. What is on its way when this is cancelled is given some seconds to arrive."""
+        """Send for ever. When this is cancelled, deliveries in progress get a few seconds to finish."""
         try:
             while True:
                 taken = 0
@@ -71,13 +71,13 @@ class Sender:
             await self._finish()
 
     async def take(self) -> int:
-        """Claims what is due and begins with it, as much as there is room for; how much."""
+        """Claim what is due, as much as there is capacity for, and start it; return how much."""
         room = ABREAST - len(self._under_way)
         if not room:
             return 0
         counts = Counter(self._under_way.values())
         busy = [owner_id for owner_id, count in counts.items() if count >= OF_ONE_OWNER]
-        work = await claim(self._sessions, DELIVERIES, self._pace.lease, room, busy)
+        work = await claim(self._sessions, DELIVERIES, self._policy.lease, room, busy)
         for owner_id, id in work:
             task = asyncio.create_task(self._deliver(owner_id, id))
             self._under_way[task] = owner_id
@@ -85,19 +85,19 @@ class Sender:
         return len(work)
 
     async def _deliver(self, owner_id: UUID, id: UUID) -> None:
-        """One attempt. A fault leaves the work as it is: it is due again when its lease is over."""
+        """Make one attempt. After a fault the work stays as it is: it is due again when its lease ends."""
         try:
             send_attempt = await self._write(
-                owner_id, lambda session: attempts.begin(session, self._desk, owner_id, id)
+                owner_id, lambda session: attempts.begin(session, self._context, owner_id, id)
             )
             if send_attempt is None:
                 return
             failure = (
-                send_attempt if isinstance(send_attempt, Undelivered) else await self._carry(send_attempt, id)
+                send_attempt if isinstance(send_attempt, Undelivered) else await self._send(send_attempt, id)
             )
-            self._tell(send_attempt, failure)
+            self._log_outcome(send_attempt, failure)
             await self._write(
-                owner_id, lambda session: attempts.end(session, self._desk, owner_id, id, failure)
+                owner_id, lambda session: attempts.end(session, self._context, owner_id, id, failure)
             )
         except Exception as error:
             if is_away(error):
@@ -105,8 +105,11 @@ class Sender:
             else:
                 self._faults.met(error, "Something went wrong with the delivery %s.", id)
 
-    async def _carry(self, send_attempt: SendAttempt, id: UUID) -> Undelivered | None:
-        """Why it did not arrive, or None. Of an unexpected error only the type is told."""
+    async def _send(self, send_attempt: SendAttempt, id: UUID) -> Undelivered | None:
+        """Send a message; return why it did not arrive, or None.
+
+        Of an unexpected error only the type is reported.
+        """
         if self._channels is None:
             self._channels = await asyncio.to_thread(self._make_channels)
         channel = self._channels.get(send_attempt.kind)
@@ -114,12 +117,12 @@ class Sender:
             reason = f"This server cannot send to destinations of the kind {send_attempt.kind}."
             return Undelivered(reason, is_ours=True)
         try:
-            async with asyncio.timeout(self._pace.patience):
+            async with asyncio.timeout(self._policy.timeout):
                 await channel.send(send_attempt.target, send_attempt.message, id)
         except Undelivered as failure:
             return failure
         except TimeoutError:
-            # A mail's receiver is the operator's own mail server.
+            # The receiver of a mail is the operator's own mail server, so the fault is ours.
             return Undelivered(
                 "The receiver took too long.", is_ours=send_attempt.kind is DestinationKind.EMAIL
             )
@@ -128,8 +131,8 @@ class Sender:
             return Undelivered(f"It could not be sent: {type(error).__name__}.")
         return None
 
-    def _tell(self, send_attempt: SendAttempt | Undelivered, failure: Undelivered | None) -> None:
-        """Logs what is the operator's to mend, and that it is; reasons hold no secrets."""
+    def _log_outcome(self, send_attempt: SendAttempt | Undelivered, failure: Undelivered | None) -> None:
+        """Log what the operator has to fix, and when it is fixed; reasons contain no secrets."""
         if isinstance(send_attempt, Undelivered):
             self._keys.began(send_attempt.reason)
             return
@@ -151,9 +154,9 @@ class Sender:
 
 
 def channels_of(
-    *, smtp_config: SmtpConfig | None, allow_private: bool, patience: float
+    *, smtp_config: SmtpConfig | None, allow_private: bool, timeout: float
 ) -> Callable[[], Mapping[DestinationKind, Channel]]:
-    """What makes the carriers: webhooks and services, and mail where there is an SMTP server."""
+    """Return a factory of channels: webhooks and services, and mail if there is an SMTP server."""
 
     def make() -> Mapping[DestinationKind, Channel]:
         # Imported here, and in a thread: a server that has sent nothing yet starts without them.
@@ -162,11 +165,11 @@ def channels_of(
         from investing.notifications.channels.webhook import WebhookChannel
 
         channels: dict[DestinationKind, Channel] = {
-            DestinationKind.WEBHOOK: WebhookChannel(allow_private=allow_private, patience=patience),
-            DestinationKind.APPRISE: AppriseChannel(patience=patience),
+            DestinationKind.WEBHOOK: WebhookChannel(allow_private=allow_private, timeout=timeout),
+            DestinationKind.APPRISE: AppriseChannel(timeout=timeout),
         }
         if smtp_config is not None:
-            channels[DestinationKind.EMAIL] = MailChannel(smtp_config, patience=patience)
+            channels[DestinationKind.EMAIL] = MailChannel(smtp_config, timeout=timeout)
         return channels
 
     return make

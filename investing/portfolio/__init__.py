@@ -1,1 +1,1 @@
-"""Opening and changing portfolios."""
+"""Portfolios: their settings, allocation, performance and snapshots."""

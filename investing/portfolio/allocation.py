@@ -1,4 +1,4 @@
-"""Allocation of portfolios, accounts and users: read the parts and the targets; the rule divides them."""
+"""Read the allocation of portfolios, accounts and users: the parts and the targets, which a rule divides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,20 +21,20 @@ from investing.rules.portfolio.allocation import (
 
 @dataclass
 class AllocationScope:
-    """All parts of a portfolio, an account or what a user has. Only a portfolio may have targets."""
+    """All parts of a portfolio, an account or a user. Only a portfolio may have targets."""
 
     parts: list[AllocationPart] = field(default_factory=list)
     targets: TargetWeights | None = None
 
     def allocation(self, by: AllocationDimension) -> Allocation:
-        """Divided by that."""
+        """Return the parts divided by this dimension."""
         return allocate(self.parts, by, self.targets)
 
 
-async def read_wholes(
+async def read_allocations(
     connection: Connection, owner_id: UUID, kind: ScopeKind, ids: Sequence[UUID]
 ) -> dict[UUID, AllocationScope]:
-    """The parts of each, and a portfolio's target weights. At most two statements, whatever the number."""
+    """Read the parts of each scope and a portfolio's target weights; at most two statements in all."""
     found = {id: AllocationScope() for id in ids}
     for row in await fetch_parts(connection, owner_id, kind, ids):
         found[row["scope_id"]].parts.append(

@@ -1,4 +1,4 @@
-"""Reading what performances are compared with."""
+"""Read the benchmarks that performances are compared with."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -22,7 +22,10 @@ class Benchmark:
     prices: Sequence[BenchmarkPrice]
 
     def prices_for(self, points: Sequence[Point], time_zone: str) -> Sequence[BenchmarkPrice]:
-        """Return the prices by the days of a time zone; with when the market closed on the first day."""
+        """Return the prices by the days of a time zone.
+
+        The first day's price also says when the market closed.
+        """
         first = points[0].date if points else None
         return [_price_in(price, self.exchange, time_zone, first) for price in self.prices]
 
@@ -41,9 +44,9 @@ def _price_in(
 async def read_benchmarks(
     connection: Connection, owner_id: UUID, requested: Sequence[tuple[str, dt.date, dt.date]]
 ) -> dict[str, Benchmark]:
-    """Return the prices from before the earliest day on by symbol, as the owner means it.
+    """Return each benchmark by the symbol that the owner knows it by.
 
-    There is none for a symbol without.
+    Its prices go from before the earliest requested day to the latest. A symbol without prices is left out.
     """
     wanted: dict[str, tuple[str, dt.date, dt.date]] = {}
     for symbol, since, until in requested:

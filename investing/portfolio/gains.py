@@ -1,4 +1,4 @@
-"""What each position gained over a performance, and what that added to its return."""
+"""What each position gained over a performance, and what that added to the return."""
 
 import datetime as dt
 from collections import defaultdict
@@ -13,7 +13,7 @@ from db.sessions import Connection
 from db.vocabulary import PerformanceFigure
 from investing.market.close_shifts import shifts_of
 from investing.portfolio.performance import Performance
-from investing.rules.performance.contribution import shared_out, weights
+from investing.rules.performance.contribution import rounded_to_total, weights
 from investing.rules.performance.returns import WIDE, ZERO
 
 
@@ -29,13 +29,13 @@ class Gain:
 async def read_gains(
     connection: Connection, owner_id: UUID, performances: Sequence[Performance]
 ) -> list[list[Gain] | None]:
-    """Read the gains of each, largest contribution first; they add up to its return.
+    """Read the gains of each performance, largest contribution first; they add up to its return.
 
-    None where the figures say why, or where an entry came in between, so that they would not. One statement,
-    whatever the number.
+    An item is None if the figures say why, or if an entry was added in between, so that they would not add
+    up. It takes one statement, whatever the number of performances.
     """
     known = [one for one in performances if _has_contributions(one)]
-    # Each is a scope of its own to the statement, also where two are of one portfolio.
+    # Each is a scope of its own in the statement, even if two are of the same portfolio.
     requested = [_requested(performance, UUID(int=n)) for n, performance in enumerate(known)]
     rows: dict[UUID, list[GainRow]] = {}
     if requested:
@@ -56,7 +56,7 @@ def _requested(performance: Performance, number: UUID) -> GainScope:
     assert scope is not None
     first = points[0].date
     if len(points) > 1 and points[1].date == first and first > dt.date.min:
-        # The whole first day counts: it begins at the end of the day before.
+        # The whole first day counts, so it begins at the end of the day before.
         first -= dt.timedelta(days=1)
     days = [GainDay(first, None)]
     for date, of_day in weights(points):
@@ -66,7 +66,7 @@ def _requested(performance: Performance, number: UUID) -> GainScope:
 
 def _gains(performance: Performance, rows: Sequence[GainRow]) -> list[Gain] | None:
     total = performance.figures.time_weighted_return
-    assert total is not None, "where contributions can be had, the return can"
+    assert total is not None, "contributions are available only with the return"
     gains: dict[UUID | None, Decimal] = defaultdict(lambda: ZERO)
     parts: dict[UUID | None, Decimal] = defaultdict(lambda: ZERO)
     for row in rows:
@@ -79,7 +79,7 @@ def _gains(performance: Performance, rows: Sequence[GainRow]) -> list[Gain] | No
                     gains[instrument_id] += gain
                     parts[instrument_id] = WIDE.fma(gain, weight, parts[instrument_id])
     ids = [id for id, gain in gains.items() if gain or round(parts[id], 10)]
-    shared = shared_out(total, [parts[id] for id in ids])
+    shared = rounded_to_total(total, [parts[id] for id in ids])
     if shared is None:
         return None
     found = [Gain(id, gains[id], part) for id, part in zip(ids, shared, strict=True)]

@@ -1,4 +1,4 @@
-"""The days of a user whose accounts have days of other time zones: all portfolios replayed and summed."""
+"""The days of a user with accounts in several time zones: all portfolios replayed and summed."""
 
 import datetime as dt
 import itertools
@@ -18,8 +18,10 @@ _SHORTEST = dt.timedelta(days=10)
 
 
 def without_closes(portfolios: Sequence[DayFigures]) -> list[tuple[UUID, dt.date]]:
-    """Return the portfolios and days after which so many follow without a close of anything held that it may
-    be waited for no more: more than 10, and each portfolio's last one.
+    """Return portfolios and days that may be the last ones for which a close is expected.
+
+    They are each portfolio's last day, and days followed by more than 10 days without an entry or a close of
+    anything held.
     """
     return [
         (row["portfolio_id"], row["date"])
@@ -35,26 +37,27 @@ def summed(
     until: dt.date,
     quoted_until: Mapping[tuple[UUID, dt.date], dt.date],
 ) -> list[Any]:
-    """Return the user's days until `until`, from the last one on or before `start`, or the first one, on.
+    """Return the user's days from `start` to `until`.
 
-    `portfolios` are the days of each portfolio, in order, and `cash` those of the unallotted cash, all in the
-    user's time zone. A place keeps its value on days that are none of its own, and nothing has a close then;
-    `quoted_until` says of some of its days until when one is waited for.
+    They begin with the last day on or before `start`, or with the first one. `portfolios` are the days of
+    each portfolio, in order, and `cash` those of the unallotted cash, all in the user's time zone. A
+    portfolio keeps its value on days that are none of its own, on which nothing has a close; `quoted_until`
+    says for some of its days until when a close is expected.
     """
     changes: dict[dt.date, dict[str, Any]] = {}
     last: dict[Any, dict[str, Any]] = {}
-    for place, date, now in _places(portfolios, cash):
+    for source, date, now in _sources(portfolios, cash):
         day = changes.setdefault(date, {name: 0 for name in (*_FIGURES, "fresh")})
-        before = last.get(place, {})
+        before = last.get(source, {})
         for name in _FIGURES:
             day[name] += now[name] - before.get(name, 0)
         day["fresh"] += now["num_positions"] - now["stale_positions"]
-        last[place] = now
+        last[source] = now
     return _cut(_running(changes, _expiries(portfolios, quoted_until)), start, until)
 
 
 def _with_next(portfolios: Sequence[DayFigures]) -> Iterator[tuple[DayFigures, dt.date | None]]:
-    """Give each day with the portfolio's next."""
+    """Yield each day with the date of the same portfolio's next day."""
     for row, following in itertools.zip_longest(portfolios, portfolios[1:]):
         is_same = following is not None and following["portfolio_id"] == row["portfolio_id"]
         yield row, following["date"] if is_same else None
@@ -67,7 +70,7 @@ def _quoted(row: DayFigures) -> int:
 def _expiries(
     portfolios: Sequence[DayFigures], quoted_until: Mapping[tuple[UUID, dt.date], dt.date]
 ) -> list[tuple[dt.date, int]]:
-    """Return by how many positions more, or again fewer, are waited for no more, in order of the days."""
+    """Return by how many positions the number without an expected close changes, in order of the days."""
     found = []
     for row, following in _with_next(portfolios):
         until = quoted_until.get((row["portfolio_id"], row["date"]))
@@ -79,7 +82,7 @@ def _expiries(
     return sorted(found)
 
 
-def _places(
+def _sources(
     portfolios: Iterable[DayFigures], cash: Iterable[DayFigures]
 ) -> Iterable[tuple[Any, dt.date, dict[str, Any]]]:
     for row in portfolios:

@@ -1,6 +1,6 @@
-"""Performance of portfolios, accounts and users: read the days, value the flows, ask the rules.
+"""Performance of portfolios, accounts and users: read the days, value the flows, apply the rules.
 
-Days that are waiting to be computed anew are left out: what is told ends on the day before them.
+Days that wait to be recomputed are left out: the performance ends on the day before them.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _SECOND_DAY = dt.date.min + _ONE_DAY
 
 @dataclass(frozen=True, slots=True)
 class PerformanceRequest:
-    """Between which days, None for as many as there are; `risk_free` is a rate per year."""
+    """The days of a performance, None for as many as there are; `risk_free` is a rate per year."""
 
     start: dt.date | None
     end: dt.date | None
@@ -42,10 +42,10 @@ class PerformanceRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Performance:
-    """A scope over its days, the first of which is where the figures begin; no scope where it has nothing.
+    """A scope over its days, the first of which is where the figures begin; no scope if it has nothing.
 
-    Where its whole first day counts, the first point is an opening: nothing, on the same day. `valued` are
-    the days with flows.
+    If its whole first day counts, the first point is an opening: no value, on the same day. `valued` are the
+    days with flows.
     """
 
     scope: Scope | None
@@ -56,12 +56,12 @@ class Performance:
 
     @property
     def currency(self) -> str | None:
-        """The currency of its amounts, None where there are several."""
+        """The currency of its amounts, None if there are several."""
         return min(self.scope.currencies) if self.scope and len(self.scope.currencies) == 1 else None
 
     @property
     def stale_from(self) -> dt.date | None:
-        """The first day that waits to be computed anew; None for what is not made of stored days."""
+        """The first day that waits to be recomputed; None if the performance does not use stored days."""
         return self.scope.stale_from if self.scope and not self.scope.is_mixed else None
 
 
@@ -69,23 +69,23 @@ async def read_performances(
     connection: Connection,
     owner_id: UUID,
     kind: ScopeKind,
-    request: Sequence[tuple[UUID, PerformanceRequest]],
+    requests: Sequence[tuple[UUID, PerformanceRequest]],
 ) -> list[Performance]:
-    """The performance of each scope. All that are asked the same share one statement, after one for all."""
+    """Return the performance of each scope. Equal requests share one statement, after one for all."""
     found: dict[tuple[UUID, PerformanceRequest], Performance] = {}
-    # One snapshot: what moves between two places of a scope must be seen in both or in none.
+    # One database snapshot: a transfer within a scope must be seen on both sides or on none.
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        scopes = await stored.fetch_scopes(connection, owner_id, kind, list({id for id, _ in request}))
-        for question in dict.fromkeys(question for _, question in request):
-            its = {id: scopes.get(id) for id, same in request if same == question}
-            read = await _read(connection, owner_id, its, question)
-            found.update(((id, question), performance) for id, performance in read.items())
-    return [found[key] for key in request]
+        scopes = await stored.fetch_scopes(connection, owner_id, kind, list({id for id, _ in requests}))
+        for request in dict.fromkeys(request for _, request in requests):
+            its_scopes = {id: scopes.get(id) for id, same in requests if same == request}
+            read = await _read(connection, owner_id, its_scopes, request)
+            found.update(((id, request), performance) for id, performance in read.items())
+    return [found[key] for key in requests]
 
 
 @dataclass(frozen=True, slots=True)
 class _Days:
-    """Days of a scope as they are read, and whether the whole first one counts."""
+    """The days of a scope as they are read, and whether the whole first one counts."""
 
     scope: Scope
     rows: Sequence[PointRow]
@@ -93,14 +93,14 @@ class _Days:
 
     @property
     def flow_scope(self) -> FlowScope:
-        """Return where to look for flows."""
+        """The scope and the days in which to look for flows."""
         first, last = self.rows[0]["date"], self.rows[-1]["date"]
         since = first if self.is_opening else first + _ONE_DAY
         scope = self.scope
         return FlowScope(scope.id, scope.time_zone, since, last, scope.portfolio_ids, scope.account_ids)
 
     def points(self, valued: Mapping[dt.date, ValuedDay]) -> Sequence[Point]:
-        """Return the days as the rules know them."""
+        """Return the days as the rules take them."""
         points = [_point(row, valued.get(row["date"])) for row in self.rows]
         return with_opening(points) if self.is_opening else points
 
@@ -119,7 +119,7 @@ async def _read(
             id: _performance(scope, days.get(id), valued.get(id, {}), request) for id, scope in scopes.items()
         }
 
-    # In a thread, so that other requests go on while years are counted.
+    # In a thread, so that other requests continue while years are computed.
     return await asyncio.to_thread(measured)
 
 
@@ -130,10 +130,10 @@ async def _read_days(
     shifts: Sequence[Shift],
     start: dt.date | None,
 ) -> dict[UUID, _Days]:
-    """Read the days of each scope that has any: as they are stored, or where these mean others replayed."""
+    """Read the days of each scope that has any: stored ones, or replayed ones if the time zones differ."""
     mixed = [(scope, until) for scope, until in readable if scope.is_mixed]
     rows: dict[UUID, list[PointRow]] = {}
-    # Of what is mixed all days are needed, to be cut once they are summed.
+    # A scope with several time zones needs all days, which are cut once they are summed.
     for row in await stored.fetch_points(connection, owner_id, readable, None if mixed else start):
         rows.setdefault(row["scope_id"], []).append(row)
     for scope, until in mixed:
@@ -145,8 +145,8 @@ async def _read_days(
         rows[scope.id] = await asyncio.to_thread(summed, replayed, cash, start, until, quoted)
     found = {}
     for scope, _ in readable:
-        if its := rows.get(scope.id):
-            found[scope.id] = _Days(scope, its, start is None or its[0]["date"] > start)
+        if its_rows := rows.get(scope.id):
+            found[scope.id] = _Days(scope, its_rows, start is None or its_rows[0]["date"] > start)
     return found
 
 
@@ -166,7 +166,7 @@ def _performance(
 
 def _until(scope: Scope, request: PerformanceRequest) -> dt.date:
     until = request.end or stored.FOREVER
-    # What is replayed from the ledger is never stale.
+    # Days replayed from the ledger are never stale.
     if scope.stale_from is None or scope.is_mixed:
         return until
     # There is no day before the calendar's first.

@@ -1,4 +1,4 @@
-"""Portfolios: opening, changing and archiving them."""
+"""Open, change and archive portfolios."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from db.account.writes import lock_account
 from db.ids import uuid7
 from db.market.writes import find_instrument_ids
 from db.portfolio.writes import (
@@ -17,13 +18,14 @@ from db.portfolio.writes import (
     name_is_taken,
     update_portfolio,
 )
-from db.sessions import Session
-from db.trading.writes import lock_account, lock_portfolio
-from db.vocabulary import AccountType, RebalanceFrequency, Strategy
+from db.sessions import Session, announce
+from db.trading.ledger import LedgerTransaction
+from db.vocabulary import AccountType, RebalanceFrequency, Strategy, Topic
+from db.writing import raw_connection_of
 from investing.account.transfers import transfer
 from investing.actor import Actor
 from investing.audit import note
-from investing.rebalancing.due import keep_due
+from investing.rebalancing.due import update_due
 from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
 from investing.rules.names import checked_name
 from investing.rules.portfolio.portfolio_settings import (
@@ -37,7 +39,7 @@ from investing.trading.posting import CashLocation
 
 @dataclass(frozen=True)
 class NewPortfolio:
-    """A portfolio to open, and the unallotted cash of its account that it is given."""
+    """A portfolio to open, with its share of its account's unallotted cash."""
 
     account_id: UUID
     name: str
@@ -61,13 +63,13 @@ class NewPortfolio:
 
 
 async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
-    """Opens a portfolio and moves its initial cash there from the account.
+    """Open a portfolio and move its initial cash there from the account; return its id.
 
-    Raises InvalidInput, NotFound, Inactive, NameTaken, UnknownInstrument and InsufficientCash.
+    Raise InvalidInput, NotFound, Inactive, NameTaken, UnknownInstrument or InsufficientCash.
     """
     name = checked_name(new.name)
     if new.initial_cash < 0:
-        raise InvalidInput("A portfolio starts with no cash or some.", ("initialCash",))
+        raise InvalidInput("The initial cash must not be negative.", ("initialCash",))
     settings = {
         name: value.value if isinstance(value, StrEnum) else value
         for name, value in vars(new).items()
@@ -97,26 +99,34 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
                 **settings,
             },
         )
-        await keep_due(session, actor.id, id, settings)
+        await update_due(session, actor.id, id, settings)
         if new.initial_cash:
-            portfolio = await lock_portfolio(session, actor.id, id)
-            assert portfolio is not None, "it was just made"
-            source, target = (
-                CashLocation.of_account(actor.id, account),
-                CashLocation.of_portfolio(actor.id, portfolio),
-            )
-            now = dt.datetime.now(dt.UTC)
-            await transfer(session, source, target, new.initial_cash, now, "Initial cash", ("initialCash",))
+            await _give(session, actor.id, account, id, new.initial_cash)
         await note(
             session, actor.id, actor.client, "portfolio.created", "Portfolio", id, name=name, **settings
         )
     return id
 
 
-async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> None:
-    """Changes the settings that are given, by column; the others stay.
+async def _give(
+    session: Session, owner_id: UUID, account: Mapping[Any, Any], id: UUID, cash: Decimal
+) -> None:
+    """Move a new portfolio's initial cash there from its locked account."""
+    margin = account["account_type"] == AccountType.MARGIN
+    of_both = {"margin": margin, "currency": account["currency"], "time_zone": account["time_zone"]}
+    source = CashLocation(owner_id, account["id"], None, cash=account["unallotted_cash"], **of_both)
+    target = CashLocation(owner_id, account["id"], id, cash=Decimal(0), **of_both)
+    ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
+    now = dt.datetime.now(dt.UTC)
+    await transfer(ledger, source, target, cash, now, "Initial cash", ("initialCash",))
+    await ledger.flush()
+    announce(session, owner_id, Topic.PORTFOLIOS)
 
-    Raises InvalidInput, NotFound, NameTaken and UnknownInstrument.
+
+async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> None:
+    """Change the settings that are given, by column; the others stay.
+
+    Raise InvalidInput, NotFound, NameTaken or UnknownInstrument.
     """
     changes = dict(changes)
     if "name" in changes:
@@ -130,7 +140,7 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
             raise NotFound("There is no such portfolio.", ("id",))
         strategy = Strategy(changes.get("strategy", before["strategy"]))
         if strategy is not Strategy.CUSTOM and "target_weights" not in changes:
-            # Weights of one's own mean nothing to a strategy that finds them.
+            # Custom weights have no meaning for a strategy that computes its own.
             changes["target_weights"] = None
         check_targets(strategy, changes.get("target_weights", before["target_weights"]))
         if "name" in changes:
@@ -138,12 +148,12 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
         await _check_known(session, actor.id, changes)
         if changes:
             await update_portfolio(session, actor.id, id, changes)
-            await keep_due(session, actor.id, id, changes)
+            await update_due(session, actor.id, id, changes)
         await note(session, actor.id, actor.client, "portfolio.changed", "Portfolio", id, **changes)
 
 
 async def set_portfolio_active(actor: Actor, id: UUID, is_active: bool) -> None:
-    """Archives a portfolio, or restores it. What it holds and its history stay. Raises NotFound."""
+    """Archive or restore a portfolio; keep its holdings and history. Raise NotFound if it is not there."""
     async with actor.sessions.begin(actor.id) as session:
         if not await update_portfolio(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such portfolio.", ("id",))
@@ -163,7 +173,7 @@ async def _check_name(
     session: Session, owner_id: UUID, account_id: UUID, name: str, *, but: UUID | None = None
 ) -> None:
     if await name_is_taken(session, owner_id, account_id, name, but=but):
-        raise NameTaken(f"The account has a portfolio {name} already.", ("name",))
+        raise NameTaken(f"The account already has a portfolio {name}.", ("name",))
 
 
 async def _check_known(session: Session, owner_id: UUID, settings: Mapping[str, Any]) -> None:

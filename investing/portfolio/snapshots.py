@@ -1,7 +1,8 @@
-"""Keeping snapshots current: from the first stale day on, in one transaction, or not at all.
+"""Keep snapshots current: from the first stale day on, in one transaction or not at all.
 
-Whoever changes a portfolio's past or its prices lowers its mark in the same transaction, and only this clears
-it, with the portfolio locked: a process that dies on the way leaves the old snapshots and the mark.
+Whatever changes a portfolio's past or its prices lowers its stale mark in the same transaction, and only this
+module clears it, with the portfolio locked: a process that dies in between leaves the old snapshots and the
+mark.
 """
 
 import asyncio
@@ -35,13 +36,13 @@ _faults = Faults(logger)
 _FIGURES = tuple(field.name for field in dataclasses.fields(Snapshot))
 
 LEASE_SECONDS = 60.0
-"""How long others leave a claimed portfolio alone: longer than any refresh takes."""
+"""How long other processes leave a claimed portfolio alone, which is longer than any refresh takes."""
 
 
 async def refresh(sessions: Sessions, owner_id: UUID, portfolio_id: UUID) -> bool:
-    """Computes the portfolio's snapshots anew from its stale day on. Whether there was anything to do.
+    """Recompute the portfolio's snapshots from its stale day on; return whether there was anything to do.
 
-    Nothing happens to the portfolio meanwhile: it is locked, and trades of it wait.
+    The portfolio is locked meanwhile, and its trades wait.
     """
 
     async def work(session: Session) -> bool:
@@ -53,10 +54,10 @@ async def refresh(sessions: Sessions, owner_id: UUID, portfolio_id: UUID) -> boo
 async def refresh_within(
     session: Session, owner_id: UUID, portfolio_id: UUID, *, tell_others: bool = True
 ) -> bool:
-    """The same in the caller's transaction, which acts for the owner.
+    """Do the same as `refresh` in the caller's transaction, which acts for the owner.
 
-    The owner's other portfolios that see trades of this one are marked, but where the caller knows that they
-    have seen them.
+    The owner's other portfolios that use prices of this one's trades are marked stale, unless the caller
+    knows that they have already used them and says so with `tell_others`.
     """
     stale = await stored.lock_stale(session, owner_id, portfolio_id)
     if stale is None:
@@ -68,7 +69,7 @@ async def refresh_within(
     days = await fetch_days(connection, owner_id, [portfolio_id], time_zone, since, shifts)
     scope = FlowScope(portfolio_id, time_zone, since, dt.date.max, [portfolio_id])
     valued = await read_flow_days(connection, owner_id, [scope], shifts)
-    # In a thread, so that a server's other requests go on while ten years are counted.
+    # In a thread, so that the server's other requests continue while ten years are computed.
     rows = await asyncio.to_thread(_rows, owner_id, portfolio_id, days, valued.get(portfolio_id, {}), past)
     if tell_others:
         trades = {row["date"]: row["num_trades"] for row in rows}
@@ -81,10 +82,10 @@ async def refresh_within(
 async def refresh_due(
     sessions: Sessions, at_most: int = 100, report: Callable[[int], None] = lambda done: None
 ) -> int:
-    """Refreshes stale portfolios of any owners, one after another. How many it took on; 0 if none is due.
+    """Refresh stale portfolios of any owners, one after another; return how many, 0 if none is due.
 
-    Several processes share the work: each claims what no other has. One that was claimed by a process which
-    died is due again after a minute. `report` is told how many are done.
+    Several processes share the work: each claims what no other has. A portfolio claimed by a process that
+    died is due again after a minute. `report` is called with the number done so far.
     """
     done = 0
     while done < at_most:
@@ -97,7 +98,7 @@ async def refresh_due(
             except Exception as error:
                 if is_away(error):
                     raise
-                # One portfolio that cannot be computed keeps nobody else's waiting; it is due again later.
+                # A portfolio that cannot be computed must not hold up the others; it is due again later.
                 _faults.met(error, "Portfolio %s could not be refreshed.", portfolio_id)
         done += 1
         report(done)
@@ -126,7 +127,7 @@ def _rows(
 
 
 def _day(row: ReplayedDayRow, valued: ValuedDay | None) -> Day:
-    """Return a day of the ledger, with what it was worth at its flows."""
+    """Return a day of the ledger, with its values at its flows."""
     unpriced = row["unpriced_positions"]
     return Day(
         date=row["date"],

@@ -18,9 +18,16 @@ from db.portfolio.rows import FlowDayRow
 from db.sessions import Connection
 from investing.rules.market.market_hours import closing_instant
 from investing.rules.performance.returns import WIDE
-from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, Known, ValuedDay, value_day
+from investing.rules.performance.valuation import (
+    ClosingPrice,
+    DayEntry,
+    FlowDay,
+    KnownPrices,
+    ValuedDay,
+    value_day,
+)
 
-# The same few are told on every day.
+# The same few ids occur on every day.
 _uuid = lru_cache(maxsize=4096)(UUID)
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -29,7 +36,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 async def read_flow_days(
     connection: Connection, owner_id: UUID, scopes: Sequence[FlowScope], shifts: Sequence[Shift]
 ) -> dict[UUID, dict[dt.date, ValuedDay]]:
-    """Read and value the days with flows of each scope. One statement, whatever the number."""
+    """Read and value the days with flows of each scope, in one statement whatever the number of scopes."""
     rows = await fetch_flow_days(connection, owner_id, scopes, shifts) if scopes else []
 
     def valued() -> dict[UUID, dict[dt.date, ValuedDay]]:
@@ -38,12 +45,12 @@ async def read_flow_days(
             found[row["scope_id"]][row["date"]] = value_day(flow_day(row))
         return found
 
-    # In a thread, so that other requests go on while years are valued.
+    # In a thread, so that other requests continue while years are valued.
     return await asyncio.to_thread(valued)
 
 
 def flow_day(row: FlowDayRow) -> FlowDay:
-    """Return a day as `fetch_flow_days` tells it."""
+    """Return a day from a row of `fetch_flow_days`."""
     entries = [_entry(*facts) for facts in _list(row["entries"])]
     ratios = _ratios(entries)
     return FlowDay(
@@ -99,11 +106,11 @@ def _known(
     last_trade: str | None,
     closes: list[tuple[str, str]] | None,
     has_split: bool,
-) -> Known:
+) -> KnownPrices:
     if has_split:
-        # Prices are for a share of the day already; only an owner's own split has yet to be seen to.
+        # Prices are already per share of that day; only a split that the owner entered has yet to be applied.
         ratio = None
-    return Known(
+    return KnownPrices(
         before=None if before is None else Decimal(before),
         last_close=_after_split(last_close, ratio),
         last_trade=_after_split(last_trade, ratio),
@@ -115,13 +122,16 @@ def _known(
 
 
 def _ratios(entries: Sequence[DayEntry]) -> dict[UUID, Fraction]:
-    """Return new shares for an old one of each instrument that is split on the day, by who says so first."""
+    """Return the new shares per old share of each instrument split on the day.
+
+    If several portfolios have the split, the first one counts.
+    """
     found: dict[UUID, Fraction] = {}
-    places: dict[UUID, UUID | None] = {}
+    first_portfolios: dict[UUID, UUID | None] = {}
     for entry in entries:
         if entry.split is not None and entry.instrument is not None:
-            place = places.setdefault(entry.instrument, entry.portfolio)
-            if place == entry.portfolio:
+            first_portfolio = first_portfolios.setdefault(entry.instrument, entry.portfolio)
+            if first_portfolio == entry.portfolio:
                 new, old = entry.split
                 found[entry.instrument] = (
                     found.get(entry.instrument, Fraction(1)) * Fraction(new) / Fraction(old)
@@ -130,7 +140,7 @@ def _ratios(entries: Sequence[DayEntry]) -> dict[UUID, Fraction]:
 
 
 def _after_split(price: str | None, ratio: Fraction | None) -> Decimal | None:
-    # Prices of before the day are as they were stored: the day's splits are in none of them.
+    # Prices from before the day are as they were stored, without the day's splits.
     if price is None or ratio is None:
         return None if price is None else Decimal(price)
     return WIDE.divide(WIDE.multiply(Decimal(price), Decimal(ratio.denominator)), Decimal(ratio.numerator))

@@ -1,4 +1,4 @@
-"""All that watches for alerts in one process: prices, rules on them, and rules on portfolios."""
+"""The alert evaluation of one process: prices, rules on prices, and rules on portfolios."""
 
 from db.sessions import Sessions
 from investing.alerts.portfolios import PortfolioWatch
@@ -9,9 +9,10 @@ from investing.trading.desk import Desk
 
 
 class Evaluator:
-    """One for each process; any number may run. `ingest` is where this process takes prices.
+    """The alert evaluation; one per process, in any number of processes.
 
-    What it consists of runs by itself: `ticker.run`, `watch_prices` and `portfolios.run`.
+    `ingest` is where this process takes prices in. Its parts run separately: `ticker.run`, `watch_prices` and
+    `portfolios.run`.
     """
 
     def __init__(self, sessions: Sessions, desk: Desk | None) -> None:
@@ -22,8 +23,8 @@ class Evaluator:
         self.ingest = PriceIngest(sessions, self.ticker, self.prices, desk)
 
     async def watch_prices(self) -> None:
-        """Watch the rules on prices for ever."""
-        # The last prices first: a rule that is read before them would not be held against them.
+        """Evaluate the rules on prices for ever."""
+        # The last prices first: a rule that is read before them would not be compared with them.
         await self.ready()
         await self.prices.run()
 

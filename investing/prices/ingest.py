@@ -1,4 +1,4 @@
-"""Where prices come in, whoever brings them: saved here, and everything is done that follows from them."""
+"""The one place where prices come in: they are stored, and everything that follows from them is done."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,13 @@ from investing.trading.desk import Desk
 
 
 class PriceIngest:
-    """Belongs to one event loop."""
+    """The price ingest of one event loop."""
 
     def __init__(self, sessions: Sessions, ticker: Ticker, watch: PriceWatch, desk: Desk | None) -> None:
-        """Without a desk, resting orders wait for the server's, which looks each second."""
+        """Create a price ingest.
+
+        Without a desk, open orders wait for the server's, which checks every second.
+        """
         self._sessions = sessions
         self._watch = watch
         self._desk = desk
@@ -22,11 +25,12 @@ class PriceIngest:
         ticker.follow(watch.follow)
 
     async def apply(self, ticks: Sequence[Tick]) -> Applied:
-        """Quotes move, rules are held against them and resting orders are matched. The ticks were checked.
+        """Store ticks as quotes, compare rules with them and match open orders. The ticks must be checked.
 
-        Waits while alerts are behind: whoever brings prices faster than they can be told is slowed down.
+        It waits while alerts are behind, so that a source that is faster than alerts can be raised slows
+        down.
         """
-        await self._watch.relief()
+        await self._watch.wait_for_capacity()
         applied = await apply_ticks(self._sessions, self.ticker, ticks)
         if applied.news and self._desk is not None:
             await self._desk.attend()

@@ -1,4 +1,4 @@
-"""A floor for a while: for a command that brings prices and ends."""
+"""A temporary price ingest, for a command that brings prices and ends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,9 +12,9 @@ ResultT = TypeVar("ResultT")
 
 
 async def price_ingest(sessions: Sessions, work: Callable[[PriceIngest], Awaitable[ResultT]]) -> ResultT:
-    """Does the work on a floor of its own, and returns when every rule that its prices crossed is decided.
+    """Run the work with a price ingest of its own; return once all rules that its prices crossed are decided.
 
-    Resting orders are left to the desks of the servers, which look each second.
+    Open orders are left to the desks of the servers, which check each second.
     """
     evaluator = Evaluator(sessions, None)
     await evaluator.ready()
@@ -25,9 +25,9 @@ async def price_ingest(sessions: Sessions, work: Callable[[PriceIngest], Awaitab
         await evaluator.prices.drained()
         return result
 
-    deciding, working = asyncio.create_task(evaluator.prices.keep()), asyncio.create_task(worked())
+    deciding, working = asyncio.create_task(evaluator.prices.watch()), asyncio.create_task(worked())
     try:
-        # The rules are decided for ever, or until a fault, which nobody would see while this waits for them.
+        # The rules are decided for ever or until a fault, which must end the wait for them.
         done, _ = await asyncio.wait({deciding, working}, return_when=asyncio.FIRST_COMPLETED)
         if working not in done:
             deciding.result()

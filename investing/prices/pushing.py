@@ -1,4 +1,4 @@
-"""Prices that people bring: administrators those of shared instruments, everybody those of their own."""
+"""Prices that users push: administrators those of shared instruments, everybody those of their own."""
 
 from collections.abc import Sequence
 
@@ -14,35 +14,34 @@ MOST_AT_ONCE = 1_000
 
 
 class SharedPrice(Exception):
-    """A price of a shared instrument, by somebody who is no administrator; the message says so."""
+    """A price of a shared instrument from somebody who is not an administrator; the message says so."""
 
 
 async def push(actor: Actor, ingest: PriceIngest, ticks: Sequence[Tick], *, is_admin: bool) -> int:
-    """Brings prices to the floor, all or none. How many are news.
+    """Push prices, all or none; return how many of them are news.
 
-    Whoever is no administrator brings those of instruments of their own alone.
-
-    That they were brought is noted before they are: no price comes without a note, whatever dies on the way.
-    Raises InvalidInput, UnknownInstrument and SharedPrice.
+    Only administrators may push prices of shared instruments. The push is noted in the audit log before it is
+    carried out, so that no price comes in without a note, whatever fails in between. Raise InvalidInput,
+    UnknownInstrument or SharedPrice.
     """
     if len(ticks) > MOST_AT_ONCE:
         raise InvalidInput(f"At most {MOST_AT_ONCE} prices at once.", ("ticks",))
-    for place, tick in enumerate(ticks):
+    for index, tick in enumerate(ticks):
         try:
             check_tick(tick)
         except InvalidInput as domain_error:
-            raise InvalidInput(domain_error.message, ("ticks", str(place), *domain_error.field)) from None
+            raise InvalidInput(domain_error.message, ("ticks", str(index), *domain_error.field)) from None
     if not ticks:
         return 0
     symbols = sorted({tick.symbol for tick in ticks})
     async with actor.sessions.begin(actor.id) as session:
         owners = await find_instrument_owners(session, actor.id, symbols)
-        for place, tick in enumerate(ticks):
-            where = ("ticks", str(place), "symbol")
+        for index, tick in enumerate(ticks):
+            where = ("ticks", str(index), "symbol")
             if tick.symbol not in owners:
                 raise UnknownInstrument(f"There is no instrument {tick.symbol}.", where, symbol=tick.symbol)
             if owners[tick.symbol] is None and not is_admin:
-                raise SharedPrice(f"{tick.symbol} is shared: its prices are brought by administrators.")
+                raise SharedPrice(f"{tick.symbol} is shared: only administrators push its prices.")
         facts = {"prices": len(ticks), "symbols": " ".join(symbols)}
         await note(session, actor.id, actor.client, "quotes.pushed", "User", actor.id, **facts)
     owned = [tick._replace(owner_id=owners[tick.symbol]) for tick in ticks]

@@ -1,4 +1,4 @@
-"""Prices from a file, or from another program: one in a line, `symbol,price[,time]` or JSON."""
+"""Prices from a file or from another program: one per line, `symbol,price[,time]` or JSON."""
 
 import asyncio
 import datetime as dt
@@ -22,13 +22,13 @@ class Readable(Protocol):
     """A file that is open for reading bytes."""
 
     def read1(self, size: int, /) -> bytes:
-        """What there is, at most so much; nothing at the end."""
+        """Return what is available, at most `size` bytes; nothing at the end."""
         ...
 
 
 @dataclass
-class TicksTaken:
-    """What came of the lines: prices that are news, those that are not, and lines that are none."""
+class TickFileReport:
+    """The counts of an ingested file: lines, prices that were news, prices that were not, and bad lines."""
 
     lines: int = 0
     news: int = 0
@@ -37,11 +37,11 @@ class TicksTaken:
 
 
 class BadTickLine(ValueError):
-    """Why a line is no price."""
+    """The reason why a line is not a price."""
 
 
 def parse_tick(line: str, now: dt.datetime) -> Tick:
-    """The price of a line; one without a time is of now. Raises BadLine."""
+    """Return the price of a line; without a time it is the price of now. Raise BadTickLine."""
     if line.startswith("{"):
         symbol, price, time = _json_fields(line)
     else:
@@ -55,46 +55,46 @@ def parse_tick(line: str, now: dt.datetime) -> Tick:
         tick = Tick(symbol, Decimal(price), _instant(time) if time else now)
         check_tick(tick)
     except InvalidOperation:
-        raise BadTickLine(f"{price!r} is no price.") from None
+        raise BadTickLine(f"{price!r} is not a price.") from None
     except InvalidInput as domain_error:
         raise BadTickLine(domain_error.message) from None
     return tick
 
 
-async def take_lines(
+async def ingest_lines(
     ingest: PriceIngest,
     file: Readable,
     report_bad: Callable[[int, str], None],
     progress: Callable[[int], None],
-) -> TicksTaken:
-    """Brings the prices of a file to the floor as they come; a bad line is reported and passed over.
+) -> TickFileReport:
+    """Ingest the prices of a file as they arrive; report and skip bad lines.
 
-    `progress` is told how many bytes have been read.
+    `progress` is called with the number of bytes read so far.
     """
-    taken = TicksTaken()
-    async for some in _parts(file, progress):
+    report = TickFileReport()
+    async for batch in _parts(file, progress):
         ticks: list[Tick] = []
         numbers: dict[str, int] = {}
-        for line in some:
-            taken.lines += 1
-            if not line.strip() or _is_header(taken.lines, line):
+        for line in batch:
+            report.lines += 1
+            if not line.strip() or _is_header(report.lines, line):
                 continue
             try:
                 tick = parse_tick(line.strip(), dt.datetime.now(dt.UTC))
             except BadTickLine as error:
-                taken.bad += 1
-                report_bad(taken.lines, str(error))
+                report.bad += 1
+                report_bad(report.lines, str(error))
                 continue
             ticks.append(tick)
-            numbers.setdefault(tick.symbol, taken.lines)
+            numbers.setdefault(tick.symbol, report.lines)
         applied = await ingest.apply(ticks)
         for symbol in sorted(applied.unknown, key=lambda symbol: numbers[symbol]):
             report_bad(numbers[symbol], f"There is no instrument {symbol}.")
         unknown = sum(tick.symbol in applied.unknown for tick in ticks)
-        taken.bad += unknown
-        taken.news += len(applied.news)
-        taken.old += len(ticks) - unknown - len(applied.news)
-    return taken
+        report.bad += unknown
+        report.news += len(applied.news)
+        report.old += len(ticks) - unknown - len(applied.news)
+    return report
 
 
 def _json_fields(line: str) -> tuple[str, str, str]:
@@ -104,7 +104,7 @@ def _json_fields(line: str) -> tuple[str, str, str]:
         raise BadTickLine("This is not JSON.") from None
     fields = [given.get(name) for name in ("symbol", "price", "time")]
     if not isinstance(fields[0], str) or not isinstance(fields[1], str):
-        # A JSON number has been through a float by now.
+        # A JSON number has already been converted to a float by the parser.
         raise BadTickLine('A line of JSON has a "symbol" and a "price", both strings.')
     if fields[2] is not None and not isinstance(fields[2], str):
         raise BadTickLine('The "time" is a string, with an offset.')
@@ -115,7 +115,7 @@ def _instant(text: str) -> dt.datetime:
     try:
         instant = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise BadTickLine(f"{text!r} is no time, such as 2024-05-31T20:00:00Z.") from None
+        raise BadTickLine(f"{text!r} is not a time such as 2024-05-31T20:00:00Z.") from None
     if instant.tzinfo is None:
         raise BadTickLine(f"{text!r} has no offset, such as Z or +02:00.")
     return instant
@@ -126,7 +126,7 @@ def _is_header(number: int, line: str) -> bool:
 
 
 async def _parts(file: Readable, progress: Callable[[int], None]) -> AsyncIterator[list[str]]:
-    """Lines as they come: of a pipe what there is, without waiting for more."""
+    """Yield lines as they arrive; of a pipe what is available, without waiting for more."""
     rest, done = b"", 0
     while chunk := await asyncio.to_thread(file.read1, _CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")

@@ -1,1 +1,1 @@
-"""Rebalancing: target weights, and the plan that follows from them."""
+"""Rebalancing: target weights, the plan that follows from them, and its execution."""

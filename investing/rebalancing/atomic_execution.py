@@ -1,15 +1,19 @@
-"""A rebalance at a broker that trades in our own transaction: whole, or not at all."""
+"""A rebalance at a broker that trades in our own transaction: completely or not at all."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from db.ids import uuid7
+from db.locks import Locks
 from db.rebalancing import running
-from db.sessions import Session
-from db.trading import orders as rows
+from db.sessions import Session, announce
+from db.trading.ledger import LedgerTransaction
+from db.trading.ledger_reads import TradeFacts, for_trades
+from db.trading.ledger_writes import add_order
 from db.vocabulary import (
     BrokerOrderStatus,
     LegStatus,
@@ -17,20 +21,22 @@ from db.vocabulary import (
     OrderStatus,
     OrderType,
     TimeInForce,
+    Topic,
     TransactionType,
 )
+from db.writing import raw_connection_of
 from investing.actor import RequestOrigin
 from investing.brokers.protocol import AtomicBroker, BrokerOrder, BrokerOrderRequest, Fill
 from investing.rules.errors import OrderRejected
 from investing.rules.rebalancing.legs import order_id_of
 from investing.rules.rebalancing.plans import Plan, PlannedTrade
-from investing.rules.trading.ledger import Entry, trade_amount
+from investing.rules.trading.ledger import Entry, overtaking, trade_amount
 from investing.rules.trading.orders import expires_at
 from investing.trading.orders import note_order
 from investing.trading.posting import CashLocation, FillReference, post_entry
 
 
-async def trade_whole(
+async def trade_atomically(
     session: Session,
     owner_id: UUID,
     client: RequestOrigin,
@@ -41,14 +47,29 @@ async def trade_whole(
     broker: AtomicBroker,
     now: dt.datetime,
 ) -> None:
-    """Fills every trade of the plan and posts it, sells before buys.
+    """Fill every trade of the plan and post it, sells before buys, as one statement.
 
-    `portfolio` is the locked row. Raises OrderRejected where the broker refuses one, and what the ledger
+    `portfolio` is the locked row. Raise OrderRejected if the broker rejects one, and whatever the ledger
     refuses: the caller's transaction then leaves nothing behind.
     """
     requests = [_request(order_id_of(id, n), trade) for n, trade in enumerate(plan.trades, 1)]
     venues = await running.find_venues(session, [trade.instrument_id for trade in plan.trades])
     filled = await broker.fill_all(session, requests)
+    ledger = LedgerTransaction(
+        await raw_connection_of(session), owner_id, Locks.of(portfolios=[portfolio["id"]])
+    )
+    known = await _known(ledger, portfolio["id"], filled, plan)
+    # What open orders have reserved is not to be spent; each trade moves the cash that the next one has.
+    place = CashLocation(
+        owner_id,
+        portfolio["account_id"],
+        portfolio["id"],
+        portfolio["currency"],
+        portfolio["cash_balance"] - portfolio["reserved_cash"],
+        portfolio["margin"],
+        portfolio["time_zone"],
+        portfolio["reserved_cash"],
+    )
     legs = []
     for number, (trade, request, order) in enumerate(zip(plan.trades, requests, filled, strict=True), 1):
         _check(request, order)
@@ -60,10 +81,12 @@ async def trade_whole(
             exchange=venues[trade.instrument_id]["exchange"],
             time_zone=portfolio["time_zone"],
         )
-        await rows.insert_filled_order(session, row)
-        for execution in order.executions:
-            await _post(session, owner_id, portfolio, trade, request, execution)
-        await note_order(session, owner_id, client, "filled", row, symbol=trade.symbol, rebalance=id)
+        add_order(ledger.batch, row, None)
+        (execution,) = order.executions
+        posted = await _post(ledger, place, trade, request, execution, known[trade.instrument_id])
+        place = replace(place, cash=place.cash + posted["cash_delta"])
+        told = _Noted(trade.side.value, trade.quantity, trade.symbol)
+        note_order(ledger, client, "filled", request.client_order_id, told, rebalance=id)
         legs.append(
             {
                 "owner_id": owner_id,
@@ -78,11 +101,30 @@ async def trade_whole(
                 "order_id": row["id"],
             }
         )
+    await ledger.flush()
+    announce(session, owner_id, Topic.PORTFOLIOS)
     await running.insert_legs(session, legs)
 
 
+class _Noted(NamedTuple):
+    side: str
+    quantity: Decimal
+    symbol: str
+
+
+async def _known(
+    ledger: LedgerTransaction, portfolio_id: UUID, filled: Sequence[BrokerOrder], plan: Plan
+) -> Mapping[UUID, TradeFacts]:
+    """Return what is held of each instrument, before any of it is traded."""
+    instants = [execution.executed_at for order in filled for execution in order.executions]
+    key = (ledger.connection, ledger.owner_id, portfolio_id)
+    ids = [trade.instrument_id for trade in plan.trades]
+    earliest = min(instants, default=dt.datetime.now(dt.UTC))
+    return await for_trades(*key, ids, earliest, overtaking(TransactionType.SELL))
+
+
 def _request(order_id: UUID, trade: PlannedTrade) -> BrokerOrderRequest:
-    # No worst price: the quotes are held, so that the price is the one that was planned with.
+    # No worst price: the quotes are locked, so the price is the one that the plan was made with.
     return BrokerOrderRequest(
         order_id,
         trade.symbol,
@@ -97,7 +139,7 @@ def _request(order_id: UUID, trade: PlannedTrade) -> BrokerOrderRequest:
 def _check(request: BrokerOrderRequest, order: BrokerOrder) -> None:
     if order.rejection is not None:
         raise OrderRejected(order.rejection.reason, (), broker_code=order.rejection.code)
-    assert order.status is BrokerOrderStatus.FILLED, f"{request.symbol} was to be filled whole"
+    assert order.status is BrokerOrderStatus.FILLED, f"{request.symbol} was to be filled completely"
     assert sum(execution.quantity for execution in order.executions) == request.quantity
 
 
@@ -136,16 +178,13 @@ def _average(executions: Sequence[Fill]) -> Decimal:
 
 
 async def _post(
-    session: Session,
-    owner_id: UUID,
-    portfolio: Mapping[Any, Any],
+    ledger: LedgerTransaction,
+    place: CashLocation,
     trade: PlannedTrade,
     request: BrokerOrderRequest,
     execution: Fill,
-) -> None:
-    # Read again, since each trade moves the cash that the next one has.
-    trader = await rows.lock_trader(session, owner_id, portfolio["id"])
-    assert trader is not None, "it is locked"
+    known: TradeFacts,
+) -> Mapping[str, Any]:
     entry = Entry(
         id=uuid7(),
         type=TransactionType.BUY if trade.side is OrderSide.BUY else TransactionType.SELL,
@@ -156,11 +195,12 @@ async def _post(
         price=execution.price,
         of_shares=True,
     )
-    await post_entry(
-        session,
-        CashLocation.of_portfolio(owner_id, trader),
+    return await post_entry(
+        ledger,
+        place,
         entry,
         instrument_id=trade.instrument_id,
+        known=known,
         fills=FillReference(request.client_order_id, execution.id),
         now=True,
     )

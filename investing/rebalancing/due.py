@@ -1,4 +1,4 @@
-"""When a portfolio rebalances by itself, kept in step with its settings."""
+"""When a portfolio rebalances automatically, kept consistent with its settings."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -10,12 +10,14 @@ from db.sessions import Session
 from db.vocabulary import RebalanceFrequency
 from investing.rules.market.market_days import next_due
 
-_DECIDES = frozenset({"auto_rebalance", "rebalance_frequency", "drift_band"})
+_RELEVANT = frozenset({"auto_rebalance", "rebalance_frequency", "drift_band"})
 
 
-async def keep_due(session: Session, owner_id: UUID, portfolio_id: UUID, changed: Mapping[str, Any]) -> None:
-    """Keeps when a portfolio is due in step with its settings, which have just been written."""
-    if _DECIDES.isdisjoint(changed):
+async def update_due(
+    session: Session, owner_id: UUID, portfolio_id: UUID, changed: Mapping[str, Any]
+) -> None:
+    """Update when a portfolio is due to match its settings, which have just been written."""
+    if _RELEVANT.isdisjoint(changed):
         return
     settings = await rows.find_automatic(session, owner_id, portfolio_id)
     if settings is None or not settings["auto_rebalance"]:

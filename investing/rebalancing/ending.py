@@ -1,4 +1,4 @@
-"""The end of a rebalance: what it traded, what that cost, and the weights that came of it."""
+"""The end of a rebalance: what it traded, what that cost, and the resulting weights."""
 
 import datetime as dt
 from decimal import Decimal
@@ -9,14 +9,14 @@ from db.rebalancing import running
 from db.sessions import Session, announce
 from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, Topic
 from investing.actor import RequestOrigin
-from investing.alerts.events import tell_rebalanced
+from investing.alerts.events import raise_for_rebalance
 from investing.audit import note
 from investing.rules.money import quotient
 from investing.rules.rebalancing.legs import Leg, ending
 
 
 async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID) -> RebalanceStatus:
-    """Writes how a rebalance has ended, all of whose legs have; the caller has locked its portfolio."""
+    """Record how a rebalance ended, all of whose legs have ended; the caller has locked its portfolio."""
     record = await running.lock_rebalance(session, owner_id, id)
     assert record is not None, "it is locked"
     legs = [
@@ -46,7 +46,7 @@ async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID)
         "completed_at": dt.datetime.now(dt.UTC),
     }
     await running.update_rebalance(session, owner_id, id, values)
-    # The weights that it has reached are those that the portfolio drifts from now.
+    # Drift is measured from the weights that it has reached, so rules on portfolios are checked again.
     announce(session, owner_id, Topic.PORTFOLIOS)
     await running.set_work(session, owner_id, id, None)
     await note(
@@ -64,7 +64,7 @@ async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID)
         "totalCost": totals["cost"],
         "trades": str(totals["trades"]),
     }
-    await tell_rebalanced(
+    await raise_for_rebalance(
         session,
         owner_id,
         record["portfolio_id"],

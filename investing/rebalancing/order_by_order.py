@@ -1,7 +1,7 @@
-"""One step of a rebalance at a broker that is asked order by order, in one transaction.
+"""One step of a rebalance at a broker that takes order by order, in one transaction.
 
-Sells go first; a buy is placed once the cash for it is there, and once no sell is open with what cash there
-is. Nothing here talks to the broker: an order that a step has placed is for the desk to submit.
+Sells go first; a buy is placed once the cash for it is available or, with whatever cash there is, once no
+sell is open. Nothing here talks to the broker: the desk submits the order that a step has placed.
 """
 
 import datetime as dt
@@ -13,8 +13,10 @@ from uuid import UUID
 
 from db.rebalancing import running
 from db.sessions import Session
-from db.trading import orders as order_rows
+from db.trading.ledger import LedgerTransaction
+from db.trading.order_reads import OrderFacts, for_order
 from db.vocabulary import LegStatus, OrderSide, OrderStatus, OrderType, RebalanceStatus, TimeInForce
+from db.writing import raw_connection_of
 from investing.actor import RequestOrigin
 from investing.rebalancing.ending import end
 from investing.rebalancing.starting import reason_of
@@ -23,15 +25,15 @@ from investing.rules.rebalancing.legs import ENDED, ZERO, affordable, leg_state,
 from investing.rules.trading.orders import OrderRequest, size_order
 from investing.trading.placing import NewOrder, PartOf, TradingConfig, place
 
-LOOK_AGAIN = dt.timedelta(seconds=1)
-"""How soon a rebalance is looked at again that waits for its broker."""
+STEP_AGAIN = dt.timedelta(seconds=1)
+"""How soon the next step of a rebalance is made that waits for its broker."""
 
 Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
 class NextOrder:
-    """What a step did: an order to submit, or nothing; and whether the rebalance has ended."""
+    """The result of a step: the order to submit, if any, and whether the rebalance has ended."""
 
     placed: UUID | None
     has_ended: bool
@@ -40,11 +42,12 @@ class NextOrder:
 async def step(
     session: Session, owner_id: UUID, client: RequestOrigin, id: UUID, trading_config: TradingConfig
 ) -> NextOrder:
-    """Notes what has become of the legs' orders, then places the next order or ends the rebalance."""
+    """Record the outcome of the legs' orders, then place the next order or end the rebalance."""
     portfolio_id = await running.find_portfolio_of(session, owner_id, id)
     if portfolio_id is None:
         return NextOrder(None, True)
-    await order_rows.lock_trader(session, owner_id, portfolio_id)
+    ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
+    await ledger.hold([portfolio_id])
     record = await running.lock_rebalance(session, owner_id, id)
     if record is None or record["status"] != RebalanceStatus.RUNNING:
         await running.set_work(session, owner_id, id, None)
@@ -54,15 +57,14 @@ async def step(
     selling = any(leg["side"] == OrderSide.SELL and leg["status"] not in ENDED for leg in legs)
     for leg in legs:
         if leg["status"] == LegStatus.PLANNED:
-            placed = await _place(
-                session, owner_id, client, id, portfolio_id, leg, trading_config, selling=selling
-            )
+            new = _NewLeg(session, ledger, client, id, portfolio_id, leg, trading_config)
+            placed = await _place(new, selling=selling)
             if placed is not None:
                 return NextOrder(placed, False)
     if all(leg["status"] in ENDED for leg in await running.find_legs(session, owner_id, id)):
         await end(session, owner_id, client, id)
         return NextOrder(None, True)
-    await running.set_work(session, owner_id, id, dt.datetime.now(dt.UTC) + LOOK_AGAIN)
+    await running.set_work(session, owner_id, id, dt.datetime.now(dt.UTC) + STEP_AGAIN)
     return NextOrder(None, False)
 
 
@@ -82,74 +84,67 @@ async def _note_orders(session: Session, owner_id: UUID, id: UUID) -> None:
             await running.update_leg(session, owner_id, id, leg["number"], values)
 
 
-async def _place(
-    session: Session,
-    owner_id: UUID,
-    client: RequestOrigin,
-    id: UUID,
-    portfolio_id: UUID,
-    leg: Row,
-    trading_config: TradingConfig,
-    *,
-    selling: bool,
-) -> UUID | None:
-    """The order that was placed; None where the leg has to wait, or is skipped."""
+@dataclass(frozen=True)
+class _NewLeg:
+    """A leg to place an order for, in a transaction that has locked the portfolio."""
+
+    session: Session
+    ledger: LedgerTransaction
+    client: RequestOrigin
+    id: UUID
+    portfolio_id: UUID
+    leg: Row
+    trading_config: TradingConfig
+
+    async def update(self, values: Mapping[str, Any]) -> None:
+        """Change the leg."""
+        key = (self.session, self.ledger.owner_id, self.id, self.leg["number"])
+        await running.update_leg(*key, values)
+
+
+async def _place(new: _NewLeg, *, selling: bool) -> UUID | None:
+    """Return the order that was placed; None where the leg has to wait, or is skipped."""
+    leg = new.leg
+    key = (new.ledger.connection, new.ledger.owner_id, new.portfolio_id)
+    facts = await for_order(*key, None, leg["symbol"])
+    assert facts is not None, "it is locked"
     try:
-        return await _order(
-            session, owner_id, client, id, portfolio_id, leg, leg["quantity"], None, trading_config
-        )
+        return await _order(new, facts, leg["quantity"], None)
     except InsufficientCash as domain_error:
         if leg["side"] == OrderSide.BUY and selling:
             return None
         reason = reason_of(domain_error)
-        quantity = await _affordable(session, owner_id, portfolio_id, leg, trading_config)
+        quantity = _affordable(facts, leg, new.trading_config)
         if leg["side"] == OrderSide.BUY and quantity:
-            return await _order(
-                session, owner_id, client, id, portfolio_id, leg, quantity, reason, trading_config
-            )
+            return await _order(new, facts, quantity, reason)
     except DomainError as domain_error:
         reason = reason_of(domain_error)
-    values = {"status": LegStatus.SKIPPED.value, "reason": reason}
-    await running.update_leg(session, owner_id, id, leg["number"], values)
+    await new.update({"status": LegStatus.SKIPPED.value, "reason": reason})
     return None
 
 
-async def _order(
-    session: Session,
-    owner_id: UUID,
-    client: RequestOrigin,
-    id: UUID,
-    portfolio_id: UUID,
-    leg: Row,
-    quantity: Decimal,
-    reason: str | None,
-    trading_config: TradingConfig,
-) -> UUID:
-    order_id = order_id_of(id, leg["number"])
+async def _order(new: _NewLeg, facts: OrderFacts, quantity: Decimal, reason: str | None) -> UUID:
+    leg = new.leg
+    order_id = order_id_of(new.id, leg["number"])
     request = OrderRequest(OrderSide(leg["side"]), OrderType.MARKET, quantity, None, None, TimeInForce.DAY)
-    new = NewOrder(portfolio_id, leg["symbol"], request)
-    async with session.begin_nested():
-        now = dt.datetime.now(dt.UTC)
-        await place(session, owner_id, client, new, trading_config, now, PartOf(id, order_id))
-    values = {"status": LegStatus.SUBMITTED.value, "order_id": order_id, "reason": reason}
-    await running.update_leg(session, owner_id, id, leg["number"], values)
+    order = NewOrder(new.portfolio_id, leg["symbol"], request)
+    part_of = PartOf(new.id, order_id)
+    now = dt.datetime.now(dt.UTC)
+    await place(new.ledger, new.client, order, new.trading_config, now, part_of=part_of, facts=facts)
+    await new.ledger.flush()
+    await new.update({"status": LegStatus.SUBMITTED.value, "order_id": order_id, "reason": reason})
     return order_id
 
 
-async def _affordable(
-    session: Session, owner_id: UUID, portfolio_id: UUID, leg: Row, trading_config: TradingConfig
-) -> Decimal:
-    """How much of a purchase the cash pays for that is there and that no other order has reserved."""
-    trader = await order_rows.lock_trader(session, owner_id, portfolio_id)
-    quoted = await order_rows.find_quoted(session, owner_id, leg["symbol"])
-    assert trader is not None
-    assert quoted is not None
-    cash = trader["cash_balance"] - trader["reserved_cash"]
+def _affordable(facts: OrderFacts, leg: Row, trading_config: TradingConfig) -> Decimal:
+    """Return how much of a purchase the cash pays for that is there and that no other order has reserved."""
+    cash = facts.cash_balance - facts.reserved_cash
     if cash <= 0:
         return ZERO
+    assert facts.price is not None, "an order was sized with it"
     request = OrderRequest(OrderSide.BUY, OrderType.MARKET, None, cash, None, TimeInForce.DAY)
-    fees = trading_config.brokers.named(trader["broker"]).fees
+    fees = trading_config.brokers.named(facts.broker).fees
     try:
-        return affordable(leg["quantity"], size_order(request, quoted["price"], fees).quantity)
+        return affordable(leg["quantity"], size_order(request, facts.price, fees).quantity)
     except InvalidInput:
         return ZERO

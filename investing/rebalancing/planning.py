@@ -32,9 +32,9 @@ async def plan_portfolio(
     *,
     buy_only: bool = False,
 ) -> Plan:
-    """A dry run: what a rebalance would do now, by the portfolio's strategy or another one.
+    """Return what a rebalance would do now, by the portfolio's strategy or another one.
 
-    Raises what `find_targets` and `plan_in` raise.
+    Raise what `find_targets` and `plan_in` raise.
     """
     targets = await find_targets(sessions, optimiser, owner_id, portfolio_id, strategy)
     async with sessions.begin(owner_id) as session:
@@ -53,11 +53,11 @@ async def plan_in(
     *,
     buy_only: bool = False,
 ) -> Plan:
-    """The plan towards these targets, in the caller's transaction.
+    """Return the plan towards these targets, in the caller's transaction.
 
-    `portfolio` is a row of `find_rebalanced`, locked by a caller that will act on the plan. Raises
-    UnknownInstrument, CurrencyMismatch, NoPrice and StalePrice for anything that is held or wanted,
-    BrokerUnavailable and WorthNothing.
+    `portfolio` is a row of `find_rebalanced`, locked by a caller that will carry the plan out. Raise
+    UnknownInstrument, CurrencyMismatch, NoPrice or StalePrice for anything that is held or has a target,
+    BrokerUnavailable or WorthNothing.
     """
     rules = rules_of(portfolio, trading_config, buy_only=buy_only)
     rows = await find_held(session, owner_id, portfolio["id"], list(targets.weights))
@@ -86,7 +86,7 @@ async def plan_in(
         )
         for row in rows
     ]
-    # In a thread: the nearest plan in whole shares of some hundred symbols takes a moment to find.
+    # In a thread, because finding the nearest plan in whole shares of a hundred symbols takes a moment.
     return await asyncio.to_thread(
         make_plan,
         targets.strategy,
@@ -99,7 +99,7 @@ async def plan_in(
 
 
 def rules_of(portfolio: Mapping[Any, Any], trading_config: TradingConfig, *, buy_only: bool) -> PlanRules:
-    """The portfolio's settings and its broker's terms. Raises BrokerUnavailable."""
+    """Return the portfolio's settings and its broker's fees. Raise BrokerUnavailable."""
     return PlanRules(
         fees=trading_config.brokers.named(portfolio["broker"]).fees,
         fractional=portfolio["fractional_shares"],
@@ -131,7 +131,7 @@ def _check_prices(
                 actual=row["currency"],
             )
         if row["price"] is None or row["as_of"] is None:
-            message = f"There is no price of {row['symbol']}, without which there is no plan."
+            message = f"There is no price of {row['symbol']}, which a plan needs."
             raise NoPrice(message, symbol=row["symbol"])
         check_fresh(row["symbol"], row["as_of"], now, trading_config.quote_max_age)
 

@@ -1,4 +1,4 @@
-"""The rebalancer: targets found outside any transaction, then a rebalance started, and carried to its end."""
+"""The rebalancer: find targets outside any transaction, start a rebalance, and carry it out to its end."""
 
 import logging
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from db.outages import Faults
 from db.sessions import Session, Sessions, is_away
 from db.vocabulary import RebalanceTrigger, Strategy, Topic
 from investing.actor import Actor, RequestOrigin
-from investing.idempotency import find_kept, once
+from investing.idempotency import find_kept, once_in_session
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.order_by_order import step
 from investing.rebalancing.starting import LEASE, Run, start
@@ -24,7 +24,7 @@ _FIELD = "rebalancePortfolio"
 
 
 class Rebalancer:
-    """Rebalances portfolios. One for each process; any number may run."""
+    """Rebalance portfolios. There is one per process, in any number of processes."""
 
     def __init__(
         self, sessions: Sessions, trading_config: TradingConfig, desk: Desk, optimiser: Optimiser
@@ -43,10 +43,10 @@ class Rebalancer:
         plan_hash: str | None,
         idempotency_key: str,
     ) -> UUID:
-        """Rebalances once for the key. Its id; on paper it has ended when this returns.
+        """Rebalance once for the key; return the rebalance's id. On paper it has ended when this returns.
 
-        At a broker everything is placed that can be, and the jobs go on with it. Raises
-        InvalidInput, IdempotencyMismatch and what `find_targets` and `start` raise.
+        At a broker, everything is placed that can be, and the jobs continue it. Raise InvalidInput,
+        IdempotencyMismatch and what `find_targets` and `start` raise.
         """
         arguments: Mapping[str, object] = {
             "portfolio": portfolio_id,
@@ -64,16 +64,16 @@ class Rebalancer:
                 raise targets
             return await start(session, actor.id, actor.client, run, targets, self._trading_config)
 
-        id = await once(self._sessions, actor.id, idempotency_key, _FIELD, arguments, effect)
-        await self.carry_on(actor.id, actor.client, id)
+        id = await once_in_session(self._sessions, actor.id, idempotency_key, _FIELD, arguments, effect)
+        await self.advance(actor.id, actor.client, id)
         return id
 
     async def targets(
         self, owner_id: UUID, portfolio_id: UUID, strategy: Strategy | None
     ) -> Targets | DomainError:
-        """The target weights, or why there are none.
+        """Return the target weights, or why there are none.
 
-        Raises OptimiserBusy and OptimiserFailed, which another try may end.
+        Raise OptimiserBusy or OptimiserFailed, after which a retry may succeed.
         """
         try:
             return await find_targets(self._sessions, self._optimiser, owner_id, portfolio_id, strategy)
@@ -82,26 +82,26 @@ class Rebalancer:
         except DomainError as domain_error:
             return domain_error
 
-    async def carry_on(self, owner_id: UUID, client: RequestOrigin, id: UUID) -> None:
-        """Does what can be done now: until the rebalance has ended, or waits for its broker."""
+    async def advance(self, owner_id: UUID, client: RequestOrigin, id: UUID) -> None:
+        """Do what can be done now, until the rebalance has ended or waits for its broker."""
         while True:
-            done = await self._sessions.transact(
+            next_order = await self._sessions.transact(
                 owner_id, lambda session: step(session, owner_id, client, id, self._trading_config)
             )
             self._desk.notifier.notify(owner_id, Topic.ORDERS)
-            if done.placed is None:
+            if next_order.placed is None:
                 return
-            await self._desk.submit(owner_id, client, done.placed)
+            await self._desk.submit(owner_id, client, next_order.placed)
 
-    async def go_on(self) -> None:
-        """The job: goes on with every rebalance that waits, also of processes that have died."""
+    async def advance_all(self) -> None:
+        """Continue every rebalance that is waiting, including those of dead processes; this is a job."""
         lease = LEASE.total_seconds()
         while work := await claim(self._sessions, REBALANCES, lease, AT_ONCE):
             for owner_id, id in work:
                 try:
-                    await self.carry_on(owner_id, NOBODY, id)
+                    await self.advance(owner_id, NOBODY, id)
                 except Exception as error:
                     if is_away(error):
                         raise
-                    # It is due again when the lease ends; one rebalance must not hold up the others.
+                    # It is due again when the lease ends. One rebalance must not hold up the others.
                     self._faults.met(error, "Something went wrong with the rebalance %s.", id)

@@ -1,7 +1,7 @@
-"""Portfolios that rebalance by themselves: on the first market day of their period, and when they drift.
+"""Portfolios that rebalance automatically: on the first market day of their period, and when they drift.
 
-Drift is held against the targets of the last run (of CUSTOM against its owner's), so that the optimiser is
-not asked each time; it starts a rebalance once a day at the most.
+Drift is measured from the targets of the last run (for CUSTOM from its owner's), so that the optimiser is not
+needed each time; it starts a rebalance at most once a day.
 """
 
 import datetime as dt
@@ -31,11 +31,11 @@ logger = logging.getLogger("graphfolio.rebalancing")
 LEASE_SECONDS = 120.0
 AT_ONCE = 10
 MOST_ATTEMPTS = 5
-"""After so many faults in a row a run that is due is recorded as failed."""
+"""After this many faults in a row, a run that is due is recorded as failed."""
 
 
 class Schedule:
-    """Starts what is due. One for each process; any number may run."""
+    """Start the rebalances that are due. There is one per process, in any number of processes."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Schedule:
         drift_every: dt.timedelta,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        """`drift_every` is how often drift is looked at."""
+        """Create a schedule that checks drift every `drift_every`."""
         self._sessions = sessions
         self._trading_config = trading_config
         self._rebalancer = rebalancer
@@ -54,18 +54,18 @@ class Schedule:
         self._faults = Faults(logger)
 
     async def start_due(self) -> None:
-        """The job: looks at every portfolio that is due. What was missed is caught up once."""
+        """Check every portfolio that is due; runs that were missed are made up for once. This is a job."""
         while found := await claim(self._sessions, SCHEDULES, LEASE_SECONDS, AT_ONCE):
             for due in found:
                 try:
-                    await self._look_at(due)
+                    await self._check_due(due)
                 except Exception as error:
                     if is_away(error):
                         raise
-                    # It is due again when the lease ends; one portfolio must not hold up the others.
+                    # It is due again when the lease ends. One portfolio must not hold up the others.
                     self._faults.met(error, "Portfolio %s could not be rebalanced.", due.portfolio_id)
 
-    async def _look_at(self, due: ScheduleClaim) -> None:
+    async def _check_due(self, due: ScheduleClaim) -> None:
         now = self._clock()
         async with self._sessions.begin(due.owner_id) as session:
             settings = await rows.find_automatic(session, due.owner_id, due.portfolio_id)
@@ -106,14 +106,14 @@ class Schedule:
         trigger: RebalanceTrigger | None,
         now: dt.datetime,
     ) -> tuple[dt.datetime, dt.datetime | None]:
-        """When the schedule and drift are due next."""
+        """Return when the schedule and drift are due next."""
         scheduled_at = due.scheduled_at
         if scheduled_at is None or scheduled_at <= now:
             scheduled_at = next_due(RebalanceFrequency(settings["rebalance_frequency"]), now)
         if settings["drift_band"] is None:
             return scheduled_at, None
         if trigger is RebalanceTrigger.DRIFT:
-            # What a run cannot mend, the same prices would start again and again.
+            # If a run cannot correct the drift, the same prices would start one run after another.
             return scheduled_at, next_market_morning(now)
         return scheduled_at, now + self._drift_every
 
@@ -136,7 +136,7 @@ class Schedule:
             found = f"INTERNAL: it went wrong {due.attempts} times in a row; the server's log says how."
             id = await self._sessions.transact(due.owner_id, self._starting(due, run, strategy, found, after))
         if id is not None:
-            await self._rebalancer.carry_on(due.owner_id, NOBODY, id)
+            await self._rebalancer.advance(due.owner_id, NOBODY, id)
 
     def _starting(
         self,
@@ -146,7 +146,10 @@ class Schedule:
         found: Targets | DomainError | str,
         after: tuple[dt.datetime, dt.datetime | None],
     ) -> Callable[[Session], Awaitable[UUID | None]]:
-        """The run and its next time in one transaction: neither is there without the other."""
+        """Return the work that stores the run and its next time.
+
+        It does so in one transaction, so that neither is stored without the other.
+        """
 
         async def work(session: Session) -> UUID | None:
             owner_id = due.owner_id
@@ -155,7 +158,7 @@ class Schedule:
                 due.scheduled_at,
                 due.drift_at,
             ):
-                # Somebody else has been here, or its owner has changed the settings.
+                # Another process has done it, or the owner has changed the settings.
                 return None
             await rows.set_due(session, owner_id, due.portfolio_id, *after)
             try:

@@ -1,6 +1,6 @@
-"""Starting a rebalance: planned again under the portfolio's lock, written down, and on paper done at once.
+"""Start a rebalance: plan again under the portfolio's lock, store it and, on paper, carry it out at once.
 
-All of it is one transaction. Nothing here talks to a broker that needs to be asked.
+All of it is one transaction. Nothing here talks to an external broker.
 """
 
 import datetime as dt
@@ -17,10 +17,10 @@ from db.rebalancing.planning import find_rebalanced
 from db.sessions import Session
 from db.vocabulary import LegStatus, RebalanceStatus, RebalanceTrigger
 from investing.actor import RequestOrigin
-from investing.alerts.events import tell_rebalanced
+from investing.alerts.events import raise_for_rebalance
 from investing.audit import note
 from investing.brokers.protocol import AtomicBroker
-from investing.rebalancing.atomic_execution import trade_whole
+from investing.rebalancing.atomic_execution import trade_atomically
 from investing.rebalancing.ending import end
 from investing.rebalancing.planning import plan_in
 from investing.rebalancing.targets import Targets
@@ -36,12 +36,12 @@ from investing.rules.rebalancing.plans import Plan
 from investing.trading.placing import TradingConfig
 
 LEASE = dt.timedelta(seconds=30)
-"""So long the process that began a rebalance has it to itself."""
+"""How long the process that started a rebalance has it to itself."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A rebalance to start. `plan_hash` is of the plan that its owner has seen, if they have."""
+    """A rebalance to start. `plan_hash` is the hash of the plan that its owner has seen, if any."""
 
     portfolio_id: UUID
     trigger: RebalanceTrigger
@@ -56,19 +56,19 @@ async def start(
     targets: Targets,
     trading_config: TradingConfig,
 ) -> UUID:
-    """Writes the rebalance with its legs: COMPLETED where the broker trades all at once, or where there is
-    nothing to trade, and RUNNING otherwise. Its id.
+    """Store the rebalance with its legs; return its id.
 
-    Raises NotFound, PortfolioInactive, Inactive, RebalanceRunning, PlanChanged, what `plan_in` raises, and on
-    paper what the ledger refuses.
+    It is COMPLETED if the broker trades everything at once or there is nothing to trade, and RUNNING
+    otherwise. Raise NotFound, PortfolioInactive, Inactive, RebalanceRunning, PlanChanged, what `plan_in`
+    raises and, on paper, what the ledger refuses.
     """
     portfolio = await _lock(session, owner_id, run.portfolio_id)
     universe = await running.find_universe(session, owner_id, run.portfolio_id, list(targets.weights))
-    # From here on no tick can come between the plan and its trades.
+    # The lock keeps ticks from coming between the plan and its trades.
     quotes = await running.hold_quotes(session, universe)
     plan = await plan_in(session, owner_id, portfolio, targets, trading_config)
     if run.plan_hash is not None and run.plan_hash != plan.hash:
-        message = "Prices or holdings have moved since this plan was made: look at the new one."
+        message = "Prices or holdings have changed since this plan was made: review the new one."
         raise PlanChanged(message, ("planHash",), planned=run.plan_hash, current=plan.hash)
     id = uuid7()
     now = dt.datetime.now(dt.UTC)
@@ -84,7 +84,7 @@ async def start(
     broker = trading_config.brokers.named(portfolio["broker"])
     if plan.trades and isinstance(broker, AtomicBroker):
         trader = {**portfolio}
-        await trade_whole(session, owner_id, client, trader, id, plan, quotes, broker, now)
+        await trade_atomically(session, owner_id, client, trader, id, plan, quotes, broker, now)
     else:
         await running.insert_legs(session, legs_of(owner_id, id, plan, quotes))
         if plan.trades:
@@ -113,7 +113,7 @@ async def write_failure(
     strategy: str,
     reason: str,
 ) -> UUID:
-    """The record of a rebalance that was due and could not be started, and why."""
+    """Store a rebalance that was due and could not be started, with the reason; return its id."""
     id = uuid7()
     now = dt.datetime.now(dt.UTC)
     weights = await _weights(session, owner_id, run.portfolio_id)
@@ -137,7 +137,7 @@ async def write_failure(
         session, owner_id, client, "rebalance.failed", "Rebalance", id, trigger=run.trigger, reason=reason
     )
     name = await running.find_portfolio_name(session, owner_id, run.portfolio_id)
-    await tell_rebalanced(
+    await raise_for_rebalance(
         session,
         owner_id,
         run.portfolio_id,
@@ -150,12 +150,12 @@ async def write_failure(
 
 
 def reason_of(domain_error: DomainError) -> str:
-    """A refusal as the reason of a failure: its word for programs, then its sentence."""
+    """Return an error as the reason of a failure: its code, then its sentence."""
     return f"{domain_error.code}: {domain_error.message}"
 
 
 def legs_of(owner_id: UUID, id: UUID, plan: Plan, quotes: Mapping[UUID, Decimal]) -> Sequence[dict[str, Any]]:
-    """The rows of the legs of a plan, whose trades have sells before buys."""
+    """Return the rows of a plan's legs; its trades have sells before buys."""
     return [
         {
             "owner_id": owner_id,

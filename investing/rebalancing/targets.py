@@ -1,7 +1,7 @@
-"""Target weights: where a portfolio's strategy wants to be. Found outside any transaction.
+"""Target weights of a portfolio's strategy, found outside any transaction.
 
-CUSTOM has them from its owner as they are, EQUAL_WEIGHT gives every symbol the same; both whatever the
-riskTolerance. All the others ask the optimiser, on daily returns over the portfolio's look-back.
+CUSTOM has them from its owner, EQUAL_WEIGHT gives every symbol the same weight; both ignore the
+riskTolerance. All other strategies use the optimiser, on daily returns over the portfolio's look-back.
 """
 
 import datetime as dt
@@ -35,15 +35,15 @@ from investing.rules.errors import (
 )
 
 WEIGHT_PLACES = Decimal("0.000001")
-"""Equal weights have six places, rounded down: what is left over is cash."""
+"""Equal weights have six places, rounded down; the remainder is cash."""
 
 STALE_DAYS = dt.timedelta(days=10)
-"""By so much the returns of a universe may end before the newest prices in it."""
+"""How long before the newest prices of a universe its common returns may end."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """The weights of a strategy by symbol, at most 1 together; the rest is cash."""
+    """The weights of a strategy by symbol, which add up to at most 1; the rest is cash."""
 
     strategy: Strategy
     weights: Mapping[str, Decimal]
@@ -52,9 +52,9 @@ class Targets:
 async def find_targets(
     sessions: Sessions, optimiser: Optimiser, owner_id: UUID, portfolio_id: UUID, strategy: Strategy | None
 ) -> Targets:
-    """The target weights of a portfolio now, by its own strategy or another one.
+    """Return the target weights of a portfolio now, by its own strategy or another one.
 
-    Raises NotFound, PortfolioInactive, Inactive, InvalidInput for CUSTOM without weights, EmptyUniverse,
+    Raise NotFound, PortfolioInactive, Inactive, InvalidInput for CUSTOM without weights, EmptyUniverse,
     InfeasibleCap, UnknownInstrument, NoPrice, InsufficientHistory, and what `Optimiser.weights` raises.
     """
     async with sessions.begin(owner_id) as session:
@@ -108,8 +108,8 @@ def _check_cap(positions: int, cap: Decimal) -> None:
     if positions * cap < 1:
         least = (Decimal(1) / positions).quantize(Decimal("1E-10"), "ROUND_UP")
         raise InfeasibleCap(
-            f"{positions} positions of {cap.normalize():f} at the most are less than the whole: raise the "
-            "portfolio's maxPositionSize, or give it more symbols.",
+            f"{positions} positions of at most {cap.normalize():f} do not add up to 1: raise the portfolio's "
+            "maxPositionSize, or give it more symbols.",
             positions=positions,
             max_position_size=cap,
             least_size=least,
@@ -122,7 +122,7 @@ async def _returns(
     async with sessions.reading(owner_id) as connection:
         newest = await fetch_newest_dates(connection, owner_id, symbols)
         latest, oldest = _newest(symbols, newest)
-        # Five days of trading in eight are fewer than there are: with holidays, and those of two exchanges.
+        # More than five trading days in eight are left even after the holidays of two exchanges.
         since = oldest - dt.timedelta(days=30 + days * 8 // 5)
         returns, last = await fetch_returns(connection, owner_id, symbols, days, since)
         if last is not None and _fewest(returns) == days and latest - last <= STALE_DAYS:
@@ -132,7 +132,7 @@ async def _returns(
     available = _fewest(returns)
     if last is not None and available == days and latest - last <= STALE_DAYS:
         return returns
-    # As many as another has, or as the days of an only one have between them.
+    # As many returns as another instrument has or, for a single one, as its number of days allows.
     complete = max((len(found) for found in returns.values()), default=0)
     if len(histories) == 1:
         complete = min(days, histories[0].days - 1)
@@ -154,7 +154,7 @@ def _fewest(returns: Mapping[str, Sequence[float]]) -> int:
 
 
 def _newest(symbols: Sequence[str], newest: Mapping[str, dt.date | None]) -> tuple[dt.date, dt.date]:
-    """The newest and the oldest of the days that the instruments' prices end."""
+    """Return the newest and the oldest of the days on which the instruments' prices end."""
     found = []
     for symbol in symbols:
         if symbol not in newest:
@@ -169,7 +169,7 @@ def _newest(symbols: Sequence[str], newest: Mapping[str, dt.date | None]) -> tup
 def _too_little(
     histories: Sequence[History], days: int, available: int, last: dt.date | None
 ) -> InsufficientHistory:
-    """Names the instrument that ends first where the returns are old, the shortest one where they are few."""
+    """Name the instrument that ends first if the returns are old, the shortest one if they are too few."""
     worst = min(histories, key=lambda each: (each.days, each.symbol))
     if available == days:
         worst = min(histories, key=lambda each: (each.last or dt.date.min, each.symbol))

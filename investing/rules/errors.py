@@ -1,6 +1,6 @@
-"""Expected failures: what a rule or a service says no to, with the facts that the client needs to mend it.
+"""Expected failures: what a rule or a service refuses, with the data that the client needs to fix it.
 
-Each has a code, one sentence, and the path of the input field it is about.
+Each has a code, one sentence, and the path of the input field that it concerns.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from uuid import UUID
 # Not frozen: a frozen exception cannot be given its own traceback.
 @dataclass(eq=False)
 class DomainError(Exception):
-    """Something that a client may well ask for, and that is not done."""
+    """A request that is valid in form but refused by a rule or a service."""
 
     code: ClassVar[str]
 
@@ -26,28 +26,28 @@ class DomainError(Exception):
 
 @dataclass(eq=False)
 class InvalidInput(DomainError):
-    """A value that makes no sense here."""
+    """A value that is not valid here."""
 
     code = "INVALID_INPUT"
 
 
 @dataclass(eq=False)
 class NotFound(DomainError):
-    """Nothing of the viewer's has this id; whether it is somebody else's is not told."""
+    """The viewer owns nothing with this id; whether it belongs to somebody else is not revealed."""
 
     code = "NOT_FOUND"
 
 
 @dataclass(eq=False)
 class NameTaken(DomainError):
-    """Another of the same kind has this name already."""
+    """Another object of the same kind already has this name."""
 
     code = "NAME_TAKEN"
 
 
 @dataclass(eq=False)
 class EmailTaken(DomainError):
-    """Someone has registered with this e-mail address already."""
+    """Someone has already registered with this e-mail address."""
 
     code = "EMAIL_TAKEN"
     message: str = "This e-mail address is registered already."
@@ -56,7 +56,7 @@ class EmailTaken(DomainError):
 
 @dataclass(eq=False)
 class WeakPassword(DomainError):
-    """A password that is too short; `min_length` is in characters."""
+    """The password is too short; `min_length` is in characters."""
 
     code = "WEAK_PASSWORD"
     message: str = ""
@@ -69,7 +69,7 @@ class WeakPassword(DomainError):
 
 @dataclass(eq=False)
 class WrongCredentials(DomainError):
-    """Unknown user, wrong password or a deactivated user: which of them is nobody's business."""
+    """Unknown user, wrong password or deactivated user; which of them is not revealed."""
 
     code = "WRONG_CREDENTIALS"
     message: str = "The username or the password is wrong."
@@ -77,7 +77,7 @@ class WrongCredentials(DomainError):
 
 @dataclass(eq=False)
 class InvalidRefreshToken(DomainError):
-    """A refresh token that is malformed, unknown, used, expired or revoked: which of them is not said."""
+    """A refresh token that is malformed, unknown, used, expired or revoked; which of them is not revealed."""
 
     code = "INVALID_REFRESH_TOKEN"
     message: str = "This refresh token is not valid. Log in again."
@@ -110,7 +110,7 @@ class UnknownInstrument(DomainError):
 
 @dataclass(eq=False)
 class CurrencyMismatch(DomainError):
-    """The instrument trades in another currency than the portfolio's."""
+    """The instrument trades in a currency other than the portfolio's."""
 
     code = "CURRENCY_MISMATCH"
     expected: str = ""
@@ -119,9 +119,9 @@ class CurrencyMismatch(DomainError):
 
 @dataclass(eq=False)
 class InsufficientCash(DomainError):
-    """Cash would fall below zero: now, or for a back-dated entry on a later day.
+    """Cash would fall below zero: now or, for a back-dated entry, on a later day.
 
-    `transaction_id` is the later transaction that needs it, where one is known.
+    `transaction_id` is the later transaction that needs the cash, where one is known.
     """
 
     code = "INSUFFICIENT_CASH"
@@ -132,15 +132,15 @@ class InsufficientCash(DomainError):
 
     @property
     def shortfall(self) -> Decimal:
-        """What is missing."""
+        """The amount that is missing."""
         return self.required - self.available
 
 
 @dataclass(eq=False)
 class InsufficientShares(DomainError):
-    """More would be sold than is held: now, or for a back-dated entry on a later day.
+    """More would be sold than is held: now or, for a back-dated entry, on a later day.
 
-    `transaction_id` is the later transaction that needs them, where one is known.
+    `transaction_id` is the later transaction that needs the shares, where one is known.
     """
 
     code = "INSUFFICIENT_SHARES"
@@ -151,20 +151,20 @@ class InsufficientShares(DomainError):
 
     @property
     def shortfall(self) -> Decimal:
-        """What is missing."""
+        """The quantity that is missing."""
         return self.required - self.available
 
 
 @dataclass(eq=False)
 class AlreadyReversed(DomainError):
-    """The transaction, or the import, has been taken back before; it can be once."""
+    """The transaction or the import has already been reversed, which is possible only once."""
 
     code = "ALREADY_REVERSED"
 
 
 @dataclass(eq=False)
 class IdempotencyMismatch(DomainError):
-    """The key was used before, for something else."""
+    """The key has already been used for a different request."""
 
     code = "IDEMPOTENCY_MISMATCH"
 
@@ -179,7 +179,7 @@ class NoPrice(DomainError):
 
 @dataclass(eq=False)
 class StalePrice(DomainError):
-    """The quote is older than a MARKET order may trust; `oldest` is what would do now."""
+    """The quote is too old for a MARKET order; `oldest` is the earliest time that would be accepted now."""
 
     code = "STALE_PRICE"
     symbol: str = ""
@@ -191,8 +191,8 @@ class StalePrice(DomainError):
 class PositionTooLarge(DomainError):
     """A buy would make the position larger than the portfolio's maxPositionSize.
 
-    `weight` is what it would have, None where the portfolio is worth nothing; `largest_value` is the most
-    that the position may be worth.
+    `weight` is the weight that the position would have, None if the portfolio is worth nothing;
+    `largest_value` is the most that the position may be worth.
     """
 
     code = "POSITION_TOO_LARGE"
@@ -204,7 +204,7 @@ class PositionTooLarge(DomainError):
 
 @dataclass(eq=False)
 class OrderNotOpen(DomainError):
-    """The order has ended, so that there is nothing to cancel; `status` says how."""
+    """The order has ended, so there is nothing to cancel; `status` says how it ended."""
 
     code = "ORDER_NOT_OPEN"
     status: str = ""
@@ -212,7 +212,7 @@ class OrderNotOpen(DomainError):
 
 @dataclass(eq=False)
 class OrderRejected(DomainError):
-    """The broker said no; `broker_code` is its own word for why."""
+    """The broker rejected the order; `broker_code` is the broker's own code for the reason."""
 
     code = "ORDER_REJECTED"
     broker_code: str = ""
@@ -220,7 +220,7 @@ class OrderRejected(DomainError):
 
 @dataclass(eq=False)
 class BrokerUnavailable(DomainError):
-    """The account's broker is not connected, or does not answer."""
+    """The account's broker is not connected or does not answer."""
 
     code = "BROKER_UNAVAILABLE"
     broker: str = ""
@@ -228,7 +228,7 @@ class BrokerUnavailable(DomainError):
 
 @dataclass(eq=False)
 class PlanChanged(DomainError):
-    """Prices or holdings have moved the plan since it was looked at: both are hashes of plans."""
+    """Prices or holdings have changed the plan since it was previewed; both fields are hashes of plans."""
 
     code = "PLAN_CHANGED"
     planned: str = ""
@@ -240,13 +240,13 @@ class RebalanceRunning(DomainError):
     """A rebalance of this portfolio has not ended yet."""
 
     code = "REBALANCE_RUNNING"
-    message: str = "A rebalance of this portfolio runs already: wait until it has ended."
+    message: str = "A rebalance of this portfolio is already running: wait until it has ended."
     field: tuple[str, ...] = ("portfolioId",)
 
 
 @dataclass(eq=False)
 class WorthNothing(DomainError):
-    """The portfolio's total value is not above zero: it has no weights, and nothing to trade with."""
+    """The portfolio's total value is not above zero, so it has no weights and nothing to trade with."""
 
     code = "WORTH_NOTHING"
     message: str = "The portfolio is worth nothing: deposit cash first."
@@ -255,18 +255,18 @@ class WorthNothing(DomainError):
 
 @dataclass(eq=False)
 class EmptyUniverse(DomainError):
-    """There is nothing that a strategy could choose from: no symbols, and nothing held."""
+    """The strategy has nothing to choose from: no symbols are set, and nothing is held."""
 
     code = "EMPTY_UNIVERSE"
-    message: str = "Give the portfolio symbols to choose from, or let it hold something."
+    message: str = "The strategy has nothing to choose from: set the portfolio's symbols, or buy a position."
 
 
 @dataclass(eq=False)
 class InsufficientHistory(DomainError):
-    """An instrument, or all of them together, has fewer daily returns than the portfolio looks back on.
+    """An instrument, or the universe as a whole, has fewer daily returns than the look-back requires.
 
-    `symbol` is the one that has the fewest, `available_days` how many the universe has in common, and
-    `last_date` the latest day of them.
+    `symbol` is the instrument with the fewest, `available_days` the number of days that the universe has in
+    common, and `last_date` the latest of those days.
     """
 
     code = "INSUFFICIENT_HISTORY"
@@ -278,7 +278,10 @@ class InsufficientHistory(DomainError):
 
 @dataclass(eq=False)
 class InfeasibleCap(DomainError):
-    """So many positions cannot be the whole if none may be larger; `least_size` is the smallest cap."""
+    """So few positions cannot add up to 1 under the cap on their size.
+
+    `least_size` is the smallest cap that works.
+    """
 
     code = "INFEASIBLE_CAP"
     positions: int = 0
@@ -288,7 +291,7 @@ class InfeasibleCap(DomainError):
 
 @dataclass(eq=False)
 class SingularCovariance(DomainError):
-    """The returns of these instruments say the same, or nothing, so that no best mix of them exists."""
+    """The covariance matrix of these instruments' returns is singular, so no best mix of them exists."""
 
     code = "SINGULAR_COVARIANCE"
     message: str = (
@@ -300,7 +303,7 @@ class SingularCovariance(DomainError):
 
 @dataclass(eq=False)
 class NoExcessReturn(DomainError):
-    """Nothing in the universe has gained anything on average, so that no Sharpe ratio is positive."""
+    """Nothing in the universe has gained anything on average, so no Sharpe ratio is positive."""
 
     code = "NO_EXCESS_RETURN"
     message: str = (
@@ -311,7 +314,7 @@ class NoExcessReturn(DomainError):
 
 @dataclass(eq=False)
 class OptimiserBusy(DomainError):
-    """Too many plans wait for the optimiser already."""
+    """Too many plans are already waiting for the optimiser."""
 
     code = "OPTIMISER_BUSY"
     message: str = "Many plans are being made: try again in a few seconds."
@@ -319,15 +322,15 @@ class OptimiserBusy(DomainError):
 
 @dataclass(eq=False)
 class OptimiserFailed(DomainError):
-    """The optimiser found no answer, or none in time."""
+    """The optimiser found no solution, or none in time."""
 
     code = "OPTIMISER_FAILED"
-    message: str = "The optimiser found no answer: try again, or choose fewer symbols or another strategy."
+    message: str = "The optimiser found no solution: try again, or choose fewer symbols or another strategy."
 
 
 @dataclass(eq=False)
 class UnknownDestination(DomainError):
-    """The viewer has no destination of this name, or it is not ready to be sent to."""
+    """The viewer has no destination of this name, or it is not ready to receive messages."""
 
     code = "UNKNOWN_DESTINATION"
     name: str = ""
@@ -335,7 +338,7 @@ class UnknownDestination(DomainError):
 
 @dataclass(eq=False)
 class AddressRefused(DomainError):
-    """Nothing is sent to such an address."""
+    """The address is one that nothing may be sent to."""
 
     code = "ADDRESS_REFUSED"
 
@@ -349,7 +352,7 @@ class KindUnavailable(DomainError):
 
 @dataclass(eq=False)
 class WrongCode(DomainError):
-    """Not the code that was sent, or one that is void; `attempts_left` before a new one is needed."""
+    """The code is not the one that was sent, or it is void; `attempts_left` counts down to a new code."""
 
     code = "WRONG_CODE"
     attempts_left: int = 0
@@ -357,7 +360,7 @@ class WrongCode(DomainError):
 
 @dataclass(eq=False)
 class LimitReached(DomainError):
-    """As many as there can be, or as many as can be asked for in an hour; `limit` says how many."""
+    """The maximum number, or the maximum number of requests in an hour, has been reached: `limit`."""
 
     code = "LIMIT_REACHED"
     limit: int = 0
@@ -365,7 +368,7 @@ class LimitReached(DomainError):
 
 @dataclass(eq=False)
 class DeliveryNotDead(DomainError):
-    """The delivery has been made, or is still being tried; `delivery_status` says which."""
+    """The delivery has been made or is still being attempted; `delivery_status` says which."""
 
     code = "DELIVERY_NOT_DEAD"
     delivery_status: str = ""

@@ -1,4 +1,4 @@
-"""What a name may be."""
+"""Validation of names and symbols."""
 
 import unicodedata
 
@@ -8,9 +8,9 @@ LONGEST_NAME = 100
 
 
 def checked_name(name: str, field: str = "name") -> str:
-    """The name without space around it. Raises InvalidInput for an empty, long or unprintable one.
+    """Return the name without surrounding space.
 
-    `field` is what the input calls it.
+    `field` is the name of the input field. Raise InvalidInput if the name is empty, too long or unprintable.
     """
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME:
@@ -22,14 +22,14 @@ def checked_name(name: str, field: str = "name") -> str:
 
 LONGEST_SYMBOL = 32
 _PUNCTUATION = frozenset(".^=_-/&+'$#:@*!%")
-"""What may stand in a symbol beside letters, digits and single spaces, of ASCII."""
+"""The ASCII characters that a symbol may contain besides letters, digits and single spaces."""
 
 
 def folded_symbol(symbol: str) -> str:
-    """Return the one spelling of a symbol: composed (NFC), in capitals, without space around it.
+    """Return the canonical spelling of a symbol: NFC, upper case, without surrounding space.
 
-    A letter whose capital is several letters, or one of another alphabet, stays as it is: the capital of the
-    dotless i is that of the i, and they are not the same.
+    A letter whose upper case is several letters, or belongs to another alphabet, stays as it is: the upper
+    case of the dotless i is that of the i, and they are not the same letter.
     """
     text = unicodedata.normalize("NFC", symbol.strip())
     return text.upper() if text.isascii() else "".join(map(_capital, text))
@@ -42,10 +42,11 @@ def _capital(letter: str) -> str:
 
 
 def is_symbol(symbol: str) -> bool:
-    """Return whether a text is a symbol in its one spelling: 1 to 32 letters and digits of any script,
-    `.^=_-/&+'$#:@*!%` and single spaces, beginning with a letter, a digit or ^.
+    """Return whether a text is a symbol in its canonical spelling.
 
-    The database checks the same for ASCII (`ck_instruments_symbol`), and no more than that for the rest.
+    That is 1 to 32 letters and digits of any script, `.^=_-/&+'$#:@*!%` and single spaces, starting with a
+    letter, a digit or ^. The database (`ck_instruments_symbol`) checks the same for ASCII, and for other
+    characters only that they are neither spaces nor invisible.
     """
     if not 1 <= len(symbol) <= LONGEST_SYMBOL or symbol != folded_symbol(symbol) or "  " in symbol:
         return False
@@ -56,14 +57,15 @@ def is_symbol(symbol: str) -> bool:
 
 
 def checked_symbol(symbol: str, field: str = "symbol") -> str:
-    """Return the one spelling of a symbol. Raises InvalidInput for what is none; `field` is what the input
-    calls it.
+    """Return the canonical spelling of a symbol.
+
+    `field` is the name of the input field. Raise InvalidInput if the text is not a symbol.
     """
     folded = folded_symbol(symbol)
     if not is_symbol(folded):
         raise InvalidInput(
-            f"{_quoted(symbol)} is no symbol: 1 to {LONGEST_SYMBOL} letters, digits, single spaces and "
-            "any of .^=_-/&+'$#:@*!%, a letter, a digit or ^ first.",
+            f"{_quoted(symbol)} is not a symbol: give 1 to {LONGEST_SYMBOL} letters, digits, single spaces "
+            "and any of .^=_-/&+'$#:@*!%, starting with a letter, a digit or ^.",
             (field,),
         )
     return folded

@@ -1,4 +1,4 @@
-"""Which names of time zones are taken."""
+"""Validation of time zone names."""
 
 import re
 from functools import lru_cache
@@ -11,15 +11,15 @@ DEFAULT = "America/New_York"
 
 LONGEST = 64
 
-# Of a region, such as Europe/Berlin or America/Argentina/Ushuaia. Short names such as EST mean other things
-# to PostgreSQL than to others, and `localtime` is the server's own.
+# Only UTC and names with a region, such as Europe/Berlin or America/Argentina/Ushuaia: PostgreSQL gives short
+# names such as EST a meaning of its own, and `localtime` is whatever the server is set to.
 _NAME = re.compile(r"UTC|[A-Z][A-Za-z]*(?:/[A-Za-z0-9_+-]+){1,2}")
 
 
 def checked_time_zone(name: str) -> str:
-    """Return the name of a time zone of the IANA data base, as it stands there.
+    """Return the name of a time zone if the IANA database has it with this exact spelling.
 
-    Raises InvalidInput for any other. A name of which PostgreSQL does not know is found out by asking it.
+    Raise InvalidInput otherwise. Whether PostgreSQL knows the name too is found out only by asking it.
     """
     if len(name) > LONGEST or not _NAME.fullmatch(name) or name not in _known():
         raise no_such_time_zone()
@@ -27,7 +27,7 @@ def checked_time_zone(name: str) -> str:
 
 
 def no_such_time_zone() -> InvalidInput:
-    """Return the refusal of a time zone that cannot be used here."""
+    """Return the error for a time zone that cannot be used here."""
     message = "There is no such time zone: give its IANA name, such as Europe/Berlin or UTC."
     return InvalidInput(message, ("timeZone",))
 

@@ -1,4 +1,4 @@
-"""Something to know about what was done: a code for programs and a sentence for people."""
+"""Warnings about something that was done: a code for programs and a sentence for people."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ class Warning:
 
 
 def warnings_of_entry(type: TransactionType, symbol: str | None, basis: str | None) -> tuple[Warning, ...]:
-    """Return what is to be known of an entry; `basis` is what its instrument's prices are adjusted for.
+    """Return the warnings about a ledger entry; `basis` is what its instrument's prices are adjusted for.
 
-    A dividend is in fully adjusted prices already, as growth of them: with the cash it would count twice.
+    Fully adjusted prices already contain a dividend, as growth: together with the cash it would count twice.
     """
     if type is TransactionType.DIVIDEND and basis == PriceBasis.ADJUSTED:
         return (
@@ -30,5 +30,5 @@ def warnings_of_entry(type: TransactionType, symbol: str | None, basis: str | No
 
 
 def same_split(symbol: str | None) -> Warning:
-    """Return what is to be known of a split that was on the ledger already."""
+    """Return the warning about a split that was already on the ledger."""
     return Warning("DUPLICATE_SPLIT", f"This split of {symbol} is on the ledger already: nothing was added.")

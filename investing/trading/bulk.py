@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from db.sessions import Session
-from db.trading import imports, writes
+from db.trading import imports
+from db.trading.ledger import LedgerTransaction
 from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientCash, InsufficientShares
 from investing.rules.trading.import_rows import Content, fingerprint
@@ -48,9 +48,9 @@ class Batch:
     Once they are merged, `lines` have the ids that the entries are written with.
     """
 
-    def __init__(self, session: Session, place: CashLocation, lines: Sequence[BatchEntry]) -> None:
+    def __init__(self, ledger: LedgerTransaction, place: CashLocation, lines: Sequence[BatchEntry]) -> None:
         assert place.portfolio_id is not None, "entries are imported into a portfolio"
-        self._session = session
+        self._ledger = ledger
         self._place = place
         self.lines = [replace(line, entry=replace(line.entry, time_zone=place.time_zone)) for line in lines]
         self._key = (place.owner_id, place.portfolio_id)
@@ -71,7 +71,7 @@ class Batch:
         return merged
 
     async def _load(self, first: dt.datetime) -> Past:
-        moves = await imports.cash_moves_after(self._session, *self._key, first)
+        moves = await imports.cash_moves_after(self._ledger.connection, *self._key, first)
         new: dict[UUID, list[HoldingChange]] = {}
         for line in self.lines:
             if line.entry.of_shares and line.instrument_id is not None:
@@ -79,10 +79,7 @@ class Batch:
         for id, changes in new.items():
             starts = {self._key[1]: min(map(_first_affected, changes))}
             with_splits = not any(line.is_split_adjusted for line in self.lines)
-            loaded = await load_holdings(
-                self._session, self._key[0], id, starts, changes, with_splits=with_splits
-            )
-            self._loaded[id] = loaded
+            self._loaded[id] = await load_holdings(self._ledger, id, starts, changes, with_splits=with_splits)
         return Past(
             portfolio_id=self._key[1],
             cash=self._cash - sum((delta for _, delta in moves), ZERO),
@@ -124,7 +121,10 @@ class Batch:
                     )
 
     async def save(self, merged: Merged, import_id: UUID, progress: Progress) -> None:
-        """Writes the entries that were not refused, and all that follows from them. The import is there."""
+        """Write the entries that were not refused, some thousand at a time; add what follows from them.
+
+        The import is written with the first of them.
+        """
         written: Counter[Content] = Counter()
         rows: list[dict[str, Any]] = []
         for place in sorted(merged.postings):
@@ -135,16 +135,19 @@ class Batch:
             rows.append(row | {"import_id": import_id})
         for start in range(0, len(rows), imports.CHUNK):
             progress("Writing transactions", start, len(rows))
-            await imports.insert_transactions(self._session, rows[start : start + imports.CHUNK])
+            if start:
+                await self._ledger.flush()
+            for row in rows[start : start + imports.CHUNK]:
+                self._ledger.add_transaction(row)
         progress("Writing transactions", len(rows), len(rows))
-        await self._save_derived(merged)
+        self._save_derived(merged)
         if merged.postings:
             cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
             first = self.lines[min(merged.postings)].entry.executed_at
-            await writes.add_portfolio_cash(self._session, *self._key, cash, first)
+            self._ledger.change_portfolio(self._key[1], cash=cash, since=first)
 
-    async def _save_derived(self, merged: Merged) -> None:
-        """Writes what follows from the postings, instrument by instrument; those with new entries alone."""
+    def _save_derived(self, merged: Merged) -> None:
+        """Add what follows from the postings, instrument by instrument; those with new entries alone."""
         posted = [(self.lines[place], posting) for place, posting in merged.postings.items()]
         touched = set()
         for line, posting in posted:
@@ -156,23 +159,24 @@ class Batch:
             for split in loaded.due:
                 if (posting_due := merged.automatic.get(split.change.entry.id)) is not None:
                     loaded.note_automatic(split.change, posting_due)
-            await loaded.insert_automatic(self._session)
+            loaded.save_automatic(self._ledger)
             for change in loaded.later:
                 loaded.derived.note(change.portfolio_id, change.entry.id, merged.again[change.entry.id])
             holdings = {
                 portfolio_id: merged.holdings[portfolio_id, id] for portfolio_id in loaded.by_portfolio
             }
-            await loaded.derived.save(self._session, self._key[0], id, holdings)
+            loaded.derived.save(self._ledger, id, holdings)
+            loaded.mark_restated(self._ledger)
 
     def _transaction(self, line: BatchEntry, posting: Posting, mark: bytes) -> dict[str, Any]:
         row = transaction_row(self._place, line.entry, posting, line.instrument_id, line.notes, None)
         return row | {"fingerprint": mark, "is_split_adjusted": line.is_split_adjusted}
 
 
+def _past(instrument_id: UUID, change: HoldingChange) -> PastEntry:
+    return PastEntry(change.entry, change.portfolio_id, instrument_id, change.transfer_id)
+
+
 def _first_affected(change: HoldingChange) -> tuple[dt.datetime, UUID]:
     entry = change.entry
     return first_affected(entry.executed_at) if entry.type is TransactionType.SPLIT else entry.place
-
-
-def _past(instrument_id: UUID, change: HoldingChange) -> PastEntry:
-    return PastEntry(change.entry, change.portfolio_id, instrument_id, change.transfer_id)

@@ -1,20 +1,17 @@
 """What changes a holding: entries with their portfolios, and the splits of its instrument that are due."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from db.sessions import Session
 from db.trading import history
-from db.trading.split_places import find_split_places
+from db.trading.ledger import LedgerTransaction
+from db.trading.split_places import SplitPlace, find_split_places
 from db.vocabulary import TransactionType
 from investing.rules.market.market_hours import day_of
 from investing.rules.trading.ledger import Entry, Posting
 from investing.rules.trading.splits import SplitRatio, automatic_id
-
-Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,7 @@ class Splits:
 
 
 async def load_splits(
-    session: Session,
-    owner_id: UUID,
+    ledger: LedgerTransaction,
     instrument_id: UUID,
     starts: history.Starts,
     new: Collection[HoldingChange],
@@ -73,33 +69,32 @@ async def load_splits(
     automatic entries from those places on, those are outdated that the instrument's splits, in the account's
     time zone of now, would have at another instant, of another ratio or not at all.
     """
-    rows = await history.due_splits(session, owner_id, instrument_id, starts, without)
+    key = (ledger.connection, ledger.owner_id, instrument_id)
+    rows = await history.due_splits(*key, starts, without)
     if not rows and not later:
         return Splits()
-    automatic = _Automatic(
-        instrument_id, await history.find_automatic(session, owner_id, instrument_id, list(starts))
-    )
+    automatic = _Automatic(instrument_id, await history.find_automatic(*key, list(starts)))
     if later:
-        places = await find_split_places(session, owner_id, instrument_id, list(starts), without)
+        places = await find_split_places(*key, list(starts), without)
         automatic.outdate(places, later)
     due = []
     for row in rows:
-        split = SplitRatio(row["ex_date"], row["quantity"], row["split_for"])
-        id = automatic.next_id(row["portfolio_id"], split.ex_date)
+        split = SplitRatio(row.ex_date, row.quantity, row.split_for)
+        id = automatic.next_id(row.portfolio_id, split.ex_date)
         if id is None:
             continue
         entry = Entry(
             id=id,
             type=TransactionType.SPLIT,
-            executed_at=row["executed_at"],
+            executed_at=row.executed_at,
             quantity=split.quantity,
             split_for=split.split_for,
             of_shares=True,
             is_automatic=True,
-            time_zone=row["time_zone"],
+            time_zone=row.time_zone,
         )
-        change = HoldingChange(row["portfolio_id"], entry)
-        each = DueSplit(change, row["account_id"], row["currency"], split, row["time_zone"])
+        change = HoldingChange(row.portfolio_id, entry)
+        each = DueSplit(change, row.account_id, row.currency, split, row.time_zone)
         if entry.place >= starts[change.portfolio_id] and not any(map(each.is_stood_for_by, new)):
             due.append(each)
     return Splits(due, automatic.outdated)
@@ -108,21 +103,21 @@ async def load_splits(
 class _Automatic:
     """The automatic entries that portfolios have ever had for the splits of an instrument."""
 
-    def __init__(self, instrument_id: UUID, rows: Sequence[Row]) -> None:
+    def __init__(self, instrument_id: UUID, rows: Sequence[history.AutomaticEntry]) -> None:
         self.outdated: set[UUID] = set()
         self._instrument_id = instrument_id
-        self._rows = {row["id"]: row for row in rows}
+        self._rows = {row.id: row for row in rows}
 
-    def outdate(self, places: Sequence[Row], later: Collection[UUID]) -> None:
+    def outdate(self, places: Sequence[SplitPlace], later: Collection[UUID]) -> None:
         """Note which of the later ones are not what the splits of now make them."""
         wanted = {
-            (id, place["begins"], place["quantity"], place["split_for"])
+            (id, place.begins, place.quantity, place.split_for)
             for place in places
-            for id in self._ids(place["portfolio_id"], place["ex_date"])
+            for id in self._ids(place.portfolio_id, place.ex_date)
         }
         for id in later:
             row = self._rows[id]
-            if (id, row["executed_at"], row["quantity"], row["split_for"]) not in wanted:
+            if (id, row.executed_at, row.quantity, row.split_for) not in wanted:
                 self.outdated.add(id)
 
     def next_id(self, portfolio_id: UUID, ex_date: dt.date) -> UUID | None:
@@ -131,7 +126,7 @@ class _Automatic:
         ids = self._ids(portfolio_id, ex_date)
         for id in ids:
             row = self._rows[id]
-            if row["is_refused"] or (not row["is_reversed"] and id not in self.outdated):
+            if row.is_refused or (not row.is_reversed and id not in self.outdated):
                 return None
         return automatic_id(portfolio_id, self._instrument_id, ex_date, len(ids))
 

@@ -9,19 +9,17 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 from uuid import UUID
 
-from db.sessions import Session
-from db.trading.split_places import find_split_places
+from db.trading.history import OutRow
+from db.trading.ledger import LedgerTransaction
+from db.trading.split_places import SplitPlace, find_split_places
 from db.vocabulary import TransactionType
 from investing.rules.market.market_hours import day_of
 from investing.rules.trading.splits import FIRST_PLACE, SplitPlaces, SplitRatio, converted
 from investing.trading.changes import HoldingChange
 
 _FIRST_ID = UUID(int=0)
-
-Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,10 @@ class _Sides:
 
 
 async def load_ratios(
-    session: Session,
-    owner_id: UUID,
+    ledger: LedgerTransaction,
     instrument_id: UUID,
     changes: Sequence[HoldingChange],
-    outs: Sequence[Row],
+    outs: Sequence[OutRow],
     without: Collection[UUID],
 ) -> dict[UUID, Fraction]:
     """Return by transfer how many shares of its target one share of its source is; only those that are not 1.
@@ -50,17 +47,18 @@ async def load_ratios(
     if not sides:
         return {}
     portfolios = {id for each in sides.values() for id in (each.left, each.reached)}
-    rows = await find_split_places(session, owner_id, instrument_id, portfolios, without)
-    splits = {row["ex_date"]: SplitRatio(row["ex_date"], row["quantity"], row["split_for"]) for row in rows}
+    key = (ledger.connection, ledger.owner_id, instrument_id)
+    rows = await find_split_places(*key, portfolios, without)
+    splits = {row.ex_date: SplitRatio(row.ex_date, row.quantity, row.split_for) for row in rows}
     places: dict[UUID, dict[dt.date, tuple[dt.datetime, UUID]]] = defaultdict(dict)
     for row in rows:
-        places[row["portfolio_id"]][row["ex_date"]] = _place(row, splits[row["ex_date"]], changes)
+        places[row.portfolio_id][row.ex_date] = _place(row, splits[row.ex_date], changes)
     ratios = {id: _ratio(each, splits.values(), places) for id, each in sides.items()}
     return {id: ratio for id, ratio in ratios.items() if ratio != 1}
 
 
-def _sides(changes: Sequence[HoldingChange], outs: Sequence[Row]) -> dict[UUID, _Sides]:
-    left = {row["transfer_id"]: row["portfolio_id"] for row in outs}
+def _sides(changes: Sequence[HoldingChange], outs: Sequence[OutRow]) -> dict[UUID, _Sides]:
+    left = {row.transfer_id: row.portfolio_id for row in outs}
     for change in changes:
         if change.transfer_id is not None and change.entry.type is TransactionType.TRANSFER_OUT:
             left[change.transfer_id] = change.portfolio_id
@@ -71,21 +69,17 @@ def _sides(changes: Sequence[HoldingChange], outs: Sequence[Row]) -> dict[UUID, 
     }
 
 
-def _place(row: Row, split: SplitRatio, changes: Sequence[HoldingChange]) -> tuple[dt.datetime, UUID]:
+def _place(row: SplitPlace, split: SplitRatio, changes: Sequence[HoldingChange]) -> tuple[dt.datetime, UUID]:
     """Return from which place on the portfolio's shares are those of after the split."""
-    if row["id"] is not None:
-        return row["executed_at"], row["id"]
+    if row.id is not None and row.executed_at is not None:
+        return row.executed_at, row.id
     for change in changes:
         entry = change.entry
-        if (
-            change.stored is None
-            and change.portfolio_id == row["portfolio_id"]
-            and entry.split_for is not None
-        ):
+        if change.stored is None and change.portfolio_id == row.portfolio_id and entry.split_for is not None:
             assert entry.quantity is not None, "a split has a quantity"
-            if split.is_same(day_of(entry.executed_at, row["time_zone"]), entry.quantity, entry.split_for):
+            if split.is_same(day_of(entry.executed_at, row.time_zone), entry.quantity, entry.split_for):
                 return entry.place
-    return FIRST_PLACE if row["is_adjusted"] else (row["begins"], _FIRST_ID)
+    return FIRST_PLACE if row.is_adjusted else (row.begins, _FIRST_ID)
 
 
 def _ratio(sides: _Sides, splits: Collection[SplitRatio], places: Mapping[UUID, SplitPlaces]) -> Fraction:

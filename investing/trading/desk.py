@@ -8,18 +8,23 @@ from typing import TypeVar
 from uuid import UUID
 
 from db.claims import ORDERS, claim
+from db.locks import NO_LOCKS, Locks
 from db.outages import Faults, Outage
-from db.sessions import Session, Sessions, is_away
+from db.sessions import Sessions, is_away
+from db.trading import ledger_writes as writes
 from db.trading import orders as rows
+from db.trading.ledger import LedgerTransaction, transact
+from db.trading.orders import OrderRow
 from db.vocabulary import OrderStatus, Topic
+from db.writing import raw_connection_of
 from investing.actor import Actor, RequestOrigin
+from investing.alerts.events import raise_for_rejection
 from investing.brokers.protocol import Ambiguous, BrokerClient, BrokerOrder, Fill
-from investing.idempotency import Intent, NotQuick
+from investing.idempotency import Intent
 from investing.notifier import Notifier, wait
 from investing.rules.errors import BrokerUnavailable, NotFound, OrderNotOpen
 from investing.rules.trading.orders import OPEN, check_order_request
 from investing.trading import orders, placing
-from investing.trading.filling import fill_quickly
 from investing.trading.placing import NewOrder, TradingConfig
 
 logger = logging.getLogger("graphfolio.trading")
@@ -77,13 +82,13 @@ class Desk:
         order = await self._find(actor.id, id)
         if order is None:
             raise NotFound("There is no such order.", ("orderId",))
-        if order["status"] not in OPEN:
-            raise _not_open(order["status"])
+        if order.status not in OPEN:
+            raise _not_open(order.status)
         try:
-            state = await self._answer(self._trading_config.brokers.named(order["broker"]).cancel(id))
+            state = await self._answer(self._trading_config.brokers.named(order.broker).cancel(id))
         except Ambiguous:
             message = "The broker does not answer: the order may still trade. Try again."
-            raise BrokerUnavailable(message, ("orderId",), broker=order["broker"]) from None
+            raise BrokerUnavailable(message, ("orderId",), broker=order.broker) from None
         status = await self._follow(actor.id, actor.client, state)
         if status is not OrderStatus.CANCELLED:
             raise _not_open(status or OrderStatus.CANCELLED)
@@ -110,39 +115,39 @@ class Desk:
                 await self.attend()
             await asyncio.sleep(every_seconds)
 
-    async def _ask(self, owner_id: UUID, client: RequestOrigin, order: orders.OrderRow) -> None:
-        broker = self._trading_config.brokers.named(order["broker"])
+    async def _ask(self, owner_id: UUID, client: RequestOrigin, order: OrderRow) -> None:
+        broker = self._trading_config.brokers.named(order.broker)
         try:
             state = await self._answer(broker.submit(orders.request_of(order)))
         except Ambiguous:
-            await self._write(owner_id, lambda s: orders.set_unknown(s, owner_id, client, order["id"]))
+            await self._write(owner_id, order.id, lambda it: orders.set_unknown(it, client, order.id))
         else:
             await self._follow(owner_id, client, state)
 
     async def _look_up(self, owner_id: UUID, id: UUID) -> None:
         """Compares an open order with its broker's, and ends it where its time is up."""
         order = await self._find(owner_id, id)
-        if order is None or order["status"] not in OPEN:
-            await self._write(owner_id, lambda s: rows.set_work(s, owner_id, id, None))
+        if order is None or order.status not in OPEN:
+            await self._set_work(owner_id, id, None)
             return
-        broker = self._trading_config.brokers.named(order["broker"])
-        is_over = order["expires_at"] is not None and order["expires_at"] <= dt.datetime.now(dt.UTC)
+        broker = self._trading_config.brokers.named(order.broker)
+        is_over = order.expires_at is not None and order.expires_at <= dt.datetime.now(dt.UTC)
         state: BrokerOrder | None
         try:
             if is_over:
                 state = await self._answer(broker.cancel(id))
             else:
                 state = await self._answer(broker.find(id))
-                if state is None and order["status"] in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
+                if state is None and order.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
                     # Looked up first, and the broker keeps one order for an id: this cannot buy twice.
                     state = await self._answer(broker.submit(orders.request_of(order)))
         except Ambiguous:
             soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
-            await self._write(owner_id, lambda s: orders.set_unknown(s, owner_id, NOBODY, id))
-            await self._write(owner_id, lambda s: rows.set_work(s, owner_id, id, soon))
+            await self._write(owner_id, id, lambda it: orders.set_unknown(it, NOBODY, id))
+            await self._set_work(owner_id, id, soon)
             return
         if state is None:
-            logger.error("The broker %s does not know the order %s any more.", order["broker"], id)
+            logger.error("The broker %s does not know the order %s any more.", order.broker, id)
             return
         await self._follow(owner_id, NOBODY, state)
 
@@ -164,14 +169,11 @@ class Desk:
     async def _fill(
         self, owner_id: UUID, client: RequestOrigin, execution: Fill, broker_order_id: str | None = None
     ) -> OrderStatus | None:
-        try:
-            status = await fill_quickly(self._sessions, owner_id, client, execution, broker_order_id)
-        except NotQuick:
-            return await self._write(
-                owner_id, lambda session: orders.fill(session, owner_id, client, execution, broker_order_id)
-            )
-        self.notifier.notify(owner_id, Topic.ORDERS)
-        return status
+        return await self._write(
+            owner_id,
+            execution.client_order_id,
+            lambda ledger: orders.fill(ledger, client, execution, broker_order_id),
+        )
 
     async def _follow(self, owner_id: UUID, client: RequestOrigin, state: BrokerOrder) -> OrderStatus | None:
         """Writes what the broker says: each fill, then where the order stands."""
@@ -180,17 +182,45 @@ class Desk:
             status = await self._fill(owner_id, client, execution, state.broker_order_id)
         if status is OrderStatus.FILLED:
             return status
-        return await self._write(owner_id, lambda s: orders.settle(s, owner_id, client, state))
+        settled = await self._settle(owner_id, client, state)
+        return None if settled is None else settled.status
 
-    async def _write(self, owner_id: UUID, act: Callable[[Session], Awaitable[ResultT]]) -> ResultT:
+    async def _settle(
+        self, owner_id: UUID, client: RequestOrigin, state: BrokerOrder
+    ) -> orders.Settled | None:
+        if state.rejection is None:
+            id = state.client_order_id
+            return await self._write(owner_id, id, lambda ledger: orders.settle(ledger, client, state))
+        # With the alert of it, which is written over a session.
         async with self._sessions.begin(owner_id) as session:
-            result = await act(session)
+            ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
+            settled = await orders.settle(ledger, client, state)
+            await ledger.flush()
+            if settled is not None and settled.rejected is not None:
+                order, reason, code = settled.rejected
+                await raise_for_rejection(session, owner_id, order._asdict(), reason, code)
+        self.notifier.notify(owner_id, Topic.ORDERS)
+        return settled
+
+    async def _write(
+        self, owner_id: UUID, id: UUID, act: Callable[[LedgerTransaction], Awaitable[ResultT]]
+    ) -> ResultT:
+        """Act on an order, in a transaction that has locked its portfolio."""
+        result = await transact(self._sessions, owner_id, Locks(order=id), act)
         self.notifier.notify(owner_id, Topic.ORDERS)
         return result
 
-    async def _find(self, owner_id: UUID, id: UUID) -> orders.OrderRow | None:
-        async with self._sessions.begin(owner_id) as session:
-            return await rows.find_order(session, owner_id, id)
+    async def _set_work(self, owner_id: UUID, id: UUID, due_at: dt.datetime | None) -> None:
+        async def act(ledger: LedgerTransaction) -> None:
+            writes.set_work(ledger.batch, owner_id, id, due_at)
+
+        await self._write(owner_id, id, act)
+
+    async def _find(self, owner_id: UUID, id: UUID) -> OrderRow | None:
+        async def act(ledger: LedgerTransaction) -> OrderRow | None:
+            return await rows.find_order(ledger.connection, owner_id, id)
+
+        return await transact(self._sessions, owner_id, NO_LOCKS, act)
 
     async def _answer(self, requested: Awaitable[ResultT]) -> ResultT:
         """The broker's answer. Whatever goes wrong on the way, all that is known is that there is none."""
@@ -228,7 +258,7 @@ class Desk:
         with self.notifier.listening(owner_id, Topic.ORDERS) as event:
             while asyncio.get_running_loop().time() < deadline:
                 order = await self._find(owner_id, id)
-                if order is None or order["status"] != OrderStatus.PENDING:
+                if order is None or order.status != OrderStatus.PENDING:
                     return
                 await wait(event, 0.2)
 

@@ -10,21 +10,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session
 from db.trading import history
-from db.trading.undoing import reverse_automatic
-from db.trading.writes import add_portfolio_cash, insert_transaction, lock_portfolio
+from db.trading.ledger import LedgerTransaction
+from db.trading.ledger_reads import HoldingState
+from db.trading.ledger_writes import add_reversals
 from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientShares
 from investing.rules.trading.ledger import ZERO, Entry, Holding, Moved, Posting, post, take_back
-from investing.rules.trading.lots import LotChange, LotKey, TaxLot
+from investing.rules.trading.lots import LotChange, LotKey
 from investing.trading.changes import DueSplit, HoldingChange, Splits, load_splits
 from investing.trading.conversions import load_ratios
-from investing.trading.projections import ProjectionChanges, ProjectionDiff
+from investing.trading.locking import hold_reached
+from investing.trading.projections import ProjectionDiff
 from investing.trading.stored_lots import load_lots
 
 OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
@@ -40,16 +40,16 @@ class Holdings:
     later: Sequence[HoldingChange]
     moved: Mapping[UUID, Moved]
     derived: ProjectionDiff
-    reserved: Mapping[UUID, Decimal]
+    reserved: dict[UUID, Decimal]
     """What open orders have reserved, by portfolio."""
     due: Sequence[DueSplit] = ()
     """The instrument's splits that have to be posted where something is held on their ex-dates."""
+    automatic: dict[UUID, Posting] = field(default_factory=dict)
+    """How those were posted that are to be written."""
     ratios: Mapping[UUID, Fraction] = field(default_factory=dict)
     """By transfer how many of the shares of the portfolio that it reaches one share is: see `conversions`."""
     outdated: Collection[UUID] = ()
     """The automatic entries that are not posted again, because the splits of now do not make them."""
-    automatic: dict[UUID, Posting] = field(default_factory=dict)
-    """How those were posted that are to be written."""
     current: HoldingChange | None = None
     """What is just being posted: where that is refused, the entry that cannot stand."""
     _moving: dict[UUID, Moved] = field(default_factory=dict)
@@ -126,71 +126,57 @@ class Holdings:
             self._moving[change.transfer_id] = Moved.by(posting)
         return posting
 
-    @classmethod
-    def now(
-        cls,
-        owner_id: UUID,
-        instrument_id: UUID,
-        portfolio_id: UUID,
-        stored: Holding | None,
-        lots: Sequence[TaxLot],
-        reserved: Decimal,
-    ) -> "Holdings":
-        """One portfolio's holding as it is stored, None for none, with its oldest lots; nothing is later."""
-        before = {} if stored is None else {portfolio_id: stored}
-        derived = ProjectionDiff(before, {lot.key: (portfolio_id, lot) for lot in lots}, {})
-        holding = Holding() if stored is None else dataclasses.replace(stored, lots=list(lots))
-        return cls(
-            owner_id, instrument_id, {portfolio_id: holding}, (), {}, derived, {portfolio_id: reserved}
-        )
+    def release(self, portfolio_id: UUID, quantity: Decimal) -> None:
+        """Note that so many shares are not reserved any more."""
+        self.reserved[portfolio_id] = self.reserved.get(portfolio_id, ZERO) - quantity
 
-    def changes(self) -> ProjectionChanges:
-        """What of positions, lots, uses and gains has changed."""
-        return self.derived.changes(self.owner_id, self.instrument_id, self.by_portfolio)
+    def save(self, ledger: LedgerTransaction) -> None:
+        """Add positions, lots, uses and gains to what is written where they changed, and automatic splits."""
+        self.save_automatic(ledger)
+        self.derived.save(ledger, self.instrument_id, self.by_portfolio)
+        self.mark_restated(ledger)
 
-    async def save(self, session: Session) -> None:
-        """Writes positions, lots, uses and gains, where they changed; new transactions must be there.
+    def mark_restated(self, ledger: LedgerTransaction) -> None:
+        """Mark snapshots as stale from splits on that make another number of shares now, in any portfolio."""
+        restated = set(self.derived.restated())
+        for change in self.later:
+            if change.entry.id in restated:
+                ledger.change_portfolio(change.portfolio_id, since=change.entry.executed_at)
 
-        Before them the automatic splits, which nobody else writes.
+    def save_automatic(self, ledger: LedgerTransaction) -> None:
+        """Add the transactions of the due splits that were posted, and mark what they make stale.
+
+        Those that are outdated are reversed.
         """
-        await self.insert_automatic(session)
-        await self.derived.save(session, self.owner_id, self.instrument_id, self.by_portfolio)
-
-    async def insert_automatic(self, session: Session) -> None:
-        """Write the transactions of the due splits that were posted, and mark what they make stale.
-
-        Those that are outdated are reversed first.
-        """
+        if self.outdated:
+            outdated = {id: uuid7() for id in self.outdated}
+            add_reversals(ledger.batch, ledger.owner_id, outdated, is_automatic=True)
+            for change in self.later:
+                if change.entry.id in outdated:
+                    ledger.change_portfolio(change.portfolio_id, since=change.entry.executed_at)
         # Posting loads holdings.
         from investing.trading.posting import CashLocation, transaction_row
 
-        await reverse_automatic(session, self.owner_id, {id: uuid7() for id in self.outdated})
-        for change in self.later:
-            if change.entry.id in self.outdated:
-                at = change.entry.executed_at
-                await add_portfolio_cash(session, self.owner_id, change.portfolio_id, ZERO, at)
         for split in self.due:
             entry, posting = split.change.entry, self.automatic.get(split.change.entry.id)
             if posting is None:
                 continue
+            portfolio_id = split.change.portfolio_id
             place = CashLocation(
                 self.owner_id,
                 split.account_id,
-                split.change.portfolio_id,
+                portfolio_id,
                 split.currency,
                 ZERO,
                 margin=False,
                 time_zone=split.time_zone,
             )
-            row = transaction_row(place, entry, posting, self.instrument_id, None)
-            await insert_transaction(session, row)
-            portfolio_id = split.change.portfolio_id
-            await add_portfolio_cash(session, self.owner_id, portfolio_id, ZERO, entry.executed_at)
+            ledger.add_transaction(transaction_row(place, entry, posting, self.instrument_id, None))
+            ledger.change_portfolio(portfolio_id, since=entry.executed_at)
 
 
 async def load_holdings(
-    session: Session,
-    owner_id: UUID,
+    ledger: LedgerTransaction,
     instrument_id: UUID,
     starts: history.Starts,
     new: Collection[HoldingChange] = (),
@@ -198,38 +184,44 @@ async def load_holdings(
     without: Collection[UUID] = (),
     with_splits: bool = True,
     aligned: bool = False,
+    known: HoldingState | None = None,
 ) -> Holdings:
-    """The holdings as they were at `starts`, for posting these entries. The caller has locked the portfolios.
+    """Return the holdings as they were at `starts`, for posting these entries; their portfolios are locked.
 
     With them the splits of the instrument that are due from there on, unless not `with_splits`; the entries
     `without` are about to be reversed. With `aligned` automatic entries that the splits of now do not make
-    are taken back too. Portfolios that shares were transferred to later are locked here, unless the caller
-    has done it.
+    are taken back too. Portfolios that shares were transferred to later are locked here. `known` is what has
+    been read of the one holding already: where nothing comes after the entry, that is all there is to know
+    but for the lots.
     """
-    rows = await history.share_changes(session, owner_id, instrument_id, starts)
-    if any(row["transfer_id"] is not None and row["type"] == TransactionType.TRANSFER_OUT for row in rows):
-        starts = await history.reached(session, owner_id, instrument_id, starts)
-        for id in sorted(starts):
-            await lock_portfolio(session, owner_id, id)
-        rows = await history.share_changes(session, owner_id, instrument_id, starts)
-    splits = Splits()
-    if with_splits:
-        automatic = {row["id"] for row in rows if row["is_automatic"]} if aligned else None
-        splits = await load_splits(session, owner_id, instrument_id, starts, new, without, automatic)
+    if known is not None and not known.is_overtaken and not known.is_before_split:
+        rows: Sequence[history.LaterEntry] = ()
+        splits = Splits()
+        (portfolio_id,) = starts
+        stored, reserved = _known(portfolio_id, known)
+    else:
+        starts, rows = await _load_later(ledger, instrument_id, starts)
+        splits = Splits()
+        if with_splits:
+            automatic = {row.id for row in rows if row.is_automatic} if aligned else None
+            splits = await load_splits(ledger, instrument_id, starts, new, without, automatic)
+        positions = await history.find_positions(
+            ledger.connection, ledger.owner_id, instrument_id, list(starts)
+        )
+        stored = {row.portfolio_id: _holding(row) for row in positions}
+        reserved = {row.portfolio_id: row.reserved_quantity for row in positions}
     due, gone = splits.due, {*without, *splits.outdated}
-    uses = await _uses(session, owner_id, [row["id"] for row in rows])
+    uses = await _uses(ledger, [row.id for row in rows])
     later = [_change(row, uses) for row in rows]
-    positions = await history.find_positions(session, owner_id, instrument_id, list(starts))
-    stored = {row["portfolio_id"]: _holding(row) for row in positions}
     lots = await load_lots(
-        session,
-        owner_id,
+        ledger,
         instrument_id,
         {
             id: [c.entry for c in (*later, *new, *(s.change for s in due)) if c.portfolio_id == id]
             for id in starts
         },
         {c.entry.id for c in later} | {use.lot.transaction_id for c in later for use in _posting(c).uses},
+        {id: holding.quantity for id, holding in stored.items()},
     )
     before = {id: dataclasses.replace(holding) for id, holding in stored.items()}
     derived = ProjectionDiff(before, dict(lots), {change.entry.id: change.stored for change in later})
@@ -237,13 +229,12 @@ async def load_holdings(
     for id, holding in holdings.items():
         holding.lots = [lot for portfolio_id, lot in lots.values() if portfolio_id == id]
         take_back(holding, [(c.entry.id, _posting(c)) for c in later if c.portfolio_id == id])
-    outs = await _outs_before(session, owner_id, later)
-    moved = await _moved(session, owner_id, outs)
-    reserved = {row["portfolio_id"]: row["reserved_quantity"] for row in positions}
+    outs = await _outs_before(ledger, later)
+    moved = await _moved(ledger, outs)
     remaining = [change for change in (*later, *new) if change.entry.id not in gone]
-    ratios = await load_ratios(session, owner_id, instrument_id, remaining, outs, gone)
+    ratios = await load_ratios(ledger, instrument_id, remaining, outs, gone)
     return Holdings(
-        owner_id,
+        ledger.owner_id,
         instrument_id,
         holdings,
         later,
@@ -256,62 +247,83 @@ async def load_holdings(
     )
 
 
+async def _load_later(
+    ledger: LedgerTransaction, instrument_id: UUID, starts: history.Starts
+) -> tuple[history.Starts, Sequence[history.LaterEntry]]:
+    """Return what comes after these places, and after those that shares were transferred to later."""
+    key = (ledger.connection, ledger.owner_id, instrument_id)
+    rows = await history.share_changes(*key, starts)
+    if any(row.transfer_id is not None and row.type == TransactionType.TRANSFER_OUT for row in rows):
+        starts = await hold_reached(ledger, instrument_id, starts)
+        rows = await history.share_changes(*key, starts)
+    return starts, rows
+
+
+def _known(portfolio_id: UUID, known: HoldingState) -> tuple[dict[UUID, Holding], dict[UUID, Decimal]]:
+    if known.held_quantity is None:
+        return {}, {}
+    assert known.held_cost is not None
+    assert known.held_gain is not None
+    assert known.held_gain_fifo is not None
+    assert known.held_reserved is not None
+    holding = Holding(known.held_quantity, known.held_cost, known.held_gain, known.held_gain_fifo)
+    return {portfolio_id: holding}, {portfolio_id: known.held_reserved}
+
+
 def _posting(change: HoldingChange) -> Posting:
     assert change.stored is not None, "what came later is stored"
     return change.stored
 
 
-async def _uses(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[LotChange]]:
+async def _uses(ledger: LedgerTransaction, ids: Sequence[UUID]) -> dict[UUID, list[LotChange]]:
     found: dict[UUID, list[LotChange]] = defaultdict(list)
     if ids:
-        for row in await history.find_uses(session, owner_id, ids):
-            key = LotKey(row["lot_transaction_id"], row["lot_number"])
-            found[row["transaction_id"]].append(
-                LotChange(key, row["opened_at"], row["quantity_delta"], row["cost_delta"], row["gain"])
+        for row in await history.find_uses(ledger.connection, ledger.owner_id, ids):
+            key = LotKey(row.lot_transaction_id, row.lot_number)
+            found[row.transaction_id].append(
+                LotChange(key, row.opened_at, row.quantity_delta, row.cost_delta, row.gain)
             )
     return found
 
 
-def _change(row: Mapping[Any, Any], uses: Mapping[UUID, list[LotChange]]) -> HoldingChange:
+def _change(row: history.LaterEntry, uses: Mapping[UUID, list[LotChange]]) -> HoldingChange:
     entry = Entry(
-        id=row["id"],
-        type=TransactionType(row["type"]),
-        executed_at=row["executed_at"],
-        amount=row["amount"],
-        commission=row["commission"],
-        quantity=row["quantity"],
-        price=row["price"],
-        split_for=row["split_for"],
+        id=row.id,
+        type=TransactionType(row.type),
+        executed_at=row.executed_at,
+        amount=row.amount,
+        commission=row.commission,
+        quantity=row.quantity,
+        price=row.price,
+        split_for=row.split_for,
         of_shares=True,
-        time_zone=row["time_zone"],
-        is_automatic=row["is_automatic"],
+        time_zone=row.time_zone,
+        is_automatic=row.is_automatic,
     )
     stored = Posting(
-        cash_delta=row["cash_delta"],
-        quantity_delta=row["quantity_delta"],
-        realized_pnl=row["realized_pnl"],
-        cost_delta=row["cost_delta"],
-        realized_pnl_fifo=row["realized_pnl_fifo"],
-        uses=tuple(uses.get(row["id"], ())),
+        cash_delta=row.cash_delta,
+        quantity_delta=row.quantity_delta,
+        realized_pnl=row.realized_pnl,
+        cost_delta=row.cost_delta,
+        realized_pnl_fifo=row.realized_pnl_fifo,
+        uses=tuple(uses.get(row.id, ())),
     )
-    return HoldingChange(row["portfolio_id"], entry, row["transfer_id"], stored)
+    return HoldingChange(row.portfolio_id, entry, row.transfer_id, stored)
 
 
-def _holding(row: Mapping[Any, Any]) -> Holding:
-    return Holding(row["quantity"], row["cost_basis"], row["realized_pnl"], row["realized_pnl_fifo"])
+def _holding(row: history.HeldRow) -> Holding:
+    return Holding(row.quantity, row.cost_basis, row.realized_pnl, row.realized_pnl_fifo)
 
 
-async def _outs_before(
-    session: Session, owner_id: UUID, later: Sequence[HoldingChange]
-) -> Sequence[Mapping[Any, Any]]:
+async def _outs_before(ledger: LedgerTransaction, later: Sequence[HoldingChange]) -> Sequence[history.OutRow]:
     """Return the outgoing sides, which are not posted again, of transfers that come in later."""
     out = {c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_OUT}
     into = [c.transfer_id for c in later if c.entry.type is TransactionType.TRANSFER_IN and c.transfer_id]
     wanted = [id for id in into if id not in out]
-    return await history.find_outs(session, owner_id, wanted) if wanted else ()
+    return await history.find_outs(ledger.connection, ledger.owner_id, wanted) if wanted else ()
 
 
-async def _moved(session: Session, owner_id: UUID, outs: Sequence[Mapping[Any, Any]]) -> dict[UUID, Moved]:
+async def _moved(ledger: LedgerTransaction, outs: Sequence[history.OutRow]) -> dict[UUID, Moved]:
     """Return what these outgoing sides moved, by transfer."""
-    uses = await _uses(session, owner_id, [row["id"] for row in outs])
-    return {row["transfer_id"]: Moved(-row["cost_delta"], tuple(uses[row["id"]])) for row in outs}
+    uses = await _uses(ledger, [row.id for row in outs])
+    return {row.transfer_id: Moved(-row.cost_delta, tuple(uses[row.id])) for row in outs}

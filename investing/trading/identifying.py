@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from db.sessions import Session
 from db.trading import imports
+from db.writing import RawConnection
 from investing.rules.errors import InvalidInput
 from investing.rules.names import checked_symbol
 from investing.rules.trading.identifiers import isins_of
@@ -23,14 +23,14 @@ def _mapped(row: ImportRow, symbols: Mapping[str, str]) -> ImportRow:
     return row if found is None else replace(row, symbol=found, identifiers=())
 
 
-async def identified(session: Session, owner_id: UUID, rows: Sequence[Parsed]) -> list[Parsed]:
+async def identified(connection: RawConnection, owner_id: UUID, rows: Sequence[Parsed]) -> list[Parsed]:
     """Return the rows with symbols in their one spelling, and those that have none found by ISIN or CUSIP.
 
     A row that names an instrument by an identifier that nobody knows is refused.
     """
     nameless = [row for row in rows if isinstance(row, ImportRow) and not row.symbol]
     isins = sorted({isin for row in nameless for id in row.identifiers for isin in isins_of(id)})
-    known = await imports.find_by_isin(session, owner_id, isins) if isins else {}
+    known = await imports.find_by_isin(connection, owner_id, isins) if isins else {}
     return [_identified(row, known) if isinstance(row, ImportRow) else row for row in rows]
 
 

@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session
-from db.trading import imports
-from db.trading.writes import lock_portfolio
+from db.locks import NO_LOCKS
+from db.trading import history, imports
+from db.trading import ledger_reads as reads
+from db.trading.ledger import LedgerTransaction, transact
 from db.vocabulary import TransactionType
 from investing.actor import Actor
-from investing.audit import note
-from investing.idempotency import once
+from investing.audit import add_note
+from investing.idempotency import Intent, once
 from investing.rules.errors import Inactive, InvalidInput, NotFound, PortfolioInactive
 from investing.rules.trading.import_rows import ImportRow, Parsed, instant_of
 from investing.rules.trading.ledger import SHARE_TYPES
@@ -22,7 +23,7 @@ from investing.rules.trading.merging import Merged
 from investing.rules.trading.splits import first_affected
 from investing.trading.bulk import Batch, Progress
 from investing.trading.identifying import identified
-from investing.trading.locking import lock_all_reached
+from investing.trading.locking import hold_all_reached
 from investing.trading.posting import CashLocation
 from investing.trading.reports import ImportReport, dump_report, load_report
 from investing.trading.sheet import Sheet
@@ -72,10 +73,13 @@ async def import_rows(
     the instruments' splits until now are not posted after them. Raises NotFound and Inactive for the
     portfolio.
     """
-    async with actor.sessions.begin(actor.id) as session:
-        how = _How(format, dry_run, skip_bad, adjusted_quantities)
-        _, report = await _import(session, actor, portfolio_id, rows, how, progress)
+    how = _How(format, dry_run, skip_bad, adjusted_quantities)
+
+    async def act(ledger: LedgerTransaction) -> ImportReport:
+        _, report = await _import(ledger, actor, portfolio_id, rows, how, progress)
         return report
+
+    return await transact(actor.sessions, actor.id, NO_LOCKS, act)
 
 
 async def import_rows_once(
@@ -92,9 +96,10 @@ async def import_rows_once(
     Raises InvalidInput, NotFound, Inactive and IdempotencyMismatch.
     """
 
-    async def effect(session: Session) -> UUID:
-        how = _How(API, False, skip_bad, adjusted_quantities)
-        id, _ = await _import(session, actor, portfolio_id, rows, how, _quiet)
+    how = _How(API, False, skip_bad, adjusted_quantities)
+
+    async def act(ledger: LedgerTransaction) -> UUID:
+        id, _ = await _import(ledger, actor, portfolio_id, rows, how, _quiet)
         return id
 
     arguments: Mapping[str, Any] = {
@@ -104,9 +109,10 @@ async def import_rows_once(
         # As it always was where nobody asks for it, so that an older key still fits.
         **({"adjustedQuantities": True} if adjusted_quantities else {}),
     }
-    id = await once(actor.sessions, actor.id, idempotency_key, "importTransactions", arguments, effect)
-    async with actor.sessions.begin(actor.id) as session:
-        return load_report(id, (await imports.find_import(session, actor.id, id))["report"])
+    intent = Intent.of(actor.id, idempotency_key, "importTransactions", arguments)
+    id = await once(actor.sessions, intent, NO_LOCKS, act)
+    async with actor.sessions.reading(actor.id) as connection:
+        return load_report(id, await imports.find_report(connection, actor.id, id))
 
 
 def check_count(count: int) -> None:
@@ -119,28 +125,29 @@ def check_count(count: int) -> None:
 
 
 async def _import(
-    session: Session,
+    ledger: LedgerTransaction,
     actor: Actor,
     portfolio_id: UUID,
     rows: Sequence[Parsed],
     how: _How,
     progress: Progress,
 ) -> tuple[UUID, ImportReport]:
-    time_zone = await imports.time_zone_of(session, actor.id, portfolio_id)
+    connection = ledger.connection
+    time_zone = await imports.time_zone_of(connection, actor.id, portfolio_id)
     if time_zone is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
-    rows = await identified(session, actor.id, rows)
-    await _lock_reached(session, actor.id, portfolio_id, rows, time_zone)
-    portfolio = await lock_portfolio(session, actor.id, portfolio_id)
+    rows = await identified(connection, actor.id, rows)
+    await _hold_reached(ledger, portfolio_id, rows, time_zone)
+    portfolio = (await reads.find_portfolios(connection, actor.id, [portfolio_id])).get(portfolio_id)
     if portfolio is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
-    if not portfolio["is_active"]:
+    if not portfolio.is_active:
         raise PortfolioInactive
-    if not portfolio["account_is_active"]:
+    if not portfolio.account_is_active:
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
     sheet = Sheet(rows, CashLocation.of_portfolio(actor.id, portfolio), how.adjusted_quantities)
-    await sheet.read(session)
-    batch, merged = await _merge(session, sheet, progress)
+    await sheet.read(connection)
+    batch, merged = await _merge(ledger, sheet, progress)
     batch.check_reserved(merged)
     bad = sheet.is_bad()
     writing = not how.dry_run and bool(merged.postings) and (how.skip_bad or not bad)
@@ -155,12 +162,11 @@ async def _import(
             "transaction_count": len(merged.postings) if writing else 0,
             "report": dump_report(report) if how.format == API else None,
         }
-        await imports.insert_import(session, values)
+        imports.add_import(ledger.batch, values)
     if writing:
         await batch.save(merged, id, progress)
-        await note(
-            session,
-            actor.id,
+        add_note(
+            ledger,
             actor.client,
             "transactions.imported",
             "Portfolio",
@@ -171,13 +177,13 @@ async def _import(
     return id, report
 
 
-async def _merge(session: Session, sheet: Sheet, progress: Progress) -> tuple[Batch, Merged]:
+async def _merge(ledger: LedgerTransaction, sheet: Sheet, progress: Progress) -> tuple[Batch, Merged]:
     """Merge the sheet's rows with the ledger, and refuse those that do not fit it.
 
     A split that is refused stands for none of the instrument's: what is left is merged once more without it.
     """
     while True:
-        batch = Batch(session, sheet.place, [sheet.lines[place] for place in sheet.order])
+        batch = Batch(ledger, sheet.place, [sheet.lines[place] for place in sheet.order])
         progress("Merging with the ledger", 0, len(batch.lines))
         merged = await batch.merge()
         progress("Merging with the ledger", len(batch.lines), len(batch.lines))
@@ -191,10 +197,10 @@ async def _merge(session: Session, sheet: Sheet, progress: Progress) -> tuple[Ba
         sheet.order = [place for place in sheet.order if place not in splits]
 
 
-async def _lock_reached(
-    session: Session, owner_id: UUID, portfolio_id: UUID, rows: Sequence[Parsed], time_zone: str
+async def _hold_reached(
+    ledger: LedgerTransaction, portfolio_id: UUID, rows: Sequence[Parsed], time_zone: str
 ) -> None:
-    """Locks, by id, what the rows change: also where shares of the portfolio were transferred to since."""
+    """Lock, by id, what the rows change: also where shares of the portfolio were transferred to since."""
     first: dict[str, dt.datetime] = {}
     for row in rows:
         if isinstance(row, ImportRow) and row.symbol is not None and row.type in SHARE_TYPES:
@@ -203,10 +209,12 @@ async def _lock_reached(
                 if row.type is TransactionType.SPLIT:
                     instant, _ = first_affected(instant)
                 first[row.symbol] = min(instant, first.get(row.symbol, instant))
+    starts: dict[UUID, history.Starts] = {}
     if first:
-        instruments = await imports.find_instruments(session, owner_id, sorted(first))
+        instruments = await imports.find_instruments(ledger.connection, ledger.owner_id, sorted(first))
         starts = {
-            instrument["id"]: {portfolio_id: (first[symbol], _FIRST)}
+            instrument.id: {portfolio_id: (first[symbol], _FIRST)}
             for symbol, instrument in instruments.items()
         }
-        await lock_all_reached(session, owner_id, starts)
+    await hold_all_reached(ledger, starts)
+    await ledger.hold([portfolio_id])

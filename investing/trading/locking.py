@@ -1,69 +1,51 @@
 """Locking all that a change of the past reaches, from the top of the tree down and by id."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
 from uuid import UUID
 
-from db.sessions import Session
 from db.trading import history
-from db.trading.writes import lock_account, lock_portfolio
+from db.trading.ledger import LedgerTransaction
 from investing.rules.errors import Inactive, NotFound
-from investing.trading.posting import CashLocation
-
-PlaceKey = tuple[UUID, UUID | None]
-"""An account and one of its portfolios, or None for its unallotted cash."""
 
 
-async def lock_reached(
-    session: Session, owner_id: UUID, instrument_id: UUID, starts: history.Starts
-) -> dict[UUID, Mapping[Any, Any]]:
-    """Locks the portfolios of `starts` and those that shares went to later. The rows of those that exist."""
-    return await lock_all_reached(session, owner_id, {instrument_id: starts})
+class Archivable(Protocol):
+    """What may be archived."""
+
+    @property
+    def is_active(self) -> bool: ...
 
 
-async def lock_all_reached(
-    session: Session, owner_id: UUID, starts: Mapping[UUID, history.Starts]
-) -> dict[UUID, Mapping[Any, Any]]:
-    """The same for several instruments.
+RowT = TypeVar("RowT", bound=Archivable)
 
-    All are locked by id, so that two who do this never wait for each other. Where a transfer that ends
-    meanwhile adds one, the locks are given up with their savepoint, and all are locked again.
-    """
+
+async def hold_reached(
+    ledger: LedgerTransaction, instrument_id: UUID, starts: history.Starts
+) -> history.Starts:
+    """Lock the portfolios of `starts` and those that shares went to later; return where each changes from."""
+    return (await hold_all_reached(ledger, {instrument_id: starts}))[instrument_id]
+
+
+async def hold_all_reached(
+    ledger: LedgerTransaction, starts: Mapping[UUID, history.Starts]
+) -> Mapping[UUID, history.Starts]:
+    """Do the same for several instruments."""
     while True:
-        wanted = await _reached(session, owner_id, starts)
-        savepoint = await session.begin_nested()
-        rows = [await lock_portfolio(session, owner_id, id) for id in sorted(wanted)]
-        if wanted.issuperset(await _reached(session, owner_id, starts)):
-            await savepoint.commit()
-            return {row["id"]: row for row in rows if row is not None}
-        await savepoint.rollback()
+        reached: dict[UUID, history.Starts] = {}
+        for id, its_starts in starts.items():
+            reached[id] = await history.reached(ledger.connection, ledger.owner_id, id, its_starts)
+        # Once they are locked, for a transfer that ended meanwhile may have added one.
+        if not await ledger.hold({id for places in (*starts.values(), *reached.values()) for id in places}):
+            return reached
 
 
-async def _reached(session: Session, owner_id: UUID, starts: Mapping[UUID, history.Starts]) -> set[UUID]:
-    found: set[UUID] = set()
-    for instrument_id, its_starts in starts.items():
-        found.update(its_starts, await history.reached(session, owner_id, instrument_id, its_starts))
-    return found
+def check_active(row: RowT | None, kind: str, field: tuple[str, ...] = ()) -> RowT:
+    """Return the row of an account or a portfolio.
 
-
-async def lock_places(
-    session: Session, owner_id: UUID, keys: Sequence[PlaceKey]
-) -> dict[PlaceKey, CashLocation]:
-    """Locks accounts and portfolios that are there and not archived. Raises Inactive."""
-    places: dict[PlaceKey, CashLocation] = {}
-    for account_id in sorted({account_id for account_id, portfolio_id in keys if portfolio_id is None}):
-        account = check_active(await lock_account(session, owner_id, account_id), "account")
-        places[account_id, None] = CashLocation.of_account(owner_id, account)
-    for id in sorted({portfolio_id for _, portfolio_id in keys if portfolio_id is not None}):
-        portfolio = check_active(await lock_portfolio(session, owner_id, id), "portfolio")
-        places[portfolio["account_id"], id] = CashLocation.of_portfolio(owner_id, portfolio)
-    return places
-
-
-def check_active(row: Mapping[Any, Any] | None, kind: str, field: tuple[str, ...] = ()) -> Mapping[Any, Any]:
-    """The row of an account or a portfolio. Raises NotFound without one and Inactive for an archived one."""
+    Raises NotFound without one and Inactive for an archived one.
+    """
     if row is None:
         raise NotFound(f"There is no such {kind}.", field)
-    if not row["is_active"]:
+    if not row.is_active:
         raise Inactive(f"The {kind} is archived: restore it first.", field)
     return row

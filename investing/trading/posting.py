@@ -4,21 +4,20 @@ The one way that cash and shares ever move. The caller has locked the account or
 """
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from db.sessions import Session
-from db.trading import writes
-from db.vocabulary import TransactionType
+from db.trading import ledger_reads as reads
+from db.trading.ledger import LedgerTransaction
+from db.vocabulary import AccountType, TransactionType
 from investing.rules.errors import InsufficientCash
 from investing.rules.market.market_hours import day_of
-from investing.rules.trading.ledger import Entry, Posting, check_fits, post_cash
+from investing.rules.trading.ledger import ZERO, Entry, Posting, check_fits, post_cash
 from investing.rules.trading.splits import first_affected
 from investing.trading.changes import HoldingChange
-from investing.trading.holdings import load_holdings
+from investing.trading.holdings import Holdings, load_holdings
 
 
 @dataclass(frozen=True)
@@ -39,20 +38,25 @@ class CashLocation:
     reserved: Decimal = Decimal(0)
 
     @classmethod
-    def of_portfolio(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "CashLocation":
-        """A locked portfolio."""
-        reserved = row["reserved_cash"]
-        available = row["cash_balance"] - reserved
-        account_id, currency = row["account_id"], row["currency"]
-        margin, time_zone = row["margin"], row["time_zone"]
-        return cls(owner_id, account_id, row["id"], currency, available, margin, time_zone, reserved)
+    def of_portfolio(cls, owner_id: UUID, row: reads.PortfolioState) -> "CashLocation":
+        """Return a locked portfolio's."""
+        available = row.cash_balance - row.reserved_cash
+        return cls(
+            owner_id,
+            row.account_id,
+            row.portfolio_id,
+            row.currency,
+            available,
+            row.margin,
+            row.time_zone,
+            row.reserved_cash,
+        )
 
     @classmethod
-    def of_account(cls, owner_id: UUID, row: Mapping[Any, Any]) -> "CashLocation":
-        """A locked account's unallotted cash."""
-        margin = row["account_type"] == "MARGIN"
-        cash, time_zone = row["unallotted_cash"], row["time_zone"]
-        return cls(owner_id, row["id"], None, row["currency"], cash, margin, time_zone)
+    def of_account(cls, owner_id: UUID, row: reads.AccountState) -> "CashLocation":
+        """Return that of a locked account's unallotted cash."""
+        margin = row.account_type == AccountType.MARGIN
+        return cls(owner_id, row.id, None, row.currency, row.unallotted_cash, margin, row.time_zone)
 
 
 @dataclass(frozen=True)
@@ -63,47 +67,77 @@ class FillReference:
     execution_id: str
 
 
+@dataclass(frozen=True)
+class Released:
+    """What an order that is filled has reserved no more, in cash and in shares."""
+
+    cash: Decimal = ZERO
+    quantity: Decimal = ZERO
+
+
+NOTHING = Released()
+
+
 async def post_entry(
-    session: Session,
+    ledger: LedgerTransaction,
     place: CashLocation,
     entry: Entry,
     *,
     instrument_id: UUID | None = None,
+    known: reads.HoldingState | None = None,
     notes: str | None = None,
     transfer_id: UUID | None = None,
     fills: FillReference | None = None,
+    released: Released = NOTHING,
     now: bool = False,
     may_owe: bool = True,
-) -> Posting:
-    """Writes the transaction and all that follows from it.
+) -> dict[str, Any]:
+    """Add the entry and all that follows from it to what the transaction writes; return its row.
 
-    `fills` names the order and the execution that the entry comes from. `now` says that no other entry can
-    be later, which saves looking; `may_owe` is False where cash may not go below zero even on margin. Raises
-    InsufficientCash, InsufficientShares and InvalidInput.
+    `known` is what has been read of the holding already. `fills` names the order and the execution that the
+    entry comes from, `released` what that order reserves no more: `place` and `known` have it still. `now`
+    says that no other entry can be later, which saves looking; `may_owe` is False where cash may not go below
+    zero even on margin. Raises InsufficientCash, InsufficientShares and InvalidInput.
     """
     entry = replace(entry, time_zone=place.time_zone)
+    place = replace(place, cash=place.cash + released.cash, reserved=place.reserved - released.cash)
     holdings = None
     if entry.of_shares:
-        assert instrument_id is not None
-        assert place.portfolio_id is not None
         assert transfer_id is None, "shares between one's own portfolios are moved by transfer_shares"
-        new = [HoldingChange(place.portfolio_id, entry)]
-        is_split = entry.type is TransactionType.SPLIT
-        starts = {place.portfolio_id: first_affected(entry.executed_at) if is_split else entry.place}
-        holdings = await load_holdings(session, place.owner_id, instrument_id, starts, new)
-        posting = holdings.post(new)[entry.id]
+        holdings, posting = await _post_shares(ledger, place, entry, instrument_id, known, released.quantity)
     else:
         posting = post_cash(entry)
-    checked = check_posting(place, posting, may_owe=may_owe)
+    if check_posting(place, posting, may_owe=may_owe) and not now:
+        await check_later_cash(ledger, place, entry.executed_at, posting.cash_delta)
     row = transaction_row(place, entry, posting, instrument_id, notes, transfer_id, fills)
-    await writes.insert_transaction(session, row)
+    ledger.add_transaction(row)
     if holdings is not None:
-        await holdings.save(session)
-    if posting.cash_delta or entry.of_shares:
-        await move_cash(session, place, posting.cash_delta, entry.executed_at)
-    if checked and not now:
-        await check_later_cash(session, place, entry.executed_at, posting.cash_delta)
-    return posting
+        holdings.save(ledger)
+    move_cash(ledger, place, posting.cash_delta, entry.executed_at, released.cash)
+    return row
+
+
+async def _post_shares(
+    ledger: LedgerTransaction,
+    place: CashLocation,
+    entry: Entry,
+    instrument_id: UUID | None,
+    known: reads.HoldingState | None,
+    released: Decimal,
+) -> tuple[Holdings, Posting]:
+    assert instrument_id is not None
+    assert place.portfolio_id is not None
+    start = entry.place
+    if entry.type is TransactionType.SPLIT:
+        # It may stand for one of the instrument's own, which only its history tells.
+        known, start = None, first_affected(entry.executed_at)
+    new = [HoldingChange(place.portfolio_id, entry)]
+    starts = {place.portfolio_id: start}
+    holdings = await load_holdings(ledger, instrument_id, starts, new, known=known)
+    if released:
+        holdings.release(place.portfolio_id, released)
+        ledger.reserve_shares(place.portfolio_id, instrument_id, -released)
+    return holdings, holdings.post(new)[entry.id]
 
 
 def check_posting(place: CashLocation, posting: Posting, *, may_owe: bool = True) -> bool:
@@ -156,12 +190,15 @@ def transaction_row(
     return row
 
 
-async def move_cash(session: Session, place: CashLocation, delta: Decimal, at: dt.datetime) -> None:
-    """Writes that cash came or went at that instant, or shares of a portfolio; the rule has agreed."""
+def move_cash(
+    ledger: LedgerTransaction, place: CashLocation, delta: Decimal, at: dt.datetime, released: Decimal = ZERO
+) -> None:
+    """Add that cash came or went at that instant, or shares of a portfolio; the rule has agreed."""
     if place.portfolio_id is None:
-        await writes.add_account_cash(session, place.owner_id, place.account_id, delta)
+        if delta:
+            ledger.change_account(place.account_id, delta)
     else:
-        await writes.add_portfolio_cash(session, place.owner_id, place.portfolio_id, delta, at)
+        ledger.change_portfolio(place.portfolio_id, cash=delta, reserved=-released, since=at)
 
 
 def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = None) -> None:
@@ -177,9 +214,10 @@ def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = Non
         )
 
 
-async def check_later_cash(session: Session, place: CashLocation, since: dt.datetime, delta: Decimal) -> None:
-    """Raises InsufficientCash, with the day, where a delta that is written leaves too little."""
-    lowest = await writes.lowest_cash_since(
-        session, place.owner_id, place.account_id, place.portfolio_id, since
-    )
-    check_cash(lowest["balance"] - delta, delta, day_of(lowest["executed_at"], place.time_zone))
+async def check_later_cash(
+    ledger: LedgerTransaction, place: CashLocation, since: dt.datetime, delta: Decimal
+) -> None:
+    """Raise InsufficientCash, with the day, where a delta that is not written yet would leave too little."""
+    key = (ledger.owner_id, place.account_id, place.portfolio_id)
+    lowest = await reads.lowest_cash_since(ledger.connection, *key, since)
+    check_cash(lowest.balance, delta, day_of(lowest.executed_at, place.time_zone))

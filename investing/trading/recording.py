@@ -7,19 +7,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from db import locks
 from db.ids import uuid7
-from db.sessions import Session
-from db.trading import quick
+from db.locks import Locks
+from db.trading import ledger_reads as reads
+from db.trading.ledger import LedgerTransaction
 from db.trading.split_places import find_adjusted
 from db.trading.splits import find_matched
-from db.trading.writes import find_instrument, find_transaction, lock_account, lock_portfolio
-from db.vocabulary import Topic, TransactionType
-from db.write_batch import WriteBatch
-from db.writing import RawConnection
+from db.vocabulary import TransactionType
 from investing.actor import Actor
-from investing.audit import add_note, note
-from investing.idempotency import Intent, NotQuick, once_generally, once_quickly
+from investing.audit import add_note
+from investing.idempotency import Intent, once, once_knowing
 from investing.rules.errors import (
     CurrencyMismatch,
     Inactive,
@@ -29,13 +26,10 @@ from investing.rules.errors import (
     UnknownInstrument,
 )
 from investing.rules.trading.entries import check_notes, entry_of
-from investing.rules.trading.ledger import SHARE_TYPES, Entry, overtaking
-from investing.rules.trading.splits import first_affected
+from investing.rules.trading.ledger import Entry, overtaking
 from investing.rules.warnings import Warning, same_split, warnings_of_entry
 from investing.trading.adjusted import check_as_traded
-from investing.trading.locking import lock_reached
 from investing.trading.posting import CashLocation, post_entry
-from investing.trading.quick import post_quickly
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ async def record_transaction(actor: Actor, record: TransactionRequest, idempoten
 
 
 async def recorded(actor: Actor, record: TransactionRequest, idempotency_key: str) -> RecordedTransaction:
-    """The same, and the row as it was written where that was just now and the quick way.
+    """Do the same, and return the row as it was written where that was just now.
 
     Raises InvalidInput, NotFound, Inactive, PortfolioInactive, UnknownInstrument, CurrencyMismatch,
     InsufficientCash, InsufficientShares and IdempotencyMismatch.
@@ -86,68 +80,66 @@ async def recorded(actor: Actor, record: TransactionRequest, idempotency_key: st
     arguments = {name: value for name, value in vars(record).items() if (name, value) != ("account_id", None)}
     intent = Intent.of(actor.id, idempotency_key, "recordTransaction", arguments)
     if record.portfolio_id is None:
+        locks = Locks.of(accounts=[record.account_id])
         return RecordedTransaction(
-            await once_generally(actor.sessions, intent, lambda s: _of_account(s, actor, record))
+            await once(actor.sessions, intent, locks, lambda ledger: _of_account(ledger, actor, record))
         )
-    try:
-        return await _quickly(actor, record, record.portfolio_id, intent)
-    except NotQuick:
-        id = await once_generally(actor.sessions, intent, lambda s: _record(s, actor, record))
-        return RecordedTransaction(id, warnings=await _warnings(actor, record, id))
+    return await _of_portfolio(actor, record, record.portfolio_id, intent)
 
 
-async def _warnings(actor: Actor, record: TransactionRequest, id: UUID) -> Sequence[Warning]:
-    """Return what is to be known of a transaction that was recorded the general way, now or before."""
-    if record.type is not TransactionType.SPLIT:
-        return ()
-    async with actor.sessions.begin(actor.id) as session:
-        row = await find_transaction(session, actor.id, id)
-    is_other = row is not None and (row["is_automatic"] or row["executed_at"] != record.executed_at)
-    return (same_split(record.symbol),) if is_other else ()
-
-
-async def _quickly(
+async def _of_portfolio(
     actor: Actor, record: TransactionRequest, portfolio_id: UUID, intent: Intent
 ) -> RecordedTransaction:
-    written: dict[UUID, Mapping[str, Any]] = {}
-    bases: list[str | None] = []
+    async def read(ledger: LedgerTransaction) -> reads.EntryFacts:
+        key = (ledger.connection, ledger.owner_id, portfolio_id, intent.key)
+        facts = await reads.for_entry(*key, record.symbol, record.executed_at, overtaking(record.type))
+        return _checked_portfolio(facts, record)
 
-    async def read(connection: RawConnection) -> Mapping[Any, Any]:
-        row = await quick.for_entry(
-            connection,
-            actor.id,
-            portfolio_id,
-            intent.key,
-            record.symbol,
-            record.executed_at,
-            overtaking(record.type),
-        )
-        bases[:] = [None if row is None else row["price_basis"]]
-        return _checked_portfolio(row, record)
+    async def decide(ledger: LedgerTransaction, facts: reads.EntryFacts) -> tuple[UUID, RecordedTransaction]:
+        made = await _post(ledger, actor, record, facts)
+        return made.id, made
 
-    async def decide(connection: RawConnection, row: Mapping[Any, Any], parts: WriteBatch) -> UUID:
-        _check_active(row)
-        instrument_id = None
-        if record.symbol is not None:
-            found = None if row["instrument_id"] is None else {"currency": row["instrument_currency"]}
-            checked_instrument(record.symbol, found, row["currency"])
-            instrument_id = row["instrument_id"]
-        entry = _entry(record, has_symbol=instrument_id is not None)
-        place = CashLocation.of_portfolio(actor.id, row)
-        posted = await post_quickly(connection, parts, place, entry, row, notes=record.notes)
-        pointing = {"order_id": None, "reverses_id": None, "import_id": None}
-        written[entry.id] = {**posted, **pointing, "symbol": row["symbol"]}
-        add_note(parts, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
-        return entry.id
-
-    lock = locks.lock_portfolio(actor.id, portfolio_id)
-    id = await once_quickly(actor.sessions, intent, lock, read, decide)
-    actor.sessions.announce(actor.id, Topic.PORTFOLIOS)
-    return RecordedTransaction(id, written.get(id), warnings_of_entry(record.type, record.symbol, bases[0]))
+    made = await once_knowing(actor.sessions, intent, Locks.of(portfolios=[portfolio_id]), read, decide)
+    known = warnings_of_entry(record.type, record.symbol, made.known.price_basis)
+    return made.result or RecordedTransaction(made.id, warnings=known)
 
 
-async def _of_account(session: Session, actor: Actor, record: TransactionRequest) -> UUID:
-    """The same for an account's unallotted cash, where there is nothing but cash."""
+async def _post(
+    ledger: LedgerTransaction, actor: Actor, record: TransactionRequest, facts: reads.EntryFacts
+) -> RecordedTransaction:
+    _check_active(facts)
+    instrument_id = None
+    if record.symbol is not None:
+        found = None if facts.instrument_id is None else facts.instrument_currency
+        check_instrument(record.symbol, found, facts.currency)
+        instrument_id = facts.instrument_id
+    entry = _entry(record, has_symbol=instrument_id is not None)
+    if entry.type is TransactionType.SPLIT and instrument_id is not None:
+        known = await _same_split(ledger, facts.portfolio_id, instrument_id, entry)
+        if known is not None:
+            return RecordedTransaction(known, warnings=(same_split(record.symbol),))
+    if entry.of_shares and (facts.is_before_split or entry.type is TransactionType.SPLIT):
+        adjusted = await find_adjusted(ledger.connection, ledger.owner_id, facts.portfolio_id)
+        check_as_traded(entry, instrument_id, adjusted, facts.time_zone)
+    posted = await post_entry(
+        ledger,
+        CashLocation.of_portfolio(ledger.owner_id, facts),
+        entry,
+        instrument_id=instrument_id,
+        known=facts,
+        notes=record.notes,
+        now=not facts.is_followed,
+    )
+    add_note(ledger, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
+    pointing = {"order_id": None, "reverses_id": None, "import_id": None}
+    row = {**posted, **pointing, "symbol": facts.symbol}
+    return RecordedTransaction(
+        entry.id, row, warnings_of_entry(record.type, record.symbol, facts.price_basis)
+    )
+
+
+async def _of_account(ledger: LedgerTransaction, actor: Actor, record: TransactionRequest) -> UUID:
+    """Post to an account's unallotted cash, where there is nothing but cash."""
     if record.account_id is None:
         raise InvalidInput(
             "Give the portfolioId, or the accountId for its unallotted cash.", ("portfolioId",)
@@ -157,65 +149,41 @@ async def _of_account(session: Session, actor: Actor, record: TransactionRequest
             "An account's unallotted cash holds no shares: name the portfolio, or leave the symbol out.",
             ("symbol",),
         )
-    account = await lock_account(session, actor.id, record.account_id)
+    found = await reads.find_accounts(ledger.connection, ledger.owner_id, [record.account_id])
+    account = found.get(record.account_id)
     if account is None:
         raise NotFound("There is no such account.", ("accountId",))
-    if not account["is_active"]:
+    if not account.is_active:
         raise Inactive("The account is archived: restore it first.", ("accountId",))
     entry = _entry(record, has_symbol=False)
-    await post_entry(session, CashLocation.of_account(actor.id, account), entry, notes=record.notes)
-    await note(session, actor.id, actor.client, *_noted(entry), type=record.type, symbol=None)
-    return entry.id
-
-
-async def _record(session: Session, actor: Actor, record: TransactionRequest) -> UUID:
-    assert record.portfolio_id is not None, "asked before"
-    await _lock_reached(session, actor.id, record)
-    locked = await lock_portfolio(session, actor.id, record.portfolio_id)
-    portfolio = _checked_portfolio(locked, record)
-    _check_active(portfolio)
-    instrument_id = None
-    if record.symbol is not None:
-        instrument_id = await _instrument_id(session, actor.id, record.symbol, portfolio["currency"])
-    entry = _entry(record, has_symbol=instrument_id is not None)
-    if entry.type is TransactionType.SPLIT and instrument_id is not None:
-        known = await _same_split(session, actor.id, record.portfolio_id, instrument_id, entry)
-        if known is not None:
-            return known
-    place = CashLocation.of_portfolio(actor.id, portfolio)
-    if entry.of_shares:
-        adjusted = await find_adjusted(session, actor.id, record.portfolio_id)
-        check_as_traded(entry, instrument_id, adjusted, place.time_zone)
-    await post_entry(session, place, entry, instrument_id=instrument_id, notes=record.notes)
-    await note(session, actor.id, actor.client, *_noted(entry), type=record.type, symbol=record.symbol)
+    await post_entry(ledger, CashLocation.of_account(actor.id, account), entry, notes=record.notes)
+    add_note(ledger, actor.client, *_noted(entry), type=record.type, symbol=None)
     return entry.id
 
 
 async def _same_split(
-    session: Session, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID, entry: Entry
+    ledger: LedgerTransaction, portfolio_id: UUID, instrument_id: UUID, entry: Entry
 ) -> UUID | None:
     """Return the entry that the portfolio has of the split that this one is, None without one."""
     assert entry.quantity is not None, "a split has a quantity"
     assert entry.split_for is not None, "a split has a ratio"
-    found = await find_matched(
-        session, owner_id, portfolio_id, instrument_id, entry.executed_at, entry.quantity, entry.split_for
-    )
-    id: UUID | None = None if found is None else found["transaction_id"]
-    return id
+    key = (ledger.connection, ledger.owner_id, portfolio_id, instrument_id)
+    found = await find_matched(*key, entry.executed_at, entry.quantity, entry.split_for)
+    return None if found is None else found.transaction_id
 
 
-def _checked_portfolio(portfolio: Mapping[Any, Any] | None, record: TransactionRequest) -> Mapping[Any, Any]:
-    if portfolio is None:
+def _checked_portfolio(facts: reads.EntryFacts | None, record: TransactionRequest) -> reads.EntryFacts:
+    if facts is None:
         raise NotFound("There is no such portfolio.", ("portfolioId",))
-    if record.account_id not in (None, portfolio["account_id"]):
+    if record.account_id not in (None, facts.account_id):
         raise NotFound("The account has no such portfolio.", ("portfolioId",))
-    return portfolio
+    return facts
 
 
-def _check_active(portfolio: Mapping[Any, Any]) -> None:
-    if not portfolio["is_active"]:
+def _check_active(facts: reads.EntryFacts) -> None:
+    if not facts.is_active:
         raise PortfolioInactive
-    if not portfolio["account_is_active"]:
+    if not facts.account_is_active:
         raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
 
 
@@ -238,35 +206,17 @@ def _noted(entry: Entry) -> tuple[str, str, UUID]:
     return "transaction.recorded", "Transaction", entry.id
 
 
-async def _lock_reached(session: Session, owner_id: UUID, record: TransactionRequest) -> None:
-    """Locks, by id, what an entry of the past changes: also where its shares were transferred to since."""
-    if record.symbol is not None and record.type in SHARE_TYPES:
-        instrument = await find_instrument(session, owner_id, record.symbol)
-        if instrument is not None and record.portfolio_id is not None:
-            is_split = record.type is TransactionType.SPLIT
-            start = first_affected(record.executed_at) if is_split else (record.executed_at, uuid7())
-            starts = {record.portfolio_id: start}
-            await lock_reached(session, owner_id, instrument["id"], starts)
-
-
-async def _instrument_id(session: Session, owner_id: UUID, symbol: str, currency: str) -> UUID:
-    instrument = checked_instrument(symbol, await find_instrument(session, owner_id, symbol), currency)
-    found: UUID = instrument["id"]
-    return found
-
-
-def checked_instrument(symbol: str, instrument: Mapping[Any, Any] | None, currency: str) -> Mapping[Any, Any]:
-    """The instrument, if a portfolio in this currency may hold it.
+def check_instrument(symbol: str, its_currency: str | None, currency: str) -> None:
+    """Check that a portfolio in this currency may hold the instrument, whose currency is None without one.
 
     Raises UnknownInstrument and CurrencyMismatch.
     """
-    if instrument is None:
+    if its_currency is None:
         raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
-    if instrument["currency"] != currency:
+    if its_currency != currency:
         raise CurrencyMismatch(
-            f"{symbol} trades in {instrument['currency']}, the portfolio is in {currency}.",
+            f"{symbol} trades in {its_currency}, the portfolio is in {currency}.",
             ("symbol",),
             expected=currency,
-            actual=instrument["currency"],
+            actual=its_currency,
         )
-    return instrument

@@ -1,17 +1,20 @@
 """Correcting by reversal: an entry with the other sign, and all that followed from the first one undone."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session
-from db.trading.writes import find_transaction, find_transfer, insert_transaction, is_reversed
+from db.locks import NO_LOCKS
+from db.trading import history, transactions
+from db.trading import ledger_reads as reads
+from db.trading.ledger import LedgerTransaction
+from db.trading.ledger_writes import add_reversals
+from db.trading.transactions import TransactionRow
 from db.vocabulary import TransactionType
 from investing.actor import Actor
-from investing.audit import note
-from investing.idempotency import once
+from investing.audit import add_note
+from investing.idempotency import Intent, once
 from investing.rules.errors import (
     AlreadyReversed,
     InsufficientCash,
@@ -22,28 +25,13 @@ from investing.rules.errors import (
 from investing.rules.trading.entries import changes_shares, check_notes
 from investing.rules.trading.splits import FIRST_PLACE, first_affected
 from investing.trading.holdings import Holdings, load_holdings
-from investing.trading.locking import PlaceKey, lock_places, lock_reached
+from investing.trading.locking import check_active, hold_reached
 from investing.trading.posting import CashLocation, check_cash, check_later_cash, move_cash
 
-_DELTAS = ("cash_delta", "quantity_delta", "cost_delta", "realized_pnl", "realized_pnl_fifo")
-_SAME = (
-    "owner_id",
-    "account_id",
-    "portfolio_id",
-    "instrument_id",
-    "transfer_id",
-    "type",
-    "quantity",
-    "price",
-    "amount",
-    "commission",
-    "split_for",
-    "currency",
-    "executed_at",
-)
-_FIELD = ("transactionId",)
+PlaceKey = tuple[UUID, UUID | None]
+"""An account and one of its portfolios, or None for its unallotted cash."""
 
-Row = Mapping[Any, Any]
+_FIELD = ("transactionId",)
 
 
 async def reverse_transaction(
@@ -57,102 +45,121 @@ async def reverse_transaction(
     """
     check_notes(notes)
 
-    async def effect(session: Session) -> UUID:
+    async def act(ledger: LedgerTransaction) -> UUID:
         try:
-            return await _reverse(session, actor, transaction_id, notes)
+            return await _reverse(ledger, actor, transaction_id, notes)
         except (InsufficientCash, InsufficientShares) as domain_error:
             # Of some later entry, whose figures are no part of what was asked for.
             domain_error.field = _FIELD
             raise
 
     arguments = {"transaction": transaction_id, "notes": notes}
-    return await once(actor.sessions, actor.id, idempotency_key, "reverseTransaction", arguments, effect)
+    intent = Intent.of(actor.id, idempotency_key, "reverseTransaction", arguments)
+    return await once(actor.sessions, intent, NO_LOCKS, act)
 
 
-async def _reverse(session: Session, actor: Actor, id: UUID, notes: str | None) -> UUID:
-    requested = await find_transaction(session, actor.id, id)
-    if requested is None:
-        raise NotFound("There is no such transaction.", _FIELD)
-    if requested["reverses_id"] is not None:
-        raise InvalidInput("This is a reversal itself: record the transaction again instead.", _FIELD)
-    if requested["order_id"] is not None:
-        raise InvalidInput("This is a trade that a broker made for an order: it cannot be reversed.", _FIELD)
-    rows: Sequence[Row] = [requested]
-    if requested["transfer_id"] is not None:
-        rows = await find_transfer(session, actor.id, requested["transfer_id"])
-    places = await _lock(session, actor.id, rows)
-    # Asked once the places are locked, where whoever reverses it has waited.
-    if await is_reversed(session, actor.id, id):
+async def _reverse(ledger: LedgerTransaction, actor: Actor, id: UUID, notes: str | None) -> UUID:
+    key = (ledger.connection, ledger.owner_id)
+    rows = _checked(await transactions.find_with_other_side(*key, id), id)
+    starts = _starts(rows)
+    if starts:
+        await hold_reached(ledger, _instrument_of(rows), starts)
+    places = await hold_places(ledger, [(row.account_id, row.portfolio_id) for row in rows])
+    # Asked again once the places are locked, where whoever reverses it has waited.
+    rows = _checked(await transactions.find_with_other_side(*key, id), id)
+    if any(row.is_reversed for row in rows if row.id == id):
         raise AlreadyReversed("This transaction has been reversed already.", _FIELD)
-    holdings = await _without(session, actor.id, rows)
-    # Read again: an entry before it may have changed what follows from it until the places were locked.
-    rows = [await find_transaction(session, actor.id, row["id"]) or row for row in rows]
-    new_ids = {row["id"]: uuid7() for row in rows}
+    holdings = await _without(ledger, rows, starts)
     for row in rows:
-        await insert_transaction(session, _reversal(row, new_ids[row["id"]], notes))
+        await _return_cash(ledger, places[row.account_id, row.portfolio_id], row)
+    new_ids = {row.id: uuid7() for row in rows}
+    add_reversals(ledger.batch, ledger.owner_id, new_ids, notes)
     if holdings is not None:
-        await holdings.save(session)
-    for row in rows:
-        place = places[row["account_id"], row["portfolio_id"]]
-        await _return_cash(session, place, row)
-    await note(
-        session, actor.id, actor.client, "transaction.reversed", "Transaction", id, reversal=new_ids[id]
-    )
+        holdings.save(ledger)
+    add_note(ledger, actor.client, "transaction.reversed", "Transaction", id, reversal=new_ids[id])
     return new_ids[id]
 
 
-async def _lock(session: Session, owner_id: UUID, rows: Sequence[Row]) -> dict[PlaceKey, CashLocation]:
-    starts = _starts(rows)
-    if starts:
-        await lock_reached(session, owner_id, rows[0]["instrument_id"], starts)
-    return await lock_places(session, owner_id, [(row["account_id"], row["portfolio_id"]) for row in rows])
+def _checked(rows: Sequence[TransactionRow], id: UUID) -> Sequence[TransactionRow]:
+    """Return the rows to reverse. Raises NotFound and InvalidInput."""
+    requested = next((row for row in rows if row.id == id), None)
+    if requested is None:
+        raise NotFound("There is no such transaction.", _FIELD)
+    if requested.reverses_id is not None:
+        raise InvalidInput("This is a reversal itself: record the transaction again instead.", _FIELD)
+    if requested.order_id is not None:
+        raise InvalidInput("This is a trade that a broker made for an order: it cannot be reversed.", _FIELD)
+    return rows
 
 
-def _starts(rows: Sequence[Row]) -> dict[UUID, tuple[dt.datetime, UUID]]:
+async def hold_places(ledger: LedgerTransaction, keys: Collection[PlaceKey]) -> dict[PlaceKey, CashLocation]:
+    """Lock accounts and portfolios that are there and not archived. Raises NotFound and Inactive."""
+    accounts = sorted({account_id for account_id, portfolio_id in keys if portfolio_id is None})
+    portfolios = sorted({portfolio_id for _, portfolio_id in keys if portfolio_id is not None})
+    await ledger.hold(portfolios, accounts)
+    places: dict[PlaceKey, CashLocation] = {}
+    if accounts:
+        of_accounts = await reads.find_accounts(ledger.connection, ledger.owner_id, accounts)
+        for id in accounts:
+            account = check_active(of_accounts.get(id), "account")
+            places[id, None] = CashLocation.of_account(ledger.owner_id, account)
+    if portfolios:
+        of_portfolios = await reads.find_portfolios(ledger.connection, ledger.owner_id, portfolios)
+        for id in portfolios:
+            portfolio = check_active(of_portfolios.get(id), "portfolio")
+            places[portfolio.account_id, id] = CashLocation.of_portfolio(ledger.owner_id, portfolio)
+    return places
+
+
+def _starts(rows: Sequence[TransactionRow]) -> history.Starts:
     """Return from where on holdings change."""
-    return {row["portfolio_id"]: first_changed(row) for row in rows if changes_shares(row)}
+    return {
+        row.portfolio_id: first_changed(row)
+        for row in rows
+        if row.portfolio_id is not None and is_of_shares(row)
+    }
 
 
-def first_changed(row: Row) -> tuple[dt.datetime, UUID]:
+def is_of_shares(row: TransactionRow) -> bool:
+    """Return whether a transaction changes a holding."""
+    return changes_shares(row.type, row.instrument_id)
+
+
+def _instrument_of(rows: Sequence[TransactionRow]) -> UUID:
+    instrument_id = rows[0].instrument_id
+    assert instrument_id is not None, "shares are of an instrument"
+    return instrument_id
+
+
+def first_changed(row: TransactionRow) -> tuple[dt.datetime, UUID]:
     """Return the place of the ledger from which on a holding changes if this transaction is reversed.
 
     Without its owner's entry a split is posted on its ex-date, which may be some days before; and without
     quantities that are adjusted already, all that came before them is as it was traded.
     """
-    if row["is_split_adjusted"]:
+    if row.is_split_adjusted:
         return FIRST_PLACE
-    if row["type"] == TransactionType.SPLIT:
-        return first_affected(row["executed_at"])
-    return row["executed_at"], row["id"]
+    if row.type == TransactionType.SPLIT:
+        return first_affected(row.executed_at)
+    return row.executed_at, row.id
 
 
-async def _without(session: Session, owner_id: UUID, rows: Sequence[Row]) -> Holdings | None:
-    """The holdings posted again without these transactions; None where they are of cash alone."""
-    starts = _starts(rows)
+async def _without(
+    ledger: LedgerTransaction, rows: Sequence[TransactionRow], starts: history.Starts
+) -> Holdings | None:
+    """Return the holdings posted again without these transactions; None where they are of cash alone."""
     if not starts:
         return None
-    ids = [row["id"] for row in rows]
-    holdings = await load_holdings(session, owner_id, rows[0]["instrument_id"], starts, without=ids)
+    ids = [row.id for row in rows]
+    holdings = await load_holdings(ledger, _instrument_of(rows), starts, without=ids)
     holdings.post(without=ids)
     return holdings
 
 
-def _reversal(row: Row, id: UUID, notes: str | None) -> dict[str, Any]:
-    return {
-        **{name: row[name] for name in _SAME},
-        **{name: None if row[name] is None else -row[name] for name in _DELTAS},
-        "id": id,
-        "reverses_id": row["id"],
-        "notes": notes,
-    }
-
-
-async def _return_cash(session: Session, place: CashLocation, row: Row) -> None:
-    delta = -row["cash_delta"]
-    checked = delta < 0 and not place.margin
-    if checked:
+async def _return_cash(ledger: LedgerTransaction, place: CashLocation, row: TransactionRow) -> None:
+    delta = -row.cash_delta
+    if delta < 0 and not place.margin:
         check_cash(place.cash, delta)
-    if delta or row["quantity_delta"]:
-        await move_cash(session, place, delta, row["executed_at"])
-    if checked:
-        await check_later_cash(session, place, row["executed_at"], delta)
+        await check_later_cash(ledger, place, row.executed_at, delta)
+    if delta or row.quantity_delta:
+        move_cash(ledger, place, delta, row.executed_at)

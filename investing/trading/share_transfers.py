@@ -4,22 +4,22 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session
-from db.trading.writes import find_instrument, insert_transaction
+from db.locks import Locks
+from db.trading import ledger_reads as reads
+from db.trading.ledger import LedgerTransaction
 from db.vocabulary import TransactionType
 from investing.actor import Actor
-from investing.audit import note
-from investing.idempotency import once
+from investing.audit import add_note
+from investing.idempotency import Intent, once
 from investing.rules.errors import CurrencyMismatch, InvalidInput, UnknownInstrument
 from investing.rules.trading.entries import check_notes, entry_of
 from investing.rules.trading.ledger import ZERO, Entry
 from investing.trading.changes import HoldingChange
 from investing.trading.holdings import load_holdings
-from investing.trading.locking import check_active, lock_reached
+from investing.trading.locking import check_active, hold_reached
 from investing.trading.posting import CashLocation, move_cash, transaction_row
 
 
@@ -46,15 +46,16 @@ async def transfer_shares(actor: Actor, transfer: ShareTransfer, idempotency_key
     if transfer.from_portfolio_id == transfer.to_portfolio_id:
         raise InvalidInput("Shares are moved from one portfolio to another.", ("toPortfolioId",))
 
-    async def effect(session: Session) -> UUID:
-        return await _transfer(session, actor, transfer)
+    async def act(ledger: LedgerTransaction) -> UUID:
+        return await _transfer(ledger, actor, transfer)
 
-    arguments = asdict(transfer)
-    return await once(actor.sessions, actor.id, idempotency_key, "transferShares", arguments, effect)
+    intent = Intent.of(actor.id, idempotency_key, "transferShares", asdict(transfer))
+    locks = Locks.of(portfolios=[transfer.from_portfolio_id, transfer.to_portfolio_id])
+    return await once(actor.sessions, intent, locks, act)
 
 
-async def _transfer(session: Session, actor: Actor, transfer: ShareTransfer) -> UUID:
-    instrument = await find_instrument(session, actor.id, transfer.symbol)
+async def _transfer(ledger: LedgerTransaction, actor: Actor, transfer: ShareTransfer) -> UUID:
+    instrument = await reads.find_instrument(ledger.connection, actor.id, transfer.symbol)
     if instrument is None:
         symbol = transfer.symbol
         raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
@@ -63,28 +64,23 @@ async def _transfer(session: Session, actor: Actor, transfer: ShareTransfer) -> 
     into = _entry(TransactionType.TRANSFER_IN, transfer, at=out.executed_at)
     transfer_id = uuid7()
     starts = {transfer.from_portfolio_id: out.place, transfer.to_portfolio_id: into.place}
-    locked = await lock_reached(session, actor.id, instrument["id"], starts)
-    places = _places(actor.id, transfer, locked, instrument["currency"])
+    await hold_reached(ledger, instrument.id, starts)
+    found = await reads.find_portfolios(ledger.connection, actor.id, list(starts))
+    places = _places(actor.id, transfer, found, instrument.currency)
     changes = tuple(
         HoldingChange(id, replace(entry, time_zone=places[id].time_zone), transfer_id)
         for id, entry in ((transfer.from_portfolio_id, out), (transfer.to_portfolio_id, into))
     )
-    holdings = await load_holdings(session, actor.id, instrument["id"], starts, changes)
+    holdings = await load_holdings(ledger, instrument.id, starts, changes)
     postings = holdings.post(changes)
     for change in changes:
-        row = transaction_row(
-            places[change.portfolio_id],
-            change.entry,
-            postings[change.entry.id],
-            instrument["id"],
-            transfer.notes,
-            transfer_id,
-        )
-        await insert_transaction(session, row)
-        await move_cash(session, places[change.portfolio_id], ZERO, change.entry.executed_at)
-    await holdings.save(session)
+        place, posting = places[change.portfolio_id], postings[change.entry.id]
+        row = transaction_row(place, change.entry, posting, instrument.id, transfer.notes, transfer_id)
+        ledger.add_transaction(row)
+        move_cash(ledger, place, ZERO, change.entry.executed_at)
+    holdings.save(ledger)
     figures = {"symbol": transfer.symbol, "quantity": transfer.quantity}
-    await note(session, actor.id, actor.client, "shares.transfer", "Transaction", into.id, **figures)
+    add_note(ledger, actor.client, "shares.transfer", "Transaction", into.id, **figures)
     return into.id
 
 
@@ -103,19 +99,19 @@ def _entry(type: TransactionType, transfer: ShareTransfer, at: dt.datetime | Non
 
 
 def _places(
-    owner_id: UUID, transfer: ShareTransfer, locked: Mapping[UUID, Mapping[Any, Any]], currency: str
+    owner_id: UUID, transfer: ShareTransfer, found: Mapping[UUID, reads.PortfolioRow], currency: str
 ) -> dict[UUID, CashLocation]:
     places = {}
     for id, field in (
         (transfer.from_portfolio_id, "fromPortfolioId"),
         (transfer.to_portfolio_id, "toPortfolioId"),
     ):
-        portfolio = check_active(locked.get(id), "portfolio", (field,))
-        if portfolio["currency"] != currency:
+        portfolio = check_active(found.get(id), "portfolio", (field,))
+        if portfolio.currency != currency:
             raise CurrencyMismatch(
-                f"{transfer.symbol} trades in {currency}, the portfolio is in {portfolio['currency']}.",
+                f"{transfer.symbol} trades in {currency}, the portfolio is in {portfolio.currency}.",
                 (field,),
-                expected=portfolio["currency"],
+                expected=portfolio.currency,
                 actual=currency,
             )
         places[id] = CashLocation.of_portfolio(owner_id, portfolio)

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session
 from db.trading import imports
-from db.trading.split_places import find_adjusted, find_as_traded
+from db.trading.ledger_reads import InstrumentRow
+from db.trading.split_places import HeldSplit, find_adjusted, find_as_traded
 from db.trading.splits import find_matched, newest_splits
 from db.vocabulary import TransactionType
+from db.writing import RawConnection
 from investing.rules.errors import CurrencyMismatch, DomainError, InvalidInput
 from investing.rules.errors import UnknownInstrument as Unknown
 from investing.rules.market.market_hours import day_of
@@ -73,8 +74,8 @@ class Sheet:
         self._warnings: dict[int, tuple[Warning, ...]] = {}
         self._splits: Mapping[UUID, dt.datetime] = {}
         """The newest splits on the ledger, where quantities are adjusted already."""
-        self._as_traded: Sequence[Mapping[Any, Any]] = ()
-        self._adjusted: Sequence[Mapping[Any, Any]] = ()
+        self._as_traded: Sequence[HeldSplit] = ()
+        self._adjusted: Sequence[HeldSplit] = ()
         """The splits before which the portfolio has quantities of the other kind."""
         self._posted: set[tuple[UUID, dt.date]] = set()
         """Instruments' splits of these days that the portfolio has an entry of, or gets one here."""
@@ -84,11 +85,13 @@ class Sheet:
         self.outcomes: list[RowResult | None] = [None] * len(rows)
         self._rows = rows
 
-    async def read(self, session: Session) -> None:
+    async def read(self, connection: RawConnection) -> None:
         """Makes the rows lines of the ledger; refuses what cannot be one, and finds what is there already."""
         good = [(place, row) for place, row in enumerate(self._rows) if isinstance(row, ImportRow)]
         symbols = sorted({row.symbol for _, row in good if row.symbol is not None})
-        instruments = await imports.find_instruments(session, self.place.owner_id, symbols) if symbols else {}
+        instruments = (
+            await imports.find_instruments(connection, self.place.owner_id, symbols) if symbols else {}
+        )
         now = dt.datetime.now(dt.UTC)
         read = []
         for place, row in good:
@@ -97,24 +100,25 @@ class Sheet:
             except DomainError as domain_error:
                 self.refuse(place, domain_error)
         read.sort(key=lambda one: one.key)
-        await self._take(session, read)
+        await self._take(connection, read)
         for place in [place for place in self.order if self._row(place).type is TransactionType.SPLIT]:
-            await self._match(session, place, self.lines[place])
+            await self._match(connection, place, self.lines[place])
 
     def _read(
-        self, place: int, row: ImportRow, instruments: Mapping[str, Mapping[Any, Any]], now: dt.datetime
+        self, place: int, row: ImportRow, instruments: Mapping[str, InstrumentRow], now: dt.datetime
     ) -> _Read:
         entry = entry_of_row(row, uuid7(), now, self.place.currency, self.place.time_zone)
-        basis = None if row.symbol is None else instruments.get(row.symbol, {}).get("price_basis")
+        found = None if row.symbol is None else instruments.get(row.symbol)
+        basis = None if found is None else found.price_basis
         self._warnings[place] = warnings_of_entry(row.type, row.symbol, basis)
         return _Read(place, row, entry, self._instrument_id(row.symbol, instruments))
 
-    def _instrument_id(self, symbol: str | None, instruments: Mapping[str, Mapping[Any, Any]]) -> UUID | None:
+    def _instrument_id(self, symbol: str | None, instruments: Mapping[str, InstrumentRow]) -> UUID | None:
         if symbol is None:
             return None
         if symbol not in instruments:
             raise Unknown(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
-        currency: str = instruments[symbol]["currency"]
+        currency = instruments[symbol].currency
         if currency != self.place.currency:
             raise CurrencyMismatch(
                 f"{symbol} trades in {currency}, the portfolio is in {self.place.currency}.",
@@ -122,13 +126,12 @@ class Sheet:
                 expected=self.place.currency,
                 actual=currency,
             )
-        found: UUID = instruments[symbol]["id"]
-        return found
+        return instruments[symbol].id
 
-    async def _take(self, session: Session, read: Sequence[_Read]) -> None:
+    async def _take(self, connection: RawConnection, read: Sequence[_Read]) -> None:
         """Makes lines of all that is not on the ledger yet; their ids ascend, as the ledger's order does."""
-        recorded = await self._recorded(session, read)
-        await self._read_units(session)
+        recorded = await self._recorded(connection, read)
+        await self._read_units(connection)
         contents = [_content(one) for one in read]
         known = recorded.find([(content, one.date) for content, one in zip(contents, read, strict=True)])
         for one, content, is_known in zip(read, contents, known, strict=True):
@@ -152,14 +155,14 @@ class Sheet:
             )
             self.order.append(one.place)
 
-    async def _read_units(self, session: Session) -> None:
+    async def _read_units(self, connection: RawConnection) -> None:
         assert self.place.portfolio_id is not None
-        key = (self.place.owner_id, self.place.portfolio_id)
+        key = (connection, self.place.owner_id, self.place.portfolio_id)
         if self._is_split_adjusted:
-            self._splits = await newest_splits(session, *key)
-            self._as_traded = await find_as_traded(session, *key)
+            self._splits = await newest_splits(*key)
+            self._as_traded = await find_as_traded(*key)
         else:
-            self._adjusted = await find_adjusted(session, *key)
+            self._adjusted = await find_adjusted(*key)
 
     def _check_units(self, one: _Read) -> None:
         """Raise InvalidInput for a row whose shares a split would, or would not, multiply, wrongly."""
@@ -177,7 +180,7 @@ class Sheet:
             ("quantity",),
         )
 
-    async def _match(self, session: Session, place: int, line: BatchEntry) -> None:
+    async def _match(self, connection: RawConnection, place: int, line: BatchEntry) -> None:
         """Find whether a row is a split of the instrument's that the portfolio has an entry of already."""
         assert self.place.portfolio_id is not None
         assert line.instrument_id is not None, "a split is one of an instrument"
@@ -186,37 +189,34 @@ class Sheet:
         assert entry.split_for is not None, "a split has a ratio"
         key = (self.place.owner_id, self.place.portfolio_id, line.instrument_id)
         facts = (entry.executed_at, entry.quantity, entry.split_for)
-        found = await find_matched(session, *key, *facts)
+        found = await find_matched(connection, *key, *facts)
         if found is None:
             return
-        if self._is_split_adjusted and found["transaction_id"] is None:
+        if self._is_split_adjusted and found.transaction_id is None:
             words = "The quantities are adjusted for this split already: leave it out."
             self.refuse(place, InvalidInput(words, ("quantity",)))
             del self.lines[place]
             self.order.remove(place)
             return
-        split = (line.instrument_id, found["ex_date"])
-        if found["transaction_id"] is not None or split in self._posted:
+        split = (line.instrument_id, found.ex_date)
+        if found.transaction_id is not None or split in self._posted:
             row = self._rows[place]
             self.outcomes[place] = RowResult(row.line, RowStatus.DUPLICATE, source=row.source)
             del self.lines[place]
             self.order.remove(place)
         self._posted.add(split)
 
-    async def _recorded(self, session: Session, read: Sequence[_Read]) -> KnownEntries:
+    async def _recorded(self, connection: RawConnection, read: Sequence[_Read]) -> KnownEntries:
         assert self.place.portfolio_id is not None
         key = (self.place.owner_id, self.place.portfolio_id)
         if any(one.date is not None for one in read):
             # Sorted by time; what a date may be found at is less than two days from the start of its day.
             first, last = _before(read[0].entry.executed_at), read[-1].entry.executed_at + _TWO_DAYS
-            rows = await imports.recorded_between(session, *key, first, last)
+            rows = await imports.recorded_between(connection, *key, first, last)
         else:
             instants = sorted({one.entry.executed_at for one in read})
-            rows = await imports.recorded_at(session, *key, instants)
-        contents = [
-            (content_of(**{name: row[name] for name in row if name != "is_undone"}), row["is_undone"])
-            for row in rows
-        ]
+            rows = await imports.recorded_at(connection, *key, instants)
+        contents = [(content_of(*row[:-1]), row.is_undone) for row in rows]
         undone = [content for content, is_undone in contents if is_undone]
         remaining = [content for content, is_undone in contents if not is_undone]
         return KnownEntries(remaining, self.place.time_zone, undone)

@@ -11,11 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
-from db.sessions import Session
-from db.trading import history, undoing, writes
+from db.locks import NO_LOCKS
+from db.trading import history, transactions
+from db.trading.ledger import LedgerTransaction, transact
+from db.trading.ledger_writes import add_reversals, mark_import_reversed
+from db.trading.transactions import ShortEntry, TransactionRow
 from investing.actor import Actor
-from investing.audit import note
-from investing.idempotency import once
+from investing.audit import add_note
+from investing.idempotency import Intent, once
 from investing.rules.errors import (
     AlreadyReversed,
     DomainError,
@@ -25,16 +28,14 @@ from investing.rules.errors import (
     NotFound,
 )
 from investing.rules.market.market_hours import day_of
-from investing.rules.trading.entries import changes_shares
 from investing.rules.trading.ledger import ZERO
 from investing.trading.holdings import Holdings, load_holdings
-from investing.trading.locking import lock_all_reached, lock_places
+from investing.trading.locking import hold_all_reached
 from investing.trading.posting import CashLocation
-from investing.trading.reversing import first_changed
+from investing.trading.reversing import first_changed, hold_places, is_of_shares
 
 _FIELD = ("importId",)
 
-Row = Mapping[Any, Any]
 Progress = Callable[[str, int, int], None]
 
 
@@ -50,83 +51,91 @@ async def reverse_import(actor: Actor, import_id: UUID, idempotency_key: str) ->
     that needs what it brought; and InvalidInput for a later split of it. Nothing is changed then.
     """
 
-    async def effect(session: Session) -> UUID:
-        await _undo(session, actor, import_id, _quiet)
+    async def act(ledger: LedgerTransaction) -> UUID:
+        await _undo(ledger, actor, import_id, _quiet)
         return import_id
 
-    arguments = {"import": import_id}
-    return await once(actor.sessions, actor.id, idempotency_key, "reverseImport", arguments, effect)
+    intent = Intent.of(actor.id, idempotency_key, "reverseImport", {"import": import_id})
+    return await once(actor.sessions, intent, NO_LOCKS, act)
 
 
 async def undo_import(actor: Actor, import_id: UUID, progress: Progress = _quiet) -> int:
-    """The same without a key, for a person at the command line. How many transactions were reversed."""
-    return await actor.sessions.transact(actor.id, lambda session: _undo(session, actor, import_id, progress))
+    """Do the same without a key, for a person at the command line; return how many were reversed."""
+
+    async def act(ledger: LedgerTransaction) -> int:
+        return await _undo(ledger, actor, import_id, progress)
+
+    return await transact(actor.sessions, actor.id, NO_LOCKS, act)
 
 
-async def _undo(session: Session, actor: Actor, import_id: UUID, progress: Progress) -> int:
-    await _check_stands(session, actor.id, import_id)
-    places = await _lock(session, actor.id, await undoing.standing_of(session, actor.id, import_id))
+async def _undo(ledger: LedgerTransaction, actor: Actor, import_id: UUID, progress: Progress) -> int:
+    key = (ledger.connection, ledger.owner_id, import_id)
+    await _check_stands(ledger, import_id)
+    places = await _hold(ledger, await transactions.standing_of_import(*key))
     # Asked again once the places are locked, where whoever reverses it, or a part of it, has waited.
-    await _check_stands(session, actor.id, import_id)
-    rows = await undoing.standing_of(session, actor.id, import_id)
-    held = await _without(session, actor.id, rows, progress)
+    await _check_stands(ledger, import_id)
+    rows = await transactions.standing_of_import(*key)
+    held = await _without(ledger, rows, progress)
     progress("Reversing transactions", 0, len(rows))
-    await undoing.insert_reversals(session, actor.id, {row["id"]: uuid7() for row in rows})
-    for holdings in held:
-        await holdings.save(session)
     for portfolio_id, its_rows in _by_portfolio(rows).items():
-        await _return_cash(session, places[portfolio_id], its_rows)
-    await undoing.mark_reversed(session, actor.id, import_id)
-    progress("Reversing transactions", len(rows), len(rows))
+        await _return_cash(ledger, places[portfolio_id], its_rows, import_id)
+    add_reversals(ledger.batch, ledger.owner_id, {row.id: uuid7() for row in rows}, None)
+    for holdings in held:
+        holdings.save(ledger)
+    mark_import_reversed(ledger.batch, ledger.owner_id, import_id)
     facts = {"transactions": len(rows)}
-    await note(session, actor.id, actor.client, "import.reversed", "Import", import_id, **facts)
+    add_note(ledger, actor.client, "import.reversed", "Import", import_id, **facts)
+    progress("Reversing transactions", len(rows), len(rows))
     return len(rows)
 
 
-async def _check_stands(session: Session, owner_id: UUID, import_id: UUID) -> None:
-    found = await undoing.find_import(session, owner_id, import_id)
+async def _check_stands(ledger: LedgerTransaction, import_id: UUID) -> None:
+    found = await transactions.find_import(ledger.connection, ledger.owner_id, import_id)
     if found is None:
         raise NotFound("There is no such import.", _FIELD)
-    if found["reversed_at"] is not None:
+    if found.reversed_at is not None:
         raise AlreadyReversed("This import has been reversed already.", _FIELD)
 
 
-def _by_portfolio(rows: Sequence[Row]) -> Mapping[UUID, Sequence[Row]]:
-    found: dict[UUID, list[Row]] = defaultdict(list)
+def _by_portfolio(rows: Sequence[TransactionRow]) -> Mapping[UUID, Sequence[TransactionRow]]:
+    found: dict[UUID, list[TransactionRow]] = defaultdict(list)
     for row in rows:
-        found[row["portfolio_id"]].append(row)
+        assert row.portfolio_id is not None, "imports are of portfolios"
+        found[row.portfolio_id].append(row)
     return found
 
 
-def _starts(rows: Sequence[Row]) -> Mapping[UUID, history.Starts]:
-    """By instrument and portfolio the first place of the ledger that changes. Rows are in its order."""
+def _starts(rows: Sequence[TransactionRow]) -> Mapping[UUID, history.Starts]:
+    """Return by instrument and portfolio the first place of the ledger that changes.
+
+    Rows are in its order.
+    """
     starts: dict[UUID, dict[UUID, Any]] = defaultdict(dict)
     for row in rows:
-        if changes_shares(row):
-            of_instrument, place = starts[row["instrument_id"]], first_changed(row)
-            of_instrument[row["portfolio_id"]] = min(place, of_instrument.get(row["portfolio_id"], place))
+        if row.instrument_id is not None and row.portfolio_id is not None and is_of_shares(row):
+            of_instrument, place = starts[row.instrument_id], first_changed(row)
+            of_instrument[row.portfolio_id] = min(place, of_instrument.get(row.portfolio_id, place))
     return starts
 
 
-async def _lock(session: Session, owner_id: UUID, rows: Sequence[Row]) -> Mapping[UUID, CashLocation]:
+async def _hold(ledger: LedgerTransaction, rows: Sequence[TransactionRow]) -> Mapping[UUID, CashLocation]:
     if starts := _starts(rows):
-        await lock_all_reached(session, owner_id, starts)
-    keys = {(row["account_id"], row["portfolio_id"]) for row in rows}
-    places = await lock_places(session, owner_id, list(keys))
+        await hold_all_reached(ledger, starts)
+    places = await hold_places(ledger, {(row.account_id, row.portfolio_id) for row in rows})
     return {portfolio_id: place for (_, portfolio_id), place in places.items() if portfolio_id is not None}
 
 
 async def _without(
-    session: Session, owner_id: UUID, rows: Sequence[Row], progress: Progress
+    ledger: LedgerTransaction, rows: Sequence[TransactionRow], progress: Progress
 ) -> Sequence[Holdings]:
-    """The holdings posted again without these transactions."""
-    symbols = {row["instrument_id"]: row["symbol"] for row in rows}
-    without = {row["id"] for row in rows}
+    """Return the holdings posted again without these transactions."""
+    symbols = {row.instrument_id: row.symbol for row in rows}
+    without = {row.id for row in rows}
     starts = _starts(rows)
     held = []
     for done, id in enumerate(sorted(starts)):
         progress("Posting holdings again", done, len(starts))
-        holdings = await load_holdings(session, owner_id, id, starts[id], without=without)
+        holdings = await load_holdings(ledger, id, starts[id], without=without)
         try:
             holdings.post(without=without)
         except (InsufficientShares, InvalidInput) as domain_error:
@@ -135,7 +144,7 @@ async def _without(
     return held
 
 
-def _needed(domain_error: DomainError, holdings: Holdings, symbol: str) -> DomainError:
+def _needed(domain_error: DomainError, holdings: Holdings, symbol: str | None) -> DomainError:
     """The refusal with the later entry that cannot stand without the import."""
     if holdings.current is None:
         # Open orders have reserved the shares, and the refusal says so.
@@ -166,21 +175,23 @@ def _named(type: str, quantity: Decimal | None, symbol: str | None) -> str:
     return f"The {type}{shares}"
 
 
-async def _return_cash(session: Session, place: CashLocation, rows: Sequence[Row]) -> None:
-    """Takes back what the rows, of one portfolio and in the ledger's order, did to its cash.
+async def _return_cash(
+    ledger: LedgerTransaction, place: CashLocation, rows: Sequence[TransactionRow], import_id: UUID
+) -> None:
+    """Take back what the rows, of one portfolio and in the ledger's order, did to its cash.
 
     Raises InsufficientCash where a later entry, or an open order, needs it.
     """
     assert place.portfolio_id is not None, "imports are of portfolios"
-    delta = -sum((row["cash_delta"] for row in rows), ZERO)
-    first = rows[0]["executed_at"]
-    key = (place.owner_id, place.portfolio_id)
+    delta = -sum((row.cash_delta for row in rows), ZERO)
+    first = rows[0].executed_at
     left = place.cash + place.reserved + delta
     if not place.margin:
-        if (short := await undoing.first_short_of_cash(session, *key, first, left)) is not None:
+        key = (ledger.connection, ledger.owner_id, place.portfolio_id)
+        if (short := await transactions.first_short_of_cash(*key, first, left, import_id)) is not None:
             raise _short_of_cash(short, place.time_zone)
         _check_reserved(place, left)
-    await writes.add_portfolio_cash(session, *key, delta, first)
+    ledger.change_portfolio(place.portfolio_id, cash=delta, since=first)
 
 
 def _check_reserved(place: CashLocation, left: Decimal) -> None:
@@ -194,11 +205,11 @@ def _check_reserved(place: CashLocation, left: Decimal) -> None:
         )
 
 
-def _short_of_cash(entry: Row, time_zone: str) -> InsufficientCash:
-    required = -entry["cash_delta"]
-    available = entry["balance"] + required
-    day = day_of(entry["executed_at"], time_zone)
-    what = _named(entry["type"], entry["quantity"], entry["symbol"])
+def _short_of_cash(entry: ShortEntry, time_zone: str) -> InsufficientCash:
+    required = -entry.cash_delta
+    available = entry.balance + required
+    day = day_of(entry.executed_at, time_zone)
+    what = _named(entry.type, entry.quantity, entry.symbol)
     return InsufficientCash(
         f"{what} on {day} needs {required.normalize():f} in cash; without this import there is only "
         f"{available.normalize():f}. Reverse that transaction first.",
@@ -206,5 +217,5 @@ def _short_of_cash(entry: Row, time_zone: str) -> InsufficientCash:
         required=required,
         available=available,
         on_date=day,
-        transaction_id=entry["id"],
+        transaction_id=entry.id,
     )

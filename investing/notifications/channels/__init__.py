@@ -1,1 +1,1 @@
-"""How notifications travel: by mail, as webhooks, and through the services that apprise knows."""
+"""The channels that notifications are sent by: mail, webhooks, and the services that apprise supports."""

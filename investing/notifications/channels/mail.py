@@ -1,4 +1,4 @@
-"""E-mails, with a plain and an HTML part, over the operator's own SMTP server."""
+"""E-mails, with a plain and an HTML part, through the operator's own SMTP server."""
 
 import asyncio
 import smtplib
@@ -13,32 +13,32 @@ from uuid import UUID
 
 from investing.notifications.channels.protocol import OpenedDestination, Undelivered
 from investing.notifications.channels.smtp import SmtpConfig
-from investing.notifications.channels.threads import apart
+from investing.notifications.channels.threads import in_thread
 from investing.rules.notifications.messages import Message
 
 QUIT_SECONDS = 1.0
 
 
 class MailChannel:
-    """Sends mails in a thread: the standard library's SMTP has no other way.
+    """Send mails in a thread, because the standard library's SMTP client is synchronous.
 
-    What goes wrong with the mail server itself is ours, and no fault of any address.
+    A failure of the mail server itself counts as ours, and not against any address.
     """
 
-    def __init__(self, smtp_config: SmtpConfig, *, patience: float) -> None:
+    def __init__(self, smtp_config: SmtpConfig, *, timeout: float) -> None:
         self._smtp_config = smtp_config
-        self._patience = patience
+        self._timeout = timeout
 
     async def send(self, target: OpenedDestination, message: Message, delivery_id: UUID) -> None:
-        """One mail; the server has taken it when this returns. Raises Undelivered."""
+        """Send one mail; the server has accepted it when this returns. Raise Undelivered if it has not."""
         mail = compose(self._smtp_config.sender, target.address, message, delivery_id)
         connected: list[smtplib.SMTP] = []
         try:
-            await apart(partial(self._send, mail, connected))
+            await in_thread(partial(self._send, mail, connected))
         except asyncio.CancelledError:
-            # It took too long and counts as failed: it must not arrive after all, and then once more.
+            # It took too long and counts as failed: it must not arrive after all and then a second time.
             for smtp in connected:
-                _unsubscribe(smtp)
+                _disconnect(smtp)
             raise
 
     def _send(self, mail: EmailMessage, connected: list[smtplib.SMTP]) -> None:
@@ -47,14 +47,14 @@ class MailChannel:
             smtp = self._connect()
             connected.append(smtp)
             try:
-                if time.monotonic() - begun > self._patience:
+                if time.monotonic() - begun > self._timeout:
                     raise TimeoutError
                 smtp.send_message(mail)
             finally:
-                _leave(smtp)
+                _quit(smtp)
         except smtplib.SMTPRecipientsRefused as error:
             (code, _), *_ = error.recipients.values()
-            # Of 5xx the server says that it is for good (RFC 5321, section 4.2.1).
+            # A code of 5xx means that the failure is permanent (RFC 5321, section 4.2.1).
             raise Undelivered(
                 f"The mail server refused the address ({code}).", is_final=code >= 500
             ) from None
@@ -68,10 +68,10 @@ class MailChannel:
         smtp: smtplib.SMTP
         if smtp_config.security == "tls":
             smtp = smtplib.SMTP_SSL(
-                smtp_config.host, smtp_config.port, timeout=self._patience, context=self._tls()
+                smtp_config.host, smtp_config.port, timeout=self._timeout, context=self._tls()
             )
         else:
-            smtp = smtplib.SMTP(smtp_config.host, smtp_config.port, timeout=self._patience)
+            smtp = smtplib.SMTP(smtp_config.host, smtp_config.port, timeout=self._timeout)
         try:
             if smtp_config.security == "starttls":
                 smtp.starttls(context=self._tls())
@@ -86,15 +86,15 @@ class MailChannel:
         return self._smtp_config.tls or ssl.create_default_context()
 
 
-def _unsubscribe(smtp: smtplib.SMTP) -> None:
-    """Ends the connection under the thread that uses it, which then fails; from any other thread."""
+def _disconnect(smtp: smtplib.SMTP) -> None:
+    """Shut the connection down from any thread; the thread that uses it then fails."""
     with suppress(OSError):
         if smtp.sock is not None:
             smtp.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _leave(smtp: smtplib.SMTP) -> None:
-    """Says goodbye. Whatever comes of that, the server has taken the mail by now, or has not."""
+def _quit(smtp: smtplib.SMTP) -> None:
+    """Quit and close the connection. By now the server has accepted the mail, or has not."""
     with suppress(smtplib.SMTPException, OSError):
         if smtp.sock is not None:
             smtp.sock.settimeout(QUIT_SECONDS)
@@ -103,25 +103,28 @@ def _leave(smtp: smtplib.SMTP) -> None:
 
 
 def _what_failed(error: Exception) -> str:
-    """What is wrong with the mail server, without what it said: that may repeat what it was told."""
+    """Return what is wrong with the mail server.
+
+    Its own text is left out, because it may repeat secrets that were sent to it.
+    """
     match error:
         case smtplib.SMTPAuthenticationError():
             return f"The mail server refused the login ({error.smtp_code})."
         case smtplib.SMTPResponseException():
             return f"The mail server answered {error.smtp_code}."
         case smtplib.SMTPNotSupportedError():
-            # The library's own words: which extension is missing.
-            return f"The mail server cannot do what it has to: {error}"
+            # The library's text says which extension is missing.
+            return f"The mail server lacks a required extension: {error}"
         case ssl.SSLCertVerificationError():
-            return f"The mail server's certificate is refused: {error.verify_message.rstrip('.')}."
+            return f"The mail server's certificate is not valid: {error.verify_message.rstrip('.')}."
         case TimeoutError():
             return "The mail server took too long."
         case _:
-            return f"The mail server was not reached: {type(error).__name__}."
+            return f"The mail server could not be reached: {type(error).__name__}."
 
 
 def compose(sender: str, recipient: str, message: Message, delivery_id: UUID) -> EmailMessage:
-    """The mail. Its Message-ID is the delivery's, the same at each attempt, by which doubles are dropped."""
+    """Return the mail. Its Message-ID is the same at each attempt, so that duplicates can be dropped."""
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = recipient
@@ -129,7 +132,7 @@ def compose(sender: str, recipient: str, message: Message, delivery_id: UUID) ->
     mail["Date"] = format_datetime(localtime())
     domain = sender.rpartition("@")[2].strip(" >") or "localhost"
     mail["Message-ID"] = f"<{delivery_id}@{domain}>"
-    # So that nobody's absence answers it (RFC 3834).
+    # So that no out-of-office reply is sent to it (RFC 3834).
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Graphfolio-Delivery"] = str(delivery_id)
     mail.set_content(message.text)

@@ -1,4 +1,4 @@
-"""Connections that lead to the public internet only, whatever a name resolves to."""
+"""Connections to the public internet only, whatever a name resolves to."""
 
 import ipaddress
 import logging
@@ -9,18 +9,19 @@ from functools import partial
 import httpcore
 
 from investing.notifications.channels.protocol import Undelivered
-from investing.notifications.channels.threads import apart
+from investing.notifications.channels.threads import in_thread
 from investing.rules.notifications.addresses import Address, is_public
 
-# They print addresses and headers where somebody logs at the level DEBUG.
+# httpcore logs addresses and headers at the level DEBUG.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 
 class PublicNetwork(httpcore.AsyncNetworkBackend):
-    """Resolves a name once, looks at where it leads, and connects to that very address.
+    """Resolve a name once, check its addresses, and connect to one of these very addresses.
 
-    A name that answers differently the second time (DNS rebinding) gains nothing: there is no second time.
-    TLS still asks for the name, because that is checked above this. `allow_private` allows every address.
+    A name that resolves differently the second time (DNS rebinding) gains nothing: there is no second time.
+    TLS still verifies the name, because that happens in the layer above. `allow_private` permits every
+    address.
     """
 
     def __init__(self, *, allow_private: bool) -> None:
@@ -35,7 +36,7 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to the first address of the host that takes one. Raises Undelivered."""
+        """Connect to the first address of the host that accepts. Raise Undelivered."""
         last: Exception | None = None
         for address in await self.resolve(host, port):
             try:
@@ -48,13 +49,13 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
         raise last
 
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
-        """The host's addresses. One that is not public refuses them all. Raises Undelivered."""
+        """Return the host's addresses. Raise Undelivered if one of them is not public."""
         look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
         try:
-            # Apart, because somebody's slow name server may take its time.
-            found = await apart(look_up)
+            # In a thread of its own, because a name server may be slow.
+            found = await in_thread(look_up)
         except (OSError, UnicodeError):
-            raise Undelivered("The receiver's name does not resolve.") from None
+            raise Undelivered("The receiver's name cannot be resolved.") from None
         addresses = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found]
         unique = list(dict.fromkeys(addresses))
         if not self._allow_private and not all(is_public(address) for address in unique):

@@ -1,4 +1,4 @@
-"""What a carrier does: one attempt to bring one message somewhere."""
+"""The protocol of a channel: one attempt to send one message."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from investing.rules.notifications.messages import Message
 
 
 class Undelivered(Exception):
-    """An attempt that failed. The reason is stored and shown to the owner, so it holds no secret.
+    """An attempt that failed. The reason is stored and shown to the owner, so it contains no secret.
 
-    `is_final` says that another attempt would fail just so, `is_ours` that the destination is not to blame,
-    but what this server sends with. `asked` is how many seconds the receiver wants to be left alone.
+    `is_final` means that another attempt would fail in the same way, `is_ours` that the fault is this
+    server's and not the destination's. `requested` is how many seconds the receiver asks to be left alone.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Undelivered(Exception):
 
 @dataclass(frozen=True)
 class OpenedDestination:
-    """An opened destination. `signing_secrets` are a webhook's, the newest first."""
+    """A decrypted destination. `signing_secrets` are a webhook's, the newest first."""
 
     address: str = field(repr=False)
     signing_secrets: Sequence[str] = field(default=(), repr=False)
@@ -37,5 +37,8 @@ class Channel(Protocol):
     """One way of sending."""
 
     async def send(self, target: OpenedDestination, message: Message, delivery_id: UUID) -> None:
-        """Sends it with the delivery's id, by which a receiver can drop doubles. Raises Undelivered."""
+        """Send the message with the delivery's id, so that a receiver can drop duplicates.
+
+        Raise Undelivered if it fails.
+        """
         ...

@@ -9,7 +9,7 @@ Security = Literal["starttls", "tls", "none"]
 
 @dataclass(frozen=True)
 class SmtpConfig:
-    """The SMTP server that takes our mails, and who they are from."""
+    """The SMTP server that sends the mails, and their sender."""
 
     host: str
     port: int

@@ -1,4 +1,4 @@
-"""Threads for what knows no other way to wait, and may hang."""
+"""Threads for blocking calls that may hang."""
 
 import asyncio
 import threading
@@ -9,11 +9,11 @@ from typing import TypeVar
 ResultT = TypeVar("ResultT")
 
 
-async def apart(work: Callable[[], ResultT]) -> ResultT:
-    """What `work` returns or raises, done in a thread of its own.
+async def in_thread(work: Callable[[], ResultT]) -> ResultT:
+    """Run `work` in a thread of its own, and return or raise what it does.
 
-    Nobody waits for the thread where this is cancelled: it takes no place from those that come after it, as
-    it would in a pool, and it does not hold up the end of the process, which joins the threads of pools.
+    When this is cancelled, nobody waits for the thread: it does not take a place in a pool from later calls,
+    and it does not delay the end of the process, which joins the threads of pools.
     """
     done: Future[ResultT] = Future()
 
@@ -25,7 +25,7 @@ async def apart(work: Callable[[], ResultT]) -> ResultT:
         else:
             done.set_result(result)
 
-    # From here on it cannot be cancelled, which would make a result that comes later an error.
+    # From here on it cannot be cancelled: otherwise setting a late result would be an error.
     done.set_running_or_notify_cancel()
     threading.Thread(target=run, name="notifications", daemon=True).start()
     return await asyncio.wrap_future(done)

@@ -1,4 +1,4 @@
-"""Webhooks, signed as the Standard Webhooks specification says: docs/notifications.md."""
+"""Webhooks, signed by the Standard Webhooks specification: docs/notifications.md."""
 
 import base64
 import datetime as dt
@@ -15,55 +15,55 @@ import orjson
 
 from investing.notifications.channels.network import PublicNetwork
 from investing.notifications.channels.protocol import OpenedDestination, Undelivered
-from investing.rules.notifications.deliveries import seconds_asked
+from investing.rules.notifications.deliveries import retry_after_seconds
 from investing.rules.notifications.messages import Message
 
 MOST_ANSWER_BYTES = 16 * 1024
 _PREFIX = "whsec_"
 _GONE = 410
 _LATER = (429, 503)
-"""Statuses whose Retry-After is heeded: too many requests (RFC 6585), and unavailable (RFC 9110)."""
+"""Statuses whose Retry-After is respected: too many requests (RFC 6585) and unavailable (RFC 9110)."""
 
 
 def new_signing_secret() -> str:
-    """A secret for a receiver to verify our signatures with, in the specification's spelling."""
+    """Return a secret with which a receiver verifies our signatures, in the specification's format."""
     return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def signature(secret: str, delivery_id: UUID, timestamp: int, body: bytes) -> str:
-    """HMAC-SHA256 over id, timestamp and body, in base64 after its version."""
+    """Return the HMAC-SHA256 of id, timestamp and body, in base64 after its version."""
     key = base64.b64decode(secret.removeprefix(_PREFIX))
     signed = f"{delivery_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 class WebhookChannel:
-    """Posts messages as JSON. Follows no redirect, and reads no more of an answer than its beginning."""
+    """Post messages as JSON. Follow no redirect, and read only the beginning of a response."""
 
-    def __init__(self, *, allow_private: bool, patience: float, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *, allow_private: bool, timeout: float, tls: ssl.SSLContext | None = None) -> None:
         self._network = PublicNetwork(allow_private=allow_private)
-        self._timeouts = {name: patience for name in ("connect", "read", "write", "pool")}
-        # Once: reading the certificates takes longer than a message.
+        self._timeouts = {name: timeout for name in ("connect", "read", "write", "pool")}
+        # Created once, because reading the certificates takes longer than sending a message.
         self._tls = tls or ssl.create_default_context(cafile=certifi.where())
 
     async def send(self, target: OpenedDestination, message: Message, delivery_id: UUID) -> None:
-        """One POST; any status from 200 to 299 says that it arrived. Raises Undelivered."""
+        """Send one POST; any status from 200 to 299 means success. Raise Undelivered otherwise."""
         now = dt.datetime.now(dt.UTC)
         body = orjson.dumps({"type": message.type, "timestamp": now.isoformat(), "data": dict(message.data)})
         headers = _headers(target.signing_secrets, delivery_id, int(now.timestamp()), body)
-        answer = await self._post(target.address, headers, body)
-        if not 200 <= answer.status <= 299:
+        response = await self._post(target.address, headers, body)
+        if not 200 <= response.status <= 299:
             raise Undelivered(
-                f"The receiver answered with the status {answer.status}.",
-                is_final=answer.status == _GONE,
-                requested=_requested(answer) if answer.status in _LATER else None,
+                f"The receiver answered with the status {response.status}.",
+                is_final=response.status == _GONE,
+                requested=_requested(response) if response.status in _LATER else None,
             )
 
     async def _post(
         self, url: str, headers: list[tuple[str | bytes, str | bytes]], body: bytes
     ) -> httpcore.Response:
-        """The answer, closed already."""
-        # A pool of its own for each message: nothing is kept open for whoever comes rarely.
+        """Return the response, already closed."""
+        # Each message has its own pool, because messages are too rare to keep a connection open.
         try:
             async with (
                 httpcore.AsyncConnectionPool(
@@ -71,15 +71,15 @@ class WebhookChannel:
                 ) as pool,
                 pool.stream(
                     "POST", url, headers=headers, content=body, extensions={"timeout": self._timeouts}
-                ) as answer,
+                ) as response,
             ):
-                await _read(answer)
-                return answer
+                await _read(response)
+                return response
         except httpcore.TimeoutException:
             raise Undelivered("The receiver took too long.") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             # The error's own text may name the address.
-            raise Undelivered(f"The receiver was not reached: {type(error).__name__}.") from None
+            raise Undelivered(f"The receiver could not be reached: {type(error).__name__}.") from None
         except (ValueError, TypeError):
             raise Undelivered("The receiver's address cannot be used.", is_final=True) from None
 
@@ -97,17 +97,17 @@ def _headers(
     ]
 
 
-def _requested(answer: httpcore.Response) -> float | None:
-    for name, value in answer.headers:
+def _requested(response: httpcore.Response) -> float | None:
+    for name, value in response.headers:
         if name.lower() == b"retry-after":
-            return seconds_asked(value.decode("latin-1"), dt.datetime.now(dt.UTC))
+            return retry_after_seconds(value.decode("latin-1"), dt.datetime.now(dt.UTC))
     return None
 
 
-async def _read(answer: httpcore.Response) -> None:
-    """The beginning of the answer, so that a sender who waits for it to be read is not cut off at once."""
+async def _read(response: httpcore.Response) -> None:
+    """Read the beginning of the response, so that a receiver still writing it is not cut off at once."""
     read = 0
-    async for part in answer.aiter_stream():
+    async for part in response.aiter_stream():
         read += len(part)
         if read > MOST_ANSWER_BYTES:
             return

@@ -1,1 +1,1 @@
-"""Where prices come from: a feed brings them to the floor."""
+"""Market-data feeds, which bring prices to the price ingest."""

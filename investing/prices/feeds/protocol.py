@@ -1,4 +1,4 @@
-"""What a market-data feed is."""
+"""The protocol of a market-data feed."""
 
 from typing import Protocol
 
@@ -6,8 +6,11 @@ from investing.prices.ingest import PriceIngest
 
 
 class Feed(Protocol):
-    """Brings prices. Each server process runs one; a feed that must be one alone sees to that itself."""
+    """A source of prices.
+
+    Each server process runs one; a feed that may run only once takes care of that itself.
+    """
 
     async def run(self, ingest: PriceIngest) -> None:
-        """Brings prices to the floor until it is cancelled. A fault is logged and tried again."""
+        """Bring prices to the price ingest until cancelled. A fault is logged, and the feed tries again."""
         ...

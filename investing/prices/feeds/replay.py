@@ -1,9 +1,9 @@
-"""The feed `replay`: the closes of past days, day after day, as if they were of now.
+"""The feed `replay`: the closes of past days, day after day, as if they were current.
 
-Of all processes one replays, by a lease in the database, which also holds the day that it has come to: after
-a restart it goes on from there. A quote that it makes is of this moment, with the price of that day, so that
-orders, values and alerts go by the same clock as everything else. After the last day it begins anew. Of an
-instrument whose prices end earlier than others' its own last two years are replayed beside theirs.
+One of all processes replays, by a lease in the database, which also stores the day that it has reached: after
+a restart it continues from there. Its quotes have the current time and the price of that day, so that orders,
+values and alerts use the same clock as everything else. After the last day it starts again. An instrument
+whose prices end earlier than others' has its own last two years replayed beside theirs.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ logger = logging.getLogger("graphfolio.market")
 NAME = "replay"
 LEASE_SECONDS = 10.0
 SPAN = dt.timedelta(days=730)
-"""It replays the last two years that there are. Closes are as stored: a split among them is a fall."""
+"""It replays the last two years of prices. Closes are as stored, so a split among them looks like a fall."""
 
 
 class Replay:
@@ -36,7 +36,7 @@ class Replay:
         self.outages = (self._outage,)
 
     async def run(self, ingest: PriceIngest) -> None:
-        """A day after the other while this process has the lease; without it, it asks for it each second."""
+        """Replay day after day while this process has the lease; without it, request it each second."""
         while True:
             has_lease = False
             with self._outage.survived():
@@ -44,7 +44,7 @@ class Replay:
             await asyncio.sleep(self._pause if has_lease else max(1.0, self._pause))
 
     async def advance(self, ingest: PriceIngest) -> bool:
-        """Replays the next day, unless another process does that. Whether this one has the lease."""
+        """Replay the next day unless another process does; return whether this one has the lease."""
         lease_seconds = LEASE_SECONDS + self._pause
         lease = await feeds.take_lease(self._sessions, NAME, self._holder, lease_seconds)
         if lease is None:
@@ -55,6 +55,6 @@ class Replay:
         closes = await feeds.closes_of(self._sessions, day)
         now = dt.datetime.now(dt.UTC)
         await ingest.apply([Tick(close.symbol, close.price, now, close.previous) for close in closes])
-        # After the prices: a process that is killed in between repeats a day rather than leave one out.
+        # After the prices, so that a process that is killed in between repeats a day rather than skip one.
         await feeds.move(self._sessions, NAME, self._holder, day)
         return True

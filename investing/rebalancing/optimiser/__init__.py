@@ -1,1 +1,1 @@
-"""The optimiser: a process of its own, and how the server asks it."""
+"""The optimiser: a process of its own, and how the server uses it."""

@@ -1,7 +1,7 @@
-"""Asking the optimiser, which runs in worker processes: started on first use, kept warm, fair to all users.
+"""The pool of optimiser processes: started on first use, kept running, and fair to all users.
 
-The server never imports the optimiser. A worker that dies is started again and the question asked once more;
-one that takes too long is killed. Workers end with the server, also where that is killed.
+The server never imports the optimiser. A worker that dies is started again and the question repeated once;
+one that takes too long is killed. Workers end with the server, even if that is killed.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ logger = logging.getLogger("graphfolio.optimiser")
 
 @dataclass(frozen=True)
 class Problem:
-    """What to find: the weights of a strategy, long only, none above `cap`, all of them 1 together.
+    """What to find: the weights of a strategy, long only, none above `cap`, adding up to 1.
 
-    `returns` are daily ones by symbol, oldest first, as many of each. `risk_tolerance` is 0 for the least
-    variance and 1 for the strategy's own portfolio, see `program`.
+    `returns` are daily ones by symbol, oldest first, equally many of each. `risk_tolerance` is 0 for the
+    minimum variance and 1 for the strategy's own portfolio, see `program`.
     """
 
     strategy: Strategy
@@ -47,7 +47,7 @@ class _Job:
 
 
 class Optimiser:
-    """Worker processes and the queue before them: one question of each user in turn."""
+    """Worker processes and the queue before them, which takes one question of each user in turn."""
 
     def __init__(
         self,
@@ -67,35 +67,34 @@ class Optimiser:
         self._idle: list[Worker] = []
         self._busy: list[Worker] = []
         self._serving: set[asyncio.Task[None]] = set()
-        self._asked = asyncio.Event()
+        self._has_questions = asyncio.Event()
 
     async def weights(self, user_id: UUID, problem: Problem) -> dict[str, Decimal]:
-        """Return the weights by symbol, with six places; the sum is 1, or a millionth less at a tight cap.
+        """Return the weights by symbol, at six places; they add up to 1, or a millionth less at a tight cap.
 
-        A question waits until somebody has `run` the optimiser. Raises OptimiserBusy where too many questions
-        wait, OptimiserFailed where there was no answer or none in time, SingularCovariance and
-        NoExcessReturn.
+        A question waits until `run` runs. Raise OptimiserBusy if too many questions wait, OptimiserFailed if
+        there was no answer or none in time, SingularCovariance or NoExcessReturn.
         """
         queue = self._queues.setdefault(user_id, deque())
         if len(queue) >= self._most_of_one or self._waiting >= self._most_waiting:
             raise OptimiserBusy
         job = _Job(problem, asyncio.get_running_loop().create_future())
         queue.append(job)
-        self._asked.set()
+        self._has_questions.set()
         return await job.answer
 
     async def run(self) -> None:
         """Answer questions for ever; in the end stop the worker processes, whatever they are doing.
 
-        What waits when this is cancelled is refused; after a fault it waits for the next `run`.
+        Questions that wait when this is cancelled are refused; after a fault they wait for the next `run`.
         """
-        # For the questions that came while nobody answered.
-        self._asked.set()
+        # For the questions that came while this was not running.
+        self._has_questions.set()
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    await self._asked.wait()
-                    self._asked.clear()
+                    await self._has_questions.wait()
+                    self._has_questions.clear()
                     for _ in range(min(self._waiting, self._most_workers - len(self._serving))):
                         self._serving.add(group.create_task(self._serve()))
         except asyncio.CancelledError:
@@ -117,7 +116,7 @@ class Optimiser:
         self._queues.clear()
 
     def _next(self) -> _Job | None:
-        """The oldest question of the user whose turn it is; the user goes to the end of the line."""
+        """Return the oldest question of the user whose turn it is; the user goes to the end of the queue."""
         while self._queues:
             user_id, queue = self._queues.popitem(last=False)
             while queue:
@@ -129,7 +128,7 @@ class Optimiser:
         return None
 
     async def _serve(self) -> None:
-        """Answers what waits, and leaves its worker warm."""
+        """Answer the waiting questions, and keep the worker running."""
         worker = self._idle.pop() if self._idle else Worker(self._seconds, self._start_seconds)
         self._busy.append(worker)
         try:
@@ -145,9 +144,9 @@ class Optimiser:
             await worker.stop()
             raise
         finally:
-            # At once, not by a callback: the next question must not take this task for one that will answer.
+            # Here and not in a callback: the next question must not count on this task to answer it.
             current = asyncio.current_task()
-            assert current is not None, "this is one"
+            assert current is not None, "this runs in a task"
             self._serving.discard(current)
             self._busy.remove(worker)
         self._idle.append(worker)
@@ -167,7 +166,7 @@ class Optimiser:
                 reply = await worker.ask(question)
                 break
             except TimeoutError:
-                logger.warning("The optimiser took longer than %s s, and was ended.", self._seconds)
+                logger.warning("The optimiser took longer than %s s and was killed.", self._seconds)
                 break
             except WorkerDied:
                 logger.warning("The optimiser's process died%s.", " again" if is_last else "")
@@ -177,12 +176,12 @@ class Optimiser:
             _refuse(job, _refusal(reply))
         elif not job.answer.done():
             weights = reply["weights"]
-            assert isinstance(weights, dict), "the worker answers with one or the other"
+            assert isinstance(weights, dict), "a worker's answer is refused or has weights"
             job.answer.set_result({symbol: Decimal(weight) for symbol, weight in weights.items()})
 
 
 def _refuse(job: _Job, domain_error: DomainError) -> None:
-    # Whoever asked may have gone, which cancels the answer.
+    # The caller may have been cancelled, which cancels the answer.
     with contextlib.suppress(asyncio.InvalidStateError):
         job.answer.set_exception(domain_error)
 

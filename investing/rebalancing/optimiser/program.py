@@ -1,23 +1,23 @@
-"""The optimiser's process: reads questions, answers with weights. Run as `python -P program.py`.
+"""The optimiser's process: read questions, answer with weights. Run as `python -P program.py`.
 
 It imports nothing of Graphfolio, and Graphfolio imports nothing of it. All strategies are long only, with a
-cap for each weight and a sum of 1, on the sample mean and the sample covariance of simple daily returns:
+cap on each weight and a sum of 1, on the sample mean and the sample covariance of simple daily returns:
 
 - MIN_VARIANCE, the least variance (Markowitz 1952).
 - MAX_SHARPE, the largest mean over deviation, at a risk-free rate of 0 (Sharpe 1994).
 - RISK_PARITY, every position contributes as much to the variance as any other (Maillard, Roncalli and
-  Teiletche 2010), as far as the cap lets it.
-- HIERARCHICAL_RISK_PARITY, recursive bisection along a clustering of correlations (Lopez de Prado 2016),
-  with variance and Ward linkage.
+  Teiletche 2010), as far as the cap allows.
+- HIERARCHICAL_RISK_PARITY, recursive bisection along a clustering of correlations (Lopez de Prado 2016), with
+  variance and Ward linkage.
 - MIN_CVAR, the least mean of the worst 5 % of daily returns (Rockafellar and Uryasev 2000).
 
 Risk tolerance t leads from the minimum-variance portfolio (0) to the strategy's own (1), under the same cap:
 
-- MAX_SHARPE walks along the efficient frontier: the least variance whose mean return is at least
-  (1 - t) x that of the minimum-variance portfolio + t x that of the portfolio of the largest Sharpe ratio.
-  Along the frontier a higher mean never has a lower variance, since the constraint only grows tighter.
-- The others are not on the mean-variance frontier. Their mix is (1 - t) x minimum-variance weights + t x
-  the strategy's weights: long only, within the cap and of sum 1, as both ends are. Its variance is a convex
+- MAX_SHARPE moves along the efficient frontier: the least variance whose mean return is at least (1 - t) x
+  that of the minimum-variance portfolio + t x that of the portfolio of the largest Sharpe ratio. Along the
+  frontier a higher mean never has a lower variance, since the constraint only grows tighter.
+- The others are not on the mean-variance frontier. Their mix is (1 - t) x minimum-variance weights + t x the
+  strategy's weights: long only, within the cap and of sum 1, as both ends are. Its variance is a convex
   quadratic function of t, at its least at t = 0 because no permitted portfolio has less, and a convex
   function never falls after its minimum: volatility rises with t there too.
 
@@ -40,16 +40,16 @@ from skfolio.optimization import HierarchicalRiskParity, MeanRisk, ObjectiveFunc
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 SINGULAR = 1e-9
-"""Correlations are singular when their smallest eigenvalue is this part of the largest, or less."""
+"""Correlations are singular if their smallest eigenvalue is at most this fraction of the largest."""
 
 MILLION = 1_000_000
 TOLERANCES = (1e-12, 1e-10, 1e-8)
-"""Tried one after the other. Near its best a portfolio's risk is flat: the last, which is the solver's own,
-is good for four places of the weights only; the first is more than some problems can be solved to."""
+"""Tried one after the other. Near its minimum a portfolio's risk is flat: the last one, the solver's default,
+gives only four correct places of the weights; the first is more than some problems can be solved to."""
 
 
 class NoWeights(Exception):
-    """Why there are no weights: a code, and facts."""
+    """Why there are no weights: a code, and data for the error."""
 
     def __init__(self, code: str, **facts: object) -> None:
         super().__init__(code)
@@ -57,7 +57,7 @@ class NoWeights(Exception):
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """The weights by symbol as decimal strings."""
+    """Return the reply to a question: the weights by symbol as decimal strings."""
     returns = np.asarray(question["returns"], dtype=float).T
     symbols = question["symbols"]
     check_covariance(returns, symbols)
@@ -66,23 +66,30 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_covariance(returns: Array, symbols: list[str]) -> None:
-    """Refuses returns of which some say nothing, or the same as others: as correlations, free of scale."""
+    """Raise NoWeights if some returns are constant or combinations of others.
+
+    Correlations are checked and not covariances, which depend on scale.
+    """
     deviations = returns.std(axis=0, ddof=1)
-    # Also for what never moved but by the error of its floats.
-    still = [symbol for symbol, deviation in zip(symbols, deviations, strict=True) if not deviation > 1e-12]
-    if still:
-        raise NoWeights("SINGULAR_COVARIANCE", symbols=still)
+    # Not compared with 0, because floating-point error makes even a constant return vary.
+    constant = [
+        symbol for symbol, deviation in zip(symbols, deviations, strict=True) if not deviation > 1e-12
+    ]
+    if constant:
+        raise NoWeights("SINGULAR_COVARIANCE", symbols=constant)
     if len(symbols) == 1:
         return
     values, vectors = np.linalg.eigh(np.corrcoef(returns, rowvar=False))
     if values[0] <= SINGULAR * values[-1]:
-        # Those that the combination without any variance is made of.
-        alike = [symbol for symbol, part in zip(symbols, np.abs(vectors[:, 0]), strict=True) if part > 1e-3]
-        raise NoWeights("SINGULAR_COVARIANCE", symbols=alike)
+        # The symbols that make up the combination without variance.
+        dependent = [
+            symbol for symbol, part in zip(symbols, np.abs(vectors[:, 0]), strict=True) if part > 1e-3
+        ]
+        raise NoWeights("SINGULAR_COVARIANCE", symbols=dependent)
 
 
 def mixed(strategy: str, returns: Array, cap: float, tolerance: float) -> Array:
-    """The portfolio between the least variance and the strategy's own."""
+    """Return the portfolio between the minimum variance and the strategy's own."""
     if returns.shape[1] == 1:
         return np.ones(1)
     if strategy == "MIN_VARIANCE":
@@ -91,12 +98,12 @@ def mixed(strategy: str, returns: Array, cap: float, tolerance: float) -> Array:
         return sharpest(returns, cap, tolerance)
     if tolerance == 0:
         return least_variance(returns, cap)
-    own = fitted(OWN[strategy](cap), returns)
-    return own if tolerance == 1 else (1 - tolerance) * least_variance(returns, cap) + tolerance * own
+    target = fitted(OWN[strategy](cap), returns)
+    return target if tolerance == 1 else (1 - tolerance) * least_variance(returns, cap) + tolerance * target
 
 
 def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
-    """The portfolio on the efficient frontier between the least variance and the largest Sharpe ratio."""
+    """Return the portfolio on the efficient frontier between minimum variance and maximum Sharpe ratio."""
     means = returns.mean(axis=0)
     best = np.sort(means)[::-1]
     shares = np.minimum(cap, np.maximum(0, 1 - cap * np.arange(len(means))))
@@ -104,7 +111,7 @@ def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
         raise NoWeights("NO_EXCESS_RETURN")
     if tolerance == 0:
         return least_variance(returns, cap)
-    own = fitted(
+    target = fitted(
         MeanRisk(
             objective_function=ObjectiveFunction.MAXIMIZE_RATIO,
             risk_measure=RiskMeasure.VARIANCE,
@@ -113,15 +120,15 @@ def sharpest(returns: Array, cap: float, tolerance: float) -> Array:
         returns,
     )
     if tolerance == 1:
-        return own
-    safe = least_variance(returns, cap)
-    wanted = (1 - tolerance) * float(means @ safe) + tolerance * float(means @ own)
+        return target
+    least = least_variance(returns, cap)
+    wanted = (1 - tolerance) * float(means @ least) + tolerance * float(means @ target)
     frontier = MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap, min_return=wanted)
     return fitted(frontier, returns)
 
 
 def least_variance(returns: Array, cap: float) -> Array:
-    """The portfolio of the least variance."""
+    """Return the portfolio of minimum variance."""
     model = MeanRisk(risk_measure=RiskMeasure.VARIANCE, max_weights=cap)
     return fitted(model, returns)
 
@@ -136,7 +143,7 @@ OWN = {
 
 
 def fitted(model: Any, returns: Array) -> Array:
-    """The model's weights. Refuses what is no portfolio, and what the solver itself calls inaccurate."""
+    """Return the model's weights. Raise NoWeights if it finds no portfolio or only an inaccurate one."""
     is_solved = "solver_params" in model.get_params()
     for tolerance in TOLERANCES if is_solved else (None,):
         try:
@@ -155,21 +162,21 @@ def fitted(model: Any, returns: Array) -> Array:
 
 
 def rounded(weights: Array, cap: float) -> list[str]:
-    """Six places that add up to 1: down, and what is missing then goes to the largest remainders.
+    """Round to six places that add up to 1: down, then up for those with the largest remainders.
 
-    Nothing is lifted above the cap for it: should every weight stand there, a millionth or two are cash.
+    No weight is raised above the cap for that: if every weight is at the cap, a millionth or two stay cash.
     """
     millionths = np.floor(weights * MILLION).astype(int)
     missing = MILLION - int(millionths.sum())
-    for place in np.argsort(millionths - weights * MILLION, kind="stable"):
-        if missing > 0 and (millionths[place] + 1) / MILLION <= cap:
-            millionths[place] += 1
+    for index in np.argsort(millionths - weights * MILLION, kind="stable"):
+        if missing > 0 and (millionths[index] + 1) / MILLION <= cap:
+            millionths[index] += 1
             missing -= 1
     return [f"{part // MILLION}.{part % MILLION:06d}" for part in map(int, millionths)]
 
 
 def listen(source: BinaryIO, questions: "queue.SimpleQueue[dict[str, Any]]") -> None:
-    """Reads questions until the server is gone, and this process with it, whatever it was doing."""
+    """Read questions until the server is gone; then end this process, whatever it is doing."""
     while True:
         head = source.read(4)
         body = source.read(int.from_bytes(head, "big"))
@@ -179,17 +186,17 @@ def listen(source: BinaryIO, questions: "queue.SimpleQueue[dict[str, Any]]") -> 
 
 
 def main() -> None:
-    """Answers questions one by one, after one empty message that says that it is ready."""
+    """Answer questions one by one, after one empty message that says that it is ready."""
     questions: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(sys.stdin.buffer, questions), daemon=True).start()
-    # What a library prints must not get among the answers.
-    with os.fdopen(os.dup(1), "wb") as sink:
+    # Standard output is redirected, so that nothing that a library prints gets between the answers.
+    with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)
         reply: dict[str, Any] = {}
         while True:
             body = json.dumps(reply).encode()
-            sink.write(len(body).to_bytes(4, "big") + body)
-            sink.flush()
+            output.write(len(body).to_bytes(4, "big") + body)
+            output.flush()
             question = questions.get()
             try:
                 reply = answer(question)

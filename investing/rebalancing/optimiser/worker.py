@@ -1,6 +1,6 @@
-"""One worker process: started when it is first asked, asked one question at a time over its pipes.
+"""One worker process, started at its first question, which answers one question at a time over pipes.
 
-A message is four bytes of length, most significant first, and so many of JSON.
+A message is four bytes of length, most significant first, followed by that many bytes of JSON.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import orjson
 
 PROGRAM = Path(__file__).with_name("program.py")
 
-# One thread a worker: what a question costs stays on one core, and the server keeps the others.
+# One thread per worker, so that a question uses one core and leaves the others to the server.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -27,11 +27,11 @@ _ENVIRONMENT = {
 
 
 class WorkerDied(Exception):
-    """The process ended before it had answered."""
+    """The process ended before it answered."""
 
 
 class Worker:
-    """A process that answers. Pipes are read on a thread of its own, whatever event loop the server has."""
+    """A process that answers. Its pipes are read in a thread, whatever event loop the server uses."""
 
     def __init__(self, seconds: float, start_seconds: float) -> None:
         self._seconds = seconds
@@ -45,14 +45,14 @@ class Worker:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     async def ask(self, question: Mapping[str, object]) -> Mapping[str, Any]:
-        """The answer. Raises WorkerDied, and TimeoutError once the process was killed for taking too long."""
+        """Return the answer. Raise WorkerDied, or TimeoutError after killing a process that took too long."""
         if self.pid is None:
             await self._within(self._start_seconds, self._start)
         answer: Mapping[str, Any] = await self._within(self._seconds, self._exchange, question)
         return answer
 
     async def stop(self) -> None:
-        """Ends the process, whatever it is doing."""
+        """End the process, whatever it is doing."""
         self._kill()
         await asyncio.to_thread(self._thread.shutdown)
         if self._process is not None:
@@ -66,7 +66,7 @@ class Worker:
             self._kill()
             raise
         if not done:
-            # The thread, which waits for the answer, reads the end of the pipe instead.
+            # The thread that waits for the answer then reads the end of the pipe.
             self._kill()
             await asyncio.wait({running})
             running.exception()
@@ -81,12 +81,12 @@ class Worker:
         if self._process is not None:
             self._forget(self._process)
         self._process = subprocess.Popen(
-            # -P: the program's folder is not searched for modules.
+            # -P: do not search the program's folder for modules.
             [sys.executable, "-P", str(PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **_ENVIRONMENT},
-            # Ctrl-C is for the server, which then ends its workers itself.
+            # Ctrl-C must reach only the server, which then ends its workers itself.
             start_new_session=True,
         )
         self._read()
@@ -123,5 +123,5 @@ class Worker:
                 try:
                     pipe.close()
                 except OSError:
-                    # What could not be written any more is lost with the process.
+                    # Buffered data that cannot be written any more is lost with the process.
                     continue

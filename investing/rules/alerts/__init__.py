@@ -1,1 +1,1 @@
-"""When an alert rule fires."""
+"""Rules about alert rules: what one may be, and when it fires."""

@@ -1,4 +1,4 @@
-"""What an alert rule may be: each check says what is wrong, and in which field."""
+"""Validation of an alert rule's settings: each check says what is wrong, and in which field."""
 
 import datetime as dt
 import re
@@ -23,14 +23,17 @@ LONGEST_CHANNEL = 100
 MOST_RULES = 1_000
 
 WITH_SYMBOL = PRICE_KINDS | {AlertKind.POSITION_WEIGHT, AlertKind.DRIFT, AlertKind.ORDER_REJECTED}
-"""The kinds that are about an instrument, or may be about one alone."""
+"""The kinds that watch an instrument, or can be limited to one."""
 
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
 def check_target(kind: AlertKind, symbol: str | None, has_portfolio: bool) -> None:
-    """What a rule watches: a price is an instrument's, everything else a portfolio's."""
+    """Check what a rule watches: an instrument for a price, a portfolio for everything else.
+
+    Raise InvalidInput if the symbol is missing or out of place, or if a rule on a price has a portfolio.
+    """
     if kind in PRICE_KINDS and symbol is None:
         raise InvalidInput(f"{kind} watches the price of an instrument: give its symbol.", ("symbol",))
     if kind in PRICE_KINDS and has_portfolio:
@@ -40,7 +43,10 @@ def check_target(kind: AlertKind, symbol: str | None, has_portfolio: bool) -> No
 
 
 def check_threshold(threshold: Threshold) -> None:
-    """A threshold in the unit of its kind, and a way back from it that leads somewhere."""
+    """Check that a threshold is valid in the unit of its kind, and that its re-arm level can be reached.
+
+    Raise InvalidInput, naming the threshold or the hysteresis.
+    """
     kind, level, hysteresis = threshold.kind, threshold.level, threshold.hysteresis
     if kind in EVENT_KINDS:
         if level or hysteresis:
@@ -48,32 +54,36 @@ def check_threshold(threshold: Threshold) -> None:
             raise InvalidInput(f"{kind} happens or does not: its {field} is 0.", (field,))
         return
     if kind in FRACTION_KINDS and not 0 < level <= 1:
-        message = f"The threshold is {UNITS[kind]}, above 0 and at most 1: 0.05 is five per cent."
+        message = f"The threshold must be {UNITS[kind]}, above 0 and at most 1: 0.05 is five per cent."
         raise InvalidInput(message, ("threshold",))
     if kind is not AlertKind.CASH_BELOW and level <= 0:
-        raise InvalidInput(f"The threshold is {UNITS[kind]}, above 0.", ("threshold",))
+        raise InvalidInput(f"The threshold must be {UNITS[kind]}, above 0.", ("threshold",))
     if not -LIMIT < level < LIMIT:
         raise InvalidInput("The threshold is too large.", ("threshold",))
     if hysteresis < 0:
-        raise InvalidInput("The hysteresis is 0 or more.", ("hysteresis",))
+        raise InvalidInput("The hysteresis must be 0 or more.", ("hysteresis",))
     if threshold.fires_below:
         if threshold.back_at >= LIMIT:
             raise InvalidInput("The hysteresis is too large.", ("hysteresis",))
     elif hysteresis >= level:
         raise InvalidInput(
-            "The hysteresis is less than the threshold: no value comes back further than to 0.",
+            "The hysteresis must be less than the threshold: no value comes back further than to 0.",
             ("hysteresis",),
         )
 
 
 def check_cooldown(seconds: int) -> None:
-    """A quiet time from none to a year."""
+    """Check that a cooldown is between 0 seconds and a year; raise InvalidInput otherwise."""
     if not 0 <= seconds <= LONGEST_COOLDOWN:
         raise InvalidInput(f"A cooldown has 0 to {LONGEST_COOLDOWN} seconds.", ("cooldownSeconds",))
 
 
 def checked_channels(channels: Sequence[str], known: Collection[str] | None = None) -> list[str]:
-    """The names of destinations without space around them: each once, and of `known` where that is given."""
+    """Return the names of destinations without surrounding space.
+
+    Raise InvalidInput for too many names, a name that is not valid or a name given twice, and
+    UnknownDestination for one that is not among `known`, where that is given.
+    """
     names = [name.strip() for name in channels]
     if len(names) > MOST_CHANNELS:
         raise InvalidInput(f"A rule has at most {MOST_CHANNELS} channels.", ("channels",))
@@ -81,14 +91,17 @@ def checked_channels(channels: Sequence[str], known: Collection[str] | None = No
         if not 1 <= len(name) <= LONGEST_CHANNEL or not name.isprintable():
             raise InvalidInput(f"A channel's name has 1 to {LONGEST_CHANNEL} characters.", ("channels",))
         if names.count(name) > 1:
-            raise InvalidInput(f"The channel {name} is there twice.", ("channels",))
+            raise InvalidInput(f"The channel {name} appears twice.", ("channels",))
         if known is not None and name not in known:
             raise UnknownDestination(f"You have no destination {name}.", ("channels",), name=name)
     return names
 
 
 def hours_of(start: str, end: str, weekdays: Collection[int], zone: str) -> Hours:
-    """Active hours from what a client gives."""
+    """Return the active hours that a client's input describes.
+
+    Times are HH:MM, weekdays 1 (Monday) to 7. Raise InvalidInput if they describe no hours.
+    """
     times = []
     for text, field in ((start, "start"), (end, "end")):
         if not _TIME.fullmatch(text):
@@ -96,21 +109,23 @@ def hours_of(start: str, end: str, weekdays: Collection[int], zone: str) -> Hour
         times.append(dt.time.fromisoformat(text))
     if times[0] == times[1]:
         raise InvalidInput(
-            "The hours end when they begin. Leave them out for always.", ("activeHours", "end")
+            "The hours end when they begin: leave them out for a rule that is always active.",
+            ("activeHours", "end"),
         )
     if not weekdays:
-        raise InvalidInput("The hours are of no weekday.", ("activeHours", "weekdays"))
+        raise InvalidInput("The hours have no weekday: give at least one.", ("activeHours", "weekdays"))
     return Hours(times[0], times[1], frozenset(weekdays), zone_of(zone))
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The time zone of the IANA data base with this name."""
-    # Matched first, because a name is looked up as a file; `localtime` is the server's own.
+    """Return the time zone of the IANA database with this name; raise InvalidInput if there is none."""
+    # Matched first because zoneinfo opens a file of that name; `localtime` is whatever the server is set to.
     try:
         if _ZONE.fullmatch(name) and len(name) <= LONGEST_CHANNEL and name != "localtime":
             return ZoneInfo(name)
     except (LookupError, OSError, ValueError):
         pass
     raise InvalidInput(
-        "There is no such time zone, such as Europe/Berlin or UTC.", ("activeHours", "timeZone")
+        "There is no such time zone: give its IANA name, such as Europe/Berlin or UTC.",
+        ("activeHours", "timeZone"),
     )

@@ -1,12 +1,12 @@
-"""When an alert rule fires: once for each crossing of its threshold, and when it may again.
+"""When an alert rule fires: once for each crossing of its threshold, and when it may fire again.
 
-A rule is ARMED or FIRED, for each thing that it watches on its own. Armed, it fires as soon as a value is
-beyond the threshold; fired, it is armed again when a value has come back by the hysteresis. A rule that is
-new is armed, so that one which is made when the value is beyond the threshold fires at the first look. While
-it is quiet, because it fired a short time ago or because it is out of its hours, an armed rule waits: it
-fires when that ends, if the value is beyond the threshold still.
+A rule is ARMED or FIRED, separately for each thing that it watches. An armed rule fires as soon as a value is
+beyond the threshold; a fired one is armed again when a value has come back by the hysteresis. A new rule is
+armed, so a rule that is created while the value is beyond the threshold fires at the first check. During its
+cooldown, or outside its active hours, an armed rule waits: it fires when that time ends, if the value is
+still beyond the threshold.
 
-Values and thresholds are in the same unit, which the kind says: see `UNITS`.
+Values and thresholds are in the same unit, which depends on the kind: see `UNITS`.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from db.vocabulary import AlertKind
 from investing.rules.money import quotient
 
 PRICE_KINDS = frozenset({AlertKind.PRICE_ABOVE, AlertKind.PRICE_BELOW, AlertKind.DAILY_MOVE})
-"""What a tick of an instrument can fire."""
+"""The kinds that a tick of an instrument can fire."""
 
 PORTFOLIO_KINDS = frozenset(
     {
@@ -28,22 +28,22 @@ PORTFOLIO_KINDS = frozenset(
         AlertKind.CASH_BELOW,
     }
 )
-"""What a look at a portfolio can fire."""
+"""The kinds that a check of a portfolio can fire."""
 
 EVENT_KINDS = frozenset({AlertKind.REBALANCE_COMPLETED, AlertKind.REBALANCE_FAILED, AlertKind.ORDER_REJECTED})
-"""What happens, and has no threshold."""
+"""The kinds that report an event and have no threshold."""
 
 FRACTION_KINDS = frozenset(
     {AlertKind.DAILY_MOVE, AlertKind.POSITION_WEIGHT, AlertKind.DRIFT, AlertKind.DRAWDOWN}
 )
-"""Those whose values are fractions: 0.05 is five per cent."""
+"""The kinds whose values are fractions: 0.05 is five per cent."""
 
 _BELOW = frozenset({AlertKind.PRICE_BELOW, AlertKind.PORTFOLIO_VALUE_BELOW, AlertKind.CASH_BELOW})
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """What a value is held against."""
+    """The level that a value is compared with, and how far it must come back."""
 
     kind: AlertKind
     level: Decimal
@@ -51,28 +51,29 @@ class Threshold:
 
     @property
     def fires_below(self) -> bool:
-        """Whether it is the small values that fire."""
+        """Whether the rule fires on values below the level."""
         return self.kind in _BELOW
 
     @property
     def back_at(self) -> Decimal:
-        """The value at which, or on the better side of which, the rule is armed again."""
+        """The level at which the rule is armed again; values further from firing arm it too."""
         return self.level + (self.hysteresis if self.fires_below else -self.hysteresis)
 
     def is_beyond(self, value: Decimal) -> bool:
-        """Whether the value fires; the threshold itself does not."""
+        """Return whether the value fires the rule; a value equal to the level does not."""
         return value < self.level if self.fires_below else value > self.level
 
     def is_back(self, value: Decimal) -> bool:
-        """Whether the value arms the rule again."""
+        """Return whether the value arms the rule again."""
         return value >= self.back_at if self.fires_below else value <= self.back_at
 
 
 @dataclass(frozen=True)
 class Hours:
-    """When a rule may fire: from one time of day until another, local time, on some weekdays (1 to 7).
+    """When a rule may fire: from one local time of day to another, on some weekdays (1, Monday, to 7).
 
-    Hours that end before they begin go past midnight, and belong to the day on which they begin.
+    Hours whose end is not after their start continue past midnight, and belong to the day on which they
+    start.
     """
 
     start: dt.time
@@ -81,9 +82,9 @@ class Hours:
     zone: dt.tzinfo
 
     def next_open(self, now: dt.datetime) -> dt.datetime:
-        """`now` if it is within the hours, or else the next instant at which they begin."""
+        """Return `now` if it is within the hours, or else the next instant at which they start."""
         today = now.astimezone(self.zone).date()
-        # From yesterday, whose hours may last past midnight, until the same weekday of next week.
+        # From yesterday, whose hours may continue past midnight, to the same weekday of next week.
         for days in range(-1, 9):
             date = today + dt.timedelta(days=days)
             if date.isoweekday() not in self.weekdays:
@@ -100,23 +101,23 @@ class Hours:
 
 @dataclass(frozen=True)
 class Cooldown:
-    """How a rule keeps itself from disturbing."""
+    """How long a rule stays silent after it has fired, and the hours during which it may fire at all."""
 
     cooldown: dt.timedelta
     hours: Hours | None = None
 
     def until(self, fired_at: dt.datetime) -> dt.datetime:
-        """Until when it is quiet after it has fired."""
+        """Return the end of the cooldown of a rule that fired at `fired_at`."""
         return fired_at + self.cooldown
 
     def opens(self, now: dt.datetime) -> dt.datetime:
-        """`now`, or when its hours begin."""
+        """Return `now` if it is within the active hours, or else when they start."""
         return now if self.hours is None else self.hours.next_open(now)
 
 
 @dataclass(frozen=True)
 class RuleState:
-    """Where a rule stands with one of the things that it watches."""
+    """The state of a rule for one of the things that it watches."""
 
     is_armed: bool = True
     quiet_until: dt.datetime | None = None
@@ -124,7 +125,7 @@ class RuleState:
 
 @dataclass(frozen=True)
 class RuleDecision:
-    """What a value does to a rule: where it stands then, and whether it fires."""
+    """What a value does to a rule: its state afterwards, and whether it fires."""
 
     state: RuleState
     fires: bool = False
@@ -133,21 +134,24 @@ class RuleDecision:
 def step(
     threshold: Threshold, cooldown: Cooldown, state: RuleState, value: Decimal, now: dt.datetime
 ) -> RuleDecision:
-    """What this value does. The same value again does nothing more."""
+    """Decide what this value does to the rule. The same value again changes nothing more."""
     if not state.is_armed:
         return (
             RuleDecision(replace(state, is_armed=True)) if threshold.is_back(value) else RuleDecision(state)
         )
     if not threshold.is_beyond(value):
         return RuleDecision(state)
-    held = hold(cooldown, state, now)
-    if held is not None:
-        return RuleDecision(held)
+    on_hold = hold(cooldown, state, now)
+    if on_hold is not None:
+        return RuleDecision(on_hold)
     return RuleDecision(RuleState(is_armed=False, quiet_until=cooldown.until(now)), fires=True)
 
 
 def hold(cooldown: Cooldown, state: RuleState, now: dt.datetime) -> RuleState | None:
-    """The standing of a rule that may not fire now, with when it may; None for one that may."""
+    """Return the state of a rule that may not fire yet, None for a rule that may.
+
+    The state says from when the rule may fire.
+    """
     if state.quiet_until is not None and now < state.quiet_until:
         return state
     opens = cooldown.opens(now)
@@ -155,7 +159,7 @@ def hold(cooldown: Cooldown, state: RuleState, now: dt.datetime) -> RuleState | 
 
 
 def daily_move(price: Decimal, previous: Decimal | None) -> Decimal | None:
-    """How far a price is from that of the day before, up or down, as a fraction of it; None without one.
+    """Return how far a price is from the day before's, up or down, as a fraction of it; None without one.
 
     From a price of 0 no move is known.
     """
@@ -163,9 +167,9 @@ def daily_move(price: Decimal, previous: Decimal | None) -> Decimal | None:
 
 
 def drawdown(index: Decimal, peak: Decimal) -> Decimal:
-    """How far an index is below its peak, as a fraction of the peak.
+    """Return how far an index is below its peak, as a fraction of the peak.
 
-    The index is that of time-weighted returns: money that comes or goes is no gain and no loss.
+    The index is that of time-weighted returns, in which deposits are no gains and withdrawals no losses.
     """
     return quotient(peak - index, peak) if peak > 0 else Decimal(0)
 
@@ -183,4 +187,4 @@ UNITS: dict[AlertKind, str] = {
     AlertKind.REBALANCE_FAILED: "nothing: it is 0",
     AlertKind.ORDER_REJECTED: "nothing: it is 0",
 }
-"""What a threshold of each kind is."""
+"""What a threshold of each kind measures, and in which unit."""

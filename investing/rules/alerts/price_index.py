@@ -1,8 +1,9 @@
-"""Which rules a price crosses, without looking at the others.
+"""Find the rules that a price crosses without checking the others.
 
-For each instrument the thresholds of armed rules and the levels at which fired ones are armed again stand in
-sorted lists, so that a tick looks at the ends of six lists and takes from them what it crosses: O(log n) and
-the rules crossed, however many there are. It is a mirror: what it finds is decided again where it is stored.
+For each instrument, sorted lists hold the thresholds of the armed rules and the levels at which fired ones
+are armed again. A tick compares itself with the ends of six lists and takes what it crosses, in O(log n) and
+the number of rules crossed, however many rules there are. The index is a copy: what it finds is decided again
+by the database.
 """
 
 import datetime as dt
@@ -23,7 +24,7 @@ _Level = tuple[Decimal, UUID]
 
 @dataclass(frozen=True)
 class TickPrice:
-    """What a tick says of an instrument; `previous` is the price of the trading day before, if known."""
+    """An instrument's price at a tick; `previous` is the last price of the trading day before, if known."""
 
     price: Decimal
     as_of: dt.datetime
@@ -32,7 +33,7 @@ class TickPrice:
 
 @dataclass(frozen=True)
 class PriceRule:
-    """A rule on an instrument, and where it stands; `as_of` is the tick that it was last decided by."""
+    """A rule on an instrument and its state; `as_of` is the time of the tick that it was last decided by."""
 
     owner_id: UUID
     rule_id: UUID
@@ -44,7 +45,7 @@ class PriceRule:
 
 @dataclass(frozen=True)
 class Crossing:
-    """A rule that a price has crossed; `fires` is false where it came back and arms the rule again."""
+    """A rule that a price has crossed; `fires` is false where the price came back and arms the rule again."""
 
     owner_id: UUID
     rule_id: UUID
@@ -54,7 +55,10 @@ class Crossing:
 
 
 class _Levels:
-    """Sorted levels of rules. Values above a level take it where `takes_below`, values below it otherwise."""
+    """Sorted levels of rules.
+
+    A value takes the levels below it where `takes_below`, and those above it otherwise.
+    """
 
     def __init__(self, *, takes_below: bool, inclusive: bool) -> None:
         self._levels: list[_Level] = []
@@ -70,7 +74,7 @@ class _Levels:
             del self._levels[at]
 
     def take(self, value: Decimal) -> Sequence[UUID]:
-        """Removes the rules whose level the value has passed, or reached where it is inclusive."""
+        """Remove and return the rules whose level the value has passed, or reached where `inclusive`."""
         levels = self._levels
         if not levels:
             return ()
@@ -88,14 +92,14 @@ class _Levels:
         return [id for _, id in taken]
 
     def clear(self) -> Sequence[UUID]:
-        """Removes all of them."""
+        """Remove and return all of the rules."""
         levels, self._levels = self._levels, []
         return [id for _, id in levels]
 
 
 @dataclass
-class _Ladder:
-    """The rules of one instrument, and its last price."""
+class _InstrumentRules:
+    """The rules of one instrument by their levels, and its last price."""
 
     price: TickPrice | None = None
     armed_above: _Levels = field(default_factory=lambda: _Levels(takes_below=True, inclusive=False))
@@ -106,7 +110,7 @@ class _Ladder:
     fired_move: _Levels = field(default_factory=lambda: _Levels(takes_below=False, inclusive=True))
 
     def levels_of(self, watched: PriceRule) -> tuple[_Levels, Decimal]:
-        """Where the rule stands, and at which level."""
+        """Return the list that the rule belongs to in its state, and its level there."""
         name = {AlertKind.PRICE_ABOVE: "above", AlertKind.PRICE_BELOW: "below"}.get(
             watched.threshold.kind, "move"
         )
@@ -115,7 +119,7 @@ class _Ladder:
         return getattr(self, f"fired_{name}"), watched.threshold.back_at
 
     def crossed(self, price: TickPrice) -> Iterator[tuple[UUID, bool]]:
-        """The rules that this price crosses, taken out; whether each fires."""
+        """Remove the rules that this price crosses; yield each with whether it fires."""
         move = daily_move(price.price, price.previous)
         for levels, value, fires in (
             (self.armed_above, price.price, True),
@@ -131,66 +135,72 @@ class _Ladder:
 
 
 class PriceIndex:
-    """All watched rules. `put` and `tick` say what is crossed, and take it for done."""
+    """All watched rules, by instrument and level.
+
+    `put`, `tick` and `wake` return what is crossed, and assume that the caller carries it out.
+    """
 
     def __init__(self) -> None:
         self._watched: dict[UUID, PriceRule] = {}
-        self._ladders: dict[UUID, _Ladder] = {}
-        self._resting: list[tuple[dt.datetime, UUID]] = []
+        self._by_instrument: dict[UUID, _InstrumentRules] = {}
+        self._waiting: list[tuple[dt.datetime, UUID]] = []
 
     def __len__(self) -> int:
         return len(self._watched)
 
     def put(self, watched: PriceRule, now: dt.datetime) -> list[Crossing]:
-        """Adds or replaces a rule, and holds it against the last price that its instrument had."""
+        """Add or replace a rule and compare it with the last price of its instrument.
+
+        Return the crossings that follow.
+        """
         self.drop(watched.rule_id)
-        price = self._ladder(watched.instrument_id).price
-        # A price that is older than the last decision decides nothing; the newer one is still to come here.
+        price = self._rules_of(watched.instrument_id).price
+        # A price older than the rule's last decision decides nothing; the newer price has yet to arrive here.
         is_news = price is not None and (watched.as_of is None or watched.as_of <= price.as_of)
         if price is not None and is_news and _is_of_another_day(watched, price):
             watched = replace(watched, state=replace(watched.state, is_armed=True))
         self._place(watched, now)
-        return self._look(watched.instrument_id, price, now) if price is not None and is_news else []
+        return self._cross(watched.instrument_id, price, now) if price is not None and is_news else []
 
     def drop(self, rule_id: UUID) -> None:
-        """Forgets a rule."""
+        """Remove a rule, if it is there."""
         watched = self._watched.pop(rule_id, None)
         if watched is not None:
-            levels, level = self._ladder(watched.instrument_id).levels_of(watched)
+            levels, level = self._rules_of(watched.instrument_id).levels_of(watched)
             levels.discard(level, rule_id)
 
     def tick(self, instrument_id: UUID, price: TickPrice, now: dt.datetime) -> list[Crossing]:
-        """What a new price crosses; one that is older than the last crosses nothing."""
-        ladder = self._ladder(instrument_id)
-        last = ladder.price
+        """Return what a new price crosses; a price older than the last one crosses nothing."""
+        rules = self._rules_of(instrument_id)
+        last = rules.price
         if last is not None and price.as_of < last.as_of:
             return []
-        ladder.price = price
+        rules.price = price
         if last is not None and market_day(last.as_of) != market_day(price.as_of):
-            # Each day is a move of its own.
-            for rule_id in ladder.fired_move.clear():
-                self._stand(rule_id, is_armed=True, now=now)
-        return self._look(instrument_id, price, now)
+            # A daily move starts anew each day.
+            for rule_id in rules.fired_move.clear():
+                self._set_armed(rule_id, is_armed=True, now=now)
+        return self._cross(instrument_id, price, now)
 
     def wake(self, now: dt.datetime) -> list[Crossing]:
-        """What is crossed by the last prices among the rules that were quiet until now."""
+        """Return what the last prices cross among the rules whose cooldown has ended by now."""
         crossings: list[Crossing] = []
-        while self._resting and self._resting[0][0] <= now:
-            _, rule_id = heapq.heappop(self._resting)
+        while self._waiting and self._waiting[0][0] <= now:
+            _, rule_id = heapq.heappop(self._waiting)
             watched = self._watched.get(rule_id)
             if watched is not None and watched.state.is_armed:
                 crossings += self.put(watched, now)
         return crossings
 
-    def _look(self, instrument_id: UUID, price: TickPrice, now: dt.datetime) -> list[Crossing]:
+    def _cross(self, instrument_id: UUID, price: TickPrice, now: dt.datetime) -> list[Crossing]:
         crossings = []
-        for rule_id, fires in self._ladder(instrument_id).crossed(price):
-            watched = self._stand(rule_id, is_armed=not fires, now=now)
+        for rule_id, fires in self._rules_of(instrument_id).crossed(price):
+            watched = self._set_armed(rule_id, is_armed=not fires, now=now)
             crossings.append(Crossing(watched.owner_id, rule_id, instrument_id, price, fires))
         return crossings
 
-    def _stand(self, rule_id: UUID, *, is_armed: bool, now: dt.datetime) -> PriceRule:
-        """Places a rule that was taken out, where it stands now."""
+    def _set_armed(self, rule_id: UUID, *, is_armed: bool, now: dt.datetime) -> PriceRule:
+        """Put a rule that was taken out into the list of its new state."""
         watched = self._watched[rule_id]
         watched = replace(watched, state=replace(watched.state, is_armed=is_armed))
         self._place(watched, now)
@@ -200,20 +210,20 @@ class PriceIndex:
         self._watched[watched.rule_id] = watched
         quiet_until = watched.state.quiet_until
         if watched.state.is_armed and quiet_until is not None and quiet_until > now:
-            heapq.heappush(self._resting, (quiet_until, watched.rule_id))
+            heapq.heappush(self._waiting, (quiet_until, watched.rule_id))
             return
-        levels, level = self._ladder(watched.instrument_id).levels_of(watched)
+        levels, level = self._rules_of(watched.instrument_id).levels_of(watched)
         levels.add(level, watched.rule_id)
 
-    def _ladder(self, instrument_id: UUID) -> _Ladder:
-        ladder = self._ladders.get(instrument_id)
-        if ladder is None:
-            ladder = self._ladders[instrument_id] = _Ladder()
-        return ladder
+    def _rules_of(self, instrument_id: UUID) -> _InstrumentRules:
+        rules = self._by_instrument.get(instrument_id)
+        if rules is None:
+            rules = self._by_instrument[instrument_id] = _InstrumentRules()
+        return rules
 
 
 def _is_of_another_day(watched: PriceRule, price: TickPrice) -> bool:
-    """Whether a rule on moves was decided on another day than the price's."""
+    """Return whether a rule on daily moves was last decided on a day other than the price's."""
     return (
         watched.threshold.kind is AlertKind.DAILY_MOVE
         and watched.as_of is not None

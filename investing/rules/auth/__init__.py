@@ -1,1 +1,1 @@
-"""What an identity and its secrets may be."""
+"""Rules about users, their credentials and their tokens."""

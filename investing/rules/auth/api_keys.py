@@ -1,18 +1,21 @@
-"""What a broker's credentials may be, and what is shown of them."""
+"""Validation of a broker's credentials, and what is shown of them."""
 
 from investing.rules.errors import InvalidInput
 
 LONGEST_KEY = 200
 LONGEST_SECRET = 8_000
-"""A private key in PEM has some 3,300 characters."""
+"""A private key in PEM format has some 3,300 characters."""
 MOST_API_KEYS = 100
-"""How many a user may have."""
+"""How many API keys a user may have."""
 HINT_LENGTH = 4
-"""So many of a key's last characters are shown, and never more than a quarter of them."""
+"""How many of a key's last characters are shown, though never more than a quarter of the key."""
 
 
 def checked_key(key: str) -> str:
-    """The key's id at its broker, without space around it. Raises InvalidInput."""
+    """Return the key's id at its broker without surrounding space.
+
+    Raise InvalidInput if it is empty, too long, or has characters other than letters, digits and punctuation.
+    """
     key = key.strip()
     if not 1 <= len(key) <= LONGEST_KEY:
         raise InvalidInput(f"An API key has 1 to {LONGEST_KEY} characters.", ("apiKey",))
@@ -22,7 +25,10 @@ def checked_key(key: str) -> str:
 
 
 def checked_secret(secret: str) -> str:
-    """The secret without space around it; it may have lines, as a private key has. Raises InvalidInput."""
+    """Return the secret without surrounding space; it may have several lines, as a private key has.
+
+    Raise InvalidInput if it is empty, too long, or has unprintable characters.
+    """
     secret = secret.strip()
     if not 1 <= len(secret) <= LONGEST_SECRET:
         raise InvalidInput(f"A secret has 1 to {LONGEST_SECRET:,} characters.", ("apiSecret",))
@@ -33,6 +39,6 @@ def checked_secret(secret: str) -> str:
 
 
 def hint_of(key: str) -> str:
-    """The last characters of a key, to tell it by: of a short one fewer, or none."""
+    """Return the last characters of a key, to recognise it by; fewer or none of a short one."""
     shown = min(HINT_LENGTH, len(key) // 4)
     return "…" + key[len(key) - shown :]

@@ -1,4 +1,4 @@
-"""What becomes of a login when one of its refresh tokens is shown."""
+"""What happens to a login when one of its refresh tokens is presented."""
 
 from enum import Enum, auto
 
@@ -7,20 +7,22 @@ class Verdict(Enum):
     """The three things that can be done with a refresh token."""
 
     ROTATE = auto()
-    """It is the newest of its family and good: mark it used and hand out the next."""
+    """It is valid and the newest of its family: mark it as used and issue the next."""
 
     REFUSE = auto()
-    """Its family has ended or it is too old: say no, nothing changes."""
+    """Its family has ended, or it has expired: refuse it and change nothing."""
 
     REVOKE = auto()
-    """It was used before, so two parties have it and one of them is a thief: the family ends."""
+    """It was used before, so two parties have it and one of them stole it: revoke the family."""
 
 
 def judge(*, revoked: bool, used: bool, expired: bool, active: bool) -> Verdict:
-    """Decides; `revoked` is the family's state, `used` and `expired` the token's, `active` the user's.
+    """Decide what to do with a refresh token.
 
-    RFC 9700, section 4.14.2: a replayed refresh token revokes what was granted with it. An expired one is
-    still a replay when it was used before.
+    `revoked` is the state of the family, `used` and `expired` of the token, `active` of the user.
+
+    Source: RFC 9700, section 4.14.2: a replayed refresh token revokes what was granted with it. An expired
+    token that was used before is still a replay.
     """
     if revoked or not active:
         return Verdict.REFUSE

@@ -1,4 +1,4 @@
-"""What a username, an e-mail address, a name and a password may be."""
+"""Validation of usernames, e-mail addresses, full names and passwords."""
 
 import re
 import unicodedata
@@ -10,22 +10,22 @@ MAX_PASSWORD = 128
 MAX_EMAIL = 254
 MAX_FULL_NAME = 200
 
-# A letter first, and no @: a username never looks like an e-mail address, and both share one look-up.
+# A letter first and no @, so that a username never looks like an e-mail address: both share one look-up.
 _USERNAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,31}")
 
-# ASCII only, so that lower case means the same to Python and to PostgreSQL, and no two look alike.
+# ASCII only, so that lower case means the same to Python and to PostgreSQL and no two addresses look alike.
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+{_LABEL}")
 
-# Control characters, lone surrogates (no UTF-8 holds them) and separators of lines.
+# Control characters, lone surrogates (which UTF-8 cannot encode) and line separators.
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
-# These turn the direction of what follows, and so let a name pretend to be another.
+# These change the direction of the text that follows, and so let one name pass for another.
 _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def username(text: str) -> str:
-    """The username as it is shown. Raises InvalidInput."""
+    """Return the username as it is displayed; raise InvalidInput if it is not a valid one."""
     if not _USERNAME.fullmatch(text):
         raise InvalidInput(
             "A username has 3 to 32 characters: letters, digits, dots, hyphens and underscores, "
@@ -36,14 +36,17 @@ def username(text: str) -> str:
 
 
 def email(text: str) -> str:
-    """The e-mail address as it was typed. Raises InvalidInput."""
+    """Return the e-mail address as it was typed; raise InvalidInput if it is not a valid one."""
     if len(text) > MAX_EMAIL or not _EMAIL.fullmatch(text):
         raise InvalidInput("This is not an e-mail address.", ("email",))
     return text
 
 
 def full_name(text: str | None) -> str | None:
-    """The name without surrounding blanks; an empty one is none. Raises InvalidInput."""
+    """Return the name without surrounding space, None for an empty one.
+
+    Raise InvalidInput if it is too long or has control characters.
+    """
     if text is None:
         return None
     if not is_printable(text):
@@ -55,7 +58,10 @@ def full_name(text: str | None) -> str | None:
 
 
 def password(text: str) -> str:
-    """The password, unchanged: nothing is cut off or folded. Raises WeakPassword or InvalidInput."""
+    """Return the password unchanged: nothing is cut off or folded.
+
+    Raise WeakPassword if it is too short, InvalidInput if it is too long or has control characters.
+    """
     if len(text) < MIN_PASSWORD:
         raise WeakPassword(min_length=MIN_PASSWORD)
     if len(text) > MAX_PASSWORD:
@@ -66,16 +72,16 @@ def password(text: str) -> str:
 
 
 def normalize_identifier(identifier: str) -> str:
-    """A typed username or e-mail address as logins are stored: in lower case.
+    """Return a typed username or e-mail address the way logins are stored: in lower case.
 
-    What could never have been registered becomes the empty text, which is nobody's.
+    Text that could never have been registered becomes the empty text, which belongs to nobody.
     """
     is_possible = len(identifier) <= MAX_EMAIL and identifier.isascii() and identifier.isprintable()
     return identifier.lower() if is_possible else ""
 
 
 def is_printable(text: str) -> bool:
-    """Whether the text is free of control characters and can be stored."""
+    """Return whether the text is free of control characters and can be stored."""
     if text.isascii():
         return text.isprintable()
     return not any(unicodedata.category(c) in _UNPRINTABLE or c in _BIDIRECTIONAL for c in text)

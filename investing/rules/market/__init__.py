@@ -1,1 +1,1 @@
-"""Instruments and the days and hours of their markets."""
+"""Rules about instruments and about the days and hours of their markets."""

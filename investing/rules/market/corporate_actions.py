@@ -1,15 +1,15 @@
-"""Splits and cash dividends, read off the difference between raw and adjusted closes.
+"""Splits and cash dividends, derived from the difference between raw and adjusted closes.
 
-The factor of a day is k = adjusted close / raw close. It stands still on ordinary days and rises on the day
-an action takes effect (its ex-date):
+The factor of a day is k = adjusted close / raw close. It is constant on ordinary days and rises on the day on
+which an action takes effect (its ex-date):
 
-- by n on the first day of an n-for-1 split, on which the raw close also falls to about a n-th;
-- by 1 + D / close on the ex-date of a cash dividend D per share, `close` being the raw close of that day.
+- by n on the first day of an n-for-1 split, on which the raw close also falls to about 1/n;
+- by 1 + D / close on the ex-date of a cash dividend of D per share, `close` being that day's raw close.
 
 The second line is total return with the dividend reinvested at the ex-date's close (CRSP's definition of a
-holding-period return, (close + D) / close before). It is what the bundled data follow: it gives IBM 0.85 in
-May 2012 and Microsoft 3.08 in November 2004, as they were paid, where 1 - D / (close before), which other
-publishers use, would give 0.8560 and 3.0295.
+holding-period return, (close + D) / close before). The bundled data follow it: it gives IBM 0.85 in May 2012
+and Microsoft 3.08 in November 2004, as they were paid, where 1 - D / (close before), which other publishers
+use, would give 0.8560 and 3.0295.
 """
 
 import datetime as dt
@@ -19,13 +19,13 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from itertools import pairwise
 
 RATIO_TOLERANCE = Decimal("0.02")
-"""How far the factor's jump may be from a whole ratio: leaves room for a dividend on the same day."""
+"""How far the factor's jump may be from a whole ratio, which leaves room for a dividend on the same day."""
 
 MOVE_TOLERANCE = Decimal("0.35")
-"""How far the raw close's own jump may be from the ratio: leaves room for that day's market."""
+"""How far the raw close's own jump may be from the ratio, which leaves room for that day's market move."""
 
 SMALLEST_DIVIDEND = Decimal("0.001")
-"""Per share, in the bar's currency. What is less comes from the rounding of adjusted closes."""
+"""Per share, in the bar's currency. Anything less comes from the rounding of adjusted closes."""
 
 _PLACES = Decimal("0.0001")
 
@@ -41,7 +41,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """From this day on, `denominator` old shares are `numerator` new ones: 2 and 1 for 2-for-1."""
+    """From this day on, `denominator` old shares are `numerator` new ones: 2 and 1 for a 2-for-1 split."""
 
     date: dt.date
     numerator: int
@@ -57,12 +57,11 @@ class Dividend:
 
 
 def derive(bars: Sequence[Bar]) -> list[Split | Dividend]:
-    """The actions that a series reveals, by date; a split comes before a dividend of the same day.
+    """Return the actions that a series reveals, by date; a split comes before a dividend of the same day.
 
-    The dividend of such a day is then per new share. A factor that falls without a reverse split is no
-    action that could be booked, and is passed over.
-
-    Raises ValueError where dates do not ascend or a close is not positive.
+    The dividend of such a day is then per new share. A factor that falls without a reverse split is not an
+    action that could be booked, and is ignored. Raise ValueError if the dates do not ascend or a close is not
+    positive.
     """
     actions: list[Split | Dividend] = []
     for before, bar in pairwise(bars):
@@ -81,7 +80,7 @@ def derive(bars: Sequence[Bar]) -> list[Split | Dividend]:
 
 
 def _split(before: Bar, bar: Bar, jump: Decimal) -> Split | None:
-    """A split where both the factor and the raw close jump by the same whole ratio, up or down."""
+    """Return a split if the factor and the raw close jump by the same whole ratio, up or down."""
     reverse = jump < 1
     ratio = int((1 / jump if reverse else jump).to_integral_value(ROUND_HALF_EVEN))
     if ratio < 2:
@@ -94,7 +93,7 @@ def _split(before: Bar, bar: Bar, jump: Decimal) -> Split | None:
 
 
 SUSPECT_TOLERANCE = Decimal("0.05")
-"""How far the close's own jump may be from a usual ratio, for a split that nothing else speaks for."""
+"""How far the close's own jump may be from a usual ratio, for a split that has no other evidence."""
 
 _USUAL = (
     *(
@@ -109,11 +108,10 @@ _USUAL = (
 
 
 def suspected(before: Decimal, close: Decimal, factor: Decimal | None) -> tuple[Decimal, Decimal] | None:
-    """Return the usual ratio, new for old shares, that a raw close falls or rises by; None for none.
+    """Return the usual ratio, as (new shares, old shares), by which a raw close jumps; None if there is none.
 
-    `factor` is how the adjusted close rises against the raw one (k of this module), where both days have
-    both: where it stands still the market fell so, and nothing was split. Apple lost 52 % on 29 September
-    2000.
+    `factor` is the change of k (see the module) where both days have both closes: if it is constant, the
+    market itself fell that far and nothing was split. Apple lost 52 % on 29 September 2000.
     """
     for new, old in _USUAL:
         ratio = new / old
@@ -123,9 +121,9 @@ def suspected(before: Decimal, close: Decimal, factor: Decimal | None) -> tuple[
 
 
 def contradicts(before: Decimal, close: Decimal, ratio: Decimal, *, is_raw: bool) -> bool:
-    """Return whether a close behaves otherwise than its series should on the ex-date of a known split.
+    """Return whether a close contradicts what its series should do on the ex-date of a known split.
 
-    A raw one falls by about the ratio, an adjusted one does not; a ratio too near to 1 tells nothing.
+    A raw close falls by about the ratio, an adjusted one does not; a ratio too close to 1 proves nothing.
     """
     if _near(Decimal(1), ratio, MOVE_TOLERANCE):
         return False
@@ -139,6 +137,6 @@ def _near(value: Decimal, target: Decimal, tolerance: Decimal) -> bool:
 
 
 def _plain(amount: Decimal) -> Decimal:
-    """Without trailing zeros beyond the cents: 2.6500 is 2.65, 0.1000 is 0.10."""
+    """Remove trailing zeros beyond the cents: 2.6500 becomes 2.65, 0.1000 becomes 0.10."""
     cents = amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
     return cents if cents == amount else amount

@@ -1,15 +1,15 @@
-"""What an instrument may be beside its symbol: its currency and its ISIN."""
+"""Validation of an instrument's currency and ISIN."""
 
 import re
 
 from investing.rules.errors import InvalidInput
 
 MOST_OWN = 1_000
-"""So many instruments of one's own."""
+"""How many instruments of their own a user may have."""
 
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
-# ISO 4217, the list of current currencies and funds of 2024, without the codes for tests and for none.
+# ISO 4217, the 2024 list of current currencies and funds, without the codes for testing and for no currency.
 CURRENCIES = frozenset(
     "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD "
     "CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP "
@@ -22,27 +22,27 @@ CURRENCIES = frozenset(
 
 
 def checked_currency(currency: str) -> str:
-    """Return the currency's code. Raises InvalidInput for one that ISO 4217 does not have."""
+    """Return the currency's code; raise InvalidInput if ISO 4217 does not have it."""
     if currency not in CURRENCIES:
-        raise InvalidInput(f"{currency[:60]} is no currency of ISO 4217.", ("currency",))
+        raise InvalidInput(f"{currency[:60]} is not a currency code of ISO 4217.", ("currency",))
     return currency
 
 
 def checked_isin(isin: str | None) -> str | None:
-    """Return the ISIN in capitals, None for none or an empty one. Raises InvalidInput for a mistyped one.
+    """Return the ISIN in capitals, None if it is missing or empty; raise InvalidInput if it is mistyped.
 
-    The last digit checks the others, by ISO 6166: letters become two digits (A is 10), every second digit
-    from the right is doubled, and all digits add up to a multiple of ten.
+    The last digit checks the others. Source: ISO 6166: letters become two digits (A is 10), every second
+    digit from the right is doubled, and all digits add up to a multiple of ten.
     """
     isin = "" if isin is None else isin.strip().upper()
     if not isin:
         return None
     if not _ISIN.fullmatch(isin) or _digit_sum(isin) % 10:
-        raise InvalidInput(f"{isin[:60]} is no ISIN: its check digit, or its form, is not right.", ("isin",))
+        raise InvalidInput(f"{isin[:60]} is not an ISIN: its form or its check digit is wrong.", ("isin",))
     return isin
 
 
 def _digit_sum(isin: str) -> int:
     digits = [int(digit) for digit in "".join(str(int(character, 36)) for character in isin)]
-    doubled = (digit * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
+    doubled = (digit * (1 + index % 2) for index, digit in enumerate(reversed(digits)))
     return sum(sum(divmod(number, 10)) for number in doubled)

@@ -1,4 +1,4 @@
-"""On which days the exchanges of New York trade, and when a period's rebalance is due."""
+"""The days on which the exchanges of New York trade, and when a scheduled rebalance is due."""
 
 import datetime as dt
 
@@ -7,13 +7,16 @@ from investing.rules.market.market_holidays import holidays
 from investing.rules.market.market_hours import NEW_YORK, closing_time
 
 DUE = dt.time(10)
-"""When a scheduled rebalance is due, in New York: half an hour after the open, when prices have settled."""
+"""When a scheduled rebalance is due, in New York: half an hour after the open, once prices have settled."""
 
 _ONE_DAY = dt.timedelta(days=1)
 
 
 def is_market_day(date: dt.date) -> bool:
-    """Return whether the exchanges of New York trade on that day, half days included: right since 1990."""
+    """Return whether the exchanges of New York trade on that day, half days included.
+
+    It is accurate since 1990.
+    """
     return date.weekday() < 5 and date not in holidays(date.year)
 
 
@@ -26,7 +29,7 @@ def next_close(after: dt.datetime) -> dt.datetime:
 
 
 def next_due(frequency: RebalanceFrequency, after: dt.datetime) -> dt.datetime:
-    """The first instant after `after` at which a rebalance of this frequency is due.
+    """Return the first instant after `after` at which a rebalance of this frequency is due.
 
     That is 10:00 in New York on the first market day of each day, week (from Monday), month, quarter or year.
     """
@@ -39,7 +42,7 @@ def next_due(frequency: RebalanceFrequency, after: dt.datetime) -> dt.datetime:
 
 
 def next_market_morning(after: dt.datetime) -> dt.datetime:
-    """10:00 in New York on the next market day, not today."""
+    """Return 10:00 in New York on the next market day after today."""
     date = after.astimezone(NEW_YORK).date() + _ONE_DAY
     return _due_on(_first_market_day(date))
 

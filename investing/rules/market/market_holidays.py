@@ -1,8 +1,8 @@
-"""When the exchanges of New York are closed on a weekday, and when they close early, since 1990.
+"""The weekdays on which the exchanges of New York are closed or close early, since 1990.
 
 Source: New York Stock Exchange, rule 7.2 (holidays), its yearly notices of holidays and early closings, and
-its list of special closings. Earlier years are judged by the rules of 1990. Interruptions that nobody had
-planned, such as that of 27 October 1997 or a morning of snow, move neither a day nor its close.
+its list of special closings. Earlier years follow the rules of 1990. Unplanned interruptions, such as that of
+27 October 1997 or a morning of snow, change neither a day nor its close.
 """
 
 import datetime as dt
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 CLOSE = dt.time(16)
-"""When a full day ends in New York."""
+"""When a full trading day ends in New York."""
 
 _ONE_DAY = dt.timedelta(days=1)
 _EARLY = dt.time(13)
@@ -33,7 +33,7 @@ _OCCASIONS = frozenset(
     )
 )
 
-# Early closes that no rule gives: two Fridays after Christmas, and the eve of the year 2000.
+# Early closes that follow no rule: two Fridays after Christmas, and the eve of the year 2000.
 _EARLY_OCCASIONS = tuple(dt.date.fromisoformat(day) for day in ("1997-12-26", "1999-12-31", "2003-12-26"))
 
 
@@ -41,7 +41,7 @@ _EARLY_OCCASIONS = tuple(dt.date.fromisoformat(day) for day in ("1997-12-26", "1
 def holidays(year: int) -> frozenset[dt.date]:
     """Return the weekdays of a year on which the exchanges are closed, special occasions included."""
     days = {_observed(dt.date(year, 7, 4)), _observed(dt.date(year, 12, 25)), _good_friday(year)}
-    # A New Year's Day on a Saturday is not made up for on the Friday, which ends a year.
+    # A New Year's Day on a Saturday is not observed on the Friday before, which is the last day of a year.
     new_year = dt.date(year, 1, 1)
     days.add(new_year + _ONE_DAY if new_year.weekday() == 6 else new_year)
     # Washington's Birthday, Memorial Day, Labor Day and Thanksgiving.
@@ -56,11 +56,10 @@ def holidays(year: int) -> frozenset[dt.date]:
 
 @lru_cache(maxsize=256)
 def early_closes(year: int) -> Mapping[dt.date, dt.time]:
-    """Return the days of a year on which trading ends early, with the time in New York: 13:00, until 1992
-    14:00.
+    """Return the days of a year on which trading ends early, with the time in New York.
 
-    They are Christmas Eve; the day after Thanksgiving since 1992; since 1995 the 3rd of July, but where the
-    4th is a Thursday it was Friday the 5th until 2012.
+    The time is 13:00, until 1992 14:00. The days are Christmas Eve; since 1992 the day after Thanksgiving;
+    since 1995 the 3rd of July, except that until 2012, where the 4th was a Thursday, it was Friday the 5th.
     """
     days = {dt.date(year, 12, 24), *(day for day in _EARLY_OCCASIONS if day.year == year)}
     if year >= 1992:
@@ -74,7 +73,7 @@ def early_closes(year: int) -> Mapping[dt.date, dt.time]:
 
 
 def _observed(day: dt.date) -> dt.date:
-    """The Friday before a Saturday, the Monday after a Sunday."""
+    """Return the Friday before a Saturday, the Monday after a Sunday, or else the day itself."""
     return day + {5: -_ONE_DAY, 6: _ONE_DAY}.get(day.weekday(), dt.timedelta(0))
 
 
@@ -89,7 +88,10 @@ def _last_monday_of_may(year: int) -> dt.date:
 
 
 def _good_friday(year: int) -> dt.date:
-    """Two days before Easter. Source: the anonymous Gregorian algorithm (Nature, 20 April 1876)."""
+    """Return the day two days before Easter.
+
+    Source: the anonymous Gregorian algorithm (Nature, 20 April 1876).
+    """
     a, (b, c) = year % 19, divmod(year, 100)
     d, e = divmod(b, 4)
     g = (b - (b + 8) // 25 + 1) // 3

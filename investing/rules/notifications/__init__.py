@@ -1,1 +1,1 @@
-"""What a notification says, where it may go and when it is tried again."""
+"""Rules about notifications: what one says, where it may be sent and when it is retried."""

@@ -1,4 +1,4 @@
-"""When a notification is tried again, and when it is given up."""
+"""When the delivery of a notification is retried, and when it is given up."""
 
 import datetime as dt
 import re
@@ -10,15 +10,15 @@ from email.utils import parsedate_to_datetime
 class DeliveryPolicy:
     """How deliveries are made. Times are in seconds.
 
-    `lease` is how long an attempt may take in all until another process makes the next one, and so more than
-    `patience`, which a receiver has for its answer. A failure waits `first_wait`, then `factor` times longer
-    each time up to `longest_wait`; after `most_attempts` it is dead. `per_hour` is how many alerts a user is
-    sent in a window of `window` before the rest wait for a digest. A destination that fails `give_up_after`
-    times one after the other is switched off.
+    `lease` is how long an attempt may take in all before another process makes the next one; it is longer
+    than `timeout`, which is how long a receiver has to answer. After a failure the next attempt waits
+    `first_wait`, then `factor` times longer each time up to `longest_wait`; after `most_attempts` the
+    delivery is dead. `per_hour` is how many alerts a user is sent in a window of `window` before the rest
+    wait for a digest. A destination that fails `give_up_after` times in a row is disabled.
     """
 
     lease: float = 60
-    patience: float = 15
+    timeout: float = 15
     first_wait: float = 30
     factor: float = 4
     longest_wait: float = 8 * 3600
@@ -29,29 +29,29 @@ class DeliveryPolicy:
 
 
 def next_wait(
-    pace: DeliveryPolicy, attempts: int, chance: float, requested: float | None = None
+    policy: DeliveryPolicy, attempts: int, chance: float, requested: float | None = None
 ) -> dt.timedelta | None:
-    """How long to wait after so many attempts have failed; None where that was the last.
+    """Return how long to wait after this many failed attempts; None if that was the last one.
 
-    `chance` from 0 to 1 spreads those that failed together: between half of the time and all of it. `asked`
-    is how many seconds the receiver wants to be left alone: never less than our own wait comes of it, and
-    never more than the longest, so that nobody puts a delivery off for ever.
+    `chance`, from 0 to 1, spreads deliveries that failed together over half of the wait to all of it.
+    `requested` is how many seconds the receiver asks to be left alone: the result is never less than our own
+    wait, and never more than the longest, so that nobody can put a delivery off for ever.
     """
-    if attempts >= pace.most_attempts:
+    if attempts >= policy.most_attempts:
         return None
-    # Bounded before the power is taken, which may be of any size.
-    wait = min(pace.longest_wait, pace.first_wait * pace.factor ** min(attempts - 1, 50))
+    # The exponent is bounded, because the power of a large one would overflow.
+    wait = min(policy.longest_wait, policy.first_wait * policy.factor ** min(attempts - 1, 50))
     own = wait * (0.5 + chance / 2)
-    return dt.timedelta(seconds=max(own, min(requested or 0, pace.longest_wait)))
+    return dt.timedelta(seconds=max(own, min(requested or 0, policy.longest_wait)))
 
 
 _SECONDS = re.compile(r"0*([0-9]{1,12})")
 
 
-def seconds_asked(retry_after: str, now: dt.datetime) -> float | None:
-    """The seconds that a header Retry-After asks to wait: a number, or a date (RFC 9110, section 10.2.3).
+def retry_after_seconds(retry_after: str, now: dt.datetime) -> float | None:
+    """Return the seconds that a Retry-After header asks to wait: a number or a date; None for anything else.
 
-    0 for a date that is over; None for anything else.
+    A date in the past gives 0. Source: RFC 9110, section 10.2.3.
     """
     text = retry_after.strip(" \t")
     if found := _SECONDS.fullmatch(text):
@@ -60,6 +60,6 @@ def seconds_asked(retry_after: str, now: dt.datetime) -> float | None:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    # The three forms of a date (section 5.6.7) are all in GMT; the oldest does not say so.
+    # The three date formats (section 5.6.7) are all in GMT; the oldest does not say so.
     then = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
     return max(0.0, (then - now).total_seconds())

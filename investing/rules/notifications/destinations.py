@@ -1,4 +1,4 @@
-"""What the address of a destination may be, and what is shown of it."""
+"""Validation of a destination's address, and what is shown of it."""
 
 import re
 from urllib.parse import urlsplit
@@ -12,12 +12,12 @@ LONGEST_ADDRESS = 2_000
 MOST_DESTINATIONS = 20
 CODES_PER_HOUR = 5
 CODES_PER_DAY = 20
-"""Of one owner, over all destinations: so much reaches somebody who never asked for it, at the most."""
+"""For one owner over all destinations: the most codes that somebody who never asked for one can receive."""
 CODE_TRIES = 5
 CODE_HOURS = 24
 CODE_LENGTH = 8
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""None that is mistaken for another: 40 bits in a code."""
+"""No letter that is easily mistaken for another; a code has 40 bits."""
 
 PUBLIC_SERVICES = frozenset(
     {
@@ -25,22 +25,23 @@ PUBLIC_SERVICES = frozenset(
         "slack", "tgram", "threema", "twilio", "vonage", "wxteams",
     }
 )  # fmt: skip
-"""Schemas of apprise whose messages go to one service's own hosts, whatever else the URL says."""
+"""Schemas of apprise whose messages go only to that service's own hosts, whatever else the URL says."""
 
 OWN_SERVICES = frozenset(
     {"gotify", "gotifys", "matrix", "matrixs", "mmost", "mmosts", "ntfy", "ntfys", "rocket", "rockets"}
 )
-"""Schemas whose URL names a host: only where the operator lets destinations be anywhere."""
+"""Schemas whose URL names a host: allowed only if the operator permits private destinations."""
 
 _SCHEMA = re.compile(r"([a-z][a-z0-9]*)://\S+", re.ASCII)
 _FIELD = ("address",)
 
 
 def checked_address(kind: DestinationKind, address: str, *, allow_private: bool) -> str:
-    """The address without space around it. Raises InvalidInput and AddressRefused.
+    """Return the address without surrounding space.
 
-    `allow_private` lets it be on a private network, and a webhook go without TLS. A name is looked up only
-    when something is sent, and then judged by where it leads.
+    `allow_private` permits addresses on a private network, and webhooks without TLS. A host name is resolved
+    only when something is sent, and its address is judged then. Raise InvalidInput if the form is wrong,
+    AddressRefused if nothing may be sent there.
     """
     address = address.strip()
     if not 1 <= len(address) <= LONGEST_ADDRESS or not is_printable(address):
@@ -56,7 +57,7 @@ def checked_address(kind: DestinationKind, address: str, *, allow_private: bool)
 
 
 def hint_of(kind: DestinationKind, address: str) -> str:
-    """What an address may be known by: enough to tell two apart, and not what opens it."""
+    """Return what is shown of an address: enough to tell two apart, and nothing that gives access."""
     if kind is DestinationKind.EMAIL:
         local, _, domain = address.partition("@")
         return f"{local[:1]}…@{domain}"
@@ -102,6 +103,6 @@ def _check_service(address: str, allow_private: bool) -> None:
     if found[1] not in allowed:
         names = ", ".join(sorted(allowed))
         raise AddressRefused(f"The services that can be used are {names}.", _FIELD)
-    # Parameters can name a file of the server's to fill in, or bring redirects back: none is needed.
+    # Parameters can name a template file on the server, or turn redirects on again; none is needed.
     if "?" in address or "#" in address:
         raise AddressRefused("A service's URL has no parameters here.", _FIELD)

@@ -1,4 +1,4 @@
-"""What a notification says: a title, plain text, HTML and data, each from the same facts."""
+"""What a notification says: a title, plain text, HTML and data, all from the same facts."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _LONGEST_TITLE = 200
 
 @dataclass(frozen=True)
 class Fact:
-    """An alert as it is told. `metrics` are decimal strings by name."""
+    """An alert as a notification reports it. `metrics` are decimal strings by name."""
 
     id: str
     kind: str
@@ -26,7 +26,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Message:
-    """One notification. `type` and `data` are what a program gets, the rest is for people."""
+    """One notification. `type` and `data` are for programs, the rest is for people."""
 
     type: str
     severity: str
@@ -37,7 +37,7 @@ class Message:
 
 
 def of_alert(alert: Fact) -> Message:
-    """The notification of one alert."""
+    """Return the notification of one alert."""
     return Message(
         type="alert.raised",
         severity=alert.severity,
@@ -49,7 +49,7 @@ def of_alert(alert: Fact) -> Message:
 
 
 def of_digest(alerts: Sequence[Fact], total: int, per_hour: int) -> Message:
-    """One notification for all that came after the hour's limit: the first of them, and how many in all."""
+    """Return one notification for all alerts beyond the hour's limit: the first of them and the total."""
     title = f"{total} more alert{'' if total == 1 else 's'}"
     lines = [f"{alert.created_at:%H:%M} UTC  {alert.severity}  {one_line(alert.title)}" for alert in alerts]
     if total > len(alerts):
@@ -67,11 +67,11 @@ def of_digest(alerts: Sequence[Fact], total: int, per_hour: int) -> Message:
 
 
 def of_confirmation(code: str) -> Message:
-    """Asks whoever reads a destination for its owner's consent. Nothing in it comes from the user."""
+    """Return the message that asks a destination's reader for consent; nothing in it comes from the user."""
     title = "Confirm that Graphfolio may send alerts here"
     text = (
         f"Somebody wants their portfolio alerts sent here. If that is you, confirm it with the code {code} "
-        "(confirmNotificationDestination). If it is not, do nothing: nothing more will come."
+        "(confirmNotificationDestination). If it is not, do nothing: you will get no more messages."
     )
     return Message(
         type="destination.confirmation",
@@ -84,7 +84,7 @@ def of_confirmation(code: str) -> Message:
 
 
 def one_line(text: str) -> str:
-    """The text as a title: no line breaks, which a mail's header must not have, and not long."""
+    """Return the text as a title: shortened, and without line breaks, which a mail header must not have."""
     return " ".join(text.split())[:_LONGEST_TITLE]
 
 

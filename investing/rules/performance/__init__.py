@@ -1,1 +1,1 @@
-"""How a portfolio did: valuation, returns, risk and what explains them."""
+"""How a portfolio performed: valuation, returns, risk and what explains them."""

@@ -1,4 +1,4 @@
-"""Between which dates the closes of an exchange count on another day of a time zone than their own."""
+"""The dates on which an exchange's closes count on a day other than their own in some time zone."""
 
 import datetime as dt
 from functools import lru_cache
@@ -7,13 +7,13 @@ from typing import NamedTuple
 from investing.rules.market.market_hours import NEW_YORK, closing_instant, day_of
 
 FIRST_YEAR = 1962
-"""Older than the oldest daily prices that are sold."""
+"""Earlier than the oldest daily prices on the market."""
 
 _ONE_DAY = dt.timedelta(days=1)
 
 
 class ClosesLater(NamedTuple):
-    """From `first` to `last` a close counts so many days after its date."""
+    """From `first` to `last` a close counts this many days after its date."""
 
     first: dt.date
     last: dt.date
@@ -22,9 +22,9 @@ class ClosesLater(NamedTuple):
 
 @lru_cache(maxsize=256)
 def closes_later(exchange: str | None, time_zone: str, until: int) -> tuple[ClosesLater, ...]:
-    """Return when closes of the exchange count on another day, from FIRST_YEAR until the end of a year.
+    """Return when closes of the exchange count on another day, from FIRST_YEAR to the end of a year.
 
-    Nothing for an exchange whose hours are not known, and in New York's own time zone.
+    It is empty for an exchange whose hours are not known, and in New York's own time zone.
     """
     if time_zone == NEW_YORK.key or closing_instant(exchange, dt.date(until, 1, 1)) is None:
         return ()

@@ -1,19 +1,19 @@
 """Contributions: what each position, or each month, added to a time-weighted return.
 
-In one sub-period, a position's contribution is its gain over what there was at the beginning: the denominator
-of the sub-period's return. Over several, each one's is multiplied by what the portfolio had grown to before
-it, so that what a position earned first goes on earning with everything else:
+In one sub-period, a position's contribution is its gain over the capital at the beginning: the denominator of
+the sub-period's return. Over several, each contribution is multiplied by what the portfolio had grown to
+before it, so that what a position earned first goes on earning with everything else:
 
     C_i = sum over t of I_(t-1) x gain_(i,t) / V_t,  with I the index that begins with 1, V_t the capital
 
-What is gained in a sub-period without capital is in the gains and contributes nothing.
+A gain in a sub-period without capital is among the gains and contributes nothing.
 
 Since I_t - I_(t-1) = I_(t-1) x r_t, the contributions add up to I_T - 1, the time-weighted return, exactly
-and without any residual. This is the linking of the Groupe de Recherche en Attribution de Performance
-(Synthese des modeles d'attribution de performance, 1997) for a return that is compared with nothing; see also
-C. Bonafede, S. Foresti and P. Matheos, A Multi-Period Linking Algorithm That Has Stood the Test of Time,
-Journal of Performance Measurement, 2002. Carino's logarithmic coefficients give other shares of the same sum;
-they have none for a day on which everything is lost.
+and without a residual. This is the linking of the Groupe de Recherche en Attribution de Performance (Synthese
+des modeles d'attribution de performance, 1997) for a return that is compared with nothing; see also C.
+Bonafede, S. Foresti and P. Matheos, A Multi-Period Linking Algorithm That Has Stood the Test of Time, Journal
+of Performance Measurement, 2002. Carino's logarithmic coefficients divide the same sum differently; they are
+not defined for a day on which everything is lost.
 """
 
 import datetime as dt
@@ -27,15 +27,15 @@ from investing.rules.money import PLACES
 from investing.rules.performance.returns import ONE, WIDE, ZERO, growth, stored
 from investing.rules.performance.series import Point, growths, sub_periods
 
-# Of a weight: enough that ten thousand days of it leave ten places of their sum untouched.
+# The precision of a weight: enough for the sum over ten thousand days to be right to ten places.
 _WEIGHT = Context(prec=40)
 
 
 def weights(points: Sequence[Point]) -> list[tuple[dt.date, tuple[Decimal, ...]]]:
     """Return what a unit of gain adds to the return in each sub-period of each day after the first point.
 
-    That is I_(t-1) / V_t, and 0 where there was no capital. To be used where no day lost more than everything
-    or began with less than nothing.
+    That is I_(t-1) / V_t, and 0 if there was no capital. It is valid only if no day lost more than everything
+    or began below zero.
     """
     found = []
     index = ONE
@@ -49,11 +49,11 @@ def weights(points: Sequence[Point]) -> list[tuple[dt.date, tuple[Decimal, ...]]
     return found
 
 
-def shared_out(total: Decimal, parts: Sequence[Decimal]) -> list[Decimal] | None:
-    """The parts rounded to ten places so that they add up to the total, which has ten places, exactly.
+def rounded_to_total(total: Decimal, parts: Sequence[Decimal]) -> list[Decimal] | None:
+    """Round the parts to ten places so that they add up exactly to the total, which has ten places.
 
-    What rounding leaves goes to the part that is largest, where it matters least. None where the parts do
-    not belong to this total: what is left is more than rounding.
+    The rounding difference goes to the largest part, where it matters least. Return None if the parts do not
+    belong to this total, because the difference is more than rounding.
     """
     rounded = [WIDE.quantize(part, PLACES) for part in parts]
     left = total - sum(rounded, ZERO)
@@ -67,10 +67,10 @@ def shared_out(total: Decimal, parts: Sequence[Decimal]) -> list[Decimal] | None
 
 @dataclass(frozen=True, slots=True)
 class PeriodReturn:
-    """A calendar month or year, or the part of it that is looked at.
+    """A calendar month or year, or the part of it that is within the range.
 
-    `contribution` is what it added to the return of the whole; returns are None where nothing was there to
-    grow.
+    `contribution` is what it added to the return of the whole range; the return is None if there was no
+    capital.
     """
 
     first: dt.date
@@ -82,7 +82,10 @@ class PeriodReturn:
 
 
 def by_period(points: Sequence[Point], period: Period) -> list[PeriodReturn]:
-    """The periods after the first point, each with at least one day. Their contributions add up exactly."""
+    """Return the periods after the first point that have at least one day.
+
+    Their contributions add up exactly to the return.
+    """
     found: list[PeriodReturn] = []
     index, opened = ONE, ONE
     start, flow, linked = points[0].total_value, ZERO, False
@@ -101,8 +104,8 @@ def by_period(points: Sequence[Point], period: Period) -> list[PeriodReturn]:
 
 
 def _rounded(periods: list[PeriodReturn], total: Decimal) -> list[PeriodReturn]:
-    parts = shared_out(WIDE.quantize(total, PLACES), [period.contribution for period in periods])
-    assert parts is not None, "differences of one index add up to it"
+    parts = rounded_to_total(WIDE.quantize(total, PLACES), [period.contribution for period in periods])
+    assert parts is not None, "the differences of an index add up to its change"
     return [
         PeriodReturn(p.first, p.start_value, p.end_value, p.net_flow, p.time_weighted_return, contribution)
         for p, contribution in zip(periods, parts, strict=True)

@@ -1,7 +1,7 @@
-"""How a figure of a performance came about: what it is made of, and by which formula.
+"""Explain a figure of a performance: its inputs and its formula.
 
-Whoever has the sub-periods, the payments and the inputs can work the figure out again to the last digit;
-docs/analytics.md has every definition in more words.
+With the sub-periods, the payments and the inputs, anybody can recompute the figure to the last digit;
+docs/analytics.md describes every definition in more detail.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from investing.rules.performance.series import Point, begins_with_a_flow, daily_
 
 
 class Working(NamedTuple):
-    """How a figure is worked out: in words, as a formula, and who says so."""
+    """How a figure is computed: in words, as a formula, and by which source."""
 
     method: str
     formula: str
@@ -36,7 +36,7 @@ class Working(NamedTuple):
 
 
 class Input(NamedTuple):
-    """A number or a day that goes into a figure."""
+    """A number or a date that goes into a figure."""
 
     name: str
     value: Decimal | None = None
@@ -45,12 +45,13 @@ class Input(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SubPeriod:
-    """From a day's end or a flow to the next of either: `net_flow` is what came in at its end, at `flow_at`,
-    and 0 where it ends with the day. `number` is its place on the day with which it ends.
+    """The time from a day's end or a flow to the next of either.
 
-    `growth` is the return at ten places, None where nothing was there to grow. The last one of a day has the
-    day's return too, and the benchmark's over the same day. The last one of a period has the period's return
-    (`investing.rules.performance.frequency`) and the benchmark's over the same days, where it has one.
+    `net_flow` is what came in at its end, at `flow_at`, and 0 if it ends with the day. `number` is its index
+    within the day on which it ends. `growth` is the return at ten places, None if there was no capital. The
+    last sub-period of a day also has the day's return, and the benchmark's over the same day. The last one of
+    a period has the period's return (`investing.rules.performance.frequency`) and the benchmark's over the
+    same days, if there is one.
     """
 
     start: dt.date
@@ -78,7 +79,7 @@ _BESIDE = (
 
 WORKINGS: Mapping[Figure, Working] = {
     Figure.VALUES: Working(
-        "What there was, what came in and left, and what it gained in between.",
+        "The value at the beginning, the net flow, and the gain in between.",
         "startValue + netFlow + gain",
         _GIPS,
     ),
@@ -93,16 +94,16 @@ WORKINGS: Mapping[Figure, Working] = {
         _GIPS,
     ),
     Figure.MONEY_WEIGHTED_RETURN: Working(
-        "The only yearly rate at which all payments are worth nothing together, which is searched for: their "
-        "worth changes its sign between the rate - 5E-11 and the rate + 5E-11.",
+        "The only yearly rate at which the present values of all payments add up to 0, found by search: the "
+        "sum changes its sign between the rate - 5E-11 and the rate + 5E-11.",
         "x where the sum of amount_i / (1 + x) ^ (days_i / 365) is 0, days from the first payment on",
         "Microsoft Excel's XIRR",
     ),
     Figure.PERIODS_PER_YEAR: Working(
-        "How many periods a year has, by the spacing of the days that end one: those with a close of all "
-        "that is held and has prices.",
+        "How many periods a year has, by the spacing of the days that end one: those with a close of "
+        "everything that is held and has prices.",
         "by the median of the calendar days between two such days: 1 makes 365 (every day) or 252 (business "
-        "days), 6 to 8 make 52, 27 to 33 make 12, 85 to 95 make 4; a tenth of them at most may be others",
+        "days), 6 to 8 make 52, 27 to 33 make 12, 85 to 95 make 4; at most a tenth of them may differ",
         "The convention of returns per day, week, month and quarter",
     ),
     Figure.VOLATILITY: Working(
@@ -111,18 +112,18 @@ WORKINGS: Mapping[Figure, Working] = {
         "W. F. Sharpe, The Sharpe Ratio, Journal of Portfolio Management, 1994",
     ),
     Figure.SHARPE_RATIO: Working(
-        "The mean excess return by the standard deviation, per year.",
+        "The mean excess return divided by the standard deviation, per year.",
         f"(mean - f) / sqrt(sum (r_t - mean)^2 / (n - 1)) x sqrt(periodsPerYear), {_FREE}, {_OF_PERIODS}",
         "W. F. Sharpe, The Sharpe Ratio, Journal of Portfolio Management, 1994",
     ),
     Figure.SORTINO_RATIO: Working(
-        "The mean excess return by the downside deviation, per year.",
+        "The mean excess return divided by the downside deviation, per year.",
         f"(mean - f) / sqrt(sum min(r_t - f, 0)^2 / n) x sqrt(periodsPerYear), {_FREE}, {_OF_PERIODS}",
         "F. A. Sortino and L. N. Price, Journal of Investing, 1994",
     ),
     Figure.MAX_DRAWDOWN: Working(
-        "The deepest fall of the index that the sub-periods' growth makes of 1.",
-        "1 - product of growth_t of the days after peak until trough, from the first sub-period on where "
+        "The deepest fall of the index that begins with 1 and grows with each sub-period.",
+        "1 - product of growth_t of the days after peak until trough, from the first sub-period on if "
         f"there is no peak; {_GROWTH}",
         "M. Magdon-Ismail and A. Atiya, Maximum Drawdown, Risk Magazine, 2004",
     ),
@@ -130,8 +131,8 @@ WORKINGS: Mapping[Figure, Working] = {
         "The highest return of a day; the lowest is among the inputs.", "max r_t (dayReturn)", _GIPS
     ),
     Figure.CONTRIBUTIONS: Working(
-        "What all positions gained in each sub-period, by what there was at its beginning, grown as the "
-        "whole had until then.",
+        "The gain of all positions in each sub-period divided by the capital at its beginning, times what "
+        "the whole had grown to by then.",
         f"sum of growth_1 x ... x growth_(t-1) x (endValue - startValue) / startValue; {_GROWTH}",
         "Groupe de Recherche en Attribution de Performance, 1997",
     ),
@@ -158,21 +159,22 @@ WORKINGS: Mapping[Figure, Working] = {
 def sub_periods(
     points: Sequence[Point], periods: Sequence[ReturnPeriod], prices: Sequence[BenchmarkPrice] | None
 ) -> list[SubPeriod]:
-    """Return the sub-periods of these days and of the periods that they make, beside the benchmark's prices
-    where they begin early enough.
+    """Return the sub-periods of these days, with the periods that they form.
+
+    The benchmark's returns are beside them if its prices begin early enough.
     """
     ends = {period.end: period for period in periods}
     returns = {day.date: day.daily for day in daily_returns(points)}
     closes = closes_at(points, prices)
     found: list[SubPeriod] = []
-    for place, (before, point) in enumerate(itertools.pairwise(points), 1):
-        its = change(closes[place - 1].price, closes[place].price) if closes else None
-        *goes_on, last = _of_day(before, point)
-        last = dataclasses.replace(last, daily=returns.get(point.date), benchmark=its)
-        if period := ends.get(place):
-            same = change(closes[period.start].price, closes[place].price) if closes else None
+    for index, (before, point) in enumerate(itertools.pairwise(points), 1):
+        benchmark_return = change(closes[index - 1].price, closes[index].price) if closes else None
+        *earlier, last = _of_day(before, point)
+        last = dataclasses.replace(last, daily=returns.get(point.date), benchmark=benchmark_return)
+        if period := ends.get(index):
+            same = change(closes[period.start].price, closes[index].price) if closes else None
             last = dataclasses.replace(last, period=period.value, benchmark_period=same)
-        found += [*goes_on, last]
+        found += [*earlier, last]
     return found
 
 
@@ -204,7 +206,7 @@ def closes_at(points: Sequence[Point], prices: Sequence[BenchmarkPrice] | None) 
 
 
 def value_of(figure: Figure, figures: Figures, comparison: Comparison | None) -> Decimal | None:
-    """The figure as one number, None where it cannot be had."""
+    """Return the figure as one number, None if it is not available."""
     match figure:
         case Figure.VALUES:
             return figures.end_value if figures.net_flow is not None else None
@@ -229,7 +231,7 @@ def inputs_of(
     risk_free: Decimal,
     points: Sequence[Point],
 ) -> list[Input]:
-    """What goes into a figure that can be had, beside the sub-periods, the payments and the prices."""
+    """Return the inputs of an available figure, apart from the sub-periods, the payments and the prices."""
     counted = Input("n", Decimal(len(figures.periods)))
     by = figures.periods_per_year
     yearly = [] if by is None else [Input("periodsPerYear", Decimal(by))]
@@ -251,7 +253,7 @@ def inputs_of(
             return [counted, *yearly]
         case Figure.MAX_DRAWDOWN:
             fall = figures.max_drawdown
-            assert fall is not None, "what can be had is there"
+            assert fall is not None, "the figure is available"
             peak = None if _falls_at_once(points) and fall.peak == points[0].date else fall.peak
             days = (("peak", peak), ("trough", fall.trough), ("recovery", fall.recovery))
             return [Input(name, date=date) for name, date in days if date is not None]
@@ -262,14 +264,18 @@ def inputs_of(
             return []
         case Figure.EXCESS_RETURN:
             assert comparison is not None
-            its = comparison.benchmark_return
-            return [Input("timeWeightedReturn", figures.time_weighted_return), Input("benchmarkReturn", its)]
+            benchmark_return = comparison.benchmark_return
+            return [
+                Input("timeWeightedReturn", figures.time_weighted_return),
+                Input("benchmarkReturn", benchmark_return),
+            ]
     return [counted]
 
 
 def _falls_at_once(points: Sequence[Point]) -> bool:
-    """Return whether the first day begins with its first flow and ends lower, so that a fall from there
-    begins with what there was first of all and not with a day's end.
+    """Return whether the first day begins with its first flow and ends lower.
+
+    A fall from there begins with the first capital, not with a day's end.
     """
     first = next(daily_returns(points), None)
     return (

@@ -1,8 +1,8 @@
-"""All that is said of a performance, and for each figure that cannot be had, why.
+"""All figures of a performance and, for each one that is not available, the reason.
 
-Inputs of each figure, for whoever explains them: the points (value of each day, and what there was at each of
-its flows) for values, returns and drawdown; the daily returns, rounded to ten places, for best and worst; the
-returns of periods of days (`investing.rules.performance.frequency`), rounded so too, for volatility, Sharpe
+The inputs of each figure, for explanations: the points (the value of each day and at each of its flows) for
+values, returns and drawdown; the daily returns, rounded to ten places, for the best and the worst day; the
+returns of periods of days (`investing.rules.performance.frequency`), rounded likewise, for volatility, Sharpe
 and Sortino; the points' flows with the first and the last value for the money-weighted return.
 """
 
@@ -31,38 +31,38 @@ RETURNS = (
     Figure.BEST_AND_WORST_DAY,
     Figure.CONTRIBUTIONS,
 )
-"""What takes at least one day's return."""
+"""The figures that need at least one day's return."""
 
 OF_PERIODS = (Figure.PERIODS_PER_YEAR, Figure.VOLATILITY, Figure.SHARPE_RATIO, Figure.SORTINO_RATIO)
-"""What takes returns of periods of one length."""
+"""The figures that need returns of periods of equal length."""
 
 MESSAGES = {
-    Reason.NO_HISTORY: "There is no day to look at yet.",
-    Reason.STALE: "The days to look at are waiting to be computed anew: ask again in a moment.",
+    Reason.NO_HISTORY: "There is no day to report on yet.",
+    Reason.STALE: "The days in question are waiting to be recomputed: ask again in a moment.",
     Reason.TOO_SHORT: "There are too few periods with a return: 12 are needed, 2 for beta and correlation.",
     Reason.IRREGULAR_SPACING: "The days with prices are not evenly spaced: no number of them makes a year.",
-    Reason.UNDER_ONE_YEAR: "A yearly figure takes 365 days at least.",
-    Reason.NO_PRICES: "Something that was held had no price, so that its value is not known.",
-    Reason.NO_CASH_FLOWS: "Nothing was put in, or nothing came of it.",
-    Reason.NO_ROOT: "No rate makes of what was put in what came of it.",
-    Reason.SEVERAL_ROOTS: "More than one rate makes of what was put in what came of it, or may do so.",
+    Reason.UNDER_ONE_YEAR: "A yearly figure needs at least 365 days.",
+    Reason.NO_PRICES: "Something that was held had no price, so its value is not known.",
+    Reason.NO_CASH_FLOWS: "Nothing was paid in, or nothing came back.",
+    Reason.NO_ROOT: "No rate turns what was paid in into what came back.",
+    Reason.SEVERAL_ROOTS: "More than one rate turns what was paid in into what came back, or may do so.",
     Reason.NO_VARIANCE: "The returns do not vary, or none falls short: there is nothing to divide by.",
-    Reason.TOTAL_LOSS: "More than everything was lost on a day, and nothing links through that.",
-    Reason.OUT_OF_RANGE: "The figure is larger, or closer to the loss of everything, than can be told.",
+    Reason.TOTAL_LOSS: "More than everything was lost on a day, and no return can be linked across that.",
+    Reason.OUT_OF_RANGE: "The figure is too large, or too close to the loss of everything, to be stated.",
     Reason.SEVERAL_CURRENCIES: "There are several currencies, and no exchange rates.",
     Reason.NO_BENCHMARK_PRICES: "The benchmark has no prices for these days.",
     Reason.NO_RATE: "There is no exchange rate for that day.",
     Reason.STALE_RATE: "The last exchange rate before that day is too old.",
-    Reason.NO_VALUE: "All of it together is worth nothing, or less: there is no whole to take parts of.",
-    Reason.NO_TARGETS: "There are no target weights to hold this against.",
-    Reason.RETURN_WITHOUT_CAPITAL: "This was earned while nothing was there to earn it on.",
+    Reason.NO_VALUE: "The total value is zero or less, so there is nothing to take a fraction of.",
+    Reason.NO_TARGETS: "There are no target weights to compare this with.",
+    Reason.RETURN_WITHOUT_CAPITAL: "This was earned while there was no capital to earn it on.",
     Reason.NEGATIVE_CAPITAL: "The value was below zero at some moment; no return can be computed from there.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A figure that cannot be had, and why."""
+    """A figure that is not available, and why."""
 
     figure: Figure
     reason: Reason
@@ -70,13 +70,13 @@ class Unavailable:
 
     @classmethod
     def because(cls, figure: Figure, reason: Reason) -> "Unavailable":
-        """With the reason's own message."""
+        """Return a figure that is not available for this reason, with the reason's message."""
         return cls(figure, reason, MESSAGES[reason])
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is to be known about a figure that is there: how much, in the performance's currency, and when."""
+    """A remark about a figure that is available: the amount, in the performance's currency, and the date."""
 
     figure: Figure
     reason: Reason
@@ -86,9 +86,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Over the days from `start` to `end`; returns are fractions, None where `unavailable` says why.
+    """The figures from `start` to `end`; returns are fractions, None if `unavailable` says why.
 
-    `periods` are those with a return, which the deviations count: `start` and `end` are places of points.
+    `periods` are those with a return, which the deviations are computed from: their `start` and `end` are
+    indices of points.
     """
 
     start: dt.date | None = None
@@ -112,24 +113,25 @@ class Figures:
 
 
 def nothing(reason: Reason) -> Figures:
-    """No figure at all."""
+    """Return figures of which none is available, for one reason."""
     every = (Figure.VALUES, *RETURNS)
     return Figures(unavailable=[Unavailable.because(figure, reason) for figure in every])
 
 
 def measure(points: Sequence[Point], risk_free: Decimal = ZERO) -> Figures:
-    """The figures of these days, the first of which is where they begin: its value is the start value.
+    """Return the figures of these days; the first point is where they begin, its value the start value.
 
-    Where its whole day is to count, that is an opening (`investing.rules.performance.series.with_opening`).
-    `risk_free` is a rate per year, as a fraction above -1.
+    If the whole first day is to count, the first point is an opening
+    (`investing.rules.performance.series.with_opening`). `risk_free` is a rate per year, as a fraction above
+    -1.
     """
     if not points:
         return nothing(Reason.NO_HISTORY)
-    return _Measuring(points, risk_free).figures()
+    return _Computation(points, risk_free).figures()
 
 
 def without_capital(points: Sequence[Point]) -> list[Note]:
-    """Return what was earned in sub-periods that began with nothing, by day: no return contains it."""
+    """Return what was earned in sub-periods that began with no capital, by day: no return contains it."""
     return _without_capital(growths(points))
 
 
@@ -142,9 +144,9 @@ def _without_capital(days: Iterable[tuple[Point, DayGrowth]]) -> list[Note]:
 
 
 def payments(points: Sequence[Point]) -> list[tuple[dt.date, Decimal]]:
-    """Return what was put in (negative) and what came out of it, with the values at beginning and end.
+    """Return what was paid in (negative) and what came back, with the values at the beginning and the end.
 
-    Where there was nothing at the beginning, the first payment is the first flow.
+    If there was nothing at the beginning, the first payment is the first flow.
     """
     first, last = points[0], points[-1]
     begun = [(first.date, -first.total_value)] if first.total_value else []
@@ -152,8 +154,8 @@ def payments(points: Sequence[Point]) -> list[tuple[dt.date, Decimal]]:
     return [*begun, *flows, (last.date, last.total_value)]
 
 
-class _Measuring:
-    """Figures under way, and why some of them cannot be had."""
+class _Computation:
+    """The figures being computed, and why some of them are not available."""
 
     def __init__(self, points: Sequence[Point], risk_free: Decimal) -> None:
         self._points, self._risk_free = points, risk_free
@@ -164,7 +166,7 @@ class _Measuring:
     def figures(self) -> Figures:
         first, last = self._first, self._last
         if any(point.unpriced_positions for point in self._points):
-            self._refuse(Reason.NO_PRICES, Figure.VALUES, *RETURNS)
+            self._mark_unavailable(Reason.NO_PRICES, Figure.VALUES, *RETURNS)
             start = None if first.unpriced_positions else first.total_value
             end = None if last.unpriced_positions else last.total_value
             return Figures(first.date, last.date, start, end, unavailable=self._unavailable)
@@ -173,7 +175,9 @@ class _Measuring:
         notes = _without_capital(self._growths)
         if any(day.is_negative for _, day in self._growths):
             of_money = Figure.MONEY_WEIGHTED_RETURN
-            self._refuse(Reason.NEGATIVE_CAPITAL, *(figure for figure in RETURNS if figure is not of_money))
+            self._mark_unavailable(
+                Reason.NEGATIVE_CAPITAL, *(figure for figure in RETURNS if figure is not of_money)
+            )
             return Figures(
                 *values,
                 money_weighted_return=self._money_weighted(),
@@ -182,17 +186,17 @@ class _Measuring:
             )
         days = list(linked(self._growths))
         if not days:
-            self._refuse(Reason.TOO_SHORT, *RETURNS)
+            self._mark_unavailable(Reason.TOO_SHORT, *RETURNS)
             return Figures(*values, unavailable=self._unavailable, notes=notes)
         total = stored(WIDE.subtract(days[-1].index, ONE))
         if total is None:
-            self._refuse(Reason.OUT_OF_RANGE, Figure.TIME_WEIGHTED_RETURN, Figure.CONTRIBUTIONS)
+            self._mark_unavailable(Reason.OUT_OF_RANGE, Figure.TIME_WEIGHTED_RETURN, Figure.CONTRIBUTIONS)
         series = self._series()
         statistics = series.statistics()
         if isinstance(statistics, Reason):
-            self._refuse(statistics, *OF_PERIODS)
+            self._mark_unavailable(statistics, *OF_PERIODS)
         if any(day.daily < -1 for day in days):
-            self._refuse(Reason.TOTAL_LOSS, Figure.CONTRIBUTIONS)
+            self._mark_unavailable(Reason.TOTAL_LOSS, Figure.CONTRIBUTIONS)
         fall = deepest([(first.date, ONE), *((day.date, day.index) for day in days)])
         return Figures(
             *values,
@@ -212,34 +216,34 @@ class _Measuring:
         )
 
     def _series(self) -> PeriodStatistics:
-        """Return the days joined to periods; what the first point made itself is in none."""
+        """Return the days joined to periods; the first point's own growth is in none of them."""
         series = PeriodStatistics(self._risk_free)
         series.add(_priced(self._first, None))
         for point, day in self._growths:
             series.add(_priced(point, day.growth))
         return series
 
-    def _refuse(self, reason: Reason, *figures: Figure) -> None:
+    def _mark_unavailable(self, reason: Reason, *figures: Figure) -> None:
         self._unavailable += [Unavailable.because(figure, reason) for figure in figures]
 
     def _annualized(self, total: Decimal) -> Decimal | None:
         if not is_a_year(self._first.date, self._last.date):
-            self._refuse(Reason.UNDER_ONE_YEAR, Figure.ANNUALIZED_RETURN)
+            self._mark_unavailable(Reason.UNDER_ONE_YEAR, Figure.ANNUALIZED_RETURN)
             return None
         found = annualized(total, self._first.date, self._last.date)
         if found is None:
-            self._refuse(Reason.OUT_OF_RANGE, Figure.ANNUALIZED_RETURN)
+            self._mark_unavailable(Reason.OUT_OF_RANGE, Figure.ANNUALIZED_RETURN)
         return found
 
     def _money_weighted(self) -> Decimal | None:
         paid = payments(self._points)
-        # What came and left on one day was never invested.
+        # What came in and went out on the same day was never invested.
         if not is_a_year(paid[0][0], self._last.date):
-            self._refuse(Reason.UNDER_ONE_YEAR, Figure.MONEY_WEIGHTED_RETURN)
+            self._mark_unavailable(Reason.UNDER_ONE_YEAR, Figure.MONEY_WEIGHTED_RETURN)
             return None
         found = money_weighted(paid)
         if isinstance(found, Reason):
-            self._refuse(found, Figure.MONEY_WEIGHTED_RETURN)
+            self._mark_unavailable(found, Figure.MONEY_WEIGHTED_RETURN)
             return None
         return found
 
@@ -249,12 +253,12 @@ class _Measuring:
         figure: Figure,
         compute: Callable[[Statistics], Decimal | None],
     ) -> Decimal | None:
-        """Return a figure that often takes returns that vary."""
+        """Return a figure that in most cases needs returns that vary."""
         if isinstance(statistics, Reason):
             return None
         found = compute(statistics)
         if found is None:
-            self._refuse(Reason.NO_VARIANCE, figure)
+            self._mark_unavailable(Reason.NO_VARIANCE, figure)
         return found
 
 

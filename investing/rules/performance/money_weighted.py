@@ -1,8 +1,8 @@
-"""The money-weighted return: the one yearly rate at which every payment grew to what is there at the end.
+"""The money-weighted return: the one yearly rate at which every payment grew to the final value.
 
-It is called XIRR after the spreadsheet function, with days / 365 as the exponent. It is a root, so there is
-no formula for it: it is searched for, and told only where what the payments are worth together changes its
-sign within half of the tenth place below it and above it.
+It is called XIRR after the spreadsheet function, with days / 365 as the exponent. It is a root with no closed
+formula, so it is searched for, and reported only if the payments' total worth changes sign between half of
+the tenth place below it and half of the tenth place above it.
 """
 
 import datetime as dt
@@ -19,30 +19,30 @@ from investing.rules.performance.rate_roots import EXACT, SeveralRoots, Stream, 
 Payments = Sequence[tuple[dt.date, Decimal]]
 
 HALF = PLACES / 2
-"""By how much the told rate is off at most: the root is between rate - HALF and rate + HALF."""
+"""The largest error of the reported rate: the root is between rate - HALF and rate + HALF."""
 
 _LOWEST = PLACES - 1
 """The lowest rate with ten places that is above -100 %."""
 
-# After a step of Newton's that is as small as the first, the error is of the order of its square: the root is
-# known to the places of the second.
+# After a Newton step as small as the first, the error is of the order of its square: the root is known to the
+# places of the second.
 _CLOSE, _CERTAIN = Decimal("1E-13"), Decimal("1E-22")
 
 _ONE = Decimal(1)
 
 
 def money_weighted(payments: Payments) -> Decimal | Reason:
-    """Return the rate of these payments by day, negative what is put in and positive what comes out, as a
-    fraction with ten places, or the reason where there is no rate or none that is the only one.
+    """Return the money-weighted rate of payments by day, or the reason why there is none.
 
-    Payments of one day may be given one by one. The reason is NO_CASH_FLOWS where on no day something is put
-    in, or on none something comes out; NO_ROOT where no rate above -1 makes all of them worth nothing;
-    SEVERAL_ROOTS where more than one does, or where two cannot be told apart; OUT_OF_RANGE where the only one
-    has more than 18 digits or is closer to -1 than the tenth place.
+    What is paid in is negative, what comes out positive. The rate is a fraction with ten places. Payments of
+    one day may be given separately. The reason is NO_CASH_FLOWS if on no day something is paid in, or on none
+    something comes out; NO_ROOT if no rate above -1 makes all of them worth nothing; SEVERAL_ROOTS if more
+    than one does, or if two cannot be told apart; OUT_OF_RANGE if the only one has more than 18 digits or is
+    closer to -1 than the tenth place.
 
-    Source: Microsoft Excel's XIRR. The first guess is pyxirr's. That it is the only root follows where what
-    is invested, compounded at that rate, is never less than nothing before the end (C. S. Soper, The Marginal
-    Efficiency of Capital: A Further Note, Economic Journal, 1959); elsewhere every rate is looked at.
+    Source: Microsoft Excel's XIRR. The first guess is pyxirr's. It is proved to be the only root if what is
+    invested, compounded at that rate, is never negative before the end (C. S. Soper, The Marginal Efficiency
+    of Capital: A Further Note, Economic Journal, 1959); otherwise all rates are searched.
     """
     daily = _by_day(payments)
     if len({amount > 0 for _, amount in daily}) < 2:
@@ -54,7 +54,7 @@ def money_weighted(payments: Payments) -> Decimal | Reason:
 
 
 def _by_day(payments: Payments) -> list[tuple[dt.date, Decimal]]:
-    """The sum of each day that has one, in order."""
+    """Return the sum of each day's payments if it is not 0, by date."""
     days: dict[dt.date, Decimal] = {}
     for date, amount in payments:
         days[date] = EXACT.add(days.get(date, Decimal(0)), amount)
@@ -62,7 +62,7 @@ def _by_day(payments: Payments) -> list[tuple[dt.date, Decimal]]:
 
 
 def _guessed(stream: Stream, guess: float | None) -> Decimal | None:
-    """The rate at a guess, where it is a root and Soper's condition holds; None where that is not so."""
+    """Return the rate near a guess if it is a root and Soper's condition holds, None otherwise."""
     if guess is None or not math.isfinite(guess) or not _LOWEST < guess < LIMIT:
         return None
     growth = EXACT.add(_ONE, Decimal(guess))
@@ -78,7 +78,7 @@ def _guessed(stream: Stream, guess: float | None) -> Decimal | None:
 
 
 def _ends(rate: Decimal) -> tuple[Decimal, Decimal]:
-    """1 + the rate a HALF lower, and a HALF higher."""
+    """Return 1 + the rate a HALF lower and a HALF higher."""
     return EXACT.add(_ONE, EXACT.subtract(rate, HALF)), EXACT.add(_ONE, EXACT.add(rate, HALF))
 
 
@@ -92,7 +92,7 @@ def _searched(stream: Stream) -> Decimal | Reason:
     near = _rounded(EXACT.subtract(_refined(stream, *bracket), _ONE))
     if not _LOWEST <= near < LIMIT:
         return Reason.OUT_OF_RANGE
-    # The root may be so close to the border between two rates that only the signs say on which side it is.
+    # The root may be so close to the middle between two rates that only the signs say on which side it is.
     for rate in (near, EXACT.subtract(near, PLACES), EXACT.add(near, PLACES)):
         low, high = _ends(rate)
         if rate >= _LOWEST and stream.sign(low) != stream.sign(high):
@@ -101,8 +101,9 @@ def _searched(stream: Stream) -> Decimal | Reason:
 
 
 def _refined(stream: Stream, low: Decimal, high: Decimal) -> Decimal:
-    """1 + the rate at the root between two values of s = ln(1 + rate): Newton's steps, and halving where they
-    leave the bracket or do not close in on the root.
+    """Return 1 + the rate at the root between two values of s = ln(1 + rate).
+
+    It takes Newton's steps, and halves the bracket if they leave it or do not close in on the root.
     """
     at_low = stream.sign(EXACT.exp(low))
     s = EXACT.divide(EXACT.add(low, high), Decimal(2))
@@ -120,5 +121,8 @@ def _refined(stream: Stream, low: Decimal, high: Decimal) -> Decimal:
 
 
 def _rounded(rate: Decimal) -> Decimal:
-    """With ten places, halves away from zero; what is not a half only by the error of the search is one."""
+    """Round to ten places, halves away from zero.
+
+    What misses a half only by the error of the search counts as a half.
+    """
     return rate if abs(rate) >= LIMIT else EXACT.quantize(EXACT.quantize(rate, _CERTAIN), PLACES)

@@ -1,4 +1,4 @@
-"""The days of a portfolio, of an account or of all that a user has: what every figure is worked out from."""
+"""The days of a portfolio, an account or a user, from which every figure is computed."""
 
 import datetime as dt
 import itertools
@@ -11,8 +11,9 @@ from investing.rules.performance.returns import ONE, WIDE, ZERO, growth, stored
 
 
 class Flow(NamedTuple):
-    """A moment at which something crossed the border: what there was just before it, what came in (or left,
-    negative), and when. A sub-period ends with it, and the next one begins with `before + amount`.
+    """An external flow: the value just before it, what came in (negative: went out), and when.
+
+    A sub-period ends with it, and the next one begins with `before + amount`.
     """
 
     before: Decimal
@@ -22,11 +23,11 @@ class Flow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Worth at a day's end, and what came in from outside on that day less what left, flow by flow.
+    """The value at a day's end, and what came in from outside on that day minus what went out, flow by flow.
 
-    `unpriced_positions` had no price on that day, or at one of its flows, and count as nothing. Of
-    `num_positions` `stale_positions` have no close of their own on that day: an older one, or a trade. Of
-    these `unquoted_positions` never had one until then, or have none for so long that no more is waited for.
+    `unpriced_positions` had no price on that day, or at one of its flows, and count as 0. Of the
+    `num_positions`, `stale_positions` have no close of that day but an older one, or a trade. Of these,
+    `unquoted_positions` had never had a close by then, or have had none for so long that no more is expected.
     """
 
     date: dt.date
@@ -39,13 +40,13 @@ class Point:
     unquoted_positions: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a net flow that is not the sum of the flows."""
+        """Raise ValueError if the net flow is not the sum of the flows."""
         if self.net_flow != sum((flow.amount for flow in self.flows), ZERO):
             raise ValueError("the net flow of a day is the sum of its flows")
 
 
 def with_opening(points: Sequence[Point]) -> Sequence[Point]:
-    """Return the same days with nothing before the first one, so that the whole of it counts."""
+    """Return the same days with a point of no value before the first one, so that the whole day counts."""
     return [Point(points[0].date, ZERO, ZERO), *points] if points else points
 
 
@@ -56,10 +57,10 @@ def begins_with_a_flow(points: Sequence[Point]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DayGrowth:
-    """What a day made of 1, over its sub-periods; None where none of them began with anything.
+    """What 1 grew to on a day, over its sub-periods; None if none of them began with any capital.
 
-    Less than zero where more than everything was lost in a sub-period: nothing links through that.
-    `without_capital` is what was earned in sub-periods that began with nothing. `is_negative` says that one
+    It is below zero if more than everything was lost in a sub-period: nothing can be linked across that.
+    `without_capital` is what was earned in sub-periods that began with nothing. `is_negative` means that one
     began below zero, so that there is no return.
     """
 
@@ -77,9 +78,9 @@ def sub_periods(start: Decimal, flows: Sequence[Flow], end: Decimal) -> list[tup
 
 
 def day_growth(start: Decimal, flows: Sequence[Flow], end: Decimal) -> DayGrowth:
-    """Return the chain of a day's sub-periods: the product of end / start of those that begin above zero."""
+    """Return the growth of a day: the product of end / start of its sub-periods that begin above zero."""
     if not flows and start > 0:
-        # Almost every day of years.
+        # This is almost every day.
         return DayGrowth(growth(start, end))
     product: Decimal | None = None
     without, is_negative = ZERO, False
@@ -97,14 +98,14 @@ def day_growth(start: Decimal, flows: Sequence[Flow], end: Decimal) -> DayGrowth
 
 
 def growths(points: Sequence[Point]) -> Iterator[tuple[Point, DayGrowth]]:
-    """Give each day after the first point, with its growth."""
+    """Yield each day after the first point, with its growth."""
     for before, point in itertools.pairwise(points):
         yield point, day_growth(before.total_value, point.flows, point.total_value)
 
 
 @dataclass(frozen=True, slots=True)
 class DayReturn:
-    """One day's return, rounded to ten places, and the index after it, which began with 1 and is not."""
+    """One day's return, rounded to ten places, and the unrounded index after it, which began with 1."""
 
     date: dt.date
     daily: Decimal
@@ -112,17 +113,17 @@ class DayReturn:
 
 
 def daily_returns(points: Sequence[Point]) -> Iterator[DayReturn]:
-    """Give the days after the first point that have a return. At that point the index is 1.
+    """Yield the days after the first point that have a return. At that point the index is 1.
 
-    A day on which nothing was there to grow has none and changes nothing, and nor does one on which a
-    sub-period began below zero, which is no index any more; a loss of more than everything leaves the index
-    at zero.
+    A day without any capital has no return and changes nothing, and nor does one on which a sub-period began
+    below zero, after which there is no index any more; a loss of more than everything leaves the index at
+    zero.
     """
     return linked(growths(points))
 
 
 def linked(days: Iterable[tuple[Point, DayGrowth]]) -> Iterator[DayReturn]:
-    """Give the same of days whose growth is known already."""
+    """Yield what `daily_returns` does, for days whose growth is already known."""
     index = ONE
     for point, day in days:
         if day.growth is None or day.is_negative:

@@ -1,12 +1,12 @@
-"""How a portfolio did, day by day: its daily returns and all that they add up to since its first day.
+"""How a portfolio performed, day by day: its daily returns and the figures since its first day.
 
-The first day begins with nothing, and counts from its first flow on. There is no return on a day on which
-nothing was there to grow. Where a position had no price at a day's beginning, at one of its flows or at its
-end, or where a sub-period began with less than nothing, its return is not known, and nor is any figure that
-has to count it: from then on they are None.
+The first day begins with nothing, and counts from its first flow on. A day on which there was no capital has
+no return. If a position had no price at a day's beginning, at one of its flows or at its end, or if a
+sub-period began below zero, the day's return is not known, and neither is any figure that has to include it:
+from then on they are None.
 
 Every figure looks back to the first day, in one pass. The statistics are those of the returns of periods, at
-ten places: their sums are exact. A period is a day with a close of everything held, and the days before it
+ten places: their sums are exact. A period is a day with a close of everything held, with the days before it
 that wait for one (`investing.rules.performance.frequency`). The return since the beginning links returns that
 are not rounded. `investing.rules.performance.returns` has the formulas.
 """
@@ -31,19 +31,21 @@ EXTERNAL = frozenset(
         TransactionType.TRANSFER_OUT,
     }
 )
-"""What crosses a portfolio's border. Dividends, interest, fees and taxes are part of how it did; but for a
-dividend of an instrument whose prices contain it already, which comes from outside of them.
+"""The external flows of a portfolio.
+
+Dividends, interest, fees and taxes are part of its performance, with one exception: a dividend of an
+instrument whose prices already contain it comes from outside.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A portfolio at a day's end, in its currency. `net_flow` is what came in from outside less what left,
-    the sum of its `flows`.
+    """A portfolio at a day's end, in its currency.
 
-    `unpriced_positions` had no price yet on that day and are in the values with nothing. `stale_positions`
-    have no close of their own on that day: an older one, or a trade. Of these `unquoted_positions` never had
-    one, or have none for so long that no more is waited for.
+    `net_flow` is what came in from outside minus what went out, the sum of its `flows`. `unpriced_positions`
+    had no price yet on that day and count as 0 in the values. `stale_positions` have no close of that day but
+    an older one, or a trade. Of these, `unquoted_positions` never had a close, or have had none for so long
+    that no more is expected.
     """
 
     date: dt.date
@@ -62,7 +64,7 @@ class Snapshot:
     """A day and the figures since the first one. Returns and drawdown are fractions: 0.05 is 5 %.
 
     `volatility`, `sharpe_ratio` and `sortino_ratio` are per year, by the days' own frequency
-    (`investing.rules.performance.frequency`), None where they have none; `max_drawdown` is positive.
+    (`investing.rules.performance.frequency`), None if they have none; `max_drawdown` is positive.
     """
 
     date: dt.date
@@ -86,16 +88,16 @@ class Snapshot:
 def snapshots(
     days: Iterable[Day], risk_free: Decimal = ZERO, *, past: Iterable[Day] = ()
 ) -> Iterator[Snapshot]:
-    """The snapshot of each day, as the days come. Raises ValueError where dates do not ascend.
+    """Yield the snapshot of each day in turn. Raise ValueError if dates do not ascend.
 
     `risk_free` is a rate per year. `past` are the days before the first one, whose snapshots are not wanted:
-    their values and flows are stored exactly, so what follows is the same as if all were asked for.
+    their values and flows are stored exactly, so what follows is the same as if all had been requested.
     """
     history = _History(risk_free)
     for day in past:
-        history.live(day)
+        history.add(day)
     for day in days:
-        yield history.snapshot(day, history.live(day))
+        yield history.snapshot(day, history.add(day))
 
 
 class _History:
@@ -107,8 +109,8 @@ class _History:
         # Whether every return so far is known.
         self._is_known = True
 
-    def live(self, day: Day) -> Decimal | None:
-        """One more day; its return."""
+    def add(self, day: Day) -> Decimal | None:
+        """Add a day and return its return."""
         before, self._before = self._before, day
         if before is not None and day.date <= before.date:
             raise ValueError(f"days must ascend: {day.date} comes after {before.date}")
@@ -128,7 +130,7 @@ class _History:
         return daily
 
     def snapshot(self, day: Day, daily: Decimal | None) -> Snapshot:
-        """The day that was lived last."""
+        """Return the snapshot of the day that was added last."""
         known = self._is_known
         found = self._series.statistics() if known else None
         statistics = found if isinstance(found, Statistics) else None
@@ -157,7 +159,7 @@ def _total(day: Day) -> Decimal:
 
 
 class _Index:
-    """What 1 has become, and the worst fall from its highest point so far."""
+    """What 1 has grown to, and the largest fall from its highest point so far."""
 
     def __init__(self) -> None:
         self._value = self._peak = ONE
@@ -165,7 +167,7 @@ class _Index:
         self._linked = False
 
     def link(self, grown: Decimal) -> None:
-        # More than everything can be lost on margin, but nothing links through a value below zero.
+        # More than everything can be lost on margin, but nothing can be linked across a value below zero.
         self._value = WIDE.multiply(self._value, max(grown, ZERO))
         self._peak = max(self._peak, self._value)
         self._worst = max(self._worst, ONE - WIDE.divide(self._value, self._peak))
@@ -175,5 +177,5 @@ class _Index:
         return stored(WIDE.subtract(self._value, ONE)) if self._linked else None
 
     def max_drawdown(self) -> Decimal | None:
-        """The largest fall of the index from a peak, as a fraction of the peak."""
+        """Return the largest fall of the index from a peak, as a fraction of the peak."""
         return stored(self._worst) if self._linked else None

@@ -1,17 +1,18 @@
-"""What a scope is worth at each of its external flows, by the prices that are known at that moment.
+"""What a scope is worth at each of its external flows, at the prices known at that moment.
 
 A scope is a portfolio, or the portfolios and the unallotted cash of an account or of a user. A sub-period
 ends at each flow, and the scope is valued there (GIPS 2020, valuation at external cash flows). Only days with
-flows need this: elsewhere a day is one sub-period between two day's ends. The price of an instrument is the
-latest in time of
+flows need this: any other day is one sub-period from one day's end to the next. The price of an instrument is
+the latest in time of
 
 - its owner's trades in it on that day up to the flow, in any portfolio, so that every scope sees one price,
 - the day's close, if its market has closed by then (one whose hours are not known closes with the day),
 - the last close before.
 
-Where neither of the first two is there and the day's only trade comes later, that trade's price is nearer
-than an older close. What had no close until then has its last trade before, or what comes first afterwards on
-that day. A day ends at its close; where there is none at its last trade, else at the last close.
+If there is neither of the first two and the day's only trade comes later, that trade's price is nearer than
+an older close. An instrument without any close until then has its last trade before, or whatever comes first
+afterwards on that day. At the end of a day its price is the day's close; without one, its last trade of the
+day or else the last close.
 """
 
 import datetime as dt
@@ -41,12 +42,12 @@ class ClosingPrice(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownPrices:
     """What is known of an instrument's price before a day's entries.
 
     `before` is the price at the end of the day before, `last_close` the last close before the day and
     `last_trade` the last trade before it; `closes` are the day's, in order. All but `before` are per share as
-    they are at the day's end, after its splits.
+    of the day's end, after its splits.
     """
 
     before: Decimal | None = None
@@ -57,10 +58,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class DayEntry:
-    """An entry of the ledger on the day: of the scope, or where `is_inside` is false a trade elsewhere.
+    """A ledger entry of the day: one of the scope or, if `is_inside` is false, a trade elsewhere.
 
-    `price` is that of a trade that gives one. `split` are new and old shares of a split. A flow is what
-    crosses the scope's border; what moves between its own portfolios is none.
+    `price` is that of a trade that has one. `split` is the new and the old number of shares of a split. A
+    flow crosses the scope's border; a transfer between the scope's own portfolios is none.
     """
 
     at: dt.datetime
@@ -78,22 +79,23 @@ class DayEntry:
 class FlowDay:
     """A day with flows: cash and shares at its beginning, prices, and its entries in the ledger's order.
 
-    `units` says how many of the shares that prices are for one share of a portfolio's is, at the day's
-    beginning and at its end, where it is not one: a split may reach prices on another day than shares.
+    `units` is how many of the shares that the prices are quoted for make one share of a portfolio, at the
+    day's beginning and at its end, if that is not 1: a split may reach prices on a different day than shares.
     """
 
     date: dt.date
     cash: Decimal
     holdings: Mapping[Cell, Decimal]
-    known: Mapping[UUID, Known]
+    known: Mapping[UUID, KnownPrices]
     entries: Sequence[DayEntry]
     units: Mapping[Cell, tuple[Fraction, Fraction]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SubPeriodValues:
-    """A sub-period of the day: what there was at its beginning and at its end, and what each instrument
-    gained in it; None is for cash. The gains add up to the difference.
+    """A sub-period of the day: the values at its beginning and its end, and each instrument's gain.
+
+    None stands for cash. The gains add up to the difference.
     """
 
     start: Decimal
@@ -103,7 +105,7 @@ class SubPeriodValues:
 
 @dataclass(frozen=True, slots=True)
 class ValuedDay:
-    """A day's sub-periods, one more than flows. `unpriced` had no price at a flow and count as nothing."""
+    """A day's sub-periods, one more than flows. `unpriced` had no price at a flow and count as 0."""
 
     date: dt.date
     parts: Sequence[SubPeriodValues]
@@ -112,28 +114,28 @@ class ValuedDay:
 
     @property
     def net_flow(self) -> Decimal:
-        """Return what came in less what left."""
+        """What came in minus what went out."""
         return sum((flow.amount for flow in self.flows), ZERO)
 
 
 def value_day(day: FlowDay) -> ValuedDay:
     """Value the scope at each of the day's flows, to ten places for each position.
 
-    Source: GIPS 2020, valuation at the time of external cash flows, by the prices of this module.
+    Source: GIPS 2020, valuation at the time of external cash flows, by the prices described above.
     """
-    return _Day(day).lived()
+    return _Day(day).valued()
 
 
 @dataclass
 class _Prices:
     """The prices of one instrument over the day."""
 
-    known: Known
-    # By the number of the entry: when, and at how much per share as they are at the day's end.
+    known: KnownPrices
+    # The number of the entry, when, and the price per share as of the day's end.
     trades: list[tuple[int, dt.datetime, Decimal]] = field(default_factory=list)
 
     def at(self, number: int, at: dt.datetime) -> Decimal | None:
-        """Return the price just before the entry of this number, None where nothing is known."""
+        """Return the price just before the entry of this number, None if nothing is known."""
         known, trades = self.known, self.trades
         close = next((c for c in reversed(known.closes) if c.at is not None and c.at <= at), None)
         trade = next((t for t in reversed(trades) if t[0] < number), None)
@@ -147,7 +149,7 @@ class _Prices:
         return _first(known.last_close, known.last_trade, *later)
 
     def at_end(self) -> Decimal | None:
-        """Return the price at the day's end, None where nothing is known."""
+        """Return the price at the day's end, None if nothing is known."""
         if self.known.closes:
             return self.known.closes[-1].price
         if self.trades:
@@ -160,13 +162,13 @@ def _first(*prices: Decimal | None) -> Decimal | None:
 
 
 class _Day:
-    """A day under way."""
+    """The state of a day as its entries are applied."""
 
     def __init__(self, day: FlowDay) -> None:
         self._day = day
         self._cash = day.cash
         self._held = {cell: quantity for cell, quantity in day.holdings.items() if quantity}
-        # How many of the shares that prices are for each one still becomes by the day's splits.
+        # How many of the shares that prices are quoted for one share becomes by the day's remaining splits.
         self._becomes: dict[Cell, Fraction] = defaultdict(lambda: _SAME)
         for cell, (_, at_end) in day.units.items():
             self._becomes[cell] = at_end
@@ -177,7 +179,9 @@ class _Day:
         self._prices = self._collected()
 
     def _collected(self) -> dict[UUID, _Prices]:
-        prices = defaultdict(lambda: _Prices(Known()), {i: _Prices(k) for i, k in self._day.known.items()})
+        prices = defaultdict(
+            lambda: _Prices(KnownPrices()), {i: _Prices(k) for i, k in self._day.known.items()}
+        )
         becomes = dict(self._becomes)
         for number, entry in enumerate(self._day.entries):
             if entry.split is not None:
@@ -187,8 +191,8 @@ class _Day:
                 prices[entry.instrument].trades.append((number, entry.at, price))
         return prices
 
-    def lived(self) -> ValuedDay:
-        """Go through the day's entries, and return what there was in between."""
+    def valued(self) -> ValuedDay:
+        """Apply the day's entries in order, and return the sub-periods between them."""
         parts: list[SubPeriodValues] = []
         flows: list[Flow] = []
         values = self._values_before()
@@ -205,7 +209,7 @@ class _Day:
             total = self._cash + sum(before.values(), ZERO)
             parts.append(SubPeriodValues(start, total, _gains(values, before, earned)))
             self._apply(entry)
-            # Cash that comes or goes changes no position.
+            # A flow of cash alone changes no position.
             values = self._values(number, entry.at) if entry.quantity else before
             start = self._cash + sum(values.values(), ZERO)
             flows.append(Flow(total, start - total, entry.at))
@@ -224,17 +228,17 @@ class _Day:
             self._becomes[_cell(entry)] /= _ratio(entry.split)
 
     def _values_before(self) -> dict[UUID, Decimal]:
-        """Return by instrument what is held at the day's beginning."""
+        """Return the value of what is held at the day's beginning, by instrument."""
         values: dict[UUID, Decimal] = {}
         for cell, quantity in self._held.items():
             instrument = cell[1]
-            known = self._day.known.get(instrument, Known())
+            known = self._day.known.get(instrument, KnownPrices())
             at_beginning, _ = self._day.units.get(cell, (_SAME, _SAME))
             self._add(values, instrument, _scaled(quantity, at_beginning), known.before)
         return values
 
     def _values(self, number: int | None, at: dt.datetime | None) -> dict[UUID, Decimal]:
-        """Return by instrument what is held just before the entry of this number, or at the day's end."""
+        """Return the value of what is held just before this entry, or at the day's end, by instrument."""
         values: dict[UUID, Decimal] = {}
         prices: dict[UUID, Decimal | None] = {}
         for cell, quantity in self._held.items():

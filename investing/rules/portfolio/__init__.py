@@ -1,1 +1,1 @@
-"""What a portfolio may be set to, and what it is made of."""
+"""Rules about a portfolio's settings and its allocation."""

@@ -1,8 +1,8 @@
-"""Allocation: what a whole is made of, as values and as weights, and how far that is from its targets.
+"""Allocation: what a whole consists of, as values and as weights, and how far it is from its targets.
 
-A weight is a slice's value over the total value, cash included, at ten places. What rounding leaves of 1 goes
-to cash where it is a slice of its own, and to the largest slice elsewhere, so that weights add up to 1 to the
-last digit. Drift is weight less target weight.
+A weight is a slice's value over the total value, cash included, at ten places. The rounding difference to 1
+goes to cash if it is a slice of its own, and to the largest slice otherwise, so that weights add up to
+exactly 1. Drift is weight minus target weight.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,10 @@ CASH = "CASH"
 
 @dataclass(frozen=True, slots=True)
 class AllocationPart:
-    """One position, or the cash of one place where `symbol` is None; without a price its value is None."""
+    """One position, or the cash of one portfolio or account if `symbol` is None.
+
+    Without a price its value is None.
+    """
 
     account_id: UUID
     account: str
@@ -39,7 +42,7 @@ class AllocationPart:
 
 @dataclass(frozen=True, slots=True)
 class InstrumentTarget:
-    """The target weight of one instrument; without a class where there is no such instrument."""
+    """The target weight of one instrument; `asset_class` is None if there is no such instrument."""
 
     symbol: str
     weight: Decimal
@@ -48,7 +51,7 @@ class InstrumentTarget:
 
 @dataclass(frozen=True, slots=True)
 class TargetWeights:
-    """Target weights, at most 1 together; the rest is cash."""
+    """Target weights that add up to at most 1; the rest is cash."""
 
     source: TargetSource
     wanted: Sequence[InstrumentTarget]
@@ -57,17 +60,18 @@ class TargetWeights:
 def target_weights(
     source: TargetSource, wanted: Sequence[InstrumentTarget], cash_reserve: Decimal
 ) -> TargetWeights:
-    """The targets as a plan has them: scaled where they leave less cash than the reserve."""
+    """Return the targets as a plan uses them: scaled down if they leave less cash than the reserve."""
     weights = fitted({one.symbol: one.weight for one in wanted}, ONE - cash_reserve)
     return TargetWeights(source, [replace(one, weight=weights[one.symbol]) for one in wanted])
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationSlice:
-    """A part of the whole, in one currency. `cash_value` is what of its value is cash.
+    """A slice of the whole, in one currency. `cash_value` is the cash within its value.
 
-    `value` is None where nothing in it has a price; what has none is counted in `unpriced_positions`. Of
-    `account_id`, `portfolio_id`, `symbol` and `asset_class` there is what it was divided by.
+    `value` is None if nothing in the slice has a price; positions without one are counted in
+    `unpriced_positions`. Of `account_id`, `portfolio_id`, `symbol` and `asset_class`, only the one that the
+    allocation is grouped by is set.
     """
 
     label: str
@@ -85,7 +89,7 @@ class AllocationSlice:
 
     @property
     def drift(self) -> Decimal | None:
-        """How far it is above its target; negative below it."""
+        """How far the weight is above its target, negative below it; None if either is unknown."""
         if self.weight is None or self.target_weight is None:
             return None
         return self.weight - self.target_weight
@@ -93,7 +97,7 @@ class AllocationSlice:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A figure of slices that cannot be had, and why; of a value, whose."""
+    """A figure of the slices that is not available, and why; for a value, of which position."""
 
     figure: Figure
     reason: Reason
@@ -101,7 +105,7 @@ class Missing:
 
     @property
     def message(self) -> str:
-        """Why, in words."""
+        """The reason, in words."""
         return MESSAGES[self.reason]
 
 
@@ -118,7 +122,10 @@ class Allocation:
 
 
 def allocate(parts: Sequence[AllocationPart], by: By, targets: TargetWeights | None = None) -> Allocation:
-    """Divides the parts. Targets are held against slices by symbol and by asset class alone."""
+    """Divide the parts into slices by a dimension.
+
+    Targets apply only to slices by symbol and by asset class.
+    """
     slices = _slices(parts, by)
     missing = [Missing(Figure.VALUE, Reason.NO_PRICES, one.position_id) for one in parts if one.value is None]
     usable = targets if by in (By.SYMBOL, By.ASSET_CLASS) else None
@@ -149,7 +156,7 @@ def _slices(parts: Sequence[AllocationPart], by: By) -> list[AllocationSlice]:
 
 
 def _key(part: AllocationPart, by: By) -> object:
-    """What tells slices apart; None for cash that is a slice of its own."""
+    """Return what distinguishes slices; None for cash that is a slice of its own."""
     keys: Mapping[By, object] = {
         By.ASSET_CLASS: part.asset_class,
         By.SYMBOL: part.symbol,
@@ -189,11 +196,11 @@ def _slice(group: Sequence[AllocationPart], by: By) -> AllocationSlice:
 def _with_targets(
     slices: Sequence[AllocationSlice], by: By, targets: TargetWeights, currency: str
 ) -> list[AllocationSlice]:
-    """The slices with their target weights, and empty ones for what is wanted and not there."""
-    wanted: dict[str, AllocationSlice] = {}
+    """Return the slices with their target weights, and empty slices for targets that are not held."""
+    targeted: dict[str, AllocationSlice] = {}
     for one in targets.wanted:
         label = one.symbol if by is By.SYMBOL else one.asset_class
-        # What is no instrument has no class.
+        # A symbol without an instrument has no asset class.
         if label is None or not one.weight:
             continue
         empty = AllocationSlice(
@@ -203,16 +210,16 @@ def _with_targets(
             symbol=one.symbol if by is By.SYMBOL else None,
             asset_class=one.asset_class if by is By.ASSET_CLASS else None,
         )
-        before = wanted.get(label, empty)
-        wanted[label] = replace(before, target_weight=(before.target_weight or ZERO) + one.weight)
-    cash = ONE - sum((one.target_weight or ZERO for one in wanted.values()), ZERO)
-    there = []
+        before = targeted.get(label, empty)
+        targeted[label] = replace(before, target_weight=(before.target_weight or ZERO) + one.weight)
+    cash = ONE - sum((one.target_weight or ZERO for one in targeted.values()), ZERO)
+    found = []
     for slice in slices:
         target = cash if slice.is_cash else ZERO
-        if not slice.is_cash and slice.label in wanted:
-            target = wanted.pop(slice.label).target_weight or ZERO
-        there.append(replace(slice, target_weight=target))
-    return [*there, *wanted.values()]
+        if not slice.is_cash and slice.label in targeted:
+            target = targeted.pop(slice.label).target_weight or ZERO
+        found.append(replace(slice, target_weight=target))
+    return [*found, *targeted.values()]
 
 
 def _with_weights(slices: Sequence[AllocationSlice], total: Decimal) -> list[AllocationSlice]:
@@ -222,8 +229,8 @@ def _with_weights(slices: Sequence[AllocationSlice], total: Decimal) -> list[All
     ]
     left = ONE - sum((slice.weight or ZERO for slice in weighed), ZERO)
     priced = [place for place, slice in enumerate(weighed) if slice.weight is not None]
-    taker = max(priced, key=lambda place: (weighed[place].is_cash, weighed[place].value))
-    weighed[taker] = replace(weighed[taker], weight=(weighed[taker].weight or ZERO) + left)
+    adjusted = max(priced, key=lambda place: (weighed[place].is_cash, weighed[place].value))
+    weighed[adjusted] = replace(weighed[adjusted], weight=(weighed[adjusted].weight or ZERO) + left)
     return weighed
 
 

@@ -1,4 +1,4 @@
-"""What a portfolio's settings may be."""
+"""Validation of a portfolio's settings."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,16 +16,22 @@ _WEIGHT = re.compile(r"[01](\.\d{1,10})?", re.ASCII)
 
 
 def check_fraction(value: Decimal | None, field: str, *, zero: bool) -> None:
-    """A share of the whole: 0 to 1, zero itself only where that means something."""
+    """Check that a value is a fraction of the whole: 0 to 1, with 0 itself only where `zero` allows it.
+
+    None is not checked. Raise InvalidInput otherwise.
+    """
     if value is not None and not (0 <= value <= 1 and (zero or value)):
         raise InvalidInput(
-            f"This is a fraction {'from' if zero else 'above'} 0 {'to' if zero else 'and at most'} 1.",
+            f"This must be a fraction {'from' if zero else 'above'} 0 {'to' if zero else 'and at most'} 1.",
             (field,),
         )
 
 
 def check_planning(settings: Mapping[str, Any]) -> None:
-    """What decides how weights become trades, by column; what is not there is not checked."""
+    """Check the settings that decide how weights become trades, given by column.
+
+    Absent ones are not checked. Raise InvalidInput for the first one that is not valid.
+    """
     check_fraction(settings.get("relative_drift_band"), "relativeDriftBand", zero=False)
     check_fraction(settings.get("max_trade"), "maxTrade", zero=False)
     reserve = settings.get("cash_reserve")
@@ -34,10 +40,12 @@ def check_planning(settings: Mapping[str, Any]) -> None:
         raise InvalidInput("A reserve of 1 leaves nothing to invest.", ("cashReserve",))
     smallest = settings.get("minimum_trade")
     if smallest is not None and smallest < 0:
-        raise InvalidInput("The smallest trade is an amount, 0 for none.", ("minimumTrade",))
+        raise InvalidInput("The minimum trade is an amount of 0 or more; 0 sets none.", ("minimumTrade",))
     turnover = settings.get("max_turnover")
     if turnover is not None and not 0 < turnover <= 2:
-        raise InvalidInput("Turnover is above 0 and at most 2: all sold, and all bought.", ("maxTurnover",))
+        raise InvalidInput(
+            "Turnover must be above 0 and at most 2: all sold, and all bought.", ("maxTurnover",)
+        )
     days = settings.get("look_back_days")
     if days is not None and days not in LOOK_BACK_DAYS:
         first, last = LOOK_BACK_DAYS[0], LOOK_BACK_DAYS[-1]
@@ -45,20 +53,20 @@ def check_planning(settings: Mapping[str, Any]) -> None:
 
 
 def check_symbols(symbols: Sequence[str] | None) -> None:
-    """A universe: every symbol once."""
+    """Check a universe of symbols; raise InvalidInput if it is too long or has a symbol twice."""
     if symbols is None:
         return
     if len(symbols) > MOST_SYMBOLS:
         raise InvalidInput(f"A list has at most {MOST_SYMBOLS} symbols.", ("symbols",))
     if len(set(symbols)) < len(symbols):
         twice = next(symbol for symbol in symbols if symbols.count(symbol) > 1)
-        raise InvalidInput(f"{twice} is there twice.", ("symbols",))
+        raise InvalidInput(f"{twice} appears twice.", ("symbols",))
 
 
 def check_targets(strategy: Strategy, targets: object) -> Mapping[str, str] | None:
-    """Target weights, by symbol: decimal strings from 0 to 1 which leave the rest of 1 to cash.
+    """Return the target weights by symbol: decimal strings from 0 to 1 that leave the rest of 1 to cash.
 
-    CUSTOM needs them and no other strategy has them.
+    CUSTOM needs them, and no other strategy has them. Raise InvalidInput otherwise.
     """
     where = ("targetWeights",)
     if strategy is not Strategy.CUSTOM:

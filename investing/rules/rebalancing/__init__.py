@@ -1,1 +1,1 @@
-"""From target weights to trades."""
+"""Rules about rebalancing: target weights, plans, and the legs that carry them out."""

@@ -1,4 +1,4 @@
-"""The legs of a rebalance: their orders' ids, where each stands, and how the whole ends."""
+"""The legs of a rebalance: their orders' ids, their states, and how the whole ends."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from investing.rules.trading.orders import OPEN
 ZERO = Decimal(0)
 
 ENDED = frozenset({LegStatus.FILLED, LegStatus.PARTIAL, LegStatus.SKIPPED, LegStatus.REJECTED})
-"""Where nothing more happens to a leg."""
+"""The statuses in which nothing more happens to a leg."""
 
 
 @dataclass(frozen=True)
 class Leg:
-    """One trade of a rebalance, as far as it has come."""
+    """One trade of a rebalance, as far as it has been carried out."""
 
     symbol: str
     side: OrderSide
@@ -28,9 +28,9 @@ class Leg:
 
 
 def order_id_of(rebalance_id: UUID, number: int) -> UUID:
-    """The id of a leg's order, the same whoever asks and however often: a repeat cannot buy twice.
+    """Return the id of a leg's order, always the same one, so that a repeated attempt cannot buy twice.
 
-    The first 48 bits are the rebalance's, so that it sorts by time; the others are a digest (UUIDv8, RFC
+    The first 48 bits are the rebalance's, so that ids sort by time; the others are a digest (UUIDv8, RFC
     9562, section 5.8).
     """
     digest = hashlib.sha256(rebalance_id.bytes + number.to_bytes(4)).digest()
@@ -47,7 +47,7 @@ def leg_state(
     rejection: str | None,
     reason: str | None = None,
 ) -> tuple[LegStatus, str | None]:
-    """Where a leg stands whose order stands there, and why it is not filled if it is not.
+    """Return the status of a leg whose order has this status, and why it is not filled if it is not.
 
     `reason` is why it was given less than its quantity, if it was.
     """
@@ -58,14 +58,14 @@ def leg_state(
     if order_status is OrderStatus.REJECTED:
         return LegStatus.REJECTED, rejection
     if order_status is not OrderStatus.FILLED:
-        reason = f"ORDER_{order_status}: the order has ended before all of it was traded."
+        reason = f"ORDER_{order_status}: the order ended before all of it was traded."
     return (LegStatus.PARTIAL if filled else LegStatus.SKIPPED), reason
 
 
 def ending(legs: Sequence[Leg]) -> tuple[RebalanceStatus, str | None]:
-    """How a rebalance ends with these legs, all of which have ended, and why not as planned.
+    """Return how a rebalance with these legs ends, all of which have ended, and why not as planned.
 
-    COMPLETED with every leg filled, FAILED where nothing was traded, PARTIAL in between.
+    COMPLETED if every leg is filled, FAILED if nothing was traded, PARTIAL otherwise.
     """
     short = [leg for leg in legs if leg.status is not LegStatus.FILLED]
     if not short:
@@ -76,7 +76,10 @@ def ending(legs: Sequence[Leg]) -> tuple[RebalanceStatus, str | None]:
 
 
 def affordable(wanted: Decimal, paid_for: Decimal) -> Decimal:
-    """How much of a purchase is made where cash pays for so much: whole shares of a whole number of them."""
+    """Return how much of a purchase is made if cash pays for only so much.
+
+    A purchase of whole shares stays one of whole shares.
+    """
     quantity = min(wanted, paid_for)
     if wanted == wanted.to_integral_value():
         quantity = quantity.to_integral_value(ROUND_DOWN)
@@ -84,7 +87,10 @@ def affordable(wanted: Decimal, paid_for: Decimal) -> Decimal:
 
 
 def largest_drift(weights: Mapping[str, Decimal], targets: Mapping[str, Decimal]) -> Decimal:
-    """The furthest that any weight is from its target, up or down; what is not held has the weight 0."""
+    """Return how far any weight is from its target at most, up or down.
+
+    A symbol that is not held has the weight 0.
+    """
     return max(
         (abs(weights.get(symbol, ZERO) - targets.get(symbol, ZERO)) for symbol in {*weights, *targets}),
         default=ZERO,

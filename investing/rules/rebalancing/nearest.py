@@ -1,9 +1,9 @@
-"""The nearest of many plans: one option for each holding, together within the cash there is.
+"""Find the nearest of many plans: one option for each holding, together within the available cash.
 
-A knapsack with several options for each item. It is solved by dynamic programming over the states (cash,
-misses) that no other state beats, from which those are left out that even the linear relaxation of the rest
-could not make better than the best plan found so far. Source: D. Pisinger, A minimal algorithm for the
-multiple-choice knapsack problem, European Journal of Operational Research, 1995.
+It is a knapsack problem with several options for each item, solved by dynamic programming over the states
+(cash, misses) that no other state dominates. States that even the linear relaxation of the remaining items
+could not make better than the best plan found so far are dropped. Source: D. Pisinger, A minimal algorithm
+for the multiple-choice knapsack problem, European Journal of Operational Research, 1995.
 
 Everything is whole numbers, amounts in units of 1E-10, so that nothing is rounded.
 """
@@ -14,13 +14,15 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 MOST_STATES = 400
-"""So many states are kept for the next holding. Where there are more, the best of those is the answer."""
+"""How many states are kept for the next holding. If there are more, the answer is the best of those kept."""
 
 
 class Option(NamedTuple):
-    """One quantity that may be traded: the `cash` that it takes, below zero where it brings some; by how much
-    the holding then `misses` its target; how much more of it is held then at its quote, `worth`; and how far
-    that `strays` from what was planned for the cash there is.
+    """One quantity that may be traded.
+
+    `cash` is what it takes, negative if it brings some in; `misses` is how far the holding then is from its
+    target, `worth` how much more of it is then held at its quote, and `strays` how far that is from what was
+    planned for the available cash. All four are in units of 1E-10.
     """
 
     quantity: Decimal
@@ -37,15 +39,15 @@ class _Scored(NamedTuple):
     reduced: int = 0
 
 
-# Cash, score, the sum of reduced scores, and the way that led there: (option's place, the way before).
+# Cash, score, the sum of reduced scores, and the path that led there: (option's index, the path before).
 _State = tuple[int, int, int, Any]
 
 
 def nearest(choices: Sequence[Sequence[Option]], cash: int) -> list[Option]:
-    """An option of each choice that take no more than the cash together, with the smallest sum of misses, of
-    equal ones with the larger investment, and of those with the smallest sum of strays.
+    """Choose one option of each choice so that together they take no more than the cash.
 
-    Raises ValueError where no options take so little.
+    The chosen ones have the smallest sum of misses, among equals the larger investment, and among those the
+    smallest sum of strays. Raise ValueError if no options take so little.
     """
     items = _scored(choices)
     if sum(item[0].cash for item in items) > cash:
@@ -60,7 +62,10 @@ def nearest(choices: Sequence[Sequence[Option]], cash: int) -> list[Option]:
 
 
 def _scored(choices: Sequence[Sequence[Option]]) -> list[list[_Scored]]:
-    """Every option with one score for all three: the smallest difference of one outweighs all of the next."""
+    """Give every option one score for all three criteria.
+
+    The smallest difference in one criterion outweighs any difference in the next.
+    """
     finest = 1 + sum(max(one.strays for one in choice) for choice in choices)
     finer = finest * (1 + 2 * sum(max(abs(one.worth) for one in choice) for choice in choices))
     return [
@@ -72,7 +77,7 @@ def _scored(choices: Sequence[Sequence[Option]]) -> list[list[_Scored]]:
 
 
 def _undominated(scored: Sequence[_Scored]) -> list[_Scored]:
-    """By cash, and each with a better score than all that take less."""
+    """Sort by cash, keeping only options whose score is better than that of all that take less."""
     kept: list[_Scored] = []
     for one in sorted(scored, key=lambda each: (each.cash, each.score)):
         if not kept or one.score < kept[-1].score:
@@ -81,9 +86,9 @@ def _undominated(scored: Sequence[_Scored]) -> list[_Scored]:
 
 
 class _Relaxed:
-    """The linear relaxation, where parts of options may be mixed: `price / unit` is what cash is worth.
+    """The linear relaxation, in which options may be mixed: `price / unit` is what a unit of cash is worth.
 
-    Each option's reduced score says how much worse than the relaxation a plan with it is at the least.
+    An option's reduced score is how much worse than the relaxation a plan with it is at least.
     """
 
     def __init__(self, items: Sequence[Sequence[_Scored]], cash: int) -> None:
@@ -107,11 +112,11 @@ class _Relaxed:
 
 
 _COMMON = 10**60
-"""Slopes are compared as whole numbers of this many parts; equal ones only cost a bound a little."""
+"""Slopes are compared as whole multiples of 1 / _COMMON; a tie only makes the bound a little weaker."""
 
 
 class _Step(NamedTuple):
-    """From a corner of an item's lower convex hull to the next: the cash it takes and the score it gains."""
+    """A step from one corner of an item's lower convex hull to the next: the cash taken, the score gained."""
 
     place: int
     end: int
@@ -137,42 +142,49 @@ def _is_corner(before: _Scored, middle: _Scored, after: _Scored) -> bool:
 
 
 def _second(item: Sequence[_Scored]) -> int:
-    """How much worse the second option is than the first: what is least decided comes first."""
+    """Return how much worse the second option is than the first: the least clear choices are made first."""
     reduced = sorted(one.reduced for one in item)
     return reduced[1] if len(reduced) > 1 else 0
 
 
 def _search(items: Sequence[Sequence[_Scored]], relaxed: _Relaxed, cash: int) -> list[Option]:
-    """The best plan: state after state, each with what is left of the items filled up for a first answer."""
+    """Return the best plan, going from state to state.
+
+    Each state is completed with the relaxation's choices for the remaining items, which soon gives a first
+    answer.
+    """
     first = [min(item, key=lambda one: (one.reduced, one.cash)) for item in items]
     least = [min(one.cash for one in item) for item in items]
-    rest, floor = sum(one.cash for one in first), sum(least)
+    rest, remaining_least = sum(one.cash for one in first), sum(least)
     base = sum(one.score * relaxed.unit + one.cash * relaxed.price for one in first)
     rest_score = sum(one.score for one in first)
     best: tuple[int, int, Any] | None = None
     states: list[_State] = [(0, 0, 0, None)]
     for place, item in enumerate(items):
         rest, rest_score = rest - first[place].cash, rest_score - first[place].score
-        floor -= least[place]
+        remaining_least -= least[place]
         grown: list[_State] = []
-        for spent, score, reduced, way in states:
+        for spent, score, reduced, path in states:
             for index, one in enumerate(item):
                 total = spent + one.cash
-                # A plan this way is worth base + reduced - price x cash at the best.
+                # The best score of a plan on this path is base + reduced - price x cash.
                 bound = base + reduced + one.reduced - relaxed.price * cash
-                if total + floor > cash or (best is not None and bound >= best[0] * relaxed.unit):
+                if total + remaining_least > cash or (best is not None and bound >= best[0] * relaxed.unit):
                     continue
-                state = (total, score + one.score, reduced + one.reduced, (index, way))
+                state = (total, score + one.score, reduced + one.reduced, (index, path))
                 grown.append(state)
                 if total + rest <= cash and (best is None or state[1] + rest_score < best[0]):
                     best = (state[1] + rest_score, place, state[3])
         states = _kept(grown)
-    assert best is not None, "the least of everything fits"
-    return _told(items, first, best)
+    assert best is not None, "the cheapest options fit"
+    return _chosen(items, first, best)
 
 
 def _kept(states: list[_State]) -> list[_State]:
-    """Those that no other beats in both cash and score, the most promising where they are too many."""
+    """Return the states that no other one beats in both cash and score.
+
+    If there are too many, they are the most promising ones.
+    """
     states.sort(key=lambda state: (state[0], state[1]))
     kept: list[_State] = []
     for state in states:
@@ -181,13 +193,14 @@ def _kept(states: list[_State]) -> list[_State]:
     return sorted(kept, key=lambda state: state[2])[:MOST_STATES]
 
 
-def _told(
+def _chosen(
     items: Sequence[Sequence[_Scored]], first: Sequence[_Scored], best: tuple[int, int, Any]
 ) -> list[Option]:
+    """Return the options that the best path chose."""
     found = [one.option for one in first]
-    _, place, way = best
-    while way is not None:
-        index, way = way
+    _, place, path = best
+    while path is not None:
+        index, path = path
         found[place] = items[place][index].option
         place -= 1
     return found

@@ -1,7 +1,8 @@
 """From target weights to trades: what a rebalance would do, decided from values alone.
 
-A position in its band stays as it is. Cash has the band `drift_band` too: while it is out of it, positions
-in their bands are bought or sold towards their targets as far as mends it. Rounding leftovers go to cash.
+A position within its band stays as it is. Cash has the band `drift_band` too: while it is outside of it,
+positions within their bands are bought or sold towards their targets as far as needed to correct that.
+Rounding differences go to cash.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,10 +36,11 @@ def make_plan(
     reserved_cash: Decimal,
     rules: PlanRules,
 ) -> Plan:
-    """The plan that brings a portfolio towards these weights, at most 1 together; the rest is cash.
+    """Return the plan that moves a portfolio towards these weights.
 
-    `held` has every instrument that is held or has a weight. `cash` is all there is, `reserved_cash` what
-    open orders may still spend of it. Raises WorthNothing where the total value is not above zero.
+    The weights add up to at most 1; the rest is cash. `held` has every instrument that is held or has a
+    weight. `cash` is all the cash there is, `reserved_cash` the part that open orders may still spend. Raise
+    WorthNothing if the total value is not above zero.
     """
     value = cash + sum((product(one.quantity, one.price) for one in held), ZERO)
     if value <= 0:
@@ -74,7 +76,7 @@ def make_plan(
 
 
 def fitted(weights: Mapping[str, Decimal], most: Decimal) -> dict[str, Decimal]:
-    """Weights that add up to `most` at the most, scaled where they were more: ten places, rounded down."""
+    """Return the weights, scaled down to add up to `most` if they are more: ten places, rounded down."""
     total = sum(weights.values(), ZERO)
     if total <= most:
         return dict(weights)
@@ -85,7 +87,7 @@ def fitted(weights: Mapping[str, Decimal], most: Decimal) -> dict[str, Decimal]:
 
 
 def is_in_band(target: WeightTarget, rules: PlanRules) -> bool:
-    """Whether a position may stay as it is: no band that there is has been left."""
+    """Return whether a position may stay as it is: its drift is within every band that is set."""
     drift = abs(target.drift)
     bands = [rules.drift_band] if rules.drift_band is not None else []
     if rules.relative_drift_band is not None:
@@ -96,10 +98,10 @@ def is_in_band(target: WeightTarget, rules: PlanRules) -> bool:
 def _gaps(
     sizing: Sizing, targets: Iterable[WeightTarget], cash_drift: Decimal
 ) -> tuple[dict[str, Decimal], list[Skipped]]:
-    """What is to be bought of each instrument, or sold where it is negative, as amounts at the quote."""
+    """Return what to buy of each instrument, or to sell if negative, as amounts at the quote."""
     rules = sizing.rules
     due: dict[str, Decimal] = {}
-    resting: dict[str, Decimal] = {}
+    in_band: dict[str, Decimal] = {}
     skipped = []
     for target in targets:
         gap, reason = sizing.gap(target)
@@ -108,27 +110,30 @@ def _gaps(
         elif gap and (rules.buy_only or not is_in_band(target, rules)):
             due[target.symbol] = gap
         elif gap:
-            resting[target.symbol] = gap
+            in_band[target.symbol] = gap
         elif target.drift:
-            # So little that as an amount it is nothing.
+            # So little that it is 0 as an amount.
             skipped.append(Skipped(target.symbol, SkipReason.LESS_THAN_A_SHARE))
-    mended = _mending(sizing, due, resting, cash_drift)
-    skipped += [Skipped(symbol, SkipReason.IN_BAND) for symbol in resting if symbol not in mended]
-    return due | mended, skipped
+    correcting = _correcting(sizing, due, in_band, cash_drift)
+    skipped += [Skipped(symbol, SkipReason.IN_BAND) for symbol in in_band if symbol not in correcting]
+    return due | correcting, skipped
 
 
-def _mending(
-    sizing: Sizing, due: Mapping[str, Decimal], resting: Mapping[str, Decimal], cash_drift: Decimal
+def _correcting(
+    sizing: Sizing, due: Mapping[str, Decimal], in_band: Mapping[str, Decimal], cash_drift: Decimal
 ) -> dict[str, Decimal]:
-    """What positions in their bands trade because cash is out of its own: only what it takes."""
+    """Return what positions within their bands trade because cash is outside its band.
+
+    That is only as much as is needed.
+    """
     band = sizing.rules.drift_band
     if band is None or abs(cash_drift) <= band:
         return {}
     surplus = product(cash_drift, sizing.value) - sum(due.values(), ZERO)
     if surplus * cash_drift <= 0:
         return {}
-    helping = {symbol: abs(gap) for symbol, gap in resting.items() if gap * surplus > 0}
-    allotted = sizing.allot(helping, abs(surplus), is_sale=surplus < 0)
+    candidates = {symbol: abs(gap) for symbol, gap in in_band.items() if gap * surplus > 0}
+    allotted = sizing.allot(candidates, abs(surplus), is_sale=surplus < 0)
     return {symbol: amount if surplus > 0 else -amount for symbol, amount in allotted.items()}
 
 

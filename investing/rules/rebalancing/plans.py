@@ -1,7 +1,7 @@
-"""What a rebalance is about: what is held, by which rules, towards which targets, and the plan that follows.
+"""The types of a rebalance: current holdings, rules and targets, and the plan that follows from them.
 
-Amounts are in the portfolio's currency, quantities in shares, prices for one share, weights fractions of the
-portfolio's total value (cash and positions together).
+Amounts are in the portfolio's currency, quantities in shares, prices per share, and weights are fractions of
+the portfolio's total value (cash and positions together).
 """
 
 import hashlib
@@ -19,15 +19,15 @@ from investing.rules.trading.orders import BrokerFees
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
-NO_TERMS = BrokerFees()
+NO_FEES = BrokerFees()
 
 
 @dataclass(frozen=True)
 class CurrentHolding:
-    """What is held of an instrument, nothing where it is only a target. `price` is its quote.
+    """What is held of an instrument, 0 if it is only a target. `price` is its quote.
 
-    `reserved` is what open sales hold back of the quantity, `incoming` what open purchases may still bring.
-    `cost` is its cost on average, `lots` are what is left of its purchases, oldest first.
+    `reserved` is the part of the quantity that open sales hold back, `incoming` what open purchases may still
+    add. `cost` is the cost by the average method, `lots` are what is left of the purchases, oldest first.
     """
 
     symbol: str
@@ -44,13 +44,13 @@ class CurrentHolding:
 class PlanRules:
     """How targets become trades.
 
-    A position is in its band while its drift is neither more than `drift_band` (of the total value) nor more
-    than `relative_drift_band` x its target; without either band every drift is traded. `cash_reserve`,
+    A position is within its band while its drift is at most `drift_band` (of the total value) and at most
+    `relative_drift_band` x its target; without either band every drift is traded. `cash_reserve`,
     `max_trade`, `max_turnover` and `max_position_size` are fractions of the total value, `minimum_trade` is
-    an amount. `tax_aware` sells losses first where not all can be sold.
+    an amount. `tax_aware` sells losses first if not everything can be sold.
     """
 
-    fees: BrokerFees = NO_TERMS
+    fees: BrokerFees = NO_FEES
     fractional: bool = True
     minimum_trade: Decimal = ZERO
     drift_band: Decimal | None = None
@@ -65,7 +65,10 @@ class PlanRules:
 
 @dataclass(frozen=True)
 class WeightTarget:
-    """The weight that an instrument has, and that it ought to have. `drift` is the first less the second."""
+    """The weight that an instrument has and the one that it should have.
+
+    `drift` is the first minus the second.
+    """
 
     symbol: str
     current_weight: Decimal
@@ -73,7 +76,7 @@ class WeightTarget:
 
     @property
     def drift(self) -> Decimal:
-        """How far it is above its target; negative below it."""
+        """How far the weight is above its target; negative below it."""
         return self.current_weight - self.target_weight
 
 
@@ -81,9 +84,9 @@ class WeightTarget:
 class PlannedTrade:
     """One market order of a plan, estimated from its quote.
 
-    `estimated_price` has the slippage in it, and `estimated_amount` is quantity x that price.
-    `estimated_cost` is the commission and what slippage takes. A sale's gain is told both ways that the
-    ledger will report it, on average cost and first in first out, after commission; a purchase gains 0.
+    `estimated_price` includes slippage, and `estimated_amount` is quantity x that price. `estimated_cost` is
+    the commission and the slippage. A sale's gain is given in both ways that the ledger will report it, by
+    average cost and first in first out, after commission; a purchase gains 0.
     """
 
     symbol: str
@@ -99,14 +102,14 @@ class PlannedTrade:
 
     @property
     def cash_delta(self) -> Decimal:
-        """What it does to cash."""
+        """How the trade changes cash, commission included."""
         amount = self.estimated_amount
         return (amount if self.side is OrderSide.SELL else -amount) - self.commission
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A position that is off its target and stays so, with the reason."""
+    """A position that is off its target and is not traded, with the reason."""
 
     symbol: str
     reason: SkipReason
@@ -116,10 +119,10 @@ class Skipped:
 class Plan:
     """What a rebalance would do now. Sells come before buys.
 
-    The target weights and `cash_weight` add up to 1 exactly, and so do the current ones with
+    The target weights and `cash_weight` add up to exactly 1, and so do the current ones with
     `current_cash_weight`. `turnover` is what is traded, buys and sells together, as a fraction of `value`,
-    the total value before: selling everything for something else is 2. `hash` stands for all that the plan
-    rests on.
+    the total value before: selling everything for something else is 2. `hash` identifies everything that the
+    plan is based on.
     """
 
     strategy: Strategy
@@ -146,7 +149,10 @@ def hash_of(
     rules: PlanRules,
     trades: Sequence[PlannedTrade],
 ) -> str:
-    """One text for all that a plan rests on and leads to, whatever the order it was given in."""
+    """Return a hash of everything that a plan is based on and leads to.
+
+    It does not depend on the order of the holdings.
+    """
     facts = {
         "strategy": strategy,
         "weights": dict(weights),

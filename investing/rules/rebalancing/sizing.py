@@ -1,4 +1,4 @@
-"""From amounts to quantities: how many shares a plan sells and buys, within its limits and its cash."""
+"""From amounts to quantities: how many shares a plan sells and buys within its limits and its cash."""
 
 import datetime as dt
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ from investing.rules.trading.orders import OrderRequest, size_order
 
 WHOLE = Decimal(1)
 FRACTION = Decimal("1E-6")
-"""The smallest part of a share that a plan trades, where it trades parts; a whole position goes as it is."""
+"""The smallest fraction of a share that a plan trades, if it trades any; a whole position is sold whole."""
 
 _DOWN = Context(prec=80, rounding=ROUND_DOWN)
 _UP = Context(prec=80, rounding=ROUND_UP)
@@ -35,17 +35,17 @@ Quantities = dict[str, Decimal]
 
 @dataclass(frozen=True)
 class Sizing:
-    """The sizes of a plan's trades, for a portfolio of this total value."""
+    """The sizes of a plan's trades for a portfolio of this total value."""
 
     rules: PlanRules
     value: Decimal
     held: Mapping[str, CurrentHolding]
 
     def gap(self, target: WeightTarget) -> tuple[Decimal, SkipReason | None]:
-        """What is missing to the target as an amount at the quote, negative where it is too much.
+        """Return the amount missing to the target at the quote, negative if there is too much.
 
-        What open orders will trade the same way counts as traded; what they would trade the other way does
-        not. With a reason where nothing is left to do.
+        What open orders will trade in the same direction counts as traded; what they would trade in the other
+        does not. The second value is the reason if nothing is left to do.
         """
         one = self.held[target.symbol]
         gap = product(target.target_weight, self.value) - product(one.quantity, one.price)
@@ -59,8 +59,9 @@ class Sizing:
         return left, None
 
     def allot(self, amounts: Mapping[str, Decimal], budget: Decimal, *, is_sale: bool) -> dict[str, Decimal]:
-        """Parts of the amounts, together no more than the budget: each its share of it, or for sales that
-        are tax-aware one after the other, losses first.
+        """Return parts of the amounts that add up to no more than the budget.
+
+        Each amount gets its share of it; tax-aware sales are made one after the other, losses first.
         """
         total = sum(amounts.values(), ZERO)
         if total <= budget:
@@ -75,7 +76,7 @@ class Sizing:
         return allotted
 
     def losses_first(self, symbols: Collection[str]) -> list[str]:
-        """The order in which a tax-aware plan sells: by gain for each unit of value, first in first out."""
+        """Return the order in which a tax-aware plan sells: by gain per unit of value, first in first out."""
 
         def gain(symbol: str) -> tuple[Decimal, str]:
             one = self.held[symbol]
@@ -87,7 +88,7 @@ class Sizing:
     def trades(
         self, gaps: Mapping[str, Decimal], spendable: Decimal
     ) -> tuple[tuple[PlannedTrade, ...], list[Skipped]]:
-        """The trades that close these gaps, sells first, and what is left undone.
+        """Return the trades that close these gaps, sells first, and what is not done.
 
         `spendable` is the cash that may be spent before anything is sold.
         """
@@ -95,7 +96,7 @@ class Sizing:
         sells, buys = self._sized(gaps, spendable, skipped)
         limit = self.rules.max_turnover
         if limit is not None and self._traded(sells, buys) > limit * self.value:
-            sells, buys = self._slowed(sells, buys, skipped)
+            sells, buys = self._within_turnover(sells, buys, skipped)
             buys = self._buys(buys, self._cash(spendable, sells), SkipReason.TURNOVER_LIMIT, skipped)
         order = self.losses_first(sells) if self.rules.tax_aware else sorted(sells)
         trades = [self.trade(symbol, OrderSide.SELL, sells[symbol]) for symbol in order]
@@ -103,7 +104,7 @@ class Sizing:
         return tuple(trades), [Skipped(symbol, reason) for symbol, reason in skipped.items()]
 
     def trade(self, symbol: str, side: OrderSide, quantity: Decimal) -> PlannedTrade:
-        """One trade with its estimates; its gain is what the ledger would post."""
+        """Return one trade with its estimates; its gain is what the ledger would post."""
         one = self.held[symbol]
         fees = self.rules.fees
         price = fees.slipped(side, one.price)
@@ -130,7 +131,7 @@ class Sizing:
     def _sized(
         self, gaps: Mapping[str, Decimal], spendable: Decimal, skipped: dict[str, SkipReason]
     ) -> tuple[Quantities, Quantities]:
-        """What is sold and bought to close the gaps, before the limit on the turnover."""
+        """Return what is sold and bought to close the gaps, before the limit on the turnover."""
         sells = self._sells({symbol: -gap for symbol, gap in gaps.items() if gap < 0}, skipped)
         wanted = self._wanted({symbol: gap for symbol, gap in gaps.items() if gap > 0}, skipped)
         wanted = self._within_size(sells, wanted)
@@ -167,17 +168,17 @@ class Sizing:
         return self._worthwhile(OrderSide.BUY, found, skipped)
 
     def _within_size(self, sells: Quantities, wanted: Quantities) -> Quantities:
-        """The purchases, none of which makes a position too large once the plan's costs are paid."""
+        """Reduce the purchases so that none makes a position too large once the plan's costs are paid."""
         if self.rules.max_position_size >= ONE:
             return wanted
-        rooms = self._rooms(sells, wanted)
+        headroom = self._headroom(sells, wanted)
         return {
-            symbol: max(ZERO, min(quantity, self._rounded(_DOWN, rooms[symbol])))
+            symbol: max(ZERO, min(quantity, self._rounded(_DOWN, headroom[symbol])))
             for symbol, quantity in wanted.items()
         }
 
-    def _rooms(self, sells: Quantities, wanted: Quantities) -> Quantities:
-        """How many more shares of each purchase the largest size of a position leaves room for."""
+    def _headroom(self, sells: Quantities, wanted: Quantities) -> Quantities:
+        """Return how many more shares of each purchase the maximum position size leaves room for."""
         costs = [
             self.trade(symbol, OrderSide.SELL, quantity).estimated_cost for symbol, quantity in sells.items()
         ]
@@ -191,7 +192,10 @@ class Sizing:
     def _buys(
         self, wanted: Quantities, cash: Decimal, reason: SkipReason, skipped: dict[str, SkipReason]
     ) -> Quantities:
-        """As much of the purchases as the cash pays for, each its share; the smallest give way."""
+        """Return as much of the purchases as the cash pays for, each its share.
+
+        The smallest ones are skipped if their shares are too small to trade.
+        """
         wanted = dict(wanted)
         while wanted:
             needs = {symbol: self._need(symbol, quantity) for symbol, quantity in wanted.items()}
@@ -214,26 +218,28 @@ class Sizing:
             del wanted[least]
         return {}
 
-    def _slowed(
+    def _within_turnover(
         self, sells: Quantities, buys: Quantities, skipped: dict[str, SkipReason]
     ) -> tuple[Quantities, Quantities]:
-        """The trades made so much smaller that their turnover keeps to its limit."""
-        assert self.rules.max_turnover is not None, "asked before"
+        """Reduce the trades so that their turnover stays within its limit."""
+        assert self.rules.max_turnover is not None, "checked by the caller"
         traded = self._traded(sells, buys)
         limit = self.rules.max_turnover * self.value - PLACES * (len(sells) + len(buys) + 1)
         amounts = {symbol: product(quantity, self.held[symbol].price) for symbol, quantity in sells.items()}
         budget = max(ZERO, share(sum(amounts.values(), ZERO), limit, traded))
         allotted = self.allot(amounts, budget, is_sale=True)
-        slower = {
+        reduced_sells = {
             symbol: min(sells[symbol], self._rounded(_DOWN, amount / self.held[symbol].price))
             for symbol, amount in allotted.items()
         }
         skipped |= {symbol: SkipReason.TURNOVER_LIMIT for symbol in sells if symbol not in allotted}
-        smaller = {
+        reduced_buys = {
             symbol: self._rounded(_DOWN, max(ZERO, _DOWN.divide(quantity * limit, traded)))
             for symbol, quantity in buys.items()
         }
-        return self._worthwhile(OrderSide.SELL, slower, skipped, SkipReason.TURNOVER_LIMIT), smaller
+        return self._worthwhile(
+            OrderSide.SELL, reduced_sells, skipped, SkipReason.TURNOVER_LIMIT
+        ), reduced_buys
 
     def _worthwhile(
         self,
@@ -261,10 +267,10 @@ class Sizing:
         return SkipReason.BELOW_MINIMUM if amount < self.rules.minimum_trade else None
 
     def _cash(self, spendable: Decimal, sells: Quantities) -> Decimal:
-        brought = (
+        proceeds = (
             self.trade(symbol, OrderSide.SELL, quantity).cash_delta for symbol, quantity in sells.items()
         )
-        return spendable + sum(brought, ZERO)
+        return spendable + sum(proceeds, ZERO)
 
     def _traded(self, sells: Quantities, buys: Quantities) -> Decimal:
         fees, held = self.rules.fees, self.held
@@ -273,7 +279,7 @@ class Sizing:
         return sum(amounts, ZERO)
 
     def _need(self, symbol: str, quantity: Decimal) -> Decimal:
-        """What an order for so much reserves, which is never less than what it takes."""
+        """Return what an order of this quantity reserves, which is never less than what it takes."""
         if not quantity:
             return ZERO
         request = OrderRequest(OrderSide.BUY, OrderType.MARKET, quantity, None, None, TimeInForce.DAY)

@@ -1,4 +1,4 @@
-"""Weights of positions, and how far they are from where they should be: now, and on days of the past."""
+"""Weights of positions and their drift from the targets, now and on past days."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,18 +11,21 @@ ZERO = Decimal(0)
 
 
 def weights_of(values: Mapping[str, Decimal], total: Decimal) -> dict[str, Decimal]:
-    """Each position's part of the portfolio's total value; nothing where that is not above zero."""
+    """Return each position's fraction of the portfolio's total value; nothing if that is not above zero."""
     return {symbol: quotient(value, total) for symbol, value in values.items()} if total > 0 else {}
 
 
 def drifts_of(weights: Mapping[str, Decimal], targets: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """How far each weight is from its target, up or down; what is held without a target should not be."""
+    """Return how far each weight is from its target, up or down.
+
+    The target of a symbol that has none is 0, and so is the weight of one that is not held.
+    """
     symbols = sorted({*weights, *targets})
     return {symbol: abs(weights.get(symbol, ZERO) - targets.get(symbol, ZERO)) for symbol in symbols}
 
 
-class Worth(NamedTuple):
-    """What a portfolio had at a day's end, in its currency; `values` of all positions, by symbol."""
+class DayValues(NamedTuple):
+    """A portfolio at a day's end, in its currency; `values` are those of all positions, by symbol."""
 
     date: dt.date
     cash: Decimal
@@ -30,23 +33,25 @@ class Worth(NamedTuple):
 
     @property
     def weights(self) -> dict[str, Decimal]:
-        """Each position's."""
+        """The weight of each position."""
         return weights_of(self.values, sum(self.values.values(), self.cash))
 
 
-class Aims(NamedTuple):
-    """Weights that a portfolio aimed at from a day on."""
+class PastTargets(NamedTuple):
+    """The target weights of a portfolio from a day on."""
 
     since: dt.date
     targets: Mapping[str, Decimal]
 
 
-def past_drifts(days: Iterable[Worth], aims: Iterable[Aims]) -> Iterator[tuple[dt.date, dict[str, Decimal]]]:
-    """The drifts of each day from what was aimed at then; both ascend by date.
+def past_drifts(
+    days: Iterable[DayValues], past_targets: Iterable[PastTargets]
+) -> Iterator[tuple[dt.date, dict[str, Decimal]]]:
+    """Yield each day's drifts from the targets that applied then; both inputs ascend by date.
 
-    A day before the first aim, or on which the portfolio was worth nothing, has none.
+    A day before the first targets, or on which the portfolio was worth nothing, has none.
     """
-    coming = iter(aims)
+    coming = iter(past_targets)
     following = next(coming, None)
     targets: Mapping[str, Decimal] = {}
     for day in days:

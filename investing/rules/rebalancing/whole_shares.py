@@ -1,8 +1,8 @@
-"""Sizes in whole shares: the plan nearest to its targets of those that the cash pays for.
+"""Sizes in whole shares: the plan nearest to its targets among those that the cash pays for.
 
-Nearest is the smallest sum of |value - target| over the holdings that are traded, and of equal ones the
-larger investment. A holding that is to be bought is not sold, and the other way round, but a sale may go on
-past its target where what that pays for comes nearer to its own.
+Nearest means the smallest sum of |value - target| over the holdings that are traded, and among equals the
+larger investment. A holding to be bought is never sold, nor the reverse, but a sale may go past its target if
+what it pays for then comes nearer to its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,9 @@ from investing.rules.rebalancing.plans import ONE, ZERO
 from investing.rules.rebalancing.sizing import Quantities, Sizing
 
 CLOSE = 150
-"""So many quantities about its goal are looked at one by one, of all holdings together, and at least LEAST of
-each; further away they are looked at in steps that double, and then once more about what was found there.
+"""How many quantities around the goals are tried one by one, over all holdings, and at least LEAST of each.
+
+Further away they are tried in steps that double, and then once more around what was found there.
 """
 
 LEAST = 4
@@ -28,8 +29,10 @@ _HALF = Decimal("0.5")
 
 
 class _Request(NamedTuple):
-    """What is to be traded of a holding: the amount that it is off its target, and the shares of it that the
-    cash there is pays for, at `most` so many. It may fall short of them, or a sale go past them, by `window`.
+    """What is to be traded of a holding.
+
+    `gap` is the amount that it is off its target, `goal` the number of its shares that the available cash
+    pays for, at most `most`. A purchase may fall short of the goal, or a sale go past it, by `window` shares.
     """
 
     symbol: str
@@ -41,7 +44,7 @@ class _Request(NamedTuple):
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """The fewest shares, and the most, but for none at all."""
+        """The fewest and the most shares, apart from none at all."""
         low, high = min(int(self.goal), self.most), min(ceil(self.goal), self.most)
         if self.side is OrderSide.BUY:
             return max(1, low - self.window), high
@@ -49,7 +52,7 @@ class _Request(NamedTuple):
 
 
 class WholeShares(Sizing):
-    """The sizes of a plan's trades where none may be of a part of a share."""
+    """The sizes of a plan's trades if all of them must be whole shares."""
 
     def _sized(
         self, gaps: Mapping[str, Decimal], spendable: Decimal, skipped: dict[str, SkipReason]
@@ -59,9 +62,9 @@ class WholeShares(Sizing):
         reach = self._reach(wanted)
         most = self._limits(gaps, wanted, reach)
         near = {symbol: min(_down(wanted[symbol] + _HALF), most[symbol]) for symbol in gaps}
-        cash = spendable + sum((self._brought(symbol, near[symbol]) for symbol in sold), ZERO)
-        # Without costs the targets add up to what there is: less is there where open orders have reserved
-        # it, or where only new cash is invested. Then each purchase has its share, rounded up or down.
+        cash = spendable + sum((self._proceeds(symbol, near[symbol]) for symbol in sold), ZERO)
+        # Without costs the targets add up to the available cash. There is less of it if open orders have
+        # reserved some, or if only new cash is invested: each purchase gets its share, rounded up or down.
         short = self._shares_of(gaps, wanted, spendable, cash)
         requests = [
             _Request(
@@ -74,7 +77,7 @@ class WholeShares(Sizing):
             )
             for symbol in sorted(gaps)
         ]
-        # Sales alone may not fill up a reserve: then nothing is bought.
+        # Sales alone may not be enough to fill the cash reserve: then nothing is bought.
         found = self._chosen(requests, _units(max(spendable, spendable - cash)))
         skipped |= {
             request.symbol: self._why(request, near[request.symbol])
@@ -92,7 +95,7 @@ class WholeShares(Sizing):
         return sells, buys
 
     def _chosen(self, requests: Sequence[_Request], cash: int) -> Quantities:
-        """The nearest plan: where not every quantity can be looked at, again about what was found."""
+        """Return the nearest plan; if not every quantity can be tried, search again around what was found."""
         about = [min(int(request.goal), request.most) for request in requests]
         close = max(LEAST, CLOSE // max(1, len(requests)))
         for _ in range(ROUNDS):
@@ -110,7 +113,10 @@ class WholeShares(Sizing):
         return {request.symbol: Decimal(quantity) for request, quantity in zip(requests, found, strict=True)}
 
     def _limits(self, gaps: Mapping[str, Decimal], wanted: Quantities, reach: Decimal) -> Quantities:
-        """The most that may be traded of each: what is free, the largest trade, the largest position."""
+        """Return the most that may be traded of each.
+
+        The limits are what is free, the largest trade and the largest position.
+        """
         largest = self._largest_trade()
         found = {}
         for symbol, gap in gaps.items():
@@ -124,39 +130,39 @@ class WholeShares(Sizing):
         if self.rules.max_position_size < ONE:
             buys = {symbol: quantity for symbol, quantity in found.items() if gaps[symbol] > 0}
             sells = {symbol: quantity for symbol, quantity in found.items() if gaps[symbol] < 0}
-            rooms = self._rooms(sells, buys)
-            found |= {symbol: max(ZERO, min(most, _down(rooms[symbol]))) for symbol, most in buys.items()}
+            headroom = self._headroom(sells, buys)
+            found |= {symbol: max(ZERO, min(most, _down(headroom[symbol]))) for symbol, most in buys.items()}
         return found
 
     def _shares_of(
         self, gaps: Mapping[str, Decimal], wanted: Quantities, spendable: Decimal, cash: Decimal
     ) -> Quantities:
-        """What each purchase is to have of too little cash, in shares; nothing where there is enough."""
+        """Return each purchase's share of too little cash, in shares; nothing if there is enough."""
         if sum(gaps.values(), ZERO) <= spendable + PLACES * len(gaps):
             return {}
         needs = {symbol: self._need(symbol, wanted[symbol]) for symbol, gap in gaps.items() if gap > 0}
-        total, there = sum(needs.values(), ZERO), max(cash, ZERO)
-        if total <= there:
+        total, available = sum(needs.values(), ZERO), max(cash, ZERO)
+        if total <= available:
             return {}
         fees = self.rules.fees
         found = {}
         for symbol, need in needs.items():
             each = fees.slipped(OrderSide.BUY, self.held[symbol].price) + fees.commission_per_share
-            found[symbol] = max(ZERO, share(there, need, total) - fees.commission_per_order) / each
+            found[symbol] = max(ZERO, share(available, need, total) - fees.commission_per_order) / each
         return found
 
     def _reach(self, wanted: Quantities) -> Decimal:
-        """By what amount a holding may have to give way: one share of another, and the costs of all."""
-        dearest = max((self.held[symbol].price for symbol in wanted), default=ZERO)
+        """Return by what amount a holding may have to deviate: one share of another, and the costs of all."""
+        most_expensive = max((self.held[symbol].price for symbol in wanted), default=ZERO)
         fees = self.rules.fees
         each = (
             fees.commission(quantity) + product(quantity * self.held[symbol].price, fees.slippage)
             for symbol, quantity in wanted.items()
         )
-        return dearest + sum(each, ZERO)
+        return most_expensive + sum(each, ZERO)
 
     def _quantities(self, request: _Request, middle: int, close: int) -> list[int]:
-        """Nothing, and what may be traded, less and less closely from the middle on."""
+        """Return 0 and the quantities that may be traded, less and less closely spaced from the middle on."""
         low, high = request.bounds
         goal = int(request.goal)
         steps = {1 << power for power in range(close.bit_length() - 1, request.window.bit_length() + 1)}
@@ -176,7 +182,7 @@ class WholeShares(Sizing):
         price = self.held[request.symbol].price
         worth = quantity * price
         is_sale = request.side is OrderSide.SELL
-        cash = -self._brought(request.symbol, quantity) if is_sale else self._need(request.symbol, quantity)
+        cash = -self._proceeds(request.symbol, quantity) if is_sale else self._need(request.symbol, quantity)
         return Option(
             quantity,
             _units(cash),
@@ -185,8 +191,8 @@ class WholeShares(Sizing):
             int(abs(request.goal - quantity) * price * 10**10),
         )
 
-    def _brought(self, symbol: str, quantity: Decimal) -> Decimal:
-        """What a sale of so many shares brings in; nothing for one that is not worth it."""
+    def _proceeds(self, symbol: str, quantity: Decimal) -> Decimal:
+        """Return what a sale of this many shares brings in; 0 for one that is not worthwhile."""
         if not quantity or self._objection(symbol, OrderSide.SELL, quantity) is not None:
             return ZERO
         fees = self.rules.fees
@@ -208,5 +214,5 @@ def _down(quantity: Decimal) -> Decimal:
 
 
 def _units(amount: Decimal) -> int:
-    """The amount in units of 1E-10, of which it is a whole number."""
+    """Return the amount in units of 1E-10, of which it is a whole number."""
     return int(amount.scaleb(10))

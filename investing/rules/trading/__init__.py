@@ -1,1 +1,1 @@
-"""Orders, splits and the ledger: what an entry may be, and what it makes of holdings and lots."""
+"""Rules about orders, splits and the ledger: what an entry may be, and how it changes holdings and lots."""

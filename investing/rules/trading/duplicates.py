@@ -1,4 +1,4 @@
-"""Which rows of an import are on the ledger already."""
+"""Recognise the rows of an import that are already on the ledger."""
 
 import datetime as dt
 from collections import Counter, defaultdict
@@ -8,13 +8,13 @@ from investing.rules.market.market_hours import day_of, start_of_day
 from investing.rules.trading.import_rows import Content
 
 _ELSEWHERE = ("UTC", "America/New_York")
-"""Where a date without a time was taken to start before it was taken to be the account's."""
+"""The zones in which earlier versions started a date without a time, before they used the account's zone."""
 
 
 class KnownEntries:
-    """What a portfolio has on its ledger, by its content; each of it is found once.
+    """What a portfolio has on its ledger, by content; each entry is found once.
 
-    What is `undone` was taken back with all that it came with: it is counted, but never found.
+    What is `undone` has been reversed together with its import: it is counted but never found.
     """
 
     def __init__(self, recorded: Iterable[Content], time_zone: str, undone: Iterable[Content] = ()) -> None:
@@ -27,16 +27,16 @@ class KnownEntries:
             self._by_figures[tuple(figures)].append(instant)
 
     def count(self, content: Content) -> int:
-        """Return how many transactions of exactly this content there are, those that are undone included."""
+        """Return how many transactions of exactly this content there are, including undone ones."""
         return self._counts[content]
 
     def find(self, rows: Sequence[tuple[Content, dt.date | None]]) -> list[bool]:
-        """Return for each row whether it is there already; with a date where the row tells no time.
+        """Return for each row whether it is already there. A row has a date if it gives no time.
 
-        A row is there if a transaction of the same figures is at its instant. One that tells a date alone is
-        there as well if such a transaction is at the start of that date in UTC or in New York, or at some
-        time of that day in the account's time zone. Every row finds what is at its own instant before any
-        finds what is elsewhere.
+        A row is there if a transaction of the same figures is at its instant. A row with only a date is also
+        there if such a transaction is at the start of that date in UTC or in New York, or at some time of
+        that day in the account's time zone. Every row finds what is at its own instant before any row finds
+        what is elsewhere.
         """
         known = [self._take(content) for content, _ in rows]
         for number, (content, date) in enumerate(rows):
@@ -59,6 +59,6 @@ class KnownEntries:
             except OverflowError:
                 continue
         for instant in sorted(self._by_figures.get(content[:-1], ())):
-            # The start of a day in UTC stands for that day, whichever day it is where the account lives.
+            # The start of a day in UTC stands for that day, whichever day it is in the account's time zone.
             if day_of(instant, self._time_zone) == date and instant.timetz() != dt.time(tzinfo=dt.UTC):
                 yield instant

@@ -1,9 +1,7 @@
-"""What a recorded transaction must say, by its type, before the ledger sees it."""
+"""What a recorded transaction must contain, by its type, before it is posted to the ledger."""
 
 import datetime as dt
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from db.vocabulary import TransactionType
@@ -23,16 +21,16 @@ LONGEST_NOTES = 2000
 
 
 def check_notes(notes: str | None) -> None:
-    """The owner's own words. Raises InvalidInput for too many of them."""
+    """Check the owner's notes; raise InvalidInput if they are too long."""
     if notes is not None and len(notes) > LONGEST_NOTES:
         raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
 
 
 def check_places(name: str, value: Decimal | None) -> None:
-    """Raises InvalidInput for what is no number that can be stored.
+    """Raise InvalidInput if a value is not a number that can be stored.
 
-    Quantities (`quantity`, `split_for`) have 18 places, amounts and prices 10; either has at most 18 digits
-    before the point.
+    Quantities (`quantity`, `split_for`) have 18 decimal places, amounts and prices 10; either has at most 18
+    digits before the decimal point.
     """
     if value is None:
         return
@@ -58,11 +56,12 @@ def entry_of(
     commission: Decimal = ZERO,
     split_for: Decimal | None = None,
 ) -> Entry:
-    """The entry that these facts make. Raises InvalidInput that names the fact which is missing or wrong.
+    """Return the entry that these facts describe.
 
-    BUY and SELL have a quantity and a price (an amount, if given, is their product); a transfer of shares
+    BUY and SELL have a quantity and a price (an amount, if given, is their product); a transfer of shares has
     a quantity and, coming in, its cost as amount or price; SPLIT gives `quantity` new shares for every
-    `split_for` old ones; everything else has an amount.
+    `split_for` old ones; everything else has an amount. Raise InvalidInput, naming the field that is missing
+    or wrong.
     """
     given = {"quantity": quantity, "price": price, "amount": amount, "commission": commission}
     for name, value in {**given, "split_for": split_for}.items():
@@ -70,11 +69,11 @@ def entry_of(
     if executed_at > now:
         raise InvalidInput("executedAt is in the future.", ("executedAt",))
     if type in _NEED_SYMBOL and not has_symbol:
-        raise InvalidInput(f"{type} needs the symbol that it is about.", ("symbol",))
+        raise InvalidInput(f"{type} needs the symbol of an instrument.", ("symbol",))
     if has_symbol and type not in _MAY_HAVE_SYMBOL:
         raise InvalidInput(f"{type} is cash alone: leave the symbol out.", ("symbol",))
     if commission < 0:
-        raise InvalidInput("A commission is not negative.", ("commission",))
+        raise InvalidInput("A commission must not be negative.", ("commission",))
     of_shares = has_symbol and type in SHARE_TYPES
     if of_shares:
         _require("quantity", quantity)
@@ -103,9 +102,9 @@ def entry_of(
     )
 
 
-def changes_shares(row: Mapping[Any, Any]) -> bool:
-    """Whether a stored transaction is one that changes a holding."""
-    return row["instrument_id"] is not None and row["type"] in SHARE_TYPES
+def changes_shares(type: str, instrument_id: UUID | None) -> bool:
+    """Return whether a stored transaction is one that changes a holding."""
+    return instrument_id is not None and type in SHARE_TYPES
 
 
 def _require(name: str, value: Decimal | None) -> Decimal:
@@ -127,7 +126,7 @@ def _amount_of_shares(
 ) -> Decimal:
     assert quantity is not None, "checked before"
     if price is not None and price < 0:
-        raise InvalidInput("A price is not negative.", ("price",))
+        raise InvalidInput("A price must not be negative.", ("price",))
     product = None if price is None else trade_amount(quantity, price)
     if type in _TRADES and product is None:
         raise InvalidInput(f"{type} needs a price.", ("price",))
@@ -137,7 +136,7 @@ def _amount_of_shares(
         )
     given = amount if product is None else product
     if given is not None and given < 0:
-        raise InvalidInput("An amount is not negative.", ("amount",))
+        raise InvalidInput("An amount must not be negative.", ("amount",))
     if type is TransactionType.TRANSFER_IN and given is None:
         raise InvalidInput("Shares that come in need their cost, as amount or price.", ("amount",))
     return ZERO if given is None else given

@@ -1,8 +1,8 @@
-"""What a fill does to its order: where it stands then, at what price, and what it still holds back.
+"""What a fill does to its order: its new state, its average price, and what it still reserves.
 
-An order's fills are parts of one trade, whose value is rounded once: each is charged what it adds to the
-rounded total so far. However many they are, together they cost exactly quantity x price, and a purchase never
-more than it has reserved.
+An order's fills are parts of one trade, whose value is rounded once: each fill is charged what it adds to the
+rounded total so far. However many there are, together they cost exactly quantity x price, and a purchase
+never costs more than it has reserved.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from investing.rules.trading.orders import ZERO, status_of
 
 @dataclass(frozen=True)
 class OrderState:
-    """An order before a fill. `value` is quantity x price over all that it traded, not rounded.
+    """An order before a fill. `value` is quantity x price over all its fills, not rounded.
 
-    `dearest` is the price that a purchase has reserved for, its limit or its worst price; None for a sale,
-    which has reserved no more than its commission.
+    `highest_price` is the price that a purchase has reserved cash for, its limit or its worst price; None for
+    a sale, which has reserved no more than its commission.
     """
 
     side: OrderSide
@@ -26,14 +26,14 @@ class OrderState:
     filled: Decimal
     reserved_cash: Decimal
     value: Decimal
-    dearest: Decimal | None
+    highest_price: Decimal | None
 
 
 @dataclass(frozen=True)
 class FilledOrder:
     """An order after a fill, and the fill's `amount` before commission.
 
-    What is released, in cash and in shares, the order holds back no more.
+    The order no longer reserves the released cash and shares.
     """
 
     status: OrderStatus
@@ -46,7 +46,7 @@ class FilledOrder:
 
 
 def after_fill(order: OrderState, quantity: Decimal, price: Decimal, commission: Decimal) -> FilledOrder:
-    """The order once so many more shares of it are traded at this price, for this commission."""
+    """Return the order after a fill of this quantity at this price, for this commission."""
     filled = order.filled + quantity
     reserved = _still_reserved(order, quantity, price, commission)
     return FilledOrder(
@@ -61,13 +61,13 @@ def after_fill(order: OrderState, quantity: Decimal, price: Decimal, commission:
 
 
 def _still_reserved(order: OrderState, quantity: Decimal, price: Decimal, commission: Decimal) -> Decimal:
-    """What the rest of the order may still cost at its dearest price, and what of the commission is left."""
+    """Return what the rest of the order may still cost at its highest price, and what commission is left."""
     remaining = order.quantity - order.filled
     if quantity >= remaining:
         return ZERO
-    dearest = order.dearest or ZERO
-    before = part_of_total(order.value, remaining * dearest)
-    after = part_of_total(order.value + quantity * price, (remaining - quantity) * dearest)
+    highest_price = order.highest_price or ZERO
+    before = part_of_total(order.value, remaining * highest_price)
+    after = part_of_total(order.value + quantity * price, (remaining - quantity) * highest_price)
     left = max(order.reserved_cash - before - commission, ZERO)
-    # Not more than before: a broker that fills beyond the price it was given is paid from what is free.
+    # Not more than before: if a broker fills beyond the price it was given, free cash pays the difference.
     return min(after + left, order.reserved_cash)

@@ -1,4 +1,4 @@
-"""International and American numbers of securities: ISIN (ISO 6166) and CUSIP (ANSI X9.6)."""
+"""Identifiers of securities: ISIN (ISO 6166) and CUSIP (ANSI X9.6)."""
 
 import re
 
@@ -7,8 +7,10 @@ _CUSIP = re.compile(r"[A-Z0-9*@#]{8}[0-9]")
 
 
 def isins_of(identifier: str) -> list[str]:
-    """Return the ISINs that an identifier may stand for: itself, or those of a CUSIP in the United States and
-    in Canada; none where it is neither or its check digit is wrong.
+    """Return the ISINs that an identifier may stand for.
+
+    That is itself, or those of a CUSIP in the United States and in Canada; none if it is neither or its check
+    digit is wrong.
     """
     text = identifier.strip().upper()
     if _ISIN.fullmatch(text):
@@ -19,20 +21,23 @@ def isins_of(identifier: str) -> list[str]:
 
 
 def isin_check_digit(number: str) -> str:
-    """Return the check digit of the first 11 characters: Luhn's, over letters as 10 to 35 (ISO 6166)."""
+    """Return the check digit of the first 11 characters.
+
+    It is Luhn's, with letters as 10 to 35 (ISO 6166).
+    """
     digits = "".join(str(int(character, 36)) for character in number)
     total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 == 0 else 1)
+    for index, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if index % 2 == 0 else 1)
         total += value // 10 + value % 10
     return str(-total % 10)
 
 
 def cusip_check_digit(number: str) -> str:
-    """Return the check digit of the first 8 characters, every second one counted twice (ANSI X9.6)."""
+    """Return the check digit of the first 8 characters, every second one doubled (ANSI X9.6)."""
     total = 0
-    for place, character in enumerate(number):
+    for index, character in enumerate(number):
         value = int(character, 36) if character.isalnum() else 36 + "*@#".index(character)
-        value *= 2 if place % 2 else 1
+        value *= 2 if index % 2 else 1
         total += value // 10 + value % 10
     return str(-total % 10)

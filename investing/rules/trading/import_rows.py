@@ -1,4 +1,4 @@
-"""A row of an import: what a file or a client says of one transaction, and the entry that it makes."""
+"""A row of an import: one transaction as a file or a client gives it, and the entry that it becomes."""
 
 import datetime as dt
 import hashlib
@@ -24,14 +24,14 @@ _TRADES = (TransactionType.BUY, TransactionType.SELL)
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """One transaction as it was given. `line` is where it stands, `source` what the file calls it.
+    """One transaction as it was given. `line` is its line, `source` the type that the file calls it.
 
-    `executed_at` is an instant; or a date alone, which is the start of that day where the account lives; or a
-    time without a zone, which is that of the account.
-    `currency` is None where it is the portfolio's. Rows of the same instant have the order of
-    `rules.ordering`; `place` is theirs by number where the file says it, before all that have none.
-    `identifiers` are what the file calls the instrument beside its symbol, or instead of it: ISIN, CUSIP.
-    `remark` is what its owner should know of how the row was read.
+    `executed_at` is an instant, or a date alone, which means the start of that day in the account's time
+    zone, or a time without a zone, which is in the account's. `currency` is None if it is the portfolio's.
+    Rows of the same instant have the order of `rules.ordering`; `place` is a row's number if the file gives
+    the order, before all rows that have none. `identifiers` are what the file calls the instrument besides
+    its symbol, or instead of it: ISIN, CUSIP. `remark` is what the owner should know about how the row was
+    read.
     """
 
     line: int
@@ -53,7 +53,7 @@ class ImportRow:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be read, or that the ledger has no words for."""
+    """A row that cannot be read, or that the ledger cannot represent."""
 
     line: int
     domain_error: DomainError
@@ -62,9 +62,9 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class IgnoredRow:
-    """A row that moves neither cash nor shares, or says again what another row says; `reason` tells.
+    """A row that moves neither cash nor shares, or repeats another row; `reason` says which.
 
-    `group` is what rows that are alike are called, where they are told as one line with their number.
+    `group` is the label of rows that are alike, which are reported as one line with their number.
     """
 
     line: int
@@ -77,9 +77,9 @@ Parsed = ImportRow | BadRow | IgnoredRow
 
 
 def instant_of(row: ImportRow, time_zone: str) -> dt.datetime:
-    """Return the instant of a row; what has no time zone of its own is of this one (IANA).
+    """Return the instant of a row; a time without a zone is in this time zone (IANA).
 
-    Raises InvalidInput where the calendar has no such instant.
+    Raise InvalidInput if the calendar has no such instant.
     """
     when = row.executed_at
     try:
@@ -91,10 +91,10 @@ def instant_of(row: ImportRow, time_zone: str) -> dt.datetime:
 
 
 def entry_of_row(row: ImportRow, id: UUID, now: dt.datetime, currency: str, time_zone: str) -> Entry:
-    """Return the entry that the row makes in a portfolio of this currency, in an account of this time zone.
+    """Return the entry of a row in a portfolio of this currency, in an account of this time zone.
 
-    The rules of recordTransaction, but a trade may give its amount as a statement rounds it: see `agrees`.
-    Raises InvalidInput that names the field, and CurrencyMismatch.
+    The rules are those of recordTransaction, except that a trade may give its amount as a statement rounds
+    it: see `agrees`. Raise InvalidInput, naming the field, or CurrencyMismatch.
     """
     if row.currency not in (None, currency):
         raise CurrencyMismatch(
@@ -129,7 +129,7 @@ def _with_amount(entry: Entry, amount: Decimal) -> Entry:
     assert entry.quantity is not None, "a trade has a quantity"
     assert entry.price is not None, "a trade has a price"
     if amount < 0:
-        raise InvalidInput("An amount is not negative.", ("amount",))
+        raise InvalidInput("An amount must not be negative.", ("amount",))
     if not agrees(entry.quantity, entry.price, entry.amount, amount):
         raise InvalidInput(
             f"The amount is not quantity x price, which is {decimal(entry.amount)}.", ("amount",)
@@ -138,10 +138,10 @@ def _with_amount(entry: Entry, amount: Decimal) -> Entry:
 
 
 def agrees(quantity: Decimal, price: Decimal, product: Decimal, amount: Decimal) -> bool:
-    """Whether the amount is quantity x price but for rounding.
+    """Return whether the amount is quantity x price apart from rounding.
 
-    To a cent, or to what half a unit of the price's last digit makes of the quantity: statements round both.
-    A price of whole units counts as exact to the cent.
+    The tolerance is a cent, or what half a unit of the price's last digit amounts to over the quantity:
+    statements round both. A price in whole units counts as exact to the cent.
     """
     exponent = price.as_tuple().exponent
     assert isinstance(exponent, int), "the price is finite"
@@ -150,17 +150,17 @@ def agrees(quantity: Decimal, price: Decimal, product: Decimal, amount: Decimal)
 
 
 def check_notes(notes: str | None) -> None:
-    """Raises InvalidInput for notes that are too long, or that no database can hold."""
+    """Raise InvalidInput if notes are too long or have characters that no database can store."""
     if notes is None:
         return
     if len(notes) > LONGEST_NOTES:
         raise InvalidInput(f"Notes have at most {LONGEST_NOTES} characters.", ("notes",))
     if "\0" in notes or any("\ud800" <= character <= "\udfff" for character in notes):
-        raise InvalidInput("There is a character in the notes that is no text.", ("notes",))
+        raise InvalidInput("The notes contain a character that is not text.", ("notes",))
 
 
 Content = tuple[Hashable, ...]
-"""What tells one transaction of a portfolio from another: everything but its notes."""
+"""What distinguishes one transaction of a portfolio from another: everything but its notes."""
 
 
 def content_of(
@@ -173,12 +173,12 @@ def content_of(
     split_for: Decimal | None,
     executed_at: dt.datetime,
 ) -> Content:
-    """The content, the same for the same figures however they are written: 1.50 is 1.5."""
+    """Return the content, the same for the same figures however they are written: 1.50 is 1.5."""
     return (type, instrument_id, quantity, price, amount, commission, split_for, executed_at)
 
 
 def fingerprint(portfolio_id: UUID, content: Content, occurrence: int) -> bytes:
-    """32 bytes that stand for the `occurrence`th transaction of this content, counted from 1."""
+    """Return 32 bytes that identify the `occurrence`th transaction of this content, counted from 1."""
     texts = [str(portfolio_id), *map(_text, content), str(occurrence)]
     return hashlib.sha256("\x1f".join(texts).encode()).digest()
 

@@ -1,8 +1,8 @@
 """The ledger: what one transaction does to cash, to a holding and to its lots.
 
-The same rule serves a trade of today, an entry of long ago and the replay of a whole history. Cost is kept
-both ways side by side: on average (buy fees join the cost, a sale removes quantity x average cost) and by
-lot, first in first out. Amounts are in the portfolio's currency, quantities in shares.
+The same rule serves a trade made now, a back-dated entry and the replay of a whole history. Cost is kept by
+both methods side by side: average cost (buy fees are added to the cost, a sale removes quantity x average
+cost) and by lot, first in first out. Amounts are in the portfolio's currency, quantities in shares.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ SHARE_TYPES = frozenset(
         TransactionType.SPLIT,
     }
 )
-"""What can change a holding: the last three only where they name an instrument."""
+"""The types that can change a holding: transfers only if they name an instrument."""
 
 _CASH_IN = frozenset(
     {TransactionType.DEPOSIT, TransactionType.TRANSFER_IN, TransactionType.DIVIDEND, TransactionType.INTEREST}
@@ -40,19 +40,20 @@ _IN = frozenset({TransactionType.BUY, TransactionType.TRANSFER_IN})
 
 
 def overtaking(type: TransactionType) -> frozenset[TransactionType]:
-    """The types of a holding's later entries that an entry of this type may not be posted after.
+    """Return the types of a holding's later entries that an entry of this type must not be posted after.
 
-    What only comes in changes nothing of what comes in later, and may be posted as if it were the last.
+    Shares that only come in do not affect those that come in later, and may be posted as if they were the
+    last.
     """
     return SHARE_TYPES - _IN if type in _IN else SHARE_TYPES
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One transaction as it was given. `of_shares` tells a transfer of shares from one of cash.
+    """One transaction as it was given. `of_shares` distinguishes a transfer of shares from one of cash.
 
-    `is_automatic` is a split that follows from the instrument's own: where nothing is held, it does nothing.
-    `time_zone` is its account's, for telling its day.
+    `is_automatic` is a split that follows from the instrument's own: if nothing is held, it does nothing.
+    `time_zone` is the account's, which decides the entry's day.
     """
 
     id: UUID
@@ -69,20 +70,20 @@ class Entry:
 
     @property
     def day(self) -> dt.date:
-        """Return the account's day that it is on."""
+        """The day of the entry in the account's time zone."""
         return day_of(self.executed_at, self.time_zone)
 
     @property
     def place(self) -> tuple[dt.datetime, UUID]:
-        """Where it stands on the ledger: by time, and then by id."""
+        """Its position on the ledger: by time and then by id."""
         return (self.executed_at, self.id)
 
 
 @dataclass
 class Holding:
-    """What a portfolio holds of one instrument; empty to begin with. Lots are oldest first.
+    """What a portfolio holds of one instrument, initially nothing. Lots are oldest first.
 
-    It may know its oldest lots alone, where those hold as many shares as will be taken.
+    It may know only its oldest lots, as long as those hold as many shares as will be taken.
     """
 
     quantity: Decimal = ZERO
@@ -94,8 +95,10 @@ class Holding:
 
 @dataclass(frozen=True)
 class Posting:
-    """The deltas of a transaction, of cash, of shares and of their average cost; what a sale gained on
-    average cost and first in first out; the lots that it used, and those that it opened.
+    """The effects of a transaction.
+
+    There are the deltas of cash, of shares and of their average cost; what a sale gained by average cost and
+    first in first out; the lots that it used, and those that it opened.
     """
 
     cash_delta: Decimal
@@ -109,9 +112,9 @@ class Posting:
 
 @dataclass(frozen=True)
 class Moved:
-    """What left one portfolio for another: its average cost, and the parts of lots.
+    """What was transferred from one portfolio to another: its average cost, and the parts of lots.
 
-    `ratio` says how many of the other portfolio's shares one of these is: 1, unless a split has reached the
+    `ratio` is how many of the other portfolio's shares one of these is: 1, unless a split has reached the
     shares of one portfolio and not yet those of the other.
     """
 
@@ -121,28 +124,28 @@ class Moved:
 
     @classmethod
     def by(cls, out: Posting) -> "Moved":
-        """What this transfer out moves."""
+        """Return what this transfer out moves."""
         return cls(-out.cost_delta, out.uses)
 
 
 def check_fits(*amounts: Decimal) -> None:
-    """Raises InvalidInput where what an entry leads to is more than can be stored."""
+    """Raise InvalidInput if the result of an entry is more than can be stored."""
     if not fits(*amounts):
         raise InvalidInput("This is more than the ledger can hold.", ("amount",))
 
 
 def post_cash(entry: Entry) -> Posting:
-    """Posts an entry that changes no holding: cash in or out, less the commission."""
+    """Post an entry that changes no holding: cash in or out, minus the commission."""
     amount = entry.amount if entry.type in _CASH_IN else -entry.amount
     return Posting(cash_delta=amount - entry.commission)
 
 
 def post(holding: Holding, entry: Entry, moved: Moved | None = None) -> Posting:
-    """Posts an entry to its holding, which it changes; `moved` is what a transfer between one's own
-    portfolios brings in.
+    """Post an entry to its holding, which is changed in place.
 
-    Raises InsufficientShares for more shares out than are held and InvalidInput for a split of nothing; the
-    holding is as it was then. Raises InvalidInput for more than can be stored; the holding is spoilt then.
+    `moved` is what a transfer between the owner's portfolios brings in. Raise InsufficientShares if more
+    shares would go out than are held, and InvalidInput for a split of nothing; the holding is then unchanged.
+    Raise InvalidInput if the result is more than can be stored; the holding is then no longer valid.
     """
     posting = _post(holding, entry, moved)
     check_fits(holding.quantity, holding.cost, holding.realized_pnl, posting.realized_pnl or ZERO)
@@ -169,9 +172,9 @@ def _post(holding: Holding, entry: Entry, moved: Moved | None) -> Posting:
 
 
 def take_back(holding: Holding, posted: Collection[tuple[UUID, Posting]]) -> None:
-    """Makes the holding what it was before these, its latest entries, by their ids and postings.
+    """Restore the holding to what it was before its latest entries, given by their ids and postings.
 
-    Its lots must hold all that those entries used, closed ones with a quantity of zero.
+    Its lots must include all that those entries used, closed ones with a quantity of zero.
     """
     for _, posting in posted:
         holding.quantity -= posting.quantity_delta
@@ -204,7 +207,7 @@ def _bring_in(holding: Holding, entry: Entry, moved: Moved) -> Posting:
 
 
 def _convert(lots: list[TaxLot], ratio: Fraction) -> Decimal:
-    """Make lots that come in ones of the holding's shares, rounded as by a split; return how many more."""
+    """Convert incoming lots to the holding's shares, rounded as by a split; return the shares added."""
     uses = split(lots, Decimal(ratio.numerator), Decimal(ratio.denominator))
     if uses is None:
         raise InvalidInput("Too little would come in: a split leaves nothing of it.", ("quantity",))
@@ -232,7 +235,7 @@ def _sell(holding: Holding, entry: Entry) -> Posting:
 
 
 def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotChange]]:
-    """Takes shares out at average cost and from the oldest lots. The average cost and the lots used."""
+    """Remove shares at average cost and from the oldest lots; return the average cost and the lots used."""
     quantity = _quantity(entry)
     if quantity > holding.quantity:
         raise InsufficientShares(
@@ -252,14 +255,14 @@ def _remove(holding: Holding, entry: Entry) -> tuple[Decimal, list[LotChange]]:
 def _split(holding: Holding, entry: Entry) -> Posting:
     """Give `quantity` new shares for every `split_for` old ones; cost does not change.
 
-    An automatic split of nothing, or of too little, leaves the holding as it is: what made somebody a holder
-    may be taken back, and recorded again, and the split is there both times.
+    An automatic split of nothing, or of too little, leaves the holding as it is: the purchase that made
+    somebody a holder may be reversed and recorded again, and the split must apply both times.
     """
     assert entry.split_for, "a split has a ratio"
     uses = split(holding.lots, _quantity(entry), entry.split_for) if holding.quantity else None
     if uses is None and not entry.is_automatic:
         if holding.quantity:
-            raise InvalidInput("The split would leave nothing of a lot: give its ratio the other way round?")
+            raise InvalidInput("The split would leave nothing of a lot: is its ratio the wrong way round?")
         raise InvalidInput(f"Nothing was held on {entry.day} that a split could change.")
     more = sum((use.quantity_delta for use in uses or ()), ZERO)
     holding.quantity += more
@@ -267,5 +270,5 @@ def _split(holding: Holding, entry: Entry) -> Posting:
 
 
 def trade_amount(quantity: Decimal, price: Decimal) -> Decimal:
-    """What a trade costs or brings before commission."""
+    """Return what a trade costs or brings in before commission."""
     return product(quantity, price)

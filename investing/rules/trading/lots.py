@@ -1,6 +1,6 @@
-"""Lots: what is left of each purchase, used up first in first out, and what every entry does to them.
+"""Lots: what is left of each purchase, used first in first out, and how every entry changes them.
 
-Each change of a lot is kept as a use: two deltas that can be taken back exactly. Costs are in the portfolio's
+Each change of a lot is kept as two deltas that can be reversed exactly. Costs are in the portfolio's
 currency, quantities in shares.
 """
 
@@ -36,20 +36,20 @@ class TaxLot:
 
     @property
     def key(self) -> LotKey:
-        """What the lot is known by."""
+        """The key that identifies the lot."""
         return LotKey(self.transaction_id, self.number)
 
     @property
     def age(self) -> tuple[dt.datetime, UUID, int]:
-        """The order in which lots are used: the oldest purchase first."""
+        """The sort key in which lots are used: the oldest purchase first."""
         return (self.opened_at, self.transaction_id, self.number)
 
 
 @dataclass(frozen=True)
 class LotChange:
-    """What one entry did to one lot: a sale or a transfer out takes from it, a split makes it more or fewer.
+    """What one entry did to one lot: a sale or a transfer out takes from it, a split multiplies it.
 
-    `gain` is a sale's part of the proceeds less the cost taken; None for anything else.
+    `gain` is a sale's part of the proceeds minus the cost taken; None for anything else.
     """
 
     lot: LotKey
@@ -60,40 +60,40 @@ class LotChange:
 
 
 def add(lots: list[TaxLot], lot: TaxLot) -> None:
-    """Puts a lot in its place among those that are open."""
+    """Insert a lot in its place among the open ones."""
     insort(lots, lot, key=lambda other: other.age)
 
 
 def take(lots: list[TaxLot], quantity: Decimal) -> list[LotChange]:
-    """Takes shares from the oldest lots, which hold enough; the last share of a lot takes all its cost."""
+    """Take shares from the oldest lots, which hold enough; the last share of a lot takes all its cost."""
     uses = []
-    gone = 0
+    used_up = 0
     for lot in lots:
         taken = min(quantity, lot.quantity)
         quantity -= taken
         cost = part_of(lot.cost, taken, lot.quantity)
         uses.append(LotChange(lot.key, lot.opened_at, -taken, -cost))
         if taken < lot.quantity:
-            lots[gone] = replace(lot, quantity=lot.quantity - taken, cost=lot.cost - cost)
+            lots[used_up] = replace(lot, quantity=lot.quantity - taken, cost=lot.cost - cost)
         else:
-            gone += 1
+            used_up += 1
         if not quantity:
             break
     assert not quantity, "the holding has as many shares as its lots"
-    del lots[:gone]
+    del lots[:used_up]
     return uses
 
 
 def split(lots: list[TaxLot], new: Decimal, old: Decimal) -> list[LotChange] | None:
-    """Make `new` shares of every `old` ones; return None, with nothing changed, where too little is left.
+    """Make `new` shares of every `old` ones; return None and change nothing if too little is left.
 
     Rounding belongs to the position: all lots together are rounded once, so that three lots of 1 are exactly
     1 share after a split of 1 for 3. Each lot is rounded too and keeps at least the smallest part of a share;
-    what that makes a difference of goes to the largest lot, of equal ones the oldest.
+    the difference that this makes goes to the largest lot, of equal ones the oldest.
     """
     whole = share(sum((lot.quantity for lot in lots), ZERO), new, old, QUANTITY_PLACES)
     after = [max(share(lot.quantity, new, old, QUANTITY_PLACES), QUANTITY_PLACES) for lot in lots]
-    largest = max(range(len(after)), key=lambda place: (after[place], -place))
+    largest = max(range(len(after)), key=lambda index: (after[index], -index))
     after[largest] += whole - sum(after, ZERO)
     if after[largest] <= 0:
         return None
@@ -106,19 +106,19 @@ def split(lots: list[TaxLot], new: Decimal, old: Decimal) -> list[LotChange] | N
 
 
 def with_gains(uses: Sequence[LotChange], proceeds: Decimal) -> list[LotChange]:
-    """A sale's uses with their gains: they add up to net proceeds less cost to the last digit."""
+    """Return a sale's lot changes with their gains, which add up exactly to net proceeds minus cost."""
     sold = -sum((use.quantity_delta for use in uses), ZERO)
     left = proceeds
     reported = []
-    for place, use in enumerate(uses, 1):
-        part = left if place == len(uses) else share(proceeds, -use.quantity_delta, sold)
+    for index, use in enumerate(uses, 1):
+        part = left if index == len(uses) else share(proceeds, -use.quantity_delta, sold)
         left -= part
         reported.append(replace(use, gain=part + use.cost_delta))
     return reported
 
 
 def without(lots: Iterable[TaxLot], uses: Iterable[LotChange], opened_by: set[UUID]) -> list[TaxLot]:
-    """The open lots as they were before the uses, and without those that the given entries opened.
+    """Return the open lots as they were before the changes, without those that the given entries opened.
 
     `lots` holds every lot that was used, closed ones with a quantity of zero.
     """
@@ -133,5 +133,5 @@ def without(lots: Iterable[TaxLot], uses: Iterable[LotChange], opened_by: set[UU
 
 
 def part_of(cost: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """The part's share of a cost: all of it for the last share, so that nothing is left of what is gone."""
+    """Return the part's share of a cost: all of it for the last share, so that a closed lot keeps no cost."""
     return cost if part == whole else share(cost, part, whole)

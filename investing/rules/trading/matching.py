@@ -10,7 +10,7 @@ from investing.rules.trading.orders import ZERO, BrokerFees
 
 @dataclass(frozen=True)
 class OpenOrder:
-    """What of an order a tick is held against; `commission` is what it has paid so far."""
+    """The part of an order that a tick is matched with; `commission` is what it has paid so far."""
 
     side: OrderSide
     type: OrderType
@@ -23,7 +23,7 @@ class OpenOrder:
 
 @dataclass(frozen=True)
 class MatchedFill:
-    """What a tick does for an order: shares, at a price, for a commission."""
+    """What a tick fills of an order: shares, at a price, for a commission."""
 
     quantity: Decimal
     price: Decimal
@@ -31,12 +31,13 @@ class MatchedFill:
 
 
 def match_fill(order: OpenOrder, quote: Decimal, fees: BrokerFees) -> MatchedFill | None:
-    """The fill that a tick at this price brings, or None where it does not reach the order's limit.
+    """Return the fill of an order by a tick at this price, None if the price does not reach its limit.
 
-    At a price of 0 shares are worth nothing: what is to be sold is sold for nothing, and nobody buys.
+    At a price of 0 shares are worth nothing: a sell order is filled for nothing, and a buy order is not
+    filled.
 
-    The commission for the order is charged in parts, with the shares, so that a small first fill does not
-    have to pay for all of it.
+    The commission of the order is charged in proportion to the shares, so that a small first fill does not
+    have to pay all of it.
     """
     price = _price(order, quote, fees)
     if price is None:

@@ -1,8 +1,8 @@
-"""Merging many new entries into a ledger at once, by the same rules as posting them one by one.
+"""Merge many new entries into a ledger at once, by the same rules as posting them one by one.
 
-The whole timeline from the first new entry on is played once, old and new entries in the order of time,
-instead of once for each new entry. An old entry that no longer fits is never touched: new entries before it
-that took what it needs are refused instead, and the timeline is played again without them.
+The whole timeline from the first new entry on is replayed once, old and new entries in order of time, instead
+of once for each new entry. An old entry that no longer fits is never changed: the new entries before it that
+took what it needs are refused instead, and the timeline is replayed without them.
 """
 
 import datetime as dt
@@ -23,14 +23,14 @@ from investing.rules.trading.ordering import TRADES, Trade, Waiting
 _TAKERS = (TransactionType.SELL, TransactionType.TRANSFER_OUT, TransactionType.SPLIT)
 
 HoldingKey = tuple[UUID, UUID]
-"""Portfolio and instrument."""
+"""The ids of a portfolio and an instrument."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry to merge, and the instrument that it is about, where it is about one.
+    """An entry to merge, and its instrument if it has one.
 
-    `is_fixed` says that its place within its instant is given: it waits for no cash and no shares.
+    `is_fixed` means that its place within its instant is given: it does not wait for cash or shares.
     """
 
     entry: Entry
@@ -40,8 +40,10 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class PastEntry:
-    """An entry of shares that is on the ledger, also in a portfolio that shares were transferred to since;
-    `transfer_id` where it is a side of such a transfer.
+    """An entry of shares that is already on the ledger.
+
+    It may be in a portfolio to which shares were transferred since; `transfer_id` is set on both sides of
+    such a transfer.
     """
 
     entry: Entry
@@ -52,7 +54,7 @@ class PastEntry:
 
 @dataclass(frozen=True, slots=True)
 class PastCash:
-    """Cash that moved on the ledger."""
+    """A movement of cash on the ledger."""
 
     executed_at: dt.datetime
     delta: Decimal
@@ -60,12 +62,12 @@ class PastCash:
 
 @dataclass(frozen=True)
 class Past:
-    """What the new entries meet: how things stood before the timeline starts, and what it already has.
+    """The ledger that the new entries are merged into: the state before the timeline, and its old entries.
 
     `portfolio_id` is where the new entries go. `holdings` are those before `entries`, `cash` is that before
-    `moves`. Both are in the ledger's order. `splits` are due, and come first of their instant. `moved` is
-    what transfers bring in, by their ids, that left another portfolio before the timeline starts. `time_zone`
-    is the account's: refusals name its days. `ratios` are those of transfers that come in: see
+    `moves`. Both sequences are in the ledger's order. `splits` are due, and come first of their instant.
+    `moved` is what transfers bring in, by their ids, that left another portfolio before the timeline starts.
+    `time_zone` is the account's, in which errors name days. `ratios` are those of incoming transfers: see
     `Moved`.
     """
 
@@ -83,11 +85,10 @@ class Past:
 
 @dataclass
 class Merged:
-    """What came of it, the new entries by their place in the sequence.
+    """The result of a merge; new entries are given by their index in the sequence.
 
-    `automatic` are the postings of splits that were due where something was held, by the entries' ids.
-
-    `entries` are those that were posted, with the ids that they have in the ledger's order.
+    `automatic` are the postings of due splits where something was held, by the entries' ids. `entries` are
+    those that were posted, with the ids that they have in the ledger's order.
     """
 
     entries: dict[int, Entry] = field(default_factory=dict)
@@ -95,25 +96,25 @@ class Merged:
     domain_errors: dict[int, DomainError] = field(default_factory=dict)
     holdings: dict[HoldingKey, Holding] = field(default_factory=dict)
     again: dict[UUID, Posting] = field(default_factory=dict)
-    """How the old entries of the timeline are posted now, by their ids."""
+    """The new postings of the timeline's old entries, by their ids."""
     automatic: dict[UUID, Posting] = field(default_factory=dict)
 
 
 class _NoLongerFits(Exception):
-    """New entries that leave too little for an old one."""
+    """New entries leave too little for an old one."""
 
     def __init__(self, domain_errors: dict[int, DomainError]) -> None:
         self.domain_errors = domain_errors
 
 
 def merge(past: Past, new: Sequence[NewEntry]) -> Merged:
-    """Post the new entries, which are in the order of time and then of `ordering.order_key`, among the old
-    ones; their ids ascend.
+    """Post the new entries among the old ones.
 
-    Every balance of the merged timeline is at least zero, unless cash `may_owe`, and so is every holding.
-    What is on the ledger comes before what is new at the same instant. Of the new trades of one instant
-    always the first goes next that cash and shares allow, and the ids of the instant's entries are dealt out
-    in the order in which they were posted.
+    The new ones are in order of time and then of `ordering.order_key`, and their ids ascend. Every cash
+    balance of the merged timeline is at least zero, unless cash `may_owe`, and so is every holding. Old
+    entries come before new ones of the same instant. Of the new trades of one instant, the first that cash
+    and shares allow always goes next, and the ids of the instant's entries are assigned in the order in which
+    they were posted.
     """
     events = _timeline(past, new)
     blamed: dict[int, DomainError] = {}
@@ -128,12 +129,12 @@ def merge(past: Past, new: Sequence[NewEntry]) -> Merged:
 
 
 _Event = PastEntry | PastCash | list[int]
-"""An event of the timeline; a list has the places of the new entries of one instant."""
+"""An event of the timeline; a list has the indices of the new entries of one instant."""
 
 
 def _timeline(past: Past, new: Sequence[NewEntry]) -> list[_Event]:
-    # What is there comes before what is new at the same instant, as its id is the smaller one; an automatic
-    # split has the smallest.
+    # Old entries come before new ones of the same instant, as their ids are smaller; an automatic split has
+    # the smallest.
     old: list[tuple[dt.datetime, _Event]] = [(event.entry.executed_at, event) for event in past.splits]
     old += [(event.entry.executed_at, event) for event in past.entries]
     old += [(event.executed_at, event) for event in past.moves]
@@ -143,7 +144,7 @@ def _timeline(past: Past, new: Sequence[NewEntry]) -> list[_Event]:
 
 
 class _Timeline:
-    """One play of the timeline."""
+    """One replay of the timeline."""
 
     def __init__(self, past: Past, new: Sequence[NewEntry], blamed: Mapping[int, DomainError]) -> None:
         self._may_owe = past.may_owe
@@ -163,7 +164,7 @@ class _Timeline:
         }
 
     def play(self, events: Sequence[_Event]) -> None:
-        """Plays all events. Raises _NoLongerFits at the first old one that fails."""
+        """Apply all events. Raise _NoLongerFits at the first old one that fails."""
         for event in events:
             match event:
                 case PastEntry() if event.entry.id in self._due:
@@ -176,7 +177,7 @@ class _Timeline:
                     self._post_instant(event)
 
     def _post_instant(self, places: Sequence[int]) -> None:
-        """Posts the new entries of one instant."""
+        """Post the new entries of one instant."""
         self._ids = deque(self._new[place].entry.id for place in places)
         left = [place for place in places if place not in self.merged.domain_errors]
         for wait, run in groupby(left, key=self._waits):
@@ -247,7 +248,7 @@ class _Timeline:
             self.merged.automatic[event.entry.id] = post(holding, event.entry)
 
     def _posted(self, holding: Holding, entry: Entry, moved: Moved | None = None) -> Posting:
-        """Posts an entry to its holding; a refusal names the account's day."""
+        """Post an entry to its holding; an error names the day in the account's time zone."""
         on_date = day_of(entry.executed_at, self._time_zone)
         if entry.type is TransactionType.SPLIT and not holding.quantity and not entry.is_automatic:
             raise InvalidInput(f"Nothing was held on {on_date} that a split could change.")
@@ -274,9 +275,9 @@ class _Timeline:
         self.merged.again[entry.id] = posting
 
     def _blame(self, instrument_id: UUID, domain_error: DomainError) -> dict[int, DomainError]:
-        """Who is to blame that an old entry fails: the newest that took what is missing.
+        """Return the new entries because of which an old one fails: the newest that took what is missing.
 
-        Where no shares are missing, as for a split that leaves nothing of a lot, the newest of all.
+        If no shares are missing, as for a split that leaves nothing of a lot, it is the newest of all.
         """
         blamed: dict[int, DomainError] = {}
         newest_first = self._of_shares.get(instrument_id, [])[::-1]
@@ -308,7 +309,10 @@ class _Timeline:
         raise _NoLongerFits(blamed)
 
     def _payers(self, missing: Decimal) -> list[int]:
-        """Who is to blame for missing cash: the smallest that alone makes up for it, else the newest ones."""
+        """Return the new entries to refuse for missing cash.
+
+        That is the smallest one that makes up for it alone, or else the newest ones.
+        """
         newest_first = self._paid[::-1]
         enough = [place for place in newest_first if -self.merged.postings[place].cash_delta >= missing]
         if not enough:
@@ -318,7 +322,7 @@ class _Timeline:
     def _short_of_cash(self, required: Decimal, available: Decimal, when: dt.datetime) -> InsufficientCash:
         on_date = day_of(when, self._time_zone)
         return InsufficientCash(
-            f"{_plain(required)} is needed on {on_date}, {_plain(available)} is there.",
+            f"{_plain(required)} is needed on {on_date}, {_plain(available)} is available.",
             ("amount",),
             required=required,
             available=available,
@@ -327,7 +331,7 @@ class _Timeline:
 
 
 def cash_delta_of(entry: Entry) -> Decimal:
-    """By how much an entry changes cash, which never depends on what is held."""
+    """Return by how much an entry changes cash, which never depends on what is held."""
     match entry.type:
         case TransactionType.BUY:
             return -entry.amount - entry.commission

@@ -1,8 +1,7 @@
-"""The one order of entries of the same instant, whatever the order of the file that they came from.
+"""The order of entries of the same instant, whatever the order of the file that they came from.
 
-SPLIT; DEPOSIT, TRANSFER_IN, DIVIDEND, INTEREST; then of the BUYs and SELLs, again and again, the first (by
-symbol, BUY before SELL, quantity, price) that cash and shares allow; then FEE, TAX; then WITHDRAWAL,
-TRANSFER_OUT.
+SPLIT; DEPOSIT, TRANSFER_IN, DIVIDEND, INTEREST; then of the BUYs and SELLs, repeatedly, the first (by symbol,
+BUY before SELL, quantity, price) that cash and shares allow; then FEE, TAX; then WITHDRAWAL, TRANSFER_OUT.
 """
 
 from collections import defaultdict, deque
@@ -36,10 +35,10 @@ Key = tuple[Any, ...]
 
 
 def order_key(type: str, symbol: str | None, notes: str | None, *numbers: Decimal | None) -> Key:
-    """Return where an entry stands among those of its instant, cash and shares apart.
+    """Return the sort key of an entry among those of its instant, apart from cash and shares.
 
     `numbers` are quantity, price, amount, commission and the split's ratio, in this order; None counts as 0.
-    Entries that have the same key have all the same figures.
+    Entries with the same key have all figures in common.
     """
     rank, place = _PLACE[TransactionType(type)]
     which = (symbol or "", place) if type in TRADES else (place, symbol or "")
@@ -48,8 +47,10 @@ def order_key(type: str, symbol: str | None, notes: str | None, *numbers: Decima
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A BUY or SELL of one instant; `place` is whatever the caller knows it by, cash in the portfolio's
-    currency, negative for what it takes.
+    """A BUY or SELL of one instant.
+
+    `place` is the caller's own index of it, `cash_delta` is in the portfolio's currency and negative if it
+    takes cash.
     """
 
     place: int
@@ -62,41 +63,41 @@ class Trade:
 class Waiting:
     """Trades of one instant that wait until cash and shares allow them, in the order of `order_key`.
 
-    Finding the next one takes time that grows with the logarithm of their number.
+    Finding the next one takes time logarithmic in their number.
     """
 
     def __init__(self, trades: Sequence[Trade]) -> None:
         self._trades = trades
         self._costs = _Costs([-t.cash_delta if t.is_buy else _NEVER for t in trades])
         self._sales: dict[UUID, deque[int]] = defaultdict(deque)
-        self._dear: list[int] = []
-        """Sales whose commission is more than they bring: they need cash as well."""
+        self._costly: list[int] = []
+        """Sales whose commission is more than their proceeds: they need cash as well."""
         for number, trade in enumerate(trades):
             if not trade.is_buy and trade.cash_delta < 0:
-                self._dear.append(number)
+                self._costly.append(number)
             elif not trade.is_buy:
                 self._sales[trade.instrument_id].append(number)
         self._ready: list[int] = []
-        """The first sale of each instrument of which enough is held, as a heap."""
+        """The first sale of each instrument if enough of it is held, as a heap."""
         self._is_ready: set[UUID] = set()
         self._changed = set(self._sales)
 
     def next(self, cash: Decimal | None, held: Callable[[UUID], Decimal]) -> Trade | None:
-        """Take out and return the first trade that is possible; None where none is.
+        """Remove and return the first trade that is possible, None if none is.
 
-        `cash` is None where any amount may be owed; `held` gives the quantity of an instrument.
+        `cash` is None if any amount may be owed; `held` gives the quantity of an instrument.
         """
         sale = self._first_sale(held)
         buy = self._costs.first(_NEVER if cash is None else max(cash, _ZERO))
-        dear = next((n for n in self._dear if self._possible(n, cash, held)), None)
-        found = min((n for n in (sale, buy, dear) if n is not None), default=None)
+        costly = next((n for n in self._costly if self._possible(n, cash, held)), None)
+        found = min((n for n in (sale, buy, costly) if n is not None), default=None)
         if found is None:
             return None
         id = self._trades[found].instrument_id
         if found == buy:
             self._costs.remove(found)
-        elif found == dear:
-            self._dear.remove(found)
+        elif found == costly:
+            self._costly.remove(found)
         else:
             heappop(self._ready)
             self._is_ready.discard(id)
@@ -105,9 +106,9 @@ class Waiting:
         return self._trades[found]
 
     def rest(self) -> list[Trade]:
-        """Return those that were not taken out, in order."""
+        """Return the trades that were not removed, in order."""
         sales = [number for queue in self._sales.values() for number in queue]
-        return [self._trades[n] for n in sorted([*self._costs.left(), *sales, *self._dear])]
+        return [self._trades[n] for n in sorted([*self._costs.left(), *sales, *self._costly])]
 
     def _possible(self, number: int, cash: Decimal | None, held: Callable[[UUID], Decimal]) -> bool:
         trade = self._trades[number]
@@ -115,7 +116,7 @@ class Waiting:
         return enough and trade.quantity <= held(trade.instrument_id)
 
     def _first_sale(self, held: Callable[[UUID], Decimal]) -> int | None:
-        # Sales of an instrument stand by quantity: where the first is too large, all are.
+        # Sales of an instrument are in order of quantity: if the first is too large, all are.
         for id in self._changed & self._sales.keys() - self._is_ready:
             queue = self._sales[id]
             if queue and self._trades[queue[0]].quantity <= held(id):
@@ -132,7 +133,7 @@ class Waiting:
 
 
 class _Costs:
-    """What purchases cost, in a tree of the least cost below each node: the first that fits is found fast."""
+    """The costs of purchases, in a tree with the lowest cost below each node, to find the first that fits."""
 
     def __init__(self, costs: Sequence[Decimal]) -> None:
         self._count = len(costs)
@@ -142,7 +143,7 @@ class _Costs:
             self._least[node] = min(self._least[2 * node], self._least[2 * node + 1])
 
     def first(self, cash: Decimal) -> int | None:
-        """Return the first that costs no more than this."""
+        """Return the first purchase that costs no more than this."""
         if self._least[1] > cash or self._least[1] == _NEVER:
             return None
         node = 1
@@ -153,7 +154,7 @@ class _Costs:
         return node - self._size
 
     def remove(self, number: int) -> None:
-        """Take one out."""
+        """Remove a purchase."""
         node = number + self._size
         self._least[node] = _NEVER
         while node > 1:
@@ -161,5 +162,5 @@ class _Costs:
             self._least[node] = min(self._least[2 * node], self._least[2 * node + 1])
 
     def left(self) -> list[int]:
-        """Return those that were not taken out."""
+        """Return the purchases that were not removed."""
         return [n for n in range(self._count) if self._least[n + self._size] != _NEVER]

@@ -1,6 +1,6 @@
-"""Orders: what may be placed, what it reserves, and where an order may go from where it stands.
+"""Orders: what may be placed, what it reserves, and which statuses may follow which.
 
-Amounts are in the portfolio's currency, quantities in shares, prices for one share.
+Amounts are in the portfolio's currency, quantities in shares, prices per share.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ ZERO = Decimal(0)
 OPEN = frozenset(
     {OrderStatus.PENDING, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED, OrderStatus.UNKNOWN}
 )
-"""Where an order may still trade, and so still holds back what it may need."""
+"""The statuses in which an order may still trade, and so still reserves what it may need."""
 
 _ENDS = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 _NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
@@ -32,7 +32,7 @@ _NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
 
 @dataclass(frozen=True)
 class BrokerFees:
-    """What a broker takes: for each order, for each share, and of the price (`slippage`, a fraction).
+    """What a broker charges: per order, per share, and on the price (`slippage`, a fraction).
 
     `shares_per_tick` is the most that one tick fills of an order, None for no limit.
     """
@@ -43,18 +43,18 @@ class BrokerFees:
     shares_per_tick: Decimal | None = None
 
     def commission(self, quantity: Decimal) -> Decimal:
-        """What a whole order of so many shares costs."""
+        """Return the commission of a whole order of this quantity."""
         return self.commission_per_order + product(self.commission_per_share, quantity)
 
     def slipped(self, side: OrderSide, price: Decimal) -> Decimal:
-        """The price that a market order gets when this is the quote: worse, never better."""
+        """Return the price that a market order gets at this quote: worse by the slippage, never better."""
         away = product(price, self.slippage)
         return price + away if side is OrderSide.BUY else price - away
 
 
 @dataclass(frozen=True)
 class OrderRequest:
-    """A trade as its owner wants it: so many shares, or shares for so much cash (`notional`)."""
+    """A trade as its owner requests it: a number of shares, or shares for an amount of cash (`notional`)."""
 
     side: OrderSide
     type: OrderType
@@ -66,10 +66,10 @@ class OrderRequest:
 
 @dataclass(frozen=True)
 class SizedOrder:
-    """A wish made definite.
+    """An order request with its quantity and its reservations.
 
-    `worst_price` is the protection of a MARKET order: it is never filled beyond, so that what is reserved is
-    enough, however the quote moves. None where no price can hurt.
+    `worst_price` is the protection of a MARKET order: it is never filled beyond it, so that what is reserved
+    is enough however the quote moves. It is None if no price can do harm.
     """
 
     quantity: Decimal
@@ -79,12 +79,12 @@ class SizedOrder:
 
 
 def check_order_request(request: OrderRequest) -> None:
-    """Raises InvalidInput for a wish that makes no sense at any price."""
+    """Raise InvalidInput if a request is not valid at any price."""
     if (request.quantity is None) == (request.notional is None):
         raise InvalidInput("Give the quantity or the notional: one of them, not both.", ("quantity",))
     for name, value in (("quantity", request.quantity), ("notional", request.notional)):
         if value is not None and value <= 0:
-            raise InvalidInput(f"The {name} is above zero.", (name,))
+            raise InvalidInput(f"The {name} must be above zero.", (name,))
     for name, value in (("notional", request.notional), ("limitPrice", request.limit_price)):
         if value is not None and not has_places(value):
             raise InvalidInput(f"The {name} has more than 10 decimals.", (name,))
@@ -93,35 +93,35 @@ def check_order_request(request: OrderRequest) -> None:
     if request.type is OrderType.MARKET and request.limit_price is not None:
         raise InvalidInput("A MARKET order has no limitPrice: make it a LIMIT order.", ("limitPrice",))
     if request.limit_price is not None and request.limit_price <= 0:
-        raise InvalidInput("The limitPrice is above zero.", ("limitPrice",))
+        raise InvalidInput("The limitPrice must be above zero.", ("limitPrice",))
 
 
 def size_order(request: OrderRequest, price: Decimal, fees: BrokerFees, free: Decimal = ZERO) -> SizedOrder:
-    """The wish at its price: the limit, or the quote of a MARKET order.
+    """Return the order at its price: the limit, or the quote for a MARKET order.
 
-    A BUY reserves quantity x price x (1 + slippage) and the commission; of a `notional` all of that is paid.
-    A SELL reserves its shares, and the commission in cash where the shares might not bring it in. One whose
-    `notional` is what the `free` shares are worth sells all of them, so that none of their value's rounding
-    stays behind. Raises InvalidInput for nothing at all, for more than the ledger can hold, and for a BUY at
-    a price of nothing.
+    A BUY reserves quantity x price x (1 + slippage) and the commission; a `notional` pays for all of that. A
+    SELL reserves its shares, and the commission in cash if the shares might not bring it in. A SELL whose
+    `notional` is what the `free` shares are worth sells all of them, so that no rounding difference remains.
+    Raise InvalidInput if the quantity is zero, if it is more than the ledger can hold, and for a BUY at a
+    price of 0.
     """
-    dearest = price if request.type is OrderType.LIMIT else fees.slipped(request.side, price)
-    quantity = _wanted(request, price, dearest, fees, free)
+    execution_price = price if request.type is OrderType.LIMIT else fees.slipped(request.side, price)
+    quantity = _wanted(request, price, execution_price, fees, free)
     if quantity <= 0:
         raise InvalidInput("This notional does not pay for the smallest part of a share.", ("notional",))
-    if quantity >= LIMIT or quantity * dearest + fees.commission(quantity) >= LIMIT:
+    if quantity >= LIMIT or quantity * execution_price + fees.commission(quantity) >= LIMIT:
         raise InvalidInput("This is more than the ledger can hold.", ("quantity",))
     is_market = request.type is OrderType.MARKET
     if request.side is OrderSide.BUY:
-        amount = product(quantity, dearest)
+        amount = product(quantity, execution_price)
         if not amount:
             raise InvalidInput("So few shares cost less than 0.0000000001: buy more of them.", ("quantity",))
         cash = amount + fees.commission(quantity)
-        return SizedOrder(quantity, dearest if is_market else None, cash, ZERO)
+        return SizedOrder(quantity, execution_price if is_market else None, cash, ZERO)
     commission = fees.commission(quantity)
     if not commission:
         return SizedOrder(quantity, None, ZERO, quantity)
-    if product(quantity, dearest) < 2 * commission:
+    if product(quantity, execution_price) < 2 * commission:
         return SizedOrder(quantity, None, commission, quantity)
     return SizedOrder(
         quantity, quotient(commission, quantity) + PLACES if is_market else None, ZERO, quantity
@@ -129,25 +129,25 @@ def size_order(request: OrderRequest, price: Decimal, fees: BrokerFees, free: De
 
 
 def _wanted(
-    request: OrderRequest, price: Decimal, dearest: Decimal, fees: BrokerFees, free: Decimal
+    request: OrderRequest, price: Decimal, execution_price: Decimal, fees: BrokerFees, free: Decimal
 ) -> Decimal:
-    """The shares that are wished for, or that the notional comes to; `price` is before the slippage."""
+    """Return the quantity requested, or the one that the notional pays for; `price` excludes slippage."""
     if not price and request.side is OrderSide.BUY:
-        raise InvalidInput("The price is 0, at which nothing is bought: give a limit price.", ("symbol",))
+        raise InvalidInput("Nothing can be bought at a price of 0: give a limit price.", ("symbol",))
     if request.quantity is not None:
         return request.quantity
     assert request.notional is not None, "checked before"
     if request.side is OrderSide.BUY:
-        return _affordable(request.notional, dearest, fees)
-    if free and request.notional in (product(free, price), product(free, dearest)):
+        return _affordable(request.notional, execution_price, fees)
+    if free and request.notional in (product(free, price), product(free, execution_price)):
         return free
-    if not dearest:
+    if not execution_price:
         raise InvalidInput("At a price of 0 no shares bring in cash: give the quantity.", ("notional",))
-    return quantity_for(request.notional, dearest)
+    return quantity_for(request.notional, execution_price)
 
 
 def _affordable(notional: Decimal, price: Decimal, fees: BrokerFees) -> Decimal:
-    """The most shares that cost no more than the notional, which may be all the cash there is."""
+    """Return the most shares that cost no more than the notional, which may be all the available cash."""
     spendable = notional - fees.commission_per_order
     each = price + fees.commission_per_share
     quantity = quantity_for(spendable, each)
@@ -158,16 +158,17 @@ def _affordable(notional: Decimal, price: Decimal, fees: BrokerFees) -> Decimal:
 
 
 def more_reserved(before: Decimal, after: Decimal, fees: BrokerFees) -> Decimal:
-    """Return what an order of `after` shares reserves for commission beyond one of `before`."""
+    """Return what an order of `after` shares reserves for commission beyond one of `before` shares."""
     return max(fees.commission(after) - fees.commission(before), ZERO)
 
 
 def check_size(
     symbol: str, value_after: Decimal, total_value: Decimal, largest: Decimal, *, field: str = "quantity"
 ) -> None:
-    """A buy may not make a position larger than this fraction of the portfolio; 1 is no limit.
+    """Raise PositionTooLarge if a buy makes a position larger than this fraction of the portfolio.
 
-    `value_after` is what the position and its open buys are worth with this order. Raises PositionTooLarge.
+    `value_after` is what the position and its open buys are worth with this order; a `largest` of 1 is no
+    limit.
     """
     if largest >= 1 or value_after <= largest * total_value:
         return
@@ -183,10 +184,10 @@ def check_size(
 
 
 def check_fresh(symbol: str, as_of: dt.datetime, now: dt.datetime, max_age: dt.timedelta | None) -> None:
-    """Raises StalePrice for a quote that is older than a MARKET order may trust."""
+    """Raise StalePrice if the quote is older than a MARKET order accepts."""
     if max_age is not None and now - as_of > max_age:
         raise StalePrice(
-            f"The price of {symbol} is of {as_of:%Y-%m-%d %H:%M} UTC, which is too old for a MARKET order: "
+            f"The price of {symbol} is from {as_of:%Y-%m-%d %H:%M} UTC, which is too old for a MARKET order: "
             "give a limit price.",
             ("symbol",),
             symbol=symbol,
@@ -198,10 +199,10 @@ def check_fresh(symbol: str, as_of: dt.datetime, now: dt.datetime, max_age: dt.t
 def expires_at(
     time_in_force: TimeInForce, now: dt.datetime, *, asset_class: str, exchange: str | None, time_zone: str
 ) -> dt.datetime | None:
-    """Return when an order that is placed now ends by itself; None for a GTC order.
+    """Return when an order that is placed now expires; None for a GTC order.
 
-    A DAY order ends at the next close of the instrument's market, on half days early. Where that trades
-    around the clock, or its hours are not known, it ends with the day in the account's `time_zone`.
+    A DAY order ends at the next close of the instrument's market, early on half days. If that market trades
+    around the clock, or its hours are not known, the order ends with the day in the account's `time_zone`.
     """
     if time_in_force is TimeInForce.GTC:
         return None
@@ -213,7 +214,7 @@ def expires_at(
 def status_of(
     broker_status: BrokerOrderStatus, filled: Decimal, quantity: Decimal, *, is_due: bool
 ) -> OrderStatus:
-    """Where an order stands, given what its broker says and what is filled of it on the ledger."""
+    """Return the status of an order from its broker's status and what is filled of it on the ledger."""
     if filled >= quantity:
         return OrderStatus.FILLED
     match broker_status:
@@ -226,5 +227,5 @@ def status_of(
 
 
 def may_become(now: OrderStatus, then: OrderStatus) -> bool:
-    """Whether an order that stands here may go there. From an end there is no way on."""
+    """Return whether an order may change from one status to another. No status follows a final one."""
     return then in _NEXT.get(now, frozenset())

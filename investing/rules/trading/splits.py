@@ -1,8 +1,8 @@
-"""An instrument's splits: what a price, an order or a level becomes by them, and which two are the same.
+"""An instrument's splits: how they change a price, an order or a level, and which two are the same split.
 
-A split gives `quantity` new shares for every `split_for` old ones from its ex-date on. A price is for one
-share of some day; what it is for a share of another day follows from the splits between them. The same in SQL
-are the functions `restated` and `close_on` (`db.market.splits`).
+A split gives `quantity` new shares for every `split_for` old ones from its ex-date on. A price is per share
+of some day; the price per share of another day follows from the splits between them. The SQL functions
+`restated` and `close_on` (`db.market.splits`) do the same.
 """
 
 import datetime as dt
@@ -19,16 +19,16 @@ from investing.rules.money import LIMIT, PLACES, QUANTITY_PLACES
 
 ZERO = Decimal(0)
 SAME = dt.timedelta(days=7)
-"""Two splits of an instrument with one ratio and no further apart than this are the same split."""
+"""Two splits of an instrument with the same ratio, no further apart than this, are the same split."""
 
 PRICE_PLACES = Decimal("1E-18")
-"""What a restated price is rounded to, so that a return over several splits keeps its ten places."""
+"""The places of a restated price, enough for a return over several splits to keep its ten places."""
 
 _WIDE = Context(prec=100)
 _FIRST_ID = UUID(int=0)
 
 FIRST_PLACE = (dt.datetime.min.replace(tzinfo=dt.UTC), _FIRST_ID)
-"""The place of the ledger before all others."""
+"""The position on the ledger before all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class SplitRatio:
 
     @property
     def ratio(self) -> Fraction:
-        """Return how many new shares one old share becomes."""
+        """How many new shares one old share becomes."""
         return Fraction(self.quantity) / Fraction(self.split_for)
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class SplitRatio:
 
 
 SplitPlaces = Mapping[dt.date, tuple[dt.datetime, UUID]]
-"""By ex-date the place of the ledger at which a split reaches a portfolio's shares: by time and by id."""
+"""By ex-date, the position on the ledger (time and id) at which a split applies to a portfolio's shares."""
 
 
 def converted(
@@ -63,10 +63,11 @@ def converted(
     reached: SplitPlaces,
     at: tuple[dt.datetime, UUID],
 ) -> Fraction:
-    """Return how many shares of the portfolio that shares `reached` one share is of that which they `left`.
+    """Return how many shares of one portfolio a share of another one becomes in a transfer.
 
-    Each split that has begun, at that place of the ledger, in one of the two alone makes a difference: where
-    the shares that leave are old ones there are as many more as the ratio says, and the other way round.
+    The share leaves the portfolio with the splits at `left`, and comes in where they are at `reached`. A
+    split makes a difference if it has applied, by that position on the ledger, in only one of the two: if the
+    shares that leave are old ones, the ratio multiplies them, in the other case it divides them.
     """
     ratio = Fraction(1)
     for split in splits:
@@ -77,10 +78,10 @@ def converted(
 
 
 def first_affected(executed_at: dt.datetime) -> tuple[dt.datetime, UUID]:
-    """Return the place of the ledger from which on an owner's entry for a split can change a holding.
+    """Return the position on the ledger from which on an owner's entry for a split can change a holding.
 
-    It stands for the instrument's, whose ex-date may be some days before, and decides what shares those are
-    that were moved in between.
+    The entry stands for the instrument's split, whose ex-date may be some days before, and decides whether
+    the shares moved in between are old or new ones.
     """
     try:
         return executed_at - SAME - dt.timedelta(days=1), _FIRST_ID
@@ -89,10 +90,13 @@ def first_affected(executed_at: dt.datetime) -> tuple[dt.datetime, UUID]:
 
 
 def check_split(split: SplitRatio) -> None:
-    """Raise InvalidInput for a ratio that is none: not above zero, 1, or with more places than are kept."""
+    """Raise InvalidInput if the ratio is not a valid one.
+
+    It is above zero, has at most ten places, and is not 1.
+    """
     for name, value in (("quantity", split.quantity), ("splitFor", split.split_for)):
         if not value.is_finite() or not 0 < value < LIMIT or value != round(value, 10):
-            raise InvalidInput(f"The {name} is above zero, with at most 10 places.", (name,))
+            raise InvalidInput(f"The {name} must be above zero, with at most 10 places.", (name,))
     if split.quantity == split.split_for:
         raise InvalidInput("A split of 1 for 1 changes nothing.", ("quantity",))
     if not Decimal("0.0001") <= split.quantity / split.split_for <= 10_000:
@@ -100,11 +104,11 @@ def check_split(split: SplitRatio) -> None:
 
 
 def restated(price: Decimal, splits: Iterable[SplitRatio], given: dt.date, wanted: dt.date) -> Decimal:
-    """Return a price for one share of the day `given` as one for a share of the day `wanted`.
+    """Return a price per share of the day `given` as a price per share of the day `wanted`.
 
-    Each split with an ex-date after the earlier day, up to the later one, divides it by its ratio; on the way
-    back it multiplies. Rounded once, at 18 places, where there is any. The SQL function of that name does
-    the same.
+    Each split with an ex-date after the earlier day, up to the later one, divides the price by its ratio, or
+    multiplies it if `wanted` is the earlier day. The result is rounded once, at 18 places, if there is any
+    split. The SQL function of the same name does the same.
     """
     ratio = Fraction(1)
     for split in splits:
@@ -127,18 +131,18 @@ def close_on(
     newest: dt.date,
     wanted: dt.date,
 ) -> Decimal:
-    """Return a bar's close for one share of the day `wanted`; `newest` is the newest day of its series.
+    """Return a bar's close per share of the day `wanted`; `newest` is the newest day of its series.
 
-    A raw close is for a share of its own day. An adjusted one is for a share of the newest day of the series:
-    a file of adjusted prices is adjusted for the splits up to its last day, and for none after it. What is
-    paid out stays in a fully adjusted close. The SQL function of that name does the same.
+    A raw close is per share of its own day. An adjusted one is per share of the newest day of the series: a
+    file of adjusted prices is adjusted for the splits up to its last day, and for none after it. Dividends
+    stay in a fully adjusted close. The SQL function of the same name does the same.
     """
     return restated(close, splits, bar if basis is PriceBasis.RAW else newest, wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class RestingOrder:
-    """What a split changes of an open order; prices are for one share, None where it has none."""
+    """What a split changes of an open order; prices are per share, None if the order has none."""
 
     side: OrderSide
     quantity: Decimal
@@ -148,12 +152,12 @@ class RestingOrder:
 
 
 def order_after(order: RestingOrder, split: SplitRatio, *, whole_shares: bool) -> RestingOrder | None:
-    """Return the order after the split, or None where nothing is left that it could trade.
+    """Return the order after the split, or None if nothing is left that it could trade.
 
-    What it has traded stays as it was; the rest is multiplied by the ratio and its prices divided by it. Both
-    are rounded so that it never needs more than it had reserved: quantities down, a buyer's prices down, a
-    seller's up. None where the quantity or a price comes to nothing or to more than can be kept, and, with
-    `whole_shares`, where an order of whole shares would be one of parts.
+    What it has traded stays as it was; the rest is multiplied by the ratio and its prices are divided by it.
+    Both are rounded so that the order never needs more than it had reserved: quantities down, a buyer's
+    prices down, a seller's up. The result is None if the quantity or a price becomes zero or more than can be
+    stored, and, with `whole_shares`, if an order of whole shares would become one of fractions.
     """
     before = order.quantity - order.filled
     remaining = _scaled(before, split.ratio, ROUND_DOWN, QUANTITY_PLACES)
@@ -172,10 +176,11 @@ def order_after(order: RestingOrder, split: SplitRatio, *, whole_shares: bool) -
 
 
 def automatic_id(portfolio_id: UUID, instrument_id: UUID, ex_date: dt.date, number: int = 0) -> UUID:
-    """Return the id of a portfolio's automatic entry for a split: always the same, so that it is posted once.
+    """Return the id of a portfolio's automatic entry for a split.
 
-    A UUIDv7 whose time is zero: it sorts before whatever else has its instant. `number` tells how often such
-    an entry was taken back because the account's time zone or the split itself had changed.
+    It is always the same, so that the split is posted only once. It is a UUIDv7 whose time is zero, which
+    sorts before whatever else has its instant. `number` is how often such an entry was reversed because the
+    account's time zone or the split itself had changed.
     """
     name = f"{portfolio_id}/{instrument_id}/{ex_date.isoformat()}" + (f"/{number}" if number else "")
     random = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) & ((1 << 62) - 1)

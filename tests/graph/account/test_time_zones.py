@@ -48,11 +48,11 @@ def test_an_account_has_a_time_zone(api: Api) -> None:
         (error,) = mutate(api, "updateAccount", ACCOUNT, accountId=id, **{field: None})["userErrors"]
         assert error["field"] == ["input", field]
     # Both or neither.
-    for given in ({"name": "Other", "timeZone": "EST"}, {"name": "RawConnection", "timeZone": "UTC"}):
+    for given in ({"name": "Other", "timeZone": "EST"}, {"name": "Plain", "timeZone": "UTC"}):
         assert mutate(api, "updateAccount", ACCOUNT, accountId=id, **given)["account"] is None
     listed = api.data("{ me { accounts { nodes { name timeZone } } } }")["me"]["accounts"]["nodes"]
     assert listed == [
-        {"name": "RawConnection", "timeZone": "America/New_York"},
+        {"name": "Plain", "timeZone": "America/New_York"},
         {"name": "Tokyo", "timeZone": "Asia/Tokyo"},
     ]
 

@@ -14,7 +14,7 @@ from db.vocabulary import AlertSeverity, Topic
 from graph.alerts import subscriptions
 from graph.ids import parse_global_id
 from investing import notifier
-from investing.alerts.following import BEFORE_THE_FIRST, AlertFilter, Lost, StreamPosition, next_turn
+from investing.alerts.following import BEFORE_THE_FIRST, AlertFilter, PositionLost, StreamPosition, next_page
 from investing.alerts.raising import raise_alerts
 from tests.graph.alerts.conftest import Recipient
 from tests.graph.doing import open_account, open_portfolio
@@ -177,12 +177,12 @@ async def test_a_stream_whose_place_goes_under_it_says_so(recipient: Make, sessi
         assert (await stream.errors())[0]["extensions"]["reason"] == "REPLACED"
     place = StreamPosition.of(await asyncio.to_thread(cursor_now, someone))
     async with sessions.reading(someone.id) as connection:
-        turn = await next_turn(connection, someone.id, StreamPosition(place.epoch, 0), AlertFilter(), most=1)
-        assert (turn.place.seq, turn.is_full) == (1, True)
+        page = await next_page(connection, someone.id, StreamPosition(place.epoch, 0), AlertFilter(), most=1)
+        assert (page.position.seq, page.is_full) == (1, True)
     await purged(someone)
     async with sessions.reading(someone.id) as connection:
-        with pytest.raises(Lost) as lost:
-            await next_turn(connection, someone.id, turn.place, AlertFilter())
+        with pytest.raises(PositionLost) as lost:
+            await next_page(connection, someone.id, page.position, AlertFilter())
     assert (lost.value.is_purged, lost.value.oldest, lost.value.latest) == (True, place, place)
 
 

@@ -145,7 +145,10 @@ def test_the_account_is_ones_own_and_at_the_broker(holder: Api, register: Callab
     (hidden,), (missing,), (wrong,) = (made["userErrors"] for made in found)
     assert hidden == missing
     assert (missing["code"], missing["field"]) == ("NOT_FOUND", ["input", "accountId"])
-    assert (wrong["field"], wrong["message"]) == (["input", "accountId"], "The account is one at PAPER.")
+    assert (wrong["field"], wrong["message"]) == (
+        ["input", "accountId"],
+        "The account is at another broker: PAPER.",
+    )
 
 
 def test_deleting(holder: Api, register: Callable[[], Api], stored: Stored) -> None:

@@ -64,9 +64,9 @@ async def test_prices_of_a_file_reach_who_follows(
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "1 price is new, 0 older than the quote, 3 bad lines."
     assert sorted(done.stderr.splitlines()) == [
-        f"{bad}:2: '\\x00' is no price.",
+        f"{bad}:2: '\\x00' is not a price.",
         f"{bad}:3: There is no instrument NONE.",
-        f"{bad}:4: 'dear' is no price.",
+        f"{bad}:4: 'dear' is not a price.",
     ]
 
 

@@ -125,7 +125,7 @@ def test_a_week_by_hand(api: Api, refresh: Callable[[], None], market: None) -> 
     of_periods = ("PERIODS_PER_YEAR", "VOLATILITY", "SHARPE_RATIO", "SORTINO_RATIO", "TRACKING_ERROR")
     late = dict.fromkeys(of_periods, "TOO_SHORT")
     assert reasons == dict.fromkeys(yearly, "UNDER_ONE_YEAR") | late
-    assert "A yearly figure takes 365 days at least." in {one["message"] for one in found["unavailable"]}
+    assert "A yearly figure needs at least 365 days." in {one["message"] for one in found["unavailable"]}
 
 
 def test_a_part_of_it(api: Api, refresh: Callable[[], None], market: None) -> None:

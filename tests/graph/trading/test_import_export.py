@@ -208,7 +208,7 @@ def test_all_or_nothing_and_the_facts(register: Callable[[], Api]) -> None:
                 "code": "INSUFFICIENT_CASH",
                 "field": ["input", "rows", "1", "amount"],
                 # Where the account lives, in New York, it is still the evening before.
-                "message": "201 is needed on 2024-01-01, 100.5 is there.",
+                "message": "201 is needed on 2024-01-01, 100.5 is available.",
                 "shortfall": "100.5",
             },
         },

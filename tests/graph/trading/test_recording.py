@@ -173,7 +173,7 @@ def test_cash_that_goes_out_long_ago_must_be_there_ever_since(api: Api, portfoli
         "__typename": "InsufficientCash",
         "code": "INSUFFICIENT_CASH",
         "field": ["input", "amount"],
-        "message": "100.01 is needed on 2020-03-01, 100 is there.",
+        "message": "100.01 is needed on 2020-03-01, 100 is available.",
         "required": "100.01",
         "available": "100",
         "shortfall": "0.01",

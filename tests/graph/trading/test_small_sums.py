@@ -144,7 +144,7 @@ def test_a_worthless_share(someone: Trader, market: Market) -> None:
         "weight": "0",
     }
     again = mutate(someone.api, "placeOrder", "order { status }", **order, side="BUY", idempotencyKey=key())
-    assert refused(again)["message"] == "The price is 0, at which nothing is bought: give a limit price."
+    assert refused(again)["message"] == "Nothing can be bought at a price of 0: give a limit price."
     sold = mutate(
         someone.api,
         "placeOrder",

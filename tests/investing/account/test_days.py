@@ -9,10 +9,9 @@ import asyncpg
 import pytest
 
 from commands.opening import Stop, check_time_zone
-from db.account.writes import lock_portfolios, mark_all_stale, update_account
+from db.account.writes import lock_account, lock_portfolios, mark_all_stale, update_account
 from db.market.bars import DailyBar, bar_load
 from db.sessions import Sessions
-from db.trading.writes import lock_account
 from db.vocabulary import AccountType, Broker, TransactionType
 from investing.account.service import NewAccount, change_account, create_account
 from investing.auth.profile import change_user
@@ -81,7 +80,7 @@ async def world(sessions: Sessions, superuser_url: str) -> World:
 
 
 async def test_what_is_posted_is_of_the_accounts_day(world: World) -> None:
-    # The quick way; then, before it, the general way; a split, which is never quick; and its reversal.
+    # The last entry; then one before it; a split; and its reversal.
     bought = await post(world, "BUY", NIGHT, quantity="10", price="10")
     assert await marks(world) == ["2024-01-10", None]
     await clear(world)
@@ -157,7 +156,7 @@ async def test_one_that_only_python_knows(
 
 
 async def test_what_waits_for_the_change_has_the_new_days(world: World) -> None:
-    """Posted while the zone changes from Berlin to New York, the quick way and the general way."""
+    """Posted while the zone changes from Berlin to New York: the last entry, and one of the past."""
     await post(world, "BUY", "2024-01-02T12:00:00Z", quantity="1", price="1")
     await clear(world)
     async with world.actor.sessions.begin(world.actor.id) as session:
@@ -203,7 +202,7 @@ async def test_the_day_on_which_cash_is_missing_is_the_accounts(world: World) ->
     with pytest.raises(InsufficientCash) as refused:
         await post(world, "FEE", "2024-01-01T12:00:00Z", amount="10")
     assert refused.value.on_date == dt.date(2024, 1, 10)
-    # With a later entry of the same instrument it is the general way.
+    # With a later entry of the same instrument.
     await post(world, "BUY", "2024-03-01T12:00:00Z", quantity="1", price="1")
     with pytest.raises(InsufficientCash) as refused:
         await post(world, "BUY", "2024-01-01T12:00:00Z", quantity="1", price="10")
@@ -228,5 +227,5 @@ async def test_the_day_on_which_shares_are_missing_is_the_accounts(world: World)
     domain_errors = [outcome.domain_error for outcome in report.outcomes]
     assert [str(domain_error) for domain_error in domain_errors] == [
         "1 shares are needed on 2024-01-10, 0 are held.",
-        "2000000 is needed on 2024-01-10, 1000000 is there.",
+        "2000000 is needed on 2024-01-10, 1000000 is available.",
     ]

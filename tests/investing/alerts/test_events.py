@@ -9,14 +9,13 @@ from zoneinfo import ZoneInfo
 from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.actor import Actor
-from investing.alerts.events import tell_rebalanced
+from investing.alerts.events import raise_for_rebalance
 from investing.alerts.rules import NewAlertRule, create_rule
 from investing.brokers.paper import PaperBroker
 from investing.rules.alerts.conditions import Hours
 from investing.rules.trading.orders import BrokerFees
-from investing.trading import placing
 from tests.investing.exchange import Exchange
-from tests.investing.trading.desks import buy, desk_of, status, trading_config
+from tests.investing.trading.desks import buy, desk_of, placed_at, status, trading_config
 
 
 async def rule(actor: Actor, kind: str, **given: Any) -> UUID:
@@ -37,9 +36,7 @@ async def test_an_order_that_is_rejected(sessions: Sessions, exchange: Exchange)
     await rule(actor, "ORDER_REJECTED", symbol=other)
     broker = PaperBroker(sessions, BrokerFees())
     long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
-    async with sessions.begin(actor.id) as session:
-        new = buy(portfolio_id, symbol, "3")
-        id = await placing.place(session, actor.id, actor.client, new, trading_config(broker), long_ago)
+    id = await placed_at(actor, buy(portfolio_id, symbol, "3"), trading_config(broker), long_ago)
     await exchange.quote(symbol, "10.01")
     for _ in range(2):
         await exchange.run("UPDATE order_work SET due_at = now() WHERE order_id = $1", id)
@@ -55,7 +52,7 @@ async def test_an_order_that_is_rejected(sessions: Sessions, exchange: Exchange)
 
 async def rebalanced(sessions: Sessions, actor: Actor, portfolio_id: UUID, completed: bool) -> int:
     async with sessions.begin(actor.id) as session:
-        return await tell_rebalanced(
+        return await raise_for_rebalance(
             session,
             actor.id,
             portfolio_id,

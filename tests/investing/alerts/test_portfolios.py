@@ -208,16 +208,16 @@ async def test_who_is_looked_at(sessions: Sessions, exchange: Exchange) -> None:
     await rule(actor, "PRICE_ABOVE", "20", symbol=await exchange.listed("10"))
     due = "SELECT due_at - now() FROM alert_checks WHERE owner_id = $1"
     watch = PortfolioWatch(sessions, again_seconds=60)
-    assert await watch.attend() >= 1
+    assert await watch.check_due() >= 1
     assert len(await told(sessions, actor)) == 1
     again = await exchange.value(due, actor.id)
     assert isinstance(again, dt.timedelta)
     assert dt.timedelta(seconds=50) < again < dt.timedelta(seconds=61)
-    assert await watch.attend() == 0
+    assert await watch.check_due() == 0
     await change_rule(actor, id, {"is_active": False})
     assert await exchange.value(due, actor.id) is None
     await change_rule(actor, id, {"is_active": True})
-    assert await watch.attend() == 1
+    assert await watch.check_due() == 1
     assert len(await told(sessions, actor)) == 2
     await delete_rule(actor, id)
     assert await exchange.value(due, actor.id) is None

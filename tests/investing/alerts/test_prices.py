@@ -43,13 +43,13 @@ class Watching:
             for place, price in enumerate(prices)
         ]
         await self.evaluator.ingest.apply(ticks)
-        await self.evaluator.prices.settle()
+        await self.evaluator.prices.decide_waiting()
 
     async def look(self) -> None:
         """What a second brings: what others have changed."""
-        await self.evaluator.ticker.look()
-        await self.evaluator.prices.look()
-        await self.evaluator.prices.settle()
+        await self.evaluator.ticker.poll()
+        await self.evaluator.prices.refresh()
+        await self.evaluator.prices.decide_waiting()
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ async def test_each_day_is_a_move_of_its_own(
     for hour, (day, price) in enumerate(days):
         when = noon + dt.timedelta(days=day, minutes=hour)
         await watching.evaluator.ingest.apply([Tick(symbol, Decimal(price), when)])
-        await watching.evaluator.prices.settle()
+        await watching.evaluator.prices.decide_waiting()
     assert [price for _, price in await told(sessions, actor)] == ["112", "125", "100", "200"]
     # The same in one go, in another process.
     again, _ = await exchange.trader("1")
@@ -165,7 +165,7 @@ async def test_each_day_is_a_move_of_its_own(
             for hour, (day, price) in enumerate(days)
         ]
     )
-    await anew.evaluator.prices.settle()
+    await anew.evaluator.prices.decide_waiting()
     assert [price for _, price in await told(sessions, again)] == ["112", "125", "100", "200"]
 
 
@@ -234,8 +234,8 @@ async def test_of_several_processes_one_tells(sessions: Sessions, exchange: Exch
                 await _quote(processes[0], symbol, price, at + n) for n, price in enumerate(("20", "5"))
             ]
             for process in processes:
-                process.evaluator.ticker.tell(quotes)
-        await asyncio.gather(*(process.evaluator.prices.settle() for process in processes))
+                process.evaluator.ticker.publish(quotes)
+        await asyncio.gather(*(process.evaluator.prices.decide_waiting() for process in processes))
     assert len(await told(sessions, actor)) == 3 * 6 * 4
 
 

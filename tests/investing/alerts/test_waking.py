@@ -88,7 +88,7 @@ async def test_whatever_moves_a_portfolio_says_so(
     assert await wakes(lambda: cash(TransactionType.WITHDRAWAL, "5"))
     assert await wakes(lambda: transfer_cash(actor, account, first, second, Decimal(1), key(), None))
     assert await wakes(lambda: world.buy(2, "10", "1"))
-    # Of before what is there already, which the quick way leaves to the general one.
+    # Of before what is there already.
     assert await wakes(lambda: world.sell(3, "1", "1"))
     assert await wakes(lambda: world.buy(1, "1", "1"))
     moved = await world.move(4, "2")
@@ -123,16 +123,16 @@ async def test_a_fill_is_looked_at_by_whom_it_wakes(
     symbol = await exchange.listed("10")
     desk = desk_of(sessions, PaperBroker(sessions, BrokerFees()))
     await rule(actor, "CASH_BELOW", "100")
-    await watch.attend()
-    await watch.catch_up()
+    await watch.check_due()
+    await watch.check_woken()
     await desk.place(actor, buy(portfolio_id, symbol, "80"), key())
-    assert await watch.catch_up() == 1
+    assert await watch.check_woken() == 1
     assert await told(sessions, actor) == []
     # Whoever has no rules costs no look.
     await desk.place(nobody, buy(other, symbol, "99"), key())
-    assert await watch.catch_up() == 0
+    assert await watch.check_woken() == 0
     await desk.place(actor, buy(portfolio_id, symbol, "11"), key())
-    assert (await watch.catch_up(), await watch.catch_up()) == (1, 0)
+    assert (await watch.check_woken(), await watch.check_woken()) == (1, 0)
     assert await told(sessions, actor) == [("CASH_BELOW", "P low on cash", "90")]
 
 
@@ -159,12 +159,12 @@ async def test_a_price_wakes_whom_it_changes_something_for(
     # Cash does not follow prices.
     await rule(other, "CASH_BELOW", "100")
     watch = PortfolioWatch(sessions, again_seconds=NEVER)
-    await watch.attend()
+    await watch.check_due()
     looks = []
     for price in ("8.1", "7.9", "7.8", "9", "9.1", "7.5"):
         await tick(sessions, symbol, price, watch)
         await tick(sessions, another, "1", watch)
-        looks.append((price, await watch.value()))
+        looks.append((price, await watch.check_prices()))
     # It fires at 895, is armed again at 950, and fires again at 875; nothing else is asked of the database.
     assert looks == [("8.1", 0), ("7.9", 1), ("7.8", 0), ("9", 1), ("9.1", 0), ("7.5", 1)]
     assert [value for _, _, value in await told(sessions, actor)] == ["895", "875"]
@@ -176,10 +176,10 @@ async def test_weights_and_drift_follow_prices(sessions: Sessions, exchange: Exc
     await rule(actor, "POSITION_WEIGHT", "0.6")
     await rule(actor, "DRIFT", "0.15")
     watch = PortfolioWatch(sessions, again_seconds=NEVER)
-    await watch.attend()
+    await watch.check_due()
     for price in ("10.1", "20", "20.1"):
         await tick(sessions, symbol, price, watch)
-        await watch.value()
+        await watch.check_prices()
     assert await told(sessions, actor) == [
         ("POSITION_WEIGHT", f"{symbol} weighs 66.67 %", "0.6666666667"),
         ("DRIFT", f"{symbol} drifted by 16.67 %", "0.1666666667"),
@@ -194,13 +194,13 @@ async def test_a_price_that_comes_while_somebody_looks(
     await rule(actor, "PORTFOLIO_VALUE_BELOW", "900")
     watch = PortfolioWatch(sessions, again_seconds=NEVER)
     watch.wake(actor.id)
-    await watch.catch_up()
-    (book,) = [kept.book for kept in watch._snapshot_cache._kept.values()]
+    await watch.check_woken()
+    (book,) = [kept.snapshot for kept in watch._snapshot_cache._kept.values()]
     fresh = PortfolioWatch(sessions, again_seconds=NEVER)
     await tick(sessions, symbol, "7", fresh)
-    assert await fresh.value() == 0
+    assert await fresh.check_prices() == 0
     fresh._snapshot_cache.keep(actor.id, book, 0.0)
-    assert await fresh.value() == 1
+    assert await fresh.check_prices() == 1
     assert [value for _, _, value in await told(sessions, actor)] == ["850"]
 
 
@@ -210,11 +210,11 @@ async def test_of_several_processes_one_tells(sessions: Sessions, exchange: Exch
     watches = [PortfolioWatch(sessions, again_seconds=0.0) for _ in range(4)]
     for watch in watches:
         watch.wake(actor.id)
-        assert await watch.catch_up() == 1
+        assert await watch.check_woken() == 1
     await tick(sessions, symbol, "7.9", *watches)
-    assert sum(await asyncio.gather(*(watch.value() for watch in watches))) >= 1
+    assert sum(await asyncio.gather(*(watch.check_prices() for watch in watches))) >= 1
     await tick(sessions, symbol, "7.8", *watches)
-    await asyncio.gather(*(watch.value() for watch in watches))
+    await asyncio.gather(*(watch.check_prices() for watch in watches))
     assert [value for _, _, value in await told(sessions, actor)] == ["895"]
 
 
@@ -224,10 +224,10 @@ async def test_a_rule_that_is_gone(sessions: Sessions, exchange: Exchange, at_on
     id = await rule(actor, "PORTFOLIO_VALUE_BELOW", "900")
     watch = PortfolioWatch(sessions, again_seconds=NEVER)
     watch.wake(actor.id)
-    assert (await watch.catch_up(), len(watch._snapshot_cache)) == (1, 1)
+    assert (await watch.check_woken(), len(watch._snapshot_cache)) == (1, 1)
     await delete_rule(actor, id)
     await tick(sessions, symbol, "1", watch)
-    assert (await watch.value(), len(watch._snapshot_cache)) == (1, 0)
+    assert (await watch.check_prices(), len(watch._snapshot_cache)) == (1, 0)
     assert await told(sessions, actor) == []
 
 

@@ -15,7 +15,7 @@ import pytest
 from db.sessions import Sessions
 from investing.auth.encryption import DecryptionFailed, EncryptedSecret, SecretBox, SecretLocation, UnknownKey
 from investing.auth.keys import KeyRing
-from investing.auth.reencryption import keys_in_use, reseal_all
+from investing.auth.reencryption import keys_in_use, reencrypt_all
 from investing.auth.secret_file import (
     GRACE_SECONDS,
     SEALING_KEYS,
@@ -205,7 +205,7 @@ async def test_sealing_anew_with_a_kill_midway(
     assert set(counts) == {old, new}, "the kill came midway"
     assert await keys_in_use(sessions) == {old, new}
     assert sum(counts.values()) == len(places)
-    assert await reseal_all(sessions, SecretBox.of(None, tmp_path), lambda *_: None) == counts[old]
+    assert await reencrypt_all(sessions, SecretBox.of(None, tmp_path), lambda *_: None) == counts[old]
     assert await opened(superuser_url, secret_box, places) == {new: len(places)}
     assert await keys_in_use(sessions) == {new}
-    assert await reseal_all(sessions, SecretBox.of(None, tmp_path), lambda *_: None) == 0
+    assert await reencrypt_all(sessions, SecretBox.of(None, tmp_path), lambda *_: None) == 0

@@ -12,4 +12,4 @@ from tests.investing.brokers.protocol_suite import *  # noqa: F403
 
 @pytest.fixture(scope="module")
 def broker(sessions: Sessions) -> BrokerClient:
-    return FlakyBroker(PaperBroker(sessions, BrokerFees(), tell_again_seconds=0.5), rate=1 / 3)
+    return FlakyBroker(PaperBroker(sessions, BrokerFees(), report_again_seconds=0.5), rate=1 / 3)

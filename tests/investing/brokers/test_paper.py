@@ -24,7 +24,7 @@ D = Decimal
 
 @pytest.fixture(scope="module")
 def broker(sessions: Sessions) -> BrokerClient:
-    return PaperBroker(sessions, BrokerFees(), tell_again_seconds=0.5)
+    return PaperBroker(sessions, BrokerFees(), report_again_seconds=0.5)
 
 
 async def test_commission_slippage_and_size(sessions: Sessions, exchange: Exchange) -> None:

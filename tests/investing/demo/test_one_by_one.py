@@ -12,8 +12,10 @@ from db.account.writes import insert_account
 from db.ids import uuid7
 from db.portfolio.writes import insert_portfolio
 from db.sessions import Sessions, open_sessions
-from db.trading.writes import lock_portfolio
+from db.trading.ledger import LedgerTransaction
+from db.trading.ledger_reads import find_portfolios
 from db.vocabulary import TransactionType
+from db.writing import raw_connection_of
 from investing.rules.trading.entries import entry_of
 from investing.trading.posting import CashLocation, post_entry
 from tests.market_rows import rows
@@ -59,6 +61,7 @@ async def post_again(sessions: Sessions, owner_id: UUID, transactions: list[Mapp
         await insert_account(session, owner_id, account_id, account)
         ids = {"owner_id": owner_id, "id": portfolio_id, "account_id": account_id}
         await insert_portfolio(session, {**ids, **portfolio})
+        ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
         for row in transactions:
             if row["is_automatic"]:
                 # It is the instrument's, and comes with the first purchase before it.
@@ -75,10 +78,10 @@ async def post_again(sessions: Sessions, owner_id: UUID, transactions: list[Mapp
                 commission=row["commission"],
                 **facts,
             )
-            locked = await lock_portfolio(session, owner_id, portfolio_id)
-            assert locked is not None
-            place = CashLocation.of_portfolio(owner_id, locked)
-            await post_entry(session, place, entry, instrument_id=row["instrument_id"], now=True)
+            found = await find_portfolios(ledger.connection, owner_id, [portfolio_id])
+            place = CashLocation.of_portfolio(owner_id, found[portfolio_id])
+            await post_entry(ledger, place, entry, instrument_id=row["instrument_id"], now=True)
+            await ledger.flush()
     return portfolio_id
 
 

@@ -14,7 +14,7 @@ from db.sessions import Sessions
 from db.vocabulary import AllocationDimension, Broker, Period, Strategy
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
-from investing.portfolio.allocation import read_wholes
+from investing.portfolio.allocation import read_allocations
 from investing.portfolio.benchmarks import read_benchmarks
 from investing.portfolio.gains import read_gains
 from investing.portfolio.performance import Performance, PerformanceRequest, ScopeKind, read_performances
@@ -108,7 +108,7 @@ class Demo:
     async def _allocation(self) -> list[str]:
         id = self.portfolios[TECHNOLOGY]
         async with self.sessions.reading(self.owner_id) as connection:
-            wholes = await read_wholes(connection, self.owner_id, ScopeKind.PORTFOLIO, [id])
+            wholes = await read_allocations(connection, self.owner_id, ScopeKind.PORTFOLIO, [id])
         slices = wholes[id].allocation(AllocationDimension.SYMBOL).slices
         rows = [(one.label, one.value, one.weight, one.target_weight, one.drift) for one in slices]
         return _table([("slice", "value", "weight", "target", "drift"), *rows])

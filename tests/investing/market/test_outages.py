@@ -34,8 +34,8 @@ def replay(sessions: Sessions) -> Coroutine[Any, Any, None]:
     [
         (lambda sessions: Ticker(sessions).run(), ["Reading the quotes"]),
         (lambda sessions: PriceWatch(sessions).run(), ["Reading the alert rules"]),
-        (lambda sessions: PriceWatch(sessions).keep(), ["Reading the alert rules"]),
-        (lambda sessions: PortfolioWatch(sessions).run(), ["Looking at portfolios"]),
+        (lambda sessions: PriceWatch(sessions).watch(), ["Reading the alert rules"]),
+        (lambda sessions: PortfolioWatch(sessions).run(), ["Checking portfolios"]),
         (
             lambda sessions: desk_of(sessions, PaperBroker(sessions, BrokerFees())).run(0.02),
             ["Asking a broker", "Attending to the open orders"],

@@ -13,7 +13,7 @@ ALL = ["symbol", "date", "open", "high", "low", "close", "adjusted close", "volu
 TODAY = dt.date(2024, 6, 3)
 
 
-NO_SYMBOL = "is no symbol: up to 32 letters, digits, spaces and .^=_-/&+'$#:@*!%"
+NO_SYMBOL = "is not a symbol: up to 32 letters, digits, spaces and .^=_-/&+'$#:@*!%"
 
 
 @pytest.mark.parametrize(
@@ -139,25 +139,25 @@ def test_an_adjusted_instrument_has_one_figure() -> None:
         ("A;B,2024-05-31,1,1,1,1,1,1", f"'A;B' {NO_SYMBOL}"),
         ("\u20ac,2024-05-31,1,1,1,1,1,1", f"'\u20ac' {NO_SYMBOL}"),
         ("A,,1,1,1,1,1,1", "the date is empty"),
-        ("A,31.05.2024,1,1,1,1,1,1", "'31.05.2024' is no date like 2024-05-31"),
-        ("A,2024-02-30,1,1,1,1,1,1", "'2024-02-30' is no date like 2024-05-31"),
-        ("A,20240531,1,1,1,1,1,1", "'20240531' is no date like 2024-05-31"),
-        ("A,0000-01-01,1,1,1,1,1,1", "'0000-01-01' is no date like 2024-05-31"),
+        ("A,31.05.2024,1,1,1,1,1,1", "'31.05.2024' is not a date like 2024-05-31"),
+        ("A,2024-02-30,1,1,1,1,1,1", "'2024-02-30' is not a date like 2024-05-31"),
+        ("A,20240531,1,1,1,1,1,1", "'20240531' is not a date like 2024-05-31"),
+        ("A,0000-01-01,1,1,1,1,1,1", "'0000-01-01' is not a date like 2024-05-31"),
         ("A,2024-06-04,1,1,1,1,1,1", "the date 2024-06-04 is in the future"),
         ("A,2024-05-31,1,1,1,,1,1", "the close is empty"),
-        ("A,2024-05-31,1,1,1,x,1,1", "the close 'x' is no plain decimal number"),
-        ("A,2024-05-31,1,1,1,NaN,1,1", "the close 'NaN' is no plain decimal number"),
-        ("A,2024-05-31,1,1,1,1,1,Infinity", "the volume 'Infinity' is no plain decimal number"),
-        ("A,2024-05-31,1,1,1,1e3,1,1", "the close '1e3' is no plain decimal number"),
-        ("A,2024-05-31,1,1,1,.,1,1", "the close '.' is no plain decimal number"),
-        ("A,2024-05-31,1,1,1,\u0661,1,1", "the close '\u0661' is no plain decimal number"),
-        ('A,2024-05-31,1,1,1,"1,000",1,1', "the close '1,000' is no plain decimal number"),
+        ("A,2024-05-31,1,1,1,x,1,1", "the close 'x' is not a plain decimal number"),
+        ("A,2024-05-31,1,1,1,NaN,1,1", "the close 'NaN' is not a plain decimal number"),
+        ("A,2024-05-31,1,1,1,1,1,Infinity", "the volume 'Infinity' is not a plain decimal number"),
+        ("A,2024-05-31,1,1,1,1e3,1,1", "the close '1e3' is not a plain decimal number"),
+        ("A,2024-05-31,1,1,1,.,1,1", "the close '.' is not a plain decimal number"),
+        ("A,2024-05-31,1,1,1,\u0661,1,1", "the close '\u0661' is not a plain decimal number"),
+        ('A,2024-05-31,1,1,1,"1,000",1,1', "the close '1,000' is not a plain decimal number"),
         ("A,2024-05-31,1,1,1,1.00000000001,1,1", "the close has more than 10 decimals"),
         (f"A,2024-05-31,1,1,1,1,1,1{'0' * 18}", "the volume has more than 18 digits before the point"),
-        (f"A,2024-05-31,1,1,1,{'x' * 50},1,1", f"the close '{'x' * 40}…' is no plain decimal number"),
+        (f"A,2024-05-31,1,1,1,{'x' * 50},1,1", f"the close '{'x' * 40}…' is not a plain decimal number"),
         ("A,2024-05-31,,,,-0.01,,", "the close is negative"),
-        ("A,2024-05-31,,,,0,1,", "the close 0 and the adjusted close 1: either both are 0 or none"),
-        ("A,2024-05-31,,,,1,0.0,", "the close 1 and the adjusted close 0.0: either both are 0 or none"),
+        ("A,2024-05-31,,,,0,1,", "the close 0 and the adjusted close 1: either both are 0 or neither is"),
+        ("A,2024-05-31,,,,1,0.0,", "the close 1 and the adjusted close 0.0: either both are 0 or neither is"),
         ("A,2024-05-31,1,1,1,1,1,1.0000000000000000001", "the volume has more than 18 decimals"),
         ("A,2024-05-31,-1,1,1,1,1,1", "the open is negative"),
         ("A,2024-05-31,1,1,1,1,-1,1", "the adjusted close is negative"),

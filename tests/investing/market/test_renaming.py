@@ -32,9 +32,9 @@ def test_what_cannot_be_renamed(world: World, owner_url: str) -> None:
     with pytest.raises(UnknownInstrument, match=r"^There is no instrument NIL\.$"):
         rename_symbol(owner_url, "NIL", "NEW")
     for taken in ("XYZ", "ABC"):
-        with pytest.raises(NameTaken, match=rf"^There is an instrument {taken} already\.$"):
+        with pytest.raises(NameTaken, match=rf"^There is already an instrument {taken}\.$"):
             rename_symbol(owner_url, "ABC", taken)
-    with pytest.raises(InvalidInput, match=r"^'a;b' is no symbol"):
+    with pytest.raises(InvalidInput, match=r"^'a;b' is not a symbol"):
         rename_symbol(owner_url, "ABC", "a;b")
     assert rows(owner_url, "SELECT symbol FROM instruments ORDER BY 1") == [("ABC",), ("XYZ",)]
 
@@ -70,7 +70,7 @@ async def test_ones_own_by_itself(
     await connection.execute("UPDATE portfolios SET symbols = '{OWN}', target_weights = NULL")
     await connection.close()
     for taken in ("XYZ", "OWN"):
-        with pytest.raises(NameTaken, match=rf"^There is an instrument {taken} already\.$"):
+        with pytest.raises(NameTaken, match=rf"^There is already an instrument {taken}\.$"):
             await asyncio.to_thread(rename_symbol, owner_url, "OWN", taken, other.actor.id)
     with pytest.raises(UnknownInstrument):
         await asyncio.to_thread(rename_symbol, owner_url, "OWN", "NEW")

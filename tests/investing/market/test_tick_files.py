@@ -13,7 +13,12 @@ from db.vocabulary import AlertKind
 from investing.alerts.rules import NewAlertRule, create_rule
 from investing.prices import tick_files
 from investing.prices.price_ingest import price_ingest
-from investing.prices.tick_files import BadTickLine, TicksTaken, parse_tick, take_lines
+from investing.prices.tick_files import (
+    BadTickLine,
+    TickFileReport,
+    ingest_lines,
+    parse_tick,
+)
 from tests.investing.exchange import Exchange
 
 NOW = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
@@ -89,9 +94,9 @@ async def test_a_file(
     with path.open("rb") as file:
         taken = await price_ingest(
             sessions,
-            lambda ingest: take_lines(ingest, file, lambda n, why: told.append((n, why)), done.append),
+            lambda ingest: ingest_lines(ingest, file, lambda n, why: told.append((n, why)), done.append),
         )
-    assert taken == TicksTaken(lines=11, news=6, old=1, bad=2)
+    assert taken == TickFileReport(lines=11, news=6, old=1, bad=2)
     assert sorted(told) == [
         (8, "There is no instrument NONE."),
         (10, "A line is symbol,price or symbol,price,time."),
@@ -107,6 +112,6 @@ async def test_a_line_without_an_end(sessions: Sessions) -> None:
     endless = io.BytesIO(b"x" * 100_000)
     taken = await price_ingest(
         sessions,
-        lambda ingest: take_lines(ingest, endless, lambda n, why: told.append((n, why)), lambda done: None),
+        lambda ingest: ingest_lines(ingest, endless, lambda n, why: told.append((n, why)), lambda done: None),
     )
     assert (taken.news, taken.bad > 0, len(told[0][1])) == (0, True, 44)

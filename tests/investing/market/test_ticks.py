@@ -45,7 +45,7 @@ async def test_the_newest_wins(sessions: Sessions, exchange: Exchange) -> None:
     assert [(row.symbol, row.price) for row in applied.news] == [(b, Decimal(6))]
     assert await quote(exchange, a) == "(12,,00:00:03)"
     # What was saved here is found by looking, and told no second time.
-    await ticker.look()
+    await ticker.poll()
     assert heard == [(a, "1E+1"), (b, "5"), (a, "12"), (b, "6")]
 
 
@@ -89,14 +89,14 @@ async def test_following_prices_of_another_process(sessions: Sessions, exchange:
     """Also one that is committed after others that came later."""
     symbol, late = await exchange.listed(), await exchange.listed("1")
     ticker = Ticker(sessions)
-    await ticker.look()
+    await ticker.poll()
     heard: list[str] = []
     ticker.follow(lambda quotes: heard.extend(quote.symbol for quote in quotes))
     async with sessions.begin(None) as session:
         await save_ticks(session, [Tick(late, Decimal(2), dt.datetime.now(dt.UTC))])
         await exchange.quote(symbol, "10")
-        await ticker.look()
+        await ticker.poll()
         assert heard == [symbol]
-    await ticker.look()
-    await ticker.look()
+    await ticker.poll()
+    await ticker.poll()
     assert heard == [symbol, late]

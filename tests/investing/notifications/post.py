@@ -14,13 +14,13 @@ from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
 from investing.notifications.channels.smtp import SmtpConfig
 from investing.notifications.contents import unseal
-from investing.notifications.destinations import Destinations, Made
+from investing.notifications.destinations import CreatedDestination, Destinations
 from investing.notifications.sender import Sender, channels_of
 from investing.rules.notifications.deliveries import DeliveryPolicy
 from tests.investing.exchange import Exchange
 
 KIND, WEBHOOK = AlertKind.PRICE_ABOVE, DestinationKind.WEBHOOK
-AT_ONCE = DeliveryPolicy(first_wait=0, patience=2, lease=30)
+AT_ONCE = DeliveryPolicy(first_wait=0, timeout=2, lease=30)
 """A failure is tried again in the same moment."""
 
 
@@ -45,19 +45,19 @@ class Post:
     def sender(self) -> Sender:
         """A new sender, as a process that has just started has one."""
         channels = channels_of(
-            smtp_config=self.smtp_config, allow_private=self.allow_private, patience=self.pace.patience
+            smtp_config=self.smtp_config, allow_private=self.allow_private, timeout=self.pace.timeout
         )
-        return Sender(self.sessions, self.secret_box, channels, pace=self.pace)
+        return Sender(self.sessions, self.secret_box, channels, policy=self.pace)
 
     async def send(self) -> None:
         """Sends all that is due."""
         await drain(self.sender)
 
-    async def made(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> Made:
+    async def made(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> CreatedDestination:
         """A destination to which nothing has been sent yet."""
         return await self.desk.create(self.actor, name, kind, address)
 
-    async def confirmed(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> Made:
+    async def confirmed(self, name: str, address: str, kind: DestinationKind = WEBHOOK) -> CreatedDestination:
         """A destination that its owner has confirmed; the code is read from where it is stored."""
         made = await self.made(name, address, kind)
         await self.desk.confirm(self.actor, made.id, await self.code(made.id))

@@ -19,7 +19,7 @@ async def main(url: str, lease: float) -> None:
     secret_box = SecretBox(lambda: KeyRing.parse(os.environ["KEYS"]))
     pace = DeliveryPolicy(
         lease=lease,
-        patience=lease / 2,
+        timeout=lease / 2,
         first_wait=0.1,
         # Attempts that were killed count: without a bound those that fail after them would wait for hours.
         longest_wait=1,
@@ -28,10 +28,10 @@ async def main(url: str, lease: float) -> None:
         per_hour=10**6,
     )
     # Made before the first lease begins, which is shorter here than it takes to import them.
-    channels = channels_of(smtp_config=None, allow_private=True, patience=pace.patience)()
+    channels = channels_of(smtp_config=None, allow_private=True, timeout=pace.timeout)()
     async with open_sessions(url, size=5) as sessions:
         print("sending", flush=True)
-        await Sender(sessions, secret_box, lambda: channels, pace=pace).run(0.05)
+        await Sender(sessions, secret_box, lambda: channels, policy=pace).run(0.05)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ async def test_no_starttls(post: Post, tls: Tls, caplog: pytest.LogCaptureFixtur
     """Neither the mail nor the password goes out in clear."""
     async with secured_mail_server(tls[0], offered=False) as server:
         post.smtp_config = smtp_config(server, "starttls", tls[1])
-        reason = "The mail server cannot do what it has to: STARTTLS extension not supported by server."
+        reason = "The mail server lacks a required extension: STARTTLS extension not supported by server."
         await refused(post, server, reason, caplog)
     assert server.logins == []
 
@@ -119,7 +119,7 @@ async def test_an_unknown_authority(
     async with secured_mail_server(tls[0], at_once=security == "tls") as server:
         post.smtp_config = smtp_config(server, security, None)
         await refused(
-            post, server, "The mail server's certificate is refused: self-signed certificate.", caplog
+            post, server, "The mail server's certificate is not valid: self-signed certificate.", caplog
         )
     assert server.logins == []
 
@@ -134,7 +134,7 @@ async def test_a_certificate_for_another_name(
         await refused(
             post,
             server,
-            "The mail server's certificate is refused: Hostname mismatch, certificate is not valid for "
+            "The mail server's certificate is not valid: Hostname mismatch, certificate is not valid for "
             "'localhost'.",
             caplog,
         )
@@ -144,12 +144,12 @@ async def test_a_certificate_for_another_name(
 async def test_nobody_takes_mails(post: Post, caplog: pytest.LogCaptureFixture) -> None:
     server = MailServer(port=9)
     post.smtp_config = smtp_config(server, "none", None, None)
-    await refused(post, server, "The mail server was not reached: ConnectionRefusedError.", caplog)
+    await refused(post, server, "The mail server could not be reached: ConnectionRefusedError.", caplog)
 
 
 async def test_a_goodbye_that_is_not_answered(post: Post) -> None:
     """The mail was taken: it is not sent again."""
-    post.pace = replace(AT_ONCE, patience=10)
+    post.pace = replace(AT_ONCE, timeout=10)
     with mail_server() as server:
         server.delay = 30
         post.smtp_config = smtp_config(server, "none", None, None)
@@ -163,7 +163,7 @@ async def test_a_slow_mail_server(
     post: Post, tls: Tls, security: Security, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What counts as failed does not arrive all the same, to be sent again: slow at the login, or after."""
-    post.pace = replace(AT_ONCE, patience=0.9, most_attempts=1)
+    post.pace = replace(AT_ONCE, timeout=0.9, most_attempts=1)
     async with secured_mail_server(tls[0]) as server:
         server.slowness, server.password = 0.5, PASSWORD
         post.smtp_config = smtp_config(server, security, tls[1], None if security == "none" else PASSWORD)

@@ -53,13 +53,13 @@ PRIVATE = [
 @pytest.mark.parametrize("host", LOOPBACK + PRIVATE)
 async def test_no_spelling_gets_there(receiver: HttpReceiver, host: str) -> None:
     """Also where the address was stored before, or its name led elsewhere then."""
-    webhooks = WebhookChannel(allow_private=False, patience=2)
+    webhooks = WebhookChannel(allow_private=False, timeout=2)
     target = OpenedDestination(f"http://{host}:{receiver.port}/hook", [new_signing_secret()])
     with pytest.raises(Undelivered) as failure:
         await webhooks.send(target, of_confirmation("CODE"), uuid4())
     assert failure.value.reason in {
         "The receiver is at a private address.",
-        "The receiver's name does not resolve.",
+        "The receiver's name cannot be resolved.",
     }
     assert receiver.connections == 0
 
@@ -96,7 +96,7 @@ async def test_a_name_is_resolved_once(receiver: HttpReceiver, monkeypatch: pyte
         return [(0, 0, 0, "", ("127.0.0.1" if len(asked) == 1 else "10.0.0.1", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    webhooks = WebhookChannel(allow_private=True, patience=2)
+    webhooks = WebhookChannel(allow_private=True, timeout=2)
     target = OpenedDestination(f"http://rebinding.example:{receiver.port}/hook", [new_signing_secret()])
     await webhooks.send(target, of_confirmation("CODE"), uuid4())
     assert asked.count("rebinding.example") == 1
@@ -146,11 +146,11 @@ async def test_tls_asks_for_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
             ("other.example", trusting, False),
             ("hook.example", None, False),
         ):
-            webhooks = WebhookChannel(allow_private=True, patience=5, tls=tls)
+            webhooks = WebhookChannel(allow_private=True, timeout=5, tls=tls)
             target = OpenedDestination(f"https://{name}:{receiver.port}/hook", [new_signing_secret()])
             if arrives:
                 await webhooks.send(target, of_confirmation("CODE"), uuid4())
             else:
-                with pytest.raises(Undelivered, match="not reached"):
+                with pytest.raises(Undelivered, match="could not be reached"):
                     await webhooks.send(target, of_confirmation("CODE"), uuid4())
         assert len(receiver.requests) == 1

@@ -84,7 +84,7 @@ async def test_a_database_that_is_away_is_told_once(
 
     superuser = await asyncpg.connect(superuser_url)
     async with open_sessions(app_url, size=2) as sessions:
-        sender = Sender(sessions, SecretBox(KeyRing.generate), dict, pace=AT_ONCE)
+        sender = Sender(sessions, SecretBox(KeyRing.generate), dict, policy=AT_ONCE)
         sending = asyncio.create_task(sender.run(0.02))
         try:
             for outage in (1, 2):

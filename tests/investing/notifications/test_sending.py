@@ -188,7 +188,7 @@ async def test_no_redirect_is_followed(post: Post, receiver: HttpReceiver, statu
 
 
 async def test_a_slow_answer(post: Post, receiver: HttpReceiver) -> None:
-    post.pace = replace(AT_ONCE, patience=0.3, most_attempts=2)
+    post.pace = replace(AT_ONCE, timeout=0.3, most_attempts=2)
     await post.confirmed("hook", receiver.url)
     receiver.delay = 5
     await post.alert("hook")
@@ -211,7 +211,7 @@ async def test_nobody_there(post: Post, receiver: HttpReceiver) -> None:
     await post.confirmed("hook", "http://127.0.0.1:9/hook")
     await post.alert("hook")
     await post.send()
-    assert await post.statuses() == [("DEAD", 1, "The receiver was not reached: ConnectError.")]
+    assert await post.statuses() == [("DEAD", 1, "The receiver could not be reached: ConnectError.")]
 
 
 async def test_a_mail_address_that_is_refused(post: Post, mails: MailServer) -> None:
@@ -252,7 +252,7 @@ async def test_a_destination_that_fails_and_fails_is_switched_off(post: Post, re
         )
     assert told == {"name": "hook", "failures": "3", "reason": "The receiver answered with the status 500."}
     switched_off = (
-        "The destination was switched off after it had failed again and again: "
+        "The destination was switched off after failing repeatedly: "
         "The receiver answered with the status 500."
     )
     assert await post.statuses() == [("DEAD", 1, switched_off)] * 3
@@ -324,7 +324,7 @@ async def test_who_is_shut_out_is_sent_nothing(post: Post, receiver: HttpReceive
     await post.run("UPDATE users SET is_active = false WHERE id = $1", post.actor.id)
     await post.send()
     assert receiver.connections == 0
-    assert await post.statuses() == [("DEAD", 0, "The user is shut out.")]
+    assert await post.statuses() == [("DEAD", 0, "The user is deactivated.")]
 
 
 async def test_one_slow_user_holds_up_nobody(post: Post, receiver: HttpReceiver) -> None:

@@ -53,7 +53,7 @@ class Firm:
                     id,
                 )
                 await self.desk._guarded(self.desk.attend(), "a round")
-                await self.rebalancer.go_on()
+                await self.rebalancer.advance_all()
 
 
 def firm(exchange: Exchange, broker: BrokerClient) -> Firm:

@@ -68,7 +68,7 @@ async def test_buys_wait_for_the_cash_of_the_sells(exchange: Exchange) -> None:
         await exchange.quote(a, "10")
         await firm.desk.attend()
         await exchange.run("UPDATE rebalance_work SET due_at = now()")
-        await firm.rebalancer.go_on()
+        await firm.rebalancer.advance_all()
         assert (await legs(exchange, done))[0] == ("SELL", a, "100", filled, "SUBMITTED")
         assert (await legs(exchange, done))[1][-1] == waiting
     for _ in range(4):
@@ -76,7 +76,7 @@ async def test_buys_wait_for_the_cash_of_the_sells(exchange: Exchange) -> None:
         await exchange.quote(b, "20")
         await firm.desk.attend()
         await exchange.run("UPDATE rebalance_work SET due_at = now()")
-        await firm.rebalancer.go_on()
+        await firm.rebalancer.advance_all()
     assert await legs(exchange, done) == [
         ("SELL", a, "100", "100", "FILLED"),
         ("BUY", b, "45", "45", "FILLED"),
@@ -147,7 +147,7 @@ async def test_an_order_that_its_owner_cancels_ends_its_leg(exchange: Exchange) 
     found = await record(exchange, done)
     assert found["status"] == "PARTIAL"
     assert found["failure_reason"] == (
-        f"BUY {a} PARTIAL: ORDER_CANCELLED: the order has ended before all of it was traded."
+        f"BUY {a} PARTIAL: ORDER_CANCELLED: the order ended before all of it was traded."
     )
 
 
@@ -205,7 +205,7 @@ async def test_many_hands_carry_one_rebalance(exchange: Exchange) -> None:
     await until(begun, PATIENCE)
     done = await exchange.value(NEWEST, actor.id)
     assert isinstance(done, uuid.UUID)
-    await asyncio.gather(started, *(each.carry_on(actor.id, RequestOrigin(), done) for each in others))
+    await asyncio.gather(started, *(each.advance(actor.id, RequestOrigin(), done) for each in others))
     await firm.finish(done)
     assert sorted(await trades(exchange, done)) == [("BUY", symbol, "25", "10", "0") for symbol in symbols]
     assert (await record(exchange, done))["status"] == "COMPLETED"

@@ -125,7 +125,7 @@ async def test_a_lease_that_ended_too_early_starts_nothing_twice(exchange: Excha
     (first,) = await claim(exchange.sessions, SCHEDULES, 0, 10)
     (second,) = await claim(exchange.sessions, SCHEDULES, 0, 10)
     for due in (first, second):
-        await schedule_of(paper)._look_at(due)
+        await schedule_of(paper)._check_due(due)
     assert await runs(exchange, id) == [("SCHEDULE", "COMPLETED", None)]
 
 
@@ -160,7 +160,7 @@ async def test_what_cannot_be_done_is_written_with_its_reason(exchange: Exchange
     for _ in range(2):
         await schedule_of(paper).start_due()
     assert await runs(exchange, id) == [
-        ("SCHEDULE", "FAILED", f"NO_PRICE: There is no price of {symbol}, without which there is no plan.")
+        ("SCHEDULE", "FAILED", f"NO_PRICE: There is no price of {symbol}, which a plan needs.")
     ]
     ((old, new, ended),) = await rows(
         exchange,

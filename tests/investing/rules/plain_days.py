@@ -14,7 +14,7 @@ from uuid import UUID
 from investing.rules.market.market_hours import closing_instant, day_of
 from investing.rules.performance.figures import Figures, measure
 from investing.rules.performance.series import Flow, Point, with_opening
-from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, Known, value_day
+from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, KnownPrices, value_day
 
 D = Decimal
 _EXTERNAL = ("DEPOSIT", "WITHDRAWAL", "TRANSFER_IN", "TRANSFER_OUT")
@@ -180,10 +180,10 @@ class PlainDays:
             ],
         )
 
-    def _known(self, day: dt.date, instrument: UUID) -> Known:
+    def _known(self, day: dt.date, instrument: UUID) -> KnownPrices:
         before = self.until(instrument, day - _ONE_DAY)[-1:]
         trades = [t.price for _, t, its in self.trades(instrument) if its < day][-1:]
-        return Known(
+        return KnownPrices(
             before=self.price_on(day - _ONE_DAY, instrument),
             last_close=before[0][2] if before else None,
             last_trade=trades[0] if trades else None,

@@ -30,7 +30,7 @@ def test_symbols(symbol: str) -> None:
 
 @pytest.mark.parametrize("symbol", BAD)
 def test_what_is_none(symbol: str) -> None:
-    with pytest.raises(InvalidInput, match="is no symbol: 1 to 32 letters"):
+    with pytest.raises(InvalidInput, match="is not a symbol: give 1 to 32 letters"):
         checked_symbol(symbol)
 
 

@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.locks import Locks
 from db.sessions import Sessions
+from db.trading.ledger import LedgerTransaction, transact
 from db.vocabulary import Broker as BrokerName
 from db.vocabulary import OrderSide, OrderType, TimeInForce
 from investing.actor import Actor
@@ -15,7 +17,7 @@ from investing.brokers.protocol import BrokerClient
 from investing.brokers.registry import Brokers
 from investing.rules.trading.orders import OrderRequest
 from investing.trading.desk import Desk
-from investing.trading.placing import NewOrder, TradingConfig
+from investing.trading.placing import NewOrder, TradingConfig, place
 from tests.investing.exchange import Exchange
 
 OPEN = ("PENDING", "ACCEPTED", "PARTIALLY_FILLED", "UNKNOWN")
@@ -43,6 +45,15 @@ def order(
     return NewOrder(
         portfolio_id, symbol, OrderRequest(side, type, Decimal(quantity), None, price, TimeInForce.DAY)
     )
+
+
+async def placed_at(actor: Actor, new: NewOrder, config: TradingConfig, now: dt.datetime) -> UUID:
+    """Place an order at that time, without a word to its broker."""
+
+    async def act(ledger: LedgerTransaction) -> UUID:
+        return (await place(ledger, actor.client, new, config, now)).id
+
+    return await transact(actor.sessions, actor.id, Locks.of(portfolios=[new.portfolio_id]), act)
 
 
 def key() -> str:

@@ -196,7 +196,7 @@ def test_a_killed_import_leaves_nothing(
     )
     writing = (
         "SELECT count(*) FROM pg_stat_activity "
-        "WHERE query LIKE 'INSERT INTO transactions%' AND state <> 'idle' AND pid <> pg_backend_pid()"
+        "WHERE query LIKE '%INSERT INTO transactions%' AND state <> 'idle' AND pid <> pg_backend_pid()"
     )
     deadline = time.monotonic() + 60
     while rows(superuser_url, writing) == [(0,)]:

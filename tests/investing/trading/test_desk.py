@@ -22,13 +22,23 @@ from investing.rules.errors import (
     StalePrice,
 )
 from investing.rules.trading.orders import BrokerFees, OrderRequest, size_order
-from investing.trading import orders, placing
+from investing.trading import orders
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder
 from tests.investing.brokers.flaky import FlakyBroker
 from tests.investing.exchange import Exchange
 from tests.investing.ticks import apply_tick
-from tests.investing.trading.desks import attended, buy, desk_of, facts, key, order, status, trading_config
+from tests.investing.trading.desks import (
+    attended,
+    buy,
+    desk_of,
+    facts,
+    key,
+    order,
+    placed_at,
+    status,
+    trading_config,
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,9 +56,7 @@ def paper(sessions: Sessions) -> PaperBroker:
 async def crashed_before_the_broker(sessions: Sessions, actor: Actor, new: NewOrder) -> UUID:
     """What a server leaves that is killed when the order is committed and not sent yet."""
     now = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
-    async with sessions.begin(actor.id) as session:
-        paper = PaperBroker(sessions, BrokerFees())
-        return await placing.place(session, actor.id, actor.client, new, trading_config(paper), now)
+    return await placed_at(actor, new, trading_config(PaperBroker(sessions, BrokerFees())), now)
 
 
 async def test_a_crash_before_the_broker(sessions: Sessions, exchange: Exchange, paper: PaperBroker) -> None:
@@ -284,9 +292,7 @@ async def test_a_worthless_share_is_sold_for_nothing(sessions: Sessions, exchang
     rests = await desk.place(actor, buy(portfolio_id, symbol, "1", limit="5"), key())
     await apply_tick(sessions, desk, symbol, Decimal(0), dt.datetime.now(dt.UTC))
     assert await status(exchange, rests) == "ACCEPTED"
-    with pytest.raises(
-        InvalidInput, match=r"^The price is 0, at which nothing is bought: give a limit price\.$"
-    ):
+    with pytest.raises(InvalidInput, match=r"^Nothing can be bought at a price of 0: give a limit price\.$"):
         await desk.place(actor, buy(portfolio_id, symbol, "1"), key())
     sale = await desk.place(actor, order(portfolio_id, symbol, OrderSide.SELL, "2"), key())
     assert await status(exchange, sale) == "FILLED"

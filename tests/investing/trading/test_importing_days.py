@@ -156,7 +156,7 @@ async def test_a_security_by_what_it_is_called_elsewhere(actor: Actor, portfolio
     for symbol in ("A\0B", "\ud800", "X" * 40):
         row = ImportRow(1, TransactionType.DIVIDEND, MIDNIGHT, symbol=symbol, amount=Decimal(1))
         found = await import_rows(actor, portfolio_id, [row], skip_bad=True)
-        assert "is no symbol" in str(found.outcomes[0].domain_error)
+        assert "is not a symbol" in str(found.outcomes[0].domain_error)
     known = mapped(rows, {"084670702": "XYZ", "BRK B": "XYZ"})
     assert statuses(await import_rows(actor, portfolio_id, known)) == ["OK"] * 3
 

@@ -305,14 +305,14 @@ async def test_levels_follow_and_do_not_fire_by_the_split(scene: Scene) -> None:
 
     async def tick(price: str) -> list[str]:
         await scene.tick(price)
-        await evaluator.ticker.look()
-        await evaluator.prices.settle()
+        await evaluator.ticker.poll()
+        await evaluator.prices.decide_waiting()
         return await fired(scene)
 
     # 8.34 are 33.36 before the split: neither below 20, nor a move of a fifth from 30.
     assert await tick("8.34") == []
     await scene.job()
-    await evaluator.prices.look()
+    await evaluator.prices.refresh()
     levels = await scene.exchange.value(
         "SELECT array_agg(trim_scale(threshold)::text || '/' || trim_scale(hysteresis) ORDER BY threshold) "
         "FROM alert_rules WHERE id = ANY($1)",

@@ -27,7 +27,7 @@ def test_isins(given: str | None, kept: str | None) -> None:
     "given", ["US0378331006", "US0378313005", "0378331005", "US037833100X", "US03783310055", "ÜS0378331005"]
 )
 def test_what_is_no_isin(given: str) -> None:
-    with pytest.raises(InvalidInput, match="is no ISIN") as refused:
+    with pytest.raises(InvalidInput, match="is not an ISIN") as refused:
         checked_isin(given)
     assert refused.value.field == ("isin",)
 
@@ -35,5 +35,5 @@ def test_what_is_no_isin(given: str) -> None:
 def test_currencies() -> None:
     assert [checked_currency(code) for code in ("USD", "EUR", "JPY", "XAU")] == ["USD", "EUR", "JPY", "XAU"]
     for code in ("XXX", "XTS", "usd", "DEM", "", "US"):
-        with pytest.raises(InvalidInput, match=r"is no currency of ISO 4217\.$"):
+        with pytest.raises(InvalidInput, match=r"is not a currency code of ISO 4217\.$"):
             checked_currency(code)

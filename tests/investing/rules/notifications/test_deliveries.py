@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from investing.rules.notifications.deliveries import DeliveryPolicy, next_wait, seconds_asked
+from investing.rules.notifications.deliveries import DeliveryPolicy, next_wait, retry_after_seconds
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ NOW = dt.datetime(1994, 11, 6, 8, 49, 7, tzinfo=dt.UTC)
     ],
 )
 def test_what_retry_after_asks(header: str, seconds: float | None) -> None:
-    assert seconds_asked(header, NOW) == seconds
+    assert retry_after_seconds(header, NOW) == seconds
 
 
 @given(st.one_of(st.text(), st.from_regex(r"\w{3}, [0-9]+ Nov [0-9]+ [0-9]+:[0-9]+:[0-9]+ [+-]?\w*")))
 def test_whatever_comes_is_read_or_not(header: str) -> None:
-    asked = seconds_asked(header, NOW)
+    asked = retry_after_seconds(header, NOW)
     assert asked is None or asked >= 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.vocabulary import Period
-from investing.rules.performance.contribution import by_period, shared_out, weights
+from investing.rules.performance.contribution import by_period, rounded_to_total, weights
 from investing.rules.performance.figures import measure
 from investing.rules.performance.series import Point
 from tests.investing.rules.pairs import flows_of, points_of
@@ -31,7 +31,7 @@ def test_by_hand() -> None:
     # The second day's flow comes at its beginning, when 110 are there.
     assert found == [(31, [D("0.01")]), (1, [D("0.01"), D("0.005")])]
     (_, (first,)), (_, (_, second)) = weights(days)
-    assert shared_out(D("0.21"), [10 * first, 22 * second]) == [D("0.1"), D("0.11")]
+    assert rounded_to_total(D("0.21"), [10 * first, 22 * second]) == [D("0.1"), D("0.11")]
 
 
 def test_a_day_with_nothing_to_grow_weighs_nothing() -> None:
@@ -65,18 +65,18 @@ def test_a_month_with_nothing_to_grow_has_no_return_and_adds_nothing() -> None:
 
 def test_what_rounding_leaves_goes_to_the_largest() -> None:
     third = D(1) / 3
-    assert shared_out(D(1), [third, third, third]) == [
+    assert rounded_to_total(D(1), [third, third, third]) == [
         D("0.3333333334"),
         D("0.3333333333"),
         D("0.3333333333"),
     ]
-    assert shared_out(D("-1"), [-third, -third, -third])[0] == D("-0.3333333334")  # type: ignore[index]
+    assert rounded_to_total(D("-1"), [-third, -third, -third])[0] == D("-0.3333333334")  # type: ignore[index]
 
 
 def test_parts_of_something_else_are_none() -> None:
-    assert shared_out(D(1), [D("0.5"), D("0.4")]) is None
-    assert shared_out(D(0), []) == []
-    assert shared_out(D(1), []) is None
+    assert rounded_to_total(D(1), [D("0.5"), D("0.4")]) is None
+    assert rounded_to_total(D(0), []) == []
+    assert rounded_to_total(D(1), []) is None
 
 
 amounts = st.decimals("0", "1000", places=2)
@@ -114,7 +114,7 @@ def test_positions_add_up_to_the_return(days: list[tuple[Decimal, Decimal, Decim
         for n in range(2)
     ]
     assert figures.time_weighted_return is not None
-    shared = shared_out(figures.time_weighted_return, parts)
+    shared = rounded_to_total(figures.time_weighted_return, parts)
     assert shared is not None
     assert sum(shared) == figures.time_weighted_return
     for period in Period:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from db.vocabulary import PerformanceFigure as Figure
 from db.vocabulary import UnavailableReason as Reason
-from investing.rules.performance.contribution import shared_out, weights
+from investing.rules.performance.contribution import rounded_to_total, weights
 from investing.rules.performance.figures import measure
 from investing.rules.performance.series import with_opening
-from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, Known, value_day
+from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, KnownPrices, value_day
 from tests.investing.rules.performance.test_sub_periods import ABC, D, P, Q, at, deposit, gain
 from tests.investing.rules.plain_days import ACCOUNT, Line, PlainDays
 
@@ -102,7 +102,7 @@ def test_contributions_add_up_to_the_return_and_gains_to_the_gain(world: PlainDa
                 gains[instrument] = gains.get(instrument, D(0)) + one
                 parts[instrument] = parts.get(instrument, D(0)) + one * weight
     assert sum(gains.values(), D(0)) == gain(found)
-    shared = shared_out(found.time_weighted_return, list(parts.values()))
+    shared = rounded_to_total(found.time_weighted_return, list(parts.values()))
     assert shared is not None
     assert sum(shared, D(0)) == found.time_weighted_return
 
@@ -247,7 +247,7 @@ def _split(day: FlowDay, n: int, ratio: D) -> FlowDay:
         for e in day.entries[n:]
     ]
     known = {
-        i: Known(
+        i: KnownPrices(
             before=k.before,
             last_close=None if k.last_close is None else k.last_close / ratio,
             last_trade=None if k.last_trade is None else k.last_trade / ratio,

@@ -9,7 +9,7 @@ from db.vocabulary import UnavailableReason as Reason
 from investing.rules.performance.benchmark import BenchmarkPrice, compare
 from investing.rules.performance.figures import Figures
 from investing.rules.performance.series import Point, sub_periods, with_opening
-from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, Known, value_day
+from investing.rules.performance.valuation import ClosingPrice, DayEntry, FlowDay, KnownPrices, value_day
 from tests.investing.rules.plain_days import Line, PlainDays
 
 D = Decimal
@@ -250,7 +250,7 @@ def test_a_split_between_two_flows_changes_no_value() -> None:
         DayEntry(day + dt.timedelta(hours=4), P, ABC, quantity=D(33), split=(D(4), D(1))),
         DayEntry(day + dt.timedelta(hours=5), P, None, D(1), is_flow=True),
     ]
-    known = {ABC: Known(before=D(396), last_close=D(99), closes=(ClosingPrice(None, D(101)),))}
+    known = {ABC: KnownPrices(before=D(396), last_close=D(99), closes=(ClosingPrice(None, D(101)),))}
     found = value_day(FlowDay(day.date(), D(1000), {(P, ABC): D(10)}, known, entries))
     # 10 x 396 at the beginning; at the first flow the day's only trade stands, 400: 4 x 100.
     assert [part.start for part in found.parts] == [4960, 5001, 5002, 5003]

@@ -33,7 +33,7 @@ def test_symbols() -> None:
     check_symbols(None)
     check_symbols([])
     check_symbols([str(n) for n in range(500)])
-    with pytest.raises(InvalidInput, match="B is there twice"):
+    with pytest.raises(InvalidInput, match="B appears twice"):
         check_symbols(["A", "B", "C", "B"])
     with pytest.raises(InvalidInput, match="at most 500"):
         check_symbols([str(n) for n in range(501)])

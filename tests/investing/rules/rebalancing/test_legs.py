@@ -26,8 +26,8 @@ def test_an_orders_id_follows_from_its_leg() -> None:
         ("UNKNOWN", "0", "SUBMITTED", None),
         ("PARTIALLY_FILLED", "4", "SUBMITTED", None),
         ("FILLED", "10", "FILLED", None),
-        ("CANCELLED", "0", "SKIPPED", "ORDER_CANCELLED: the order has ended before all of it was traded."),
-        ("EXPIRED", "4", "PARTIAL", "ORDER_EXPIRED: the order has ended before all of it was traded."),
+        ("CANCELLED", "0", "SKIPPED", "ORDER_CANCELLED: the order ended before all of it was traded."),
+        ("EXPIRED", "4", "PARTIAL", "ORDER_EXPIRED: the order ended before all of it was traded."),
         ("REJECTED", "0", "REJECTED", "CODE: why"),
     ],
 )

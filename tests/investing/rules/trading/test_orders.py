@@ -107,11 +107,11 @@ def test_a_notional_of_what_is_held_sells_all_of_it() -> None:
 @pytest.mark.parametrize(
     ("asked", "price", "words"),
     [
-        (request(BUY, MARKET, "1"), "0", "The price is 0, at which nothing is bought: give a limit price."),
+        (request(BUY, MARKET, "1"), "0", "Nothing can be bought at a price of 0: give a limit price."),
         (
             request(BUY, MARKET, None, "1"),
             "0",
-            "The price is 0, at which nothing is bought: give a limit price.",
+            "Nothing can be bought at a price of 0: give a limit price.",
         ),
         (
             request(SELL, MARKET, None, "1"),
@@ -207,8 +207,8 @@ def fills(
         )
         fill = match_fill(resting, quote, fees)
         assert fill is not None
-        dearest = (asked.limit_price or sized_order.worst_price) if asked.side is BUY else None
-        state = OrderState(asked.side, sized_order.quantity, filled, reserved, value, dearest)
+        highest_price = (asked.limit_price or sized_order.worst_price) if asked.side is BUY else None
+        state = OrderState(asked.side, sized_order.quantity, filled, reserved, value, highest_price)
         after = after_fill(state, fill.quantity, fill.price, fill.commission)
         assert after.released_cash == reserved - after.reserved_cash
         yield after.amount, fill.commission, after.reserved_cash, after.average_price

@@ -94,7 +94,7 @@ def test_symbols_by_identifier(tmp_path: Path) -> None:
     assert read_symbols(path) == {"084670702": "BRK.B", "US0846707026": "BRK.B"}
     for text, message in (
         ("identifier,symbol\nA,B\nA,C\n", "A has two symbols"),
-        ("identifier,symbol\nA1,a;b\n", "is no symbol"),
+        ("identifier,symbol\nA1,a;b\n", "is not a symbol"),
         ("id,ticker\n", "No line has the headers identifier, symbol"),
     ):
         path.write_text(text)

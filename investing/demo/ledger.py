@@ -1,4 +1,4 @@
-"""A place of cash and shares in memory: the ledger's rules, with rows kept for later instead of written."""
+"""A ledger in memory for the demo: the real ledger's rules, with rows kept for later instead of written."""
 
 import datetime as dt
 from collections import Counter
@@ -12,32 +12,31 @@ from db.vocabulary import TransactionType
 from investing.demo.prices import Market
 from investing.rules.trading.entries import entry_of
 from investing.rules.trading.ledger import ZERO, Holding, Posting, post, post_cash
-from investing.rules.trading.lots import TaxLot
+from investing.rules.trading.lots import LotChange, TaxLot
 from investing.rules.trading.splits import automatic_id
 from investing.trading.posting import CashLocation, check_cash, transaction_row
-from investing.trading.projections import lot_row, use_row
 
 
 class Ids:
-    """Ids of transactions that sort as they happened, also those of one instant."""
+    """Ids of transactions that sort in the order of events, even within one instant."""
 
     def __init__(self) -> None:
         self._used: Counter[int] = Counter()
 
     def next(self, at: dt.datetime) -> UUID:
-        """The next id of this instant. It has room for 4096 of them."""
+        """Return the next id of this instant, which has room for 4096 of them."""
         milliseconds = int(at.timestamp()) * 1000
-        place = self._used[milliseconds]
+        location = self._used[milliseconds]
         self._used[milliseconds] += 1
-        assert place < 4096, "an id has 12 bits below the millisecond"
-        return from_stamp(milliseconds << 12 | place)
+        assert location < 4096, "an id has 12 bits below the millisecond"
+        return from_stamp(milliseconds << 12 | location)
 
 
 class DemoLedger:
-    """One place, empty to begin with; `transactions` are rows in the order of the ledger."""
+    """The ledger of one location, initially empty; `transactions` are rows in the ledger's order."""
 
-    def __init__(self, place: CashLocation, market: Market, ids: Ids, now: dt.datetime) -> None:
-        self.place = place
+    def __init__(self, location: CashLocation, market: Market, ids: Ids, now: dt.datetime) -> None:
+        self.location = location
         self.cash = ZERO
         self.holdings: dict[str, Holding] = {}
         self.transactions: list[dict[str, Any]] = []
@@ -60,9 +59,9 @@ class DemoLedger:
         notes: str | None = None,
         ex_date: dt.date | None = None,
     ) -> Posting:
-        """Posts an entry as real trading would. Raises what that raises.
+        """Post an entry as real trading would; raise what that raises.
 
-        `ex_date` is given for a split of the instrument's, which is posted by itself.
+        `ex_date` is given for a split of the instrument, which is posted automatically.
         """
         entry = entry_of(
             self._ids.next(at),
@@ -76,8 +75,8 @@ class DemoLedger:
             commission=commission,
             split_for=split_for,
         )
-        if ex_date is not None and symbol is not None and self.place.portfolio_id is not None:
-            id = automatic_id(self.place.portfolio_id, self._market.ids[symbol], ex_date)
+        if ex_date is not None and symbol is not None and self.location.portfolio_id is not None:
+            id = automatic_id(self.location.portfolio_id, self._market.ids[symbol], ex_date)
             entry = replace(entry, id=id, is_automatic=True)
         if entry.of_shares and symbol is not None:
             posting = post(self.holdings.setdefault(symbol, Holding()), entry)
@@ -90,12 +89,12 @@ class DemoLedger:
         self.cash += posting.cash_delta
         instrument_id = None if symbol is None else self._market.ids[symbol]
         self.transactions.append(
-            transaction_row(self.place, entry, posting, instrument_id, notes, transfer_id)
+            transaction_row(self.location, entry, posting, instrument_id, notes, transfer_id)
         )
         return posting
 
     def positions(self) -> list[dict[str, Any]]:
-        """The rows of `positions`, closed ones too."""
+        """Return the rows of `positions`, including closed ones."""
         return [
             {
                 **self._key(symbol),
@@ -109,20 +108,43 @@ class DemoLedger:
         ]
 
     def lots(self) -> list[dict[str, Any]]:
-        """The rows of `lots`, one for each purchase; nothing is left of those that are used up."""
+        """Return the rows of `lots`, one for each purchase; those that are used up have a quantity of 0."""
         left = {lot.transaction_id: lot for holding in self.holdings.values() for lot in holding.lots}
         return [
-            {**self._key(symbol), **lot_row(left.get(id) or replace(lot, quantity=ZERO, cost=ZERO))}
+            {**self._key(symbol), **_lot_row(left.get(id) or replace(lot, quantity=ZERO, cost=ZERO))}
             for id, (symbol, lot) in self._lots.items()
         ]
 
     def _keep(self, id: UUID, posting: Posting) -> None:
-        key = {"owner_id": self.place.owner_id, "transaction_id": id}
-        self.lot_uses += [{**key, **use_row(use)} for use in posting.uses]
+        key = {"owner_id": self.location.owner_id, "transaction_id": id}
+        self.lot_uses += [{**key, **_use_row(use)} for use in posting.uses]
 
     def _key(self, symbol: str) -> dict[str, Any]:
         return {
-            "owner_id": self.place.owner_id,
-            "portfolio_id": self.place.portfolio_id,
+            "owner_id": self.location.owner_id,
+            "portfolio_id": self.location.portfolio_id,
             "instrument_id": self._market.ids[symbol],
         }
+
+
+def _lot_row(lot: TaxLot) -> dict[str, Any]:
+    """Return the row of `lots` of a lot, but for the holding that it is part of."""
+    return {
+        "id": uuid7(),
+        "transaction_id": lot.transaction_id,
+        "number": lot.number,
+        "opened_at": lot.opened_at,
+        "remaining_quantity": lot.quantity,
+        "remaining_cost": lot.cost,
+    }
+
+
+def _use_row(use: LotChange) -> dict[str, Any]:
+    """Return the row of `lot_uses` of a use, but for its transaction and owner."""
+    return {
+        "lot_transaction_id": use.lot.transaction_id,
+        "lot_number": use.lot.number,
+        "quantity_delta": use.quantity_delta,
+        "cost_delta": use.cost_delta,
+        "gain": use.gain,
+    }

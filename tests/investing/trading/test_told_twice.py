@@ -1,15 +1,11 @@
-"""The quick way and the general way of one entry: the same rows, the same refusals, whichever wrote them."""
+"""One story of entries and refusals, each told twice under its key: today, of the past, in between."""
 
 import uuid
 from typing import Any
 
-import pytest
-
 from db.sessions import Sessions
 from db.vocabulary import TransactionType
-from investing.idempotency import NotQuick, once_generally
 from investing.rules.errors import DomainError
-from investing.trading import recording
 from investing.trading.recording import TransactionRequest, record_transaction
 from tests.investing.trading.world import World, decimal, make_world, on
 
@@ -78,61 +74,10 @@ async def outcome(world: World, record: TransactionRequest, key: str) -> Any:
         return type(domain_error).__name__, vars(domain_error)
 
 
-ROWS = {
-    "transactions": "SELECT type, quantity, price, amount, commission, split_for, currency, cash_delta, "
-    "quantity_delta, cost_delta, realized_pnl, realized_pnl_fifo, executed_at, notes, transfer_id, order_id, "
-    "execution_id, fingerprint FROM transactions WHERE owner_id = $1 ORDER BY executed_at, id",
-    "positions": "SELECT quantity, cost_basis, realized_pnl, realized_pnl_fifo, reserved_quantity "
-    "FROM positions WHERE owner_id = $1",
-    "lots": "SELECT number, opened_at, remaining_quantity, remaining_cost FROM lots WHERE owner_id = $1 "
-    "ORDER BY opened_at, transaction_id, number",
-    "uses": "SELECT t.executed_at, l.opened_at, u.quantity_delta, u.cost_delta, u.gain FROM lot_uses u "
-    "JOIN transactions t ON t.owner_id = $1 AND t.id = u.transaction_id "
-    "JOIN lots l ON l.owner_id = $1 AND l.transaction_id = u.lot_transaction_id AND l.number = u.lot_number "
-    "WHERE u.owner_id = $1 ORDER BY 1, 2, l.transaction_id",
-    "portfolio": "SELECT cash_balance, reserved_cash FROM portfolios WHERE owner_id = $1",
-    "audit": "SELECT action, entity_type, details, ip_address, user_agent FROM audit_log "
-    "WHERE owner_id = $1 ORDER BY id",
-    "keys": "SELECT field, outcome - 'id' AS outcome FROM idempotency_keys WHERE owner_id = $1 "
-    "ORDER BY created_at",
-}
-
-
-async def rows(world: World) -> dict[str, Any]:
-    """All that is stored of the user's ledger, without ids."""
-    return {name: await world.rows(sql) for name, sql in ROWS.items()}
-
-
-async def test_both_ways_write_the_same(
-    sessions: Sessions, superuser_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    quick = await make_world(sessions, superuser_url)
-    ways: list[str] = []
-    quickly, generally = recording._quickly, once_generally
-
-    async def note_quick(*arguments: Any) -> Any:
-        ways.append("quick")
-        return await quickly(*arguments)
-
-    async def note_general(*arguments: Any) -> Any:
-        ways[-1] = "general"
-        return await generally(*arguments)
-
-    monkeypatch.setattr(recording, "_quickly", note_quick)
-    monkeypatch.setattr(recording, "once_generally", note_general)
-    told = await tell(quick)
-    # Each comes twice; a retry of what went the general way is quick, since it finds its key.
-    assert [way for way in ways[::2]].count("general") == 2
-    assert ways[1::2] == ["quick"] * len(STORY)
-
-    async def never(*_: Any) -> Any:
-        raise NotQuick
-
-    monkeypatch.setattr(recording, "_quickly", never)
-    monkeypatch.setattr(recording, "once_generally", generally)
-    general = await make_world(sessions, superuser_url)
-    assert await tell(general) == told
-    assert [kind if isinstance(kind, str) else kind[0] for kind in told] == [
+async def test_told_twice_it_is_recorded_once(sessions: Sessions, superuser_url: str) -> None:
+    world = await make_world(sessions, superuser_url)
+    reported = await tell(world)
+    assert [kind if isinstance(kind, str) else kind[0] for kind in reported] == [
         *["done"] * 5,
         "InsufficientShares",
         *["done"] * 6,
@@ -145,5 +90,11 @@ async def test_both_ways_write_the_same(
         "InvalidInput",
         "UnknownInstrument",
     ]
-    assert await rows(quick) == await rows(general)
-    assert await quick.differences() == []
+    recorded = await world.rows("SELECT count(*)::int AS n FROM transactions WHERE owner_id = $1")
+    assert recorded[0]["n"] == 1 + [kind for kind in reported].count("done")
+    kept = await world.rows(
+        "SELECT count(*)::int AS n, count(*) FILTER (WHERE outcome ? 'refused')::int AS refused "
+        "FROM idempotency_keys WHERE owner_id = $1"
+    )
+    assert dict(kept[0]) == {"n": 1 + len(STORY), "refused": 7}
+    assert await world.differences() == []
