@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FLOORS = ("commands", "db", "graph", "investing", "migrations")
+FLOORS = ("commands", "db", "graph", "investing", "migrations", "runtime")
 OWN = {*FLOORS, "tests", "bench", "graphfolio", "settings", "run"}
 
 
@@ -59,6 +59,6 @@ def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("floor", ["db", "graph", "investing", "commands"])
+@pytest.mark.parametrize("floor", ["db", "graph", "investing", "commands", "runtime"])
 def test_no_floor_imports_tests_or_benchmarks(floor: str) -> None:
     assert {name for file in _files(floor) for name in _imported(file)} & {"tests", "bench"} == set()

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from db.account.rows import AccountRow, AccountValueRow, UserSummaryRow
+from db.account.rows import AccountValueRow, ListedAccountRow, UserSummaryRow
 from db.pages import Key, Listing
 from db.sessions import Connection
 
 ACCOUNTS = Listing(
-    row=AccountRow,
+    row=ListedAccountRow,
     name="accounts",
     columns="""t.id, t.name, t.broker, t.account_type, t.currency, t.initial_balance, t.is_paper, t.is_active,
         t.created_at, t.unallotted_cash, t.time_zone,

@@ -32,7 +32,7 @@ class UserSummaryRow(TypedDict):
     total_value: DecimalText
 
 
-class AccountRow(TypedDict):
+class ListedAccountRow(TypedDict):
     """A row of `ACCOUNTS`."""
 
     id: UUID

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from db.market.rows import CloseRow, InstrumentRow, PriceBarRow, QuotedRow, WatchlistRow
+from db.market.rows import CloseRow, ListedInstrumentRow, PriceBarRow, QuotedRow, WatchlistRow
 from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
 from db.pages import Key, Listing, plain_text
 from db.sessions import Connection
 
 INSTRUMENTS = Listing(
-    row=InstrumentRow,
+    row=ListedInstrumentRow,
     name="instruments",
     columns="""t.id, t.symbol, t.name, t.asset_class, t.currency, t.exchange, q.price AS last_price,
         q.as_of AS price_as_of, t.isin, t.owner_id IS NOT NULL AS is_own""",
@@ -49,12 +49,12 @@ WATCHLISTS = Listing(
 
 async def fetch_instruments_by_symbol(
     connection: Connection, owner_id: UUID | None, symbols: Sequence[str]
-) -> dict[str, InstrumentRow]:
+) -> dict[str, ListedInstrumentRow]:
     """Return the instruments that these symbols mean to the owner, by symbol; to nobody, the shared ones."""
     meant = MEANT.format(symbols="$2::text[]", owner="$1")
     source = INSTRUMENTS.source.replace("instruments t", f"{meant} t")
     rows = await connection.fetch(f"SELECT {INSTRUMENTS.columns} FROM {source}", owner_id, symbols)
-    return cast("dict[str, InstrumentRow]", {row["symbol"]: row for row in rows})
+    return cast("dict[str, ListedInstrumentRow]", {row["symbol"]: row for row in rows})
 
 
 async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[CloseRow]:

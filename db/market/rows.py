@@ -69,7 +69,7 @@ class KnownDayRow(TypedDict):
     before: DecimalText
 
 
-class InstrumentRow(TypedDict):
+class ListedInstrumentRow(TypedDict):
     """A row of `INSTRUMENTS`."""
 
     id: UUID

@@ -6,11 +6,17 @@ from typing import cast
 from uuid import UUID
 
 from db.pages import Key, Listing, plain_text
-from db.portfolio.rows import LotRow, PortfolioRow, PortfolioSummaryRow, PositionRow, SnapshotRow
+from db.portfolio.rows import (
+    ListedLotRow,
+    ListedPortfolioRow,
+    ListedPositionRow,
+    PortfolioSummaryRow,
+    SnapshotRow,
+)
 from db.sessions import Connection
 
 PORTFOLIOS = Listing(
-    row=PortfolioRow,
+    row=ListedPortfolioRow,
     name="portfolios",
     columns="""t.id, t.account_id, t.name, t.currency, t.strategy, t.risk_tolerance, t.max_position_size,
         t.auto_rebalance, t.rebalance_frequency, t.drift_band, t.symbols, t.target_weights, t.cash_balance,
@@ -26,7 +32,7 @@ PORTFOLIOS = Listing(
 # Prices stand once, in quotes: what a position is worth is computed when it is read. Without a quote it is
 # worth what its owner last traded it at.
 POSITIONS = Listing(
-    row=PositionRow,
+    row=ListedPositionRow,
     name="positions",
     columns="""t.id, t.portfolio_id, t.instrument_id, i.symbol, i.asset_class, i.currency, t.quantity,
         t.reserved_quantity, t.cost_basis, t.realized_pnl, t.realized_pnl_fifo, t.price AS current_price,
@@ -42,7 +48,7 @@ POSITIONS = Listing(
 )
 
 LOTS = Listing(
-    row=LotRow,
+    row=ListedLotRow,
     name="lots",
     columns="""t.id, t.transaction_id, t.number, t.opened_at, t.remaining_quantity AS quantity,
         t.remaining_cost AS cost""",

@@ -160,7 +160,7 @@ class SettingsRow(TypedDict):
     target_weights: JsonObject | None
 
 
-class PortfolioRow(TypedDict):
+class ListedPortfolioRow(TypedDict):
     """A row of `PORTFOLIOS`."""
 
     id: UUID
@@ -191,7 +191,7 @@ class PortfolioRow(TypedDict):
     snapshots_stale_from: dt.date | None
 
 
-class PositionRow(TypedDict):
+class ListedPositionRow(TypedDict):
     """A row of `POSITIONS`."""
 
     id: UUID
@@ -214,7 +214,7 @@ class PositionRow(TypedDict):
     unrealized_pnl_percent: DecimalText | None
 
 
-class LotRow(TypedDict):
+class ListedLotRow(TypedDict):
     """A row of `LOTS`."""
 
     id: UUID

@@ -11,7 +11,7 @@ from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
 from db.models import Account, Lot, Portfolio
 from db.models.trading import IS_OPEN
-from db.rebalancing.rows import HeldRow, OpenLotRow, RebalancedPortfolioRow
+from db.rebalancing.rows import OpenLotRow, PlannedHoldingRow, RebalancedPortfolioRow
 from db.sessions import Connection, Session
 
 
@@ -54,10 +54,12 @@ ORDER BY i.symbol
 
 async def find_held(
     session: Session, owner_id: UUID, portfolio_id: UUID, symbols: Sequence[str]
-) -> Sequence[HeldRow]:
+) -> Sequence[PlannedHoldingRow]:
     """What the portfolio holds and these instruments, each with its quote where it has one, by symbol."""
     parameters = {"owner": owner_id, "portfolio": portfolio_id, "symbols": list(symbols)}
-    return cast("Sequence[HeldRow]", (await session.execute(text(_HELD), parameters)).mappings().all())
+    return cast(
+        "Sequence[PlannedHoldingRow]", (await session.execute(text(_HELD), parameters)).mappings().all()
+    )
 
 
 async def find_all_lots(session: Session, owner_id: UUID, portfolio_id: UUID) -> Sequence[OpenLotRow]:

@@ -56,7 +56,7 @@ class RebalancedPortfolioRow(TypedDict):
     time_zone: str
 
 
-class HeldRow(TypedDict):
+class PlannedHoldingRow(TypedDict):
     """A row of `find_held`."""
 
     instrument_id: UUID

@@ -7,7 +7,7 @@ from uuid import UUID
 from db.canonical import DecimalText, JsonObject
 
 
-class TransactionRow(TypedDict):
+class ListedTransactionRow(TypedDict):
     """A row of `TRANSACTIONS_OF_ACCOUNT`."""
 
     id: UUID
@@ -34,7 +34,7 @@ class TransactionRow(TypedDict):
     import_id: UUID | None
 
 
-class ImportRow(TypedDict):
+class ListedImportRow(TypedDict):
     """A row of `IMPORTS`."""
 
     id: UUID
@@ -45,7 +45,7 @@ class ImportRow(TypedDict):
     reversed_at: dt.datetime | None
 
 
-class OrderRow(TypedDict):
+class ListedOrderRow(TypedDict):
     """A row of `ORDERS_OF_PORTFOLIO`."""
 
     id: UUID

@@ -10,10 +10,10 @@ from db.account.days import day_of
 from db.models.trading import IS_OPEN
 from db.pages import Key, Listing
 from db.sessions import Connection, Row
-from db.trading.listing_rows import ImportRow, LotUseRow, OrderRow, TransactionRow
+from db.trading.listing_rows import ListedImportRow, ListedOrderRow, ListedTransactionRow, LotUseRow
 
 TRANSACTIONS_OF_ACCOUNT = Listing(
-    row=TransactionRow,
+    row=ListedTransactionRow,
     name="transactions",
     columns="""t.id, t.account_id, t.portfolio_id, t.instrument_id, t.order_id, t.type, i.symbol, t.quantity,
         t.price, t.amount, t.commission, t.currency, t.cash_delta, t.quantity_delta, t.realized_pnl,
@@ -39,7 +39,7 @@ TRANSACTIONS_OF_POSITION = replace(
 )
 
 IMPORTS = Listing(
-    row=ImportRow,
+    row=ListedImportRow,
     name="imports",
     columns="t.id, t.portfolio_id, t.created_at, t.format, t.transaction_count, t.reversed_at",
     source="imports t",
@@ -113,7 +113,7 @@ async def fetch_held_before(
 
 
 ORDERS_OF_PORTFOLIO = Listing(
-    row=OrderRow,
+    row=ListedOrderRow,
     name="orders",
     columns="""t.id, t.portfolio_id, t.side, t.type, t.status, i.symbol, t.quantity, t.filled_quantity,
         t.quantity - t.filled_quantity AS remaining_quantity, t.notional, t.time_in_force, t.expires_at,
@@ -169,7 +169,7 @@ LOT_USES = Listing(
 
 async def fetch_reversals(
     connection: Connection, owner_id: UUID, transaction_ids: Sequence[UUID]
-) -> dict[UUID, TransactionRow]:
+) -> dict[UUID, ListedTransactionRow]:
     """The transactions that reverse these, by the one that is reversed."""
     rows = await connection.fetch(
         f"SELECT {TRANSACTIONS_OF_ACCOUNT.columns} FROM {TRANSACTIONS_OF_ACCOUNT.source} "
@@ -177,4 +177,4 @@ async def fetch_reversals(
         owner_id,
         transaction_ids,
     )
-    return cast("dict[UUID, TransactionRow]", {row["reverses_id"]: row for row in rows})
+    return cast("dict[UUID, ListedTransactionRow]", {row["reverses_id"]: row for row in rows})

@@ -3,15 +3,15 @@
 from uuid import UUID
 
 from db.account.queries import ACCOUNTS, fetch_account_values, fetch_user_summary
-from db.account.rows import AccountRow, AccountValueRow, UserSummaryRow
+from db.account.rows import AccountValueRow, ListedAccountRow, UserSummaryRow
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class AccountById(ById[AccountRow]):
+class AccountById(ById[ListedAccountRow]):
     listing = ACCOUNTS
 
 
-class AccountsByUser(PagesOf[AccountRow]):
+class AccountsByUser(PagesOf[ListedAccountRow]):
     listing = ACCOUNTS
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
-from db.account.rows import AccountRow
+from db.account.rows import ListedAccountRow
 from db.canonical import DecimalText
 from graph.account.loaders import AccountById, ValuesByAccount
 from graph.connections import After, Before, Connection, First, Last, connect
@@ -43,7 +43,7 @@ Active = Annotated[
 
 @strawberry.type(description="Cash and portfolios at one broker. Amounts in its currency.")
 class Account(Node):
-    row: strawberry.Private[AccountRow]
+    row: strawberry.Private[ListedAccountRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     broker: Broker = strawberry.field(description="Who holds its assets.")
     account_type: AccountType = strawberry.field(description="How it may use cash.")
@@ -59,7 +59,7 @@ class Account(Node):
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
 
     @classmethod
-    def from_row(cls, row: AccountRow) -> Self:
+    def from_row(cls, row: ListedAccountRow) -> Self:
         """The account of a row of the list of accounts."""
         return cls(
             row=row,

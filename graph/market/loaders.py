@@ -3,19 +3,19 @@
 from uuid import UUID
 
 from db.market.queries import INSTRUMENTS, PRICE_BARS, WATCHLISTS, fetch_instruments_by_symbol
-from db.market.rows import InstrumentRow, PriceBarRow, SplitRow, WatchlistRow
+from db.market.rows import ListedInstrumentRow, PriceBarRow, SplitRow, WatchlistRow
 from db.market.splits import fetch_splits
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class InstrumentById(ById[InstrumentRow]):
+class InstrumentById(ById[ListedInstrumentRow]):
     listing = INSTRUMENTS
 
 
-class InstrumentBySymbol(Loader[str, "InstrumentRow | None"]):
+class InstrumentBySymbol(Loader[str, "ListedInstrumentRow | None"]):
     """Instruments by their symbols; None for a symbol that nobody has."""
 
-    async def batch_load_fn(self, keys: list[str]) -> list[InstrumentRow | None]:
+    async def batch_load_fn(self, keys: list[str]) -> list[ListedInstrumentRow | None]:
         async with self.context.reading() as connection:
             rows = await fetch_instruments_by_symbol(connection, self.context.viewer_id, keys)
         return [rows.get(key) for key in keys]
@@ -32,7 +32,7 @@ class SplitsByInstrument(Loader[UUID, list[SplitRow]]):
         return [found[key] for key in keys]
 
 
-class Instruments(PagesOf[InstrumentRow]):
+class Instruments(PagesOf[ListedInstrumentRow]):
     listing = INSTRUMENTS
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import strawberry
 
 from db.market.queries import fetch_instrument_quotes
-from db.market.rows import InstrumentRow
+from db.market.rows import ListedInstrumentRow
 from graph.context import Context, Info
 from graph.errors import BadUserInput
 from graph.market.loaders import InstrumentBySymbol
@@ -67,7 +67,7 @@ class MarketSubscription:
                     yield Quote(symbol=quote.symbol, price=quote.price, as_of=quote.as_of)
 
 
-async def _instruments(context: Context, symbols: list[str]) -> list[InstrumentRow]:
+async def _instruments(context: Context, symbols: list[str]) -> list[ListedInstrumentRow]:
     if not 1 <= len(symbols) <= MOST_SYMBOLS:
         raise BadUserInput(f"Follow 1 to {MOST_SYMBOLS} symbols.", field="symbols")
     wanted = sorted(set(symbols))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 import strawberry
 
 from db.canonical import DecimalText
-from db.market.rows import InstrumentRow, PriceBarRow, WatchlistRow
+from db.market.rows import ListedInstrumentRow, PriceBarRow, WatchlistRow
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
@@ -67,7 +67,7 @@ class InstrumentSplit:
 
 @strawberry.type(description="Something that can be held.")
 class Instrument(Node):
-    row: strawberry.Private[InstrumentRow]
+    row: strawberry.Private[ListedInstrumentRow]
     symbol: str = strawberry.field(
         description="The ticker, unique among the shared ones and among your own. Where a shared one came "
         "later with the symbol of one of your own, the symbol means your own to you."
@@ -88,7 +88,7 @@ class Instrument(Node):
     )
 
     @classmethod
-    def from_row(cls, row: InstrumentRow) -> Self:
+    def from_row(cls, row: ListedInstrumentRow) -> Self:
         """The instrument of a row of the list of instruments."""
         return cls(
             row=row,

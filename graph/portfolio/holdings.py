@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import strawberry
 
 from db.canonical import DecimalText
-from db.portfolio.rows import PositionRow, SnapshotRow
+from db.portfolio.rows import ListedPositionRow, SnapshotRow
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
@@ -35,7 +35,7 @@ _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 @strawberry.type(description="What a portfolio holds of one instrument. Amounts in its currency.")
 class Position(Node):
-    row: strawberry.Private[PositionRow]
+    row: strawberry.Private[ListedPositionRow]
     symbol: str = strawberry.field(description="The instrument's symbol.")
     asset_class: AssetClass = strawberry.field(description="What kind of thing the instrument is.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
@@ -60,7 +60,7 @@ class Position(Node):
     )
 
     @classmethod
-    def from_row(cls, row: PositionRow) -> Self:
+    def from_row(cls, row: ListedPositionRow) -> Self:
         """The position of a row of the list of positions."""
         return cls(
             row=row,

@@ -13,15 +13,21 @@ from db.portfolio.queries import (
     fetch_portfolio_summaries,
     fetch_weights,
 )
-from db.portfolio.rows import LotRow, PortfolioRow, PortfolioSummaryRow, PositionRow, SnapshotRow
+from db.portfolio.rows import (
+    ListedLotRow,
+    ListedPortfolioRow,
+    ListedPositionRow,
+    PortfolioSummaryRow,
+    SnapshotRow,
+)
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class PortfolioById(ById[PortfolioRow]):
+class PortfolioById(ById[ListedPortfolioRow]):
     listing = PORTFOLIOS
 
 
-class PortfoliosByAccount(PagesOf[PortfolioRow]):
+class PortfoliosByAccount(PagesOf[ListedPortfolioRow]):
     listing = PORTFOLIOS
 
 
@@ -65,11 +71,11 @@ class CashWeightByPortfolio(Loader[UUID, "str | None"]):
         return [weights.get(key) for key in keys]
 
 
-class PositionById(ById[PositionRow]):
+class PositionById(ById[ListedPositionRow]):
     listing = POSITIONS
 
 
-class PositionsByPortfolio(PagesOf[PositionRow]):
+class PositionsByPortfolio(PagesOf[ListedPositionRow]):
     listing = POSITIONS
 
 
@@ -77,11 +83,11 @@ class PositionCountByPortfolio(CountsOf):
     listing = POSITIONS
 
 
-class LotById(ById[LotRow]):
+class LotById(ById[ListedLotRow]):
     listing = LOTS
 
 
-class LotsByPosition(PagesOf[LotRow]):
+class LotsByPosition(PagesOf[ListedLotRow]):
     listing = LOTS
 
 

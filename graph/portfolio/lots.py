@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import strawberry
 
 from db.canonical import DecimalText
-from db.portfolio.rows import LotRow
+from db.portfolio.rows import ListedLotRow
 from db.trading.listing_rows import LotUseRow
 from graph.context import Info
 from graph.ids import global_id
@@ -31,13 +31,13 @@ async def _transaction(info: Info, id: Any) -> Any:
     "portfolio of yours keep the lots that they were. Amounts in the position's currency."
 )
 class Lot(Node):
-    row: strawberry.Private[LotRow]
+    row: strawberry.Private[ListedLotRow]
     opened_at: dt.datetime = strawberry.field(description="When the shares were bought.")
     quantity: DecimalText = strawberry.field(description="How many shares are left, splits counted.")
     cost: DecimalText = strawberry.field(description="What those cost, buying fees included.")
 
     @classmethod
-    def from_row(cls, row: LotRow) -> Self:
+    def from_row(cls, row: ListedLotRow) -> Self:
         """The lot of a row of the list of lots."""
         return cls(
             row=row,

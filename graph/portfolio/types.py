@@ -8,7 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from db.canonical import DecimalText
-from db.portfolio.rows import PortfolioRow
+from db.portfolio.rows import ListedPortfolioRow
 from graph.account.loaders import AccountById
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
@@ -73,7 +73,7 @@ _Status = Annotated[OrderStatus | None, strawberry.argument(description="Only th
     description="A part of an account that is invested by one strategy. Amounts in its currency."
 )
 class Portfolio(Node):
-    row: strawberry.Private[PortfolioRow]
+    row: strawberry.Private[ListedPortfolioRow]
     name: str = strawberry.field(description="Its name, unique in the account.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its amounts: the account's.")
     strategy: Strategy = strawberry.field(description="How its target weights are found.")
@@ -128,7 +128,7 @@ class Portfolio(Node):
     )
 
     @classmethod
-    def from_row(cls, row: PortfolioRow) -> Self:
+    def from_row(cls, row: ListedPortfolioRow) -> Self:
         """The portfolio of a row of the list of portfolios."""
         return cls(
             row=row,

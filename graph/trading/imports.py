@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
 
-from db.trading.listing_rows import ImportRow
+from db.trading.listing_rows import ListedImportRow
 from graph.context import Info
 from graph.ids import global_id
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
@@ -23,7 +23,7 @@ _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 @strawberry.type(description="Transactions that came together, and can be taken back together.")
 class Import(Node):
-    row: strawberry.Private[ImportRow]
+    row: strawberry.Private[ListedImportRow]
     created_at: dt.datetime = strawberry.field(description="When they came.")
     format: str = strawberry.field(
         description="What they came in: `csv`, `ghostfolio`, `ibflex`, `ofx` or another format of the "
@@ -35,7 +35,7 @@ class Import(Node):
     )
 
     @classmethod
-    def from_row(cls, row: ImportRow) -> Self:
+    def from_row(cls, row: ListedImportRow) -> Self:
         """Return the import of a row of the list of imports."""
         return cls(
             row=row,

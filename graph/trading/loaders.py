@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from db.trading.listing_rows import ImportRow, LotUseRow, OrderRow, TransactionRow
+from db.trading.listing_rows import ListedImportRow, ListedOrderRow, ListedTransactionRow, LotUseRow
 from db.trading.queries import (
     IMPORTS,
     LOT_USES,
@@ -16,14 +16,14 @@ from db.trading.queries import (
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class TransactionById(ById[TransactionRow]):
+class TransactionById(ById[ListedTransactionRow]):
     listing = TRANSACTIONS_OF_ACCOUNT
 
 
-class ReversalByTransaction(Loader[UUID, "TransactionRow | None"]):
+class ReversalByTransaction(Loader[UUID, "ListedTransactionRow | None"]):
     """What reverses each transaction, if anything does."""
 
-    async def batch_load_fn(self, keys: list[UUID]) -> list[TransactionRow | None]:
+    async def batch_load_fn(self, keys: list[UUID]) -> list[ListedTransactionRow | None]:
         async with self.context.reading() as connection:
             rows = await fetch_reversals(connection, self.context.viewer_id, keys)
         return [rows.get(key) for key in keys]
@@ -37,7 +37,7 @@ class LotUseCountByTransaction(CountsOf):
     listing = LOT_USES
 
 
-class TransactionsByAccount(PagesOf[TransactionRow]):
+class TransactionsByAccount(PagesOf[ListedTransactionRow]):
     listing = TRANSACTIONS_OF_ACCOUNT
 
 
@@ -45,7 +45,7 @@ class TransactionCountByAccount(CountsOf):
     listing = TRANSACTIONS_OF_ACCOUNT
 
 
-class TransactionsByPortfolio(PagesOf[TransactionRow]):
+class TransactionsByPortfolio(PagesOf[ListedTransactionRow]):
     listing = TRANSACTIONS_OF_PORTFOLIO
 
 
@@ -53,7 +53,7 @@ class TransactionCountByPortfolio(CountsOf):
     listing = TRANSACTIONS_OF_PORTFOLIO
 
 
-class TransactionsByOrder(PagesOf[TransactionRow]):
+class TransactionsByOrder(PagesOf[ListedTransactionRow]):
     listing = TRANSACTIONS_OF_ORDER
 
 
@@ -61,11 +61,11 @@ class TransactionCountByOrder(CountsOf):
     listing = TRANSACTIONS_OF_ORDER
 
 
-class ImportById(ById[ImportRow]):
+class ImportById(ById[ListedImportRow]):
     listing = IMPORTS
 
 
-class ImportsByUser(PagesOf[ImportRow]):
+class ImportsByUser(PagesOf[ListedImportRow]):
     listing = IMPORTS
 
 
@@ -73,11 +73,11 @@ class ImportCountByUser(CountsOf):
     listing = IMPORTS
 
 
-class OrderById(ById[OrderRow]):
+class OrderById(ById[ListedOrderRow]):
     listing = ORDERS_OF_PORTFOLIO
 
 
-class OrdersByPortfolio(PagesOf[OrderRow]):
+class OrdersByPortfolio(PagesOf[ListedOrderRow]):
     listing = ORDERS_OF_PORTFOLIO
 
 
@@ -85,7 +85,7 @@ class OrderCountByPortfolio(CountsOf):
     listing = ORDERS_OF_PORTFOLIO
 
 
-class OrdersByRebalance(PagesOf[OrderRow]):
+class OrdersByRebalance(PagesOf[ListedOrderRow]):
     listing = ORDERS_OF_REBALANCE
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 import strawberry
 
-from db.trading.listing_rows import TransactionRow
+from db.trading.listing_rows import ListedTransactionRow
 from graph.account.mutations import TransactionPayload
 from graph.context import Info
 from graph.mutating import INPUT, Guard, actor_of, own_id
@@ -116,7 +116,7 @@ class TradingMutation:
             return await TransactionPayload.load(info, done.id, done.warnings)
         warnings = [Warning.of(each) for each in done.warnings]
         # Just posted: with Decimals where a row that is read has their text, and both are written alike.
-        row = cast("TransactionRow", done.row)
+        row = cast("ListedTransactionRow", done.row)
         return TransactionPayload(transaction=Transaction.from_row(row), warnings=warnings)
 
     @strawberry.mutation(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import strawberry
 
 from db.canonical import DecimalText
-from db.trading.listing_rows import OrderRow, TransactionRow
+from db.trading.listing_rows import ListedOrderRow, ListedTransactionRow
 from graph.account.loaders import AccountById
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
@@ -47,7 +47,7 @@ _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 @strawberry.type(description="A wish to trade, and what became of it. Amounts in the portfolio's currency.")
 class Order(Node):
-    row: strawberry.Private[OrderRow]
+    row: strawberry.Private[ListedOrderRow]
     side: OrderSide = strawberry.field(description="Which way it trades.")
     type: OrderType = strawberry.field(description="At what price it may trade.")
     status: OrderStatus = strawberry.field(description="Where it stands.")
@@ -76,7 +76,7 @@ class Order(Node):
     rejection_reason: str | None = strawberry.field(description="Why it was rejected, for people.")
 
     @classmethod
-    def from_row(cls, row: OrderRow) -> Self:
+    def from_row(cls, row: ListedOrderRow) -> Self:
         """The order of a row of the list of orders."""
         return cls(
             row=row,
@@ -132,7 +132,7 @@ class Order(Node):
     description="One entry of the ledger. It never changes: mistakes are reversed. Amounts in its currency."
 )
 class Transaction(Node):
-    row: strawberry.Private[TransactionRow]
+    row: strawberry.Private[ListedTransactionRow]
     type: TransactionType = strawberry.field(description="What it did.")
     symbol: str | None = strawberry.field(description="The instrument's symbol, null for cash alone.")
     quantity: DecimalText | None = strawberry.field(
@@ -157,7 +157,7 @@ class Transaction(Node):
     )
 
     @classmethod
-    def from_row(cls, row: TransactionRow) -> Self:
+    def from_row(cls, row: ListedTransactionRow) -> Self:
         """The transaction of a row of the list of transactions."""
         return cls(
             row=row,

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from db.rebalancing.planning import find_all_lots, find_held, find_rebalanced
-from db.rebalancing.rows import HeldRow
+from db.rebalancing.rows import PlannedHoldingRow
 from db.sessions import Session, Sessions
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser
@@ -116,7 +116,7 @@ def rules_of(portfolio: Mapping[Any, Any], trading_config: TradingConfig, *, buy
 
 
 def _check_prices(
-    rows: Sequence[HeldRow], targets: Targets, currency: str, trading_config: TradingConfig
+    rows: Sequence[PlannedHoldingRow], targets: Targets, currency: str, trading_config: TradingConfig
 ) -> None:
     found = {row["symbol"] for row in rows}
     for symbol in targets.weights:

@@ -35,6 +35,9 @@ TYPES: dict[str, tuple[Any, ...]] = {
 }
 
 
+WITHOUT_ID = {"LEGS", "LOT_USES", "PRICE_BARS"}
+
+
 def _described(type: asyncpg.Type) -> tuple[str, bool]:
     """Return the name of a type, or of its elements, and whether it is an array."""
     return type.name.removesuffix("[]"), type.kind == "array"
@@ -50,7 +53,8 @@ def _fits(hint: Any, type: asyncpg.Type) -> bool:
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    return typing.get_args(hint) if is_union else (hint,)
 
 
 def row_types(hint: Any) -> set[Any]:
@@ -81,24 +85,39 @@ async def test_rows_have_the_columns_of_their_statements(
     }
     kinds |= {name: {listing.row} for name, listing in listings() if isinstance(listing, Listing)}
     different = []
-    found: dict[str, list[str]] = {}
+    matched: dict[tuple[str, str], bool] = {}
     for caller, sql in dict.fromkeys((one.caller, one.sql) for one in sent):
         for kind in kinds.get(caller, ()):
-            # Whatever stands for several values is one here.
-            statement = await connection.prepare(re.sub(r"__\[POSTCOMPILE_\w+\]", "NULL", sql))
-            columns = {attribute.name: attribute.type for attribute in statement.get_attributes()}
-            hints = typing.get_type_hints(kind)
-            columns.pop("parent_id", None)
-            if set(columns) != set(hints):
-                found.setdefault(f"{caller} {kind.__name__}", []).append(
-                    f"{sorted(set(columns) ^ set(hints))}"
-                )
+            columns = await _columns_of(connection, sql)
+            if columns is None:
+                assert caller.rpartition(".")[2] in WITHOUT_ID
                 continue
-            found[f"{caller} {kind.__name__}"] = []
+            hints = typing.get_type_hints(kind)
+            key = (caller, kind.__name__)
+            # A function may send more than what its rows come from.
+            if set(columns) != set(hints):
+                matched.setdefault(key, False)
+                continue
+            matched[key] = True
             different += [
                 f"{kind.__name__}.{name}: {hints[name]} is {type.name}"
                 for name, type in columns.items()
                 if not _fits(hints[name], type)
             ]
     assert different == []
-    assert {name: why for name, why in found.items() if why} == {}
+    assert [key for key, found in matched.items() if not found] == []
+    assert len(matched) > 60
+
+
+async def _columns_of(
+    connection: asyncpg.Connection[asyncpg.Record], sql: str
+) -> dict[str, asyncpg.Type] | None:
+    """Return the columns that a statement returns; None for a list that is asked for an id and has none."""
+    try:
+        # Whatever stands for several values is one here.
+        statement = await connection.prepare(re.sub(r"__\[POSTCOMPILE_\w+\]", "NULL", sql))
+    except asyncpg.UndefinedColumnError:
+        return None
+    columns = {attribute.name: attribute.type for attribute in statement.get_attributes()}
+    columns.pop("parent_id", None)
+    return columns

@@ -84,6 +84,9 @@ async def _call(recorder: Recorder, function: Function, profile: Profile) -> Non
         try:
             given = maker.arguments(function.call, is_method=bool(first))
             await _run_out(function.call(*first, **given))
+            for one in first:
+                if hasattr(one, "flush"):
+                    await one.flush()
             connection: Any = Connection(recorder)
             for batch in given.values():
                 if isinstance(batch, WriteBatch) and batch._sql:
