@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import SecretStr
 
-from db.schema import upgrade
+from db.schema import is_current, upgrade
 from db.server import Database, database
 from db.sessions import Sessions, open_sessions
 from investing.rules.time_zones import DEFAULT
@@ -38,7 +38,10 @@ def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Set
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     url, owner_url = revealed(settings.database_url), revealed(settings.owner_database_url)
     with database(url, settings.data_dir, owner_url=owner_url) as found:
-        if migrate and upgrade(found.owner_url):
+        if not migrate:
+            # Whoever only looks is told as well where the schema is none that this version knows.
+            is_current(found.owner_url)
+        elif upgrade(found.owner_url):
             typer.echo("The database's schema is new.")
         yield settings, found
 
