@@ -1,12 +1,12 @@
-"""Graphfolio's front door: its commands, and one line for what is expected to fail."""
+"""The entry point: run a command, and report an expected failure in one line."""
 
 # ruff: noqa: E402
 import gc
 import os
 
-# Imports make garbage of nothing: collecting while they run costs a sixth of the start.
+# Imports leave no garbage, and collecting while they run takes a sixth of the start.
 gc.disable()
-# Pydantic looks through every installed package for plug-ins of its own; there are none here.
+# Pydantic would search every installed package for plug-ins, and there are none.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 import sys
@@ -37,6 +37,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     ledger.reverse_import,
     ledger.export_transactions,
     market.rename_symbol,
+    market.withdraw_split,
     people.grant_admin,
     people.revoke_admin,
     people.deactivate,
@@ -46,14 +47,16 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 )
 
 app = typer.Typer(
-    help="A GraphQL API for investment portfolios.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="A GraphQL API server for investment portfolios.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 for command in COMMANDS:
     app.command()(command)
 
 
 def main() -> int:
-    """Runs a command; what is expected to fail is one line on standard error, and exit code 1."""
+    """Run a command. An expected failure prints one line on standard error and returns exit code 1."""
     from investing.auth.administration import NoSuchUser
     from investing.auth.encryption import DecryptionFailed
     from investing.auth.keys import InvalidKeys

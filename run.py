@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Start Graphfolio with nothing but Python: `python3 run.py demo | serve | test | <any graphfolio command>`.
 
-Makes `.venv` beside this file, installs the hash-pinned lock into it, and hands over; both are done again
-only when the lock or the version of Python changes. Standard library only, and written so that a Python too
-old to run Graphfolio can still read it and say so.
+Creates `.venv` beside this file, installs the hash-pinned lock into it, and runs the command there. Both are
+repeated only when the lock or the version of Python changes. Standard library only, and written so that a
+Python too old to run Graphfolio can still read this file and say so.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ INSTALLING = os.path.join(VENV, "run.installing")
 USAGE = """\
 python3 run.py demo     start with real prices and a demo user
 python3 run.py serve    start the server
-python3 run.py test     run all checks and tests (arguments go to pytest, and then only pytest runs)
+python3 run.py test     run all checks and tests (with arguments, run only pytest with these arguments)
 python3 run.py check    run the checks without the tests
-python3 run.py COMMAND  any command of graphfolio; python3 run.py --help lists them"""
+python3 run.py COMMAND  run any other command; python3 run.py --help lists them"""
 
 
 class Stop(Exception):
-    """What keeps us from starting, in one line for a person."""
+    """Why Graphfolio cannot be started: one line for the user."""
 
 
 def main(arguments: list[str]) -> int:
-    """Prepare `.venv` and hand over; returns the exit code where the system cannot hand over for good."""
+    """Prepare `.venv` and run the command there. Return its exit code if it runs in a process of its own."""
     try:
         if sys.version_info[:2] < OLDEST:
             raise Stop(too_old(arguments))
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
         print(f"run.py: {stop}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"run.py: {told(error)}", file=sys.stderr)
+        print(f"run.py: {described(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(file=sys.stderr)
@@ -70,18 +70,18 @@ def main(arguments: list[str]) -> int:
 
 
 def too_old(arguments: list[str]) -> str:
-    """The line for an old Python, with the newest that is on the machine."""
+    """Return the message for an old Python, with the newest one that is installed on this machine."""
     import shutil
 
     line = f"Graphfolio needs Python {OLDEST[0]}.{OLDEST[1]} or newer and this is {VERSION}; "
     for minor in range(NEWEST_TRIED[1], OLDEST[1] - 1, -1):
         if shutil.which(f"python3.{minor}"):
             return line + f"start it with: python3.{minor} run.py {' '.join(arguments)}".rstrip()
-    return line + "install one and start again with it"
+    return line + "install one and run this again with it"
 
 
 def hand_over(command: list[str]) -> int:
-    """Become `command`, so that signals and the exit code are its own; Windows can only wait for it."""
+    """Replace this process by `command`, so that signals reach it; on Windows, wait for it instead."""
     sys.stdout.flush()
     if WINDOWS:
         import subprocess
@@ -91,7 +91,7 @@ def hand_over(command: list[str]) -> int:
 
 
 def checks() -> list[tuple[str, list[str]]]:
-    """The checks that need no database, each with its headline."""
+    """Return the checks that need no database, each with its title."""
     return [
         ("ruff check", [PYTHON, "-m", "ruff", "check", "."]),
         ("ruff format --check", [PYTHON, "-m", "ruff", "format", "--check", "."]),
@@ -101,7 +101,7 @@ def checks() -> list[tuple[str, list[str]]]:
 
 
 def run_all(steps: list[tuple[str, list[str]]]) -> int:
-    """Run every step, whatever became of those before it, and name the ones that failed."""
+    """Run every step even if others fail, print which ones failed, and return the exit code."""
     import subprocess
 
     failed = []
@@ -116,18 +116,18 @@ def run_all(steps: list[tuple[str, list[str]]]) -> int:
     return 1 if failed else 0
 
 
-# What follows makes the virtual environment. `run.made` in it says which Python it is for, `run.<lock>.stamp`
-# which lock is installed, and `run.installing` that an installation began and did not end.
+# What follows creates the virtual environment. In it, `run.made` says which Python it is for,
+# `run.<lock>.stamp` which lock is installed, and `run.installing` that an installation was not completed.
 
 
 def prepare(locks: list[str]) -> None:
-    """Have every lock installed in `.venv`; quick where that is so already."""
+    """Install every lock in `.venv`; quick if that has been done already."""
     if not current(locks):
         os.makedirs(VENV, exist_ok=True)
         foreign = os.path.exists(os.path.join(VENV, "pyvenv.cfg")) and not os.path.exists(LOCK_FILE)
         with open(LOCK_FILE, "a") as held:
             wait_for(held)
-            # Whoever held the lock before us may have done it all.
+            # The process that held the lock before this one may have done everything.
             if not current(locks):
                 make(held.fileno(), foreign)
                 for lock in locks:
@@ -135,28 +135,28 @@ def prepare(locks: list[str]) -> None:
 
 
 def current(locks: list[str]) -> bool:
-    """Whether `.venv` is made for this Python and holds every lock."""
+    """Return whether `.venv` is made for this Python and every lock is installed in it."""
     if not os.path.exists(PYTHON) or read(MADE) != VERSION or os.path.exists(INSTALLING):
         return False
     return all(read(stamp(lock)) == fingerprint(lock) for lock in locks)
 
 
 def stamp(lock: str) -> str:
-    """The file that says which state of `lock` is installed."""
+    """Return the path of the file that says which state of `lock` is installed."""
     return os.path.join(VENV, f"run.{lock}.stamp")
 
 
 def fingerprint(lock: str) -> str:
-    """The hash of `lock`. Raises `Stop` where there is no such file."""
+    """Return the hash of `lock`. Raises Stop if there is no such file."""
     try:
         with open(os.path.join(ROOT, lock), "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()
     except FileNotFoundError:
-        raise Stop(f"{lock} is missing beside run.py; get it back with: git checkout {lock}") from None
+        raise Stop(f"{lock} is missing beside run.py; restore it with: git checkout {lock}") from None
 
 
 def read(path: str) -> str | None:
-    """What the file says, or None."""
+    """Return the content of the file, or None if it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
@@ -165,7 +165,7 @@ def read(path: str) -> str | None:
 
 
 def write(path: str, text: str) -> None:
-    """Write the file whole or not at all."""
+    """Write the file completely or not at all."""
     draft = path + ".new"
     with open(draft, "w", encoding="utf-8") as file:
         file.write(text)
@@ -173,19 +173,22 @@ def write(path: str, text: str) -> None:
 
 
 def wait_for(held: IO[str]) -> None:
-    """Take the lock on an open file, saying so once where another run.py holds it."""
+    """Take the lock on an open file; say so once if another run.py holds it."""
     from time import sleep
 
     waited = False
     while not take(held):
         if not waited:
-            print("Another run.py is installing; waiting for it.", file=sys.stderr, flush=True)
+            print("Waiting for another run.py that is installing.", file=sys.stderr, flush=True)
         waited = True
         sleep(0.1)
 
 
 def take(held: IO[str]) -> bool:
-    """Take the lock if it is free; the system gives it back when the process ends, however it ends."""
+    """Take the lock if it is free, and return whether it was.
+
+    The system releases it when the process ends, however it ends.
+    """
     if sys.platform == "win32":
         import msvcrt
 
@@ -204,7 +207,7 @@ def take(held: IO[str]) -> bool:
 
 
 def make(lock: int, foreign: bool) -> None:
-    """Make `.venv` where there is none for this Python, or where an installation broke off."""
+    """Create `.venv` if there is none for this Python or an installation was not completed."""
     if os.path.exists(PYTHON) and read(MADE) == VERSION and not os.path.exists(INSTALLING):
         return
     if foreign and adopt():
@@ -213,7 +216,7 @@ def make(lock: int, foreign: bool) -> None:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
-        raise Stop(f"this Python has no venv module; {mend_venv()}") from None
+        raise Stop(f"this Python has no venv module; {how_to_get_venv()}") from None
     import shutil
 
     for name in os.listdir(VENV):
@@ -224,56 +227,56 @@ def make(lock: int, foreign: bool) -> None:
             shutil.rmtree(path)
         else:
             os.unlink(path)
-    code, output = run("Making .venv", [sys.executable, "-I", "-m", "venv", VENV], lock)
+    code, output = run("Creating .venv", [sys.executable, "-I", "-m", "venv", VENV], lock)
     if code != 0:
-        # venv keeps to itself why its ensurepip failed, so the disk is asked.
+        # venv does not say why its ensurepip failed; a full disk is the likely reason.
         if shutil.disk_usage(VENV).free < 50_000_000:
             output += "No space left on device"
-        raise Stop(no_space(output) or f"Python could not make .venv: {last(output)}")
+        raise Stop(no_space(output) or f"Python could not create .venv: {last(output)}")
     write(MADE, VERSION)
 
 
 def adopt() -> bool:
-    """Use a `.venv` that somebody made for this Python; any other of theirs is not ours to remove."""
+    """Use a `.venv` that something else created for this Python; never remove one that is for another."""
     import subprocess
 
     code = "import pip, sys; print('%d.%d' % sys.version_info[:2])"
     try:
-        told = subprocess.run(
+        version = subprocess.run(
             [PYTHON, "-I", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ).stdout.decode()
     except OSError:
-        told = ""
-    if told.strip() != VERSION:
+        version = ""
+    if version.strip() != VERSION:
         os.unlink(LOCK_FILE)
         raise Stop(
-            f".venv was made by something else and has no pip for Python {VERSION}; "
-            f"remove it and start again: rm -r '{VENV}'"
+            f".venv was created by something else and has no pip for Python {VERSION}; "
+            f"remove it and run this again: rm -r '{VENV}'"
         )
     write(MADE, VERSION)
     return True
 
 
-def mend_venv() -> str:
-    """The command that brings the venv module."""
+def how_to_get_venv() -> str:
+    """Return how to install the venv module."""
     if os.path.exists("/usr/bin/apt"):
         return f"install it with: {'' if os.geteuid() == 0 else 'sudo '}apt install python3-venv"
     return "install your system's package for it (python3-venv, or python3 itself)"
 
 
 def install(lock: str, held: int) -> None:
-    """Install one lock, unless it is the one that is installed."""
+    """Install one lock, unless it is installed already."""
     wanted = fingerprint(lock)
     if read(stamp(lock)) == wanted:
         return
     write(INSTALLING, lock)
     command = [PYTHON, "-I", "-m", "pip", "install", "--require-hashes", "-r", os.path.join(ROOT, lock)]
     command += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-    # Most of what is installed is never imported: compiling it all takes half the time of the install.
+    # Most of what is installed is never imported, and compiling it takes half of the time.
     command.append("--no-compile")
     code, output = run(f"Installing {lock}", command, held)
     if code != 0:
-        # Nothing was touched while it only collected, so that what was there still stands.
+        # While pip only collects it changes nothing: what was installed before is still complete.
         if "Installing collected packages" not in output:
             os.unlink(INSTALLING)
         raise Stop(explained(output))
@@ -282,7 +285,7 @@ def install(lock: str, held: int) -> None:
 
 
 def explained(output: str) -> str:
-    """pip's wall of text as one line."""
+    """Return what pip printed as one line."""
     full = no_space(output)
     if full:
         return full
@@ -291,49 +294,49 @@ def explained(output: str) -> str:
         return f"the package index cannot be reached; check the network and try again. pip: {last(output)}"
     hint = ""
     if sys.version_info[:2] > NEWEST_TRIED:
-        hint = f" (Python {VERSION} is untried; {NEWEST_TRIED[0]}.{NEWEST_TRIED[1]} works)"
+        hint = f" (Python {VERSION} has not been tried; {NEWEST_TRIED[0]}.{NEWEST_TRIED[1]} works)"
     return f"pip could not install: {last(output)}{hint}"
 
 
 def last(output: str) -> str:
-    """The last error in `output`, or its last line; never a password in an address."""
+    """Return the last error in `output`, or its last line, without passwords in URLs."""
     import re
 
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line[6:].strip() for line in lines if line.startswith("ERROR:")]
-    text = (errors or lines or ["it said nothing"])[-1]
+    text = (errors or lines or ["no message"])[-1]
     return re.sub(r"//[^/@\s]+@", "//", text)
 
 
 def no_space(output: str) -> str | None:
-    """The line for a full disk, or None where it is not full."""
+    """Return the message for a full disk, or None if it is not full."""
     if "No space left on device" in output or "Errno 28" in output:
-        return f"the disk that holds {ROOT} is full; free about 1 GB and start again"
+        return f"the disk that holds {ROOT} is full; free about 1 GB and run this again"
     return None
 
 
-def told(error: OSError) -> str:
-    """The system's refusal in one line."""
+def described(error: OSError) -> str:
+    """Return an error of the operating system as one line."""
     return no_space(str(error)) or f"{error.filename or VENV} cannot be used ({error.strerror or error})"
 
 
 def run(title: str, command: list[str], lock: int) -> tuple[int, str]:
-    """Run a command behind one line of progress; returns its exit code and what it printed.
+    """Run a command behind one line of progress, and return its exit code and what it printed.
 
-    It inherits our lock, so that the next run.py waits for it even if this one is killed.
+    It inherits the lock, so that another run.py waits for it even if this one is killed.
     """
     import subprocess
     import threading
     from time import monotonic
 
-    # Settings that would put the packages somewhere else than into .venv.
-    bent = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV")
+    # These settings would put the packages somewhere else than into .venv.
+    misleading = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV")
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={name: value for name, value in os.environ.items() if name not in bent},
+        env={name: value for name, value in os.environ.items() if name not in misleading},
         pass_fds=() if WINDOWS else (lock,),
     )
     lines: list[str] = []
@@ -366,7 +369,7 @@ def run(title: str, command: list[str], lock: int) -> tuple[int, str]:
 
 
 def step(lines: list[str]) -> str:
-    """What pip is doing, from what it printed last."""
+    """Return what pip is doing, judging by what it printed last."""
     for line in reversed(lines):
         words = line.split()
         if words[:1] == ["Collecting"]:

@@ -61,8 +61,8 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=1000,
-        description="Database connections for reading; there are as many again for trades, and half as many "
-        "each for other writes and for the paper broker.",
+        description="Database connections for reading; there are as many again for writing the ledger, and "
+        "half as many each for other writes and for the paper broker.",
     )
     operation_timeout_seconds: float = Field(30, gt=0, description="How many seconds one operation may take.")
     login_attempts: int = Field(

@@ -1,11 +1,12 @@
-"""What a tick costs while 100,000 rules wait for prices of 500 symbols.
+"""Measure what a tick costs while 100,000 rules wait for prices of 500 symbols.
 
     python -m bench.alerts [RULES] [SYMBOLS] [TICKS_A_SECOND] [SECONDS]
 
-One process takes prices as a feed brings them, in batches of a twentieth of a second, saves them in a durable
-PostgreSQL of its own, holds them against every rule and raises what fires. Prices walk at random; thresholds
-lie about them, so that some rules fire all the time. At the end every rule is compared with what its prices
-should have made it do, alert by alert, and no number may be missing from anybody's sequence.
+One process takes prices as from a feed, in batches of a twentieth of a second, saves them in a durable
+PostgreSQL of its own, checks them against every rule and raises the alerts. Prices follow a random walk;
+thresholds lie around them, so that some rules fire all the time. At the end the alerts of every rule are
+compared, one by one, with those that its prices should have raised, and no number may be missing from any
+user's sequence.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ Rule = tuple[UUID, UUID, str, Threshold]
 
 
 async def main(rules: int, symbols: int, rate: int, seconds: int) -> int:
-    """Prints the figures. 0 if everything that was told is right and the ticks were kept up with."""
+    """Print the figures; return 0 if every alert is right and no tick had to wait."""
     with tempfile.TemporaryDirectory(prefix="graphfolio-bench-") as folder:
         with database(None, Path(folder)) as found:
             await asyncio.to_thread(upgrade, found.owner_url)
@@ -72,10 +73,10 @@ async def _run(
     cpu, database_before, begun = time.process_time(), _database_cpu(), time.perf_counter()
     while at < len(walk):
         await asyncio.sleep(max(0.0, begun + (at + batch) / rate - time.perf_counter()))
-        # All that have come meanwhile, as a feed would: whoever is late is not later for it.
+        # All that have arrived meanwhile, as from a feed, so that a delay does not add up.
         until = min(len(walk), int((time.perf_counter() - begun) * rate))
         await evaluator.ingest.apply(walk[at:until])
-        # Since the oldest of them came.
+        # Since the oldest of them arrived.
         lateness.append(time.perf_counter() - begun - at / rate)
         at = until
     took = time.perf_counter() - begun
@@ -87,24 +88,24 @@ async def _run(
     await asyncio.gather(keeping, return_exceptions=True)
     lateness.sort()
     p50, p99 = (1000 * lateness[int(len(lateness) * part)] for part in (0.5, 0.99))
-    told = await _told(superuser_url)
+    raised = await _raised(superuser_url)
     expected = _expected(made, walk)
     print(f"{len(walk):,} ticks in {took:.2f} s: {len(walk) / took:,.0f} a second")
-    print(f"a tick is held against its rules {p50:.0f} ms after it came (median), {p99:.0f} ms (99 %)")
-    alerts = sum(map(len, told.values()))
+    print(f"a tick is checked against its rules {p50:.0f} ms after it arrived (median), {p99:.0f} ms (99 %)")
+    alerts = sum(map(len, raised.values()))
     print(f"{alerts:,} alerts, the last {1000 * (settled - took):.0f} ms after the last tick")
     print(f"{spent / took:.2f} cores in this process, {database_spent / took:.2f} in PostgreSQL")
     print(f"the machine's load was {os.getloadavg()[0]:.1f}")
-    wrong = [id for id in {**told, **expected} if told.get(id, []) != expected.get(id, [])]
+    wrong = [id for id in {**raised, **expected} if raised.get(id, []) != expected.get(id, [])]
     gaps = await _gaps(superuser_url)
-    print(f"{len(wrong)} rules told something else than their prices; {gaps} numbers are missing")
+    print(f"{len(wrong)} rules raised other alerts than their prices should have; {gaps} numbers are missing")
     kept_up = took < seconds * 1.05
     print("kept up" if kept_up else "fell behind")
     return int(bool(wrong) or gaps > 0 or not kept_up)
 
 
 def _database_cpu() -> float:
-    """The seconds of CPU that PostgreSQL has used with all its processes: this process started it."""
+    """Return the seconds of CPU that PostgreSQL, a child of this process, has used with all its processes."""
     servers = children(os.getpid())
     return sum(cpu_of(pid) for server in servers for pid in (server, *children(server)))
 
@@ -122,7 +123,7 @@ def _walk(names: Sequence[str], count: int) -> list[Tick]:
 
 
 def _expected(made: Sequence[Rule], walk: Sequence[Tick]) -> dict[UUID, list[Decimal]]:
-    """By rule, the prices that it should have told: each rule on its own, against every price."""
+    """Return for each rule the prices at which it should have fired, evaluated on its own at every price."""
     histories: dict[str, list[Decimal]] = {}
     for tick in walk:
         histories.setdefault(tick.symbol, []).append(tick.price)
@@ -185,16 +186,16 @@ async def _fill(url: str, count: int, symbols: int) -> tuple[list[str], list[Rul
     return names, made
 
 
-async def _told(url: str) -> dict[UUID, list[Decimal]]:
+async def _raised(url: str) -> dict[UUID, list[Decimal]]:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
     rows = await connection.fetch(
         "SELECT rule_id, (metrics->>'price')::numeric AS price FROM alerts ORDER BY seq"
     )
     await connection.close()
-    told: dict[UUID, list[Decimal]] = {}
+    raised: dict[UUID, list[Decimal]] = {}
     for row in rows:
-        told.setdefault(row["rule_id"], []).append(row["price"])
-    return told
+        raised.setdefault(row["rule_id"], []).append(row["price"])
+    return raised
 
 
 async def _gaps(url: str) -> int:

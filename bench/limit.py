@@ -1,7 +1,7 @@
-"""The least that a trade can cost: a bare ASGI application and ONE hand-written statement, by raw asyncpg.
+"""Serve the cheapest possible trade: a bare ASGI application and ONE hand-written statement over asyncpg.
 
 The statement writes what recordTransaction writes for a BUY of today, with the same guards and the same
-durability: idempotency key, cash, transaction, position, lot, audit. Who asks is not checked.
+durability: idempotency key, cash, transaction, position, lot, audit. There is no authentication.
 """
 
 import os
@@ -65,7 +65,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Limit:
-    """The application. Every connection acts for the one owner of the bench."""
+    """The application. Every connection acts for the one owner of the benchmark."""
 
     def __init__(self, url: str, owner_id: str) -> None:
         self._url = url
@@ -73,7 +73,7 @@ class Limit:
         self._pool: Any = None
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """One POST is one trade; any GET says that it is ready."""
+        """Make one trade for a POST; answer a GET with readiness."""
         assert scope["type"] == "http"
         if self._pool is None:
             settings = {"role": "graphfolio_app", "jit": "off", "app.user_id": self._owner_id}
@@ -90,18 +90,18 @@ class Limit:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _trade(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def _trade(self, given: dict[str, Any]) -> dict[str, Any]:
         async with self._pool.acquire() as connection:
             id = await connection.fetchval(
                 TRADE,
                 UUID(self._owner_id),
-                UUID(asked["key"]),
+                UUID(given["key"]),
                 b"",
                 uuid7(),
-                UUID(asked["portfolio"]),
-                asked["symbol"],
-                Decimal(asked["quantity"]),
-                Decimal(asked["price"]),
+                UUID(given["portfolio"]),
+                given["symbol"],
+                Decimal(given["quantity"]),
+                Decimal(given["price"]),
                 uuid7(),
                 uuid7(),
                 uuid7(),

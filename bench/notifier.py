@@ -1,11 +1,11 @@
-"""What it costs to tell other processes: PostgreSQL's NOTIFY and a NATS server, one after the other.
+"""Measure what it costs to notify other processes, with PostgreSQL's NOTIFY and with a NATS server in turn.
 
-    python -m bench.notifier [RINGS_A_SECOND] [SECONDS] [LISTENERS] [ROUNDS]
+    python -m bench.notifier [MESSAGES_A_SECOND] [SECONDS] [LISTENERS] [ROUNDS]
 
-So many lines listen, all of them in this process, and four of them say one ring at a time: first at that
-pace, for what a ring costs and how long it takes to be heard, then as fast as each is answered. Everybody has
-to hear every ring. The figure to look at is what PostgreSQL uses, of which there is only one. How many go in
-a second is limited by this process, which hears for everybody.
+All transports listen in this process, and four of them publish one message at a time: first at the given
+rate, to see what a message costs and how long it takes to arrive, then as fast as each is answered. Every
+listener must receive every message. The figure that matters is the CPU time of PostgreSQL, of which there is
+only one. The messages a second are limited by this process, which receives for all listeners.
 """
 
 import asyncio
@@ -31,36 +31,36 @@ from tests.faults.cluster import children
 from tests.faults.waiting import until
 from tests.nats import nats
 
-SAYERS = 4
+PUBLISHERS = 4
 BURST_SECONDS = 3
 
 
-class Ears:
-    """Everybody who listens: how many rings came, and how long each took to the first of them."""
+class Received:
+    """What the listeners have received, and how long each message took to the first of them."""
 
     def __init__(self, number: int) -> None:
-        self.said: dict[Subject, float] = {}
+        self.published: dict[Subject, float] = {}
         self.counts = [0] * number
         self.waits: list[float] = []
 
-    def ear(self, place: int) -> Callable[[Collection[Subject]], None]:
-        """What one listener does with what it hears."""
+    def listener(self, place: int) -> Callable[[Collection[Subject]], None]:
+        """Return the function that one listener passes the messages to that it receives."""
 
-        def received(subjects: Collection[Subject]) -> None:
-            known = [subject for subject in subjects if subject in self.said]
+        def note(subjects: Collection[Subject]) -> None:
+            known = [subject for subject in subjects if subject in self.published]
             self.counts[place] += len(known)
             if place == 0:
-                self.waits += [time.perf_counter() - self.said[subject] for subject in known]
+                self.waits += [time.perf_counter() - self.published[subject] for subject in known]
 
-        return received
+        return note
 
-    async def all_heard(self) -> bool:
-        """Whether everything was heard by everybody."""
-        return self.counts == [len(self.said)] * len(self.counts)
+    async def is_complete(self) -> bool:
+        """Return whether every listener has received everything."""
+        return self.counts == [len(self.published)] * len(self.counts)
 
 
 async def main(rate: int, seconds: int, listeners: int, rounds: int) -> int:
-    """Prints the figures."""
+    """Print the figures and return the exit code."""
     with tempfile.TemporaryDirectory(prefix="graphfolio-bench-") as folder:
         with database(None, Path(folder)) as found, nats() as server:
             await asyncio.to_thread(upgrade, found.owner_url)
@@ -80,54 +80,55 @@ async def main(rate: int, seconds: int, listeners: int, rounds: int) -> int:
 async def _measure(
     transport: Callable[[], Transport], rate: int, seconds: int, listeners: int, postmaster: int, server: int
 ) -> None:
-    ears = Ears(listeners)
+    received = Received(listeners)
     transports = [transport() for _ in range(listeners)]
-    sayers = transports[:SAYERS]
-    tasks = [asyncio.create_task(one.listen(ears.ear(at))) for at, one in enumerate(transports)]
+    publishers = transports[:PUBLISHERS]
+    tasks = [asyncio.create_task(one.listen(received.listener(at))) for at, one in enumerate(transports)]
     await asyncio.sleep(1)
     with _spent(postmaster, server, rate * seconds):
-        await asyncio.gather(*(_pace(one, ears, rate / len(sayers), seconds) for one in sayers))
-        await until(ears.all_heard, 30)
-    waits = sorted(ears.waits)
+        await asyncio.gather(*(_pace(one, received, rate / len(publishers), seconds) for one in publishers))
+        await until(received.is_complete, 30)
+    waits = sorted(received.waits)
     p50, p99 = (1000 * waits[int(len(waits) * part)] for part in (0.5, 0.99))
-    print(f"  heard after {p50:.2f} ms (median), {p99:.2f} ms (99 %)")
-    before, begun = len(ears.said), time.perf_counter()
-    await asyncio.gather(*(_burst(one, ears) for one in sayers))
-    await until(ears.all_heard, 60)
-    print(f"  at the most {(len(ears.said) - before) / (time.perf_counter() - begun):,.0f} messages a second")
+    print(f"  received after {p50:.2f} ms (median), {p99:.2f} ms (99 %)")
+    before, begun = len(received.published), time.perf_counter()
+    await asyncio.gather(*(_burst(one, received) for one in publishers))
+    await until(received.is_complete, 60)
+    rate_at_most = (len(received.published) - before) / (time.perf_counter() - begun)
+    print(f"  at most {rate_at_most:,.0f} messages a second")
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _pace(transport: Transport, ears: Ears, rate: float, seconds: int) -> None:
+async def _pace(transport: Transport, received: Received, rate: float, seconds: int) -> None:
     begun = time.perf_counter()
     for number in range(int(rate * seconds)):
         await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
-        await _publish(transport, ears)
+        await _publish(transport, received)
 
 
-async def _burst(transport: Transport, ears: Ears) -> None:
+async def _burst(transport: Transport, received: Received) -> None:
     end = time.perf_counter() + BURST_SECONDS
     while time.perf_counter() < end:
-        await _publish(transport, ears)
+        await _publish(transport, received)
 
 
-async def _publish(transport: Transport, ears: Ears) -> None:
+async def _publish(transport: Transport, received: Received) -> None:
     subject = (uuid7(), Topic.ALERTS)
-    ears.said[subject] = time.perf_counter()
+    received.published[subject] = time.perf_counter()
     await transport.publish([subject])
 
 
 @contextmanager
-def _spent(postmaster: int, server: int, rings: int) -> Iterator[None]:
+def _spent(postmaster: int, server: int, messages: int) -> Iterator[None]:
     def used() -> Sequence[float]:
         database = sum(map(cpu_of, (postmaster, *children(postmaster))))
         return database, cpu_of(server), time.process_time()
 
     before = used()
     yield
-    database, nats, here = (1e6 * (now - then) / rings for now, then in zip(used(), before, strict=True))
+    database, nats, here = (1e6 * (now - then) / messages for now, then in zip(used(), before, strict=True))
     print(f"  CPU of a message: PostgreSQL {database:.0f} us, NATS {nats:.0f} us, this process {here:.0f} us")
 
 

@@ -1,10 +1,10 @@
-"""What rules on portfolios cost while prices move, and how soon a fill or a tick is told.
+"""Measure what rules on portfolios cost while prices move, and how soon a fill or a tick raises an alert.
 
     python -m bench.portfolio_rules [OWNERS] [SYMBOLS] [TICKS_A_SECOND] [SECONDS]
 
 One process with a durable PostgreSQL of its own. Each owner has one portfolio that holds twenty of the
-symbols, and three rules on it: its value, each weight, its cash. First nothing moves, then prices walk at
-random. At the end everybody is looked at once more: whatever that still finds was missed.
+symbols, and three rules on it: its value, each weight, its cash. First nothing moves, then prices follow a
+random walk. At the end every owner is checked once more: whatever that still finds was missed.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ RULES = (
 )
 
 
-class Told:
+class Alerts:
     """When alerts were committed, by owner."""
 
     def __init__(self) -> None:
@@ -59,19 +59,19 @@ class Told:
         self._waiting: dict[UUID, asyncio.Future[float]] = {}
 
     def note(self, owner_id: UUID) -> None:
-        """An alert of theirs is committed."""
+        """Note that an alert of this owner is committed."""
         self.last = time.perf_counter()
         waiting = self._waiting.pop(owner_id, None)
         if waiting is not None:
             waiting.set_result(self.last)
 
     def next(self, owner_id: UUID) -> "asyncio.Future[float]":
-        """The moment of their next one."""
+        """Return the future of the moment of the owner's next alert."""
         return self._waiting.setdefault(owner_id, asyncio.get_running_loop().create_future())
 
 
 async def main(owners: int, symbols: int, rate: int, seconds: int) -> int:
-    """Prints the figures. 0 if nothing was missed."""
+    """Print the figures; return 0 if no alert was missed."""
     with tempfile.TemporaryDirectory(prefix="graphfolio-bench-") as folder:
         with database(None, Path(folder)) as found:
             await asyncio.to_thread(upgrade, found.owner_url)
@@ -92,26 +92,26 @@ async def _run(
 ) -> int:
     brokers = Brokers({"PAPER": PaperBroker(sessions, BrokerFees())})  # type: ignore[dict-item]
     desk = Desk(sessions, TradingConfig(brokers))
-    evaluator, told = Evaluator(sessions, None), Told()
+    evaluator, committed = Evaluator(sessions, None), Alerts()
 
     notifier.follow(Topic.PORTFOLIOS, evaluator.portfolios.wake)
-    notifier.follow(Topic.ALERTS, told.note)
+    notifier.follow(Topic.ALERTS, committed.note)
     running = asyncio.gather(evaluator.ticker.run(), evaluator.watch_prices(), evaluator.portfolios.run())
-    # Everybody is looked at a first time.
+    # Every owner is checked for the first time.
     await asyncio.sleep(10)
     await _measured("nothing moves", seconds, asyncio.sleep(seconds))
     before = await _alerts(sessions, made)
     await _measured(f"{rate:,} ticks a second", seconds, _move(evaluator, names, rate, seconds))
     settled = time.perf_counter()
-    # Whatever waits still is decided meanwhile.
+    # What is still waiting is decided meanwhile.
     await asyncio.sleep(10)
-    late = max(0.0, told.last - settled)
+    late = max(0.0, committed.last - settled)
     alerts = await _alerts(sessions, made) - before
     print(f"{alerts:,} alerts, the last {late:.1f} s after the last tick")
     missed = sum([(await check_portfolios(sessions, owner, dt.datetime.now(dt.UTC)))[1] for owner, _ in made])
     print(f"{missed} alerts were missed")
     async with asyncio.timeout(60):
-        await _soon(sessions, desk, evaluator, told, made)
+        await _soon(sessions, desk, evaluator, committed, made)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     return int(missed > 0)
@@ -146,21 +146,22 @@ async def _move(evaluator: Evaluator, names: Sequence[str], rate: int, seconds: 
 
 
 async def _soon(
-    sessions: Sessions, desk: Desk, evaluator: Evaluator, told: Told, made: Sequence[tuple[UUID, UUID]]
+    sessions: Sessions, desk: Desk, evaluator: Evaluator, committed: Alerts, made: Sequence[tuple[UUID, UUID]]
 ) -> None:
-    """From the moment that an order is placed, and that a price comes, to the commit of the alert."""
+    """Print the time from placing an order, and from a price, to the commit of the alert."""
     fills, prices = [], []
     for owner, portfolio in made[:TRIES]:
         request = OrderRequest(OrderSide.BUY, OrderType.MARKET, Decimal(1), None, None, TimeInForce.DAY)
-        actor, told_at, begun = Actor(owner, sessions, RequestOrigin()), told.next(owner), time.perf_counter()
+        actor = Actor(owner, sessions, RequestOrigin())
+        raised_at, begun = committed.next(owner), time.perf_counter()
         await desk.place(actor, NewOrder(portfolio, "LAST", request), str(uuid7()))
-        fills.append(await told_at - begun)
+        fills.append(await raised_at - begun)
     for at, (owner, _) in enumerate(made[TRIES : 2 * TRIES]):
-        # The one who alone holds it.
+        # Of the one owner who holds it.
         price = Tick(f"ONLY{at:02}", Decimal(1), dt.datetime.now(dt.UTC))
-        told_at, begun = told.next(owner), time.perf_counter()
+        raised_at, begun = committed.next(owner), time.perf_counter()
         await evaluator.ingest.apply([price])
-        prices.append(await told_at - begun)
+        prices.append(await raised_at - begun)
         await asyncio.sleep(0.1)
     for what, taken in (("an order", fills), ("a price", prices)):
         median, worst = 1000 * statistics.median(taken), 1000 * max(taken)

@@ -1,4 +1,4 @@
-"""What keeping ten years of snapshots current takes: all of them, and after an entry of 2,000 days ago.
+"""Measure how long ten years of snapshots take: all of them, and after an entry dated 2,000 days ago.
 
     python -m bench.snapshots [TRANSACTIONS] [ROUNDS]
 
@@ -25,14 +25,14 @@ from tests.investing.trading.world import World
 
 
 async def seconds(work: Awaitable[object]) -> float:
-    """How long it takes."""
+    """Return how many seconds the work takes."""
     started = time.perf_counter()
     await work
     return time.perf_counter() - started
 
 
 async def edit(world: World, days_ago: int) -> None:
-    """One share bought so many days before the end of the history."""
+    """Record a purchase of one share so many days before the end of the history."""
     at = dt.datetime(2023, 12, 29, 15, tzinfo=dt.UTC) - dt.timedelta(days=days_ago)
     record = TransactionRequest(
         world.portfolios[0], TransactionType.BUY, world.symbol, Decimal(1), Decimal(100), None, Decimal(1),
@@ -42,7 +42,7 @@ async def edit(world: World, days_ago: int) -> None:
 
 
 async def main(cluster: Cluster, transactions: int, rounds: int) -> None:
-    """Prints a table."""
+    """Print a table."""
     owner_url, superuser_url = cluster.url("graphfolio_owner"), cluster.url("postgres")
     async with open_sessions(cluster.url("graphfolio_app"), size=2) as sessions:
         world = await make_history(sessions, superuser_url, owner_url, transactions)

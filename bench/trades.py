@@ -1,9 +1,10 @@
-"""What a trade costs: 16 writers on one portfolio and on 1,000, against one hand-written statement.
+"""Measure what a trade costs: 16 writers on one portfolio and on 1,000, against one hand-written statement.
 
     python -m bench.trades [TRADES] [ROUNDS]
 
-Total CPU (server process and PostgreSQL) of one trade, as a multiple of `bench.limit`, the targets
-interleaved in one run on a durable PostgreSQL of its own. Every answer is checked, and `verify` at the end.
+The figure is the total CPU time of one trade (server process and PostgreSQL), as a multiple of `bench.limit`,
+with the targets interleaved in one run on a durable PostgreSQL of its own. Every response is checked, and
+`verify` runs at the end.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ SELECT id FROM p"""
 
 @dataclass
 class Target:
-    """One way to trade: where it is asked, what with, and what it has cost so far in seconds of CPU."""
+    """One way to trade: where requests go, what they contain, and what they have cost, in seconds of CPU."""
 
     name: str
     pid: int
@@ -64,23 +65,23 @@ class Target:
 
     @property
     def milliseconds(self) -> float:
-        """Of CPU for one trade."""
+        """Return the CPU time of one trade."""
         return (self.server + self.database) * 1000 / self.trades
 
 
 def cpu(pid: int) -> float:
-    """The seconds of CPU that a process and its ended children have used."""
+    """Return the seconds of CPU that a process and its ended children have used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / TICK
 
 
 def database_cpu(cluster: Cluster) -> float:
-    """The same of PostgreSQL with all its processes."""
+    """Return the seconds of CPU that PostgreSQL has used with all its processes."""
     return sum(cpu(pid) for pid in (cluster.pid, *children(cluster.pid)))
 
 
 async def load(cluster: Cluster, target: Target, portfolios: list[uuid.UUID], trades: int) -> None:
-    """So many trades by all writers at once, and what they cost."""
+    """Make so many trades with all writers at once, and add what they cost to the target."""
     waiting = [portfolios[n % len(portfolios)] for n in range(trades)]
 
     async def write() -> None:
@@ -98,7 +99,7 @@ async def load(cluster: Cluster, target: Target, portfolios: list[uuid.UUID], tr
 
 
 def checked(answer: dict[str, Any]) -> str:
-    """The id of the trade in an answer that has one."""
+    """Return the id of the trade in a response, and fail if it has none."""
     if "id" in answer:
         assert answer["id"], answer
         return str(answer["id"])
@@ -110,7 +111,7 @@ def checked(answer: dict[str, Any]) -> str:
 
 
 def bodies(place: Place, symbol: str, now: Callable[[], str]) -> dict[str, Body]:
-    """The three ways to say: buy one share at 10."""
+    """Return the bodies of the three ways to buy one share at 10."""
 
     def limit(portfolio: uuid.UUID) -> dict[str, Any]:
         given = {"portfolio": str(portfolio), "symbol": symbol, "quantity": "1", "price": "10"}
@@ -131,14 +132,14 @@ def bodies(place: Place, symbol: str, now: Callable[[], str]) -> dict[str, Body]
 
 
 async def main(cluster: Cluster, trades: int, rounds: int) -> None:
-    """Runs all targets on one portfolio and on 1,000, and prints a table."""
+    """Run all targets on one portfolio and on 1,000, and print a table."""
     async with fleet(cluster, cluster.port, broker_timeout_seconds=30) as servers:
         world = World(cluster, servers, Proxy(0))
         place = await world.person(portfolios=1)
         (symbol,) = await world.listed(1)
         found = await cluster.rows(_PORTFOLIOS, place.user_id, 1001)
         one, *many = [row["id"] for row in found]
-        # As PostgreSQL does by itself within a minute; until then every plan is a guess.
+        # As PostgreSQL does by itself within a minute; until then its plans are guesses.
         await cluster.rows("ANALYZE")
         with Bare(cluster, place) as (process, port):
             await until_there(port)
@@ -164,10 +165,10 @@ async def main(cluster: Cluster, trades: int, rounds: int) -> None:
 
 
 def report(target: Target, limit: Target, portfolios: int) -> None:
-    """One line of the table."""
-    assert len(target.answers) == target.trades + 50, "an answer was given twice"
+    """Print one line of the table."""
+    assert len(target.answers) == target.trades + 50, "a response came twice"
     parts = [target.server * 1000 / target.trades, target.database * 1000 / target.trades]
-    # A few trades may cost less than the system's clock of CPU can tell.
+    # A few trades may cost less than the resolution of the CPU clock.
     ratio = f"{target.milliseconds / limit.milliseconds:.2f}" if limit.milliseconds else "unknown"
     print(
         f"| {portfolios} | {target.name} | {parts[0]:.2f} | {parts[1]:.2f} "
@@ -177,12 +178,12 @@ def report(target: Target, limit: Target, portfolios: int) -> None:
 
 
 def now() -> str:
-    """This moment, as the API takes it."""
+    """Return this moment in the format of the API."""
     return dt.datetime.now(dt.UTC).isoformat()
 
 
 class Bare:
-    """The limit's process."""
+    """The process of `bench.limit`."""
 
     def __init__(self, cluster: Cluster, place: Place) -> None:
         self._port = free_port()
@@ -201,7 +202,7 @@ class Bare:
 
 
 async def until_there(port: int) -> None:
-    """Waits for the limit's process."""
+    """Wait until the process of `bench.limit` answers."""
     for _ in range(200):
         try:
             await Wire().get(port, "/")

@@ -1,1 +1,1 @@
-"""The commands: each parses, calls the floors, and says what came of it in one line."""
+"""The command line's commands: each parses its arguments, calls the layers below, and prints the outcome."""

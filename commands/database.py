@@ -1,11 +1,11 @@
-"""The schema, and what is computed from the rows."""
+"""Commands for the database schema and for what is computed from the stored rows."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from commands.opening import DataDir, Stop, counted, opened, progress, with_sessions
+from commands.opening import MIGRATED, DataDir, Stop, counted, opened, progress, with_sessions
 from db.schema import is_current, offline_sql, upgrade
 from db.sessions import Sessions
 
@@ -13,29 +13,30 @@ from db.sessions import Sessions
 def migrate(
     data_dir: DataDir = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Only say whether it is current.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check whether the schema is up to date.")
+    ] = False,
 ) -> None:
-    """Bring the database's schema to the newest version."""
+    """Bring the database schema up to date."""
     if sql:
         offline_sql()
         return
     with opened(data_dir, migrate=False) as (_, found):
         if check:
             if not is_current(found.owner_url):
-                raise Stop(
-                    "The database's schema is older than this Graphfolio: run `python3 run.py migrate`."
-                )
-            typer.echo("The database's schema is current.")
+                raise Stop("The database schema is older than this Graphfolio: run `python3 run.py migrate`.")
+            typer.echo("The database schema is up to date.")
         elif upgrade(found.owner_url):
-            typer.echo("The database's schema is new.")
+            typer.echo(MIGRATED)
         else:
-            typer.echo("The database's schema was current.")
+            typer.echo("The database schema was up to date already.")
 
 
 def verify(data_dir: DataDir = None) -> None:
-    """Recompute cash, positions, lots and gains from the transactions, and report any difference.
+    """Recompute cash, positions, lots and gains from the transactions, and report every difference.
 
-    It also names jumps in prices that look like an unrecorded split; these do not count as differences.
+    Price jumps that look like an unrecorded split are reported too, but do not count as differences. The exit
+    code is 1 if there are differences.
     """
     from db.trading.verification import verify_all
     from investing.market.suspects import find_suspects
@@ -57,7 +58,7 @@ def verify(data_dir: DataDir = None) -> None:
 
 
 def refresh_performance(data_dir: DataDir = None) -> None:
-    """Compute the daily snapshots anew that trades or prices have changed since."""
+    """Recompute the daily snapshots that later trades or prices have made out of date."""
     from db.portfolio.snapshots import count_work
     from investing.portfolio.snapshots import refresh_due
 
@@ -68,15 +69,17 @@ def refresh_performance(data_dir: DataDir = None) -> None:
     with opened(data_dir) as (_, found), progress() as report:
         done = with_sessions(found.url, refresh)
     typer.echo(
-        f"{counted(done, 'portfolio', 'portfolios')} refreshed." if done else "All snapshots were current."
+        f"{counted(done, 'portfolio', 'portfolios')} refreshed."
+        if done
+        else "All snapshots were up to date already."
     )
 
 
 def export_schema(
-    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("schema.graphql"),
+    file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("schema.graphql"),
 ) -> None:
     """Write the GraphQL schema to a file."""
     from graph.schema import build_schema
 
     file.write_text(build_schema().as_str() + "\n")
-    typer.echo(f"{file} is current.")
+    typer.echo(f"Wrote the schema to {file}.")

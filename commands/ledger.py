@@ -1,4 +1,4 @@
-"""A portfolio's transactions, from a file and to one."""
+"""Commands that import and export the transactions of a portfolio."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -8,56 +8,67 @@ import typer
 
 from commands.opening import SOME_REFUSED, DataDir, Stop, counted, opened, progress, with_sessions
 
-Whose = Annotated[str, typer.Option("--user", help="A username or an e-mail address.")]
+Whose = Annotated[
+    str, typer.Option("--user", help="The owner of the portfolio, by username or e-mail address.")
+]
 Into = Annotated[str, typer.Option("--portfolio", help="The portfolio's name or id.")]
 
 
 def import_transactions(
-    file: Annotated[Path, typer.Argument(help="A CSV, Flex XML, OFX or Ghostfolio's JSON, plain or gzip.")],
+    file: Annotated[
+        Path, typer.Argument(help="A CSV, Flex XML, OFX or Ghostfolio JSON file, plain or gzip.")
+    ],
     user: Whose,
     portfolio: Into,
     format: Annotated[
         str | None,
         typer.Option(
             help="csv, ghostfolio, ghostfolio-csv, ibflex, ib-activity, schwab, fidelity, ofx or columns; "
-            "guessed from the content if left out."
+            "recognised from the content if left out."
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only report what would become of each row.")
+    ] = False,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Load the good rows all the same; exit code 3 if some are not.")
+        bool,
+        typer.Option(
+            "--skip-bad", help="Load the good rows even if others are refused; the exit code is then 3."
+        ),
     ] = False,
     account: Annotated[
         str | None,
-        typer.Option(help="The account to import of a file that has several, as the error lists them."),
+        typer.Option(help="Which account to import from a file with several; the error message lists them."),
     ] = None,
     map_symbols: Annotated[
         Path | None,
-        typer.Option(help="A CSV with the columns identifier (ISIN, CUSIP or what the file has) and symbol."),
+        typer.Option(
+            help="A CSV with the columns identifier (ISIN, CUSIP or symbol in the file) and symbol."
+        ),
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option(help='What the columns of any other CSV hold: "date=Trade Date,symbol=Ticker,...".'),
+        typer.Option(help='The columns of any other CSV file: "date=Trade Date,symbol=Ticker,...".'),
     ] = None,
     date_format: Annotated[
-        str | None, typer.Option(help="How the dates of --columns are written, as in %m/%d/%Y.")
+        str | None, typer.Option(help="The format of the dates with --columns, such as %m/%d/%Y.")
     ] = None,
     decimal_comma: Annotated[
-        bool, typer.Option("--decimal-comma", help="The numbers of --columns are written like 1.234,50.")
+        bool, typer.Option("--decimal-comma", help="With --columns, numbers are written like 1.234,50.")
     ] = False,
     adjusted_quantities: Annotated[
         bool,
         typer.Option(
             "--adjusted-quantities",
-            help="The quantities are for shares of today: no split until now is posted after them.",
+            help="Quantities are adjusted for all splits until now, so that none is applied to them.",
         ),
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Import transactions into a portfolio: your own CSV, or what another program or a broker wrote.
+    """Import transactions into a portfolio from a CSV, or from a file of a broker or another program.
 
-    Exit code 0: every row was taken, was there already or is named as ignored. 1: nothing was loaded. 3: with
-    --skip-bad, the good rows were loaded and others refused.
+    Exit code 0: every row was imported, was there already, or is reported as ignored. 1: nothing was
+    imported. 3: with --skip-bad, the good rows were imported and others refused.
     """
     from investing.trading.formats.files import Options
     from investing.trading.formats.guessing import Format
@@ -98,18 +109,23 @@ def import_transactions(
     if report.is_bad and not skip_bad:
         raise Stop(f"{summary}: nothing {'would be' if dry_run else 'was'} loaded (see --skip-bad).")
     if report.import_id is not None:
-        typer.echo(f"This import is {report.import_id}: reverse-import takes it back.")
+        typer.echo(f"The id of this import is {report.import_id}: reverse-import reverses it.")
     typer.echo(f"{summary}{': nothing was changed, this was a dry run' if dry_run else ''}.")
     if report.is_bad:
         raise typer.Exit(SOME_REFUSED)
 
 
 def reverse_import(
-    id: Annotated[str, typer.Argument(help="The import's id, as import-transactions or the API tells it.")],
+    id: Annotated[
+        str,
+        typer.Argument(
+            help="The id of the import, as printed by import-transactions or returned by the API."
+        ),
+    ],
     user: Whose,
     data_dir: DataDir = None,
 ) -> None:
-    """Take an import of transactions back as a whole; its file can be imported again then."""
+    """Reverse an import of transactions as a whole; its file can then be imported again."""
     from investing.trading.transaction_files import reverse_file
 
     with opened(data_dir) as (_, found), progress() as bar:
@@ -117,21 +133,21 @@ def reverse_import(
             found.url,
             lambda sessions: reverse_file(sessions, _import_id(id), user=user, progress=bar),
         )
-    typer.echo(f"{counted(count, 'transaction is', 'transactions are')} reversed.")
+    typer.echo(f"Reversed {counted(count, 'transaction', 'transactions')}.")
 
 
 def export_transactions(
     user: Whose,
     portfolio: Into,
     file: Annotated[
-        Path | None, typer.Argument(help="Where to write it; standard output if left out.")
+        Path | None, typer.Argument(help="The file to write; standard output if left out.")
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write a portfolio's transactions as CSV, which import-transactions makes the same ledger again."""
+    """Write a portfolio's transactions as CSV, from which import-transactions restores the same ledger."""
     from investing.trading.transaction_files import export_file
 
-    # No bar on standard output, which may be where the CSV goes.
+    # No progress bar on standard output, where the CSV may go.
     bar = nullcontext(lambda *step: None) if file is None else progress()
     with opened(data_dir, migrate=file is not None) as (_, found), bar as report:
         with_sessions(
@@ -141,11 +157,11 @@ def export_transactions(
             ),
         )
     if file is not None:
-        typer.echo(f"{file} is written.")
+        typer.echo(f"Wrote {file}.")
 
 
 def _portfolio_id(text: str) -> str:
-    """The id behind a global id of the API; a name, or the id itself, stays as it is."""
+    """Return the id behind a global id of the API, and a name or an id unchanged."""
     return _row_id("Portfolio", text) if text.startswith("UG9ydGZvbGlvO") else text
 
 

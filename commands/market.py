@@ -1,10 +1,12 @@
-"""Instruments and their prices."""
+"""Commands for instruments and their prices."""
 
+import datetime as dt
 import os
 import sys
 from contextlib import nullcontext
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -15,55 +17,57 @@ if TYPE_CHECKING:
     from investing.market.importing import PriceImportReport
 
 MOST_NAMED = 20
-"""How many new instruments are named."""
+"""How many new instruments a summary names."""
 
 Owner = Annotated[
     str | None,
     typer.Option(
         "--user",
-        help="The user whose own instruments are meant, by username or e-mail; the shared ones if left out.",
+        help="The user, by username or e-mail, whose own instruments are meant; shared ones if left out.",
     ),
 ]
 
 
 def load_prices(data_dir: DataDir = None) -> None:
-    """Load the instruments and the daily bars that come with the installed packages."""
+    """Load the instruments and daily price bars that the installed packages contain."""
     from investing.market.loading import load_market_data
 
     with opened(data_dir) as (_, found), progress() as report:
         outcome = load_market_data(found.owner_url, report)
     typer.echo(
-        f"{outcome.instruments_added} instruments and {outcome.bars_added} daily bars loaded, "
-        f"{outcome.bars_present} were there."
+        f"Loaded {outcome.instruments_added} instruments and {outcome.bars_added} daily bars; "
+        f"{outcome.bars_present} bars were there already."
     )
     if outcome.left_alone:
-        typer.echo(f"Left alone, because they have prices of another kind: {', '.join(outcome.left_alone)}.")
+        typer.echo(f"Not changed, because their prices are of another kind: {', '.join(outcome.left_alone)}.")
 
 
 def import_prices(
-    file: Annotated[Path, typer.Argument(help="A CSV file of daily bars, UTF-8, with headers.")],
+    file: Annotated[Path, typer.Argument(help="A CSV file of daily price bars in UTF-8, with headers.")],
     skip_bad: Annotated[
         bool,
-        typer.Option("--skip-bad", help="Load the good lines all the same; exit code 3 if some are not."),
+        typer.Option(
+            "--skip-bad", help="Load the good lines even if others are bad; the exit code is then 3."
+        ),
     ] = False,
-    currency: Annotated[str, typer.Option(help="The currency of instruments that are new.")] = "USD",
+    currency: Annotated[str, typer.Option(help="The currency of new instruments.")] = "USD",
     user: Owner = None,
     basis: Annotated[
         str | None,
         typer.Option(
-            help="What the closes are adjusted for: raw, split-adjusted or adjusted (dividends as well). If "
-            "left out, as what is stored; raw for what is new."
+            help="What the closes are adjusted for: raw (nothing), split-adjusted, or adjusted (dividends as "
+            "well). If left out, as stored before; raw for a new instrument."
         ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Import daily bars of your own: symbol, date, open, high, low, close, adjusted close, volume, split."""
+    """Import daily price bars: symbol, date, open, high, low, close, adjusted close, volume, split."""
     from db.vocabulary import PriceBasis
     from investing.market.importing import import_prices as run_import
 
     wanted = None if basis is None else basis.upper().replace("-", "_")
     if wanted is not None and wanted not in list(PriceBasis):
-        raise Stop(f"--basis is raw, split-adjusted or adjusted, not {basis}.")
+        raise Stop(f"--basis must be raw, split-adjusted or adjusted, not {basis}.")
 
     def bad(line: int, reason: str) -> None:
         typer.echo(f"{file}:{line}: {reason}", err=True)
@@ -89,10 +93,10 @@ def import_prices(
 
 
 def _summary(outcome: "PriceImportReport") -> str:
-    """Return what an import of prices did, with the instruments that it made."""
+    """Return what an import of prices did, with the instruments that it created."""
     said = [
         f"{counted(outcome.inserted, 'bar is', 'bars are')} new, {outcome.changed} changed, "
-        f"{outcome.unchanged} {'was' if outcome.unchanged == 1 else 'were'} there, "
+        f"{outcome.unchanged} {'was' if outcome.unchanged == 1 else 'were'} there already, "
         f"{counted(outcome.bad, 'bad line', 'bad lines')} skipped."
     ]
     if outcome.splits_added:
@@ -106,11 +110,12 @@ def _summary(outcome: "PriceImportReport") -> str:
 
 def ticks(
     file: Annotated[
-        Path, typer.Argument(help="Lines of symbol,price[,time] or of JSON; - for standard input.")
+        Path,
+        typer.Argument(help="A file with lines of symbol,price[,time] or of JSON; - for standard input."),
     ],
     data_dir: DataDir = None,
 ) -> None:
-    """Bring prices, from a file or as another program writes them: quotes move, alerts fire."""
+    """Feed in prices from a file, or from another program as it writes them: quotes move, alerts fire."""
     from investing.prices.price_ingest import price_ingest
     from investing.prices.tick_files import ingest_lines
 
@@ -121,7 +126,7 @@ def ticks(
     if not is_input and not file.is_file():
         raise Stop(f"There is no file {file}.")
     if not is_input and not os.access(file, os.R_OK):
-        raise Stop(f"The file {file} may not be read.")
+        raise Stop(f"The file {file} is not readable.")
     total = 0 if is_input else file.stat().st_size
     bar = nullcontext(lambda *step: None) if is_input else progress()
     with (
@@ -134,7 +139,7 @@ def ticks(
             lambda sessions: price_ingest(
                 sessions,
                 lambda ingest: ingest_lines(
-                    ingest, lines, bad, lambda done: report("Bringing prices", done, total)
+                    ingest, lines, bad, lambda done: report("Reading prices", done, total)
                 ),
             ),
         )
@@ -147,21 +152,74 @@ def ticks(
 
 
 def rename_symbol(
-    old: Annotated[str, typer.Argument(help="The symbol that it has.")],
-    new: Annotated[str, typer.Argument(help="The new symbol, which must be free.")],
+    old: Annotated[str, typer.Argument(help="The present symbol.")],
+    new: Annotated[str, typer.Argument(help="The new symbol, which no other instrument may have.")],
     user: Owner = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Give an instrument another symbol; positions, history and prices stay with it."""
+    """Give an instrument another symbol; its positions, history and prices stay with it."""
     from investing.market.renaming import rename_symbol as rename
 
     with opened(data_dir) as (_, found):
         rename(found.owner_url, old, new, _owner_id(found.url, user))
-    typer.echo(f"{old} is {new} now.")
+    typer.echo(f"Renamed {old} to {new}.")
+
+
+def withdraw_split(
+    symbol: Annotated[str, typer.Argument(help="The symbol of the instrument.")],
+    date: Annotated[str, typer.Argument(help="The ex-date that was recorded, like 2024-06-10.")],
+    ratio: Annotated[str, typer.Argument(help="The ratio that was recorded: 4:1, 4/1 or 4.")],
+    skip_blocked: Annotated[
+        bool,
+        typer.Option(
+            "--skip-blocked",
+            help="Leave holders alone whose later entries need the shares; exit code 3 if there are some.",
+        ),
+    ] = False,
+    user: Owner = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Withdraw a split that was recorded wrongly, from every holder; the right one can be recorded then."""
+    from investing.market.withdrawing import withdraw_split as withdraw
+    from investing.rules.trading.splits import SplitRatio
+
+    split = SplitRatio(*_read_split(date, ratio))
+    with opened(data_dir) as (_, found), progress() as report:
+        owner_id = _owner_id(found.url, user)
+        options: Any = {"skip_blocked": skip_blocked, "progress": report}
+        done = with_sessions(found.owner_url, lambda s: withdraw(s, symbol, split, owner_id, **options))
+    put_right = counted(done.holders, "holder was", "holders were")
+    typer.echo(f"The {split} split of {symbol} on {date} is withdrawn; {put_right} put right.")
+    if done.blocked:
+        need = counted(
+            done.blocked, "holder has later entries that need", "holders have later entries that need"
+        )
+        typer.echo(f"{need} the shares, and the split still: see verify.")
+        raise typer.Exit(SOME_REFUSED)
+
+
+def _read_split(date: str, ratio: str) -> tuple[dt.date, Decimal, Decimal]:
+    """Return the ex-date, and how many new shares for how many old ones. Raise Stop for what is none."""
+    from investing.market.price_lines import BadPriceLine, read_split
+
+    try:
+        ex_date = dt.date.fromisoformat(date)
+        new, old = read_split(ratio, ex_date)
+    except ValueError:
+        raise Stop(f"{date} is no date like 2024-06-10.") from None
+    except BadPriceLine as bad:
+        reason = str(bad)
+        raise Stop(f"{reason[0].upper()}{reason[1:]}.") from None
+    if new is None or old is None:
+        raise Stop(f"{ratio} is no split: give its ratio, like 4:1.")
+    return ex_date, new, old
 
 
 def _owner_id(url: str, user: str | None) -> UUID | None:
-    """The id of the user whose own instruments are meant; None for the shared ones. Raises NoSuchUser."""
+    """Return the id of the user whose own instruments are meant, or None for shared ones.
+
+    Raises NoSuchUser.
+    """
     if user is None:
         return None
     from investing.auth.administration import find_user

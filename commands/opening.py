@@ -1,4 +1,4 @@
-"""What a command begins with: the settings, the database, and a bar for long work."""
+"""What commands share: opening the settings and the database, and progress bars."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,25 +16,30 @@ from investing.rules.time_zones import DEFAULT
 from settings import Settings
 
 ResultT = TypeVar("ResultT")
-DataDir = Annotated[Path | None, typer.Option(help="Where the embedded PostgreSQL keeps its data.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="The directory of the embedded PostgreSQL; GRAPHFOLIO_DATA_DIR if left out."),
+]
 
 
 SOME_REFUSED = 3
-"""The exit code where good rows or lines were loaded, or would be, and others were not."""
+"""The exit code if the good rows of a file were loaded, or would be, and others were refused."""
+
+MIGRATED = "Brought the database schema up to date."
 
 
 class Stop(Exception):
-    """Why a command ends here: one line for a person."""
+    """Why a command cannot go on: one line for the user."""
 
 
 def counted(count: int, one: str, several: str) -> str:
-    """Return the number with its words: 1 bar is, 2 bars are."""
+    """Return the number with the words for it, such as "1 bar is" or "2 bars are"."""
     return f"{count} {one if count == 1 else several}"
 
 
 @contextmanager
 def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Settings, Database]]:
-    """The settings and the database, brought to the newest schema unless that is not wanted."""
+    """Yield the settings and the database, whose schema is brought up to date unless `migrate` is false."""
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     url, owner_url = revealed(settings.database_url), revealed(settings.owner_database_url)
     with database(url, settings.data_dir, owner_url=owner_url) as found:
@@ -42,12 +47,12 @@ def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Set
             # Whoever only looks is told as well where the schema is none that this version knows.
             is_current(found.owner_url)
         elif upgrade(found.owner_url):
-            typer.echo("The database's schema is new.")
+            typer.echo(MIGRATED)
         yield settings, found
 
 
 def check_time_zone(settings: Settings, url: str) -> None:
-    """Raise Stop where PostgreSQL does not know the time zone that new accounts would have."""
+    """Raise Stop if PostgreSQL does not know the time zone that new accounts would have."""
     from investing.time_zones import is_known
 
     if settings.time_zone != DEFAULT and not with_sessions(url, lambda s: is_known(s, settings.time_zone)):
@@ -57,12 +62,12 @@ def check_time_zone(settings: Settings, url: str) -> None:
 
 
 def revealed(secret: SecretStr | None) -> str | None:
-    """The text of a secret setting."""
+    """Return the text of a secret setting, or None if it is not set."""
     return None if secret is None else secret.get_secret_value()
 
 
 def with_sessions(url: str, work: Callable[[Sessions], Awaitable[ResultT]]) -> ResultT:
-    """Runs the work on connections of its own."""
+    """Run `work` on connections of its own and return its result."""
 
     async def run() -> ResultT:
         async with open_sessions(url, size=2) as sessions:
@@ -73,7 +78,10 @@ def with_sessions(url: str, work: Callable[[Sessions], Awaitable[ResultT]]) -> R
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each step of long work: the step, how much of it is done, and how much there is."""
+    """Yield a function that shows progress bars.
+
+    It takes the name of a step, how much of it is done, and how much there is; each step has its own bar.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

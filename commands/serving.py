@@ -1,42 +1,50 @@
-"""The commands that run until they are stopped."""
+"""Commands that run until they are stopped."""
 
 import asyncio
+import errno
 import gc
 import signal
+import socket
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from commands.opening import DataDir, check_time_zone, opened, progress, revealed
+from commands.opening import DataDir, Stop, check_time_zone, opened, progress, revealed
 from db.server import Database
 from settings import Settings
 
 FULL_COLLECTIONS = 30
-"""After so many collections of the younger objects all are looked at; Python's own figure is 10."""
+"""A full garbage collection runs after this many of the younger generation; Python's default is 10."""
 
 
-def serve(data_dir: DataDir = None, host: str | None = None, port: int | None = None) -> None:
-    """Serve the API, on an embedded PostgreSQL or the one that DATABASE_URL names."""
+Host = Annotated[str | None, typer.Option(help="The address to listen on; GRAPHFOLIO_HOST if left out.")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on; GRAPHFOLIO_PORT if left out.")]
+
+
+def serve(data_dir: DataDir = None, host: Host = None, port: Port = None) -> None:
+    """Serve the API, on the embedded PostgreSQL or on the one that DATABASE_URL names."""
     with opened(data_dir) as (settings, found):
+        host, port = _address(settings, host, port)
         check_time_zone(settings, found.url)
         _serve(settings, found, host, port)
 
 
-def demo(data_dir: DataDir = None, host: str | None = None, port: int | None = None) -> None:
-    """Load real prices and a demo user with years of trades, once, and serve."""
+def demo(data_dir: DataDir = None, host: Host = None, port: Port = None) -> None:
+    """Serve the API with real prices and a demo user with years of trades, created at the first start."""
     from investing.demo.service import set_up_demo
 
     with opened(data_dir) as (settings, found):
+        host, port = _address(settings, host, port)
         check_time_zone(settings, found.url)
         with progress() as report:
             outcome = set_up_demo(found.url, found.owner_url, revealed(settings.demo_password), report)
-        host, port = host or settings.host, settings.port if port is None else port
         typer.echo(_demo_welcome(outcome.password, f"http://{host}:{port}"))
         _serve(settings.model_copy(update={"feed": settings.feed or "replay"}), found, host, port)
 
 
 def worker(data_dir: DataDir = None) -> None:
-    """Run the jobs, such as scheduled rebalances, beside those who serve: each job runs in one process."""
+    """Run the jobs that `serve` runs too, such as scheduled rebalances; each runs in one process only."""
     from runtime.services import work
 
     async def run(settings: Settings, url: str) -> None:
@@ -50,16 +58,40 @@ def worker(data_dir: DataDir = None) -> None:
         asyncio.run(run(settings, found.url))
 
 
+def _address(settings: Settings, host: str | None, port: int | None) -> tuple[str, int]:
+    """Return where to listen, from the options or else the settings. Raises Stop if it is not free."""
+    host, port = host or settings.host, settings.port if port is None else port
+    check_free(host, port)
+    return host, port
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise Stop if no server can listen there, so that a demo says so before it loads anything."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as tried:
+            # As the server does: connections of the previous one that are closing do not count.
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Stop(
+                f"Port {port} of {host} is in use: stop the program that listens there, or choose another "
+                "port with --port."
+            ) from None
+        raise Stop(f"Cannot listen on {host}, port {port}: {error.strerror}.") from None
+
+
 def _collect() -> None:
-    """Turns the collector on; what is there by now stays for good, and it need never look at that again."""
+    """Turn the garbage collector on, without the objects that exist by now: they are here to stay."""
     gc.freeze()
-    # A full collection holds up everybody for 0.1 s with 200 streams open, and what it would find is little:
+    # A full collection stops everything for 0.1 s with 200 streams open and would find little:
     # docs/decisions/streams.md has the figures.
     gc.set_threshold(*gc.get_threshold()[:2], FULL_COLLECTIONS)
     gc.enable()
 
 
-def _serve(settings: Settings, found: Database, host: str | None, port: int | None) -> None:
+def _serve(settings: Settings, found: Database, host: str, port: int) -> None:
     import uvicorn
 
     from graph.server.main import build_server
@@ -71,14 +103,14 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
     keys = revealed(settings.token_keys)
     ring = KeyRing.parse(keys) if keys else load_or_generate(settings.data_dir)
     secret_box = secret_box_of(settings)
-    # So that keys which cannot be used are told at the start, and not at somebody's request.
+    # Keys that cannot be used are reported at the start rather than at a request.
     secret_box.read()
     server = build_server(settings, found.url, ring, secret_box=secret_box)
     _collect()
     uvicorn.run(
         server,
-        host=host or settings.host,
-        port=settings.port if port is None else port,
+        host=host,
+        port=port,
         log_level="warning",
         server_header=False,
         ws_max_size=64 * 1024,
@@ -89,9 +121,9 @@ def _serve(settings: Settings, found: Database, host: str | None, port: int | No
 
 def _demo_welcome(password: str | None, url: str) -> str:
     tree = (Path(__file__).parent.parent / "graph" / "graphiql" / "tree.graphql").read_text()
-    known = f"password {password}" if password else "the password that was printed the first time"
+    known = f"password {password}" if password else "the password that was printed at the first start"
     return (
         f"\nGraphiQL   {url}/graphiql\nLogin      demo, {known}\n"
-        "           (another one: python3 run.py set-password demo)\n"
-        f"\nThe tree, also in GraphiQL already:\n\n{tree}"
+        "           (to change it: python3 run.py set-password demo)\n"
+        f"\nA query to begin with, which GraphiQL already contains:\n\n{tree}"
     )

@@ -158,13 +158,13 @@ class Sessions:
         """One transaction on the viewer's behalf, committed at the end of the block."""
         async with self._sessions() as session:
             try:
-                await _act_for(session, viewer_id)
+                await act_for(session, viewer_id)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
                 # The server was restarted since this connection was used; nothing has been done on it yet.
                 await session.rollback()
-                await _act_for(session, viewer_id)
+                await act_for(session, viewer_id)
             yield session
             await session.commit()
             for owner_id, topic in session.info.pop(_ANNOUNCED, ()):
@@ -280,7 +280,8 @@ def announce(session: Session, owner_id: UUID, topic: Topic) -> None:
     session.info.setdefault(_ANNOUNCED, {})[owner_id, topic] = None
 
 
-async def _act_for(session: Session, viewer_id: UUID | None) -> None:
+async def act_for(session: Session, viewer_id: UUID | None) -> None:
+    """Have the rest of a session's transaction be on a viewer's behalf, who alone is seen from then on."""
     await session.execute(
         text("SELECT set_config('app.user_id', :viewer, true)"), {"viewer": str(viewer_id or "")}
     )

@@ -31,7 +31,7 @@ class AccountType(StrEnum):
 
 
 class Strategy(StrEnum):
-    """How a portfolio's target weights are found."""
+    """How a portfolio's target weights are found; NONE for one that is only tracked."""
 
     MAX_SHARPE = "MAX_SHARPE"
     MIN_VARIANCE = "MIN_VARIANCE"
@@ -40,6 +40,7 @@ class Strategy(StrEnum):
     MIN_CVAR = "MIN_CVAR"
     EQUAL_WEIGHT = "EQUAL_WEIGHT"
     CUSTOM = "CUSTOM"
+    NONE = "NONE"
 
 
 class RebalanceFrequency(StrEnum):

@@ -23,30 +23,34 @@ NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")
 
 First = Annotated[
-    int | None, strawberry.argument(description="How many from the start; 50 by default, 1 to 500.")
+    int | None,
+    strawberry.argument(description="The number of entries from the start, 1 to 500; 50 by default."),
 ]
-After = Annotated[str | None, strawberry.argument(description="Only what comes after this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description="How many from the end, 1 to 500.")]
-Before = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
+After = Annotated[str | None, strawberry.argument(description="Only entries after this cursor.")]
+Last = Annotated[int | None, strawberry.argument(description="The number of entries from the end, 1 to 500.")]
+Before = Annotated[str | None, strawberry.argument(description="Only entries before this cursor.")]
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
     has_next_page: bool = strawberry.field(
-        description="Whether there is more after this page. Read from the end: whether `before` was given."
+        description="Whether there are more entries after this page; with `last`, whether `before` was given."
     )
     has_previous_page: bool = strawberry.field(
-        description="Whether there is more before this page. Read from the start: whether `after` was given."
+        description="Whether there are more entries before this page; with `first`, whether `after` was "
+        "given."
     )
     start_cursor: str | None = strawberry.field(
-        description="The first edge's cursor, null for an empty page."
+        description="The cursor of the first entry; null for an empty page."
     )
-    end_cursor: str | None = strawberry.field(description="The last edge's cursor, null for an empty page.")
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last entry; null for an empty page."
+    )
 
 
-@strawberry.type(description="One entry of a list, with its place in it.")
+@strawberry.type(description="An entry of a list, with its cursor.")
 class Edge(Generic[NodeT]):
-    cursor: str = strawberry.field(description="This entry's place, for `after` and `before`.")
+    cursor: str = strawberry.field(description="The position of this entry, for `after` and `before`.")
     node: NodeT = strawberry.field(description="The entry itself.")
 
 
@@ -68,7 +72,7 @@ class Connection(Generic[NodeT]):
     def nodes(self) -> list[NodeT]:
         return [self.node_of(row) for row in self.slice.rows]
 
-    @strawberry.field(description="Where this page lies in the list.")
+    @strawberry.field(description="The position of this page in the list.")
     def page_info(self) -> PageInfo:
         rows = self.slice.rows
         return PageInfo(
@@ -78,7 +82,7 @@ class Connection(Generic[NodeT]):
             end_cursor=cursor_of(self.listing, rows[-1]) if rows else None,
         )
 
-    @strawberry.field(description="How many entries the whole list has; counted only when asked for.")
+    @strawberry.field(description="The number of entries in the whole list; counted only if requested.")
     async def total_count(self, info: Info) -> int | None:
         if self.total is not None:
             return self.total

@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.permission import BasePermission
+from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from graph.context import Context, Info
@@ -19,14 +20,14 @@ from investing.actor import Actor
 from investing.rules.errors import DomainError, InvalidInput, NotFound
 from investing.rules.trading.entries import check_places
 
-INPUT = strawberry.argument(description="What to do.")
+INPUT = strawberry.argument(description="The input of the mutation.")
 """How every mutation describes its one argument."""
 
 
 @strawberry.type
 class Payload:
     user_errors: list[UserError] = strawberry.field(
-        description="Why nothing was done; empty on success.", default_factory=list
+        description="The reasons why nothing was done; empty on success.", default_factory=list
     )
 
 
@@ -38,8 +39,9 @@ class Guard(FieldExtension):
         self.payload: type[Payload] = Payload
 
     def apply(self, field: StrawberryField) -> None:
-        """Learns the payload that the field answers with."""
-        self.payload = field.type  # type: ignore[assignment]
+        """Learns the payload that the field answers with; it may be null, so an error blanks no other one."""
+        assert isinstance(field.type, StrawberryOptional), f"the payload of {field.name} may be null"
+        self.payload = field.type.of_type  # type: ignore[assignment]
         # A field that is asked for its permissions by a test, or by a reader, names them.
         field.permission_classes = [type(permission) for permission in self.permissions]
 
@@ -54,7 +56,7 @@ class Guard(FieldExtension):
             info.context.forget()
             return await next_(source, info, **kwargs)
         except DomainError as domain_error:
-            return self.payload(user_errors=[user_error(domain_error, _path(domain_error))])
+            return self.payload(user_errors=[user_error(domain_error, ("input",))])
         finally:
             info.context.forget()
 
@@ -82,11 +84,6 @@ def _not_found(permission: BasePermission) -> NotFound:
         f"There is no such {permission.type_name.lower()}.",
         (words[0] + "".join(word.title() for word in words[1:]),),
     )
-
-
-def _path(domain_error: DomainError) -> tuple[str, ...]:
-    # The field of an argument beside the input, such as `id`, stands for itself.
-    return () if domain_error.field[:1] == ("id",) else ("input",)
 
 
 def actor_of(context: Context) -> Actor:

@@ -9,9 +9,9 @@ import strawberry
 from graph.loaders import ById
 
 
-@strawberry.interface(description="Anything with an id that `node` finds again.")
+@strawberry.interface(description="An object with an id, by which `node` finds it.")
 class Node:
-    id: strawberry.ID = strawberry.field(description="Opaque, and the same for ever.")
+    id: strawberry.ID = strawberry.field(description="An opaque, permanent id.")
 
 
 @dataclass(frozen=True)

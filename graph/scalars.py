@@ -13,9 +13,11 @@ from db.canonical import DecimalText, instant
 from db.canonical import decimal as canonical_decimal
 
 CurrencyCode = NewType("CurrencyCode", str)
+RFC_3339 = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6"
 
 # More places than are kept are refused where it is known how many that are, as a userError.
 _DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,60})?", re.ASCII)
+_LOCAL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _WEST = dt.timezone(dt.timedelta(hours=-14))
@@ -56,6 +58,16 @@ def _parse_instant(value: Any) -> dt.datetime:
         raise ValueError("DateTime is out of range.") from None
 
 
+def _parse_local_time(value: Any) -> dt.time:
+    if not isinstance(value, str) or not _LOCAL_TIME.fullmatch(value):
+        raise ValueError("LocalTime is a time of day, HH:MM, from 00:00 to 23:59.")
+    return dt.time.fromisoformat(value)
+
+
+def _serialize_local_time(value: dt.time) -> str:
+    return f"{value:%H:%M}"
+
+
 def _parse_currency(value: Any) -> CurrencyCode:
     if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
         raise ValueError("CurrencyCode is an ISO 4217 code, such as USD.")
@@ -64,9 +76,10 @@ def _parse_currency(value: Any) -> CurrencyCode:
 
 _DECIMAL_SCALAR = strawberry.scalar(
     name="Decimal",
-    description="Exact decimal. A string on the wire, both ways; finite; at most 18 digits before the "
-    "point and 18 after it; amounts of money are kept to 10 places. More places are a userError. JSON "
-    "numbers are refused.",
+    description='An exact, finite decimal, always a string such as "12.34"; JSON numbers are rejected. '
+    "At most 18 digits before the point and 18 after it; amounts of money have at most 10 "
+    "decimal places. More places are a userError.",
+    specified_by_url="https://www.w3.org/TR/xmlschema11-2/#decimal",
     serialize=_serialize_decimal,
     parse_value=_parse_decimal,
 )
@@ -76,25 +89,37 @@ SCALARS: dict[object, ScalarDefinition] = {
     DecimalText: _DECIMAL_SCALAR,
     dt.date: strawberry.scalar(
         name="Date",
-        description="Calendar date, YYYY-MM-DD.",
+        description="A calendar date, YYYY-MM-DD.",
+        specified_by_url=RFC_3339,
         serialize=dt.date.isoformat,
         parse_value=_parse_date,
     ),
     dt.datetime: strawberry.scalar(
         name="DateTime",
-        description="RFC 3339 instant with an offset. Answers are in UTC, with six digits of the second.",
+        description="An RFC 3339 instant with an offset, such as 2024-05-01T12:00:00Z. Results are in UTC, "
+        "with six digits for fractions of a second.",
+        specified_by_url=RFC_3339,
         serialize=instant,
         parse_value=_parse_instant,
     ),
+    dt.time: strawberry.scalar(
+        name="LocalTime",
+        description="A time of day without an offset, HH:MM, from 00:00 to 23:59.",
+        specified_by_url="https://www.iso.org/iso-8601-date-and-time-format.html",
+        serialize=_serialize_local_time,
+        parse_value=_parse_local_time,
+    ),
     CurrencyCode: strawberry.scalar(
         name="CurrencyCode",
-        description="ISO 4217 code.",
+        description="An ISO 4217 currency code, such as USD.",
+        specified_by_url="https://www.iso.org/iso-4217-currency-codes.html",
         serialize=str,
         parse_value=_parse_currency,
     ),
     JSON: strawberry.scalar(
         name="JSON",
         description="Any JSON value.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
         serialize=lambda value: value,
         parse_value=lambda value: value,
     ),

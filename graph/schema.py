@@ -31,12 +31,12 @@ from graph.trading.queries import TradingQuery
 from graph.trading.subscriptions import TradingSubscription
 
 
-@strawberry.type(description="Everything that can be read.")
+@strawberry.type(description="All queries.")
 class Query(AuthQuery, MarketQuery, TradingQuery):
     pass
 
 
-@strawberry.type(description="Everything that can be done. Mutations of one document run one after another.")
+@strawberry.type(description="All mutations. Several in one document run one after another.")
 class Mutation(
     AuthMutation,
     MeMutation,
@@ -55,7 +55,7 @@ class Mutation(
     pass
 
 
-@strawberry.type(description="Everything that can be followed as it happens.")
+@strawberry.type(description="All subscriptions.")
 class Subscription(
     AlertSubscription,
     MarketSubscription,

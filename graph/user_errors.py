@@ -7,57 +7,71 @@ from uuid import UUID
 import strawberry
 
 from db.canonical import decimal, instant
+from graph.codes import UserErrorCode
+from graph.context import Info
 from graph.errors import FieldError
 from graph.ids import global_id
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.vocabulary import Broker, DeliveryStatus, OrderStatus
 from investing.rules import errors
 from investing.rules.errors import DomainError
 
 
-@strawberry.interface(description="Why a mutation did nothing. Each kind has a type of its own.")
+@strawberry.interface(description="The reason why a mutation did nothing. Each kind has its own type.")
 class UserError:
-    code: str = strawberry.field(description="What went wrong, for programs.")
+    code: UserErrorCode = strawberry.field(description="What went wrong, for programs.")
     message: str = strawberry.field(description="What went wrong and what to do, for people.")
-    field: list[str] | None = strawberry.field(description="The input field that it is about, as a path.")
+    field: list[str] | None = strawberry.field(description="The path of the input field concerned.")
 
 
-@strawberry.type(description="A value that makes no sense here.")
+@strawberry.type
+class _OfInstrument:
+    """What the errors about an instrument that is there have in common."""
+
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
+
+
+@strawberry.type(description="A value that is not allowed here.")
 class InvalidInput(UserError):
     pass
 
 
-@strawberry.type(description="Nothing of yours has this id.")
+@strawberry.type(description="You have nothing with this id.")
 class NotFound(UserError):
     pass
 
 
-@strawberry.type(description="Another of the same kind has this name already.")
+@strawberry.type(description="The name is already in use.")
 class NameTaken(UserError):
     pass
 
 
-@strawberry.type(description="Somebody uses this e-mail address already.")
+@strawberry.type(description="The e-mail address is already in use.")
 class EmailTaken(UserError):
     pass
 
 
 @strawberry.type(description="The password is too short or too long.")
 class WeakPassword(UserError):
-    min_length: int = strawberry.field(description="How many characters it has at least.")
+    min_length: int = strawberry.field(description="The minimum number of characters.")
 
 
-@strawberry.type(description="The name or the password is wrong; which of them is not told.")
+@strawberry.type(description="The username or the password is wrong; which one is not said.")
 class WrongCredentials(UserError):
     pass
 
 
-@strawberry.type(description="The refresh token is used up, revoked, expired or none of ours.")
+@strawberry.type(description="The refresh token is used, revoked, expired or unknown.")
 class InvalidRefreshToken(UserError):
     pass
 
 
 @strawberry.type(description="The account is archived.")
-class Inactive(UserError):
+class AccountInactive(UserError):
     pass
 
 
@@ -68,23 +82,25 @@ class PortfolioInactive(UserError):
 
 @strawberry.type(description="No instrument has this symbol.")
 class UnknownInstrument(UserError):
-    symbol: str = strawberry.field(description="The symbol that is not known.")
+    symbol: str = strawberry.field(description="The unknown symbol.")
 
 
-@strawberry.type(description="The instrument trades in another currency than the portfolio's.")
+@strawberry.type(description="The instrument trades in a different currency from the portfolio's.")
 class CurrencyMismatch(UserError):
     expected: str = strawberry.field(description="The portfolio's currency.")
     actual: str = strawberry.field(description="The instrument's currency.")
 
 
-@strawberry.interface(description="More is asked for than there is.")
+@strawberry.interface(description="There is not enough of something.")
 class Shortage:
-    required: Decimal = strawberry.field(description="How much is needed.")
-    available: Decimal = strawberry.field(description="How much is there.")
-    shortfall: Decimal = strawberry.field(description="How much is missing.")
-    on_date: dt.date | None = strawberry.field(description="The day on which it is missing, if not today.")
+    required: Decimal = strawberry.field(description="The amount needed.")
+    available: Decimal = strawberry.field(description="The amount available.")
+    shortfall: Decimal = strawberry.field(description="The amount missing.")
+    on_date: dt.date | None = strawberry.field(
+        description="The day on which there is not enough, if not today."
+    )
     transaction_id: strawberry.ID | None = strawberry.field(
-        description="The id of the later transaction that needs it, where reverseImport names one."
+        description="The id of the later transaction that needs it, if reverseImport names one."
     )
 
 
@@ -93,56 +109,56 @@ class InsufficientCash(UserError, Shortage):
     pass
 
 
-@strawberry.type(description="More shares would go out than are held.")
+@strawberry.type(description="There are not enough shares.")
 class InsufficientShares(UserError, Shortage):
     pass
 
 
 @strawberry.type(
-    description="The transaction, or the import, has been reversed before: see `Transaction.reversedBy` or "
+    description="The transaction or the import has already been reversed; see `Transaction.reversedBy` or "
     "`Import.reversedAt`."
 )
 class AlreadyReversed(UserError):
     pass
 
 
-@strawberry.type(description="The idempotency key was used before, for something else.")
+@strawberry.type(description="The idempotency key was used before for something else.")
 class IdempotencyMismatch(UserError):
     pass
 
 
 @strawberry.type(description="The instrument has no price, which a MARKET order needs.")
-class NoPrice(UserError):
-    symbol: str = strawberry.field(description="The instrument's symbol.")
+class NoPrice(UserError, _OfInstrument):
+    pass
 
 
-@strawberry.type(description="The price is older than a MARKET order may trust.")
-class StalePrice(UserError):
-    symbol: str = strawberry.field(description="The instrument's symbol.")
-    price_as_of: dt.datetime | None = strawberry.field(description="When the price was made.")
-    oldest: dt.datetime | None = strawberry.field(description="From when on a price would have done.")
+@strawberry.type(description="The price is too old for a MARKET order.")
+class StalePrice(UserError, _OfInstrument):
+    price_as_of: dt.datetime | None = strawberry.field(description="The time of the price.")
+    oldest: dt.datetime | None = strawberry.field(
+        description="The earliest time that would have been accepted."
+    )
 
 
-@strawberry.type(description="The position would be larger than the portfolio's maxPositionSize.")
-class PositionTooLarge(UserError):
-    symbol: str = strawberry.field(description="The instrument's symbol.")
+@strawberry.type(description="The position would exceed the portfolio's maxPositionSize.")
+class PositionTooLarge(UserError, _OfInstrument):
     weight: Decimal | None = strawberry.field(
-        description="The weight that it would have; null where the portfolio is worth nothing."
+        description="The weight that it would have; null if the portfolio is worth nothing."
     )
-    max_position_size: Decimal = strawberry.field(description="The largest weight that it may have.")
+    max_position_size: Decimal = strawberry.field(description="The maximum weight.")
     largest_value: Decimal = strawberry.field(
-        description="The most that the position may be worth, in the portfolio's currency."
+        description="The maximum value of the position, in the portfolio's currency."
     )
 
 
-@strawberry.type(description="The order has ended already.")
+@strawberry.type(description="The order has already ended.")
 class OrderNotOpen(UserError):
     status: OrderStatus = strawberry.field(description="How it ended.")
 
 
-@strawberry.type(description="The broker refused the order.")
+@strawberry.type(description="The broker rejected the order.")
 class OrderRejected(UserError):
-    broker_code: str = strawberry.field(description="The broker's own word for why.")
+    broker_code: str = strawberry.field(description="The broker's own code for the reason.")
 
 
 @strawberry.type(description="The account's broker is not connected, or does not answer.")
@@ -150,10 +166,15 @@ class BrokerUnavailable(UserError):
     broker: Broker = strawberry.field(description="The account's broker.")
 
 
-@strawberry.type(description="Prices or holdings have moved the plan since you have seen it.")
+@strawberry.type(description="The portfolio is only tracked: it has no strategy that says what to trade.")
+class NoStrategy(UserError):
+    pass
+
+
+@strawberry.type(description="Prices or holdings have changed the plan since you saw it.")
 class PlanChanged(UserError):
     planned: str = strawberry.field(description="The hash of the plan that you have seen.")
-    current: str = strawberry.field(description="The hash of the plan of now, which `rebalancePlan` shows.")
+    current: str = strawberry.field(description="The hash of the present plan, which `rebalancePlan` shows.")
 
 
 @strawberry.type(description="A rebalance of this portfolio has not ended yet.")
@@ -161,37 +182,45 @@ class RebalanceRunning(UserError):
     pass
 
 
-@strawberry.type(description="The portfolio is worth nothing: there is nothing to plan with.")
+@strawberry.type(description="The portfolio is worth nothing, so that nothing can be planned.")
 class WorthNothing(UserError):
     total_value: Decimal = strawberry.field(description="The portfolio's total value.")
 
 
-@strawberry.type(description="The portfolio has no symbols to choose from, and holds nothing.")
+@strawberry.type(description="The portfolio has no symbols to choose from and holds nothing.")
 class EmptyUniverse(UserError):
     pass
 
 
 @strawberry.type(description="There are fewer daily prices than the portfolio looks back on.")
-class InsufficientHistory(UserError):
-    symbol: str = strawberry.field(description="The instrument that has the fewest.")
-    available_days: int = strawberry.field(description="How many daily returns all of them have in common.")
-    required_days: int = strawberry.field(description="How many are needed: the portfolio's lookBackDays.")
+class InsufficientHistory(UserError, _OfInstrument):
+    symbol: str = strawberry.field(description="The symbol of the instrument with the fewest prices.")
+    available_days: int = strawberry.field(
+        description="The number of daily returns that all of them have in common."
+    )
+    required_days: int = strawberry.field(
+        description="The number of daily returns needed: the portfolio's lookBackDays."
+    )
     last_date: dt.date | None = strawberry.field(description="The latest day that all of them have.")
 
 
-@strawberry.type(description="Positions of the portfolio's maxPositionSize cannot add up to the whole.")
+@strawberry.type(
+    description="Positions of at most the portfolio's maxPositionSize cannot add up to the whole."
+)
 class InfeasibleCap(UserError):
-    positions: int = strawberry.field(description="How many positions there are to choose from.")
-    max_position_size: Decimal = strawberry.field(description="The largest weight that each may have.")
-    least_size: Decimal = strawberry.field(description="The least that it would have to be.")
+    positions: int = strawberry.field(description="The number of positions to choose from.")
+    max_position_size: Decimal = strawberry.field(description="The maximum weight of each.")
+    least_size: Decimal = strawberry.field(description="The smallest value that would work.")
 
 
 @strawberry.type(description="Some instruments move exactly like others, or not at all.")
 class SingularCovariance(UserError):
-    symbols: list[str] = strawberry.field(description="The instruments that it is about.")
+    symbols: list[str] = strawberry.field(description="The symbols of the instruments concerned.")
 
 
-@strawberry.type(description="Nothing has gained anything on average: there is no largest Sharpe ratio.")
+@strawberry.type(
+    description="No instrument has gained anything on average, so that there is no largest Sharpe ratio."
+)
 class NoExcessReturn(UserError):
     pass
 
@@ -201,7 +230,7 @@ class OptimiserBusy(UserError):
     pass
 
 
-@strawberry.type(description="The optimiser found no answer, or none in time.")
+@strawberry.type(description="The optimiser found no solution, or none in time.")
 class OptimiserFailed(UserError):
     pass
 
@@ -211,7 +240,7 @@ class UnknownDestination(UserError):
     name: str = strawberry.field(description="The name.")
 
 
-@strawberry.type(description="Nothing is sent to such an address.")
+@strawberry.type(description="Nothing is sent to this address.")
 class AddressRefused(UserError):
     pass
 
@@ -221,19 +250,21 @@ class KindUnavailable(UserError):
     pass
 
 
-@strawberry.type(description="Not the code that was sent, or one that is void.")
+@strawberry.type(description="The code is wrong or no longer valid.")
 class WrongCode(UserError):
-    attempts_left: int = strawberry.field(description="How often one can try before a new code is needed.")
+    attempts_left: int = strawberry.field(
+        description="The number of attempts left before a new code is needed."
+    )
 
 
-@strawberry.type(description="As many as there can be, or as can be asked for within an hour.")
+@strawberry.type(description="A limit is reached: on a number of objects, or on requests within a time.")
 class LimitReached(UserError):
-    limit: int = strawberry.field(description="How many that is.")
+    limit: int = strawberry.field(description="The limit.")
 
 
 @strawberry.type(description="The delivery was made, or is still being tried.")
 class DeliveryNotDead(UserError):
-    delivery_status: DeliveryStatus = strawberry.field(description="Where it stands.")
+    delivery_status: DeliveryStatus = strawberry.field(description="Its status.")
 
 
 USER_ERRORS: dict[type[DomainError], type[UserError]] = {
@@ -244,7 +275,7 @@ USER_ERRORS: dict[type[DomainError], type[UserError]] = {
     errors.WeakPassword: WeakPassword,
     errors.WrongCredentials: WrongCredentials,
     errors.InvalidRefreshToken: InvalidRefreshToken,
-    errors.Inactive: Inactive,
+    errors.AccountInactive: AccountInactive,
     errors.PortfolioInactive: PortfolioInactive,
     errors.UnknownInstrument: UnknownInstrument,
     errors.CurrencyMismatch: CurrencyMismatch,
@@ -258,6 +289,7 @@ USER_ERRORS: dict[type[DomainError], type[UserError]] = {
     errors.OrderNotOpen: OrderNotOpen,
     errors.OrderRejected: OrderRejected,
     errors.BrokerUnavailable: BrokerUnavailable,
+    errors.NoStrategy: NoStrategy,
     errors.PlanChanged: PlanChanged,
     errors.RebalanceRunning: RebalanceRunning,
     errors.WorthNothing: WorthNothing,
@@ -283,7 +315,7 @@ def user_error(domain_error: DomainError, inside: tuple[str, ...] = ()) -> UserE
     facts = {
         name: _of(name, getattr(domain_error, name))
         for name in kind.__dataclass_fields__
-        if name not in ("code", "message", "field")
+        if name not in ("code", "message", "field", "instrument")
     }
     path = [*inside, *domain_error.field] if domain_error.field else None
     return kind(code=domain_error.code, message=domain_error.message, field=path, **facts)
@@ -299,7 +331,7 @@ def field_error(domain_error: DomainError) -> FieldError:
     facts = {
         words[0] + "".join(word.title() for word in words[1:]): _fact(getattr(reported, name))
         for name in type(reported).__dataclass_fields__
-        if name not in ("code", "message", "field") and (words := name.split("_"))
+        if name not in ("code", "message", "field", "instrument") and (words := name.split("_"))
     }
     return FieldError(reported.message, domain_error.code, **facts)
 

@@ -69,73 +69,74 @@ __all__ = [
 ]
 
 
-def _publish(words: type[Enum], description: str, **members: str) -> None:
-    """Makes the vocabulary a GraphQL enum whose every member is described."""
+def publish(words: type[Enum], description: str, **members: str) -> None:
+    """Make the vocabulary a GraphQL enum whose every member is described."""
     strawberry.enum(words, description=description)
     for value in words.__strawberry_definition__.values:  # type: ignore[attr-defined]
         value.description = members[value.name]
 
 
-_publish(
+publish(
     Broker,
     "Who holds an account's assets.",
-    PAPER="Nobody: Graphfolio's own simulation.",
+    PAPER="Graphfolio's own simulation.",
     ALPACA="Alpaca Securities.",
     INTERACTIVE_BROKERS="Interactive Brokers.",
 )
-_publish(
+publish(
     AccountType,
     "How an account may use cash.",
-    CASH="Only what is there.",
-    MARGIN="May owe cash.",
-    RETIREMENT="Only what is there, under a retirement plan.",
+    CASH="Only the cash that it has.",
+    MARGIN="May have a negative cash balance.",
+    RETIREMENT="Only the cash that it has; a retirement account.",
 )
-_publish(
+publish(
     Strategy,
-    "How a portfolio's target weights are found.",
+    "How a portfolio's target weights are determined.",
     MAX_SHARPE="The highest return for its risk.",
     MIN_VARIANCE="The lowest variance.",
     RISK_PARITY="The same risk from every instrument.",
-    HIERARCHICAL_RISK_PARITY="Risk shared out along a tree of correlations.",
+    HIERARCHICAL_RISK_PARITY="Risk allocated along a tree of correlations.",
     MIN_CVAR="The lowest expected loss in the worst cases.",
     EQUAL_WEIGHT="The same weight for every instrument.",
     CUSTOM="The weights that the owner gives.",
+    NONE="No strategy: the portfolio is only tracked and not rebalanced.",
 )
-_publish(
+publish(
     RebalanceFrequency,
-    "How often a portfolio that rebalances by itself does so.",
+    "How often a portfolio is rebalanced automatically.",
     DAILY="Every trading day.",
     WEEKLY="Every week.",
     MONTHLY="Every month.",
     QUARTERLY="Every quarter.",
     YEARLY="Every year.",
 )
-_publish(
+publish(
     RebalanceStatus,
-    "Where a rebalance stands.",
+    "The status of a rebalance.",
     RUNNING="Under way.",
     COMPLETED="Every trade was made.",
     PARTIAL="Some trades were made.",
     FAILED="No trade was made.",
 )
-_publish(
+publish(
     LegStatus,
-    "Where one trade of a rebalance stands.",
+    "The status of a planned trade.",
     PLANNED="Not with the broker yet.",
-    SUBMITTED="An order is placed and has not ended.",
-    FILLED="All of it is traded.",
-    PARTIAL="It has ended, and part of it is traded.",
+    SUBMITTED="Its order is placed and has not ended.",
+    FILLED="All of it was traded.",
+    PARTIAL="It has ended, and part of it was traded.",
     SKIPPED="It has ended, and nothing was traded.",
-    REJECTED="The broker has refused it.",
+    REJECTED="The broker rejected it.",
 )
-_publish(
+publish(
     RebalanceTrigger,
     "What started a rebalance.",
-    MANUAL="Its owner.",
-    SCHEDULE="Its frequency.",
-    DRIFT="Weights that left the drift band.",
+    MANUAL="The owner of the portfolio.",
+    SCHEDULE="The rebalance frequency of the portfolio.",
+    DRIFT="Weights outside the drift band.",
 )
-_publish(
+publish(
     AssetClass,
     "What kind of thing an instrument is.",
     EQUITY="A share of a company.",
@@ -146,78 +147,78 @@ _publish(
     COMMODITY="A commodity.",
     OTHER="Anything else.",
 )
-_publish(
+publish(
     TransactionType,
-    "What a transaction did.",
-    BUY="Shares in, cash out.",
-    SELL="Shares out, cash in.",
-    DIVIDEND="Cash from an instrument.",
-    INTEREST="Cash from cash.",
-    FEE="Cash out to the broker.",
-    TAX="Cash out to the state.",
-    DEPOSIT="Cash in from outside.",
-    WITHDRAWAL="Cash out to outside.",
-    TRANSFER_IN="Cash or shares in from elsewhere.",
-    TRANSFER_OUT="Cash or shares out to elsewhere.",
-    SPLIT="New shares for old ones.",
+    "The type of a transaction.",
+    BUY="Buying: shares in, cash out.",
+    SELL="Selling: shares out, cash in.",
+    DIVIDEND="Cash paid out by an instrument.",
+    INTEREST="Interest on cash.",
+    FEE="A fee.",
+    TAX="A tax.",
+    DEPOSIT="Cash paid in.",
+    WITHDRAWAL="Cash paid out.",
+    TRANSFER_IN="Cash or shares transferred in.",
+    TRANSFER_OUT="Cash or shares transferred out.",
+    SPLIT="New shares in exchange for old ones.",
 )
-_publish(
+publish(
     CostMethod,
-    "Which cost the gain of a sale is counted against.",
-    AVERAGE_COST="The average cost of all shares that were held.",
-    FIFO="The cost of the very shares, the oldest ones sold first.",
+    "The cost method for the gain of a sale.",
+    AVERAGE_COST="The average cost of all shares held.",
+    FIFO="The cost of the shares sold, the oldest ones first.",
 )
-_publish(
+publish(
     SkipReason,
     "Why a plan leaves a position off its target.",
     IN_BAND="Its drift is within the drift bands.",
     BUY_ONLY="It would have to be sold, and the plan only buys.",
-    OPEN_ORDERS="Open orders trade as much of it already.",
+    OPEN_ORDERS="Open orders already trade as much of it.",
     NO_CASH="There is not enough cash for it.",
-    LESS_THAN_A_SHARE="It is less than the smallest part of a share that is traded.",
-    BELOW_MINIMUM="It is less than the smallest trade of the portfolio.",
-    COSTS_TOO_MUCH="The commission would take it all.",
-    TURNOVER_LIMIT="The limit on the turnover leaves nothing, or too little, for it.",
+    LESS_THAN_A_SHARE="It is less than the smallest tradable fraction of a share.",
+    BELOW_MINIMUM="It is less than the portfolio's minimumTrade.",
+    COSTS_TOO_MUCH="The commission would consume it.",
+    TURNOVER_LIMIT="The limit on turnover leaves too little for it.",
     WORTHLESS="Its price is 0, at which nothing is bought.",
 )
-_publish(
+publish(
     OrderSide,
-    "Which way an order trades.",
-    BUY="Shares in, cash out.",
-    SELL="Shares out, cash in.",
+    "Whether an order buys or sells.",
+    BUY="Buying: shares in, cash out.",
+    SELL="Selling: shares out, cash in.",
 )
-_publish(
+publish(
     OrderType,
     "At what price an order may trade.",
-    MARKET="At the price there is.",
-    LIMIT="At the limit price or better.",
+    MARKET="At the current price.",
+    LIMIT="At the limit price or a better one.",
 )
-_publish(
+publish(
     OrderStatus,
-    "Where an order stands.",
-    PENDING="Taken, not yet with the broker.",
+    "The status of an order.",
+    PENDING="Accepted, but not yet sent to the broker.",
     ACCEPTED="With the broker, nothing filled.",
     PARTIALLY_FILLED="With the broker, something filled.",
     FILLED="All filled.",
-    CANCELLED="Ended by its owner.",
-    REJECTED="Ended by the broker or by a rule.",
-    EXPIRED="Ended by its time in force.",
-    UNKNOWN="The broker's answer is not known yet.",
+    CANCELLED="Cancelled by its owner, or by a split.",
+    REJECTED="Rejected by the broker.",
+    EXPIRED="Expired by its time in force.",
+    UNKNOWN="The broker's response is not known yet.",
 )
-_publish(
+publish(
     TimeInForce,
     "How long an order stays open.",
-    DAY="Until the next close of the market.",
-    GTC="Until it is filled or cancelled.",
+    DAY="Until the next close of its market.",
+    GTC="Good till cancelled: until it is filled or cancelled.",
 )
-_publish(
+publish(
     AlertSeverity,
-    "How much an alert matters.",
-    INFO="Good to know.",
-    WARNING="Worth a look.",
-    CRITICAL="Look now.",
+    "How severe an alert is.",
+    INFO="For information.",
+    WARNING="Worth attention.",
+    CRITICAL="Needs attention now.",
 )
-_publish(
+publish(
     AlertKind,
     "What an alert rule watches.",
     PRICE_ABOVE="A price that rises above the threshold.",
@@ -232,130 +233,130 @@ _publish(
     REBALANCE_FAILED="A rebalance that failed.",
     ORDER_REJECTED="An order that was rejected.",
 )
-_publish(
+publish(
     PerformanceFigure,
-    "What is said of a performance.",
-    VALUES="Values at the beginning and at the end, and the net flow.",
+    "A figure of a performance.",
+    VALUES="The values at the start and at the end, and the net flow.",
     TIME_WEIGHTED_RETURN="The time-weighted return.",
     ANNUALIZED_RETURN="The time-weighted return per year.",
     MONEY_WEIGHTED_RETURN="The money-weighted return.",
-    PERIODS_PER_YEAR="How many periods make a year, by which deviations are annualised.",
+    PERIODS_PER_YEAR="The number of periods in a year, for annualising deviations.",
     VOLATILITY="The volatility.",
     SHARPE_RATIO="The Sharpe ratio.",
     SORTINO_RATIO="The Sortino ratio.",
-    MAX_DRAWDOWN="The deepest fall.",
+    MAX_DRAWDOWN="The largest drawdown.",
     BEST_AND_WORST_DAY="The best and the worst day.",
     CONTRIBUTIONS="Contributions by position and by period.",
     BENCHMARK_RETURN="The benchmark's return.",
-    EXCESS_RETURN="The return less the benchmark's.",
+    EXCESS_RETURN="The return minus the benchmark's.",
     BETA="Beta to the benchmark.",
     CORRELATION="Correlation with the benchmark.",
     TRACKING_ERROR="The tracking error.",
 )
-_publish(
+publish(
     UnavailableReason,
-    "Why a figure cannot be told.",
-    NO_HISTORY="There is no day to look at.",
-    STALE="The days to look at are waiting to be computed anew.",
+    "Why a figure is not available.",
+    NO_HISTORY="There are no days to compute it from.",
+    STALE="The days are waiting to be recomputed.",
     TOO_SHORT="There are too few returns.",
-    IRREGULAR_SPACING="The days with prices are not evenly spaced, so that no number of them makes a year.",
-    UNDER_ONE_YEAR="A yearly figure takes 365 days.",
-    NO_PRICES="Something that was held had no price.",
-    NO_CASH_FLOWS="Nothing was put in, or nothing came of it.",
-    NO_ROOT="No rate fits what was put in and what came of it.",
-    SEVERAL_ROOTS="More than one rate fits, or none can be told to be the only one.",
+    IRREGULAR_SPACING="The days with prices are not evenly spaced, so that they cannot be annualised.",
+    UNDER_ONE_YEAR="An annual figure needs at least 365 days.",
+    NO_PRICES="Something held had no price.",
+    NO_CASH_FLOWS="There were no payments in, or no payments out.",
+    NO_ROOT="No rate solves the equation.",
+    SEVERAL_ROOTS="More than one rate solves the equation, or a single one cannot be proved.",
     NO_VARIANCE="There is no variation to divide by.",
-    TOTAL_LOSS="More than everything was lost on a day.",
-    OUT_OF_RANGE="The figure is larger, or closer to the loss of everything, than can be told.",
+    TOTAL_LOSS="More than the whole value was lost on a day.",
+    OUT_OF_RANGE="The figure is too large to represent, or too close to a total loss.",
     SEVERAL_CURRENCIES="There are several currencies and no exchange rates.",
-    NO_BENCHMARK_PRICES="The benchmark has no prices for these days, or one of 0.",
-    NO_VALUE="All of it together is worth nothing, or less.",
+    NO_BENCHMARK_PRICES="The benchmark has no prices for these days, or a price of 0.",
+    NO_VALUE="The total value is zero or less.",
     NO_TARGETS="There are no target weights.",
     NO_RATE="There is no exchange rate.",
     STALE_RATE="The last exchange rate is too old.",
-    RETURN_WITHOUT_CAPITAL="Something was earned while nothing was there to earn it on.",
-    NEGATIVE_CAPITAL="At some moment there was less than nothing.",
+    RETURN_WITHOUT_CAPITAL="Something was earned while there was no capital.",
+    NEGATIVE_CAPITAL="The value was negative at some moment.",
 )
-_publish(
+publish(
     Period,
-    "By what a span of time is divided.",
+    "What a span of time is divided by.",
     MONTH="Calendar months.",
     YEAR="Calendar years.",
 )
 
-_publish(
+publish(
     Weekday,
     "A day of the week.",
     **{day.value: f"{day.value.title()}." for day in Weekday},
 )
 
-_publish(
+publish(
     DestinationKind,
-    "How a notification travels.",
-    EMAIL="As an e-mail; the address is one.",
-    WEBHOOK="As a signed POST; the address is an https URL.",
-    APPRISE="Through Slack, Telegram, an SMS gateway or another service; the address is apprise's URL of it.",
+    "How a notification is delivered.",
+    EMAIL="By e-mail; the address is an e-mail address.",
+    WEBHOOK="As a signed POST request; the address is an https URL.",
+    APPRISE="Through Slack, Telegram, an SMS gateway or another service; the address is its Apprise URL.",
 )
-_publish(
+publish(
     DeliveryStatus,
-    "Where a notification stands.",
-    PENDING="Not tried yet.",
-    SENT="Taken by the receiver.",
-    FAILED="Tried in vain, and to be tried again.",
-    DEAD="Given up; retryDelivery begins anew.",
+    "The status of a delivery.",
+    PENDING="Not attempted yet.",
+    SENT="Accepted by the receiver.",
+    FAILED="Failed, and to be attempted again.",
+    DEAD="Given up; retryDelivery starts it again.",
 )
-_publish(
+publish(
     ExplainedFigure,
     "What can be explained.",
-    UNREALIZED_PNL="What a position would gain if it were sold now.",
-    REALIZED_PNL="What sales gained.",
-    VALUES="Values at the beginning and at the end, and the net flow.",
+    UNREALIZED_PNL="The unrealised gain of a position.",
+    REALIZED_PNL="The realised gain of sales.",
+    VALUES="The values at the start and at the end, and the net flow.",
     TIME_WEIGHTED_RETURN="The time-weighted return.",
     ANNUALIZED_RETURN="The time-weighted return per year.",
     MONEY_WEIGHTED_RETURN="The money-weighted return.",
-    PERIODS_PER_YEAR="How many periods make a year, by which deviations are annualised.",
+    PERIODS_PER_YEAR="The number of periods in a year, for annualising deviations.",
     VOLATILITY="The volatility.",
     SHARPE_RATIO="The Sharpe ratio.",
     SORTINO_RATIO="The Sortino ratio.",
-    MAX_DRAWDOWN="The deepest fall.",
+    MAX_DRAWDOWN="The largest drawdown.",
     BEST_AND_WORST_DAY="The best and the worst day.",
     CONTRIBUTIONS="Contributions by position and by period.",
     BENCHMARK_RETURN="The benchmark's return.",
-    EXCESS_RETURN="The return less the benchmark's.",
+    EXCESS_RETURN="The return minus the benchmark's.",
     BETA="Beta to the benchmark.",
     CORRELATION="Correlation with the benchmark.",
     TRACKING_ERROR="The tracking error.",
 )
-_publish(
+publish(
     PriceKind,
     "Where a price comes from.",
     QUOTE="The latest quote.",
     TRADE="The owner's own last trade, where there is no quote.",
     CLOSE="The close of a day.",
-    ADJUSTED_CLOSE="The close of a day as if all later splits and dividends had been before.",
+    ADJUSTED_CLOSE="The close of a day, adjusted for all later splits and dividends.",
 )
-_publish(
+publish(
     AllocationDimension,
-    "By what a whole is divided into slices.",
-    ASSET_CLASS="The kind of instrument; cash is a slice of its own.",
-    SYMBOL="The instrument; cash is a slice of its own.",
-    CURRENCY="The currency; cash is in that of its account.",
-    ACCOUNT="The account, with its cash.",
-    PORTFOLIO="The portfolio, with its cash; what no portfolio has been given is a slice of its own.",
+    "What an allocation is divided by.",
+    ASSET_CLASS="The kind of instrument; cash is a separate slice.",
+    SYMBOL="The instrument; cash is a separate slice.",
+    CURRENCY="The currency; cash belongs to the currency of its account.",
+    ACCOUNT="The account, including its cash.",
+    PORTFOLIO="The portfolio, including its cash; cash that is in no portfolio is a separate slice.",
 )
-_publish(
+publish(
     AllocationFigure,
-    "What is said of a slice.",
-    VALUE="What it is worth.",
-    WEIGHT="Its part of the whole.",
-    TARGET_WEIGHT="What its part ought to be, and its drift from that.",
+    "A figure of an allocation.",
+    VALUE="The value of a slice.",
+    WEIGHT="The weight of a slice.",
+    TARGET_WEIGHT="The target weight of a slice, and the drift from it.",
 )
-_publish(
+publish(
     TargetSource,
     "Where target weights come from.",
-    OWNER="The owner, for the strategy CUSTOM.",
-    LAST_REBALANCE="The last rebalance by the portfolio's strategy, which was to reach them.",
+    OWNER="The owner's own weights, for the strategy CUSTOM.",
+    LAST_REBALANCE="The targets of the last rebalance by the portfolio's strategy.",
 )
 
-Method = Annotated[CostMethod, strawberry.argument(description="The cost that gains are counted against.")]
+Method = Annotated[CostMethod, strawberry.argument(description="The cost method for the gain.")]
 """How every realised gain takes its method."""

@@ -9,8 +9,8 @@ from investing.rules import warnings as rules
 
 @strawberry.type(description="Something to know about what was done.")
 class Warning:
-    code: str = strawberry.field(description="For programs.")
-    message: str = strawberry.field(description="For people.")
+    code: str = strawberry.field(description="The warning, for programs.")
+    message: str = strawberry.field(description="The warning, for people.")
 
     @classmethod
     def of(cls, warning: rules.Warning) -> Self:

@@ -1,7 +1,7 @@
-"""One key, one effect: a retried mutation answers with what came of it the first time.
+"""One key, one effect: a retried mutation returns the result of the first attempt.
 
 The key is written in the same database transaction as the effect, so that there is never one without the
-other. A refusal is kept as well, a fault is not: after a fault the same key tries again.
+other. A rejection is kept as well, a fault is not: after a fault the same key tries again.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ ResultT = TypeVar("ResultT")
 
 
 class Keyed(Protocol):
-    """What has been read with what the key stands for already, all None for a new one."""
+    """What is read together with the key; its fields are all None for a new key."""
 
     @property
     def key_field(self) -> str | None: ...
@@ -41,9 +41,9 @@ KeyedT = TypeVar("KeyedT", bound=Keyed)
 
 @dataclass(frozen=True)
 class Made(Generic[KeyedT, ResultT]):
-    """The id that came of an intent, what was known by then, and what was made just now.
+    """The resulting id of an intent, with what was known before and what was made just now.
 
-    `result` is None where the key had done it before.
+    `result` is None if an earlier attempt with the key made it.
     """
 
     id: UUID
@@ -99,10 +99,10 @@ async def once(
     locks: Locks,
     act: Callable[[LedgerTransaction], Awaitable[UUID]],
 ) -> UUID:
-    """Act unless the key has done it, in one transaction of the ledger; return the id that came of it.
+    """Act in one ledger transaction unless the key already has; return the resulting id.
 
-    What is locked by `locks` is locked before the key is looked at. Raises IdempotencyMismatch where the key
-    stands for another field or other arguments, and what the act refuses, now or again.
+    `locks` are taken before the key is read. Raise IdempotencyMismatch if the key was used for another field
+    or other arguments, and what the act raises, now or again.
     """
 
     async def read(ledger: LedgerTransaction) -> KeyState:
@@ -121,12 +121,13 @@ async def once_knowing(
     read: Callable[[LedgerTransaction], Awaitable[KeyedT]],
     decide: Callable[[LedgerTransaction, KeyedT], Awaitable[tuple[UUID, ResultT]]],
 ) -> Made[KeyedT, ResultT]:
-    """Do the same where what there is to know is read together with the key; return what was made as well.
+    """Do the same as `once`, with what has to be known read together with the key; also return what was made.
 
-    What `read` refuses is not kept; `decide` adds what is written, and has refused before anything is.
+    An error that `read` raises is not kept. `decide` adds the writes, and raises its errors before it adds
+    any.
 
     The key is written last and not claimed first: two attempts of one intent wait for the same lock, or the
-    second fails on the key's own uniqueness, as does another intent under the key; it is tried anew then.
+    second fails on the key's own uniqueness, as does another intent under the key; it is then tried again.
     """
 
     async def attempt(ledger: LedgerTransaction) -> Made[KeyedT, ResultT] | DomainError:
@@ -145,7 +146,7 @@ async def once_knowing(
         return Made(id, known, result)
 
     made = await transact(sessions, intent.owner_id, locks, attempt)
-    # A refusal is raised outside the transaction, which would otherwise undo the note of it.
+    # An error is raised outside the transaction, which would otherwise roll back the record of it.
     if isinstance(made, DomainError):
         raise made
     return made
@@ -159,7 +160,7 @@ async def once_in_session(
     arguments: Mapping[str, object],
     effect: Effect,
 ) -> UUID:
-    """Do the same for what is not of the ledger, over a session: in a savepoint that a refusal undoes.
+    """Do the same for an effect outside the ledger, over a session, in a savepoint that an error rolls back.
 
     Raise InvalidInput if the key is not a UUID, IdempotencyMismatch if it was used for another field or other
     arguments, and the effect's own DomainError, now or again.

@@ -5,7 +5,7 @@ from tests.graph.server.explorer import Tab
 FOLLOW = """subscription Follow($after: String) {
   alerts(after: $after) {
     cursor
-    alert { severity title metrics rule { name } }
+    alert { severity title metrics { name value } rule { name } }
   }
 }"""
 CREATE = """mutation Watch($input: CreateAlertRuleInput!) {
@@ -25,5 +25,5 @@ def told(watching: Tab, name: str, price: str) -> str:
     event = watching.event()["alerts"]
     assert event["alert"]["rule"] == {"name": name}
     assert event["alert"]["severity"] == "CRITICAL"
-    assert event["alert"]["metrics"]["price"] == price
+    assert {"name": "price", "value": price} in event["alert"]["metrics"]
     return str(event["cursor"])

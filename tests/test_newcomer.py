@@ -227,7 +227,7 @@ def test_verify_and_the_other_commands_of_the_readme(demo: Demo, data_dir: Path)
         run(["verify"], data_dir),
         re.MULTILINE,
     )
-    assert run(["migrate", "--check"], data_dir) == "The database's schema is current.\n"
+    assert run(["migrate", "--check"], data_dir) == "The database schema is up to date.\n"
 
 
 def run(arguments: list[str], data_dir: Path) -> str:
@@ -292,7 +292,7 @@ def test_the_second_start_keeps_everything(demo: Demo, data_dir: Path, password:
     again = start(data_dir)
     try:
         printed = again.printed.read_text()
-        assert "Login      demo, the password that was printed the first time\n" in printed
+        assert "Login      demo, the password that was printed at the first start\n" in printed
         assert password not in printed
         given = {"username": "demo", "password": password}
         answer = loopback.post(f"{again.url}/graphql", json={"query": LOGIN, "variables": {"input": given}})

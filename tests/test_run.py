@@ -98,7 +98,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     assert checkout.run("hello", "you there") == (
         7,
         "tiny 1.0 ['hello', 'you there']\n",
-        "Making .venv ...\nInstalling requirements.lock ...\n",
+        "Creating .venv ...\nInstalling requirements.lock ...\n",
     )
     return checkout
 
@@ -184,7 +184,7 @@ def test_a_missing_lock(built: Checkout) -> None:
         1,
         "",
         "run.py: requirements.lock is missing beside run.py; "
-        "get it back with: git checkout requirements.lock\n",
+        "restore it with: git checkout requirements.lock\n",
     )
     lock.write_text(text)
 
@@ -222,8 +222,8 @@ def test_a_kill_in_the_middle_is_redone_and_two_at_once_wait(built: Checkout) ->
     assert [out for out, _ in told] == ["tiny 3.0 ['one']\n", "tiny 3.0 ['two']\n"]
     assert not installing.exists()
     # Exactly one of them made the environment anew; the other waited for it.
-    assert sum("Making .venv" in err for _, err in told) == 1
-    assert any("Another run.py is installing; waiting for it." in err for _, err in told)
+    assert sum("Creating .venv" in err for _, err in told) == 1
+    assert any("Waiting for another run.py that is installing." in err for _, err in told)
 
 
 OLD = sorted(Path.home().glob(".pyenv/versions/3.[89].*/bin/python"))
@@ -263,7 +263,7 @@ def test_an_environment_of_somebody_else_is_not_removed(checkout: Checkout) -> N
     (other / "pyvenv.cfg").write_text("home = /nowhere\n")
     code, out, err = checkout.run("demo")
     assert (code, out) == (1, "")
-    assert err.endswith(f"remove it and start again: rm -r '{other}'\n")
+    assert err.endswith(f"remove it and run this again: rm -r '{other}'\n")
     assert sorted(path.name for path in other.iterdir()) == ["bin", "pyvenv.cfg"]
 
 
@@ -282,6 +282,6 @@ def test_a_full_disk(small_checkout: Checkout) -> None:
     code, out, err = small_checkout.run("demo")
     assert (code, out) == (1, "")
     assert err.splitlines() == [
-        "Making .venv ...",
-        f"run.py: the disk that holds {small_checkout.root} is full; free about 1 GB and start again",
+        "Creating .venv ...",
+        f"run.py: the disk that holds {small_checkout.root} is full; free about 1 GB and run this again",
     ]

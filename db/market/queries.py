@@ -57,6 +57,28 @@ async def fetch_instruments_by_symbol(
     return cast("dict[str, ListedInstrumentRow]", {row["symbol"]: row for row in rows})
 
 
+async def fetch_instruments_by_any_symbol(
+    connection: Connection, owner_id: UUID, symbols: Sequence[str]
+) -> dict[str, ListedInstrumentRow]:
+    """Return the instruments that have these symbols, or had them before a renaming, by that symbol."""
+    rows = await connection.fetch(
+        f"""
+        SELECT w.symbol AS called, {INSTRUMENTS.columns}
+        FROM unnest($2::text[]) AS w(symbol)
+        CROSS JOIN LATERAL (
+            SELECT * FROM instruments
+            WHERE (owner_id IS NULL OR owner_id = $1)
+                  AND (symbol = w.symbol OR w.symbol = ANY(former_symbols))
+            ORDER BY symbol = w.symbol DESC, owner_id LIMIT 1
+        ) t
+        LEFT JOIN quotes q ON q.instrument_id = t.id
+        """,
+        owner_id,
+        symbols,
+    )
+    return cast("dict[str, ListedInstrumentRow]", {row["called"]: row for row in rows})
+
+
 async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[CloseRow]:
     """Every `close` and `adjusted_close` of an instrument by `date`, and the `price_basis`.
 
@@ -79,11 +101,12 @@ async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[
 async def fetch_instrument_quotes(
     connection: Connection, instrument_ids: Sequence[UUID]
 ) -> Sequence[QuotedRow]:
-    """The quotes of these instruments, by symbol: `symbol`, `price` and `as_of`."""
+    """The quotes of these instruments, by symbol: `instrument_id`, `symbol`, `price` and `as_of`."""
     return cast(
         "Sequence[QuotedRow]",
         await connection.fetch(
-            "SELECT i.symbol, q.price, q.as_of FROM quotes q JOIN instruments i ON i.id = q.instrument_id "
+            "SELECT i.symbol, q.instrument_id, q.price, q.as_of FROM quotes q "
+            "JOIN instruments i ON i.id = q.instrument_id "
             "WHERE q.instrument_id = ANY($1::uuid[]) ORDER BY i.symbol",
             instrument_ids,
         ),

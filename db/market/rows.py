@@ -25,6 +25,7 @@ class QuotedRow(TypedDict):
     """A row of `fetch_instrument_quotes`."""
 
     symbol: str
+    instrument_id: UUID
     price: DecimalText
     as_of: dt.datetime
 

@@ -64,9 +64,9 @@ async def fetch_splits(connection: Connection, instrument_ids: Sequence[UUID]) -
     )
 
 
-# Once a split becomes known that lies before the day that a quote is for, and after that on which it was
-# made, the quote is none for a share of that day any more: it goes back to the day before the split, by the
-# splits that it has followed, and follows all of them again.
+# A split may become known that lies before the day that a quote is for, and after the day on which it was
+# made: then the quote goes back to the day before the split, by the splits that it has followed, and follows
+# all of them again.
 _REWOUND = f"""
 UPDATE quotes q SET price = CASE WHEN q.price > 0 THEN greatest(
         round(restated(q.price, q.instrument_id, {QUOTE_UNITS}, r.day), 10), 0.0000000001) ELSE 0 END,

@@ -35,15 +35,21 @@ class QuoteRow(NamedTuple):
     price: Decimal
     as_of: dt.datetime
     previous_price: Decimal | None
+    time_zone: str = "America/New_York"
+    """The zone of the instrument's trading days."""
 
+
+MARKET_ZONE = "CASE WHEN i.asset_class = 'CRYPTO' THEN 'UTC' ELSE 'America/New_York' END"
+"""The zone of the trading days of an instrument `i`: what is traded around the clock has UTC's days."""
 
 _DAY = "(excluded.as_of AT TIME ZONE 'America/New_York')::date"
 
 # The last price of the trading day before, unless that is older than a long weekend with holidays, for a
-# share that the new price is for. The days are New York's, as everywhere
-# (investing.rules.market.market_hours).
+# share that the new price is for.
 PREVIOUS = f"""round(restated(CASE
-    WHEN (q.as_of AT TIME ZONE 'America/New_York')::date = {_DAY} THEN q.previous_price
+    WHEN (SELECT (q.as_of AT TIME ZONE z.zone)::date = (excluded.as_of AT TIME ZONE z.zone)::date
+          FROM (SELECT {MARKET_ZONE} AS zone FROM instruments i WHERE i.id = q.instrument_id) z)
+    THEN q.previous_price
     WHEN excluded.as_of < q.as_of + interval '10 days' THEN q.price
 END, q.instrument_id, {QUOTE_UNITS}, coalesce(excluded.units_of, {_DAY})), 10)"""
 
@@ -53,7 +59,7 @@ IN_ITS_UNITS = f"round(restated(excluded.price, q.instrument_id, {_DAY}, coalesc
 # A tick of before a split that comes after it has begun is one for a share of today.
 _SAVE = f"""
 WITH given AS (
-    SELECT i.id, i.symbol, i.owner_id, g.as_of, s.units_of,
+    SELECT i.id, i.symbol, i.owner_id, g.as_of, s.units_of, {MARKET_ZONE} AS time_zone,
            round(restated(g.price, i.id, d.day, coalesce(s.units_of, d.day)), 10) AS price,
            round(restated(g.previous_price, i.id, d.day, coalesce(s.units_of, d.day)), 10) AS previous_price
     FROM unnest(CAST(:symbols AS text[]), CAST(:prices AS numeric[]), CAST(:instants AS timestamptz[]),
@@ -73,7 +79,7 @@ WITH given AS (
     WHERE q.as_of < excluded.as_of
     RETURNING q.instrument_id, q.price, q.as_of, q.previous_price
 )
-SELECT g.symbol, s.instrument_id, s.price, s.as_of, s.previous_price
+SELECT g.symbol, s.instrument_id, s.price, s.as_of, s.previous_price, g.time_zone
 FROM given g LEFT JOIN saved s ON s.instrument_id = g.id
 """
 
@@ -97,15 +103,15 @@ async def save_ticks(session: Session, ticks: Sequence[Tick]) -> Saved:
     }
     rows = (await session.execute(text(_SAVE), columns)).all()
     quotes = [
-        QuoteRow(row.instrument_id, row.symbol, row.price, row.as_of, row.previous_price)
+        QuoteRow(row.instrument_id, row.symbol, row.price, row.as_of, row.previous_price, row.time_zone)
         for row in rows
         if row.instrument_id is not None
     ]
     return Saved(quotes, frozenset(symbols) - {row.symbol for row in rows})
 
 
-_CHANGED = """
-SELECT i.id AS instrument_id, i.symbol, q.price, q.as_of, q.previous_price
+_CHANGED = f"""
+SELECT i.id AS instrument_id, i.symbol, q.price, q.as_of, q.previous_price, {MARKET_ZONE} AS time_zone
 FROM quotes q JOIN instruments i ON i.id = q.instrument_id
 WHERE q.changed >= $1 AND ($1 = 0 OR q.changed < pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
 """
@@ -134,4 +140,5 @@ def _quote(row: Row) -> QuoteRow:
         Decimal(row["price"]),
         row["as_of"],
         None if previous is None else Decimal(previous),
+        row["time_zone"],
     )

@@ -29,6 +29,7 @@ class Portfolio(Owned, Updated, Base):
         UniqueConstraint("owner_id", "account_id", "name"),
         UniqueConstraint("owner_id", "account_id", "id"),
         one_of("strategy", Strategy),
+        CheckConstraint("NOT auto_rebalance OR strategy <> 'NONE'", name="automatic"),
         one_of("rebalance_frequency", RebalanceFrequency),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint("margin OR cash_balance >= 0", name="cash_not_negative"),

@@ -23,7 +23,7 @@ class Rebalance(Owned, Updated, Base):
     __table_args__ = (
         of_owner("portfolio_id", "portfolios"),
         Index(None, "owner_id", "portfolio_id", "id"),
-        one_of("strategy", Strategy),
+        one_of("strategy", [strategy for strategy in Strategy if strategy is not Strategy.NONE]),
         one_of("status", RebalanceStatus),
         one_of("trigger", RebalanceTrigger),
         CheckConstraint("trades_executed >= 0", name="trades_executed"),

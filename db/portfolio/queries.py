@@ -39,8 +39,7 @@ POSITIONS = Listing(
         t.price_as_of, t.price_source,
         CASE WHEN t.quantity > 0 THEN round(t.cost_basis / t.quantity, 10) ELSE 0 END AS average_cost,
         t.market_value, t.market_value - t.cost_basis AS unrealized_pnl,
-        round((t.market_value - t.cost_basis) * 100 / nullif(t.cost_basis, 0), 10)
-            AS unrealized_pnl_percent""",
+        round((t.market_value - t.cost_basis) / nullif(t.cost_basis, 0), 10) AS unrealized_return""",
     source="position_values t JOIN instruments i ON i.id = t.instrument_id",
     order=(Key("symbol", "i.symbol", plain_text),),
     parent="t.portfolio_id",
@@ -68,7 +67,7 @@ SNAPSHOTS = Listing(
     name="performance",
     columns="""t.id, t.portfolio_id, t.date, t.total_value, t.cash_value, t.positions_value, t.net_flow,
         t.daily_return, t.cumulative_return, t.sharpe_ratio, t.sortino_ratio, t.volatility, t.max_drawdown,
-        t.num_positions, t.unpriced_positions""",
+        t.num_positions AS position_count, t.unpriced_positions AS unpriced_position_count""",
     source="performance_history t",
     order=(Key("date", "t.date", dt.date.fromisoformat),),
     parent="t.portfolio_id",

@@ -158,6 +158,7 @@ class SettingsRow(TypedDict):
     strategy: str
     symbols: list[str] | None
     target_weights: JsonObject | None
+    auto_rebalance: bool
 
 
 class ListedPortfolioRow(TypedDict):
@@ -211,7 +212,7 @@ class ListedPositionRow(TypedDict):
     average_cost: DecimalText
     market_value: DecimalText | None
     unrealized_pnl: DecimalText | None
-    unrealized_pnl_percent: DecimalText | None
+    unrealized_return: DecimalText | None
 
 
 class ListedLotRow(TypedDict):
@@ -241,5 +242,5 @@ class SnapshotRow(TypedDict):
     sortino_ratio: DecimalText | None
     volatility: DecimalText | None
     max_drawdown: DecimalText | None
-    num_positions: int
-    unpriced_positions: int
+    position_count: int
+    unpriced_position_count: int

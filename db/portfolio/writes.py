@@ -38,7 +38,11 @@ async def lock_its_account(session: Session, owner_id: UUID, id: UUID) -> None:
 async def find_settings(session: Session, owner_id: UUID, id: UUID) -> SettingsRow | None:
     """What updatePortfolio may change, held until the transaction ends."""
     statement = select(
-        Portfolio.account_id, Portfolio.strategy, Portfolio.symbols, Portfolio.target_weights
+        Portfolio.account_id,
+        Portfolio.strategy,
+        Portfolio.symbols,
+        Portfolio.target_weights,
+        Portfolio.auto_rebalance,
     ).where(Portfolio.owner_id == owner_id, Portfolio.id == id)
     return cast(
         "SettingsRow | None",

@@ -24,8 +24,8 @@ REBALANCES = Listing(
 LEGS = Listing(
     row=RebalanceLegRow,
     name="legs",
-    columns="""t.rebalance_id, t.number, i.symbol, t.side, t.quantity, t.filled_quantity, t.status,
-        t.order_id, t.reason""",
+    columns="""t.rebalance_id, t.number, t.instrument_id, i.symbol, t.side, t.quantity, t.filled_quantity,
+        t.status, t.order_id, t.reason""",
     source="rebalance_legs t JOIN instruments i ON i.id = t.instrument_id",
     order=(Key("number", "t.number", sequence_number),),
     parent="t.rebalance_id",

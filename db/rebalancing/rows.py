@@ -175,3 +175,4 @@ class RebalanceLegRow(TypedDict):
     status: str
     order_id: UUID | None
     reason: str | None
+    instrument_id: UUID

@@ -206,8 +206,7 @@ _SPLITS = (
     """,
     f"""
     SELECT 'shares not adjusted for the split on ' || s.ex_date || ', beside adjusted ones, of position',
-           p.id,
-           trim_scale(h.as_traded),
+           p.id, trim_scale(h.as_traded),
            trim_scale(round((h.as_traded * s.quantity)::numeric(200, 80) / s.split_for, 18))
     {_OF_HOLDERS} AND h.is_as_traded AND h.is_adjusted
     """,

@@ -79,10 +79,13 @@ class RecordedRow(NamedTuple):
     is_undone: bool
 
 
-_RECORDED = """
-SELECT t.type, t.instrument_id, t.quantity, t.price,
-       CASE WHEN t.type = 'TRANSFER_IN' AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL
-            THEN t.cost_delta ELSE t.amount END AS amount, t.commission, t.split_for, t.executed_at,
+# What came in from another portfolio is as many shares as that made here, at what they cost.
+_MOVED = "t.type = 'TRANSFER_IN' AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL"
+_QUANTITY = f"CASE WHEN {_MOVED} THEN t.quantity_delta ELSE t.quantity END AS quantity"
+_AMOUNT = f"CASE WHEN {_MOVED} THEN t.cost_delta ELSE t.amount END AS amount"
+
+_RECORDED = f"""
+SELECT t.type, t.instrument_id, {_QUANTITY}, t.price, {_AMOUNT}, t.commission, t.split_for, t.executed_at,
        m.reversed_at IS NOT NULL AS is_undone
 FROM transactions t LEFT JOIN imports m ON m.owner_id = $1 AND m.id = t.import_id
 WHERE t.owner_id = $1 AND t.portfolio_id = $2 AND t.reverses_id IS NULL
@@ -162,9 +165,7 @@ t.owner_id = $1 AND t.portfolio_id = $2 AND t.reverses_id IS NULL
 AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)
 """
 _PAGE = f"""
-SELECT t.id, t.type, i.symbol, t.quantity, t.price,
-       CASE WHEN t.type = 'TRANSFER_IN' AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL
-            THEN t.cost_delta ELSE t.amount END AS amount, t.commission, t.split_for, t.executed_at,
+SELECT t.id, t.type, i.symbol, {_QUANTITY}, t.price, {_AMOUNT}, t.commission, t.split_for, t.executed_at,
        t.notes
 FROM transactions t LEFT JOIN instruments i ON i.id = t.instrument_id
 WHERE {_NOT_REVERSED} AND (t.executed_at, t.id) > ($3, $4)
@@ -191,7 +192,7 @@ async def ledger_pages(
 
 _CROWDED = f"""
 SELECT executed_at, type, symbol, notes, quantity, price, amount, commission, split_for
-FROM (SELECT t.id, t.executed_at, t.type, i.symbol, t.notes, t.quantity, t.price, t.amount, t.commission,
+FROM (SELECT t.id, t.executed_at, t.type, i.symbol, t.notes, {_QUANTITY}, t.price, t.amount, t.commission,
              t.split_for, count(*) OVER (PARTITION BY t.executed_at) AS together
       FROM transactions t LEFT JOIN instruments i ON i.id = t.instrument_id WHERE {_NOT_REVERSED}) t
 WHERE together > 1 ORDER BY executed_at, id

@@ -69,6 +69,7 @@ class ListedOrderRow(TypedDict):
     rejection_reason: str | None
     rejection_code: str | None
     rejection_facts: JsonObject | None
+    instrument_id: UUID
 
 
 class LotUseRow(TypedDict):

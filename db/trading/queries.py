@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import cast
 from uuid import UUID
 
-from db.account.days import day_of
+from db.account.days import between_days, day_of
 from db.models.trading import IS_OPEN
 from db.pages import Key, Listing
 from db.sessions import Connection, Row
 from db.trading.listing_rows import ListedImportRow, ListedOrderRow, ListedTransactionRow, LotUseRow
+
+_ZONE = "(SELECT a.time_zone FROM accounts a WHERE a.owner_id = $1 AND a.id = t.account_id)"
 
 TRANSACTIONS_OF_ACCOUNT = Listing(
     row=ListedTransactionRow,
@@ -26,7 +28,13 @@ TRANSACTIONS_OF_ACCOUNT = Listing(
     ),
     descending=True,
     parent="t.account_id",
-    filters={"type": "t.type = {}", "symbol": "i.symbol = {}"},
+    filters={
+        "types": "t.type = ANY({}::text[])",
+        "symbols": "i.symbol = ANY({}::text[])",
+        "account_ids": "t.account_id = ANY({}::uuid[])",
+        "portfolio_ids": "t.portfolio_id = ANY({}::uuid[])",
+        **between_days("t.executed_at", _ZONE),
+    },
 )
 TRANSACTIONS_OF_PORTFOLIO = replace(TRANSACTIONS_OF_ACCOUNT, parent="t.portfolio_id")
 TRANSACTIONS_OF_ORDER = replace(TRANSACTIONS_OF_ACCOUNT, parent="t.order_id")
@@ -53,15 +61,13 @@ IMPORTS = Listing(
 # Neither a reversal nor what it takes back counts when a gain is told.
 _COUNTS = """t.reverses_id IS NULL AND NOT EXISTS (
     SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
-_DAY = day_of(
-    "t.executed_at", "(SELECT a.time_zone FROM accounts a WHERE a.owner_id = $1 AND a.id = t.account_id)"
-)
+_DAY = day_of("t.executed_at", _ZONE)
 
 SALES = replace(
     TRANSACTIONS_OF_PORTFOLIO,
     name="sales",
     condition=f"t.type = 'SELL' AND {_COUNTS}",
-    filters={"from": f"{_DAY} >= {{}}", "to": f"{_DAY} <= {{}}"},
+    filters=between_days("t.executed_at", _ZONE),
 )
 
 _GAINS_OF_SALES = f"""
@@ -112,13 +118,17 @@ async def fetch_held_before(
     return {row["id"]: row for row in await connection.fetch(_HELD_BEFORE, owner_id, transaction_ids)}
 
 
+_ZONE_OF_PORTFOLIO = """(SELECT a.time_zone FROM portfolios p
+    JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
+    WHERE p.owner_id = $1 AND p.id = t.portfolio_id)"""
+
 ORDERS_OF_PORTFOLIO = Listing(
     row=ListedOrderRow,
     name="orders",
-    columns="""t.id, t.portfolio_id, t.side, t.type, t.status, i.symbol, t.quantity, t.filled_quantity,
-        t.quantity - t.filled_quantity AS remaining_quantity, t.notional, t.time_in_force, t.expires_at,
-        t.limit_price, t.average_fill_price, t.reserved_cash, t.submitted_at, t.updated_at, t.version,
-        t.rejection_reason, t.rejection_code, t.rejection_facts""",
+    columns="""t.id, t.portfolio_id, t.instrument_id, t.side, t.type, t.status, i.symbol, t.quantity,
+        t.filled_quantity, t.quantity - t.filled_quantity AS remaining_quantity, t.notional, t.time_in_force,
+        t.expires_at, t.limit_price, t.average_fill_price, t.reserved_cash, t.submitted_at, t.updated_at,
+        t.version, t.rejection_reason, t.rejection_code, t.rejection_facts""",
     source="orders t JOIN instruments i ON i.id = t.instrument_id",
     order=(
         Key("submitted_at", "t.submitted_at", dt.datetime.fromisoformat),
@@ -126,7 +136,11 @@ ORDERS_OF_PORTFOLIO = Listing(
     ),
     descending=True,
     parent="t.portfolio_id",
-    filters={"status": "t.status = {}"},
+    filters={
+        "statuses": "t.status = ANY({}::text[])",
+        "symbols": "i.symbol = ANY({}::text[])",
+        **between_days("t.submitted_at", _ZONE_OF_PORTFOLIO),
+    },
 )
 ORDERS_OF_REBALANCE = replace(ORDERS_OF_PORTFOLIO, parent="t.rebalance_id")
 

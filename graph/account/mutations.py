@@ -27,72 +27,95 @@ class CreateAccountInput:
     name: str = strawberry.field(description="1 to 100 characters, unique among yours.")
     broker: Broker = strawberry.field(description="Who holds its assets.", default=Broker.PAPER)
     account_type: AccountType = strawberry.field(
-        description="How it may use cash; it never changes.", default=AccountType.CASH
+        description="How it may use cash; this cannot be changed later.", default=AccountType.CASH
     )
     currency: CurrencyCode = strawberry.field(
-        description="The currency of all its amounts; it never changes.", default=CurrencyCode("USD")
+        description="The currency of all its amounts; this cannot be changed later.",
+        default=CurrencyCode("USD"),
     )
     initial_balance: Decimal = strawberry.field(description="Its first deposit.", default=Decimal(0))
-    is_paper: bool = strawberry.field(description="Whether its money is make-believe.", default=True)
+    is_paper: bool = strawberry.field(
+        description="Whether it is a paper account, with simulated money.", default=True
+    )
     time_zone: str | None = strawberry.field(
-        description="The IANA time zone of its days, as Europe/Berlin; the server's default if left out.",
+        description="The IANA time zone of its days, such as Europe/Berlin; by default the server's.",
         default=None,
+    )
+    idempotency_key: strawberry.ID | None = strawberry.field(
+        description="A UUID that you choose: a retry with the same one does nothing more.", default=None
     )
 
 
-@strawberry.input(description="An account to change; what is left out stays.")
+@strawberry.input(description="Changes to an account; what is left out stays as it is.")
 class UpdateAccountInput:
     account_id: strawberry.ID = strawberry.field(description="The account.")
     name: str | None = strawberry.field(
         description="1 to 100 characters, unique among yours.", default=strawberry.UNSET
     )
     time_zone: str | None = strawberry.field(
-        description="The IANA time zone of its days, as Europe/Berlin. Another one cuts all its days anew.",
+        description="The IANA time zone of its days, such as Europe/Berlin. After a change all its days are "
+        "recomputed.",
         default=strawberry.UNSET,
     )
 
 
-@strawberry.input(description="Cash that comes from outside or goes there.")
+@strawberry.input(description="An account to archive.")
+class ArchiveAccountInput:
+    account_id: strawberry.ID = strawberry.field(description="The account.")
+
+
+@strawberry.input(description="An account to restore from the archive.")
+class RestoreAccountInput:
+    account_id: strawberry.ID = strawberry.field(description="The account.")
+
+
+@strawberry.input(description="Cash to deposit or to withdraw.")
 class CashInput:
     account_id: strawberry.ID = strawberry.field(description="The account.")
     portfolio_id: strawberry.ID | None = strawberry.field(
-        description="The portfolio; without one it is the account's unallotted cash.", default=None
+        description="The portfolio; if left out, the account's unallotted cash.", default=None
     )
-    amount: Decimal = strawberry.field(description="How much, above zero, in the account's currency.")
+    amount: Decimal = strawberry.field(
+        description="The amount, greater than zero, in the account's currency."
+    )
     idempotency_key: strawberry.ID = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more."
+        description="A UUID that you choose: a retry with the same one does nothing more."
     )
-    notes: str | None = strawberry.field(description="Your own words.", default=None)
+    notes: str | None = strawberry.field(description="A note of your own.", default=None)
 
 
-@strawberry.input(description="Cash to move inside an account, from one place to another.")
+@strawberry.input(description="Cash to move within an account.")
 class TransferCashInput:
     account_id: strawberry.ID = strawberry.field(description="The account.")
     from_portfolio_id: strawberry.ID | None = strawberry.field(
-        description="Where it comes from; the account's unallotted cash if left out.", default=None
+        description="The portfolio that the cash comes from; the account's unallotted cash if left out.",
+        default=None,
     )
     to_portfolio_id: strawberry.ID | None = strawberry.field(
-        description="Where it goes; the account's unallotted cash if left out.", default=None
+        description="The portfolio that the cash goes to; the account's unallotted cash if left out.",
+        default=None,
     )
-    amount: Decimal = strawberry.field(description="How much, above zero, in the account's currency.")
+    amount: Decimal = strawberry.field(
+        description="The amount, greater than zero, in the account's currency."
+    )
     idempotency_key: strawberry.ID = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more."
+        description="A UUID that you choose: a retry with the same one does nothing more."
     )
-    notes: str | None = strawberry.field(description="Your own words.", default=None)
+    notes: str | None = strawberry.field(description="A note of your own.", default=None)
 
 
-@strawberry.type(description="The account as it is now, or why nothing was done.")
+@strawberry.type(description="The account as it is now, or the reasons why nothing was done.")
 class AccountPayload(Payload):
     account: Account | None = strawberry.field(description="The account.", default=None)
 
 
-@strawberry.type(description="The transaction, or why there is none.")
+@strawberry.type(description="The transaction, or the reasons why nothing was recorded.")
 class TransactionPayload(Payload):
     transaction: Transaction | None = strawberry.field(description="The transaction.", default=None)
     warnings: list[Warning] = strawberry.field(
-        description="Something to know about what was done: ADJUSTED_PRICES, a dividend that the prices have "
-        "in them already; DUPLICATE_SPLIT, a split that was on the ledger already, whose transaction this "
-        "is.",
+        description="What to know about what was done. ADJUSTED_PRICES: the prices already include this "
+        "dividend. DUPLICATE_SPLIT: the split was on the ledger already, and this is its "
+        "transaction.",
         default_factory=list,
     )
 
@@ -105,12 +128,15 @@ class TransactionPayload(Payload):
         return cls(transaction=Transaction.from_row(row), warnings=[Warning.of(each) for each in warnings])
 
 
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The account's id.")]
-
-
 async def _account(info: Info, id: UUID) -> AccountPayload:
     row = await info.context.loader(AccountById).load_existing(id)
     return AccountPayload(account=Account.from_row(row))
+
+
+async def _set_active(info: Info, account_id: strawberry.ID, is_active: bool) -> AccountPayload:
+    id = own_id("Account", account_id)
+    await service.set_account_active(actor_of(info.context), id, is_active)
+    return await _account(info, id)
 
 
 async def _move(info: Info, type: TransactionType, input: CashInput) -> TransactionPayload:
@@ -136,7 +162,9 @@ _OWNS_CASH = (
 @strawberry.type
 class AccountMutation:
     @strawberry.mutation(description="Opens an account.", extensions=[Guard(IsAuthenticated())])
-    async def create_account(self, info: Info, input: Annotated[CreateAccountInput, INPUT]) -> AccountPayload:
+    async def create_account(
+        self, info: Info, input: Annotated[CreateAccountInput, INPUT]
+    ) -> AccountPayload | None:
         new = service.NewAccount(
             name=input.name,
             broker=input.broker,
@@ -146,47 +174,52 @@ class AccountMutation:
             is_paper=input.is_paper,
             time_zone=info.context.time_zone if input.time_zone is None else input.time_zone,
         )
-        return await _account(info, await service.create_account(actor_of(info.context), new))
+        id = await service.create_account(actor_of(info.context), new, idempotency_key=input.idempotency_key)
+        return await _account(info, id)
 
     @strawberry.mutation(
-        description="Gives an account another name, another time zone or both.",
+        description="Changes the name or the time zone of an account, or both.",
         extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
     )
-    async def update_account(self, info: Info, input: Annotated[UpdateAccountInput, INPUT]) -> AccountPayload:
+    async def update_account(
+        self, info: Info, input: Annotated[UpdateAccountInput, INPUT]
+    ) -> AccountPayload | None:
         id = own_id("Account", input.account_id)
         name, time_zone = given("name", input.name), given("timeZone", input.time_zone)
         await service.change_account(actor_of(info.context), id, name=name, time_zone=time_zone)
         return await _account(info, id)
 
     @strawberry.mutation(
-        description="Archives an account: it stays, with history and cash, and takes no more entries.",
-        extensions=[Guard(IsAuthenticated(), OwnsAccount("id"))],
+        description="Archives an account: it keeps its history and its cash, but accepts no more entries.",
+        extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
     )
-    async def archive_account(self, info: Info, id: _Id) -> AccountPayload:
-        await service.set_account_active(actor_of(info.context), own_id("Account", id), False)
-        return await _account(info, own_id("Account", id))
+    async def archive_account(
+        self, info: Info, input: Annotated[ArchiveAccountInput, INPUT]
+    ) -> AccountPayload | None:
+        return await _set_active(info, input.account_id, False)
 
     @strawberry.mutation(
-        description="Takes an account out of the archive.",
-        extensions=[Guard(IsAuthenticated(), OwnsAccount("id"))],
+        description="Restores an account from the archive.",
+        extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
     )
-    async def restore_account(self, info: Info, id: _Id) -> AccountPayload:
-        await service.set_account_active(actor_of(info.context), own_id("Account", id), True)
-        return await _account(info, own_id("Account", id))
+    async def restore_account(
+        self, info: Info, input: Annotated[RestoreAccountInput, INPUT]
+    ) -> AccountPayload | None:
+        return await _set_active(info, input.account_id, True)
 
-    @strawberry.mutation(description="Brings cash in from outside.", extensions=[Guard(*_OWNS_CASH)])
-    async def deposit(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload:
+    @strawberry.mutation(description="Records a deposit of cash.", extensions=[Guard(*_OWNS_CASH)])
+    async def deposit(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload | None:
         return await _move(info, TransactionType.DEPOSIT, input)
 
     @strawberry.mutation(
-        description="Takes cash out; never more than there is, also on margin.",
+        description="Records a withdrawal of cash: never more than there is, even in a margin account.",
         extensions=[Guard(*_OWNS_CASH)],
     )
-    async def withdraw(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload:
+    async def withdraw(self, info: Info, input: Annotated[CashInput, INPUT]) -> TransactionPayload | None:
         return await _move(info, TransactionType.WITHDRAWAL, input)
 
     @strawberry.mutation(
-        description="Moves cash between an account and its portfolios. Answers with the one coming in.",
+        description="Moves cash between an account and its portfolios. Returns the incoming transaction.",
         extensions=[
             Guard(
                 IsAuthenticated(),
@@ -198,7 +231,7 @@ class AccountMutation:
     )
     async def transfer_cash(
         self, info: Info, input: Annotated[TransferCashInput, INPUT]
-    ) -> TransactionPayload:
+    ) -> TransactionPayload | None:
         id = await transfers.transfer_cash(
             actor_of(info.context),
             own_id("Account", input.account_id),

@@ -28,6 +28,7 @@ from graph.portfolio.performance_loaders import PerformanceByAccount
 from graph.portfolio.types import Portfolio
 from graph.portfolio.unavailable import LeftOutByAccount, UnavailableValue, unavailable_values
 from graph.scalars import CurrencyCode
+from graph.trading.filters import TransactionsFilter, transactions_like
 from graph.trading.loaders import TransactionCountByAccount, TransactionsByAccount
 from graph.trading.types import Transaction
 from graph.vocabulary import AccountType, AllocationDimension, Broker
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
 
 _User = Annotated["User", strawberry.lazy("graph.auth.types")]
 Active = Annotated[
-    bool | None, strawberry.argument(description="true for the active ones, false for the archived ones.")
+    bool | None, strawberry.argument(description="true for active ones only, false for archived ones only.")
 ]
 
 
-@strawberry.type(description="Cash and portfolios at one broker. Amounts in its currency.")
+@strawberry.type(description="Cash and portfolios at one broker. Amounts are in its currency.")
 class Account(Node):
     row: strawberry.Private[ListedAccountRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
@@ -49,12 +50,14 @@ class Account(Node):
     account_type: AccountType = strawberry.field(description="How it may use cash.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its amounts.")
     initial_balance: DecimalText = strawberry.field(description="The cash that it was opened with.")
-    cash_balance: DecimalText = strawberry.field(description="All its cash: unallotted and in portfolios.")
-    unallotted_cash: DecimalText = strawberry.field(description="Its cash that no portfolio has been given.")
-    time_zone: str = strawberry.field(
-        description="The IANA time zone, as Europe/Berlin, that decides which day a moment belongs to here."
+    cash_balance: DecimalText = strawberry.field(
+        description="All its cash: unallotted cash and the cash of its portfolios."
     )
-    is_paper: bool = strawberry.field(description="Whether its money is make-believe.")
+    unallotted_cash: DecimalText = strawberry.field(description="Its cash that is not in any portfolio.")
+    time_zone: str = strawberry.field(
+        description="The IANA time zone, such as Europe/Berlin, that decides which day a moment belongs to."
+    )
+    is_paper: bool = strawberry.field(description="Whether it is a paper account, with simulated money.")
     is_active: bool = strawberry.field(description="False once it is archived.")
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
 
@@ -77,22 +80,22 @@ class Account(Node):
             created_at=row["created_at"],
         )
 
-    @strawberry.field(description="What its positions are worth; one without a price counts as nothing.")
+    @strawberry.field(description="The value of its positions; one without a price counts as zero.")
     async def market_value(self, info: Info) -> DecimalText:
         return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["market_value"]
 
-    @strawberry.field(description="Market value and cash together.")
+    @strawberry.field(description="Market value plus cash.")
     async def total_value(self, info: Info) -> DecimalText:
         return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["total_value"]
 
     @strawberry.field(
         description="What its market value and total value leave out: each instrument that it holds and that "
-        "has neither a quote nor a trade of yours to value it by. Empty where they are complete."
+        "can be valued by neither a quote nor a trade of yours. Empty if they are complete."
     )
     async def unavailable(self, info: Info) -> list[UnavailableValue]:
         return await unavailable_values(info, LeftOutByAccount, self.row["id"])
 
-    @strawberry.field(description="How it did between two days, by its daily snapshots.")
+    @strawberry.field(description="Its performance between two days, computed from daily snapshots.")
     async def performance(
         self,
         info: Info,
@@ -105,11 +108,11 @@ class Account(Node):
             info, PerformanceByAccount, self.row["id"], (from_, to), benchmark, risk_free
         )
 
-    @strawberry.field(description="What it is made of, at the latest prices.")
+    @strawberry.field(description="Its allocation at the latest prices.")
     async def allocation(self, info: Info, by: Dimension = AllocationDimension.ASSET_CLASS) -> Allocation:
         return await allocation(info, WholeByAccount, self.row["id"], by)
 
-    @strawberry.field(description="The user whose account it is.")
+    @strawberry.field(description="The user who owns it.")
     async def owner(self, info: Info) -> _User:
         from graph.auth.types import User
 
@@ -143,15 +146,16 @@ class Account(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: TransactionsFilter = None,
     ) -> Connection[Transaction]:
-        page = (first, after, last, before)
         return await connect(
             info,
             TransactionsByAccount,
             TransactionCountByAccount,
             Transaction.from_row,
             self.row["id"],
-            page,
+            (first, after, last, before),
+            **transactions_like(filter),
         )
 
 

@@ -1,5 +1,6 @@
 """When an alert rule may fire, as clients see and give it."""
 
+import datetime as dt
 from typing import Self
 
 import strawberry
@@ -14,25 +15,21 @@ _DAYS = list(Weekday)
 
 @strawberry.type(description="When an alert rule may fire, in local time.")
 class ActiveHours:
-    start: str = strawberry.field(description="The time of day at which they begin, HH:MM.")
-    end: str = strawberry.field(description="The time of day at which they end, HH:MM, perhaps the next day.")
+    start: dt.time = strawberry.field(description="When they begin.")
+    end: dt.time = strawberry.field(description="When they end; the next day where it is before the start.")
     time_zone: str = strawberry.field(description="The IANA time zone, such as Europe/Berlin.")
-    weekdays: list[Weekday] = strawberry.field(description="The days on which they begin.")
+    weekdays: list[Weekday] = strawberry.field(description="The days of the week on which they begin.")
 
     @classmethod
     def from_row(cls, row: AlertRuleRow) -> Self | None:
         """The hours of a row of the list of rules."""
-        start, end, zone, weekdays = (
-            row["active_from"],
-            row["active_until"],
-            row["time_zone"],
-            row["active_weekdays"],
-        )
+        start, end = row["active_from"], row["active_until"]
+        zone, weekdays = row["time_zone"], row["active_weekdays"]
         if start is None or end is None or zone is None or weekdays is None:
             return None
         return cls(
-            start=f"{start:%H:%M}",
-            end=f"{end:%H:%M}",
+            start=start,
+            end=end,
             time_zone=zone,
             weekdays=[_DAYS[number - 1] for number in weekdays],
         )
@@ -40,18 +37,17 @@ class ActiveHours:
 
 @strawberry.input(description="When an alert rule may fire, in local time.")
 class ActiveHoursInput:
-    start: str = strawberry.field(description="The time of day at which they begin, HH:MM.")
-    end: str = strawberry.field(
-        description="The time of day at which they end, HH:MM; the next day where it is before the start."
-    )
+    start: dt.time = strawberry.field(description="When they begin.")
+    end: dt.time = strawberry.field(description="When they end; the next day where it is before the start.")
     time_zone: str = strawberry.field(
         description="The IANA time zone, such as Europe/Berlin.", default="America/New_York"
     )
     weekdays: list[Weekday] = strawberry.field(
-        description="The days on which they begin; all of them if left out.", default_factory=lambda: [*_DAYS]
+        description="The days of the week on which they begin; all of them if left out.",
+        default_factory=lambda: [*_DAYS],
     )
 
     def hours(self) -> Hours:
-        """Raises InvalidInput for what is no time, no zone or no day."""
+        """Return the hours as the rules take them. Raises InvalidInput for no time, no zone or no day."""
         days = {_DAYS.index(day) + 1 for day in self.weekdays}
         return hours_of(self.start, self.end, days, self.time_zone)

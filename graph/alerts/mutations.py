@@ -7,10 +7,16 @@ from uuid import UUID
 
 import strawberry
 
-from graph.alerts.inputs import CreateAlertRuleInput, UpdateAlertRuleInput
+from graph.alerts.inputs import (
+    CreateAlertRuleInput,
+    DeleteAlertRuleInput,
+    TestAlertRuleInput,
+    UpdateAlertRuleInput,
+)
 from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.alerts.types import Alert, AlertRule
 from graph.context import Info
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsAlert, OwnsAlertRule, OwnsPortfolio
 from graph.portfolio.loaders import PortfolioById
@@ -19,25 +25,27 @@ from investing.alerts import acknowledging, rules
 from investing.alerts.backtest import Firing, try_rule
 
 
-@strawberry.input(description="Alerts to take note of.")
+@strawberry.input(description="Alerts to acknowledge.")
 class AcknowledgeAlertsInput:
     ids: list[strawberry.ID] = strawberry.field(description="The alerts, at most 500.")
 
 
-@strawberry.type(description="The alert rule as it is now, or why nothing was done.")
+@strawberry.type(description="The alert rule as it is now, or the reasons why nothing was done.")
 class AlertRulePayload(Payload):
     alert_rule: AlertRule | None = strawberry.field(description="The rule.", default=None)
 
 
-@strawberry.type(description="The alert rule that is gone, or why it is not.")
+@strawberry.type(description="The id of the deleted alert rule, or the reasons why nothing was deleted.")
 class DeleteAlertRulePayload(Payload):
-    deleted_id: strawberry.ID | None = strawberry.field(description="The id that it had.", default=None)
+    deleted_id: strawberry.ID | None = strawberry.field(
+        description="The id of what was deleted.", default=None
+    )
 
 
-@strawberry.type(description="The alerts that were taken note of, or why none was.")
+@strawberry.type(description="The acknowledged alerts, or the reasons why none was acknowledged.")
 class AcknowledgeAlertsPayload(Payload):
     alerts: list[Alert] = strawberry.field(
-        description="The alerts, in the order that they were given.", default_factory=list
+        description="The alerts, in the order of the input.", default_factory=list
     )
 
 
@@ -45,11 +53,15 @@ class AcknowledgeAlertsPayload(Payload):
 class AlertRuleFiring:
     portfolio_id: strawberry.Private[UUID | None]
     date: dt.date = strawberry.field(description="The day.")
-    value: Decimal = strawberry.field(description="What it would have seen, in the threshold's unit.")
-    threshold: Decimal = strawberry.field(description="The threshold that this is beyond.")
+    value: Decimal = strawberry.field(description="The value on that day, in the unit of the threshold.")
+    threshold: Decimal = strawberry.field(description="The threshold that was passed.")
     symbol: str | None = strawberry.field(
         description="The instrument whose price or weight it is; null for a whole portfolio's value."
     )
+
+    @strawberry.field(description="The instrument whose price or weight it is.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
 
     @strawberry.field(description="The portfolio whose value or weight it is; null for a price.")
     async def portfolio(self, info: Info) -> Portfolio | None:
@@ -69,7 +81,9 @@ class AlertRuleFiring:
         )
 
 
-@strawberry.type(description="When an alert rule would have fired, or why that cannot be told.")
+@strawberry.type(
+    description="When the alert rule would have fired, or the reasons why it could not be tested."
+)
 class TestAlertRulePayload(Payload):
     __test__ = False
 
@@ -77,16 +91,11 @@ class TestAlertRulePayload(Payload):
         description="The days, oldest first, at most 1,000.", default_factory=list
     )
     days: int = strawberry.field(
-        description="How many days there were to look at; for portfolios the days of each.", default=0
+        description="The number of days that were tested, counted for each portfolio.", default=0
     )
     has_more: bool = strawberry.field(
-        description="Whether there are more days than these 1,000.", default=False
+        description="Whether there are more than 1,000 such days.", default=False
     )
-
-
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The alert rule's id.")]
-_From = Annotated[dt.date, strawberry.argument(name="from", description="The first day.")]
-_To = Annotated[dt.date, strawberry.argument(name="to", description="The last day.")]
 
 
 async def _rule(info: Info, id: UUID) -> AlertRulePayload:
@@ -97,46 +106,48 @@ async def _rule(info: Info, id: UUID) -> AlertRulePayload:
 @strawberry.type
 class AlertMutation:
     @strawberry.mutation(
-        description="Makes an alert rule.",
+        description="Creates an alert rule.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def create_alert_rule(
         self, info: Info, input: Annotated[CreateAlertRuleInput, INPUT]
-    ) -> AlertRulePayload:
+    ) -> AlertRulePayload | None:
         return await _rule(info, await rules.create_rule(actor_of(info.context), input.rule()))
 
     @strawberry.mutation(
-        description="Changes an alert rule, or switches it off or on.",
-        extensions=[Guard(IsAuthenticated(), OwnsAlertRule("id"))],
+        description="Changes an alert rule, or switches it on or off.",
+        extensions=[Guard(IsAuthenticated(), OwnsAlertRule("input", "alert_rule_id"))],
     )
     async def update_alert_rule(
-        self, info: Info, id: _Id, input: Annotated[UpdateAlertRuleInput, INPUT]
-    ) -> AlertRulePayload:
-        rule_id = own_id("AlertRule", id)
+        self, info: Info, input: Annotated[UpdateAlertRuleInput, INPUT]
+    ) -> AlertRulePayload | None:
+        rule_id = own_id("AlertRule", input.alert_rule_id)
         await rules.change_rule(actor_of(info.context), rule_id, input.changes())
         return await _rule(info, rule_id)
 
     @strawberry.mutation(
-        description="Deletes an alert rule; the alerts that it raised stay.",
-        extensions=[Guard(IsAuthenticated(), OwnsAlertRule("id"))],
+        description="Deletes an alert rule; its alerts are kept.",
+        extensions=[Guard(IsAuthenticated(), OwnsAlertRule("input", "alert_rule_id"))],
     )
-    async def delete_alert_rule(self, info: Info, id: _Id) -> DeleteAlertRulePayload:
-        await rules.delete_rule(actor_of(info.context), own_id("AlertRule", id))
-        return DeleteAlertRulePayload(deleted_id=id)
+    async def delete_alert_rule(
+        self, info: Info, input: Annotated[DeleteAlertRuleInput, INPUT]
+    ) -> DeleteAlertRulePayload | None:
+        await rules.delete_rule(actor_of(info.context), own_id("AlertRule", input.alert_rule_id))
+        return DeleteAlertRulePayload(deleted_id=input.alert_rule_id)
 
     @strawberry.mutation(
-        description="When a rule like this would have fired, going by the daily closes of its instrument, or "
-        "by the portfolio's performanceHistory. Weights are those that the transactions and the closes make; "
-        "a day on which something held had no price yet is left out. Drift is from the target weights of "
-        "today where the strategy is CUSTOM, and otherwise from what the last complete rebalance until that "
-        "day had reached. Nothing is made and nothing is sent. Its hours are left out, since a day has no "
-        "time.",
+        description="Tests when a rule like this would have fired, using the daily closes of its instrument "
+        "or the portfolio's performanceHistory. Weights are computed from the transactions and "
+        "the closes; days on which something held had no price yet are left out. Drift is "
+        "measured from today's target weights if the strategy is CUSTOM, and otherwise from the "
+        "weights that the last completed rebalance before that day had reached. Nothing is "
+        "created and nothing is sent. Active hours are ignored, because a day has no time.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def test_alert_rule(
-        self, info: Info, input: Annotated[CreateAlertRuleInput, INPUT], from_: _From, to: _To
-    ) -> TestAlertRulePayload:
-        outcome = await try_rule(actor_of(info.context), input.rule(), from_, to)
+        self, info: Info, input: Annotated[TestAlertRuleInput, INPUT]
+    ) -> TestAlertRulePayload | None:
+        outcome = await try_rule(actor_of(info.context), input.rule(), input.from_, input.to)
         return TestAlertRulePayload(
             firings=[AlertRuleFiring.of(firing) for firing in outcome.firings],
             days=outcome.days,
@@ -144,12 +155,13 @@ class AlertMutation:
         )
 
     @strawberry.mutation(
-        description="Takes note of alerts, all or none; what was noted before keeps its time.",
+        description="Acknowledges alerts: all of them, or none. An alert that was acknowledged before keeps "
+        "its time.",
         extensions=[Guard(IsAuthenticated(), OwnsAlert("input", "ids"))],
     )
     async def acknowledge_alerts(
         self, info: Info, input: Annotated[AcknowledgeAlertsInput, INPUT]
-    ) -> AcknowledgeAlertsPayload:
+    ) -> AcknowledgeAlertsPayload | None:
         ids = [own_id("Alert", id) for id in input.ids]
         await acknowledging.acknowledge_alerts(actor_of(info.context), ids)
         rows = await info.context.loader(AlertById).load_many(ids)

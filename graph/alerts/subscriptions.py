@@ -6,15 +6,14 @@ from uuid import UUID
 
 import strawberry
 
-from db.vocabulary import AlertSeverity as Severity
 from db.vocabulary import Topic
+from graph.alerts.severities import MinSeverity, at_least
 from graph.alerts.types import Alert
 from graph.context import Context, Info
 from graph.errors import BadUserInput, ResyncRequired
 from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
 from graph.portfolio.loaders import PortfolioById
-from graph.vocabulary import AlertSeverity
 from investing.alerts.following import (
     AlertFilter,
     AlertPage,
@@ -31,23 +30,20 @@ CHECKED_SECONDS = 1.0
 _After = Annotated[
     str | None,
     strawberry.argument(
-        description="The cursor of the last event that was received, or `alertsCursor` of the user: all that "
-        "came after it comes first. Live only if left out."
+        description="The cursor of the last event that you received, or `alertsCursor` of the user: "
+        "everything after it is delivered first. If left out, only new alerts are delivered."
     ),
-]
-_MinSeverity = Annotated[
-    AlertSeverity | None, strawberry.argument(description="Only those that matter at least so much.")
 ]
 _PortfolioId = Annotated[
     strawberry.ID | None, strawberry.argument(description="Only those about this portfolio.")
 ]
 
 
-@strawberry.type(description="One alert of the stream, and the place after it.")
+@strawberry.type(description="An alert of the stream, with its cursor.")
 class AlertEvent:
     cursor: str = strawberry.field(
-        description="Keep the last one, and go on after it: it is good on every server, and as long as the "
-        "alerts after it are kept."
+        description="The position of this alert in the stream. Keep the last one to resume after it: it is "
+        "valid on every server, for as long as the alerts after it are kept."
     )
     alert: Alert = strawberry.field(description="The alert.")
 
@@ -55,21 +51,22 @@ class AlertEvent:
 @strawberry.type
 class AlertSubscription:
     @strawberry.subscription(
-        description="Your alerts, oldest first from `after`, then live; each at least once, in order. Where "
-        "nothing can follow the cursor any more, the stream ends with the error RESYNC_REQUIRED: its "
-        "`reason` is PURGED or REPLACED, its `oldestCursor` and `latestCursor` are where one can go on.",
+        description="Your alerts: those after `after`, oldest first, and then new ones as they happen; each "
+        "at least once, in order. If the stream cannot resume after the cursor, it ends with the "
+        "error RESYNC_REQUIRED, whose `reason` is PURGED or REPLACED; resume from its "
+        "`oldestCursor` or `latestCursor`.",
         extensions=[guarded(IsAuthenticated(), OwnsPortfolio("portfolio_id"))],
     )
     async def alerts(
         self,
         info: Info,
         after: _After = None,
-        min_severity: _MinSeverity = None,
+        min_severity: MinSeverity = None,
         portfolio_id: _PortfolioId = None,
     ) -> AsyncGenerator[AlertEvent, None]:
         context = info.context
         only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
-        wanted = AlertFilter(_from(min_severity), only)
+        wanted = AlertFilter(at_least(min_severity), only)
         with context.notifier.listening(context.viewer_id, Topic.ALERTS) as changed:
             position = await _start(context, after)
             while True:
@@ -117,10 +114,3 @@ async def _page(context: Context, position: StreamPosition, wanted: AlertFilter)
 
 async def _has(context: Context, portfolio_id: UUID) -> bool:
     return await context.loader(PortfolioById).load(portfolio_id) is not None
-
-
-def _from(least: AlertSeverity | None) -> list[Severity] | None:
-    if least is None:
-        return None
-    severities = list(Severity)
-    return severities[severities.index(Severity(least.value)) :]

@@ -1,11 +1,13 @@
 """Alerts and their rules."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Self
+from uuid import UUID
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db.alerts.rows import AlertRow, AlertRuleRow
 from db.canonical import DecimalText
@@ -14,12 +16,21 @@ from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
+from graph.loaders import ById
+from graph.market.types import Instrument, instrument_with_id
 from graph.node import Node, refetched_by
 from graph.notifications.loaders import DeliveriesByAlert, DeliveryCountByAlert
 from graph.notifications.types import Delivery
 from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.types import Portfolio
+from graph.rebalancing.loaders import RebalanceById
+from graph.rebalancing.types import Rebalance
+from graph.trading.loaders import OrderById
+from graph.trading.types import Order
 from graph.vocabulary import AlertKind, AlertSeverity
+from investing.rules.alerts.conditions import EVENT_KINDS
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 async def _portfolio(info: Info, row: Any) -> Portfolio | None:
@@ -28,25 +39,42 @@ async def _portfolio(info: Info, row: Any) -> Portfolio | None:
     return Portfolio.from_row(await info.context.loader(PortfolioById).load_existing(row["portfolio_id"]))
 
 
-@strawberry.type(description="What a user wants to be told about.")
+async def _instrument(info: Info, row: Any) -> Instrument | None:
+    if row["instrument_id"] is None:
+        return None
+    return await instrument_with_id(info, row["instrument_id"])
+
+
+async def _told(info: Info, loader: type[ById[Any]], id: str | None) -> Any:
+    return None if id is None else await info.context.loader(loader).load(UUID(id))
+
+
+@strawberry.type(description="A condition that raises alerts.")
 class AlertRule(Node):
     row: strawberry.Private[AlertRuleRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     kind: AlertKind = strawberry.field(description="What it watches.")
-    severity: AlertSeverity = strawberry.field(description="How much its alerts matter.")
-    threshold: DecimalText = strawberry.field(
-        description="The price, amount or fraction that it fires beyond; 0 for what happens or does not."
+    severity: AlertSeverity = strawberry.field(description="The severity of its alerts.")
+    threshold: DecimalText | None = strawberry.field(
+        description="The price, amount or fraction beyond which it fires; null for events, such as a "
+        "rejected order."
     )
     hysteresis: DecimalText = strawberry.field(
-        description="How far a value has to come back across the threshold before it can fire again."
+        description="How far a value must come back across the threshold before the rule can fire again."
     )
-    symbol: str | None = strawberry.field(description="The instrument that it watches.")
-    cooldown_seconds: int = strawberry.field(description="How long it is quiet after it has fired.")
-    channels: list[str] = strawberry.field(description="Where its alerts are sent besides the stream.")
-    is_active: bool = strawberry.field(description="Whether it fires at all.")
-    active_hours: ActiveHours | None = strawberry.field(description="When it may fire; null for always.")
-    last_fired_at: dt.datetime | None = strawberry.field(description="When it last fired; null for never.")
-    created_at: dt.datetime = strawberry.field(description="When it was made.")
+    symbol: str | None = strawberry.field(description="The instrument that it watches, if any.")
+    cooldown_seconds: int = strawberry.field(
+        description="For how many seconds it stays silent after it has fired."
+    )
+    channels: list[str] = strawberry.field(
+        description="The names of the destinations that its alerts are sent to."
+    )
+    is_active: bool = strawberry.field(description="Whether it is switched on.")
+    active_hours: ActiveHours | None = strawberry.field(description="When it may fire; null for any time.")
+    last_fired_at: dt.datetime | None = strawberry.field(
+        description="When it last fired; null if it never has."
+    )
+    created_at: dt.datetime = strawberry.field(description="When it was created.")
 
     @classmethod
     def from_row(cls, row: AlertRuleRow) -> Self:
@@ -57,7 +85,7 @@ class AlertRule(Node):
             name=row["name"],
             kind=AlertKind(row["kind"]),
             severity=AlertSeverity(row["severity"]),
-            threshold=row["threshold"],
+            threshold=None if AlertKind(row["kind"]) in EVENT_KINDS else row["threshold"],
             hysteresis=row["hysteresis"],
             symbol=row["symbol"],
             cooldown_seconds=row["cooldown_seconds"],
@@ -68,26 +96,56 @@ class AlertRule(Node):
             created_at=row["created_at"],
         )
 
-    @strawberry.field(description="The portfolio that it watches; null for an instrument or for all.")
+    @strawberry.field(description="The instrument that it watches, if any.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await _instrument(info, self.row)
+
+    @strawberry.field(
+        description="The portfolio that it watches; null if it watches an instrument or all portfolios."
+    )
     async def portfolio(self, info: Info) -> Portfolio | None:
         return await _portfolio(info, self.row)
 
 
-@strawberry.type(description="Something that happened.")
+@strawberry.type(description="A figure behind an alert.")
+class AlertMetric:
+    name: str = strawberry.field(description="What it is, such as price, threshold or weight.")
+    value: Decimal = strawberry.field(description="The figure.")
+
+    @classmethod
+    def list_of(cls, facts: Mapping[str, str]) -> list[Self]:
+        """Return what of an alert's facts is a number, by name."""
+        return [
+            cls(name=name, value=Decimal(text))
+            for name, text in sorted(facts.items())
+            if _NUMBER.fullmatch(text)
+        ]
+
+
+@strawberry.type(description="Something that an alert rule has reported.")
 class Alert(Node):
     row: strawberry.Private[AlertRow]
-    kind: AlertKind = strawberry.field(description="What was watched.")
-    severity: AlertSeverity = strawberry.field(description="How much it matters.")
-    title: str = strawberry.field(description="What happened, in a few words.")
-    message: str = strawberry.field(description="What happened, in a sentence.")
-    metrics: JSON = strawberry.field(description="The figures behind it, as decimal strings.")
-    symbol: str | None = strawberry.field(description="The instrument that it is about.")
+    kind: AlertKind = strawberry.field(description="The kind of its rule.")
+    severity: AlertSeverity = strawberry.field(description="Its severity.")
+    title: str = strawberry.field(description="A short title.")
+    message: str = strawberry.field(description="What happened, in one sentence.")
+    metrics: list[AlertMetric] = strawberry.field(description="The figures behind it, sorted by name.")
+    price_as_of: dt.datetime | None = strawberry.field(
+        description="The time of the price that it is about; null if it is not about a price."
+    )
+    date: dt.date | None = strawberry.field(
+        description="The day of the snapshot that shows the drawdown; null for other kinds."
+    )
+    symbol: str | None = strawberry.field(description="The instrument that it is about, if any.")
     created_at: dt.datetime = strawberry.field(description="When it happened.")
-    acknowledged_at: dt.datetime | None = strawberry.field(description="When its owner took note of it.")
+    acknowledged_at: dt.datetime | None = strawberry.field(
+        description="When it was acknowledged; null if it was not."
+    )
 
     @classmethod
     def from_row(cls, row: AlertRow) -> Self:
         """The alert of a row of the list of alerts."""
+        facts = row["metrics"]
         return cls(
             row=row,
             id=global_id("Alert", row["id"]),
@@ -95,17 +153,33 @@ class Alert(Node):
             severity=AlertSeverity(row["severity"]),
             title=row["title"],
             message=row["message"],
-            metrics=JSON(row["metrics"]),
+            metrics=AlertMetric.list_of(facts),
+            price_as_of=dt.datetime.fromisoformat(facts["priceAsOf"]) if "priceAsOf" in facts else None,
+            date=dt.date.fromisoformat(facts["date"]) if "date" in facts else None,
             symbol=row["symbol"],
             created_at=row["created_at"],
             acknowledged_at=row["acknowledged_at"],
         )
 
-    @strawberry.field(description="The portfolio that it is about.")
+    @strawberry.field(description="The instrument that it is about, if any.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await _instrument(info, self.row)
+
+    @strawberry.field(description="The portfolio that it is about, if any.")
     async def portfolio(self, info: Info) -> Portfolio | None:
         return await _portfolio(info, self.row)
 
-    @strawberry.field(description="Where it was sent besides the stream, and what became of that.")
+    @strawberry.field(description="The rejected order, if it is about one.")
+    async def order(self, info: Info) -> Order | None:
+        row = await _told(info, OrderById, self.row["metrics"].get("order"))
+        return None if row is None else Order.from_row(row)
+
+    @strawberry.field(description="The rebalance that it is about, if any.")
+    async def rebalance(self, info: Info) -> Rebalance | None:
+        row = await _told(info, RebalanceById, self.row["metrics"].get("rebalance"))
+        return None if row is None else Rebalance.from_row(row)
+
+    @strawberry.field(description="Its deliveries to destinations outside the API, and their status.")
     async def deliveries(
         self,
         info: Info,
@@ -119,18 +193,18 @@ class Alert(Node):
             info, DeliveriesByAlert, DeliveryCountByAlert, Delivery.from_row, self.row["id"], page
         )
 
-    @strawberry.field(description="The rule that fired; null for one that was deleted.")
+    @strawberry.field(description="The rule that fired; null if it was deleted.")
     async def rule(self, info: Info) -> AlertRule | None:
         if self.row["rule_id"] is None:
             return None
         return AlertRule.from_row(await info.context.loader(AlertRuleById).load_existing(self.row["rule_id"]))
 
 
-@strawberry.type(description="How many alerts nobody has taken note of.")
+@strawberry.type(description="The number of alerts that are not acknowledged, by severity.")
 class AlertCounts:
-    info: int = strawberry.field(description="Those that are good to know.")
-    warning: int = strawberry.field(description="Those worth a look.")
-    critical: int = strawberry.field(description="Those to look at now.")
+    info: int = strawberry.field(description="Those of severity INFO.")
+    warning: int = strawberry.field(description="Those of severity WARNING.")
+    critical: int = strawberry.field(description="Those of severity CRITICAL.")
     total: int = strawberry.field(description="All of them.")
 
     @classmethod

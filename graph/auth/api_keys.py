@@ -16,39 +16,48 @@ from graph.vocabulary import Broker
 class StoreApiKeyInput:
     broker: Broker = strawberry.field(description="The broker that they are for.")
     label: str = strawberry.field(
-        description="1 to 100 characters. What you have for the broker under this label already is replaced."
+        description="1 to 100 characters. Existing credentials for the broker with the same label are "
+        "replaced."
     )
-    api_key: str = strawberry.field(description="The key's id at the broker, 1 to 200 characters.")
-    api_secret: str = strawberry.field(
-        description="The secret, 1 to 8,000 characters. It is sealed, and never told again."
+    api_key: str = strawberry.field(
+        description="The key's id at the broker, 1 to 200 characters; for a Flex query, the token."
+    )
+    api_secret: str | None = strawberry.field(
+        description="The secret, 1 to 8,000 characters, if the broker has issued one; for a Flex query, the "
+        "query's id. It is stored encrypted and never shown again.",
+        default=None,
     )
     account_id: strawberry.ID | None = strawberry.field(
-        description="The account that they are for, one at this broker; all of them if left out.",
+        description="The account that they are for, which must be at this broker; all of them if left out.",
         default=None,
     )
 
 
-@strawberry.type(description="The credentials as they are now, or why nothing was stored.")
+@strawberry.input(description="Credentials to delete.")
+class DeleteApiKeyInput:
+    api_key_id: strawberry.ID = strawberry.field(description="The credentials.")
+
+
+@strawberry.type(description="The stored credentials, or the reasons why nothing was stored.")
 class ApiKeyPayload(Payload):
     api_key: ApiKey | None = strawberry.field(description="The credentials.", default=None)
 
 
-@strawberry.type(description="The credentials that are gone, or why they are not.")
+@strawberry.type(description="The id of the deleted credentials, or the reasons why nothing was deleted.")
 class DeleteApiKeyPayload(Payload):
     deleted_id: strawberry.ID | None = strawberry.field(description="The id that they had.", default=None)
-
-
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The credentials' id.")]
 
 
 @strawberry.type
 class ApiKeyMutation:
     @strawberry.mutation(
-        description="Stores credentials for a broker, or others in their place: under the same label for the "
-        "same broker there is one key.",
+        description="Stores credentials for a broker. They replace existing credentials for the broker with "
+        "the same label.",
         extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
     )
-    async def store_api_key(self, info: Info, input: Annotated[StoreApiKeyInput, INPUT]) -> ApiKeyPayload:
+    async def store_api_key(
+        self, info: Info, input: Annotated[StoreApiKeyInput, INPUT]
+    ) -> ApiKeyPayload | None:
         account_id = None if input.account_id is None else own_id("Account", input.account_id)
         id = await info.context.api_keys.store(
             actor_of(info.context), input.broker, input.label, input.api_key, input.api_secret, account_id
@@ -58,9 +67,11 @@ class ApiKeyMutation:
         return ApiKeyPayload(api_key=ApiKey.from_row(row))
 
     @strawberry.mutation(
-        description="Deletes credentials: the sealed secret is gone for good.",
-        extensions=[Guard(IsAuthenticated(), OwnsApiKey("id"))],
+        description="Deletes credentials; the stored secret cannot be recovered.",
+        extensions=[Guard(IsAuthenticated(), OwnsApiKey("input", "api_key_id"))],
     )
-    async def delete_api_key(self, info: Info, id: _Id) -> DeleteApiKeyPayload:
-        await info.context.api_keys.delete(actor_of(info.context), own_id("ApiKey", id))
-        return DeleteApiKeyPayload(deleted_id=id)
+    async def delete_api_key(
+        self, info: Info, input: Annotated[DeleteApiKeyInput, INPUT]
+    ) -> DeleteApiKeyPayload | None:
+        await info.context.api_keys.delete(actor_of(info.context), own_id("ApiKey", input.api_key_id))
+        return DeleteApiKeyPayload(deleted_id=input.api_key_id)

@@ -11,28 +11,28 @@ from graph.permissions import IsAuthenticated
 from investing.auth.profile import change_user
 
 
-@strawberry.input(description="What to change of yourself; what is left out stays.")
+@strawberry.input(description="Changes to your own user data; what is left out stays as it is.")
 class UpdateMeInput:
     full_name: str | None = strawberry.field(
-        description="The name to be called by, at most 200 characters; null for none.",
+        description="Your full name, at most 200 characters; null for none.",
         default=strawberry.UNSET,
     )
     time_zone: str | None = strawberry.field(
-        description="The IANA time zone, as Europe/Berlin, that cuts your own figures into days. Accounts "
-        "keep theirs.",
+        description="The IANA time zone, such as Europe/Berlin, that decides which day a moment belongs to "
+        "in figures about all your accounts. Accounts keep their own.",
         default=strawberry.UNSET,
     )
 
 
-@strawberry.type(description="The user as they are now, or why nothing was done.")
+@strawberry.type(description="The user as they are now, or the reasons why nothing was done.")
 class UserPayload(Payload):
     user: User | None = strawberry.field(description="The user.", default=None)
 
 
 @strawberry.type
 class MeMutation:
-    @strawberry.mutation(description="Changes yourself.", extensions=[Guard(IsAuthenticated())])
-    async def update_me(self, info: Info, input: Annotated[UpdateMeInput, INPUT]) -> UserPayload:
+    @strawberry.mutation(description="Changes your own user data.", extensions=[Guard(IsAuthenticated())])
+    async def update_me(self, info: Info, input: Annotated[UpdateMeInput, INPUT]) -> UserPayload | None:
         changes = {"time_zone": given("timeZone", input.time_zone)}
         if input.full_name is not strawberry.UNSET:
             changes["full_name"] = input.full_name

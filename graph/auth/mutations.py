@@ -15,46 +15,48 @@ from investing.auth.attempts import TooManyAttempts
 from investing.auth.types import LoggedIn
 
 
-@strawberry.input(description="Who wants to join.")
+@strawberry.input(description="A user to create.")
 class RegisterInput:
-    username: str = strawberry.field(description="3 to 32 letters, digits, _, . or -, a letter first.")
+    username: str = strawberry.field(
+        description="3 to 32 letters, digits, _, . or -, starting with a letter."
+    )
     email: str = strawberry.field(description="An e-mail address.")
     password: str = strawberry.field(description="10 to 128 characters.")
-    full_name: str | None = strawberry.field(description="The name to be called by.", default=None)
+    full_name: str | None = strawberry.field(description="The full name.", default=None)
 
 
-@strawberry.input(description="Who wants to come in.")
+@strawberry.input(description="A user's name and password.")
 class LoginInput:
-    username: str = strawberry.field(description="The username or the e-mail address, in any case.")
+    username: str = strawberry.field(description="The username or the e-mail address; case does not matter.")
     password: str = strawberry.field(description="The password.")
 
 
-@strawberry.input(description="A login to prolong.")
+@strawberry.input(description="The login to renew.")
 class RefreshTokenInput:
-    refresh_token: str = strawberry.field(description="The latest refresh token; it works once.")
+    refresh_token: str = strawberry.field(description="The latest refresh token, which works once.")
 
 
-@strawberry.input(description="A login to end.")
+@strawberry.input(description="The login to end.")
 class LogoutInput:
     refresh_token: str = strawberry.field(description="A refresh token of the login.")
 
 
-@strawberry.type(description="A login, or why there is none.")
+@strawberry.type(description="A login, or the reasons why there is none.")
 class AuthPayload(Payload):
-    user: User | None = strawberry.field(description="Who is logged in now.", default=None)
+    user: User | None = strawberry.field(description="The user who is now logged in.", default=None)
     access_token: str | None = strawberry.field(
-        description="For the header `Authorization: Bearer` and the WebSocket's connection_init.",
+        description="For the header `Authorization: Bearer`, or the connection_init message of a WebSocket.",
         default=None,
     )
     refresh_token: str | None = strawberry.field(
-        description="For refreshToken, once; a second use ends the login.", default=None
+        description="For refreshToken. It works once; using it again ends the login.", default=None
     )
     expires_at: dt.datetime | None = strawberry.field(
         description="When the access token expires.", default=None
     )
 
 
-@strawberry.type(description="A login that has ended.")
+@strawberry.type(description="The result of logging out.")
 class LogoutPayload(Payload):
     pass
 
@@ -80,8 +82,8 @@ async def _logged_in(info: Info, login: LoggedIn) -> AuthPayload:
 
 @strawberry.type
 class AuthMutation:
-    @strawberry.mutation(description="Makes a user and logs them in.", extensions=[Guard()])
-    async def register(self, info: Info, input: Annotated[RegisterInput, INPUT]) -> AuthPayload:
+    @strawberry.mutation(description="Creates a user and logs them in.", extensions=[Guard()])
+    async def register(self, info: Info, input: Annotated[RegisterInput, INPUT]) -> AuthPayload | None:
         with _throttled():
             login = await info.context.auth_service.register(
                 input.username, input.email, input.password, input.full_name, info.context.client
@@ -89,24 +91,27 @@ class AuthMutation:
         return await _logged_in(info, login)
 
     @strawberry.mutation(
-        description="Logs a user in. After too many attempts the error is THROTTLED; its `retryAfter` says "
-        "for how many seconds.",
+        description="Logs a user in. After too many attempts the request fails with the error THROTTLED, "
+        "whose `retryAfter` is the number of seconds to wait.",
         extensions=[Guard()],
     )
-    async def login(self, info: Info, input: Annotated[LoginInput, INPUT]) -> AuthPayload:
+    async def login(self, info: Info, input: Annotated[LoginInput, INPUT]) -> AuthPayload | None:
         with _throttled():
             login = await info.context.auth_service.login(input.username, input.password, info.context.client)
         return await _logged_in(info, login)
 
     @strawberry.mutation(
-        description="A new access token and a new refresh token, for the old one.", extensions=[Guard()]
+        description="Exchanges a refresh token for a new access token and a new refresh token.",
+        extensions=[Guard()],
     )
-    async def refresh_token(self, info: Info, input: Annotated[RefreshTokenInput, INPUT]) -> AuthPayload:
+    async def refresh_token(
+        self, info: Info, input: Annotated[RefreshTokenInput, INPUT]
+    ) -> AuthPayload | None:
         return await _logged_in(
             info, await info.context.auth_service.refresh(input.refresh_token, info.context.client)
         )
 
-    @strawberry.mutation(description="Ends a login. Doing it again does nothing.", extensions=[Guard()])
-    async def logout(self, info: Info, input: Annotated[LogoutInput, INPUT]) -> LogoutPayload:
+    @strawberry.mutation(description="Ends a login. Repeating it has no effect.", extensions=[Guard()])
+    async def logout(self, info: Info, input: Annotated[LogoutInput, INPUT]) -> LogoutPayload | None:
         await info.context.auth_service.logout(input.refresh_token, info.context.client)
         return LogoutPayload()

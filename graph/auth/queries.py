@@ -16,9 +16,9 @@ from graph.permissions import IsAdmin, IsAuthenticated, guarded
 
 MOST_NODES = 500
 
-_Id = Annotated[strawberry.ID, strawberry.argument(description="An id that this API has given out.")]
+_Id = Annotated[strawberry.ID, strawberry.argument(description="An id that this API has returned.")]
 _Ids = Annotated[
-    list[strawberry.ID], strawberry.argument(description="Ids that this API has given out, 500 at the most.")
+    list[strawberry.ID], strawberry.argument(description="Ids that this API has returned, at most 500.")
 ]
 
 
@@ -34,23 +34,24 @@ async def _find(info: Info, id: str) -> Node | None:
 @strawberry.type
 class AuthQuery:
     @strawberry.field(
-        description="Who asks, and the root of all that is theirs.", extensions=[guarded(IsAuthenticated())]
+        description="The logged-in user, and everything they own.", extensions=[guarded(IsAuthenticated())]
     )
     async def me(self, info: Info) -> User | None:
         return User.from_viewer(await info.context.viewer())
 
     @strawberry.field(
-        description="Anything of the viewer's by its id. Null for another user's just as for none.",
+        description="Any object of yours by its id. Null for another user's id, exactly as for one that does "
+        "not exist.",
         extensions=[guarded(IsAuthenticated())],
     )
     async def node(self, info: Info, id: _Id) -> Node | None:
         return await _find(info, id)
 
     @strawberry.field(
-        description="Several things by their ids, in their order, with null for what is not there.",
+        description="Several objects by their ids, in the same order, with null for each that is not found.",
         extensions=[guarded(IsAuthenticated())],
     )
-    async def nodes(self, info: Info, ids: _Ids) -> list[Node | None]:
+    async def nodes(self, info: Info, ids: _Ids) -> list[Node | None] | None:
         if len(ids) > MOST_NODES:
             raise BadUserInput(f"`ids` has {len(ids)} ids: {MOST_NODES} are the most.")
         for id in ids:
@@ -68,5 +69,5 @@ class AuthQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[User]:
+    ) -> Connection[User] | None:
         return await connect(info, Users, UserCount, User.from_row, None, (first, after, last, before))

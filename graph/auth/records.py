@@ -20,8 +20,8 @@ from graph.vocabulary import Broker
 class ApiKey(Node):
     row: strawberry.Private[ApiKeyRow]
     broker: Broker = strawberry.field(description="The broker that they are for.")
-    label: str = strawberry.field(description="The owner's name for them.")
-    key_hint: str = strawberry.field(description="The last characters of the key, to tell it by.")
+    label: str = strawberry.field(description="The name that the owner gave them.")
+    key_hint: str = strawberry.field(description="The last characters of the key, to recognise it by.")
     created_at: dt.datetime = strawberry.field(description="When they were stored.")
     last_used_at: dt.datetime | None = strawberry.field(description="When they were last used.")
 
@@ -38,21 +38,21 @@ class ApiKey(Node):
             last_used_at=row["last_used_at"],
         )
 
-    @strawberry.field(description="The account that they are for; null for all at the broker.")
+    @strawberry.field(description="The account that they are for; null for all accounts at the broker.")
     async def account(self, info: Info) -> Account | None:
         if self.row["account_id"] is None:
             return None
         return Account.from_row(await info.context.loader(AccountById).load_existing(self.row["account_id"]))
 
 
-@strawberry.type(description="Something that the user did.")
+@strawberry.type(description="An entry of the audit log: something that the user did.")
 class AuditEntry(Node):
     action: str = strawberry.field(description="What was done, such as portfolio.created.")
-    entity_type: str | None = strawberry.field(description="The type of what it was done to.")
-    entity_id: strawberry.ID | None = strawberry.field(description="The id of what it was done to.")
-    details: JSON = strawberry.field(description="The facts, without any secret.")
-    ip_address: str | None = strawberry.field(description="Where the request came from.")
-    user_agent: str | None = strawberry.field(description="What sent the request.")
+    entity_type: str | None = strawberry.field(description="The type of the object concerned.")
+    entity_id: strawberry.ID | None = strawberry.field(description="The id of the object concerned.")
+    details: JSON = strawberry.field(description="The details, without any secrets.")
+    ip_address: str | None = strawberry.field(description="The IP address of the request.")
+    user_agent: str | None = strawberry.field(description="The user agent of the request.")
     created_at: dt.datetime = strawberry.field(description="When it was done.")
 
     @classmethod

@@ -19,6 +19,7 @@ from graph.alerts.loaders import (
     AlertsByUser,
     UnacknowledgedByUser,
 )
+from graph.alerts.severities import MinSeverity, at_least
 from graph.alerts.types import Alert, AlertCounts, AlertRule
 from graph.auth.loaders import (
     ApiKeyCountByUser,
@@ -55,38 +56,34 @@ from graph.portfolio.unavailable import LeftOutByUser, UnavailableValue, unavail
 from graph.scalars import CurrencyCode
 from graph.trading.imports import Import
 from graph.trading.loaders import ImportCountByUser, ImportsByUser
-from graph.vocabulary import AlertKind, AlertSeverity, AllocationDimension
+from graph.vocabulary import AlertKind, AllocationDimension
 from investing.alerts.following import latest_position
 from investing.auth.types import Viewer
 
-_Severity = Annotated[
-    AlertSeverity | None, strawberry.argument(description="Only those that matter so much.")
-]
 _Kind = Annotated[AlertKind | None, strawberry.argument(description="Only those of this kind.")]
 _PortfolioId = Annotated[
     strawberry.ID | None, strawberry.argument(description="Only those about this portfolio.")
 ]
-_Since = Annotated[dt.datetime | None, strawberry.argument(description="Only those of that time or later.")]
+_Since = Annotated[dt.datetime | None, strawberry.argument(description="Only those at or after this time.")]
 _Acknowledged = Annotated[
-    bool | None, strawberry.argument(description="true for those taken note of, false for the others.")
+    bool | None,
+    strawberry.argument(description="true for acknowledged ones only, false for the others only."),
 ]
 
 
-@strawberry.type(
-    description="What a user has in all, in the user's own currency: one row of user_account_summary."
-)
+@strawberry.type(description="Totals over the accounts in the user's own currency.")
 class UserSummary:
     row: strawberry.Private[UserSummaryRow]
     currency: CurrencyCode = strawberry.field(description="The currency of the sums: the user's own.")
-    account_count: int = strawberry.field(description="How many accounts there are.")
+    account_count: int = strawberry.field(description="The number of accounts.")
     other_currency_account_count: int = strawberry.field(
-        description="How many accounts are held in another currency, and so are not in the sums."
+        description="The number of accounts in other currencies, which are not included in the sums."
     )
-    portfolio_count: int = strawberry.field(description="How many portfolios there are.")
-    position_count: int = strawberry.field(description="How many positions are open.")
-    cash_balance: DecimalText = strawberry.field(description="Cash, in accounts and portfolios.")
-    market_value: DecimalText = strawberry.field(description="What the positions are worth.")
-    total_value: DecimalText = strawberry.field(description="Both together.")
+    portfolio_count: int = strawberry.field(description="The number of portfolios.")
+    position_count: int = strawberry.field(description="The number of open positions.")
+    cash_balance: DecimalText = strawberry.field(description="Cash, in accounts and in portfolios.")
+    market_value: DecimalText = strawberry.field(description="The value of the positions.")
+    total_value: DecimalText = strawberry.field(description="Market value plus cash.")
 
     @classmethod
     def from_row(cls, row: UserSummaryRow) -> Self:
@@ -104,19 +101,20 @@ class UserSummary:
         )
 
     @strawberry.field(
-        description="What the sums leave out: each instrument that has neither a quote nor a trade of yours "
-        "to value it by, and each currency whose accounts are not in them. Empty where they are complete."
+        description="What the sums leave out: each instrument that can be valued by neither a quote nor a "
+        "trade of yours, and each currency whose accounts are not included. Empty if they are "
+        "complete."
     )
     async def unavailable(self, info: Info) -> list[UnavailableValue]:
         return await unavailable_values(info, LeftOutByUser, self.row["owner_id"])
 
 
-@strawberry.type(description="A person who logs in. Administrators see who there is, and no more.")
+@strawberry.type(description="A user. Administrators can list users, but see none of their holdings.")
 class User(Node):
     row: strawberry.Private[UserRow]
-    username: str = strawberry.field(description="The name to log in with.")
-    email: str = strawberry.field(description="The e-mail address, which logs in as well.")
-    full_name: str | None = strawberry.field(description="The name to be called by.")
+    username: str = strawberry.field(description="The username.")
+    email: str = strawberry.field(description="The e-mail address, which also works for logging in.")
+    full_name: str | None = strawberry.field(description="The full name.")
     is_admin: bool = strawberry.field(description="Whether this is an administrator.")
     is_active: bool = strawberry.field(description="Whether this user may log in.")
     created_at: dt.datetime = strawberry.field(description="When the user registered.")
@@ -156,14 +154,15 @@ class User(Node):
         )
 
     @strawberry.field(
-        description="The IANA time zone, as Europe/Berlin, that cuts the user's own figures into days.",
+        description="The IANA time zone, such as Europe/Berlin, that decides which day a moment belongs to "
+        "in figures about all accounts.",
         extensions=[guarded(IsSelf())],
     )
     def time_zone(self) -> str:
         zone: str = self.row["time_zone"]
         return zone
 
-    @strawberry.field(description="What the user has in all.", extensions=[guarded(IsSelf())])
+    @strawberry.field(description="Totals over all accounts.", extensions=[guarded(IsSelf())])
     async def summary(self, info: Info) -> UserSummary:
         return UserSummary.from_row(await info.context.loader(SummaryByUser).load(self.row["id"]))
 
@@ -188,7 +187,8 @@ class User(Node):
         )
 
     @strawberry.field(
-        description="How it did between two days, by its daily snapshots.", extensions=[guarded(IsSelf())]
+        description="Its performance between two days, computed from daily snapshots.",
+        extensions=[guarded(IsSelf())],
     )
     async def performance(
         self,
@@ -201,7 +201,8 @@ class User(Node):
         return await performance(info, PerformanceByUser, self.row["id"], (from_, to), benchmark, risk_free)
 
     @strawberry.field(
-        description="What all of it is made of, at the latest prices.", extensions=[guarded(IsSelf())]
+        description="The allocation of everything together, at the latest prices.",
+        extensions=[guarded(IsSelf())],
     )
     async def allocation(self, info: Info, by: Dimension = AllocationDimension.ASSET_CLASS) -> Allocation:
         return await allocation(info, WholeByUser, self.row["id"], by)
@@ -220,7 +221,7 @@ class User(Node):
             info, WatchlistsByUser, WatchlistCountByUser, Watchlist.from_row, self.row["id"], page
         )
 
-    @strawberry.field(description="What happened, newest first.", extensions=[guarded(IsSelf())])
+    @strawberry.field(description="The alerts, newest first.", extensions=[guarded(IsSelf())])
     async def alerts(
         self,
         info: Info,
@@ -228,7 +229,7 @@ class User(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        severity: _Severity = None,
+        min_severity: MinSeverity = None,
         acknowledged: _Acknowledged = None,
         kind: _Kind = None,
         portfolio_id: _PortfolioId = None,
@@ -241,7 +242,7 @@ class User(Node):
             Alert.from_row,
             self.row["id"],
             (first, after, last, before),
-            severity=severity and severity.value,
+            severities=at_least(min_severity),
             acknowledged=acknowledged,
             kind=kind and kind.value,
             portfolio_id=portfolio_id and (id_of("Portfolio", portfolio_id) or UUID(int=0)),
@@ -249,15 +250,18 @@ class User(Node):
         )
 
     @strawberry.field(
-        description="The place after the newest alert: `alerts(after:)` goes on from there. Ask for it "
-        "before the list of alerts, and nothing is missed between the two.",
+        description="The cursor of the newest alert, from which `alerts(after:)` resumes. Query it before "
+        "the list of alerts, so that nothing is missed between the two.",
         extensions=[guarded(IsSelf())],
     )
     async def alerts_cursor(self, info: Info) -> str:
         async with info.context.reading() as connection:
             return (await latest_position(connection, self.row["id"])).cursor
 
-    @strawberry.field(description="How many alerts nobody has taken note of.", extensions=[guarded(IsSelf())])
+    @strawberry.field(
+        description="The number of alerts that are not acknowledged, by severity.",
+        extensions=[guarded(IsSelf())],
+    )
     async def alert_counts(self, info: Info) -> AlertCounts:
         return AlertCounts.from_counts(await info.context.loader(UnacknowledgedByUser).load(self.row["id"]))
 
@@ -276,7 +280,7 @@ class User(Node):
         )
 
     @strawberry.field(
-        description="Where alerts can be sent besides the stream, oldest first.",
+        description="The destinations that alerts can be sent to, oldest first.",
         extensions=[guarded(IsSelf())],
     )
     async def notification_destinations(
@@ -297,7 +301,7 @@ class User(Node):
         )
 
     @strawberry.field(
-        description="The imports that wrote something, newest first. Each can be taken back as a whole by "
+        description="The imports that recorded something, newest first. Each can be reversed as a whole with "
         "reverseImport.",
         extensions=[guarded(IsSelf())],
     )
@@ -312,7 +316,9 @@ class User(Node):
         page = (first, after, last, before)
         return await connect(info, ImportsByUser, ImportCountByUser, Import.from_row, self.row["id"], page)
 
-    @strawberry.field(description="The brokers' keys, oldest first.", extensions=[guarded(IsSelf())])
+    @strawberry.field(
+        description="The stored credentials for brokers, oldest first.", extensions=[guarded(IsSelf())]
+    )
     async def api_keys(
         self,
         info: Info,
@@ -324,7 +330,9 @@ class User(Node):
         page = (first, after, last, before)
         return await connect(info, ApiKeysByUser, ApiKeyCountByUser, ApiKey.from_row, self.row["id"], page)
 
-    @strawberry.field(description="What the user did, newest first.", extensions=[guarded(IsSelf())])
+    @strawberry.field(
+        description="The audit log: what the user did, newest first.", extensions=[guarded(IsSelf())]
+    )
     async def audit_log(
         self,
         info: Info,

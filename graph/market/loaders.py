@@ -2,7 +2,13 @@
 
 from uuid import UUID
 
-from db.market.queries import INSTRUMENTS, PRICE_BARS, WATCHLISTS, fetch_instruments_by_symbol
+from db.market.queries import (
+    INSTRUMENTS,
+    PRICE_BARS,
+    WATCHLISTS,
+    fetch_instruments_by_any_symbol,
+    fetch_instruments_by_symbol,
+)
 from db.market.rows import ListedInstrumentRow, PriceBarRow, SplitRow, WatchlistRow
 from db.market.splits import fetch_splits
 from graph.loaders import ById, CountsOf, Loader, PagesOf
@@ -21,7 +27,16 @@ class InstrumentBySymbol(Loader[str, "ListedInstrumentRow | None"]):
         return [rows.get(key) for key in keys]
 
 
-class SplitsByInstrument(Loader[UUID, list[SplitRow]]):
+class InstrumentByAnySymbol(Loader[str, "ListedInstrumentRow | None"]):
+    """Instruments by the symbol that they have, or had before a renaming; None for one that nothing had."""
+
+    async def batch_load_fn(self, keys: list[str]) -> list[ListedInstrumentRow | None]:
+        async with self.context.reading() as connection:
+            rows = await fetch_instruments_by_any_symbol(connection, self.context.viewer_id, keys)
+        return [rows.get(key) for key in keys]
+
+
+class SplitsByInstrument(Loader[UUID, "list[SplitRow]"]):
     """The splits of each instrument, oldest first."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[list[SplitRow]]:

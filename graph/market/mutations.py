@@ -23,87 +23,100 @@ from investing.rules.market.instruments import MOST_OWN
 from investing.rules.trading.splits import SplitRatio
 
 
-@strawberry.input(description="A watchlist to make.")
+@strawberry.input(description="A watchlist to create.")
 class CreateWatchlistInput:
     name: str = strawberry.field(description="1 to 100 characters, unique among yours.")
-    symbols: list[str] = strawberry.field(description="The symbols, in the order to show them.")
+    symbols: list[str] = strawberry.field(description="The symbols, in the order in which to show them.")
 
 
-@strawberry.input(description="A watchlist to change; what is left out stays.")
+@strawberry.input(description="Changes to a watchlist; what is left out stays as it is.")
 class UpdateWatchlistInput:
+    watchlist_id: strawberry.ID = strawberry.field(description="The watchlist.")
     name: str | None = strawberry.field(description="1 to 100 characters.", default=None)
-    symbols: list[str] | None = strawberry.field(description="All its symbols from now on.", default=None)
+    symbols: list[str] | None = strawberry.field(
+        description="All its symbols, in place of the present ones.", default=None
+    )
 
 
-@strawberry.type(description="The watchlist as it is now, or why nothing was done.")
+@strawberry.input(description="A watchlist to delete.")
+class DeleteWatchlistInput:
+    watchlist_id: strawberry.ID = strawberry.field(description="The watchlist.")
+
+
+@strawberry.type(description="The watchlist as it is now, or the reasons why nothing was done.")
 class WatchlistPayload(Payload):
     watchlist: Watchlist | None = strawberry.field(description="The watchlist.", default=None)
 
 
-@strawberry.type(description="The watchlist that is gone, or why it is not.")
+@strawberry.type(description="The id of the deleted watchlist, or the reasons why nothing was deleted.")
 class DeleteWatchlistPayload(Payload):
-    deleted_id: strawberry.ID | None = strawberry.field(description="The id that it had.", default=None)
+    deleted_id: strawberry.ID | None = strawberry.field(
+        description="The id of what was deleted.", default=None
+    )
 
 
-@strawberry.input(description="Something to hold that is not among the instruments.")
+@strawberry.input(description="An instrument to create.")
 class CreateInstrumentInput:
     symbol: str = strawberry.field(
-        description="Its symbol, which neither a shared instrument nor one of your own may have."
+        description="Its symbol, which no shared instrument and none of your own may have already."
     )
-    name: str = strawberry.field(description="What it is called: 1 to 100 characters.")
-    currency: CurrencyCode = strawberry.field(description="The currency of all its prices; it never changes.")
+    name: str = strawberry.field(description="Its name, 1 to 100 characters.")
+    currency: CurrencyCode = strawberry.field(
+        description="The currency of all its prices; this cannot be changed later."
+    )
     asset_class: AssetClass = strawberry.field(
         description="What kind of thing it is.", default=AssetClass.EQUITY
     )
-    exchange: str | None = strawberry.field(description="Where it is listed.", default=None)
+    exchange: str | None = strawberry.field(description="The exchange where it is listed.", default=None)
     isin: str | None = strawberry.field(
-        description="Its International Securities Identification Number, whose check digit must be right.",
+        description="Its International Securities Identification Number, with a valid check digit.",
         default=None,
     )
     idempotency_key: strawberry.ID | None = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more.", default=None
+        description="A UUID that you choose: a retry with the same one does nothing more.", default=None
     )
 
 
-@strawberry.type(description="The instrument, or why nothing was done.")
+@strawberry.type(description="The instrument, or the reasons why nothing was done.")
 class InstrumentPayload(Payload):
     instrument: Instrument | None = strawberry.field(description="The instrument.", default=None)
 
 
-@strawberry.input(description="A price that has come in.")
+@strawberry.input(description="A price of an instrument.")
 class TickInput:
     symbol: str = strawberry.field(description="The instrument's symbol.")
     price: Decimal = strawberry.field(
         description="The price, in the instrument's currency; 0 for a share that is worth nothing."
     )
     as_of: dt.datetime | None = strawberry.field(
-        description="When it was made, not in the future; now if left out.", default=None
+        description="The time of the price, not in the future; now if left out.", default=None
     )
 
 
-@strawberry.input(description="Prices that have come in.")
+@strawberry.input(description="Prices of instruments.")
 class PushQuotesInput:
-    ticks: list[TickInput] = strawberry.field(description="The prices in their order, at most 1,000.")
+    ticks: list[TickInput] = strawberry.field(description="The prices, in order of time; at most 1,000.")
 
 
-@strawberry.type(description="What came of the prices, or why none was taken.")
+@strawberry.type(description="How many prices were accepted, or the reasons why none was.")
 class PushQuotesPayload(Payload):
     accepted: int = strawberry.field(
-        description="How many are news: one that is not newer than its quote is none.", default=0
+        description="The number of prices that were accepted; one that is not newer than the present quote "
+        "is ignored.",
+        default=0,
     )
 
 
 @strawberry.input(description="A split of an instrument.")
 class RecordSplitInput:
     symbol: str = strawberry.field(description="The symbol of a shared instrument.")
-    ex_date: dt.date = strawberry.field(description="The first day of the new shares, at most a year ahead.")
+    ex_date: dt.date = strawberry.field(
+        description="The ex-date, the first day of the new shares; at most a year ahead."
+    )
     quantity: Decimal = strawberry.field(description="New shares, such as 4 for a 4-for-1 split.")
     split_for: Decimal = strawberry.field(
-        description="The number of old shares they replace.", default=Decimal(1)
+        description="The number of old shares that they replace.", default=Decimal(1)
     )
-
-
-_Id = Annotated[strawberry.ID, strawberry.argument(description="The watchlist's id.")]
 
 
 async def _watchlist(info: Info, id: UUID) -> WatchlistPayload:
@@ -114,12 +127,14 @@ async def _watchlist(info: Info, id: UUID) -> WatchlistPayload:
 @strawberry.type
 class MarketMutation:
     @strawberry.mutation(
-        description="Brings prices: of instruments of your own, and if you are an administrator of shared "
-        "ones. Quotes move, resting orders are matched with them and alert rules held against them. All are "
-        "taken, or none.",
+        description="Sets the prices of your own instruments and, if you are an administrator, of shared "
+        "ones. Quotes are updated, open orders matched and alert rules checked. All prices are accepted, or "
+        "none.",
         extensions=[Guard(IsAuthenticated())],
     )
-    async def push_quotes(self, info: Info, input: Annotated[PushQuotesInput, INPUT]) -> PushQuotesPayload:
+    async def push_quotes(
+        self, info: Info, input: Annotated[PushQuotesInput, INPUT]
+    ) -> PushQuotesPayload | None:
         now = dt.datetime.now(dt.UTC)
         ticks = [Tick(tick.symbol, tick.price, tick.as_of or now) for tick in input.ticks]
         actor, is_admin = actor_of(info.context), (await info.context.viewer()).is_admin
@@ -130,13 +145,13 @@ class MarketMutation:
         return PushQuotesPayload(accepted=accepted)
 
     @strawberry.mutation(
-        description="Makes an instrument of your own, which nobody else sees, or if you are an administrator "
-        f"a shared one. You can have at most {MOST_OWN:,} of your own.",
+        description="Creates an instrument of your own, which nobody else can see, or, if you are an "
+        f"administrator, a shared one. You can have at most {MOST_OWN:,} of your own.",
         extensions=[Guard(IsAuthenticated())],
     )
     async def create_instrument(
         self, info: Info, input: Annotated[CreateInstrumentInput, INPUT]
-    ) -> InstrumentPayload:
+    ) -> InstrumentPayload | None:
         new = InstrumentRequest(
             symbol=input.symbol,
             name=input.name,
@@ -156,38 +171,43 @@ class MarketMutation:
         return InstrumentPayload(instrument=Instrument.from_row(row))
 
     @strawberry.mutation(
-        description="Administrators only: records that an instrument splits, or did. It reaches every "
-        "holding of its ex-date, open orders and alert rules: at once if that has begun, else when it does. "
-        "To record it again does nothing more.",
+        description="Administrators only: records a split of an instrument, past or announced. It is applied "
+        "to every holding on its ex-date, to open orders and to alert rules: at once if that day "
+        "has begun, otherwise when it begins. Recording it again has no effect.",
         extensions=[Guard(IsAdmin())],
     )
-    async def record_split(self, info: Info, input: Annotated[RecordSplitInput, INPUT]) -> InstrumentPayload:
+    async def record_split(
+        self, info: Info, input: Annotated[RecordSplitInput, INPUT]
+    ) -> InstrumentPayload | None:
         split = SplitRatio(input.ex_date, input.quantity, input.split_for)
         id = await splits.record_split(actor_of(info.context), input.symbol, split)
         row: Any = await info.context.loader(InstrumentById).load(id)
         return InstrumentPayload(instrument=Instrument.from_row(row))
 
-    @strawberry.mutation(description="Makes a watchlist.", extensions=[Guard(IsAuthenticated())])
+    @strawberry.mutation(description="Creates a watchlist.", extensions=[Guard(IsAuthenticated())])
     async def create_watchlist(
         self, info: Info, input: Annotated[CreateWatchlistInput, INPUT]
-    ) -> WatchlistPayload:
+    ) -> WatchlistPayload | None:
         id = await watchlists.create_watchlist(actor_of(info.context), input.name, input.symbols)
         return await _watchlist(info, id)
 
     @strawberry.mutation(
         description="Renames a watchlist, replaces its symbols, or both.",
-        extensions=[Guard(IsAuthenticated(), OwnsWatchlist("id"))],
+        extensions=[Guard(IsAuthenticated(), OwnsWatchlist("input", "watchlist_id"))],
     )
     async def update_watchlist(
-        self, info: Info, id: _Id, input: Annotated[UpdateWatchlistInput, INPUT]
-    ) -> WatchlistPayload:
-        watchlist_id = own_id("Watchlist", id)
+        self, info: Info, input: Annotated[UpdateWatchlistInput, INPUT]
+    ) -> WatchlistPayload | None:
+        watchlist_id = own_id("Watchlist", input.watchlist_id)
         await watchlists.change_watchlist(actor_of(info.context), watchlist_id, input.name, input.symbols)
         return await _watchlist(info, watchlist_id)
 
     @strawberry.mutation(
-        description="Deletes a watchlist.", extensions=[Guard(IsAuthenticated(), OwnsWatchlist("id"))]
+        description="Deletes a watchlist.",
+        extensions=[Guard(IsAuthenticated(), OwnsWatchlist("input", "watchlist_id"))],
     )
-    async def delete_watchlist(self, info: Info, id: _Id) -> DeleteWatchlistPayload:
-        await watchlists.delete_watchlist(actor_of(info.context), own_id("Watchlist", id))
-        return DeleteWatchlistPayload(deleted_id=id)
+    async def delete_watchlist(
+        self, info: Info, input: Annotated[DeleteWatchlistInput, INPUT]
+    ) -> DeleteWatchlistPayload | None:
+        await watchlists.delete_watchlist(actor_of(info.context), own_id("Watchlist", input.watchlist_id))
+        return DeleteWatchlistPayload(deleted_id=input.watchlist_id)

@@ -10,16 +10,16 @@ from graph.market.loaders import InstrumentBySymbol, InstrumentCount, Instrument
 from graph.market.types import Instrument
 from graph.permissions import IsAuthenticated, guarded
 
-_Symbol = Annotated[str, strawberry.argument(description="The ticker, such as AAPL.")]
+_Symbol = Annotated[str, strawberry.argument(description="The ticker symbol, such as AAPL.")]
 _Search = Annotated[
-    str | None, strawberry.argument(description="Part of a symbol or a name, in any case of letters.")
+    str | None, strawberry.argument(description="Part of a symbol or a name; case does not matter.")
 ]
 
 
 @strawberry.type
 class MarketQuery:
     @strawberry.field(
-        description="The instrument with this symbol, null where there is none.",
+        description="The instrument with this symbol; null if there is none.",
         extensions=[guarded(IsAuthenticated())],
     )
     async def instrument(self, info: Info, symbol: _Symbol) -> Instrument | None:
@@ -35,7 +35,7 @@ class MarketQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Instrument]:
+    ) -> Connection[Instrument] | None:
         page = (first, after, last, before)
         return await connect(
             info, Instruments, InstrumentCount, Instrument.from_row, None, page, search=search

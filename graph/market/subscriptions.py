@@ -4,15 +4,18 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncGenerator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
+from uuid import UUID
 
 import strawberry
 
+from db.canonical import DecimalText, decimal
 from db.market.queries import fetch_instrument_quotes
-from db.market.rows import ListedInstrumentRow
+from db.market.rows import ListedInstrumentRow, QuotedRow
 from graph.context import Context, Info
 from graph.errors import BadUserInput
 from graph.market.loaders import InstrumentBySymbol
+from graph.market.types import Instrument, instrument_with_id
 from graph.pacing import Throttle
 from graph.permissions import IsAuthenticated, guarded
 from investing.notifier import wait
@@ -20,22 +23,36 @@ from investing.notifier import wait
 MOST_SYMBOLS = 100
 CHECKED_SECONDS = 1.0
 
-_Symbols = Annotated[list[str], strawberry.argument(description=f"The tickers, {MOST_SYMBOLS} at the most.")]
+_Symbols = Annotated[
+    list[str], strawberry.argument(description=f"The ticker symbols, at most {MOST_SYMBOLS}.")
+]
 
 
-@strawberry.type(description="What an instrument traded at last.")
+@strawberry.type(description="The latest price of an instrument.")
 class Quote:
-    symbol: str = strawberry.field(description="The ticker.")
-    price: Decimal = strawberry.field(description="The latest price, in the instrument's currency.")
-    as_of: dt.datetime = strawberry.field(description="When it was.")
+    instrument_id: strawberry.Private[UUID]
+    symbol: str = strawberry.field(description="The ticker symbol.")
+    price: DecimalText = strawberry.field(description="The latest price, in the instrument's currency.")
+    as_of: dt.datetime = strawberry.field(description="The time of the price.")
+
+    @classmethod
+    def from_row(cls, row: QuotedRow) -> Self:
+        """Return the quote of a row of the instruments' quotes."""
+        return cls(
+            instrument_id=row["instrument_id"], symbol=row["symbol"], price=row["price"], as_of=row["as_of"]
+        )
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await instrument_with_id(info, self.instrument_id)
 
 
 @strawberry.type
 class MarketSubscription:
     @strawberry.subscription(
-        description="The latest price of each instrument: first as it is now, then whenever it moves. A few "
-        "events a second at the most, whatever the market does: prices in between are left out, never the "
-        "last one.",
+        description="The latest price of each instrument: first the present one, then each change. There are "
+        "only a few events a second, however fast the market moves: prices in between may be "
+        "skipped, but never the last one.",
         extensions=[guarded(IsAuthenticated())],
     )
     async def quotes(self, info: Info, symbols: _Symbols) -> AsyncGenerator[Quote, None]:
@@ -51,7 +68,7 @@ class MarketSubscription:
             reported = {row["symbol"]: (Decimal(row["price"]), row["as_of"]) for row in rows}
             for row in rows:
                 await context.look_again_after(CHECKED_SECONDS)
-                yield Quote(symbol=row["symbol"], price=Decimal(row["price"]), as_of=row["as_of"])
+                yield Quote.from_row(row)
             while True:
                 await wait(moved)
                 while True:
@@ -64,7 +81,12 @@ class MarketSubscription:
                         continue
                     reported[quote.symbol] = (quote.price, quote.as_of)
                     await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)
-                    yield Quote(symbol=quote.symbol, price=quote.price, as_of=quote.as_of)
+                    yield Quote(
+                        instrument_id=quote.instrument_id,
+                        symbol=quote.symbol,
+                        price=decimal(quote.price),
+                        as_of=quote.as_of,
+                    )
 
 
 async def _instruments(context: Context, symbols: list[str]) -> list[ListedInstrumentRow]:

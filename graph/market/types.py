@@ -3,6 +3,7 @@
 import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 import strawberry
 
@@ -13,6 +14,7 @@ from graph.context import Info
 from graph.ids import global_id
 from graph.market.loaders import (
     InstrumentById,
+    InstrumentBySymbol,
     PriceBarCountByInstrument,
     PriceBarsByInstrument,
     SplitsByInstrument,
@@ -26,20 +28,22 @@ From = Annotated[dt.date | None, strawberry.argument(name="from", description="N
 To = Annotated[dt.date | None, strawberry.argument(name="to", description="Not after this day.")]
 
 
-@strawberry.type(description="One instrument on one day. Prices in the instrument's currency.")
+@strawberry.type(description="The prices of an instrument on one day, in its currency.")
 class PriceBar:
     date: dt.date = strawberry.field(description="The trading day.")
-    open: DecimalText | None = strawberry.field(description="The first price, null where it is not known.")
-    high: DecimalText | None = strawberry.field(description="The highest price, null where it is not known.")
-    low: DecimalText | None = strawberry.field(description="The lowest price, null where it is not known.")
+    open: DecimalText | None = strawberry.field(description="The first price; null if not known.")
+    high: DecimalText | None = strawberry.field(description="The highest price; null if not known.")
+    low: DecimalText | None = strawberry.field(description="The lowest price; null if not known.")
     close: DecimalText = strawberry.field(
-        description="The last price, for one share of that day, as it was traded; where only adjusted closes "
-        "are known, adjusted for the splits, or for splits and dividends, up to the newest day."
+        description="The last price as it was traded, per share of that day. If only adjusted closes are "
+        "known, it is adjusted for splits, or for splits and dividends, up to the newest day."
     )
     adjusted_close: DecimalText | None = strawberry.field(
-        description="The close as if all later splits and dividends had happened before."
+        description="The close adjusted for all later splits and dividends."
     )
-    volume: DecimalText | None = strawberry.field(description="Shares traded, null where it is not known.")
+    volume: DecimalText | None = strawberry.field(
+        description="The number of shares traded; null if not known."
+    )
 
     @classmethod
     def from_row(cls, row: PriceBarRow) -> Self:
@@ -57,34 +61,33 @@ class PriceBar:
 
 @strawberry.type(
     description="A split: from the ex-date on, `quantity` new shares for every `splitFor` old ones. It is "
-    "posted to every holding of its ex-date."
+    "applied to every holding on its ex-date."
 )
 class InstrumentSplit:
     ex_date: dt.date = strawberry.field(description="The first day of the new shares.")
-    quantity: Decimal = strawberry.field(description="New shares.")
-    split_for: Decimal = strawberry.field(description="Old shares.")
+    quantity: Decimal = strawberry.field(description="The number of new shares.")
+    split_for: Decimal = strawberry.field(description="The number of old shares that they replace.")
 
 
-@strawberry.type(description="Something that can be held.")
+@strawberry.type(description="Something that can be held, such as a share or a fund.")
 class Instrument(Node):
     row: strawberry.Private[ListedInstrumentRow]
     symbol: str = strawberry.field(
-        description="The ticker, unique among the shared ones and among your own. Where a shared one came "
-        "later with the symbol of one of your own, the symbol means your own to you."
+        description="The ticker symbol, unique among shared instruments and among your own. If a shared "
+        "instrument was added later with the symbol of one of your own, the symbol stands for "
+        "your own."
     )
-    name: str = strawberry.field(description="What it is called.")
+    name: str = strawberry.field(description="Its name.")
     asset_class: AssetClass = strawberry.field(description="What kind of thing it is.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its prices.")
-    exchange: str | None = strawberry.field(description="Where it is listed.")
-    last_price: DecimalText | None = strawberry.field(
-        description="The latest price, null where there is none."
-    )
-    price_as_of: dt.datetime | None = strawberry.field(description="When the latest price was.")
+    exchange: str | None = strawberry.field(description="The exchange where it is listed.")
+    last_price: DecimalText | None = strawberry.field(description="The latest price; null if there is none.")
+    price_as_of: dt.datetime | None = strawberry.field(description="The time of the latest price.")
     isin: str | None = strawberry.field(
-        description="The International Securities Identification Number, null where it is not known."
+        description="The International Securities Identification Number; null if not known."
     )
     is_own: bool = strawberry.field(
-        description="Whether it is one of your own, which nobody else sees; false for a shared one."
+        description="Whether it is one of your own, which nobody else can see; false for a shared one."
     )
 
     @classmethod
@@ -104,7 +107,7 @@ class Instrument(Node):
             is_own=row["is_own"],
         )
 
-    @strawberry.field(description="Its splits, oldest first, also those that are announced.")
+    @strawberry.field(description="Its splits, oldest first, including announced ones.")
     async def splits(self, info: Info) -> list[InstrumentSplit]:
         rows = await info.context.loader(SplitsByInstrument).load(self.row["id"])
         return [
@@ -115,8 +118,8 @@ class Instrument(Node):
         ]
 
     @strawberry.field(
-        description="Daily bars as they are stored, oldest first: raw closes fall by a split, and "
-        "adjustedClose, where it is known, does not."
+        description="Daily bars as they are stored, oldest first. Raw closes drop at a split; adjustedClose, "
+        "where it is known, does not."
     )
     async def price_history(
         self,
@@ -139,11 +142,24 @@ class Instrument(Node):
         )
 
 
-@strawberry.type(description="A named list of instruments to keep an eye on.")
+async def instrument_with_id(info: Info, id: UUID) -> Instrument:
+    """Return the instrument with this row id, which is there."""
+    return Instrument.from_row(await info.context.loader(InstrumentById).load_existing(id))
+
+
+async def instrument_with_symbol(info: Info, symbol: str | None) -> Instrument | None:
+    """Return the instrument that a symbol means to the viewer; None where there is none."""
+    if symbol is None:
+        return None
+    row = await info.context.loader(InstrumentBySymbol).load(symbol)
+    return None if row is None else Instrument.from_row(row)
+
+
+@strawberry.type(description="A named list of instruments to watch.")
 class Watchlist(Node):
     row: strawberry.Private[WatchlistRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
-    created_at: dt.datetime = strawberry.field(description="When it was made.")
+    created_at: dt.datetime = strawberry.field(description="When it was created.")
 
     @classmethod
     def from_row(cls, row: WatchlistRow) -> Self:

@@ -12,22 +12,23 @@ from graph.notifications.loaders import DeliveryById, NotificationDestinationByI
 from graph.vocabulary import DeliveryStatus, DestinationKind
 
 
-@strawberry.type(description="Somewhere that alerts are sent. The address itself is never returned.")
+@strawberry.type(description="A destination for alerts. The address itself is never returned.")
 class NotificationDestination(Node):
-    name: str = strawberry.field(description="What the channels of alert rules call it.")
-    kind: DestinationKind = strawberry.field(description="How notifications travel there.")
-    hint: str = strawberry.field(description="A part of the address, to tell it by.")
+    name: str = strawberry.field(description="Its name, which the channels of alert rules refer to.")
+    kind: DestinationKind = strawberry.field(description="How notifications are delivered.")
+    hint: str = strawberry.field(description="Part of the address, to recognise it by.")
     confirmed_at: dt.datetime | None = strawberry.field(
-        description="When its owner gave the code that was sent there; nothing else is sent before."
+        description="When it was confirmed with the code that was sent to it; nothing else is sent before "
+        "that."
     )
     is_active: bool = strawberry.field(
-        description="false once too many attempts have failed; a new code switches it on again."
+        description="false after too many failed attempts; a new code switches it on again."
     )
     consecutive_failures: int = strawberry.field(
-        description="How many attempts have failed since the last that did not."
+        description="The number of attempts that have failed since the last success."
     )
-    last_sent_at: dt.datetime | None = strawberry.field(description="When something last arrived there.")
-    created_at: dt.datetime = strawberry.field(description="When it was made.")
+    last_sent_at: dt.datetime | None = strawberry.field(description="When something was last delivered.")
+    created_at: dt.datetime = strawberry.field(description="When it was created.")
 
     @classmethod
     def from_row(cls, row: DestinationRow) -> Self:
@@ -45,18 +46,18 @@ class NotificationDestination(Node):
         )
 
 
-@strawberry.type(description="One alert on its way to one destination.")
+@strawberry.type(description="The delivery of an alert to a destination.")
 class Delivery(Node):
-    channel: str = strawberry.field(description="The destination's name at the time.")
-    status: DeliveryStatus = strawberry.field(description="Where it stands.")
-    attempts: int = strawberry.field(description="How often it was tried.")
+    channel: str = strawberry.field(description="The name of the destination at the time.")
+    status: DeliveryStatus = strawberry.field(description="Its status.")
+    attempts: int = strawberry.field(description="The number of attempts.")
     next_attempt_at: dt.datetime | None = strawberry.field(
-        description="When it is tried again, or its digest is sent; null for at once, and once it has ended."
+        description="When it is attempted next, or when its digest is sent; null if that is at once or never."
     )
     last_error: str | None = strawberry.field(description="Why the last attempt failed.")
-    sent_at: dt.datetime | None = strawberry.field(description="When the receiver took it.")
+    sent_at: dt.datetime | None = strawberry.field(description="When it was delivered.")
     is_digested: bool = strawberry.field(
-        description="Whether it is told in a digest, because it came after the hour's limit."
+        description="Whether it is part of a digest, because the hourly limit was reached."
     )
     created_at: dt.datetime = strawberry.field(description="When the alert was raised.")
 

@@ -8,6 +8,7 @@ import strawberry
 
 from graph.context import Info
 from graph.ids import global_id
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.portfolio.allocation_loaders import WholeByAccount, WholeByPortfolio, WholeByUser
 from graph.scalars import CurrencyCode
 from graph.vocabulary import (
@@ -20,38 +21,46 @@ from graph.vocabulary import (
 from investing.portfolio.allocation import AllocationScope
 from investing.rules.portfolio import allocation as rules
 
-Dimension = Annotated[AllocationDimension, strawberry.argument(description="By what it is divided.")]
+Dimension = Annotated[AllocationDimension, strawberry.argument(description="What it is divided by.")]
 
 
 @strawberry.type(
-    description="A part of the whole, in one currency. All weights of an allocation add up to 1 exactly, and "
-    "so do all target weights where there are any."
+    description="A part of the whole, in one currency. All weights of an allocation add up to exactly 1, and "
+    "so do all target weights if there are any."
 )
 class AllocationSlice:
     label: str = strawberry.field(
-        description="What it is: an asset class, a symbol, a currency, the name of an account or of a "
-        "portfolio, or CASH."
+        description="The asset class, symbol, currency, account name or portfolio name, or CASH."
     )
-    is_cash: bool = strawberry.field(description="Whether it is the slice of cash.")
+    is_cash: bool = strawberry.field(description="Whether this is the slice of cash.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
     value: Decimal | None = strawberry.field(
-        description="What it is worth; what has no price counts as nothing; null if nothing has one."
+        description="Its value; a position without a price counts as zero. Null if none has a price."
     )
-    cash_value: Decimal = strawberry.field(description="What of its value is cash.")
-    unpriced_position_count: int = strawberry.field(description="How many positions in it have no price.")
+    cash_value: Decimal = strawberry.field(description="The part of its value that is cash.")
+    unpriced_position_count: int = strawberry.field(
+        description="The number of its positions without a price."
+    )
     weight: Decimal | None = strawberry.field(
-        description="Value as a fraction of the total value, cash included; null where `unavailable` says so."
+        description="Its value as a fraction of the total value, cash included; null if `unavailable` says "
+        "so."
     )
     target_weight: Decimal | None = strawberry.field(
-        description="What the weight ought to be; null where `unavailable` says so."
+        description="The target weight; null if `unavailable` says so."
     )
-    drift: Decimal | None = strawberry.field(description="Weight less target weight.")
-    asset_class: AssetClass | None = strawberry.field(description="The asset class, when divided by that.")
-    symbol: str | None = strawberry.field(description="The instrument's symbol, when divided by that.")
-    account_id: strawberry.ID | None = strawberry.field(description="The account, when divided by that.")
+    drift: Decimal | None = strawberry.field(description="The weight minus the target weight.")
+    asset_class: AssetClass | None = strawberry.field(
+        description="The asset class, if divided by asset class."
+    )
+    symbol: str | None = strawberry.field(description="The instrument's symbol, if divided by symbol.")
+    account_id: strawberry.ID | None = strawberry.field(description="The account, if divided by account.")
     portfolio_id: strawberry.ID | None = strawberry.field(
-        description="The portfolio, when divided by that; null for cash that none has been given."
+        description="The portfolio, if divided by portfolio; null for cash that is in none."
     )
+
+    @strawberry.field(description="The instrument, if divided by symbol.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
 
     @classmethod
     def of(cls, slice: rules.AllocationSlice) -> Self:
@@ -73,13 +82,13 @@ class AllocationSlice:
         )
 
 
-@strawberry.type(description="What cannot be told of an allocation, and why.")
+@strawberry.type(description="A figure of an allocation that is not available, and why.")
 class UnavailableAllocation:
-    figure: AllocationFigure = strawberry.field(description="Which figure.")
-    reason: UnavailableReason = strawberry.field(description="Why, for programs.")
-    message: str = strawberry.field(description="Why, for people.")
+    figure: AllocationFigure = strawberry.field(description="The figure.")
+    reason: UnavailableReason = strawberry.field(description="The reason, for programs.")
+    message: str = strawberry.field(description="The reason, for people.")
     position_id: strawberry.ID | None = strawberry.field(
-        description="The position without a value; null for a figure of all slices."
+        description="The position without a value; null if the figure concerns all slices."
     )
 
     @classmethod
@@ -94,23 +103,24 @@ class UnavailableAllocation:
 
 
 @strawberry.type(
-    description="What a portfolio, an account or all that a user has is made of now, at the latest prices. "
-    "Over several currencies there are values in each of them and no weights."
+    description="What a portfolio, an account or everything that a user owns is made of, at the latest "
+    "prices. With several currencies there are values in each of them, but no weights."
 )
 class Allocation:
-    by: AllocationDimension = strawberry.field(description="By what it is divided.")
+    by: AllocationDimension = strawberry.field(description="What it is divided by.")
     currency: CurrencyCode | None = strawberry.field(
-        description="The currency of all slices; null where there are several, or nothing."
+        description="The currency of all slices; null if there are several, or none."
     )
     total_value: Decimal | None = strawberry.field(
-        description="What all slices are worth together; null where there are several currencies."
+        description="The value of all slices together; null if there are several currencies."
     )
-    slices: list[AllocationSlice] = strawberry.field(description="The largest first, cash last.")
+    slices: list[AllocationSlice] = strawberry.field(description="The slices, largest first, cash last.")
     target_source: TargetSource | None = strawberry.field(
-        description="Where the target weights come from; null without any."
+        description="Where the target weights come from; null if there are none."
     )
     unavailable: list[UnavailableAllocation] = strawberry.field(
-        description="What is null, each with the reason; every position without a price is here."
+        description="The figures that are null, each with the reason; includes every position without a "
+        "price."
     )
 
     @classmethod

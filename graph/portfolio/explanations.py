@@ -10,6 +10,7 @@ import strawberry
 from db.pages import Key, Listing
 from graph.connections import After, Before, Connection, First, Last, connect, page_through
 from graph.context import Info
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.portfolio.explanation_loaders import (
     GainOfSales,
     HeldBeforeSale,
@@ -43,38 +44,42 @@ SUB_PERIODS: Listing[dict[str, Any]] = Listing(dict, "subPeriods", "", "", _OF_S
 PAYMENTS: Listing[dict[str, Any]] = Listing(dict, "payments", "", "", (Key("number", "", int),), owner=None)
 
 
-@strawberry.type(description="A number or a day that goes into a figure.")
+@strawberry.type(description="A number or a day that a figure is computed from.")
 class ExplanationInput:
-    name: str = strawberry.field(description="What the formula calls it.")
-    value: Decimal | None = strawberry.field(description="The number, null for a day alone.", default=None)
-    date: dt.date | None = strawberry.field(description="The day that it is of, if of one.", default=None)
+    name: str = strawberry.field(description="Its name in the formula.")
+    value: Decimal | None = strawberry.field(description="The number; null for a day alone.", default=None)
+    date: dt.date | None = strawberry.field(description="The day that it belongs to, if any.", default=None)
 
 
-@strawberry.type(description="A price that went into a figure.")
+@strawberry.type(description="A price that a figure is computed from.")
 class PriceUsed:
-    symbol: str = strawberry.field(description="Whose price.")
+    symbol: str = strawberry.field(description="The instrument's symbol.")
     price: Decimal = strawberry.field(description="The price of a share.")
-    kind: PriceKind = strawberry.field(description="Where it comes from.")
-    date: dt.date | None = strawberry.field(description="The day of a close.", default=None)
-    as_of: dt.datetime | None = strawberry.field(description="The moment of a quote.", default=None)
+    kind: PriceKind = strawberry.field(description="Where the price comes from.")
+    date: dt.date | None = strawberry.field(description="The day, for a close.", default=None)
+    as_of: dt.datetime | None = strawberry.field(description="The time, for a quote.", default=None)
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
 
 
 @strawberry.interface(
-    description="How a figure came about. Its own numbers are enough to work it out again to the last digit."
+    description="How a figure was computed. The numbers given are enough to recompute it to the last digit."
 )
 class Explanation:
-    figure: ExplainedFigure = strawberry.field(description="Which figure.")
-    value: Decimal = strawberry.field(description="The figure itself.")
+    figure: ExplainedFigure = strawberry.field(description="The figure.")
+    value: Decimal = strawberry.field(description="The value of the figure.")
     currency: CurrencyCode | None = strawberry.field(
-        description="The currency of its amounts; null where they have none."
+        description="The currency of its amounts; null if it has none."
     )
-    method: str = strawberry.field(description="How it is worked out, in words.")
-    formula: str = strawberry.field(description="The formula, by the names of the inputs and the fields.")
-    source: str = strawberry.field(description="Who defines it so.")
-    inputs: list[ExplanationInput] = strawberry.field(description="The single numbers that go into it.")
+    method: str = strawberry.field(description="The method, in words.")
+    formula: str = strawberry.field(description="The formula, in terms of the names of inputs and fields.")
+    source: str = strawberry.field(description="The source of the definition.")
+    inputs: list[ExplanationInput] = strawberry.field(description="The numbers that it is computed from.")
 
 
-@strawberry.type(description="How a position's unrealised gain came about, on average cost.")
+@strawberry.type(description="How a position's unrealised gain was computed, at average cost.")
 class UnrealizedPnlExplanation(Explanation):
     row: strawberry.Private[Any]
     price: PriceUsed = strawberry.field(description="The price that it is valued at.")
@@ -108,7 +113,7 @@ class UnrealizedPnlExplanation(Explanation):
             ),
         )
 
-    @strawberry.field(description="What is left of its purchases, first in first out: as many shares.")
+    @strawberry.field(description="What is left of its purchases by first in, first out.")
     async def lots(
         self,
         info: Info,
@@ -120,7 +125,7 @@ class UnrealizedPnlExplanation(Explanation):
         page = (first, after, last, before)
         return await connect(info, LotsByPosition, LotCountByPosition, Lot.from_row, self.row["id"], page)
 
-    @strawberry.field(description="All that happened to the position, newest first.")
+    @strawberry.field(description="All transactions of the position, newest first.")
     async def transactions(
         self,
         info: Info,
@@ -136,11 +141,11 @@ class UnrealizedPnlExplanation(Explanation):
         return await connect(info, *loaders, Transaction.from_row, self.row["id"], page)
 
 
-@strawberry.type(description="How the gain of one sale came about.")
+@strawberry.type(description="How the gain of a sale was computed.")
 class RealizedPnlExplanation(Explanation):
     row: strawberry.Private[Any]
 
-    @strawberry.field(description="What the sale took from lots, the oldest first.")
+    @strawberry.field(description="The lots that the sale used, oldest first.")
     async def lot_uses(
         self,
         info: Info,
@@ -186,12 +191,12 @@ async def explain_sale(info: Info, row: Any, method: CostMethod) -> RealizedPnlE
     )
 
 
-@strawberry.type(description="How what a portfolio's sales gained between two days came about.")
+@strawberry.type(description="How the gain of a portfolio's sales between two days was computed.")
 class SalesExplanation(Explanation):
     portfolio_id: strawberry.Private[Any]
     between: strawberry.Private[tuple[dt.date | None, dt.date | None]]
 
-    @strawberry.field(description="The sales, newest first; each can be explained in turn.")
+    @strawberry.field(description="The sales, newest first; each can be explained itself.")
     async def sales(
         self,
         info: Info,
@@ -236,41 +241,46 @@ async def explain_sales(
 
 
 @strawberry.type(
-    description="From a day's end or a flow to the next of either. The next one begins with `endValue` and "
-    "`netFlow` together."
+    description="The time from the end of a day or a flow to the next one of either. The next sub-period "
+    "starts with `endValue` plus `netFlow`."
 )
 class SubPeriod:
     start_date: dt.date = strawberry.field(
-        description="The day at whose end it begins, or on which, where it begins with a flow of its own day."
+        description="The day at whose end it begins, or, if it begins with a flow, the day of that flow."
     )
     date: dt.date = strawberry.field(description="The day on which it ends.")
     start_value: Decimal = strawberry.field(
-        description="What there was at its beginning, after a flow there."
+        description="The value at its start, after a flow at that moment."
     )
     end_value: Decimal = strawberry.field(
-        description="What there was at its end: at the day's, or just before a flow, by what was known then."
+        description="The value at its end: at the end of the day, or just before a flow, with the prices "
+        "known at that moment."
     )
     net_flow: Decimal = strawberry.field(
-        description="The flow with which it ends: what came in, or left (negative); 0 at a day's end."
+        description="The flow with which it ends, negative for an outflow; 0 at the end of a day."
     )
-    flow_at: dt.datetime | None = strawberry.field(description="When that came; null at a day's end.")
+    flow_at: dt.datetime | None = strawberry.field(
+        description="The time of the flow; null at the end of a day."
+    )
     return_: Decimal | None = strawberry.field(
-        name="return", description="Its return, at ten places; null where nothing was there to grow."
+        name="return", description="Its return, to ten decimal places; null if there was no capital."
     )
     day_return: Decimal | None = strawberry.field(
-        description="The return of the whole day that it ends, at ten places; null where the day goes on, "
-        "and where nothing was there to grow."
+        description="The return of the whole day that it ends, to ten decimal places; null if the day goes "
+        "on, or if there was no capital."
     )
     benchmark_return: Decimal | None = strawberry.field(
-        description="The benchmark's over the same day; null without one, and where the day goes on."
+        description="The benchmark's return on the same day; null without a benchmark, and if the day goes "
+        "on."
     )
     period_return: Decimal | None = strawberry.field(
-        description="The return of the whole period that it ends, at ten places: of its day, with the days "
-        "before it that joined it because not all that is held had a close. Null where it ends none, and "
-        "where nothing was there to grow. Deviations are of these."
+        description="The return of the whole period that it ends, to ten decimal places. A period is a day "
+        "together with the preceding days on which not everything held had a close. Null if no "
+        "period ends, or if there was no capital. Deviations are computed from these returns."
     )
     period_benchmark_return: Decimal | None = strawberry.field(
-        description="The benchmark's over the same period; null without one, and where no period ends."
+        description="The benchmark's return in the same period; null without a benchmark, and if no period "
+        "ends."
     )
 
     @classmethod
@@ -292,12 +302,14 @@ class SubPeriod:
         )
 
 
-@strawberry.type(description="What was put in on a day, negative, or came out of it, positive.")
+@strawberry.type(
+    description="A cash flow of the money-weighted return: negative for a payment in, positive "
+    "for a payment out."
+)
 class Payment:
     date: dt.date = strawberry.field(description="The day.")
     amount: Decimal = strawberry.field(
-        description="The value at the beginning with the other sign, a flow with the other sign, or the "
-        "value at the end."
+        description="The starting value or a flow, with its sign reversed, or the final value."
     )
 
     @classmethod
@@ -306,12 +318,12 @@ class Payment:
         return cls(date=row["date"], amount=row["amount"])
 
 
-@strawberry.type(description="How a figure of a performance came about.")
+@strawberry.type(description="How a figure of a performance was computed.")
 class PerformanceExplanation(Explanation):
     measured: strawberry.Private[Measured]
     benchmark_prices: strawberry.Private[Sequence[BenchmarkPrice] | None]
     prices: list[PriceUsed] = strawberry.field(
-        description="The benchmark's first and last price, nothing without one."
+        description="The benchmark's first and last price; empty without a benchmark."
     )
 
     @strawberry.field(description="The sub-periods from flow to flow and from day to day, oldest first.")
@@ -326,9 +338,7 @@ class PerformanceExplanation(Explanation):
         rows = [{"date": one.end, "number": one.number, "of": one} for one in found]
         return page_through(SUB_PERIODS, rows, SubPeriod.from_row, (first, after, last, before))
 
-    @strawberry.field(
-        description="What was put in and what came of it, oldest first: the money-weighted return's flows."
-    )
+    @strawberry.field(description="The cash flows of the money-weighted return, oldest first.")
     def payments(
         self,
         first: First = None,

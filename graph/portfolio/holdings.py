@@ -11,8 +11,7 @@ from db.portfolio.rows import ListedPositionRow, SnapshotRow
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
-from graph.market.loaders import InstrumentById
-from graph.market.types import Instrument
+from graph.market.types import Instrument, instrument_with_id
 from graph.node import Node, refetched_by
 from graph.portfolio.explanations import UnrealizedPnlExplanation
 from graph.portfolio.loaders import (
@@ -33,30 +32,37 @@ if TYPE_CHECKING:
 _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 
-@strawberry.type(description="What a portfolio holds of one instrument. Amounts in its currency.")
+@strawberry.type(description="A portfolio's holding of one instrument. Amounts are in its currency.")
 class Position(Node):
     row: strawberry.Private[ListedPositionRow]
     symbol: str = strawberry.field(description="The instrument's symbol.")
     asset_class: AssetClass = strawberry.field(description="What kind of thing the instrument is.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
-    quantity: DecimalText = strawberry.field(description="How many shares are held.")
-    reserved_quantity: DecimalText = strawberry.field(description="How many of them open sales hold back.")
-    average_cost: DecimalText = strawberry.field(description="The cost basis of one share, 0 once closed.")
-    cost_basis: DecimalText = strawberry.field(description="What the shares cost, buying fees included.")
+    quantity: DecimalText = strawberry.field(description="The number of shares held.")
+    reserved_quantity: DecimalText = strawberry.field(
+        description="The number of shares reserved by open sell orders."
+    )
+    average_cost: DecimalText = strawberry.field(
+        description="The cost basis per share; 0 once the position is closed."
+    )
+    cost_basis: DecimalText = strawberry.field(description="The cost of the shares, including buying fees.")
     current_price: DecimalText | None = strawberry.field(
-        description="The latest price; without a quote that of your own last trade in the instrument, in any "
-        "portfolio, divided by its splits since. Null without either."
+        description="The latest price: the quote, or else the price of your own last trade in the instrument "
+        "in any portfolio, adjusted for later splits. Null without either."
     )
-    price_as_of: dt.datetime | None = strawberry.field(description="When that price was.")
+    price_as_of: dt.datetime | None = strawberry.field(description="The time of that price.")
     price_source: PriceKind | None = strawberry.field(
-        description="Where that price comes from, null without one."
+        description="Where that price comes from; null without one."
     )
-    market_value: DecimalText | None = strawberry.field(description="Quantity x price, null without a price.")
+    market_value: DecimalText | None = strawberry.field(
+        description="Quantity times price; null without a price."
+    )
     unrealized_pnl: DecimalText | None = strawberry.field(
-        description="Market value less cost basis, null without a price."
+        description="Market value minus cost basis; null without a price."
     )
-    unrealized_pnl_percent: DecimalText | None = strawberry.field(
-        description="Unrealised gain in percent of the cost basis; null without a price or a cost."
+    unrealized_return: DecimalText | None = strawberry.field(
+        description="The unrealised gain as a fraction of the cost basis: 0.05 is five percent. Null without "
+        "a price, or if the cost basis is 0."
     )
 
     @classmethod
@@ -77,14 +83,14 @@ class Position(Node):
             price_source=None if row["price_source"] is None else PriceKind(row["price_source"]),
             market_value=row["market_value"],
             unrealized_pnl=row["unrealized_pnl"],
-            unrealized_pnl_percent=row["unrealized_pnl_percent"],
+            unrealized_return=row["unrealized_return"],
         )
 
-    @strawberry.field(description="What sales gained over their cost, after commissions.")
+    @strawberry.field(description="The realised gain of its sales, after commissions.")
     def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> DecimalText:
         return self.row["realized_pnl_fifo" if method is CostMethod.FIFO else "realized_pnl"]
 
-    @strawberry.field(description="How the unrealised gain came about; null without a price.")
+    @strawberry.field(description="How the unrealised gain was computed; null without a price.")
     def explain_unrealized_pnl(self) -> UnrealizedPnlExplanation | None:
         return UnrealizedPnlExplanation.from_row(self.row)
 
@@ -101,8 +107,8 @@ class Position(Node):
         return await connect(info, LotsByPosition, LotCountByPosition, Lot.from_row, self.row["id"], page)
 
     @strawberry.field(
-        description="Market value as a fraction of the portfolio's total value, cash included. Null without "
-        "a price, or where the total value is not above zero."
+        description="The market value as a fraction of the portfolio's total value, cash included. Null "
+        "without a price, or if the total value is not above zero."
     )
     async def weight(self, info: Info) -> Decimal | None:
         weights: Any = await info.context.loader(WeightsByPortfolio).load(self.row["portfolio_id"])
@@ -110,9 +116,7 @@ class Position(Node):
 
     @strawberry.field(description="The instrument that is held.")
     async def instrument(self, info: Info) -> Instrument:
-        return Instrument.from_row(
-            await info.context.loader(InstrumentById).load_existing(self.row["instrument_id"])
-        )
+        return await instrument_with_id(info, self.row["instrument_id"])
 
     @strawberry.field(description="The portfolio that holds it.")
     async def portfolio(self, info: Info) -> _Portfolio:
@@ -124,36 +128,40 @@ class Position(Node):
 
 
 @strawberry.type(
-    description="A portfolio at the end of one day. Returns and ratios are fractions, counted from its first "
-    "day on; one that cannot be computed is null."
+    description="A portfolio at the end of one day. Returns and ratios are fractions and start from its "
+    "first day; one that cannot be computed is null."
 )
 class PerformanceSnapshot(Node):
     date: dt.date = strawberry.field(description="The day.")
-    total_value: DecimalText = strawberry.field(description="Cash and positions together.")
+    total_value: DecimalText = strawberry.field(description="Cash plus positions.")
     cash_value: DecimalText = strawberry.field(description="Cash.")
-    positions_value: DecimalText = strawberry.field(description="What the positions were worth.")
+    positions_value: DecimalText = strawberry.field(description="The value of the positions.")
     net_flow: DecimalText = strawberry.field(
-        description="What came in from outside the portfolio on that day, less what went out."
+        description="The external inflows of that day minus the outflows."
     )
-    daily_return: DecimalText | None = strawberry.field(description="The day's return, without flows.")
-    cumulative_return: DecimalText | None = strawberry.field(description="The time-weighted return so far.")
+    daily_return: DecimalText | None = strawberry.field(description="The return of the day, excluding flows.")
+    cumulative_return: DecimalText | None = strawberry.field(
+        description="The time-weighted return up to this day."
+    )
     sharpe_ratio: DecimalText | None = strawberry.field(
-        description="Mean over deviation, x sqrt(periods per year)."
+        description="Mean excess return divided by its standard deviation, times sqrt(periods per year)."
     )
     sortino_ratio: DecimalText | None = strawberry.field(
-        description="Mean over downside deviation, x sqrt(periods per year)."
+        description="Mean excess return divided by its downside deviation, times sqrt(periods per year)."
     )
     volatility: DecimalText | None = strawberry.field(
-        description="Sample standard deviation of the returns of periods, x sqrt(periods per year), from 12 "
-        "of them on. A period ends with a close of all that is held and has prices; other days join the "
-        "next. A year has 365, 252, 52, 12 or 4, as they are spaced; null where they are not evenly."
+        description="The sample standard deviation of the periods' returns, times sqrt(periods per year); "
+        "from 12 periods on. A period ends on a day on which everything that is held and has "
+        "prices has a close; other days join the next one. A year has 365, 252, 52, 12 or 4 "
+        "periods, depending on their spacing; null if they are not evenly spaced."
     )
     max_drawdown: DecimalText | None = strawberry.field(
-        description="The deepest fall of the time-weighted index from a peak, as a positive fraction."
+        description="The largest fall of the time-weighted index from a peak, as a positive fraction."
     )
-    num_positions: int = strawberry.field(description="How many positions were open.")
-    unpriced_positions: int = strawberry.field(
-        description="How many had no price yet, and so count as nothing: no return is known then."
+    position_count: int = strawberry.field(description="The number of open positions.")
+    unpriced_position_count: int = strawberry.field(
+        description="The number of positions without a price, which count as zero; the returns are then not "
+        "known."
     )
 
     @classmethod
@@ -172,8 +180,8 @@ class PerformanceSnapshot(Node):
             sortino_ratio=row["sortino_ratio"],
             volatility=row["volatility"],
             max_drawdown=row["max_drawdown"],
-            num_positions=row["num_positions"],
-            unpriced_positions=row["unpriced_positions"],
+            position_count=row["position_count"],
+            unpriced_position_count=row["unpriced_position_count"],
         )
 
 

@@ -27,14 +27,14 @@ async def _transaction(info: Info, id: Any) -> Any:
 
 
 @strawberry.type(
-    description="What is left of one purchase; sales use up the oldest first. Shares that came from another "
-    "portfolio of yours keep the lots that they were. Amounts in the position's currency."
+    description="What is left of one purchase; sales use up the oldest lots first. Shares transferred from "
+    "another portfolio of yours keep their lots. Amounts are in the position's currency."
 )
 class Lot(Node):
     row: strawberry.Private[ListedLotRow]
     opened_at: dt.datetime = strawberry.field(description="When the shares were bought.")
-    quantity: DecimalText = strawberry.field(description="How many shares are left, splits counted.")
-    cost: DecimalText = strawberry.field(description="What those cost, buying fees included.")
+    quantity: DecimalText = strawberry.field(description="The number of shares left, after splits.")
+    cost: DecimalText = strawberry.field(description="The cost of those shares, including buying fees.")
 
     @classmethod
     def from_row(cls, row: ListedLotRow) -> Self:
@@ -47,22 +47,23 @@ class Lot(Node):
             cost=row["cost"],
         )
 
-    @strawberry.field(description="What brought the shares in: the purchase, or the transfer.")
+    @strawberry.field(description="The purchase or transfer that brought in the shares.")
     async def transaction(self, info: Info) -> _Transaction:
         return await _transaction(info, self.row["transaction_id"])
 
 
 @strawberry.type(
-    description="What one transaction did to one lot. Amounts in the transaction's currency. A split takes "
-    "nothing: its quantity is negative where there are more shares afterwards, and its cost 0."
+    description="What a transaction did to a lot. Amounts are in the transaction's currency. A split uses no "
+    "shares: its quantity is negative if there are more shares afterwards, and its cost is 0."
 )
 class LotUse:
     row: strawberry.Private[LotUseRow]
     opened_at: dt.datetime = strawberry.field(description="When the lot's shares were bought.")
-    quantity: DecimalText = strawberry.field(description="How many shares it took.")
-    cost: DecimalText = strawberry.field(description="What those shares cost.")
+    quantity: DecimalText = strawberry.field(description="The number of shares that it used.")
+    cost: DecimalText = strawberry.field(description="The cost of those shares.")
     gain: DecimalText | None = strawberry.field(
-        description="A sale's gain: their part of the net proceeds less their cost. Null for anything else."
+        description="The gain, for a sale: the shares' part of the net proceeds minus their cost. Null for "
+        "anything else."
     )
 
     @classmethod
@@ -72,7 +73,7 @@ class LotUse:
             row=row, opened_at=row["opened_at"], quantity=row["quantity"], cost=row["cost"], gain=row["gain"]
         )
 
-    @strawberry.field(description="What brought the lot's shares in: the purchase, or the transfer.")
+    @strawberry.field(description="The purchase or transfer that brought in the lot's shares.")
     async def source(self, info: Info) -> _Transaction:
         return await _transaction(info, self.row["lot_transaction_id"])
 

@@ -10,7 +10,7 @@ import strawberry
 from graph.context import Info
 from graph.errors import BadUserInput
 from graph.market.loaders import InstrumentById
-from graph.market.types import Instrument
+from graph.market.types import Instrument, instrument_with_symbol
 from graph.portfolio.explanations import PerformanceExplanation, explain_performance
 from graph.portfolio.performance_loaders import (
     BenchmarkBySymbol,
@@ -35,37 +35,39 @@ PerformanceFrom = Annotated[
     dt.date | None,
     strawberry.argument(
         name="from",
-        description="The day whose end is where the figures begin, or the last one before it that there is; "
-        "if left out, they begin with the first flow, and its whole day counts.",
+        description="The figures start at the end of this day, or of the last day before it that has a "
+        "snapshot. If left out, they start with the first flow, and include its whole day.",
     ),
 ]
 PerformanceTo = Annotated[
-    dt.date | None, strawberry.argument(name="to", description="The last day; the newest if left out.")
+    dt.date | None, strawberry.argument(name="to", description="The last day; the newest one if left out.")
 ]
 BenchmarkSymbol = Annotated[
     str | None, strawberry.argument(description="The symbol of an instrument to compare with.")
 ]
 RiskFree = Annotated[
     Decimal,
-    strawberry.argument(description="A rate per year, such as 0.03, that ratios count from; 0 if left out."),
+    strawberry.argument(
+        description="The risk-free rate per year for the ratios, such as 0.03; 0 if left out."
+    ),
 ]
 
 
-@strawberry.type(description="A figure that cannot be told, and why.")
+@strawberry.type(description="A figure that is not available, and why.")
 class UnavailableFigure:
-    figure: PerformanceFigure = strawberry.field(description="Which figure.")
-    reason: UnavailableReason = strawberry.field(description="Why, for programs.")
-    message: str = strawberry.field(description="Why, for people.")
+    figure: PerformanceFigure = strawberry.field(description="The figure.")
+    reason: UnavailableReason = strawberry.field(description="The reason, for programs.")
+    message: str = strawberry.field(description="The reason, for people.")
 
 
-@strawberry.type(description="What is to be known about a figure that is there.")
+@strawberry.type(description="Something to know about a figure that is available.")
 class FigureNote:
-    figure: str = strawberry.field(description="Which figure, as PerformanceFigure names it.")
-    reason: str = strawberry.field(description="What there is to know, as UnavailableReason names it.")
+    figure: str = strawberry.field(description="The figure, as a name of PerformanceFigure.")
+    reason: str = strawberry.field(description="The reason, as a name of UnavailableReason.")
     amount: Decimal | None = strawberry.field(
-        description="How much it is about, in the performance's currency."
+        description="The amount concerned, in the performance's currency."
     )
-    date: dt.date | None = strawberry.field(description="The day that it is about.")
+    date: dt.date | None = strawberry.field(description="The day concerned.")
 
     @classmethod
     def of(cls, note: Note) -> Self:
@@ -74,15 +76,15 @@ class FigureNote:
 
 
 @strawberry.type(
-    description="The deepest fall of the time-weighted index from a peak, of several as deep the first. "
-    "Deposits and withdrawals are no part of it."
+    description="The largest fall of the time-weighted index from a peak; the first one if several are "
+    "equal. Deposits and withdrawals do not count."
 )
 class MaxDrawdown:
-    depth: Decimal = strawberry.field(description="As a positive fraction of the peak; 0 if nothing fell.")
-    peak: dt.date | None = strawberry.field(description="The last day at the height that it fell from.")
-    trough: dt.date | None = strawberry.field(description="The first day at its lowest.")
+    depth: Decimal = strawberry.field(description="A positive fraction of the peak; 0 if there was no fall.")
+    peak: dt.date | None = strawberry.field(description="The last day at the value of the peak.")
+    trough: dt.date | None = strawberry.field(description="The first day at the lowest value.")
     recovery: dt.date | None = strawberry.field(
-        description="The first day back at the height of the peak, null while there is none."
+        description="The first day back at the value of the peak; null until then."
     )
 
     @classmethod
@@ -105,38 +107,43 @@ class OneDay:
 
 
 @strawberry.type(
-    description="A performance beside an instrument's, over the same days. What cannot be told is null, and "
-    "in the performance's `unavailable`."
+    description="A performance compared with that of an instrument over the same days. What cannot be "
+    "computed is null and listed in the performance's `unavailable`."
 )
 class BenchmarkComparison:
     symbol: str = strawberry.field(description="The benchmark's symbol.")
     benchmark_return: Decimal | None = strawberry.field(
-        description="The benchmark's own return, by adjusted closes where all are known."
+        description="The benchmark's own return, from adjusted closes if all of them are known."
     )
     excess_return: Decimal | None = strawberry.field(
-        description="The time-weighted return less the benchmark's."
+        description="The time-weighted return minus the benchmark's."
     )
     beta: Decimal | None = strawberry.field(
-        description="Covariance of the periods' returns with the benchmark's over the variance of the "
-        "benchmark's."
+        description="The covariance of the periods' returns with the benchmark's, divided by the variance of "
+        "the benchmark's."
     )
     correlation: Decimal | None = strawberry.field(
-        description="Correlation of the periods' returns with the benchmark's."
+        description="The correlation of the periods' returns with the benchmark's."
     )
     tracking_error: Decimal | None = strawberry.field(
-        description="Sample standard deviation of the periods' differences, x sqrt(`periodsPerYear`)."
+        description="The sample standard deviation of the periods' excess returns over the benchmark, times "
+        "sqrt(`periodsPerYear`)."
     )
+
+    @strawberry.field(description="The benchmark.")
+    async def instrument(self, info: Info) -> Instrument | None:
+        return await instrument_with_symbol(info, self.symbol)
 
 
 @strawberry.type(
-    description="What a position added to the return. All contributions of a performance add up to its "
-    "time-weighted return exactly, and all gains to what its value grew by without flows."
+    description="What a position contributed to the return. All contributions of a performance add up "
+    "exactly to its time-weighted return, and all gains to its change in value excluding flows."
 )
 class Contribution:
     instrument_id: strawberry.Private[Any]
     gain: Decimal = strawberry.field(
-        description="What it was worth more at the end than at the beginning, with what it paid and cost in "
-        "between, in the performance's currency."
+        description="Its change in value plus what it paid and minus what it cost, in the performance's "
+        "currency."
     )
     contribution: Decimal = strawberry.field(description="Its part of the time-weighted return.")
 
@@ -146,7 +153,7 @@ class Contribution:
         return cls(instrument_id=gain.instrument_id, gain=gain.gain, contribution=gain.contribution)
 
     @strawberry.field(
-        description="What was held; null for cash: interest, fees and taxes that belong to no instrument."
+        description="The instrument; null for cash: interest, fees and taxes that belong to no instrument."
     )
     async def instrument(self, info: Info) -> Instrument | None:
         if self.instrument_id is None:
@@ -156,17 +163,17 @@ class Contribution:
         )
 
 
-@strawberry.type(description="A calendar month or year, or the part of it that is looked at.")
+@strawberry.type(description="A calendar month or year, or the part of it that is covered.")
 class PeriodPerformance:
     first_day: dt.date = strawberry.field(description="The first day of the month or year.")
-    start_value: Decimal = strawberry.field(description="What there was at its beginning.")
-    end_value: Decimal = strawberry.field(description="What there was at its end.")
-    net_flow: Decimal = strawberry.field(description="What came in from outside, less what left.")
+    start_value: Decimal = strawberry.field(description="The value at its start.")
+    end_value: Decimal = strawberry.field(description="The value at its end.")
+    net_flow: Decimal = strawberry.field(description="The external inflows minus the outflows.")
     time_weighted_return: Decimal | None = strawberry.field(
-        description="Its own return, null where nothing was there to grow."
+        description="Its return; null if there was no capital."
     )
     contribution: Decimal = strawberry.field(
-        description="Its part of the return of the whole; all of them add up to that exactly."
+        description="Its part of the whole return; all parts add up to that exactly."
     )
 
     @classmethod
@@ -183,9 +190,10 @@ class PeriodPerformance:
 
 
 @strawberry.type(
-    description="How a portfolio, an account or a user did between two days. What moves between one's own "
-    "portfolios is external to each of them and internal to an account or a user that has both. Returns are "
-    "fractions: 0.05 is 5 %. A figure that cannot be told is null, and `unavailable` says why."
+    description="The performance of a portfolio, an account or a user between two days. Transfers between "
+    "portfolios are external flows of each portfolio, but not of an account or a user that has "
+    "both. Returns are fractions: 0.05 is five percent. A figure that cannot be computed is "
+    "null, and `unavailable` gives the reason."
 )
 class Performance:
     measured: strawberry.Private[Measured]
@@ -193,63 +201,63 @@ class Performance:
     prices: strawberry.Private[Sequence[BenchmarkPrice] | None]
     start: dt.date | None = strawberry.field(
         name="from",
-        description="The day at whose end the figures begin, or the day of the first flow where they begin "
-        "with that; null without any.",
+        description="The day at whose end the figures start, or the day of the first flow if they start with "
+        "that; null if there is neither.",
     )
     end: dt.date | None = strawberry.field(name="to", description="The day with which they end.")
     stale_from: dt.date | None = strawberry.field(
-        description="From this day on everything waits to be computed anew, and is left out; null if nothing."
+        description="The day from which on everything is left out, because it is waiting to be recomputed; "
+        "null if nothing is."
     )
     currency: CurrencyCode | None = strawberry.field(
-        description="The currency of its amounts, null if there are several."
+        description="The currency of its amounts; null if there are several."
     )
     start_value: Decimal | None = strawberry.field(
-        description="What there was at the end of `from`; 0 where the figures begin with the first flow."
+        description="The value at the end of `from`; 0 if the figures start with the first flow."
     )
-    end_value: Decimal | None = strawberry.field(description="What there was at the end of `to`.")
+    end_value: Decimal | None = strawberry.field(description="The value at the end of `to`.")
     net_flow: Decimal | None = strawberry.field(
-        description="What came in from outside since they begin, less what left; shares at the price that "
-        "was known at that moment."
+        description="The external inflows minus the outflows; shares count at the price known at that moment."
     )
     time_weighted_return: Decimal | None = strawberry.field(
-        description="The return without the effect of flows: that of each sub-period from flow to flow and "
-        "from day to day, linked."
+        description="The return without the effect of flows: the linked returns of the sub-periods between "
+        "flows and ends of days."
     )
     annualized_return: Decimal | None = strawberry.field(
-        description="The time-weighted return per year of 365 days; from one year on."
+        description="The time-weighted return per year of 365 days; for spans of at least a year."
     )
     money_weighted_return: Decimal | None = strawberry.field(
-        description="The yearly rate at which all that was put in grew to what came of it (XIRR); from one "
-        "year on."
+        description="The internal rate of return per year (XIRR); for spans of at least a year."
     )
     periods_per_year: int | None = strawberry.field(
-        description="How many periods make a year, by which deviations are annualised: 365, 252 (business "
-        "days), 52, 12 or 4, as the days are spaced on which all that is held and has prices has a close. "
-        "Each of them ends a period; other days join the next. Null where they are not "
-        "evenly spaced or are fewer than 12."
+        description="The number of periods in a year, for annualising deviations: 365, 252 (business days), "
+        "52, 12 or 4, depending on the spacing of the days on which everything that is held and "
+        "has prices has a close. Each of them ends a period; other days join the next one. Null "
+        "if they are not evenly spaced or fewer than 12."
     )
     volatility: Decimal | None = strawberry.field(
-        description="Sample standard deviation of the periods' returns, x sqrt(`periodsPerYear`)."
+        description="The sample standard deviation of the periods' returns, times sqrt(`periodsPerYear`)."
     )
     sharpe_ratio: Decimal | None = strawberry.field(
-        description="Mean return of a period over the risk-free rate's, by standard deviation, "
-        "x sqrt(`periodsPerYear`)."
+        description="The mean of the periods' excess returns over the risk-free rate, divided by their "
+        "standard deviation, times sqrt(`periodsPerYear`)."
     )
     sortino_ratio: Decimal | None = strawberry.field(
-        description="The same by downside deviation, which counts what falls short of the risk-free rate."
+        description="The same with the downside deviation, which counts only returns below the risk-free "
+        "rate."
     )
-    max_drawdown: MaxDrawdown | None = strawberry.field(description="The deepest fall.")
+    max_drawdown: MaxDrawdown | None = strawberry.field(description="The largest drawdown.")
     best_day: OneDay | None = strawberry.field(description="The day with the highest return.")
     worst_day: OneDay | None = strawberry.field(description="The day with the lowest return.")
     benchmark: BenchmarkComparison | None = strawberry.field(
-        description="Beside the benchmark, null if none was named."
+        description="The comparison with the benchmark; null if none was given."
     )
     unavailable: list[UnavailableFigure] = strawberry.field(
         description="The figures that are null, each with the reason."
     )
     notes: list[FigureNote] = strawberry.field(
-        description="What is to be known about figures that are there: RETURN_WITHOUT_CAPITAL is what was "
-        "earned on a day while nothing was there to earn it on, so that no return contains it."
+        description="Things to know about figures that are available. RETURN_WITHOUT_CAPITAL: an amount was "
+        "earned while there was no capital, so that no return includes it."
     )
 
     @classmethod
@@ -293,29 +301,30 @@ class Performance:
         )
 
     @strawberry.field(
-        description="What each position added to the return, largest first. Null where `unavailable` says "
-        "so, or where something was posted while this was read: ask again."
+        description="What each position contributed to the return, largest first. Null if not available, see "
+        "`unavailable`, or if something was recorded while this was being read: then query it "
+        "again."
     )
     async def contributions(self, info: Info) -> list[Contribution] | None:
         gains: Any = await info.context.loader(GainsByPerformance).load(self.measured)
         return None if gains is None else [Contribution.of(gain) for gain in gains]
 
     @strawberry.field(
-        description="How a figure came about: sub-periods, flows, prices and method. Null where "
-        "`unavailable` says why there is no such figure, and for one beside a benchmark without a benchmark."
+        description="How a figure was computed: sub-periods, flows, prices and method. Null if the figure is "
+        "not available, see `unavailable`, or if it needs a benchmark and none was given."
     )
     def explain(
         self,
         figure: Annotated[
-            PerformanceFigure, strawberry.argument(description="Which figure.")
+            PerformanceFigure, strawberry.argument(description="The figure.")
         ] = PerformanceFigure.TIME_WEIGHTED_RETURN,
     ) -> PerformanceExplanation | None:
         symbol = self.benchmark.symbol if self.benchmark else None
         return explain_performance(self.measured, figure, symbol, self.comparison, self.prices)
 
     @strawberry.field(
-        description="Month by month or year by year, oldest first. Null where `unavailable` says so of "
-        "contributions."
+        description="The performance by month or by year, oldest first. Null if contributions are not "
+        "available, see `unavailable`."
     )
     def periods(
         self,

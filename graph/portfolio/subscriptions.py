@@ -25,24 +25,24 @@ CHECKED_SECONDS = 1.0
 _PortfolioId = Annotated[strawberry.ID, strawberry.argument(description="The portfolio.")]
 
 
-@strawberry.type(description="What a portfolio is worth at one moment, in its currency.")
+@strawberry.type(description="The value of a portfolio at one moment, in its currency.")
 class PortfolioValue:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
     as_of: dt.datetime = strawberry.field(description="When it was computed.")
     cash_balance: DecimalText = strawberry.field(description="Its cash.")
-    market_value: DecimalText = strawberry.field(description="Its positions at the latest prices.")
-    total_value: DecimalText = strawberry.field(description="Cash and positions together.")
-    unrealized_pnl: DecimalText = strawberry.field(
-        description="What the positions have gained and not realised."
+    market_value: DecimalText = strawberry.field(
+        description="The value of its positions at the latest prices."
     )
+    total_value: DecimalText = strawberry.field(description="Cash plus positions.")
+    unrealized_pnl: DecimalText = strawberry.field(description="The unrealised gain of its positions.")
 
 
 @strawberry.type
 class PortfolioSubscription:
     @strawberry.subscription(
-        description="What the portfolio is worth: first as it is now, then whenever a price, a "
-        "trade, a movement of cash or a correction changes it. A few events a second at the most, the last "
-        "one never left out.",
+        description="The value of the portfolio: first the present one, then each change by a price, a "
+        "trade, a movement of cash or a correction. There are only a few events a second; the "
+        "last one is never skipped.",
         extensions=[guarded(IsAuthenticated(), OwnsPortfolio("portfolio_id"))],
     )
     async def portfolio_value(

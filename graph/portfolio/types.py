@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db.canonical import DecimalText
 from db.portfolio.rows import ListedPortfolioRow
@@ -39,10 +38,12 @@ from graph.portfolio.performance import (
 )
 from graph.portfolio.performance_loaders import PerformanceByPortfolio
 from graph.portfolio.unavailable import LeftOutByPortfolio, UnavailableValue, unavailable_values
+from graph.portfolio.weights import Weight, weights_of
 from graph.rebalancing.loaders import RebalanceCountByPortfolio, RebalancesByPortfolio
 from graph.rebalancing.plans import BuyOnly, PlanStrategy, RebalancePlan, dry_run
 from graph.rebalancing.types import Rebalance
-from graph.scalars import CurrencyCode, json_of
+from graph.scalars import CurrencyCode
+from graph.trading.filters import OrdersFilter, TransactionsFilter, orders_like, transactions_like
 from graph.trading.loaders import (
     OrderCountByPortfolio,
     OrdersByPortfolio,
@@ -54,29 +55,26 @@ from graph.vocabulary import (
     AllocationDimension,
     CostMethod,
     Method,
-    OrderStatus,
     RebalanceFrequency,
     Strategy,
-    TransactionType,
 )
 
 if TYPE_CHECKING:
     from graph.account.types import Account
 
 _Account = Annotated["Account", strawberry.lazy("graph.account.types")]
-_Type = Annotated[TransactionType | None, strawberry.argument(description="Only these.")]
-_Symbol = Annotated[str | None, strawberry.argument(description="Only those of this instrument.")]
-_Status = Annotated[OrderStatus | None, strawberry.argument(description="Only those that stand there.")]
 
 
 @strawberry.type(
-    description="A part of an account that is invested by one strategy. Amounts in its currency."
+    description="A part of an account with its own cash, positions and strategy. Amounts are in its currency."
 )
 class Portfolio(Node):
     row: strawberry.Private[ListedPortfolioRow]
     name: str = strawberry.field(description="Its name, unique in the account.")
-    currency: CurrencyCode = strawberry.field(description="The currency of all its amounts: the account's.")
-    strategy: Strategy = strawberry.field(description="How its target weights are found.")
+    currency: CurrencyCode = strawberry.field(
+        description="The currency of all its amounts, which is the account's."
+    )
+    strategy: Strategy = strawberry.field(description="How its target weights are determined.")
     risk_tolerance: DecimalText = strawberry.field(
         description="0 for the least risk, 1 for the strategy's own."
     )
@@ -84,47 +82,54 @@ class Portfolio(Node):
         description="The largest weight of a position, up to 1."
     )
     auto_rebalance: bool = strawberry.field(
-        description="Whether it rebalances by itself: at 10:00 in New York on the first market day of each "
-        "day, week, month, quarter or year, and when a weight has drifted beyond the driftBand."
+        description="Whether it is rebalanced automatically: at 10:00 in New York on the first market day of "
+        "each rebalanceFrequency, and when a weight has drifted from its target by more than the "
+        "driftBand."
     )
     rebalance_frequency: RebalanceFrequency = strawberry.field(description="How often it does so.")
     drift_band: DecimalText | None = strawberry.field(
         description="How far a weight may drift from its target before it is rebalanced, as a fraction."
     )
     symbols: list[str] | None = strawberry.field(
-        description="What it may hold; null for what it holds already."
+        description="The symbols of the instruments that it may hold; null for those that it already holds."
     )
-    target_weights: JSON | None = strawberry.field(
-        description="The weights of the strategy CUSTOM: symbols with decimal strings."
+    target_weights: list[Weight] | None = strawberry.field(
+        description="The weights of the strategy CUSTOM, by symbol; what is missing to 1 is cash. Null for "
+        "others."
     )
     fractional_shares: bool = strawberry.field(
-        description="Whether rebalancing trades parts of shares. If not, a plan comes as near to its targets "
-        "as whole shares that the cash pays for can."
+        description="Whether rebalancing trades fractions of shares. If not, a plan comes as close to its "
+        "targets as whole shares and the cash allow."
     )
     minimum_trade: DecimalText = strawberry.field(description="The smallest amount that rebalancing trades.")
     relative_drift_band: DecimalText | None = strawberry.field(
-        description="How far a weight may drift as a part of its target; of two bands the narrower counts."
+        description="How far a weight may drift, as a fraction of its target; of two bands the narrower one "
+        "counts."
     )
     cash_reserve: DecimalText = strawberry.field(
-        description="What stays cash when it is rebalanced, as a fraction of the total value."
+        description="The fraction of the total value that stays in cash when it is rebalanced."
     )
     max_trade: DecimalText | None = strawberry.field(
         description="The largest trade of a rebalance, as a fraction of the total value."
     )
     max_turnover: DecimalText | None = strawberry.field(
-        description="The most that a rebalance buys and sells together, as a fraction of the total value."
+        description="The limit on purchases plus sales of a rebalance, as a fraction of the total value."
     )
-    look_back_days: int = strawberry.field(description="How many daily returns its strategy looks back on.")
+    look_back_days: int = strawberry.field(
+        description="The number of daily returns that its strategy looks back on."
+    )
     tax_aware: bool = strawberry.field(
-        description="Whether rebalancing sells losses first where not everything can be sold."
+        description="Whether rebalancing sells losses first if not everything can be sold."
     )
     is_active: bool = strawberry.field(description="False once it is archived.")
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
     cash_balance: DecimalText = strawberry.field(description="Its cash.")
-    reserved_cash: DecimalText = strawberry.field(description="What of its cash open orders hold back.")
-    available_cash: DecimalText = strawberry.field(description="Its cash less what open orders hold back.")
+    reserved_cash: DecimalText = strawberry.field(
+        description="The part of its cash that open orders reserve."
+    )
+    available_cash: DecimalText = strawberry.field(description="Its cash minus what open orders reserve.")
     performance_stale_from: dt.date | None = strawberry.field(
-        description="The first day whose snapshot waits to be computed anew; null while all of them hold."
+        description="The first day whose snapshot is waiting to be recomputed; null if none is."
     )
 
     @classmethod
@@ -142,7 +147,7 @@ class Portfolio(Node):
             rebalance_frequency=RebalanceFrequency(row["rebalance_frequency"]),
             drift_band=row["drift_band"],
             symbols=row["symbols"],
-            target_weights=json_of(row["target_weights"]),
+            target_weights=None if row["target_weights"] is None else weights_of(row["target_weights"]),
             fractional_shares=row["fractional_shares"],
             minimum_trade=row["minimum_trade"],
             relative_drift_band=row["relative_drift_band"],
@@ -162,30 +167,33 @@ class Portfolio(Node):
     async def _summary(self, info: Info) -> Any:
         return await info.context.loader(SummaryByPortfolio).load(self.row["id"])
 
-    @strawberry.field(description="What its positions are worth; one without a price counts as nothing.")
+    @strawberry.field(description="The value of its positions; one without a price counts as zero.")
     async def market_value(self, info: Info) -> Decimal:
         return (await self._summary(info))["market_value"]
 
-    @strawberry.field(description="Market value and cash together.")
+    @strawberry.field(description="Market value plus cash.")
     async def total_value(self, info: Info) -> Decimal:
         return (await self._summary(info))["total_value"]
 
-    @strawberry.field(description="What its positions cost, on average cost with buying fees.")
+    @strawberry.field(description="The cost of its positions, at average cost including buying fees.")
     async def cost_basis(self, info: Info) -> Decimal:
         return (await self._summary(info))["cost_basis"]
 
-    @strawberry.field(description="Market value less cost, of the positions that have a price.")
+    @strawberry.field(description="Market value minus cost, of the positions that have a price.")
     async def unrealized_pnl(self, info: Info) -> Decimal:
         return (await self._summary(info))["unrealized_pnl"]
 
-    @strawberry.field(description="What its sales gained over their cost, after commissions.")
+    @strawberry.field(description="The realised gain of its sales, after commissions.")
     async def realized_pnl(self, info: Info, method: Method = CostMethod.AVERAGE_COST) -> Decimal:
         if method is CostMethod.FIFO:
             gain: Any = await info.context.loader(FifoGainByPortfolio).load(self.row["id"])
             return gain
         return (await self._summary(info))["realized_pnl"]
 
-    @strawberry.field(description="How what its sales gained came about, of all of them or between two days.")
+    @strawberry.field(
+        description="How the realised gain of its sales was computed: of all sales, or of "
+        "those between two days."
+    )
     async def explain_realized_pnl(
         self,
         info: Info,
@@ -195,30 +203,30 @@ class Portfolio(Node):
     ) -> SalesExplanation:
         return await explain_sales(info, self.row, method, (from_, to))
 
-    @strawberry.field(description="How many positions are open.")
+    @strawberry.field(description="The number of open positions.")
     async def position_count(self, info: Info) -> int:
         return (await self._summary(info))["position_count"]
 
-    @strawberry.field(description="How many open positions have no price, and so no value.")
+    @strawberry.field(description="The number of open positions without a price.")
     async def unpriced_position_count(self, info: Info) -> int:
         return (await self._summary(info))["unpriced_position_count"]
 
     @strawberry.field(
         description="What its market value and total value leave out: each instrument that it holds and that "
-        "has neither a quote nor a trade of yours to value it by. Empty where they are complete."
+        "can be valued by neither a quote nor a trade of yours. Empty if they are complete."
     )
     async def unavailable(self, info: Info) -> list[UnavailableValue]:
         return await unavailable_values(info, LeftOutByPortfolio, self.row["id"])
 
     @strawberry.field(
-        description="Cash as a fraction of the total value: what the positions' weights leave of 1, so that "
-        "they add up to 1 exactly. Null where the total value is not above zero."
+        description="Cash as a fraction of the total value: 1 minus the positions' weights, so that all of "
+        "them add up to exactly 1. Null if the total value is not above zero."
     )
     async def cash_weight(self, info: Info) -> Decimal | None:
         weight: Any = await info.context.loader(CashWeightByPortfolio).load(self.row["id"])
         return weight
 
-    @strawberry.field(description="The account that it is part of.")
+    @strawberry.field(description="The account that it belongs to.")
     async def account(self, info: Info) -> _Account:
         from graph.account.types import Account
 
@@ -246,8 +254,7 @@ class Portfolio(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        type: _Type = None,
-        symbol: _Symbol = None,
+        filter: TransactionsFilter = None,
     ) -> Connection[Transaction]:
         return await connect(
             info,
@@ -256,8 +263,7 @@ class Portfolio(Node):
             Transaction.from_row,
             self.row["id"],
             (first, after, last, before),
-            type=type and type.value,
-            symbol=symbol,
+            **transactions_like(filter),
         )
 
     @strawberry.field(description="The orders, newest first.")
@@ -268,7 +274,7 @@ class Portfolio(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        status: _Status = None,
+        filter: OrdersFilter = None,
     ) -> Connection[Order]:
         return await connect(
             info,
@@ -277,10 +283,10 @@ class Portfolio(Node):
             Order.from_row,
             self.row["id"],
             (first, after, last, before),
-            status=status and status.value,
+            **orders_like(filter),
         )
 
-    @strawberry.field(description="How it did, day by day, oldest first.")
+    @strawberry.field(description="Daily snapshots, oldest first.")
     async def performance_history(
         self,
         info: Info,
@@ -301,7 +307,7 @@ class Portfolio(Node):
             **{"from": from_, "to": to},
         )
 
-    @strawberry.field(description="How it did between two days, by its daily snapshots.")
+    @strawberry.field(description="Its performance between two days, computed from daily snapshots.")
     async def performance(
         self,
         info: Info,
@@ -314,11 +320,11 @@ class Portfolio(Node):
             info, PerformanceByPortfolio, self.row["id"], (from_, to), benchmark, risk_free
         )
 
-    @strawberry.field(description="What it is made of, at the latest prices.")
+    @strawberry.field(description="Its allocation at the latest prices.")
     async def allocation(self, info: Info, by: Dimension = AllocationDimension.ASSET_CLASS) -> Allocation:
         return await allocation(info, WholeByPortfolio, self.row["id"], by)
 
-    @strawberry.field(description="The history of its rebalances, newest first.")
+    @strawberry.field(description="Its rebalances, newest first.")
     async def rebalances(
         self,
         info: Info,
@@ -333,8 +339,8 @@ class Portfolio(Node):
         )
 
     @strawberry.field(
-        description="A dry run: what rebalancePortfolio would do now. Null with a coded error where no plan "
-        "can be made."
+        description="A dry run: what rebalancePortfolio would do now. Null with a coded error if no plan can "
+        "be made."
     )
     async def rebalance_plan(
         self, info: Info, strategy: PlanStrategy = None, buy_only: BuyOnly = False

@@ -23,9 +23,9 @@ class UnavailableValue:
     field: str = strawberry.field(description="The field that leaves it out, such as `marketValue`.")
     reason: UnavailableReason = strawberry.field(description="Why it has no value.")
     currency: CurrencyCode | None = strawberry.field(description="The currency of what is left out.")
-    date: dt.date | None = strawberry.field(description="The day on which it has none; null for now.")
+    date: dt.date | None = strawberry.field(description="The day on which it has no value; null for now.")
 
-    @strawberry.field(description="The instrument without a price; null where a whole currency is left out.")
+    @strawberry.field(description="The instrument without a price; null if a whole currency is left out.")
     async def instrument(self, info: Info) -> Instrument | None:
         if self.instrument_id is None:
             return None

@@ -16,20 +16,22 @@ from graph.vocabulary import Strategy
 class RebalancePortfolioInput:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
     strategy: Strategy | None = strawberry.field(
-        description="How the target weights are found; the portfolio's own way if left out.", default=None
+        description="How the target weights are determined; by the portfolio's own strategy if left out.",
+        default=None,
     )
     plan_hash: str | None = strawberry.field(
-        description="The `planHash` of the plan that you have seen: if prices or holdings have moved it "
-        "since, nothing is done. Without it the plan of this moment is followed.",
+        description="The `planHash` of the plan that you have seen: if prices or holdings have changed the "
+        "plan since, nothing is done. Without it, the present plan is carried out.",
         default=None,
     )
     idempotency_key: strawberry.ID = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more."
+        description="A UUID that you choose: a retry with the same one does nothing more."
     )
 
 
 @strawberry.type(
-    description="The rebalance as far as it has come, or why there is none. On paper it has ended."
+    description="The rebalance as it is now, or the reasons why there is none. In a paper account it has "
+    "ended."
 )
 class RebalancePayload(Payload):
     rebalance: Rebalance | None = strawberry.field(description="The rebalance.", default=None)
@@ -38,13 +40,14 @@ class RebalancePayload(Payload):
 @strawberry.type
 class RebalancingMutation:
     @strawberry.mutation(
-        description="Makes the portfolio what its strategy wants: sells first, then buys. On paper all of it "
-        "happens or nothing; at a broker order by order, which `rebalanceProgress` follows.",
+        description="Trades the portfolio to its target weights: sells first, then buys. In a paper account "
+        "all trades are made or none; at a broker they are made order by order, and "
+        "`rebalanceProgress` reports the progress.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def rebalance_portfolio(
         self, info: Info, input: Annotated[RebalancePortfolioInput, INPUT]
-    ) -> RebalancePayload:
+    ) -> RebalancePayload | None:
         id = await info.context.rebalancer.rebalance(
             actor_of(info.context),
             own_id("Portfolio", input.portfolio_id),

@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from graph.context import Info
+from graph.market.types import Instrument, instrument_with_id, instrument_with_symbol
 from graph.scalars import CurrencyCode
 from graph.user_errors import field_error
 from graph.vocabulary import CostMethod, Method, OrderSide, SkipReason, Strategy
@@ -15,33 +16,47 @@ from investing.rules.errors import DomainError
 from investing.rules.rebalancing import plans as rules
 
 PlanStrategy = Annotated[
-    Strategy | None, strawberry.argument(description="Another strategy than the portfolio's own.")
+    Strategy | None, strawberry.argument(description="A strategy other than the portfolio's own.")
 ]
 BuyOnly = Annotated[
     bool,
     strawberry.argument(
-        description="Only invest the cash that is there, whatever the drift bands: nothing is sold."
+        description="Only invest the available cash, whatever the drift bands; sell nothing."
     ),
 ]
 
 
-@strawberry.type(description="The weight that an instrument has, and the one that it ought to have.")
+async def _planned(info: Info, symbol: str) -> Instrument:
+    instrument = await instrument_with_symbol(info, symbol)
+    assert instrument is not None, "a plan has prices of all that it is about"
+    return instrument
+
+
+@strawberry.type(description="The current and the target weight of an instrument.")
 class WeightTarget:
     symbol: str = strawberry.field(description="The instrument's symbol.")
-    current_weight: Decimal = strawberry.field(description="Market value as a fraction of the total value.")
-    target_weight: Decimal = strawberry.field(description="The weight that the strategy wants.")
-    drift: Decimal = strawberry.field(description="Current weight less target weight.")
+    current_weight: Decimal = strawberry.field(
+        description="The market value as a fraction of the total value."
+    )
+    target_weight: Decimal = strawberry.field(description="The target weight.")
+    drift: Decimal = strawberry.field(description="The current weight minus the target weight.")
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await _planned(info, self.symbol)
 
 
 @strawberry.type(description="One market order of a plan, estimated from the latest price.")
 class PlannedTrade:
     plan: strawberry.Private[rules.PlannedTrade]
     symbol: str = strawberry.field(description="The instrument's symbol.")
-    side: OrderSide = strawberry.field(description="Which way it trades.")
-    quantity: Decimal = strawberry.field(description="How many shares.")
-    estimated_price: Decimal = strawberry.field(description="The latest price with the broker's slippage.")
-    estimated_amount: Decimal = strawberry.field(description="Quantity x estimated price.")
-    estimated_cost: Decimal = strawberry.field(description="The commission and what slippage takes.")
+    side: OrderSide = strawberry.field(description="Whether it buys or sells.")
+    quantity: Decimal = strawberry.field(description="The number of shares.")
+    estimated_price: Decimal = strawberry.field(
+        description="The latest price including the broker's slippage."
+    )
+    estimated_amount: Decimal = strawberry.field(description="Quantity times estimated price.")
+    estimated_cost: Decimal = strawberry.field(description="The commission and the slippage.")
 
     @classmethod
     def of(cls, trade: rules.PlannedTrade) -> Self:
@@ -56,7 +71,13 @@ class PlannedTrade:
             estimated_cost=trade.estimated_cost,
         )
 
-    @strawberry.field(description="What the sale would gain, after commission, as the ledger will report it.")
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await instrument_with_id(info, self.plan.instrument_id)
+
+    @strawberry.field(
+        description="The realised gain of the sale, after commission, as the ledger will report it."
+    )
     def estimated_realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal:
         return _gain(self.plan, method)
 
@@ -64,30 +85,39 @@ class PlannedTrade:
 @strawberry.type(description="A position that the plan leaves off its target.")
 class SkippedTarget:
     symbol: str = strawberry.field(description="The instrument's symbol.")
-    reason: SkipReason = strawberry.field(description="Why.")
+    reason: SkipReason = strawberry.field(description="The reason.")
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await _planned(info, self.symbol)
 
 
 @strawberry.type(
-    description="What a rebalance would do now. Amounts in the portfolio's currency, weights as fractions of "
-    "its total value. The target weights and the cash weight add up to 1 exactly."
+    description="What a rebalance would do now. Amounts are in the portfolio's currency, weights are "
+    "fractions of its total value. The target weights and the cash weight add up to exactly 1."
 )
 class RebalancePlan:
     plan: strawberry.Private[rules.Plan]
-    strategy: Strategy = strawberry.field(description="How the target weights were found.")
+    strategy: Strategy = strawberry.field(description="How the target weights were determined.")
     plan_hash: str = strawberry.field(
-        description="Stands for all that it rests on: settings, weights, holdings, cash, prices, trades."
+        description="A hash of everything that the plan depends on: settings, weights, holdings, cash, "
+        "prices and trades."
     )
-    targets: list[WeightTarget] = strawberry.field(description="Every instrument held or wanted, by symbol.")
-    cash_weight: Decimal = strawberry.field(description="What the target weights leave of 1.")
-    current_cash_weight: Decimal = strawberry.field(description="What the current weights leave of 1.")
-    trades: list[PlannedTrade] = strawberry.field(description="What is to be traded, sells before buys.")
-    skipped: list[SkippedTarget] = strawberry.field(description="What stays off its target, and why.")
-    total_value: Decimal = strawberry.field(description="What the portfolio is worth before.")
+    targets: list[WeightTarget] = strawberry.field(
+        description="Every instrument that is held or to be held, by symbol."
+    )
+    cash_weight: Decimal = strawberry.field(description="1 minus the target weights.")
+    current_cash_weight: Decimal = strawberry.field(description="1 minus the current weights.")
+    trades: list[PlannedTrade] = strawberry.field(description="The trades, sells before buys.")
+    skipped: list[SkippedTarget] = strawberry.field(
+        description="The positions that stay off their targets, and why."
+    )
+    total_value: Decimal = strawberry.field(description="The value of the portfolio before the trades.")
     turnover: Decimal = strawberry.field(
-        description="What is traded, buys and sells together, as a fraction of the total value."
+        description="Purchases plus sales, as a fraction of the total value."
     )
     estimated_cost: Decimal = strawberry.field(description="Commissions and slippage.")
-    cash_after: Decimal = strawberry.field(description="The cash that is left, costs paid.")
+    cash_after: Decimal = strawberry.field(description="The cash that is left after costs.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
 
     @classmethod
@@ -117,7 +147,9 @@ class RebalancePlan:
             currency=currency,
         )
 
-    @strawberry.field(description="What its sales would gain, after commissions, as the ledger will report.")
+    @strawberry.field(
+        description="The realised gain of its sales, after commissions, as the ledger will report it."
+    )
     def estimated_realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal:
         return _gain(self.plan, method)
 

@@ -21,8 +21,8 @@ _Id = Annotated[strawberry.ID, strawberry.argument(description="The rebalance's 
 @strawberry.type
 class RebalancingSubscription:
     @strawberry.subscription(
-        description="The rebalance as it is now, and then whenever a leg of it changes, until it has ended. "
-        "Changes that follow one another at once may come as one.",
+        description="The rebalance as it is now, and then each change of its legs until it has ended. "
+        "Changes in quick succession may be combined.",
         extensions=[guarded(IsAuthenticated(), OwnsRebalance("rebalance_id"))],
     )
     async def rebalance_progress(self, info: Info, rebalance_id: _Id) -> AsyncGenerator[Rebalance, None]:

@@ -4,20 +4,22 @@ import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db.canonical import DecimalText
 from db.rebalancing.rows import RebalanceLegRow, RebalanceRow
+from graph.codes import LegReason
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
+from graph.market.types import Instrument, instrument_with_id
 from graph.node import Node, refetched_by
 from graph.portfolio.loaders import PortfolioById
+from graph.portfolio.weights import Weight, weights_of
 from graph.rebalancing.loaders import LegCountByRebalance, LegsByRebalance, RebalanceById
-from graph.scalars import json_of
 from graph.trading.loaders import OrderById, OrderCountByRebalance, OrdersByRebalance
 from graph.trading.types import Order
 from graph.vocabulary import LegStatus, OrderSide, RebalanceStatus, RebalanceTrigger, Strategy
+from investing.rules.rebalancing.legs import parse_reason
 
 if TYPE_CHECKING:
     from graph.portfolio.types import Portfolio
@@ -25,22 +27,24 @@ if TYPE_CHECKING:
 _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 
-@strawberry.type(description="One trade of a rebalance, as planned, and what became of it.")
+@strawberry.type(description="A planned trade of a rebalance, and its result.")
 class RebalanceLeg:
     row: strawberry.Private[RebalanceLegRow]
-    number: int = strawberry.field(description="Its place in the plan, from 1; sells come before buys.")
-    symbol: str = strawberry.field(description="The instrument's symbol.")
-    side: OrderSide = strawberry.field(description="Which way it trades.")
-    quantity: DecimalText = strawberry.field(description="How many shares were planned.")
-    filled_quantity: DecimalText = strawberry.field(description="How many shares are traded.")
-    status: LegStatus = strawberry.field(description="Where it stands.")
-    reason: str | None = strawberry.field(
-        description="Why not all of it was traded: a code, a colon, and a sentence."
+    number: int = strawberry.field(
+        description="Its number in the plan, starting from 1; sells come before buys."
     )
+    symbol: str = strawberry.field(description="The instrument's symbol.")
+    side: OrderSide = strawberry.field(description="Whether it buys or sells.")
+    quantity: DecimalText = strawberry.field(description="The planned number of shares.")
+    filled_quantity: DecimalText = strawberry.field(description="The number of shares traded so far.")
+    status: LegStatus = strawberry.field(description="Its status.")
+    reason: LegReason | None = strawberry.field(description="Why not all of it was traded, for programs.")
+    message: str | None = strawberry.field(description="Why not all of it was traded, for people.")
 
     @classmethod
     def from_row(cls, row: RebalanceLegRow) -> Self:
-        """The leg of a row of the list of legs."""
+        """Return the leg of a row of the list of legs."""
+        reason, message = (None, None) if row["reason"] is None else parse_reason(row["reason"])
         return cls(
             row=row,
             number=row["number"],
@@ -49,8 +53,13 @@ class RebalanceLeg:
             quantity=row["quantity"],
             filled_quantity=row["filled_quantity"],
             status=LegStatus(row["status"]),
-            reason=row["reason"],
+            reason=reason,
+            message=message,
         )
+
+    @strawberry.field(description="The instrument.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await instrument_with_id(info, self.row["instrument_id"])
 
     @strawberry.field(description="Its order, once there is one.")
     async def order(self, info: Info) -> Order | None:
@@ -59,30 +68,32 @@ class RebalanceLeg:
         return Order.from_row(await info.context.loader(OrderById).load_existing(self.row["order_id"]))
 
 
-@strawberry.type(description="One run of a rebalance. Amounts in the portfolio's currency.")
+@strawberry.type(description="A rebalance of a portfolio. Amounts are in the portfolio's currency.")
 class Rebalance(Node):
     row: strawberry.Private[RebalanceRow]
-    strategy: Strategy = strawberry.field(description="How the target weights were found.")
-    status: RebalanceStatus = strawberry.field(description="Where it stands.")
+    strategy: Strategy = strawberry.field(description="How the target weights were determined.")
+    status: RebalanceStatus = strawberry.field(description="Its status.")
     trigger: RebalanceTrigger = strawberry.field(description="What started it.")
-    old_weights: JSON = strawberry.field(description="The weights before, decimal strings by symbol.")
-    new_weights: JSON = strawberry.field(description="The weights after, decimal strings by symbol.")
-    target_weights: JSON | None = strawberry.field(
-        description="The weights that it was to reach, decimal strings by symbol; null where none were found."
+    old_weights: list[Weight] = strawberry.field(description="The weights before, by symbol.")
+    new_weights: list[Weight] = strawberry.field(description="The weights after, by symbol.")
+    target_weights: list[Weight] | None = strawberry.field(
+        description="The target weights, by symbol; null if none were determined."
     )
-    plan_hash: str | None = strawberry.field(description="The hash of the plan that it followed.")
+    plan_hash: str | None = strawberry.field(description="The hash of the plan that it carried out.")
     turnover: DecimalText = strawberry.field(
-        description="What was traded, buys and sells together, as a fraction of the total value before."
+        description="Purchases plus sales, as a fraction of the total value before."
     )
     total_cost: DecimalText = strawberry.field(
-        description="Commissions, and by how much the prices were worse than the plan's quotes."
+        description="Commissions, plus the amount by which the prices were worse than the plan's quotes."
     )
-    trades_executed: int = strawberry.field(description="How many trades were made.")
+    trades_executed: int = strawberry.field(description="The number of trades made.")
     started_at: dt.datetime = strawberry.field(description="When it began.")
-    completed_at: dt.datetime | None = strawberry.field(description="When it ended, null while it runs.")
-    failure_reason: str | None = strawberry.field(description="Why it failed, or failed in part.")
-    leg_count: int = strawberry.field(description="How many trades were planned.")
-    legs_ended: int = strawberry.field(description="How many of them have ended, filled or not.")
+    completed_at: dt.datetime | None = strawberry.field(
+        description="When it ended; null while it is running."
+    )
+    failure_reason: str | None = strawberry.field(description="Why it failed, wholly or in part.")
+    leg_count: int = strawberry.field(description="The number of planned trades.")
+    legs_ended: int = strawberry.field(description="The number of trades that have ended, filled or not.")
 
     @classmethod
     def from_row(cls, row: RebalanceRow) -> Self:
@@ -93,9 +104,9 @@ class Rebalance(Node):
             strategy=Strategy(row["strategy"]),
             status=RebalanceStatus(row["status"]),
             trigger=RebalanceTrigger(row["trigger"]),
-            old_weights=JSON(row["old_weights"]),
-            new_weights=JSON(row["new_weights"]),
-            target_weights=json_of(row["target_weights"]),
+            old_weights=weights_of(row["old_weights"]),
+            new_weights=weights_of(row["new_weights"]),
+            target_weights=None if row["target_weights"] is None else weights_of(row["target_weights"]),
             plan_hash=row["plan_hash"],
             turnover=row["turnover"],
             total_cost=row["total_cost"],
@@ -129,7 +140,7 @@ class Rebalance(Node):
             info, OrdersByRebalance, OrderCountByRebalance, Order.from_row, self.row["id"], page
         )
 
-    @strawberry.field(description="The trades that were planned, in their order.")
+    @strawberry.field(description="The planned trades, in order.")
     async def legs(
         self,
         info: Info,

@@ -1,4 +1,4 @@
-"""The application: GraphQL, its explorer, and the two questions that a supervisor asks."""
+"""The application: GraphQL, its schema and explorer, and the two questions that a supervisor asks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +23,7 @@ from graph.server.envelope import Envelope
 from graph.server.errors import logger
 from graph.server.http import GraphQLOverHTTP
 from graph.server.operations import OpenContext, Operations
+from graph.server.schema_page import schema_page
 from graph.server.serving import ServedSchema
 from graph.server.websocket import GraphQLOverWebSocket
 from runtime.services import Readiness
@@ -72,6 +73,7 @@ def build_app(
                 "/graphql",
                 GraphQLOverWebSocket(operations, origins, init_timeout_seconds, max_operations_per_socket),
             ),
+            Route("/schema.graphql", schema_page(schema)),
             *explorer("/graphiql"),
             Route("/health", _health),
             Route("/ready", _readiness(ready)),

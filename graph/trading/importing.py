@@ -23,75 +23,77 @@ from investing.trading.importing import MOST_ROWS, check_count, import_rows, imp
 from investing.trading.reports import ImportReport, RowResult, RowStatus
 
 
-@strawberry.enum(name="ImportRowStatus", description="What an import makes of a row.")
+@strawberry.enum(name="ImportRowStatus", description="What an import does with a row.")
 class ImportRowStatus(Enum):
-    OK = strawberry.enum_value("OK", description="Good: written, unless nothing was.")
+    OK = strawberry.enum_value("OK", description="Valid: recorded, unless nothing was recorded.")
     DUPLICATE = strawberry.enum_value(
         "DUPLICATE",
-        description="On the ledger already, with all its figures; or a split of the same ratio is there "
+        description="Already on the ledger with the same figures; or a split of the same ratio is there "
         "within seven days.",
     )
-    REFUSED = strawberry.enum_value("REFUSED", description="Not written; its userError says why.")
+    REFUSED = strawberry.enum_value("REFUSED", description="Rejected: its userError gives the reason.")
 
 
 @strawberry.input(
-    description="One transaction, as in recordTransaction; a trade may leave out its price if it has an "
+    description="A transaction, as in recordTransaction. A trade may leave out its price if it has an "
     "amount, and its amount may be rounded to a cent."
 )
 class ImportRowInput:
-    type: TransactionType = strawberry.field(description="What it did.")
+    type: TransactionType = strawberry.field(description="The type of the transaction.")
     symbol: str | None = strawberry.field(description="The instrument's symbol.", default=None)
     quantity: Decimal | None = strawberry.field(
-        description="How many shares; for a split, how many new ones for every splitFor old ones.",
+        description="The number of shares; for a split, of new shares for every splitFor old ones.",
         default=None,
     )
     price: Decimal | None = strawberry.field(description="The price of a share.", default=None)
-    amount: Decimal | None = strawberry.field(
-        description="What it was worth before commission.", default=None
-    )
-    commission: Decimal = strawberry.field(description="What the broker took.", default=Decimal(0))
+    amount: Decimal | None = strawberry.field(description="The amount before commission.", default=None)
+    commission: Decimal = strawberry.field(description="The broker's commission.", default=Decimal(0))
     split_for: Decimal | None = strawberry.field(
-        description="SPLIT alone: quantity new shares for every so many old ones.", default=None
+        description="Only for SPLIT: the number of old shares that `quantity` new ones replace.", default=None
     )
     executed_at: dt.datetime = strawberry.field(description="When it happened, not in the future.")
-    notes: str | None = strawberry.field(description="Your own words.", default=None)
+    notes: str | None = strawberry.field(description="A note of your own.", default=None)
     place: int | None = strawberry.field(
-        description="Its place among the rows of its instant, where an export tells it. Rows that have one "
-        "come before those that have none.",
+        description="Its position among the rows of the same instant, if the export gives one. Rows with a "
+        "position come before those without.",
         default=None,
     )
 
 
-@strawberry.input(description="Transactions of one portfolio.")
+@strawberry.input(description="Transactions of a portfolio to import.")
 class ImportTransactionsInput:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
     rows: list[ImportRowInput] = strawberry.field(
-        description=f"At most {MOST_ROWS}, in any order; it makes no difference: they are posted in the "
-        "order of time. Those of the same instant: SPLIT; DEPOSIT, TRANSFER_IN, DIVIDEND, INTEREST; then "
-        "always the first BUY or SELL (by symbol, BUY before SELL, quantity, price) that cash and shares "
-        "allow; FEE, TAX; WITHDRAWAL, TRANSFER_OUT. What is on the ledger already comes before them."
+        description=f"At most {MOST_ROWS}, in any order, which makes no difference: they are recorded in "
+        "order of time. Those of the same instant are recorded in this order: SPLIT; DEPOSIT, TRANSFER_IN, "
+        "DIVIDEND, INTEREST; then repeatedly the first BUY or SELL (by symbol, BUY before SELL, quantity, "
+        "price) that cash and shares allow; FEE, TAX; WITHDRAWAL, TRANSFER_OUT. What is already on the "
+        "ledger comes before them."
     )
-    dry_run: bool = strawberry.field(description="Only say what would come of each row.", default=False)
+    dry_run: bool = strawberry.field(
+        description="Whether only to report what would become of each row.", default=False
+    )
     skip_bad: bool = strawberry.field(
-        description="Write the good rows even if others are refused; otherwise it is all or nothing.",
+        description="Whether to record the valid rows even if others are rejected; otherwise it is all or "
+        "none.",
         default=False,
     )
     adjusted_quantities: bool = strawberry.field(
-        description="The quantities are for shares of today already: no split of their instruments until now "
-        "is posted after them.",
+        description="Whether the quantities are already adjusted for splits: then no split of their "
+        "instruments up to now is applied to them.",
         default=False,
     )
     idempotency_key: strawberry.ID = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more, and answers the same. "
-        "A dry run does not use it up."
+        description="A UUID that you choose: a retry with the same one does nothing more, and returns the "
+        "same result. A dry run does not use it up."
     )
 
 
-@strawberry.type(description="What came of one row.")
+@strawberry.type(description="The outcome of a row.")
 class ImportOutcome:
-    line: int = strawberry.field(description="The row's place in the list, counted from 1.")
-    status: ImportRowStatus = strawberry.field(description="What the import made of it.")
-    user_error: UserError | None = strawberry.field(description="Why it was refused.")
+    line: int = strawberry.field(description="The number of the row in the input, starting from 1.")
+    status: ImportRowStatus = strawberry.field(description="What the import did with it.")
+    user_error: UserError | None = strawberry.field(description="Why it was rejected.")
     warnings: list[Warning] = strawberry.field(description="Something to know about what was done.")
     outcome: strawberry.Private[RowResult]
 
@@ -107,7 +109,7 @@ class ImportOutcome:
             outcome=outcome,
         )
 
-    @strawberry.field(description="The transaction that it made, null where nothing was written for it.")
+    @strawberry.field(description="The transaction that was recorded for it; null if there is none.")
     async def transaction(self, info: Info) -> Transaction | None:
         if self.outcome.transaction_id is None:
             return None
@@ -115,22 +117,22 @@ class ImportOutcome:
         return None if row is None else Transaction.from_row(row)
 
 
-@strawberry.type(description="What came of each row, or why nothing was done.")
+@strawberry.type(description="The outcome of each row, or the reasons why nothing was done.")
 class ImportTransactionsPayload(Payload):
     outcomes: list[ImportOutcome] = strawberry.field(
-        description="One for each row, in their order.", default_factory=list
+        description="One for each row, in the order of the input.", default_factory=list
     )
-    written: bool = strawberry.field(description="Whether anything was written.", default=False)
+    written: bool = strawberry.field(description="Whether anything was recorded.", default=False)
     import_id: strawberry.ID | None = strawberry.field(
-        description="The import's id, which reverseImport takes; null where nothing was written.",
+        description="The id of the import, for reverseImport; null if nothing was recorded.",
         default=None,
     )
-    ok_count: int = strawberry.field(description="How many rows are good.", default=0)
-    duplicate_count: int = strawberry.field(description="How many were there already.", default=0)
-    refused_count: int = strawberry.field(description="How many are refused.", default=0)
+    ok_count: int = strawberry.field(description="The number of valid rows.", default=0)
+    duplicate_count: int = strawberry.field(description="The number of duplicate rows.", default=0)
+    refused_count: int = strawberry.field(description="The number of rejected rows.", default=0)
 
     @strawberry.field(
-        name="import", description="The import, which can be taken back; null where nothing was written."
+        name="import", description="The import, which can be reversed; null if nothing was recorded."
     )
     async def import_(self, info: Info) -> Import | None:
         if self.import_id is None:
@@ -177,14 +179,14 @@ def _row(line: int, given: ImportRowInput) -> ImportRow:
 @strawberry.type
 class ImportMutation:
     @strawberry.mutation(
-        description="Puts many transactions on the ledger at once, all or nothing. Safe to run twice: a row "
-        "that is there already, with all its figures, is a duplicate and does nothing, unless it came with "
-        "an import that was taken back. reverseImport takes it back.",
+        description="Records many transactions at once, all or none. It is safe to run twice: a row that is "
+        "already on the ledger with the same figures is a duplicate and has no effect, unless it "
+        "came with an import that was reversed. reverseImport reverses an import.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def import_transactions(
         self, info: Info, input: Annotated[ImportTransactionsInput, INPUT]
-    ) -> ImportTransactionsPayload:
+    ) -> ImportTransactionsPayload | None:
         check_count(len(input.rows))
         actor, portfolio_id = actor_of(info.context), own_id("Portfolio", input.portfolio_id)
         rows = [_row(line, given) for line, given in enumerate(input.rows, 1)]

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 
-@strawberry.type(description="Transactions that came together, and can be taken back together.")
+@strawberry.type(description="Transactions that were imported together and can be reversed together.")
 class Import(Node):
     row: strawberry.Private[ListedImportRow]
-    created_at: dt.datetime = strawberry.field(description="When they came.")
+    created_at: dt.datetime = strawberry.field(description="When they were imported.")
     format: str = strawberry.field(
-        description="What they came in: `csv`, `ghostfolio`, `ibflex`, `ofx` or another format of the "
-        "command import-transactions, `api` for importTransactions."
+        description="The format: `csv`, `ghostfolio`, `ibflex`, `ofx` or another one of the command "
+        "import-transactions, or `api` for importTransactions."
     )
-    transaction_count: int = strawberry.field(description="How many transactions it wrote.")
+    transaction_count: int = strawberry.field(description="The number of transactions that it recorded.")
     reversed_at: dt.datetime | None = strawberry.field(
-        description="When it was taken back as a whole; null while it stands."
+        description="When it was reversed as a whole; null if it was not."
     )
 
     @classmethod
@@ -55,15 +55,15 @@ class Import(Node):
         )
 
 
-@strawberry.input(description="An import to take back.")
+@strawberry.input(description="An import to reverse.")
 class ReverseImportInput:
     import_id: strawberry.ID = strawberry.field(description="The import.")
     idempotency_key: strawberry.ID = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more."
+        description="A UUID that you choose: a retry with the same one does nothing more."
     )
 
 
-@strawberry.type(description="The import as it is now, or why nothing was done.")
+@strawberry.type(description="The import as it is now, or the reasons why nothing was done.")
 class ImportPayload(Payload):
     import_: Import | None = strawberry.field(name="import", description="The import.", default=None)
 
@@ -71,13 +71,15 @@ class ImportPayload(Payload):
 @strawberry.type
 class ReverseImportMutation:
     @strawberry.mutation(
-        description="Takes an import back as a whole: every transaction that it wrote is reversed, all of "
-        "them or none, and every figure is what it was before. Where a later transaction needs what it "
-        "brought, the userError names its day and the transaction. The same rows can be imported again then, "
-        "with a new idempotency key.",
+        description="Reverses an import as a whole: all transactions that it recorded are reversed, or none, "
+        "and every figure is as it was before. If a later transaction depends on them, the "
+        "userError names that transaction and its day. Afterwards the same rows can be imported "
+        "again with a new idempotency key.",
         extensions=[Guard(IsAuthenticated(), OwnsImport("input", "import_id"))],
     )
-    async def reverse_import(self, info: Info, input: Annotated[ReverseImportInput, INPUT]) -> ImportPayload:
+    async def reverse_import(
+        self, info: Info, input: Annotated[ReverseImportInput, INPUT]
+    ) -> ImportPayload | None:
         import_id = own_id("Import", input.import_id)
         await reverse_import(actor_of(info.context), import_id, input.idempotency_key)
         info.context.forget()

@@ -20,73 +20,75 @@ from investing.trading.share_transfers import ShareTransfer, transfer_shares
 
 
 @strawberry.input(
-    description="A transaction that happened. BUY and SELL have symbol, quantity and price; DIVIDEND symbol "
-    "and amount; SPLIT symbol, quantity and splitFor; a transfer of shares symbol, quantity and, coming in, "
-    "its cost as amount or price; everything else an amount. It belongs to a portfolio, or, where it is cash "
-    "alone, to the account's unallotted cash: interest on it, for one."
+    description="A transaction to record. BUY and SELL need a symbol, a quantity and a price; DIVIDEND a "
+    "symbol and an amount; SPLIT a symbol, a quantity and splitFor; a transfer of shares a "
+    "symbol and a quantity and, if incoming, its cost as amount or price; everything else an "
+    "amount. It belongs to a portfolio or, if it concerns only cash, such as interest, to the "
+    "account's unallotted cash."
 )
 class RecordTransactionInput:
     account_id: strawberry.ID | None = strawberry.field(
-        description="The account, where it is of no portfolio; with one it has to be the portfolio's.",
+        description="The account, if there is no portfolio; with a portfolio, it must be the portfolio's.",
         default=None,
     )
     portfolio_id: strawberry.ID | None = strawberry.field(
-        description="The portfolio; without one it is the account's unallotted cash.", default=None
+        description="The portfolio; if left out, the account's unallotted cash.", default=None
     )
-    type: TransactionType = strawberry.field(description="What it did.")
+    type: TransactionType = strawberry.field(description="The type of the transaction.")
     symbol: str | None = strawberry.field(description="The instrument's symbol.", default=None)
     quantity: Decimal | None = strawberry.field(
-        description="How many shares; for a split, how many new ones for every splitFor old ones.",
+        description="The number of shares; for a split, of new shares for every splitFor old ones.",
         default=None,
     )
     price: Decimal | None = strawberry.field(description="The price of a share.", default=None)
     amount: Decimal | None = strawberry.field(
-        description="What it was worth before commission; for a trade it follows from the price.",
+        description="The amount before commission; for a trade it follows from the price.",
         default=None,
     )
-    commission: Decimal = strawberry.field(description="What the broker took.", default=Decimal(0))
+    commission: Decimal = strawberry.field(description="The broker's commission.", default=Decimal(0))
     split_for: Decimal | None = strawberry.field(
-        description="SPLIT alone: quantity new shares for every so many old ones, 1 if left out. A 3-for-2 "
-        "split has quantity 3 and splitFor 2, a reverse split 1-for-10 quantity 1 and splitFor 10.",
+        description="Only for SPLIT: the number of old shares that `quantity` new ones replace; 1 if left "
+        "out. A 3-for-2 split has quantity 3 and splitFor 2, a 1-for-10 reverse split quantity 1 "
+        "and splitFor 10.",
         default=None,
     )
     executed_at: dt.datetime = strawberry.field(description="When it happened, not in the future.")
-    notes: str | None = strawberry.field(description="Your own words.", default=None)
+    notes: str | None = strawberry.field(description="A note of your own.", default=None)
     idempotency_key: strawberry.ID = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more."
+        description="A UUID that you choose: a retry with the same one does nothing more."
     )
 
 
-@strawberry.input(description="A transaction to take back.")
+@strawberry.input(description="A transaction to reverse.")
 class ReverseTransactionInput:
     transaction_id: strawberry.ID = strawberry.field(description="The transaction.")
-    notes: str | None = strawberry.field(description="Your own words.", default=None)
+    notes: str | None = strawberry.field(description="A note of your own.", default=None)
     idempotency_key: strawberry.ID = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more."
+        description="A UUID that you choose: a retry with the same one does nothing more."
     )
 
 
 @strawberry.input(description="Shares to move from one of your portfolios to another.")
 class TransferSharesInput:
-    from_portfolio_id: strawberry.ID = strawberry.field(description="Where they come from.")
-    to_portfolio_id: strawberry.ID = strawberry.field(description="Where they go.")
+    from_portfolio_id: strawberry.ID = strawberry.field(description="The portfolio that they come from.")
+    to_portfolio_id: strawberry.ID = strawberry.field(description="The portfolio that they go to.")
     symbol: str = strawberry.field(description="The instrument's symbol.")
-    quantity: Decimal = strawberry.field(description="How many shares, above zero.")
+    quantity: Decimal = strawberry.field(description="The number of shares, greater than zero.")
     executed_at: dt.datetime | None = strawberry.field(
         description="When it happened, not in the future; now if left out.", default=None
     )
-    notes: str | None = strawberry.field(description="Your own words.", default=None)
+    notes: str | None = strawberry.field(description="A note of your own.", default=None)
     idempotency_key: strawberry.ID = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more."
+        description="A UUID that you choose: a retry with the same one does nothing more."
     )
 
 
 @strawberry.type
 class TradingMutation:
     @strawberry.mutation(
-        description="Puts a transaction on the ledger, wherever in time it belongs. A split of the "
-        "instrument's that is there already, of the same ratio within seven days, is not recorded again: the "
-        "answer is that one.",
+        description="Records a transaction at any point in time. If the ledger already has a split of the "
+        "same instrument and ratio within seven days, it is not recorded again, and that one is "
+        "returned.",
         extensions=[
             Guard(
                 IsAuthenticated(),
@@ -97,7 +99,7 @@ class TradingMutation:
     )
     async def record_transaction(
         self, info: Info, input: Annotated[RecordTransactionInput, INPUT]
-    ) -> TransactionPayload:
+    ) -> TransactionPayload | None:
         record = TransactionRequest(
             account_id=None if input.account_id is None else own_id("Account", input.account_id),
             portfolio_id=None if input.portfolio_id is None else own_id("Portfolio", input.portfolio_id),
@@ -120,21 +122,22 @@ class TradingMutation:
         return TransactionPayload(transaction=Transaction.from_row(row), warnings=warnings)
 
     @strawberry.mutation(
-        description="Takes a transaction back, from its own day on, by one with the other sign; both sides "
-        "of a transfer between your own places together. Answers with the one that reverses it.",
+        description="Reverses a transaction, from its own day on, with one of the opposite sign; a transfer "
+        "between your own portfolios is reversed on both sides. Returns the reversing "
+        "transaction.",
         extensions=[Guard(IsAuthenticated(), OwnsTransaction("input", "transaction_id"))],
     )
     async def reverse_transaction(
         self, info: Info, input: Annotated[ReverseTransactionInput, INPUT]
-    ) -> TransactionPayload:
+    ) -> TransactionPayload | None:
         transaction_id = own_id("Transaction", input.transaction_id)
         actor = actor_of(info.context)
         id = await reverse_transaction(actor, transaction_id, input.notes, input.idempotency_key)
         return await TransactionPayload.load(info, id)
 
     @strawberry.mutation(
-        description="Moves shares between two of your portfolios with their lots and their cost, the oldest "
-        "lots first. Answers with the one coming in.",
+        description="Moves shares between two of your portfolios together with their lots and their cost, "
+        "the oldest lots first. Returns the incoming transaction.",
         extensions=[
             Guard(
                 IsAuthenticated(),
@@ -145,7 +148,7 @@ class TradingMutation:
     )
     async def transfer_shares(
         self, info: Info, input: Annotated[TransferSharesInput, INPUT]
-    ) -> TransactionPayload:
+    ) -> TransactionPayload | None:
         transfer = ShareTransfer(
             from_portfolio_id=own_id("Portfolio", input.from_portfolio_id),
             to_portfolio_id=own_id("Portfolio", input.to_portfolio_id),

@@ -18,20 +18,21 @@ from investing.rules.trading.orders import OrderRequest
 from investing.trading.placing import NewOrder
 
 
-@strawberry.input(description="An order to place: so many shares, or shares for so much cash.")
+@strawberry.input(description="An order to place, for a number of shares or an amount of cash.")
 class PlaceOrderInput:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio that trades.")
     symbol: str = strawberry.field(description="The instrument's symbol.")
-    side: OrderSide = strawberry.field(description="Which way it trades.")
+    side: OrderSide = strawberry.field(description="Whether it buys or sells.")
     type: OrderType = strawberry.field(description="At what price it may trade.", default=OrderType.MARKET)
     quantity: Decimal | None = strawberry.field(
-        description="How many shares, also parts of one. Either this or notional.", default=None
+        description="The number of shares, which may be fractional. Either this or notional.", default=None
     )
     notional: Decimal | None = strawberry.field(
-        description="How much cash to trade, in the portfolio's currency: a BUY costs no more than that, "
-        "commission included. The quantity follows from the limit, or from the quote, and has 18 places. A "
-        "SELL whose notional is exactly what the position is worth at that price, its `marketValue` for a "
-        "MARKET order, sells all of it; what open orders have reserved is left out.",
+        description="The amount of cash to trade, in the portfolio's currency: a BUY costs no more than "
+        "that, including commission. The quantity follows from the limit price or the quote and "
+        "has 18 decimal places. A SELL whose notional is exactly the value of the position at "
+        "that price, for a MARKET order its `marketValue`, sells all of it, except for shares "
+        "that open orders have reserved.",
         default=None,
     )
     limit_price: Decimal | None = strawberry.field(
@@ -41,7 +42,7 @@ class PlaceOrderInput:
         description="How long it stays open.", default=TimeInForce.DAY
     )
     idempotency_key: strawberry.ID = strawberry.field(
-        description="A UUID of your own: a retry with the same one does nothing more."
+        description="A UUID that you choose: a retry with the same one does nothing more."
     )
 
 
@@ -51,7 +52,8 @@ class CancelOrderInput:
 
 
 @strawberry.type(
-    description="The order as it is now, or why there is none. Where the broker refused it, there are both."
+    description="The order as it is now, or the reasons why there is none. If the broker rejected it, there "
+    "are both."
 )
 class OrderPayload(Payload):
     order: Order | None = strawberry.field(description="The order.", default=None)
@@ -68,11 +70,11 @@ class OrderPayload(Payload):
 @strawberry.type
 class OrderMutation:
     @strawberry.mutation(
-        description="Places an order. Cash or shares that it needs are held back until it ends, so that no "
-        "two orders spend the same.",
+        description="Places an order. The cash or shares that it needs are reserved until it ends, so that "
+        "no two orders spend the same.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id", locked=True))],
     )
-    async def place_order(self, info: Info, input: Annotated[PlaceOrderInput, INPUT]) -> OrderPayload:
+    async def place_order(self, info: Info, input: Annotated[PlaceOrderInput, INPUT]) -> OrderPayload | None:
         request = OrderRequest(
             side=input.side,
             type=input.type,
@@ -86,10 +88,12 @@ class OrderMutation:
         return await OrderPayload.load(info, id)
 
     @strawberry.mutation(
-        description="Ends an open order; what is filled already stays.",
+        description="Cancels an open order; what is already filled stays.",
         extensions=[Guard(IsAuthenticated(), OwnsOrder("input", "order_id"))],
     )
-    async def cancel_order(self, info: Info, input: Annotated[CancelOrderInput, INPUT]) -> OrderPayload:
+    async def cancel_order(
+        self, info: Info, input: Annotated[CancelOrderInput, INPUT]
+    ) -> OrderPayload | None:
         id = own_id("Order", input.order_id)
         await info.context.desk.cancel(actor_of(info.context), id)
         # What the guard has read was the order before.

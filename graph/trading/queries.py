@@ -16,8 +16,8 @@ _PortfolioId = Annotated[strawberry.ID, strawberry.argument(description="The por
 @strawberry.type
 class TradingQuery:
     @strawberry.field(
-        description="All transactions of a portfolio as CSV, which importing into an empty portfolio makes "
-        "the same ledger again; null where you have no such portfolio.",
+        description="All transactions of a portfolio as CSV; importing it into an empty portfolio recreates "
+        "the ledger. Null if you have no such portfolio.",
         extensions=[guarded(IsAuthenticated())],
     )
     async def export_transactions(self, info: Info, portfolio_id: _PortfolioId) -> str | None:

@@ -18,7 +18,8 @@ from graph.trading.types import Order
 from investing.notifier import wait
 
 _PortfolioId = Annotated[
-    strawberry.ID | None, strawberry.argument(description="Only this portfolio's; all of yours if left out.")
+    strawberry.ID | None,
+    strawberry.argument(description="Only orders of this portfolio; all of yours if left out."),
 ]
 
 
@@ -31,8 +32,8 @@ async def _versions(info: Info, portfolio_id: UUID | None, known: Sequence[UUID]
 @strawberry.type
 class TradingSubscription:
     @strawberry.subscription(
-        description="Each of your orders whenever it changes from now on, as it is then: changes that follow "
-        "one another at once may come as one, and `version` tells how many there were.",
+        description="Each of your orders as it is after each change from now on. Changes in quick succession "
+        "may be combined; `version` counts them.",
         extensions=[guarded(IsAuthenticated(), OwnsPortfolio("portfolio_id"))],
     )
     async def order_updates(

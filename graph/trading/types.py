@@ -8,11 +8,11 @@ import strawberry
 from db.canonical import DecimalText
 from db.trading.listing_rows import ListedOrderRow, ListedTransactionRow
 from graph.account.loaders import AccountById
+from graph.codes import RejectionCode
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
-from graph.market.loaders import InstrumentById
-from graph.market.types import Instrument
+from graph.market.types import Instrument, instrument_with_id
 from graph.node import Node, refetched_by
 from graph.portfolio.explanations import RealizedPnlExplanation, explain_sale
 from graph.portfolio.loaders import PortfolioById
@@ -45,35 +45,39 @@ _Account = Annotated["Account", strawberry.lazy("graph.account.types")]
 _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 
-@strawberry.type(description="A wish to trade, and what became of it. Amounts in the portfolio's currency.")
+@strawberry.type(description="An order to trade, and its result. Amounts are in the portfolio's currency.")
 class Order(Node):
     row: strawberry.Private[ListedOrderRow]
-    side: OrderSide = strawberry.field(description="Which way it trades.")
+    side: OrderSide = strawberry.field(description="Whether it buys or sells.")
     type: OrderType = strawberry.field(description="At what price it may trade.")
-    status: OrderStatus = strawberry.field(description="Where it stands.")
+    status: OrderStatus = strawberry.field(description="Its status.")
     symbol: str = strawberry.field(description="The instrument's symbol.")
-    quantity: DecimalText = strawberry.field(description="How many shares are wanted.")
-    filled_quantity: DecimalText = strawberry.field(description="How many shares are traded.")
-    limit_price: DecimalText | None = strawberry.field(description="The limit, for a LIMIT order.")
+    quantity: DecimalText = strawberry.field(description="The number of shares to trade.")
+    filled_quantity: DecimalText = strawberry.field(description="The number of shares traded so far.")
+    limit_price: DecimalText | None = strawberry.field(description="The limit price, for a LIMIT order.")
     average_fill_price: DecimalText | None = strawberry.field(
-        description="The average price of what is traded, null before anything is."
+        description="The average price of the shares traded; null before the first."
     )
     submitted_at: dt.datetime = strawberry.field(description="When it was placed.")
     updated_at: dt.datetime = strawberry.field(description="When it last changed.")
     notional: DecimalText | None = strawberry.field(
-        description="The cash that was to be traded, where that was given in place of a quantity."
+        description="The amount of cash to trade, if that was given instead of a quantity."
     )
     remaining_quantity: DecimalText = strawberry.field(
-        description="How many shares are not traded, and will not be once it has ended."
+        description="The number of shares not traded; once it has ended, they will not be."
     )
     time_in_force: TimeInForce = strawberry.field(description="How long it stays open.")
-    expires_at: dt.datetime | None = strawberry.field(
-        description="When it ends by itself; null for a GTC order."
+    expires_at: dt.datetime | None = strawberry.field(description="When it expires; null for a GTC order.")
+    reserved_cash: DecimalText = strawberry.field(description="The cash that it reserves while it is open.")
+    version: int = strawberry.field(
+        description="The version number, which starts at 1 and increases with each change."
     )
-    reserved_cash: DecimalText = strawberry.field(description="The cash that it holds back while it is open.")
-    version: int = strawberry.field(description="Grows by one with each change, from 1.")
-    rejection_code: str | None = strawberry.field(description="Why it was rejected, for programs.")
-    rejection_reason: str | None = strawberry.field(description="Why it was rejected, for people.")
+    rejection_code: RejectionCode | None = strawberry.field(
+        description="Why it was rejected, or ended by a split, for programs."
+    )
+    rejection_reason: str | None = strawberry.field(
+        description="Why it was rejected, or ended by a split, for people."
+    )
 
     @classmethod
     def from_row(cls, row: ListedOrderRow) -> Self:
@@ -97,9 +101,13 @@ class Order(Node):
             expires_at=row["expires_at"],
             reserved_cash=row["reserved_cash"],
             version=row["version"],
-            rejection_code=row["rejection_code"],
+            rejection_code=_rejection_code(row["rejection_code"]),
             rejection_reason=row["rejection_reason"],
         )
+
+    @strawberry.field(description="The instrument that it trades.")
+    async def instrument(self, info: Info) -> Instrument:
+        return await instrument_with_id(info, self.row["instrument_id"])
 
     @strawberry.field(description="The portfolio that trades.")
     async def portfolio(self, info: Info) -> _Portfolio:
@@ -109,7 +117,7 @@ class Order(Node):
             await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
         )
 
-    @strawberry.field(description="What it traded, newest first.")
+    @strawberry.field(description="Its fills, newest first.")
     async def transactions(
         self,
         info: Info,
@@ -128,32 +136,47 @@ class Order(Node):
         )
 
 
+def _rejection_code(code: str | None) -> RejectionCode | None:
+    """Return the code of a rejection; a broker may have others of its own."""
+    if code is None:
+        return None
+    return RejectionCode(code) if code in frozenset(RejectionCode) else RejectionCode.OTHER
+
+
 @strawberry.type(
-    description="One entry of the ledger. It never changes: mistakes are reversed. Amounts in its currency."
+    description="An entry of the ledger. It never changes: mistakes are reversed. Amounts are in its "
+    "currency."
 )
 class Transaction(Node):
     row: strawberry.Private[ListedTransactionRow]
-    type: TransactionType = strawberry.field(description="What it did.")
-    symbol: str | None = strawberry.field(description="The instrument's symbol, null for cash alone.")
+    type: TransactionType = strawberry.field(description="The type of the transaction.")
+    symbol: str | None = strawberry.field(
+        description="The instrument's symbol; null if it concerns only cash."
+    )
     quantity: DecimalText | None = strawberry.field(
-        description="How many shares; for a split, the new shares for each old one. Null for cash alone."
+        description="The number of shares; for a split, the new shares for each old one. Null if it concerns "
+        "only cash."
     )
     price: DecimalText | None = strawberry.field(description="The price of a share.")
-    amount: DecimalText = strawberry.field(description="What it was worth before commission, never negative.")
-    commission: DecimalText = strawberry.field(description="What the broker took.")
+    amount: DecimalText = strawberry.field(description="The amount before commission, never negative.")
+    commission: DecimalText = strawberry.field(description="The broker's commission.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
-    cash_delta: DecimalText = strawberry.field(description="By how much cash changed.")
-    quantity_delta: DecimalText = strawberry.field(description="By how much the number of shares changed.")
+    cash_delta: DecimalText = strawberry.field(description="The change in cash.")
+    quantity_delta: DecimalText = strawberry.field(
+        description="The change in the number of shares. For a transfer between portfolios it differs from "
+        "`quantity` if a split had reached the shares of only one of them."
+    )
     cost_delta: DecimalText = strawberry.field(
-        description="By how much the position's cost basis changed, on average cost."
+        description="The change in the position's cost basis, at average cost."
     )
     executed_at: dt.datetime = strawberry.field(description="When it happened.")
     is_automatic: bool = strawberry.field(
-        description="A split that was posted because the instrument had it: see Instrument.splits."
+        description="Whether it is a split that was applied because the instrument has it; see "
+        "Instrument.splits."
     )
-    notes: str | None = strawberry.field(description="The owner's own words.")
+    notes: str | None = strawberry.field(description="The owner's note.")
     import_id: strawberry.ID | None = strawberry.field(
-        description="The id of the import that it came with, null for any other, and for a reversal."
+        description="The id of the import that it came with; null if it came with none, and for a reversal."
     )
 
     @classmethod
@@ -178,14 +201,12 @@ class Transaction(Node):
             import_id=None if row["import_id"] is None else global_id("Import", row["import_id"]),
         )
 
-    @strawberry.field(
-        description="What a sale gained over its cost, after commission. Null for anything else."
-    )
+    @strawberry.field(description="The realised gain of a sale, after commission. Null for anything else.")
     def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> DecimalText | None:
         return self.row["realized_pnl_fifo" if method is CostMethod.FIFO else "realized_pnl"]
 
     @strawberry.field(
-        description="How a sale's gain came about. Null for anything else, for a reversal, and once it is "
+        description="How a sale's gain was computed. Null for anything else, for a reversal, and after it is "
         "reversed."
     )
     async def explain_realized_pnl(
@@ -193,7 +214,7 @@ class Transaction(Node):
     ) -> RealizedPnlExplanation | None:
         return await explain_sale(info, self.row, method)
 
-    @strawberry.field(description="What it did to lots, the oldest first; nothing once it is reversed.")
+    @strawberry.field(description="What it did to lots, oldest first; empty after it is reversed.")
     async def lot_uses(
         self,
         info: Info,
@@ -206,7 +227,7 @@ class Transaction(Node):
         loaders = LotUsesByTransaction, LotUseCountByTransaction
         return await connect(info, *loaders, LotUse.from_row, self.row["id"], page)
 
-    @strawberry.field(description="The transaction that this one takes back, if it is a reversal.")
+    @strawberry.field(description="The transaction that this one reverses, if it is a reversal.")
     async def reverses(self, info: Info) -> "Transaction | None":
         if self.row["reverses_id"] is None:
             return None
@@ -214,18 +235,16 @@ class Transaction(Node):
             await info.context.loader(TransactionById).load_existing(self.row["reverses_id"])
         )
 
-    @strawberry.field(description="The transaction that takes this one back, if there is one.")
+    @strawberry.field(description="The transaction that reverses this one, if any.")
     async def reversed_by(self, info: Info) -> "Transaction | None":
         row = await info.context.loader(ReversalByTransaction).load(self.row["id"])
         return None if row is None else Transaction.from_row(row)
 
-    @strawberry.field(description="The instrument, null for cash alone.")
+    @strawberry.field(description="The instrument; null if it concerns only cash.")
     async def instrument(self, info: Info) -> Instrument | None:
         if self.row["instrument_id"] is None:
             return None
-        return Instrument.from_row(
-            await info.context.loader(InstrumentById).load_existing(self.row["instrument_id"])
-        )
+        return await instrument_with_id(info, self.row["instrument_id"])
 
     @strawberry.field(description="The account that it belongs to.")
     async def account(self, info: Info) -> _Account:
@@ -233,7 +252,7 @@ class Transaction(Node):
 
         return Account.from_row(await info.context.loader(AccountById).load_existing(self.row["account_id"]))
 
-    @strawberry.field(description="The portfolio, null for the account's unallotted cash.")
+    @strawberry.field(description="The portfolio; null for the account's unallotted cash.")
     async def portfolio(self, info: Info) -> _Portfolio | None:
         from graph.portfolio.types import Portfolio
 
@@ -243,7 +262,7 @@ class Transaction(Node):
             await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
         )
 
-    @strawberry.field(description="The order that it filled.")
+    @strawberry.field(description="The order that it is a fill of, if any.")
     async def order(self, info: Info) -> Order | None:
         if self.row["order_id"] is None:
             return None

@@ -1,8 +1,9 @@
 """Open, change and archive accounts, and move cash in and out."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from db.account.writes import (
@@ -24,8 +25,8 @@ from db.writing import raw_connection_of
 from investing.account.zone_changes import move_splits
 from investing.actor import Actor
 from investing.audit import add_note, note
-from investing.idempotency import Intent, once_knowing
-from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
+from investing.idempotency import Intent, once_in_session, once_knowing
+from investing.rules.errors import AccountInactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.rules.names import checked_name
 from investing.rules.time_zones import DEFAULT, checked_time_zone
 from investing.rules.trading.entries import check_notes, entry_of
@@ -46,34 +47,45 @@ class NewAccount:
     time_zone: str = DEFAULT
 
 
-async def create_account(actor: Actor, new: NewAccount) -> UUID:
+async def create_account(actor: Actor, new: NewAccount, *, idempotency_key: str | None = None) -> UUID:
     """Open an account; its initial balance is its first deposit. Return its id.
 
-    Raise InvalidInput or NameTaken.
+    Without a key nothing distinguishes a retry from a second request, but a name can be used only once. Raise
+    InvalidInput, NameTaken or IdempotencyMismatch.
     """
-    name = checked_name(new.name)
-    time_zone = checked_time_zone(new.time_zone)
+    values: dict[str, Any] = {
+        "name": checked_name(new.name),
+        "broker": new.broker.value,
+        "account_type": new.account_type.value,
+        "currency": new.currency,
+        "initial_balance": new.initial_balance,
+        "is_paper": new.is_paper,
+        "time_zone": checked_time_zone(new.time_zone),
+    }
     if new.initial_balance < 0:
         raise InvalidInput("The initial balance must not be negative.", ("initialBalance",))
+
+    async def effect(session: Session) -> UUID:
+        return await _create(session, actor, new, values)
+
+    if idempotency_key is None:
+        return await actor.sessions.transact(actor.id, effect)
+    arguments = asdict(new)
+    return await once_in_session(
+        actor.sessions, actor.id, idempotency_key, "createAccount", arguments, effect
+    )
+
+
+async def _create(session: Session, actor: Actor, new: NewAccount, values: dict[str, Any]) -> UUID:
     id = uuid7()
-    async with actor.sessions.begin(actor.id) as session:
-        await lock_user(session, actor.id)
-        if await name_is_taken(session, actor.id, name):
-            raise NameTaken(f"You already have an account {name}.", ("name",))
-        await check_known(session, time_zone)
-        values = {
-            "name": name,
-            "broker": new.broker.value,
-            "account_type": new.account_type.value,
-            "currency": new.currency,
-            "initial_balance": new.initial_balance,
-            "is_paper": new.is_paper,
-            "time_zone": time_zone,
-        }
-        await insert_account(session, actor.id, id, values)
-        if new.initial_balance:
-            await _deposit_first(session, actor.id, id, new, time_zone)
-        await note(session, actor.id, actor.client, "account.created", "Account", id, **values)
+    await lock_user(session, actor.id)
+    if await name_is_taken(session, actor.id, values["name"]):
+        raise NameTaken(f"You already have an account {values['name']}.", ("name",))
+    await check_known(session, values["time_zone"])
+    await insert_account(session, actor.id, id, values)
+    if new.initial_balance:
+        await _deposit_initial_balance(session, actor.id, id, new, values["time_zone"])
+    await note(session, actor.id, actor.client, "account.created", "Account", id, **values)
     return id
 
 
@@ -125,7 +137,7 @@ async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:
     """Archive or restore an account; keep its history and its cash. Raise NotFound if it is not there."""
     async with actor.sessions.begin(actor.id) as session:
         if not await update_account(session, actor.id, id, {"is_active": is_active}):
-            raise NotFound("There is no such account.", ("id",))
+            raise NotFound("There is no such account.", ("accountId",))
         action = "account.restored" if is_active else "account.archived"
         await note(session, actor.id, actor.client, action, "Account", id)
 
@@ -142,7 +154,7 @@ async def move_cash(
     """Deposit or withdraw cash; return the transaction's id.
 
     The cash goes to or comes from a portfolio, or the account's unallotted cash. Raise InvalidInput,
-    NotFound, Inactive, PortfolioInactive, InsufficientCash or IdempotencyMismatch.
+    NotFound, AccountInactive, PortfolioInactive, InsufficientCash or IdempotencyMismatch.
     """
     check_notes(notes)
 
@@ -154,8 +166,8 @@ async def move_cash(
         return await reads.for_cash(ledger.connection, actor.id, account_id, portfolio_ids, intent.key)
 
     async def decide(ledger: LedgerTransaction, facts: reads.CashFacts) -> tuple[UUID, None]:
-        place = _place(actor.id, facts, portfolio_id)
-        id = await _move(ledger, place, type, amount, notes)
+        location = _place(actor.id, facts, portfolio_id)
+        id = await _move(ledger, location, type, amount, notes)
         add_note(ledger, actor.client, f"cash.{type.lower()}", "Transaction", id, amount=amount)
         return id, None
 
@@ -167,7 +179,7 @@ def _place(owner_id: UUID, facts: reads.CashFacts, portfolio_id: UUID | None) ->
     if facts.account is None:
         raise NotFound("There is no such account.", ("accountId",))
     if not facts.account.is_active:
-        raise Inactive("The account is archived: restore it first.", ("accountId",))
+        raise AccountInactive("The account is archived: restore it first.", ("accountId",))
     if portfolio_id is None:
         return CashLocation.of_account(owner_id, facts.account)
     portfolio = facts.portfolios.get(portfolio_id)
@@ -179,18 +191,24 @@ def _place(owner_id: UUID, facts: reads.CashFacts, portfolio_id: UUID | None) ->
 
 
 async def _move(
-    ledger: LedgerTransaction, place: CashLocation, type: TransactionType, amount: Decimal, notes: str | None
+    ledger: LedgerTransaction,
+    location: CashLocation,
+    type: TransactionType,
+    amount: Decimal,
+    notes: str | None,
 ) -> UUID:
     now = dt.datetime.now(dt.UTC)
     entry = entry_of(uuid7(), type, now, now, has_symbol=False, amount=amount)
-    await post_entry(ledger, place, entry, notes=notes, now=True, may_owe=False)
+    await post_entry(ledger, location, entry, notes=notes, now=True, may_owe=False)
     return entry.id
 
 
-async def _deposit_first(session: Session, owner_id: UUID, id: UUID, new: NewAccount, time_zone: str) -> None:
-    """Post what a new account starts with, in the transaction that opens it."""
+async def _deposit_initial_balance(
+    session: Session, owner_id: UUID, id: UUID, new: NewAccount, time_zone: str
+) -> None:
+    """Post the initial balance of a new account, in the transaction that opens it."""
     margin = new.account_type is AccountType.MARGIN
-    place = CashLocation(owner_id, id, None, new.currency, Decimal(0), margin, time_zone)
+    location = CashLocation(owner_id, id, None, new.currency, Decimal(0), margin, time_zone)
     ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
-    await _move(ledger, place, TransactionType.DEPOSIT, new.initial_balance, "Initial balance")
+    await _move(ledger, location, TransactionType.DEPOSIT, new.initial_balance, "Initial balance")
     await ledger.flush()

@@ -13,7 +13,7 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import add_note
 from investing.idempotency import Intent, once_knowing
-from investing.rules.errors import DomainError, Inactive, InvalidInput, NotFound, PortfolioInactive
+from investing.rules.errors import AccountInactive, DomainError, InvalidInput, NotFound, PortfolioInactive
 from investing.rules.trading.entries import check_notes, entry_of
 from investing.trading.posting import CashLocation, post_entry
 
@@ -27,7 +27,7 @@ async def transfer(
     notes: str | None,
     field: tuple[str, ...] = ("amount",),
 ) -> UUID:
-    """Move cash between two locked places; return the id of the transaction that comes in.
+    """Move cash between two locked locations; return the id of the incoming transaction.
 
     Raise InvalidInput or InsufficientCash, both about `field`.
     """
@@ -54,7 +54,7 @@ async def transfer_cash(
 ) -> UUID:
     """Move cash within an account, None being its unallotted cash; return the incoming transaction's id.
 
-    Raise InvalidInput, NotFound, Inactive, PortfolioInactive, InsufficientCash or IdempotencyMismatch.
+    Raise InvalidInput, NotFound, AccountInactive, PortfolioInactive, InsufficientCash or IdempotencyMismatch.
     """
     if from_portfolio_id == to_portfolio_id:
         raise InvalidInput("The source and the target are the same.", ("toPortfolioId",))
@@ -90,7 +90,7 @@ def _places(
     if facts.account is None:
         raise NotFound("There is no such account.", ("accountId",))
     if not facts.account.is_active:
-        raise Inactive("The account is archived: restore it first.", ("accountId",))
+        raise AccountInactive("The account is archived: restore it first.", ("accountId",))
     places: dict[UUID | None, CashLocation] = {None: CashLocation.of_account(owner_id, facts.account)}
     for id in sorted(portfolio_ids):
         field = ("fromPortfolioId",) if id == from_portfolio_id else ("toPortfolioId",)

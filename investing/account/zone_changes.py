@@ -35,15 +35,17 @@ async def move_splits(session: Session, owner_id: UUID, account_id: UUID, time_z
         try:
             holdings.post()
         except (InsufficientShares, InvalidInput) as domain_error:
-            raise _told(domain_error, holdings, row, time_zone) from None
+            raise _with_entry(domain_error, holdings, row, time_zone) from None
         holdings.save(ledger)
         await ledger.flush()
     if held:
         await add_recent_work(session, [row.instrument_id for row in held])
 
 
-def _told(domain_error: DomainError, holdings: Holdings, row: SplitHolding, time_zone: str) -> DomainError:
-    """Return the refusal with the entry that cannot stand in the new zone."""
+def _with_entry(
+    domain_error: DomainError, holdings: Holdings, row: SplitHolding, time_zone: str
+) -> DomainError:
+    """Return the error with the entry that is not possible in the new time zone."""
     domain_error.field = _FIELD
     if holdings.current is None:
         # Open orders have reserved the shares, and the error says so.

@@ -86,7 +86,7 @@ async def raise_for_rejection(
         portfolio_id,
         f"{order['symbol']} order rejected",
         reason,
-        {"quantity": quantity, "side": str(order["side"]), "code": code},
+        {"quantity": quantity, "side": str(order["side"]), "code": code, "order": str(order["id"])},
         instrument_id,
     )
 

@@ -14,7 +14,6 @@ from investing.alerts.stored import cooldown_of, threshold_of
 from investing.alerts.wording import RuleValue, alert_of
 from investing.rules.alerts.conditions import RuleState, daily_move, step
 from investing.rules.alerts.price_index import Crossing, TickPrice
-from investing.rules.market.market_hours import market_day
 
 Watch = Mapping[Any, Any]
 
@@ -91,7 +90,7 @@ def _is_of_another_day(watch: Watch, price: TickPrice) -> bool:
     return (
         watch["kind"] == AlertKind.DAILY_MOVE
         and watch["as_of"] is not None
-        and market_day(watch["as_of"]) != market_day(price.as_of)
+        and not price.is_of_the_day_of(watch["as_of"])
     )
 
 

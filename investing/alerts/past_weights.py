@@ -60,6 +60,8 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
 
 
 def _past_targets(portfolio: AimsRow, rebalanced: Sequence[RebalancedRow]) -> list[PastTargets]:
+    if portfolio["strategy"] == Strategy.NONE:
+        return []
     if portfolio["strategy"] == Strategy.CUSTOM:
         return [PastTargets(dt.date.min, weights_stored(portfolio["target_weights"]))]
     zone = portfolio["time_zone"]

@@ -227,7 +227,12 @@ def _watched(row: Row, index: ReturnIndex | None) -> WatchedPortfolio:
 
 
 def targets_of(portfolio: Row) -> dict[str, Decimal]:
-    """Return the target weights of a portfolio: custom ones, or those of its last completed rebalance."""
+    """Return the target weights of a portfolio: custom ones, or those of its last completed rebalance.
+
+    A portfolio without a strategy has none.
+    """
+    if portfolio["strategy"] == Strategy.NONE:
+        return {}
     is_custom = portfolio["strategy"] == Strategy.CUSTOM
     return weights_stored(portfolio["target_weights"] if is_custom else portfolio["rebalanced_to"])
 

@@ -67,7 +67,7 @@ class PriceWatch:
         now = _now()
         try:
             for quote in quotes:
-                price = TickPrice(quote.price, quote.as_of, quote.previous_price)
+                price = TickPrice(quote.price, quote.as_of, quote.previous_price, quote.time_zone)
                 last = self._prices.get(quote.instrument_id)
                 if last is None or price.as_of >= last.as_of:
                     self._prices[quote.instrument_id] = price

@@ -121,7 +121,7 @@ async def change_rule(actor: Actor, id: UUID, changes: Mapping[str, Any]) -> Non
             changes["channels"] = checked_channels(changes["channels"], known)
         locked = await rows.lock_rules(session, actor.id, ids=[id])
         if not locked:
-            raise NotFound("There is no such alert rule.", ("id",))
+            raise NotFound("There is no such alert rule.", ("alertRuleId",))
         if await rows.follow_splits(session, actor.id, [id]):
             locked = await rows.lock_rules(session, actor.id, ids=[id])
         before = locked[0]
@@ -148,7 +148,7 @@ async def delete_rule(actor: Actor, id: UUID) -> None:
     """Delete a rule; keep the alerts that it raised. Raise NotFound if the owner has no such rule."""
     async with actor.sessions.begin(actor.id) as session:
         if not await rows.delete_rule(session, actor.id, id):
-            raise NotFound("There is no such alert rule.", ("id",))
+            raise NotFound("There is no such alert rule.", ("alertRuleId",))
         await rows.keep_look(session, actor.id, PORTFOLIO_KINDS)
         await note(session, actor.id, actor.client, "alertRule.deleted", "AlertRule", id)
 

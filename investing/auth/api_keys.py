@@ -26,7 +26,7 @@ class BrokerCredentials:
     """The key and the secret for a broker's API."""
 
     key: str = field(repr=False)
-    secret: str = field(repr=False)
+    secret: str | None = field(repr=False)
 
     @classmethod
     def opened(
@@ -52,7 +52,7 @@ class ApiKeys:
         self._secret_box = secret_box
 
     async def store(
-        self, actor: Actor, broker: Broker, label: str, key: str, secret: str, account_id: UUID | None
+        self, actor: Actor, broker: Broker, label: str, key: str, secret: str | None, account_id: UUID | None
     ) -> UUID:
         """Store credentials and return their id.
 
@@ -60,7 +60,7 @@ class ApiKeys:
         LimitReached.
         """
         label = checked_name(label, "label")
-        given = BrokerCredentials(checked_key(key), checked_secret(secret))
+        given = BrokerCredentials(checked_key(key), checked_secret(broker, secret))
         async with actor.sessions.begin(actor.id) as session:
             # So that two requests cannot both find a label unused, or a place left, at the same time.
             await lock_user(session, actor.id)
@@ -89,7 +89,7 @@ class ApiKeys:
         async with actor.sessions.begin(actor.id) as session:
             deleted = await rows.delete_api_key(session, actor.id, id)
             if deleted is None:
-                raise NotFound("There is no such API key.", ("id",))
+                raise NotFound("There is no such API key.", ("apiKeyId",))
             await note(session, actor.id, actor.client, "apiKey.deleted", TYPE, id, **_audit_facts(deleted))
 
 

@@ -26,7 +26,7 @@ class PaperBroker:
     """A broker as `investing.brokers.protocol` describes it."""
 
     def __init__(self, sessions: Sessions, fees: BrokerFees, report_again_seconds: float = 5) -> None:
-        """Create the broker. A fill not acknowledged after `tell_again_seconds` is reported again."""
+        """Create the broker. A fill not acknowledged after `report_again_seconds` is reported again."""
         self._sessions = sessions
         self._fees = fees
         self._report_again = dt.timedelta(seconds=report_again_seconds)

@@ -128,7 +128,7 @@ class DemoLedger:
 
 
 def _lot_row(lot: TaxLot) -> dict[str, Any]:
-    """Return the row of `lots` of a lot, but for the holding that it is part of."""
+    """Return the row of `lots` for a lot, without its holding."""
     return {
         "id": uuid7(),
         "transaction_id": lot.transaction_id,
@@ -140,7 +140,7 @@ def _lot_row(lot: TaxLot) -> dict[str, Any]:
 
 
 def _use_row(use: LotChange) -> dict[str, Any]:
-    """Return the row of `lot_uses` of a use, but for its transaction and owner."""
+    """Return the row of `lot_uses` for a change of a lot, without its transaction and owner."""
     return {
         "lot_transaction_id": use.lot.transaction_id,
         "lot_number": use.lot.number,

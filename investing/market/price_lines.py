@@ -128,7 +128,7 @@ class LineReader:
         volume = _number("volume", values.get("volume", ""), 18)
         if volume is not None and volume < 0:
             raise BadPriceLine("the volume is negative")
-        split = _split(values.get("split", ""), date)
+        split = read_split(values.get("split", ""), date)
         return DailyBar(symbol, date, opened, high, low, close, adjusted_close, volume, number, *split)
 
     def _date(self, text: str) -> dt.date:
@@ -168,8 +168,11 @@ def _symbol(text: str) -> str:
     return symbol
 
 
-def _split(text: str, ex_date: dt.date) -> tuple[Decimal | None, Decimal | None]:
-    """Return new and old shares of 4:1, 4/1 or 4-for-1, or of the ratio 4; 1, 0 and nothing are no split."""
+def read_split(text: str, ex_date: dt.date) -> tuple[Decimal | None, Decimal | None]:
+    """Return new and old shares of 4:1, 4/1 or 4-for-1, or of the ratio, 4; 1, 0 and nothing are no split.
+
+    Raise BadPriceLine for what is no ratio.
+    """
     match = _RATIO.fullmatch(text)
     if not match:
         raise BadPriceLine(f"the split {_shown(text)} is not a ratio like 4:1, 4/1 or 4")

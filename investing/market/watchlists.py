@@ -38,7 +38,7 @@ async def change_watchlist(actor: Actor, id: UUID, name: str | None, symbols: Se
         if name is not None:
             await _check_name(session, actor.id, name, id)
         if not await writes.rename_watchlist(session, actor.id, id, name):
-            raise NotFound("There is no such watchlist.", ("id",))
+            raise NotFound("There is no such watchlist.", ("watchlistId",))
         if symbols is not None:
             await writes.replace_items(session, actor.id, id, await _ids(session, actor.id, symbols))
         await note(session, actor.id, actor.client, "watchlist.changed", "Watchlist", id)
@@ -48,7 +48,7 @@ async def delete_watchlist(actor: Actor, id: UUID) -> None:
     """Delete a watchlist, which nothing depends on. Raise NotFound if the owner has no such watchlist."""
     async with actor.sessions.begin(actor.id) as session:
         if not await writes.delete_watchlist(session, actor.id, id):
-            raise NotFound("There is no such watchlist.", ("id",))
+            raise NotFound("There is no such watchlist.", ("watchlistId",))
         await note(session, actor.id, actor.client, "watchlist.deleted", "Watchlist", id)
 
 

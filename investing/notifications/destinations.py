@@ -181,7 +181,7 @@ class Destinations:
         async with actor.sessions.begin(actor.id) as session:
             found = await outbox.find_delivery(session, actor.id, delivery_id)
             if found is None:
-                raise NotFound("There is no such delivery.", ("id",))
+                raise NotFound("There is no such delivery.", ("deliveryId",))
             ready = found.destination_id and await rows.lock_destination(
                 session, actor.id, found.destination_id
             )
@@ -189,10 +189,10 @@ class Destinations:
             assert delivery is not None, "it was there, and its destination is locked"
             if delivery.status != DeliveryStatus.DEAD:
                 message = f"The delivery is {delivery.status}: only one that is DEAD can be tried again."
-                raise DeliveryNotDead(message, ("id",), delivery_status=delivery.status)
+                raise DeliveryNotDead(message, ("deliveryId",), delivery_status=delivery.status)
             if not ready or not _is_ready(ready):
                 message = f"{delivery.channel} is not a confirmed and active destination."
-                raise UnknownDestination(message, ("id",), name=delivery.channel)
+                raise UnknownDestination(message, ("deliveryId",), name=delivery.channel)
             now = dt.datetime.now(dt.UTC)
             again = {"status": DeliveryStatus.PENDING.value, "attempts": 0, "digest_id": None}
             await outbox.update_delivery(
@@ -240,5 +240,5 @@ def _is_ready(row: Any) -> bool:
 async def _lock(session: Session, owner_id: UUID, id: UUID) -> Any:
     row = await rows.lock_destination(session, owner_id, id)
     if row is None:
-        raise NotFound("There is no such destination.", ("id",))
+        raise NotFound("There is no such destination.", ("notificationDestinationId",))
     return row

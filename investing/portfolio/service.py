@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -25,10 +25,12 @@ from db.writing import raw_connection_of
 from investing.account.transfers import transfer
 from investing.actor import Actor
 from investing.audit import note
+from investing.idempotency import once_in_session
 from investing.rebalancing.due import update_due
-from investing.rules.errors import Inactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
+from investing.rules.errors import AccountInactive, InvalidInput, NameTaken, NotFound, UnknownInstrument
 from investing.rules.names import checked_name
 from investing.rules.portfolio.portfolio_settings import (
+    check_automatic,
     check_fraction,
     check_planning,
     check_symbols,
@@ -51,7 +53,7 @@ class NewPortfolio:
     drift_band: Decimal | None
     initial_cash: Decimal
     symbols: Sequence[str] | None
-    target_weights: object
+    target_weights: Mapping[str, str] | None
     fractional_shares: bool = True
     minimum_trade: Decimal = Decimal(0)
     relative_drift_band: Decimal | None = None
@@ -62,10 +64,12 @@ class NewPortfolio:
     tax_aware: bool = False
 
 
-async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
+async def create_portfolio(actor: Actor, new: NewPortfolio, *, idempotency_key: str | None = None) -> UUID:
     """Open a portfolio and move its initial cash there from the account; return its id.
 
-    Raise InvalidInput, NotFound, Inactive, NameTaken, UnknownInstrument or InsufficientCash.
+    Without a key nothing distinguishes a retry from a second request, but a name can be used only once. Raise
+    InvalidInput, NotFound, AccountInactive, NameTaken, UnknownInstrument, InsufficientCash or
+    IdempotencyMismatch.
     """
     name = checked_name(new.name)
     if new.initial_cash < 0:
@@ -77,34 +81,45 @@ async def create_portfolio(actor: Actor, new: NewPortfolio) -> UUID:
     }
     _check(settings)
     check_targets(new.strategy, new.target_weights)
+    check_automatic(new.strategy, new.auto_rebalance)
+
+    async def effect(session: Session) -> UUID:
+        return await _create(session, actor, new, name, settings)
+
+    if idempotency_key is None:
+        return await actor.sessions.transact(actor.id, effect)
+    arguments = asdict(new)
+    return await once_in_session(
+        actor.sessions, actor.id, idempotency_key, "createPortfolio", arguments, effect
+    )
+
+
+async def _create(
+    session: Session, actor: Actor, new: NewPortfolio, name: str, settings: Mapping[str, Any]
+) -> UUID:
     id = uuid7()
-    async with actor.sessions.begin(actor.id) as session:
-        account = await lock_account(session, actor.id, new.account_id)
-        if account is None:
-            raise NotFound("There is no such account.", ("accountId",))
-        if not account["is_active"]:
-            raise Inactive("The account is archived: restore it first.", ("accountId",))
-        await _check_name(session, actor.id, new.account_id, name)
-        await _check_known(session, actor.id, settings)
-        await insert_portfolio(
-            session,
-            {
-                "owner_id": actor.id,
-                "id": id,
-                "account_id": new.account_id,
-                "name": name,
-                "currency": account["currency"],
-                "margin": account["account_type"] == AccountType.MARGIN,
-                "cash_balance": Decimal(0),
-                **settings,
-            },
-        )
-        await update_due(session, actor.id, id, settings)
-        if new.initial_cash:
-            await _give(session, actor.id, account, id, new.initial_cash)
-        await note(
-            session, actor.id, actor.client, "portfolio.created", "Portfolio", id, name=name, **settings
-        )
+    account = await lock_account(session, actor.id, new.account_id)
+    if account is None:
+        raise NotFound("There is no such account.", ("accountId",))
+    if not account["is_active"]:
+        raise AccountInactive("The account is archived: restore it first.", ("accountId",))
+    await _check_name(session, actor.id, new.account_id, name)
+    await _check_known(session, actor.id, settings)
+    row = {
+        "owner_id": actor.id,
+        "id": id,
+        "account_id": new.account_id,
+        "name": name,
+        "currency": account["currency"],
+        "margin": account["account_type"] == AccountType.MARGIN,
+        "cash_balance": Decimal(0),
+        **settings,
+    }
+    await insert_portfolio(session, row)
+    await update_due(session, actor.id, id, settings)
+    if new.initial_cash:
+        await _give(session, actor.id, account, id, new.initial_cash)
+    await note(session, actor.id, actor.client, "portfolio.created", "Portfolio", id, name=name, **settings)
     return id
 
 
@@ -137,12 +152,13 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
             await lock_its_account(session, actor.id, id)
         before = await find_settings(session, actor.id, id)
         if before is None:
-            raise NotFound("There is no such portfolio.", ("id",))
+            raise NotFound("There is no such portfolio.", ("portfolioId",))
         strategy = Strategy(changes.get("strategy", before["strategy"]))
         if strategy is not Strategy.CUSTOM and "target_weights" not in changes:
             # Custom weights have no meaning for a strategy that computes its own.
             changes["target_weights"] = None
         check_targets(strategy, changes.get("target_weights", before["target_weights"]))
+        check_automatic(strategy, changes.get("auto_rebalance", before["auto_rebalance"]))
         if "name" in changes:
             await _check_name(session, actor.id, before["account_id"], changes["name"], but=id)
         await _check_known(session, actor.id, changes)
@@ -156,7 +172,7 @@ async def set_portfolio_active(actor: Actor, id: UUID, is_active: bool) -> None:
     """Archive or restore a portfolio; keep its holdings and history. Raise NotFound if it is not there."""
     async with actor.sessions.begin(actor.id) as session:
         if not await update_portfolio(session, actor.id, id, {"is_active": is_active}):
-            raise NotFound("There is no such portfolio.", ("id",))
+            raise NotFound("There is no such portfolio.", ("portfolioId",))
         action = "portfolio.restored" if is_active else "portfolio.archived"
         await note(session, actor.id, actor.client, action, "Portfolio", id)
 

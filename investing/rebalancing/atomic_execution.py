@@ -58,8 +58,8 @@ async def trade_atomically(
     ledger = LedgerTransaction(
         await raw_connection_of(session), owner_id, Locks.of(portfolios=[portfolio["id"]])
     )
-    known = await _known(ledger, portfolio["id"], filled, plan)
-    # What open orders have reserved is not to be spent; each trade moves the cash that the next one has.
+    known = await _holdings(ledger, portfolio["id"], filled, plan)
+    # Cash reserved by open orders must not be spent; each trade changes the cash left for the next one.
     place = CashLocation(
         owner_id,
         portfolio["account_id"],
@@ -112,10 +112,10 @@ class _Noted(NamedTuple):
     symbol: str
 
 
-async def _known(
+async def _holdings(
     ledger: LedgerTransaction, portfolio_id: UUID, filled: Sequence[BrokerOrder], plan: Plan
 ) -> Mapping[UUID, TradeFacts]:
-    """Return what is held of each instrument, before any of it is traded."""
+    """Return what is held of each instrument before any of it is traded."""
     instants = [execution.executed_at for order in filled for execution in order.executions]
     key = (ledger.connection, ledger.owner_id, portfolio_id)
     ids = [trade.instrument_id for trade in plan.trades]

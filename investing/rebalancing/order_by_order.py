@@ -103,7 +103,7 @@ class _NewLeg:
 
 
 async def _place(new: _NewLeg, *, selling: bool) -> UUID | None:
-    """Return the order that was placed; None where the leg has to wait, or is skipped."""
+    """Place the order of a leg; return its id, None if the leg has to wait or is skipped."""
     leg = new.leg
     key = (new.ledger.connection, new.ledger.owner_id, new.portfolio_id)
     facts = await for_order(*key, None, leg["symbol"])
@@ -137,7 +137,7 @@ async def _order(new: _NewLeg, facts: OrderFacts, quantity: Decimal, reason: str
 
 
 def _affordable(facts: OrderFacts, leg: Row, trading_config: TradingConfig) -> Decimal:
-    """Return how much of a purchase the cash pays for that is there and that no other order has reserved."""
+    """Return how much of a purchase the cash pays for that no other order has reserved."""
     cash = facts.cash_balance - facts.reserved_cash
     if cash <= 0:
         return ZERO

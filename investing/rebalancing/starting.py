@@ -25,8 +25,8 @@ from investing.rebalancing.ending import end
 from investing.rebalancing.planning import plan_in
 from investing.rebalancing.targets import Targets
 from investing.rules.errors import (
+    AccountInactive,
     DomainError,
-    Inactive,
     NotFound,
     PlanChanged,
     PortfolioInactive,
@@ -59,8 +59,8 @@ async def start(
     """Store the rebalance with its legs; return its id.
 
     It is COMPLETED if the broker trades everything at once or there is nothing to trade, and RUNNING
-    otherwise. Raise NotFound, PortfolioInactive, Inactive, RebalanceRunning, PlanChanged, what `plan_in`
-    raises and, on paper, what the ledger refuses.
+    otherwise. Raise NotFound, PortfolioInactive, AccountInactive, RebalanceRunning, PlanChanged, what
+    `plan_in` raises and, on paper, what the ledger refuses.
     """
     portfolio = await _lock(session, owner_id, run.portfolio_id)
     universe = await running.find_universe(session, owner_id, run.portfolio_id, list(targets.weights))
@@ -178,7 +178,7 @@ async def _lock(session: Session, owner_id: UUID, portfolio_id: UUID) -> Mapping
     if not portfolio["is_active"]:
         raise PortfolioInactive
     if not portfolio["account_is_active"]:
-        raise Inactive("The account is archived: restore it first.", ("portfolioId",))
+        raise AccountInactive("The account is archived: restore it first.", ("portfolioId",))
     if await running.find_running(session, owner_id, portfolio_id) is not None:
         raise RebalanceRunning
     return portfolio

@@ -23,12 +23,13 @@ from db.sessions import Session, Sessions
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser, Problem
 from investing.rules.errors import (
+    AccountInactive,
     EmptyUniverse,
-    Inactive,
     InfeasibleCap,
     InsufficientHistory,
     InvalidInput,
     NoPrice,
+    NoStrategy,
     NotFound,
     PortfolioInactive,
     UnknownInstrument,
@@ -54,8 +55,9 @@ async def find_targets(
 ) -> Targets:
     """Return the target weights of a portfolio now, by its own strategy or another one.
 
-    Raise NotFound, PortfolioInactive, Inactive, InvalidInput for CUSTOM without weights, EmptyUniverse,
-    InfeasibleCap, UnknownInstrument, NoPrice, InsufficientHistory, and what `Optimiser.weights` raises.
+    Raise NotFound, PortfolioInactive, AccountInactive, NoStrategy, InvalidInput for CUSTOM without weights,
+    EmptyUniverse, InfeasibleCap, UnknownInstrument, NoPrice, InsufficientHistory, and what
+    `Optimiser.weights` raises.
     """
     async with sessions.begin(owner_id) as session:
         portfolio = await find_rebalanced(session, owner_id, portfolio_id)
@@ -64,8 +66,10 @@ async def find_targets(
         if not portfolio["is_active"]:
             raise PortfolioInactive
         if not portfolio["account_is_active"]:
-            raise Inactive("The account is archived: restore it first.", ("portfolioId",))
+            raise AccountInactive("The account is archived: restore it first.", ("portfolioId",))
         chosen = strategy or Strategy(portfolio["strategy"])
+        if chosen is Strategy.NONE:
+            raise NoStrategy
         if chosen is Strategy.CUSTOM:
             return Targets(chosen, _custom(portfolio))
         symbols = await _universe(session, owner_id, portfolio)

@@ -9,13 +9,15 @@ from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
+from db.codes import UserErrorCode
+
 
 # Not frozen: a frozen exception cannot be given its own traceback.
 @dataclass(eq=False)
 class DomainError(Exception):
     """A request that is valid in form but refused by a rule or a service."""
 
-    code: ClassVar[str]
+    code: ClassVar[UserErrorCode]
 
     message: str
     field: tuple[str, ...] = ()
@@ -28,28 +30,28 @@ class DomainError(Exception):
 class InvalidInput(DomainError):
     """A value that is not valid here."""
 
-    code = "INVALID_INPUT"
+    code = UserErrorCode.INVALID_INPUT
 
 
 @dataclass(eq=False)
 class NotFound(DomainError):
     """The viewer owns nothing with this id; whether it belongs to somebody else is not revealed."""
 
-    code = "NOT_FOUND"
+    code = UserErrorCode.NOT_FOUND
 
 
 @dataclass(eq=False)
 class NameTaken(DomainError):
     """Another object of the same kind already has this name."""
 
-    code = "NAME_TAKEN"
+    code = UserErrorCode.NAME_TAKEN
 
 
 @dataclass(eq=False)
 class EmailTaken(DomainError):
     """Someone has already registered with this e-mail address."""
 
-    code = "EMAIL_TAKEN"
+    code = UserErrorCode.EMAIL_TAKEN
     message: str = "This e-mail address is registered already."
     field: tuple[str, ...] = ("email",)
 
@@ -58,7 +60,7 @@ class EmailTaken(DomainError):
 class WeakPassword(DomainError):
     """The password is too short; `min_length` is in characters."""
 
-    code = "WEAK_PASSWORD"
+    code = UserErrorCode.WEAK_PASSWORD
     message: str = ""
     field: tuple[str, ...] = ("password",)
     min_length: int = 10
@@ -71,7 +73,7 @@ class WeakPassword(DomainError):
 class WrongCredentials(DomainError):
     """Unknown user, wrong password or deactivated user; which of them is not revealed."""
 
-    code = "WRONG_CREDENTIALS"
+    code = UserErrorCode.WRONG_CREDENTIALS
     message: str = "The username or the password is wrong."
 
 
@@ -79,23 +81,24 @@ class WrongCredentials(DomainError):
 class InvalidRefreshToken(DomainError):
     """A refresh token that is malformed, unknown, used, expired or revoked; which of them is not revealed."""
 
-    code = "INVALID_REFRESH_TOKEN"
+    code = UserErrorCode.INVALID_REFRESH_TOKEN
     message: str = "This refresh token is not valid. Log in again."
     field: tuple[str, ...] = ("refreshToken",)
 
 
 @dataclass(eq=False)
-class Inactive(DomainError):
+class AccountInactive(DomainError):
     """The account is archived."""
 
-    code = "INACTIVE"
+    code = UserErrorCode.ACCOUNT_INACTIVE
+    message: str = "The account is archived: restore it first."
 
 
 @dataclass(eq=False)
 class PortfolioInactive(DomainError):
     """The portfolio is archived."""
 
-    code = "PORTFOLIO_INACTIVE"
+    code = UserErrorCode.PORTFOLIO_INACTIVE
     message: str = "The portfolio is archived: restore it first."
     field: tuple[str, ...] = ("portfolioId",)
 
@@ -104,7 +107,7 @@ class PortfolioInactive(DomainError):
 class UnknownInstrument(DomainError):
     """No instrument has this symbol."""
 
-    code = "UNKNOWN_INSTRUMENT"
+    code = UserErrorCode.UNKNOWN_INSTRUMENT
     symbol: str = ""
 
 
@@ -112,7 +115,7 @@ class UnknownInstrument(DomainError):
 class CurrencyMismatch(DomainError):
     """The instrument trades in a currency other than the portfolio's."""
 
-    code = "CURRENCY_MISMATCH"
+    code = UserErrorCode.CURRENCY_MISMATCH
     expected: str = ""
     actual: str = ""
 
@@ -124,7 +127,7 @@ class InsufficientCash(DomainError):
     `transaction_id` is the later transaction that needs the cash, where one is known.
     """
 
-    code = "INSUFFICIENT_CASH"
+    code = UserErrorCode.INSUFFICIENT_CASH
     required: Decimal = Decimal(0)
     available: Decimal = Decimal(0)
     on_date: dt.date | None = None
@@ -143,7 +146,7 @@ class InsufficientShares(DomainError):
     `transaction_id` is the later transaction that needs the shares, where one is known.
     """
 
-    code = "INSUFFICIENT_SHARES"
+    code = UserErrorCode.INSUFFICIENT_SHARES
     required: Decimal = Decimal(0)
     available: Decimal = Decimal(0)
     on_date: dt.date | None = None
@@ -159,21 +162,21 @@ class InsufficientShares(DomainError):
 class AlreadyReversed(DomainError):
     """The transaction or the import has already been reversed, which is possible only once."""
 
-    code = "ALREADY_REVERSED"
+    code = UserErrorCode.ALREADY_REVERSED
 
 
 @dataclass(eq=False)
 class IdempotencyMismatch(DomainError):
     """The key has already been used for a different request."""
 
-    code = "IDEMPOTENCY_MISMATCH"
+    code = UserErrorCode.IDEMPOTENCY_MISMATCH
 
 
 @dataclass(eq=False)
 class NoPrice(DomainError):
     """The instrument has no quote, which a MARKET order needs."""
 
-    code = "NO_PRICE"
+    code = UserErrorCode.NO_PRICE
     symbol: str = ""
 
 
@@ -181,7 +184,7 @@ class NoPrice(DomainError):
 class StalePrice(DomainError):
     """The quote is too old for a MARKET order; `oldest` is the earliest time that would be accepted now."""
 
-    code = "STALE_PRICE"
+    code = UserErrorCode.STALE_PRICE
     symbol: str = ""
     price_as_of: dt.datetime | None = None
     oldest: dt.datetime | None = None
@@ -195,7 +198,7 @@ class PositionTooLarge(DomainError):
     `largest_value` is the most that the position may be worth.
     """
 
-    code = "POSITION_TOO_LARGE"
+    code = UserErrorCode.POSITION_TOO_LARGE
     symbol: str = ""
     weight: Decimal | None = None
     max_position_size: Decimal = Decimal(0)
@@ -206,7 +209,7 @@ class PositionTooLarge(DomainError):
 class OrderNotOpen(DomainError):
     """The order has ended, so there is nothing to cancel; `status` says how it ended."""
 
-    code = "ORDER_NOT_OPEN"
+    code = UserErrorCode.ORDER_NOT_OPEN
     status: str = ""
 
 
@@ -214,7 +217,7 @@ class OrderNotOpen(DomainError):
 class OrderRejected(DomainError):
     """The broker rejected the order; `broker_code` is the broker's own code for the reason."""
 
-    code = "ORDER_REJECTED"
+    code = UserErrorCode.ORDER_REJECTED
     broker_code: str = ""
 
 
@@ -222,15 +225,24 @@ class OrderRejected(DomainError):
 class BrokerUnavailable(DomainError):
     """The account's broker is not connected or does not answer."""
 
-    code = "BROKER_UNAVAILABLE"
+    code = UserErrorCode.BROKER_UNAVAILABLE
     broker: str = ""
+
+
+@dataclass(eq=False)
+class NoStrategy(DomainError):
+    """The portfolio is only tracked: it has no strategy."""
+
+    code = UserErrorCode.NO_STRATEGY
+    message: str = "The portfolio has no strategy: choose one, for this once or with updatePortfolio."
+    field: tuple[str, ...] = ("strategy",)
 
 
 @dataclass(eq=False)
 class PlanChanged(DomainError):
     """Prices or holdings have changed the plan since it was previewed; both fields are hashes of plans."""
 
-    code = "PLAN_CHANGED"
+    code = UserErrorCode.PLAN_CHANGED
     planned: str = ""
     current: str = ""
 
@@ -239,7 +251,7 @@ class PlanChanged(DomainError):
 class RebalanceRunning(DomainError):
     """A rebalance of this portfolio has not ended yet."""
 
-    code = "REBALANCE_RUNNING"
+    code = UserErrorCode.REBALANCE_RUNNING
     message: str = "A rebalance of this portfolio is already running: wait until it has ended."
     field: tuple[str, ...] = ("portfolioId",)
 
@@ -248,7 +260,7 @@ class RebalanceRunning(DomainError):
 class WorthNothing(DomainError):
     """The portfolio's total value is not above zero, so it has no weights and nothing to trade with."""
 
-    code = "WORTH_NOTHING"
+    code = UserErrorCode.WORTH_NOTHING
     message: str = "The portfolio is worth nothing: deposit cash first."
     total_value: Decimal = Decimal(0)
 
@@ -257,7 +269,7 @@ class WorthNothing(DomainError):
 class EmptyUniverse(DomainError):
     """The strategy has nothing to choose from: no symbols are set, and nothing is held."""
 
-    code = "EMPTY_UNIVERSE"
+    code = UserErrorCode.EMPTY_UNIVERSE
     message: str = "The strategy has nothing to choose from: set the portfolio's symbols, or buy a position."
 
 
@@ -269,7 +281,7 @@ class InsufficientHistory(DomainError):
     common, and `last_date` the latest of those days.
     """
 
-    code = "INSUFFICIENT_HISTORY"
+    code = UserErrorCode.INSUFFICIENT_HISTORY
     symbol: str = ""
     available_days: int = 0
     required_days: int = 0
@@ -283,7 +295,7 @@ class InfeasibleCap(DomainError):
     `least_size` is the smallest cap that works.
     """
 
-    code = "INFEASIBLE_CAP"
+    code = UserErrorCode.INFEASIBLE_CAP
     positions: int = 0
     max_position_size: Decimal = Decimal(0)
     least_size: Decimal = Decimal(0)
@@ -293,7 +305,7 @@ class InfeasibleCap(DomainError):
 class SingularCovariance(DomainError):
     """The covariance matrix of these instruments' returns is singular, so no best mix of them exists."""
 
-    code = "SINGULAR_COVARIANCE"
+    code = UserErrorCode.SINGULAR_COVARIANCE
     message: str = (
         "Some of the instruments have moved exactly like others, or not at all, so that no best mix of them "
         "exists: leave one of them out, or look back further."
@@ -305,7 +317,7 @@ class SingularCovariance(DomainError):
 class NoExcessReturn(DomainError):
     """Nothing in the universe has gained anything on average, so no Sharpe ratio is positive."""
 
-    code = "NO_EXCESS_RETURN"
+    code = UserErrorCode.NO_EXCESS_RETURN
     message: str = (
         "None of the instruments has gained anything on average over the look-back, so that there is no "
         "largest Sharpe ratio: look back further, or choose another strategy."
@@ -316,7 +328,7 @@ class NoExcessReturn(DomainError):
 class OptimiserBusy(DomainError):
     """Too many plans are already waiting for the optimiser."""
 
-    code = "OPTIMISER_BUSY"
+    code = UserErrorCode.OPTIMISER_BUSY
     message: str = "Many plans are being made: try again in a few seconds."
 
 
@@ -324,7 +336,7 @@ class OptimiserBusy(DomainError):
 class OptimiserFailed(DomainError):
     """The optimiser found no solution, or none in time."""
 
-    code = "OPTIMISER_FAILED"
+    code = UserErrorCode.OPTIMISER_FAILED
     message: str = "The optimiser found no solution: try again, or choose fewer symbols or another strategy."
 
 
@@ -332,7 +344,7 @@ class OptimiserFailed(DomainError):
 class UnknownDestination(DomainError):
     """The viewer has no destination of this name, or it is not ready to receive messages."""
 
-    code = "UNKNOWN_DESTINATION"
+    code = UserErrorCode.UNKNOWN_DESTINATION
     name: str = ""
 
 
@@ -340,21 +352,21 @@ class UnknownDestination(DomainError):
 class AddressRefused(DomainError):
     """The address is one that nothing may be sent to."""
 
-    code = "ADDRESS_REFUSED"
+    code = UserErrorCode.ADDRESS_REFUSED
 
 
 @dataclass(eq=False)
 class KindUnavailable(DomainError):
     """This server cannot send to destinations of this kind."""
 
-    code = "KIND_UNAVAILABLE"
+    code = UserErrorCode.KIND_UNAVAILABLE
 
 
 @dataclass(eq=False)
 class WrongCode(DomainError):
     """The code is not the one that was sent, or it is void; `attempts_left` counts down to a new code."""
 
-    code = "WRONG_CODE"
+    code = UserErrorCode.WRONG_CODE
     attempts_left: int = 0
 
 
@@ -362,7 +374,7 @@ class WrongCode(DomainError):
 class LimitReached(DomainError):
     """The maximum number, or the maximum number of requests in an hour, has been reached: `limit`."""
 
-    code = "LIMIT_REACHED"
+    code = UserErrorCode.LIMIT_REACHED
     limit: int = 0
 
 
@@ -370,5 +382,5 @@ class LimitReached(DomainError):
 class DeliveryNotDead(DomainError):
     """The delivery has been made or is still being attempted; `delivery_status` says which."""
 
-    code = "DELIVERY_NOT_DEAD"
+    code = UserErrorCode.DELIVERY_NOT_DEAD
     delivery_status: str = ""

@@ -48,8 +48,7 @@ class DueSplit:
 
 @dataclass(frozen=True)
 class Splits:
-    """The splits that are to be posted, by time, and the automatic entries that are to be taken back for
-    it."""
+    """The splits that are to be posted, by time, and the automatic entries that are to be reversed for it."""
 
     due: Sequence[DueSplit] = ()
     outdated: Collection[UUID] = ()
@@ -121,8 +120,7 @@ class _Automatic:
                 self.outdated.add(id)
 
     def next_id(self, portfolio_id: UUID, ex_date: dt.date) -> UUID | None:
-        """Return the id that the next entry for a split has, None where one stands or its owner wants
-        none."""
+        """Return the id of the next entry for a split, None where one stands or its owner wants none."""
         ids = self._ids(portfolio_id, ex_date)
         for id in ids:
             row = self._rows[id]

@@ -16,7 +16,7 @@ from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import add_note
 from investing.idempotency import Intent, once
-from investing.rules.errors import Inactive, InvalidInput, NotFound, PortfolioInactive
+from investing.rules.errors import AccountInactive, InvalidInput, NotFound, PortfolioInactive
 from investing.rules.trading.import_rows import ImportRow, Parsed, instant_of
 from investing.rules.trading.ledger import SHARE_TYPES
 from investing.rules.trading.merging import Merged
@@ -70,7 +70,7 @@ async def import_rows(
     start of that day where the account lives. Any refused row leaves nothing written, unless `skip_bad`; a
     row that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run says
     what would come of it. With `adjusted_quantities` the rows' quantities are for shares of today already:
-    the instruments' splits until now are not posted after them. Raises NotFound and Inactive for the
+    the instruments' splits until now are not posted after them. Raises NotFound and AccountInactive for the
     portfolio.
     """
     how = _How(format, dry_run, skip_bad, adjusted_quantities)
@@ -93,7 +93,7 @@ async def import_rows_once(
 ) -> ImportReport:
     """The same, not dry, and a retry with the same key answers with the report of the first time.
 
-    Raises InvalidInput, NotFound, Inactive and IdempotencyMismatch.
+    Raises InvalidInput, NotFound, AccountInactive and IdempotencyMismatch.
     """
 
     how = _How(API, False, skip_bad, adjusted_quantities)
@@ -144,7 +144,7 @@ async def _import(
     if not portfolio.is_active:
         raise PortfolioInactive
     if not portfolio.account_is_active:
-        raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
+        raise AccountInactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
     sheet = Sheet(rows, CashLocation.of_portfolio(actor.id, portfolio), how.adjusted_quantities)
     await sheet.read(connection)
     batch, merged = await _merge(ledger, sheet, progress)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db.trading import history
 from db.trading.ledger import LedgerTransaction
-from investing.rules.errors import Inactive, NotFound
+from investing.rules.errors import AccountInactive, NotFound, PortfolioInactive
 
 
 class Archivable(Protocol):
@@ -42,10 +42,11 @@ async def hold_all_reached(
 def check_active(row: RowT | None, kind: str, field: tuple[str, ...] = ()) -> RowT:
     """Return the row of an account or a portfolio.
 
-    Raises NotFound without one and Inactive for an archived one.
+    Raises NotFound without one, and AccountInactive or PortfolioInactive for an archived one.
     """
     if row is None:
         raise NotFound(f"There is no such {kind}.", field)
     if not row.is_active:
-        raise Inactive(f"The {kind} is archived: restore it first.", field)
+        inactive = AccountInactive if kind == "account" else PortfolioInactive
+        raise inactive(f"The {kind} is archived: restore it first.", field)
     return row

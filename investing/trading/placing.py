@@ -16,7 +16,7 @@ from investing.actor import Actor, RequestOrigin
 from investing.brokers.registry import Brokers
 from investing.idempotency import Intent, once_knowing
 from investing.rules.errors import (
-    Inactive,
+    AccountInactive,
     InsufficientCash,
     InsufficientShares,
     NoPrice,
@@ -70,9 +70,9 @@ async def place(
 ) -> OrderRow:
     """Take an order: reserved, PENDING, not with the broker yet. The portfolio is locked.
 
-    `facts` is what has been read already. Raises NotFound, PortfolioInactive, Inactive, BrokerUnavailable,
-    UnknownInstrument, CurrencyMismatch, NoPrice, StalePrice, InvalidInput, PositionTooLarge, InsufficientCash
-    and InsufficientShares.
+    `facts` is what has been read already. Raises NotFound, PortfolioInactive, AccountInactive,
+    BrokerUnavailable, UnknownInstrument, CurrencyMismatch, NoPrice, StalePrice, InvalidInput,
+    PositionTooLarge, InsufficientCash and InsufficientShares.
     """
     key = (ledger.connection, ledger.owner_id, new.portfolio_id)
     if facts is None:
@@ -146,7 +146,7 @@ def _size(
     if not facts.is_active:
         raise PortfolioInactive
     if not facts.account_is_active:
-        raise Inactive("The account is archived: restore it first.", ("portfolioId",))
+        raise AccountInactive("The account is archived: restore it first.", ("portfolioId",))
     fees = trading_config.brokers.named(facts.broker).fees
     check_instrument(new.symbol, facts.instrument_currency, facts.currency)
     price = _price(new, facts, trading_config, now)

@@ -18,8 +18,8 @@ from investing.actor import Actor
 from investing.audit import add_note
 from investing.idempotency import Intent, once, once_knowing
 from investing.rules.errors import (
+    AccountInactive,
     CurrencyMismatch,
-    Inactive,
     InvalidInput,
     NotFound,
     PortfolioInactive,
@@ -72,7 +72,7 @@ async def record_transaction(actor: Actor, record: TransactionRequest, idempoten
 async def recorded(actor: Actor, record: TransactionRequest, idempotency_key: str) -> RecordedTransaction:
     """Do the same, and return the row as it was written where that was just now.
 
-    Raises InvalidInput, NotFound, Inactive, PortfolioInactive, UnknownInstrument, CurrencyMismatch,
+    Raises InvalidInput, NotFound, AccountInactive, PortfolioInactive, UnknownInstrument, CurrencyMismatch,
     InsufficientCash, InsufficientShares and IdempotencyMismatch.
     """
     check_notes(record.notes)
@@ -154,7 +154,7 @@ async def _of_account(ledger: LedgerTransaction, actor: Actor, record: Transacti
     if account is None:
         raise NotFound("There is no such account.", ("accountId",))
     if not account.is_active:
-        raise Inactive("The account is archived: restore it first.", ("accountId",))
+        raise AccountInactive("The account is archived: restore it first.", ("accountId",))
     entry = _entry(record, has_symbol=False)
     await post_entry(ledger, CashLocation.of_account(actor.id, account), entry, notes=record.notes)
     add_note(ledger, actor.client, *_noted(entry), type=record.type, symbol=None)
@@ -184,7 +184,7 @@ def _check_active(facts: reads.EntryFacts) -> None:
     if not facts.is_active:
         raise PortfolioInactive
     if not facts.account_is_active:
-        raise Inactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
+        raise AccountInactive("The portfolio's account is archived: restore it first.", ("portfolioId",))
 
 
 def _entry(record: TransactionRequest, *, has_symbol: bool) -> Entry:

@@ -40,7 +40,8 @@ async def reverse_transaction(
     """Takes a transaction back, from its own day on. The id of the one that reverses it.
 
     Both sides of a transfer between one's own places are reversed together. Raises InvalidInput for a
-    reversal and for the fill of an order, AlreadyReversed, NotFound, Inactive, InsufficientCash and
+    reversal and for the fill of an order, AlreadyReversed, NotFound, PortfolioInactive, AccountInactive,
+    InsufficientCash and
     InsufficientShares with the day on which it would leave too little, and IdempotencyMismatch.
     """
     check_notes(notes)
@@ -93,7 +94,7 @@ def _checked(rows: Sequence[TransactionRow], id: UUID) -> Sequence[TransactionRo
 
 
 async def hold_places(ledger: LedgerTransaction, keys: Collection[PlaceKey]) -> dict[PlaceKey, CashLocation]:
-    """Lock accounts and portfolios that are there and not archived. Raises NotFound and Inactive."""
+    """Lock accounts and portfolios that are there and not archived. Raises NotFound and AccountInactive."""
     accounts = sorted({account_id for account_id, portfolio_id in keys if portfolio_id is None})
     portfolios = sorted({portfolio_id for _, portfolio_id in keys if portfolio_id is not None})
     await ledger.hold(portfolios, accounts)

@@ -39,8 +39,8 @@ async def transfer_shares(actor: Actor, transfer: ShareTransfer, idempotency_key
     """Moves shares from one portfolio to another, of any accounts in the same currency. The id of the
     transaction that comes in.
 
-    Raises InvalidInput, NotFound, Inactive, UnknownInstrument, CurrencyMismatch, InsufficientShares and
-    IdempotencyMismatch.
+    Raises InvalidInput, NotFound, PortfolioInactive, UnknownInstrument, CurrencyMismatch, InsufficientShares
+    and IdempotencyMismatch.
     """
     check_notes(transfer.notes)
     if transfer.from_portfolio_id == transfer.to_portfolio_id:

@@ -18,6 +18,7 @@ from db.trading.ledger import LedgerTransaction
 from db.trading.splits import SplitOrder
 from db.vocabulary import OrderSide, OrderStatus
 from investing.actor import RequestOrigin
+from investing.audit import add_note
 from investing.brokers.paper import executions_in
 from investing.rules.market.market_hours import market_day
 from investing.rules.trading.orders import BrokerFees, more_reserved
@@ -60,6 +61,52 @@ async def follow(ledger: LedgerTransaction, instrument_id: UUID, ex_date: dt.dat
         await ledger.flush()
     await reached.mark_stale(*key)
     return is_whole
+
+
+async def unfollow(ledger: LedgerTransaction, instrument_id: UUID, split: SplitRatio) -> bool:
+    """Take a split that is no longer the instrument's from an owner's holdings and open orders.
+
+    Its automatic entries are reversed, and orders that have followed it end. Return whether anything was to
+    be done. Raise InsufficientShares and InvalidInput where later entries need the shares.
+    """
+    key = (ledger.connection, ledger.owner_id, instrument_id)
+    found = await reached.find_starts(*key, split.ex_date)
+    starts: history.Starts = {id: (at, _FIRST) for id, at in found.items()}
+    held = await hold_reached(ledger, instrument_id, starts)
+    ended = await _end_followers(ledger, instrument_id, list(held), split)
+    holdings = await load_holdings(ledger, instrument_id, starts, aligned=True)
+    if not ended and not holdings.outdated:
+        return False
+    holdings.post()
+    holdings.save(ledger)
+    facts = {"exDate": split.ex_date, "ratio": str(split)}
+    add_note(ledger, _NOBODY, "split.withdrawn", "Instrument", instrument_id, **facts)
+    await ledger.flush()
+    await reached.mark_stale(*key)
+    return True
+
+
+async def _end_followers(
+    ledger: LedgerTransaction, instrument_id: UUID, portfolio_ids: Sequence[UUID], split: SplitRatio
+) -> bool:
+    """End the open orders that have followed the split, with all their fills on the ledger."""
+    key = (ledger.connection, ledger.owner_id, instrument_id, portfolio_ids)
+    followers = [order for order in await reached.lock_orders(*key) if _has_followed(order, split)]
+    for order in followers:
+        for execution in await executions_in(ledger.connection, order.client_order_id) or ():
+            await orders.fill(ledger, _NOBODY, execution, order.broker_order_id)
+            await ledger.flush()
+    for order in await reached.lock_orders(*key):
+        if _has_followed(order, split):
+            reason = f"The {split} split that this order followed was withdrawn: place it again."
+            await _end(ledger, order, reason)
+            await ledger.flush()
+    return bool(followers)
+
+
+def _has_followed(order: SplitOrder, split: SplitRatio) -> bool:
+    since, units_of = market_day(order.submitted_at), order.units_of or dt.date.min
+    return split.ex_date in order.followed_splits or since < split.ex_date <= units_of
 
 
 async def _orders(

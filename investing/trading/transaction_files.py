@@ -44,8 +44,8 @@ async def import_file(
     """Import a file; its format is guessed from its content where it is not given.
 
     `options` say what the file does not; `symbols` are those of identifiers, in capitals, and go before what
-    the file calls its instruments. Raises NoSuchUser, NotFound, Inactive, and TransactionFileError for a file
-    that has nothing to import.
+    the file calls its instruments. Raises NoSuchUser, NotFound, AccountInactive, PortfolioInactive, and
+    TransactionFileError for a file that has nothing to import.
     """
     data = load(path)
     actor, portfolio_id = await _find(sessions, user, portfolio)

@@ -46,7 +46,8 @@ def _quiet(step: str, done: int, total: int) -> None:
 async def reverse_import(actor: Actor, import_id: UUID, idempotency_key: str) -> UUID:
     """Take an import back, unless the key has done it. Its id.
 
-    What of it was reversed before stays so. Raises NotFound, AlreadyReversed, Inactive and
+    What of it was reversed before stays so. Raises NotFound, AlreadyReversed, PortfolioInactive,
+    AccountInactive and
     IdempotencyMismatch; InsufficientCash and InsufficientShares with the day, and with the later transaction
     that needs what it brought; and InvalidInput for a later split of it. Nothing is changed then.
     """

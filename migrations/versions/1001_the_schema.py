@@ -3,7 +3,7 @@
 Revision: 1001
 Revises: nothing
 
-It takes the place of the revisions 0001 to 0021, which no release ever had: a database that they made is told so
+It takes the place of the revisions 0001 to 0022, which no release ever had: a database that they made is told so
 (`db.schema`). From now on there are only new files beside this one.
 """
 
@@ -411,6 +411,7 @@ CREATE TABLE portfolios (
     max_turnover numeric(28,10),
     look_back_days integer DEFAULT 756 NOT NULL,
     tax_aware boolean DEFAULT false NOT NULL,
+    CONSTRAINT ck_portfolios_automatic CHECK ((NOT auto_rebalance) OR (strategy <> 'NONE')),
     CONSTRAINT ck_portfolios_cash_not_negative CHECK (margin OR (cash_balance >= 0)),
     CONSTRAINT ck_portfolios_cash_reserve CHECK ((cash_reserve >= 0) AND (cash_reserve < (1)::numeric)),
     CONSTRAINT ck_portfolios_currency CHECK (currency ~ '^[A-Z]{3}$'),
@@ -426,7 +427,7 @@ CREATE TABLE portfolios (
     CONSTRAINT ck_portfolios_reserved_is_there CHECK (margin OR (cash_balance >= reserved_cash)),
     CONSTRAINT ck_portfolios_reserved_not_negative CHECK (reserved_cash >= 0),
     CONSTRAINT ck_portfolios_risk_tolerance CHECK ((risk_tolerance >= 0) AND (risk_tolerance <= (1)::numeric)),
-    CONSTRAINT ck_portfolios_strategy CHECK (strategy IN ('MAX_SHARPE', 'MIN_VARIANCE', 'RISK_PARITY', 'HIERARCHICAL_RISK_PARITY', 'MIN_CVAR', 'EQUAL_WEIGHT', 'CUSTOM')),
+    CONSTRAINT ck_portfolios_strategy CHECK (strategy IN ('MAX_SHARPE', 'MIN_VARIANCE', 'RISK_PARITY', 'HIERARCHICAL_RISK_PARITY', 'MIN_CVAR', 'EQUAL_WEIGHT', 'CUSTOM', 'NONE')),
     CONSTRAINT pk_portfolios PRIMARY KEY (owner_id, id),
     CONSTRAINT uq_portfolios_owner_id_account_id_id UNIQUE (owner_id, account_id, id),
     CONSTRAINT uq_portfolios_owner_id_account_id_name UNIQUE (owner_id, account_id, name),
@@ -1365,8 +1366,10 @@ GRANTS = {
 }
 
 # Of what is only ever added to, these columns may be refreshed.
-REFRESHED = {"imports": "reversed_at", "transactions": "quantity_delta, realized_pnl, cost_delta, realized_pnl_fifo"}
-
+REFRESHED = {
+    "imports": "reversed_at",
+    "transactions": "quantity_delta, realized_pnl, cost_delta, realized_pnl_fifo",
+}
 
 
 def upgrade() -> None:

@@ -75,7 +75,7 @@ def test_the_newest_revision_is_alembics_head() -> None:
     assert schema.revisions()[-1] == ScriptDirectory(str(schema.INI.parent / "migrations")).get_current_head()
 
 
-@pytest.mark.parametrize("revision", ["0001", "0021"])
+@pytest.mark.parametrize("revision", ["0001", "0022"])
 def test_a_database_of_before_the_first_release_is_told_so(empty_url: str, revision: str) -> None:
     """It is left as it is, also by who would bring any other to the newest schema."""
     upgrade(empty_url)

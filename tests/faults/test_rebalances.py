@@ -30,7 +30,7 @@ from tests.faults.world import World
 PROGRAM = Path(__file__).parent / "dying.py"
 LAST = 10**9
 
-_AIM = """mutation($id: ID!, $input: UpdatePortfolioInput!) { updatePortfolio(id: $id, input: $input) {
+_AIM = """mutation($input: UpdatePortfolioInput!) { updatePortfolio(input: $input) {
   userErrors { message } } }"""
 _REBALANCE = """mutation($input: RebalancePortfolioInput!) { rebalancePortfolio(input: $input) {
   rebalance { id status legs { nodes { status } } } userErrors { code message } } }"""
@@ -67,9 +67,10 @@ async def _request(world: World) -> RebalanceIntent:
     return RebalanceIntent(place, (a, b, c), str(uuid.uuid4()))
 
 
-async def _aim(world: World, place: Place, weights: dict[str, str]) -> None:
-    given = {"strategy": "CUSTOM", "targetWeights": weights}
-    await world.ask(_AIM, place.token, id=place.portfolio_ids[0], input=given)
+async def _aim(world: World, place: Place, by_symbol: dict[str, str]) -> None:
+    weights = [{"symbol": symbol, "weight": weight} for symbol, weight in by_symbol.items()]
+    given = {"portfolioId": place.portfolio_ids[0], "strategy": "CUSTOM", "targetWeights": weights}
+    await world.ask(_AIM, place.token, input=given)
 
 
 class Nursery:

@@ -1,6 +1,7 @@
 """What tests do over the API again and again."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from tests.graph.conftest import Api
@@ -19,16 +20,16 @@ def key() -> str:
 
 
 def mutate(api: Api, name: str, selection: str, /, **input: Any) -> Any:
-    """The payload of a mutation with one input; `id` stands beside it where the mutation has one."""
+    """Return the payload of a mutation."""
     kind = name[0].upper() + name[1:] + "Input"
     kind = "CashInput" if name in ("deposit", "withdraw") else kind
-    id = input.pop("id", None)
-    declared, given = ("$id: ID!, ", "id: $id, ") if id is not None else ("", "")
-    query = (
-        f"mutation({declared}$input: {kind}!) {{ {name}({given}input: $input) {{ {selection} {ERRORS} }} }}"
-    )
-    variables = {"input": input} | ({"id": id} if id is not None else {})
-    return api.data(query, **variables)[name]
+    query = f"mutation($input: {kind}!) {{ {name}(input: $input) {{ {selection} {ERRORS} }} }}"
+    return api.data(query, input=input)[name]
+
+
+def weights(by_symbol: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return weights as the API takes and gives them: by symbol."""
+    return [{"symbol": symbol, "weight": weight} for symbol, weight in sorted(by_symbol.items())]
 
 
 def open_account(api: Api, name: str = "Account", **input: Any) -> str:
@@ -44,6 +45,11 @@ def open_portfolio(api: Api, account_id: str, name: str = "Portfolio", **input: 
     payload = mutate(api, "createPortfolio", "portfolio { id }", accountId=account_id, name=name, **given)
     assert payload["userErrors"] == []
     return str(payload["portfolio"]["id"])
+
+
+def archive(api: Api, portfolio_id: str) -> None:
+    """Archive a portfolio."""
+    assert mutate(api, "archivePortfolio", "__typename", portfolioId=portfolio_id)["userErrors"] == []
 
 
 def cash(api: Api, name: str, account_id: str, amount: str, **input: Any) -> Any:

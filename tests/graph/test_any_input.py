@@ -58,7 +58,6 @@ ANYTHING = st.one_of(
     st.just([]),
     st.just({}),
 )
-JSON = st.recursive(ANYTHING, lambda inner: st.dictionaries(st.sampled_from(TEXTS), inner, max_size=3))
 OF_SCALAR: dict[str, st.SearchStrategy[Any]] = {
     "String": st.sampled_from(TEXTS) | st.text(max_size=20),
     "Int": st.sampled_from([0, 1, 50, 500, 501, -1, 2**31 - 1, 2**31, 10**30]),
@@ -67,7 +66,6 @@ OF_SCALAR: dict[str, st.SearchStrategy[Any]] = {
     "DateTime": st.sampled_from(MOMENTS),
     "Date": st.sampled_from(DAYS),
     "CurrencyCode": st.sampled_from(["USD", "EUR", "ZZZ", "usd", ""]),
-    "JSON": JSON | st.just({"AAPL": "0.5"}),
 }
 
 

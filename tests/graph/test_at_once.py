@@ -51,7 +51,8 @@ def test_a_new_name_is_given_once(api: Api) -> None:
     assert codes(renamed) == ONE_OF_EIGHT
     portfolios = [open_portfolio(api, accounts[0], f"Before {n}") for n in range(8)]
     renamed = at_once(
-        8, lambda n: mutate(api, "updatePortfolio", "portfolio { id }", id=portfolios[n], name="After")
+        8,
+        lambda n: mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=portfolios[n], name="After"),
     )
     assert codes(renamed) == ONE_OF_EIGHT
     lists = [
@@ -59,7 +60,7 @@ def test_a_new_name_is_given_once(api: Api) -> None:
         for n in range(8)
     ]
     renamed = at_once(
-        8, lambda n: mutate(api, "updateWatchlist", "watchlist { id }", id=lists[n], name="After")
+        8, lambda n: mutate(api, "updateWatchlist", "watchlist { id }", watchlistId=lists[n], name="After")
     )
     assert codes(renamed) == ONE_OF_EIGHT
 

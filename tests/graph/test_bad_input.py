@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.graph.conftest import Api
-from tests.graph.doing import cash, key, open_account, open_portfolio, record, refused
+from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, record, refused
 from tests.graph.stored import Stored
 
 
@@ -72,7 +72,7 @@ NOT_IDS = ["", "x", "7", "VXNlcjox", "Portfolio:1", "a" * 100_000, "é", "UG9ydG
 def test_malformed_ids(api: Api, account_id: str, id: str) -> None:
     assert api.codes("query($id: ID!) { node(id: $id) { id } }", id=id) == ["BAD_USER_INPUT"]
     assert api.codes("query($id: ID!) { nodes(ids: [$id]) { id } }", id=id) == ["BAD_USER_INPUT"]
-    archive = "mutation($id: ID!) { archivePortfolio(id: $id) { userErrors { code } } }"
+    archive = "mutation($id: ID!) { archivePortfolio(input: { portfolioId: $id }) { userErrors { code } } }"
     assert api.codes(archive, id=id) == ["BAD_USER_INPUT"]
     given = {"accountId": id, "amount": "1", "idempotencyKey": key()}
     deposit = "mutation($input: CashInput!) { deposit(input: $input) { userErrors { code } } }"
@@ -84,13 +84,8 @@ def test_ids_of_another_type(api: Api, account_id: str, portfolio_id: str) -> No
     wrong = cash(api, "deposit", account_id, "1", portfolioId=account_id)
     assert refused(wrong) == refused(cash(api, "deposit", account_id, "1", portfolioId=api.user_id))
     assert (refused(wrong)["code"], refused(wrong)["field"]) == ("NOT_FOUND", ["input", "portfolioId"])
-    archive = (
-        "mutation($id: ID!) { archivePortfolio(id: $id) { portfolio { id } userErrors { code field } } }"
-    )
-    assert refused(api.data(archive, id=account_id)["archivePortfolio"]) == {
-        "code": "NOT_FOUND",
-        "field": ["id"],
-    }
+    archived = refused(mutate(api, "archivePortfolio", "portfolio { id }", portfolioId=account_id))
+    assert (archived["code"], archived["field"]) == ("NOT_FOUND", ["input", "portfolioId"])
 
 
 DECIMALS: list[Any] = [

@@ -38,8 +38,8 @@ WITH_TEXT = [
        login(input: {username: $text, password: "long enough"}) { userErrors { code } } }""",
     'mutation($text: String!) { login(input: {username: "abc", password: $text}) { userErrors { code } } }',
     "mutation($text: String!) { logout(input: {refreshToken: $text}) { userErrors { code } } }",
-    """mutation($text: JSON!) { createPortfolio(input: {accountId: "ID", name: "A", strategy: CUSTOM,
-       targetWeights: $text}) { userErrors { code } } }""",
+    """mutation($text: String!) { createPortfolio(input: {accountId: "ID", name: "A", strategy: CUSTOM,
+       targetWeights: [{symbol: $text, weight: "1"}]}) { userErrors { code } } }""",
 ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from db.ids import uuid7
+from graph.ids import global_id
 from tests.graph.conftest import Api
 from tests.graph.doing import open_account, open_portfolio
 from tests.graph.lists import LISTS, Filled, Listed, fill
@@ -31,16 +32,32 @@ def by_name(name: str) -> Listed:
         ("User.accounts", "isActive: false", "NOT is_active", 3),
         ("User.accounts", "isActive: null", "true", 10),
         ("Account.portfolios", "isActive: false", "NOT is_active", 2),
-        ("User.alerts", "severity: CRITICAL", "severity = 'CRITICAL'", 3),
+        ("User.alerts", "minSeverity: CRITICAL", "severity = 'CRITICAL'", 3),
         ("User.alerts", "acknowledged: true", "acknowledged_at IS NOT NULL", 2),
         ("User.alerts", "acknowledged: false", "acknowledged_at IS NULL", 8),
-        ("User.alerts", "acknowledged: false, severity: INFO", "severity = 'INFO' AND seq <> 0", 3),
-        ("Portfolio.transactions", "type: DIVIDEND", "type = 'DIVIDEND'", 5),
-        ("Portfolio.transactions", "type: BUY", "false", 0),
-        ("Portfolio.transactions", 'symbol: "A30"', "instrument_id IS NOT NULL", 5),
-        ("Portfolio.transactions", 'symbol: "a30"', "false", 0),
-        ("Portfolio.transactions", 'symbol: "A30", type: INTEREST', "false", 0),
-        ("Portfolio.orders", "status: FILLED", "status = 'FILLED'", 4),
+        ("User.alerts", "acknowledged: false, minSeverity: INFO", "acknowledged_at IS NULL", 8),
+        ("Portfolio.transactions", "filter: { types: [DIVIDEND, FEE] }", "type = 'DIVIDEND'", 5),
+        ("Portfolio.transactions", "filter: { types: [BUY] }", "false", 0),
+        ("Portfolio.transactions", 'filter: { symbols: ["A30", "B10"] }', "instrument_id IS NOT NULL", 5),
+        ("Portfolio.transactions", 'filter: { symbols: ["a30"] }', "false", 0),
+        ("Portfolio.transactions", 'filter: { symbols: ["A30"], types: [INTEREST] }', "false", 0),
+        ("Portfolio.orders", "filter: { statuses: [FILLED] }", "status = 'FILLED'", 4),
+        ("Portfolio.transactions", "filter: { types: [], symbols: null }", "false", 0),
+        ("Portfolio.transactions", "filter: {}", "true", 10),
+        ("Portfolio.transactions", "filter: null", "true", 10),
+        (
+            "Account.transactions",
+            'filter: { from: "2024-05-31", to: "2024-05-31" }',
+            "executed_at BETWEEN '2024-05-31T04:00Z' AND '2024-06-01T03:59Z'",
+            10,
+        ),
+        ("Account.transactions", 'filter: { from: "2024-06-01" }', "false", 0),
+        ("Account.transactions", 'filter: { to: "2024-05-30" }', "false", 0),
+        ("Account.transactions", 'filter: { to: "0001-01-01" }', "false", 0),
+        ("Account.transactions", 'filter: { from: "0001-01-01", to: "9999-12-31" }', "true", 10),
+        ("Portfolio.orders", 'filter: { symbols: ["A30"], from: "2024-05-31" }', "true", 10),
+        ("Portfolio.orders", 'filter: { symbols: ["B10"] }', "false", 0),
+        ("Portfolio.orders", 'filter: { to: "2024-05-30" }', "false", 0),
         (
             "Portfolio.performanceHistory",
             'from: "2024-01-04", to: "2024-01-06"',
@@ -82,6 +99,28 @@ def test_filters(filled: Filled, name: str, arguments: str, condition: str, tota
             after=first["pageInfo"]["endCursor"],
         )
         assert rest == {"totalCount": total, "nodes": found["nodes"][1:]}
+
+
+@pytest.mark.parametrize("kind", ["accountIds", "portfolioIds"])
+def test_transactions_of_places(filled: Filled, register: Callable[[], Api], kind: str) -> None:
+    """Of those that are named; somebody else's, nobody's and one of another type are like none."""
+    type_name = "Account" if kind == "accountIds" else "Portfolio"
+    own, user = global_id(type_name, filled.parents[type_name]), filled.api.user_id
+    for parent in ("Account", "Portfolio"):
+        listed = by_name(f"{parent}.transactions")
+        for ids, total in (([own], 10), ([own, user], 10), ([user], 0), ([], 0)):
+            texts = ", ".join(f'"{id}"' for id in ids)
+            assert filled.ask(listed, f"filter: {{ {kind}: [{texts}] }}", "totalCount") == {
+                "totalCount": total
+            }
+        assert filled.codes(listed, f'filter: {{ {kind}: ["Portfolio:1"] }}') == ["BAD_USER_INPUT"]
+
+
+def test_a_filter_has_an_end(filled: Filled) -> None:
+    for listed in (by_name("Portfolio.transactions"), by_name("Portfolio.orders")):
+        for count, codes in ((500, []), (501, ["BAD_USER_INPUT"])):
+            symbols = ", ".join(['"A30"'] * count)
+            assert filled.codes(listed, f"filter: {{ symbols: [{symbols}] }}") == codes
 
 
 def test_empty_lists(filled: Filled, register: Callable[[], Api]) -> None:

@@ -156,12 +156,14 @@ def test_performance_at_every_level(
 
 ALLOCATION = """query { me { allocation { ...A } accounts { nodes { allocation(by: PORTFOLIO) { ...A }
     portfolios { nodes { allocation(by: SYMBOL) { ...A } other: allocation(by: CURRENCY) { ...A } } } } } } }
-  fragment A on Allocation { slices { label weight drift } unavailable { figure positionId } }"""
+  fragment A on Allocation { slices { label weight drift instrument { name } }
+    unavailable { figure positionId } }"""
 
 
 def test_allocation_at_every_level(counter: Counter, narrow: Api, wide: Api) -> None:
-    # Who asks, accounts and portfolios; the parts at each of the three levels, and the portfolios' targets.
-    assert [_statements(counter, api, ALLOCATION) for api in (narrow, wide)] == [7, 7]
+    # Who asks, accounts and portfolios; the parts at each of the three levels, the portfolios' targets, and
+    # the instruments of their slices.
+    assert [_statements(counter, api, ALLOCATION) for api in (narrow, wide)] == [8, 8]
 
 
 EXPLAINED = """query { me { accounts(first: 5) { nodes { portfolios(first: 4) { nodes {

@@ -25,7 +25,6 @@ MOST_RULES = 1_000
 WITH_SYMBOL = PRICE_KINDS | {AlertKind.POSITION_WEIGHT, AlertKind.DRIFT, AlertKind.ORDER_REJECTED}
 """The kinds that watch an instrument, or can be limited to one."""
 
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
@@ -97,24 +96,19 @@ def checked_channels(channels: Sequence[str], known: Collection[str] | None = No
     return names
 
 
-def hours_of(start: str, end: str, weekdays: Collection[int], zone: str) -> Hours:
+def hours_of(start: dt.time, end: dt.time, weekdays: Collection[int], zone: str) -> Hours:
     """Return the active hours that a client's input describes.
 
-    Times are HH:MM, weekdays 1 (Monday) to 7. Raise InvalidInput if they describe no hours.
+    Weekdays are 1 (Monday) to 7. Raise InvalidInput if they describe no hours.
     """
-    times = []
-    for text, field in ((start, "start"), (end, "end")):
-        if not _TIME.fullmatch(text):
-            raise InvalidInput("A time of day is HH:MM, from 00:00 to 23:59.", ("activeHours", field))
-        times.append(dt.time.fromisoformat(text))
-    if times[0] == times[1]:
+    if start == end:
         raise InvalidInput(
             "The hours end when they begin: leave them out for a rule that is always active.",
             ("activeHours", "end"),
         )
     if not weekdays:
         raise InvalidInput("The hours have no weekday: give at least one.", ("activeHours", "weekdays"))
-    return Hours(times[0], times[1], frozenset(weekdays), zone_of(zone))
+    return Hours(start, end, frozenset(weekdays), zone_of(zone))
 
 
 def zone_of(name: str) -> ZoneInfo:

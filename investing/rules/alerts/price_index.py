@@ -16,7 +16,7 @@ from uuid import UUID
 
 from db.vocabulary import AlertKind
 from investing.rules.alerts.conditions import RuleState, Threshold, daily_move
-from investing.rules.market.market_hours import market_day
+from investing.rules.market.market_hours import day_of
 
 _FIRST, _LAST = UUID(int=0), UUID(int=2**128 - 1)
 _Level = tuple[Decimal, UUID]
@@ -24,11 +24,19 @@ _Level = tuple[Decimal, UUID]
 
 @dataclass(frozen=True)
 class TickPrice:
-    """An instrument's price at a tick; `previous` is the last price of the trading day before, if known."""
+    """An instrument's price at a tick; `previous` is the last price of the trading day before, if known.
+
+    Trading days are those of `time_zone`.
+    """
 
     price: Decimal
     as_of: dt.datetime
     previous: Decimal | None = None
+    time_zone: str = "America/New_York"
+
+    def is_of_the_day_of(self, instant: dt.datetime) -> bool:
+        """Return whether an instant is of the same trading day."""
+        return day_of(instant, self.time_zone) == day_of(self.as_of, self.time_zone)
 
 
 @dataclass(frozen=True)
@@ -176,7 +184,7 @@ class PriceIndex:
         if last is not None and price.as_of < last.as_of:
             return []
         rules.price = price
-        if last is not None and market_day(last.as_of) != market_day(price.as_of):
+        if last is not None and not price.is_of_the_day_of(last.as_of):
             # A daily move starts anew each day.
             for rule_id in rules.fired_move.clear():
                 self._set_armed(rule_id, is_armed=True, now=now)
@@ -227,5 +235,5 @@ def _is_of_another_day(watched: PriceRule, price: TickPrice) -> bool:
     return (
         watched.threshold.kind is AlertKind.DAILY_MOVE
         and watched.as_of is not None
-        and market_day(watched.as_of) != market_day(price.as_of)
+        and not price.is_of_the_day_of(watched.as_of)
     )

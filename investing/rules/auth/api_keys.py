@@ -1,5 +1,6 @@
 """Validation of a broker's credentials, and what is shown of them."""
 
+from db.vocabulary import Broker
 from investing.rules.errors import InvalidInput
 
 LONGEST_KEY = 200
@@ -24,11 +25,16 @@ def checked_key(key: str) -> str:
     return key
 
 
-def checked_secret(secret: str) -> str:
+def checked_secret(broker: Broker, secret: str | None) -> str | None:
     """Return the secret without surrounding space; it may have several lines, as a private key has.
 
-    Raise InvalidInput if it is empty, too long, or has unprintable characters.
+    It is None for a broker that issues none. Raise InvalidInput if it is missing, empty, too long, or has
+    unprintable characters.
     """
+    if secret is None:
+        if broker is Broker.ALPACA:
+            raise InvalidInput("Alpaca's keys have a secret: give it as well.", ("apiSecret",))
+        return None
     secret = secret.strip()
     if not 1 <= len(secret) <= LONGEST_SECRET:
         raise InvalidInput(f"A secret has 1 to {LONGEST_SECRET:,} characters.", ("apiSecret",))

@@ -63,22 +63,33 @@ def check_symbols(symbols: Sequence[str] | None) -> None:
         raise InvalidInput(f"{twice} appears twice.", ("symbols",))
 
 
-def check_targets(strategy: Strategy, targets: object) -> Mapping[str, str] | None:
-    """Return the target weights by symbol: decimal strings from 0 to 1 that leave the rest of 1 to cash.
+def check_automatic(strategy: Strategy, auto_rebalance: bool) -> None:
+    """Check that a portfolio that is rebalanced automatically has a strategy. Raise InvalidInput if not."""
+    if auto_rebalance and strategy is Strategy.NONE:
+        raise InvalidInput(
+            "Without a strategy a portfolio cannot rebalance automatically: choose one, or switch "
+            "autoRebalance off.",
+            ("strategy",),
+        )
+
+
+def check_targets(strategy: Strategy, targets: Mapping[str, str] | None) -> None:
+    """Check target weights by symbol: decimal strings from 0 to 1 that leave the rest of 1 to cash.
 
     CUSTOM needs them, and no other strategy has them. Raise InvalidInput otherwise.
     """
     where = ("targetWeights",)
     if strategy is not Strategy.CUSTOM:
         if targets is not None:
-            raise InvalidInput(f"Only CUSTOM has target weights; {strategy} finds its own.", where)
-        return None
-    if not isinstance(targets, dict) or not targets or len(targets) > MOST_SYMBOLS:
-        raise InvalidInput('CUSTOM needs target weights, such as {"AAPL": "0.6", "IBM": "0.3"}.', where)
+            raise InvalidInput(f"Only CUSTOM has target weights: leave them out for {strategy}.", where)
+        return
+    if not targets:
+        raise InvalidInput("CUSTOM needs target weights: a symbol and a weight for each.", where)
+    if len(targets) > MOST_SYMBOLS:
+        raise InvalidInput(f"There are at most {MOST_SYMBOLS} target weights.", where)
     for symbol, weight in targets.items():
-        if not isinstance(weight, str) or not _WEIGHT.fullmatch(weight) or Decimal(weight) > 1:
-            raise InvalidInput(f'The weight of {symbol} is a decimal string from "0" to "1".', where)
+        if not _WEIGHT.fullmatch(weight) or Decimal(weight) > 1:
+            raise InvalidInput(f"The weight of {symbol} is from 0 to 1, with at most 10 decimals.", where)
     total = sum(Decimal(weight) for weight in targets.values())
     if total > 1:
         raise InvalidInput(f"The target weights add up to {total}, which is more than 1.", where)
-    return targets

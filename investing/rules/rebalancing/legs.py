@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from uuid import UUID
 
+from db.codes import LegReason
 from db.vocabulary import LegStatus, OrderSide, OrderStatus, RebalanceStatus
 from investing.rules.trading.orders import OPEN
 
@@ -60,6 +61,17 @@ def leg_state(
     if order_status is not OrderStatus.FILLED:
         reason = f"ORDER_{order_status}: the order ended before all of it was traded."
     return (LegStatus.PARTIAL if filled else LegStatus.SKIPPED), reason
+
+
+def parse_reason(text: str) -> tuple[LegReason, str]:
+    """Return the code and the sentence of a leg's reason, which is stored as both with a colon between.
+
+    A code that is a broker's own becomes OTHER, and stays in the sentence.
+    """
+    code, separator, sentence = text.partition(": ")
+    if separator and code in frozenset(LegReason):
+        return LegReason(code), sentence
+    return LegReason.OTHER, text
 
 
 def ending(legs: Sequence[Leg]) -> tuple[RebalanceStatus, str | None]:

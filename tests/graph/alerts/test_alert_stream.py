@@ -224,7 +224,8 @@ async def test_each_event_is_read_anew(recipient: Make, monkeypatch: pytest.Monk
     about = parse_global_id(portfolio)[1]
     query = "subscription($after: String) { alerts(after: $after) { alert { portfolio { name } } } }"
     rename = """mutation($id: ID!, $name: String!) {
-      updatePortfolio(id: $id, input: { name: $name }) { portfolio { name } userErrors { message } } }"""
+      updatePortfolio(input: { portfolioId: $id, name: $name }) {
+        portfolio { name } userErrors { message } } }"""
     async with follow(someone.api, query, after=start) as stream:
         for name in ("one", "two"):
             await asyncio.to_thread(someone.api.data, rename, id=portfolio, name=name)

@@ -11,7 +11,8 @@ from tests.graph.conftest import Api
 from tests.graph.doing import mutate, open_account, open_portfolio, refused
 from tests.graph.stored import Stored, row_id
 
-ALERT = "id kind severity title message metrics symbol acknowledgedAt rule { name } portfolio { name }"
+ALERT = """id kind severity title message metrics { name value } priceAsOf date symbol acknowledgedAt
+  rule { name } portfolio { name }"""
 
 
 @pytest.fixture
@@ -59,7 +60,9 @@ def test_the_server_watches_by_itself(api: Api, stored: Stored) -> None:
         "severity": "WARNING",
         "title": "Portfolio low on cash",
         "message": "Portfolio has 100 USD in cash, less than 200 USD.",
-        "metrics": {"value": "100", "threshold": "200"},
+        "metrics": [{"name": "threshold", "value": "200"}, {"name": "value", "value": "100"}],
+        "priceAsOf": None,
+        "date": None,
         "symbol": None,
         "acknowledgedAt": None,
         "rule": {"name": "Poor"},
@@ -67,6 +70,12 @@ def test_the_server_watches_by_itself(api: Api, stored: Stored) -> None:
     }
     stored.rows("UPDATE quotes SET price = 10.01, as_of = as_of + interval '1 s'")
     dear, _ = waited(api, 2)
+    assert dear["priceAsOf"] == "2024-05-31T20:00:01.000000Z"
+    assert {metric["name"]: metric["value"] for metric in dear["metrics"]} == {
+        "price": "10.01",
+        "threshold": "10",
+        "value": "10.01",
+    }
     assert (dear["title"], dear["symbol"], dear["rule"]) == ("AAPL above 10 USD", "AAPL", {"name": "Dear"})
     assert alerts(api, "kind: PRICE_ABOVE")["totalCount"] == 1
     assert alerts(api, "kind: DRIFT")["totalCount"] == 0

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from tests.graph.conftest import Api
-from tests.graph.doing import ERRORS, mutate, open_account, open_portfolio, recorded, refused
+from tests.graph.doing import ERRORS, mutate, open_account, open_portfolio, recorded, refused, weights
 from tests.graph.stored import Stored, row_id
 
 RULE = """alertRule { id name kind severity threshold hysteresis symbol cooldownSeconds channels isActive
   lastFiredAt activeHours { start end timeZone weekdays } portfolio { name } }"""
 
-TRY = f"""mutation($input: CreateAlertRuleInput!, $from: Date!, $to: Date!) {{
-  testAlertRule(input: $input, from: $from, to: $to) {{
+TRY = f"""mutation($input: TestAlertRuleInput!) {{ testAlertRule(input: $input) {{
     days hasMore firings {{ date value threshold symbol portfolio {{ name }} }} {ERRORS} }} }}"""
 
 
@@ -70,9 +69,8 @@ def test_a_rule_with_all_that_it_may_have(api: Api, stored: Stored) -> None:
     }
     watches = "SELECT trim_scale(threshold)::text, is_armed FROM alert_watches WHERE rule_id = $1"
     assert stored.rows(watches, row_id(id)) == [("150.5", True)]
-    changed = mutate(
-        api, "updateAlertRule", RULE, id=id, threshold="160", activeHours=None, severity="INFO", channels=[]
-    )["alertRule"]
+    changes: dict[str, Any] = {"threshold": "160", "activeHours": None, "severity": "INFO", "channels": []}
+    changed = mutate(api, "updateAlertRule", RULE, alertRuleId=id, **changes)["alertRule"]
     assert changed == {
         **rule,
         "id": id,
@@ -82,12 +80,16 @@ def test_a_rule_with_all_that_it_may_have(api: Api, stored: Stored) -> None:
         "channels": [],
     }
     assert stored.rows(watches, row_id(id)) == [("160", True)]
-    off = mutate(api, "updateAlertRule", RULE, id=id, isActive=False, name="Off")["alertRule"]
+    off = mutate(api, "updateAlertRule", RULE, alertRuleId=id, isActive=False, name="Off")["alertRule"]
     assert (off["isActive"], off["name"], off["cooldownSeconds"]) == (False, "Off", 60)
     assert stored.rows(watches, row_id(id)) == []
-    delete = "mutation($id: ID!) { deleteAlertRule(id: $id) { deletedId userErrors { code field } } }"
+    delete = """mutation($id: ID!) { deleteAlertRule(input: { alertRuleId: $id }) {
+      deletedId userErrors { code field } } }"""
     assert api.data(delete, id=id)["deleteAlertRule"] == {"deletedId": id, "userErrors": []}
-    assert refused(api.data(delete, id=id)["deleteAlertRule"]) == {"code": "NOT_FOUND", "field": ["id"]}
+    assert refused(api.data(delete, id=id)["deleteAlertRule"]) == {
+        "code": "NOT_FOUND",
+        "field": ["input", "alertRuleId"],
+    }
     noted = "SELECT action FROM audit_log WHERE entity_id = $1 ORDER BY id"
     assert [action for (action,) in stored.rows(noted, row_id(id))] == [
         "alertRule.created",
@@ -131,36 +133,51 @@ def test_what_is_left_out(api: Api, portfolio_id: str) -> None:
         ({"kind": "DRIFT", "threshold": "0.1", "hysteresis": "0.1"}, "INVALID_INPUT", "hysteresis"),
         ({"kind": "ORDER_REJECTED", "name": "  "}, "INVALID_INPUT", "name"),
         (
-            {"kind": "ORDER_REJECTED", "activeHours": {"start": "9", "end": "10:00"}},
+            {"kind": "ORDER_REJECTED", "activeHours": {"start": "10:00", "end": "10:00"}},
             "INVALID_INPUT",
-            "activeHours.start",
+            "activeHours.end",
         ),
+        ({"kind": "CASH_BELOW"}, "INVALID_INPUT", "threshold"),
+        ({"kind": "ORDER_REJECTED", "threshold": "1"}, "INVALID_INPUT", "threshold"),
     ],
 )
 def test_what_is_wrong_is_said(api: Api, given: dict[str, Any], code: str, field: str) -> None:
     error = refused(create(api, **given))
     assert (error["code"], ".".join(error["field"])) == (code, f"input.{field}")
-    answer = api.data(TRY, input={"name": "T", **given}, **{"from": "2024-01-01", "to": "2024-02-01"})
+    answer = api.data(TRY, input={"name": "T", **given, "from": "2024-01-01", "to": "2024-02-01"})
     assert [tried["code"] for tried in answer["testAlertRule"]["userErrors"]] == [code]
+
+
+@pytest.mark.parametrize("time", ["9:00", "24:00", "09:60", "09:00:00", "", 9])
+def test_what_is_no_time_of_day(api: Api, time: Any) -> None:
+    given = {"name": "T", "kind": "ORDER_REJECTED", "activeHours": {"start": time, "end": "10:00"}}
+    create = "mutation($input: CreateAlertRuleInput!) { createAlertRule(input: $input) { __typename } }"
+    assert api.codes(create, input=given) == ["BAD_USER_INPUT"]
+
+
+def test_events_have_no_threshold(api: Api) -> None:
+    for name, given in (("Left out", {}), ("Null", {"threshold": None}), ("Zero", {"threshold": "0"})):
+        rule = create(api, name=name, kind="ORDER_REJECTED", **given)["alertRule"]
+        assert (rule["name"], rule["threshold"]) == (name, None)
 
 
 def test_a_name_is_unique_among_ones_own(api: Api, register: Callable[[], Api]) -> None:
     first = create(api, name="Once", kind="ORDER_REJECTED")["alertRule"]
     second = create(api, name="Twice", kind="ORDER_REJECTED")["alertRule"]
     assert refused(create(api, name=" Once", kind="ORDER_REJECTED"))["code"] == "NAME_TAKEN"
-    error = refused(mutate(api, "updateAlertRule", RULE, id=second["id"], name="Once"))
+    error = refused(mutate(api, "updateAlertRule", RULE, alertRuleId=second["id"], name="Once"))
     assert (error["code"], error["field"]) == ("NAME_TAKEN", ["input", "name"])
-    same = mutate(api, "updateAlertRule", RULE, id=first["id"], name="Once")
+    same = mutate(api, "updateAlertRule", RULE, alertRuleId=first["id"], name="Once")
     assert same["alertRule"]["name"] == "Once"
     assert create(register(), name="Once", kind="ORDER_REJECTED")["userErrors"] == []
-    error = refused(mutate(api, "updateAlertRule", RULE, id=first["id"], severity=None))
+    error = refused(mutate(api, "updateAlertRule", RULE, alertRuleId=first["id"], severity=None))
     assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", "severity"])
-    error = refused(mutate(api, "updateAlertRule", RULE, id=first["id"], threshold="7"))
+    error = refused(mutate(api, "updateAlertRule", RULE, alertRuleId=first["id"], threshold="7"))
     assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", "threshold"])
 
 
 def attempt(api: Api, start: str = "2024-01-01", end: str = "2024-12-31", **given: Any) -> Any:
-    answer = api.data(TRY, input={"name": "T", **given}, **{"from": start, "to": end})["testAlertRule"]
+    answer = api.data(TRY, input={"name": "T", **given, "from": start, "to": end})["testAlertRule"]
     assert answer["userErrors"] == []
     return answer
 
@@ -266,7 +283,7 @@ def test_trying_on_past_weights(register: Callable[[], Api], stored: Stored) -> 
     """Transactions times closes; a day on which something held has no price yet is left out."""
     api = register()
     closes(stored)
-    targets = {"WA": "0.5", "WB": "0.25"}
+    targets = weights({"WA": "0.5", "WB": "0.25"})
     id = open_portfolio(api, open_account(api), strategy="CUSTOM", targetWeights=targets)
     recorded(api, id, "DEPOSIT", "2024-03-01", amount="1000")
     bought(api, id, "04", "WA", "5", "100")
@@ -286,7 +303,7 @@ def test_trying_on_past_weights(register: Callable[[], Api], stored: Stored) -> 
         5,
         [("01", "WA", "0.5"), ("01", "WB", "0.25"), ("06", "WA", "0.1153846154")],
     )
-    mutate(api, "updatePortfolio", "portfolio { id }", id=id, targetWeights={"WA": "0.6"})
+    mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=id, targetWeights=weights({"WA": "0.6"}))
     assert weighed(api, id, "DRIFT", "0.18", symbol="WA", start="2024-03-04") == (
         4,
         [("08", "WA", "0.1833333333")],
@@ -326,11 +343,10 @@ def test_trying_on_drifts_from_past_rebalances(register: Callable[[], Api], stor
     ("given", "field"),
     [
         ({"kind": "ORDER_REJECTED"}, ["input", "kind"]),
-        ({"kind": "CASH_BELOW", "threshold": "1", "start": "2025-01-01"}, ["input", "to"]),
+        ({"kind": "CASH_BELOW", "threshold": "1", "from": "2025-01-01"}, ["input", "to"]),
     ],
 )
 def test_what_cannot_be_tried(api: Api, given: dict[str, Any], field: list[str]) -> None:
-    asked = {"name": "T", **given}
-    variables = {"from": asked.pop("start", "2024-01-01"), "to": "2024-12-31", "input": asked}
-    (error,) = api.data(TRY, **variables)["testAlertRule"]["userErrors"]
+    asked = {"name": "T", "from": "2024-01-01", "to": "2024-12-31", **given}
+    (error,) = api.data(TRY, input=asked)["testAlertRule"]["userErrors"]
     assert (error["code"], error["field"]) == ("INVALID_INPUT", field)

@@ -20,7 +20,8 @@ STORE = f"""mutation($input: StoreApiKeyInput!) {{ storeApiKey(input: $input) {{
   apiKey {{ {KEY} }} userErrors {{ __typename code field message ... on LimitReached {{ limit }} }} }} }}"""
 INLINE = """mutation { storeApiKey(input: { broker: ALPACA, label: "A", apiKey: "K", apiSecret: SECRET }) {
   userErrors { code } } }"""
-DELETE = "mutation($id: ID!) { deleteApiKey(id: $id) { deletedId userErrors { code field } } }"
+DELETE = """mutation($id: ID!) { deleteApiKey(input: { apiKeyId: $id }) {
+  deletedId userErrors { code field } } }"""
 KEYS = f"{{ me {{ apiKeys {{ totalCount nodes {{ {KEY} }} }} auditLog {{ nodes {{ action details }} }} }} }}"
 ACCOUNT = """mutation($input: CreateAccountInput!) { createAccount(input: $input) {
   account { id } userErrors { message } } }"""
@@ -117,6 +118,7 @@ def test_the_same_label_replaces(holder: Api, stored: Stored, secret_box: Secret
         ({"apiKey": "two words"}, "apiKey", "An API key has letters, digits and punctuation only."),
         ({"apiKey": "two\nlines"}, "apiKey", "An API key has letters, digits and punctuation only."),
         ({"apiKey": "schlüssel"}, "apiKey", "An API key has letters, digits and punctuation only."),
+        ({"apiSecret": None}, "apiSecret", "Alpaca's keys have a secret: give it as well."),
         ({"apiSecret": "\n"}, "apiSecret", "A secret has 1 to 8,000 characters."),
         ({"apiSecret": "x" * 8_001}, "apiSecret", "A secret has 1 to 8,000 characters."),
         ({"apiSecret": "a\x07b"}, "apiSecret", "A secret has letters, digits, punctuation and lines only."),
@@ -124,7 +126,7 @@ def test_the_same_label_replaces(holder: Api, stored: Stored, secret_box: Secret
         ({"apiSecret": "“quoted”"}, "apiSecret", "A secret has letters, digits, punctuation and lines only."),
     ],
 )
-def test_what_is_wrong_is_said(holder: Api, changes: dict[str, str], field: str, message: str) -> None:
+def test_what_is_wrong_is_said(holder: Api, changes: dict[str, Any], field: str, message: str) -> None:
     made = holder.data(STORE, input=keyed(**changes))["storeApiKey"]
     error = {
         "__typename": "InvalidInput",
@@ -134,6 +136,13 @@ def test_what_is_wrong_is_said(holder: Api, changes: dict[str, str], field: str,
     }
     assert made == {"apiKey": None, "userErrors": [error]}
     assert holder.data(KEYS)["me"]["apiKeys"]["totalCount"] == 0
+
+
+def test_a_key_without_a_secret(holder: Api, secret_box: SecretBox, stored: Stored) -> None:
+    given = {"broker": "INTERACTIVE_BROKERS", "label": "Token", "apiKey": "123456789012"}
+    made = holder.data(STORE, input=given)["storeApiKey"]
+    assert made["userErrors"] == []
+    assert opened(secret_box, stored, made["apiKey"]["id"]) == BrokerCredentials("123456789012", None)
 
 
 def test_the_account_is_ones_own_and_at_the_broker(holder: Api, register: Callable[[], Api]) -> None:
@@ -153,7 +162,7 @@ def test_the_account_is_ones_own_and_at_the_broker(holder: Api, register: Callab
 
 def test_deleting(holder: Api, register: Callable[[], Api], stored: Stored) -> None:
     id = holder.data(STORE, input=keyed())["storeApiKey"]["apiKey"]["id"]
-    refused = {"deletedId": None, "userErrors": [{"code": "NOT_FOUND", "field": ["id"]}]}
+    refused = {"deletedId": None, "userErrors": [{"code": "NOT_FOUND", "field": ["input", "apiKeyId"]}]}
     assert register().data(DELETE, id=id)["deleteApiKey"] == refused
     assert holder.data(DELETE, id=id)["deleteApiKey"] == {"deletedId": id, "userErrors": []}
     assert holder.data(DELETE, id=id)["deleteApiKey"] == refused

@@ -329,15 +329,18 @@ def test_everything_else_that_takes_a_symbol(register: Callable[[], Api]) -> Non
     )["importTransactions"]
     assert imported == {"okCount": 2, "userErrors": []}
     weights = owner.data(
-        "mutation($input: UpdatePortfolioInput!, $id: ID!) { updatePortfolio(id: $id, input: $input) { "
+        "mutation($input: UpdatePortfolioInput!) { updatePortfolio(input: $input) { "
         "portfolio { rebalancePlan { targets { symbol targetWeight } } } userErrors { message } } }",
-        id=portfolio,
-        input={"strategy": "CUSTOM", "targetWeights": {"THING": "0.5"}},
+        input={
+            "portfolioId": portfolio,
+            "strategy": "CUSTOM",
+            "targetWeights": [{"symbol": "THING", "weight": "0.5"}],
+        },
     )["updatePortfolio"]
     assert weights["userErrors"] == []
     assert weights["portfolio"]["rebalancePlan"]["targets"] == [{"symbol": "THING", "targetWeight": "0.5"}]
     # The alert is the owner's, and comes of the owner's price.
-    asked = "{ me { alerts { nodes { kind symbol metrics } } } }"
+    asked = "{ me { alerts { nodes { kind symbol metrics { name value } } } } }"
     other.data(PUSH, symbol="THING", price="99")
     owner.data(PUSH, symbol="THING", price="13")
     deadline = time.monotonic() + PATIENCE
@@ -345,5 +348,5 @@ def test_everything_else_that_takes_a_symbol(register: Callable[[], Api]) -> Non
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert [(alert["kind"], alert["symbol"]) for alert in fired] == [("PRICE_ABOVE", "THING")]
-    assert "13" in fired[0]["metrics"].values()
+    assert {"name": "price", "value": "13"} in fired[0]["metrics"]
     assert other.data(asked)["me"]["alerts"]["nodes"] == []

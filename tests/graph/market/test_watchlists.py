@@ -27,14 +27,20 @@ def test_watchlists(register: Callable[[], Api], stored: Stored) -> None:
     assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", "symbols"])
     assert api.data("{ me { watchlists { nodes { id } } } }")["me"]["watchlists"]["nodes"] == [{"id": id}]
 
-    renamed = mutate(api, "updateWatchlist", SELECTION, id=id, name="Yours")["watchlist"]
+    renamed = mutate(api, "updateWatchlist", SELECTION, watchlistId=id, name="Yours")["watchlist"]
     assert (renamed["name"], renamed["symbols"]) == ("Yours", ["IBM", "AAPL"])
-    changed = mutate(api, "updateWatchlist", SELECTION, id=id, symbols=["AAPL"])["watchlist"]
+    changed = mutate(api, "updateWatchlist", SELECTION, watchlistId=id, symbols=["AAPL"])["watchlist"]
     assert (changed["name"], changed["symbols"]) == ("Yours", ["AAPL"])
-    assert refused(mutate(api, "updateWatchlist", SELECTION, id=id, symbols=["NONE"]))["symbol"] == "NONE"
-    assert mutate(api, "updateWatchlist", SELECTION, id=id, symbols=[])["watchlist"]["symbols"] == []
+    unknown = refused(mutate(api, "updateWatchlist", SELECTION, watchlistId=id, symbols=["NONE"]))
+    assert unknown["symbol"] == "NONE"
+    empty = mutate(api, "updateWatchlist", SELECTION, watchlistId=id, symbols=[])
+    assert empty["watchlist"]["symbols"] == []
 
-    delete = "mutation($id: ID!) { deleteWatchlist(id: $id) { deletedId userErrors { code field } } }"
+    delete = """mutation($id: ID!) { deleteWatchlist(input: { watchlistId: $id }) {
+      deletedId userErrors { code field } } }"""
     assert api.data(delete, id=id)["deleteWatchlist"] == {"deletedId": id, "userErrors": []}
-    assert refused(api.data(delete, id=id)["deleteWatchlist"]) == {"code": "NOT_FOUND", "field": ["id"]}
+    assert refused(api.data(delete, id=id)["deleteWatchlist"]) == {
+        "code": "NOT_FOUND",
+        "field": ["input", "watchlistId"],
+    }
     assert api.data("query($id: ID!) { node(id: $id) { id } }", id=id) == {"node": None}

@@ -30,14 +30,16 @@ CREATE = """mutation($input: CreateNotificationDestinationInput!) {
   createNotificationDestination(input: $input) {
     notificationDestination { id name kind hint confirmedAt isActive consecutiveFailures }
     signingSecret userErrors { __typename code field message ... on LimitReached { limit } } } }"""
-CONFIRM = """mutation($id: ID!, $input: ConfirmNotificationDestinationInput!) {
-  confirmNotificationDestination(id: $id, input: $input) {
+CONFIRM = """mutation($id: ID!, $code: String!) {
+  confirmNotificationDestination(input: { notificationDestinationId: $id, code: $code }) {
     notificationDestination { confirmedAt }
     userErrors { __typename field ... on WrongCode { attemptsLeft } } } }"""
 ROTATE = """mutation($id: ID!) { rotateWebhookSecret(input: { notificationDestinationId: $id }) {
     signingSecret userErrors { code } } }"""
-DELETE = """mutation($id: ID!) { deleteNotificationDestination(id: $id) { deletedId userErrors { code } } }"""
-RETRY = """mutation($id: ID!) { retryDelivery(id: $id) { delivery { status attempts }
+DELETE = """mutation($id: ID!) {
+  deleteNotificationDestination(input: { notificationDestinationId: $id }) {
+    deletedId userErrors { code } } }"""
+RETRY = """mutation($id: ID!) { retryDelivery(input: { deliveryId: $id }) { delivery { status attempts }
     userErrors { code ... on DeliveryNotDead { deliveryStatus } } } }"""
 RULE = """mutation($input: CreateAlertRuleInput!) { createAlertRule(input: $input) { alertRule { channels }
     userErrors { __typename field ... on UnknownDestination { name } } } }"""
@@ -135,7 +137,7 @@ async def confirmed(user: User, receiver: HttpReceiver, name: str = "hook", path
     await receiver.until(lambda: len(receiver.requests) > before)
     code = receiver.requests[-1].json["data"]["code"]
     id: str = made["notificationDestination"]["id"]
-    payload = await user.do(CONFIRM, id=id, input={"code": code})
+    payload = await user.do(CONFIRM, id=id, code=code)
     assert payload["userErrors"] == []
     assert payload["notificationDestination"]["confirmedAt"] is not None
     return id
@@ -160,11 +162,11 @@ async def test_the_way_of_an_alert(holder: User, receiver: HttpReceiver, session
         "consecutiveFailures": 0,
     }
     assert made["signingSecret"].startswith("whsec_")
-    wrong = await holder.do(CONFIRM, id=id, input={"code": "WRONG"})
+    wrong = await holder.do(CONFIRM, id=id, code="WRONG")
     assert wrong["userErrors"] == [{"__typename": "WrongCode", "field": ["input", "code"], "attemptsLeft": 4}]
     await receiver.until(lambda: bool(receiver.requests))
     right = receiver.requests[0].json["data"]["code"]
-    assert (await holder.do(CONFIRM, id=id, input={"code": right}))["userErrors"] == []
+    assert (await holder.do(CONFIRM, id=id, code=right))["userErrors"] == []
     await raised(sessions, holder, "hook")
     await receiver.until(lambda: bool(receiver.alerts()))
 

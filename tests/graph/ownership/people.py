@@ -56,9 +56,10 @@ WITH p AS (SELECT * FROM portfolios WHERE owner_id = $1 AND strategy = 'CUSTOM')
 i AS (SELECT id FROM instruments WHERE symbol = 'AAPL'),
 rebalance AS (
     INSERT INTO rebalance_history (owner_id, id, portfolio_id, strategy, status, trigger, old_weights,
-        new_weights, turnover, total_cost, failure_reason)
-    SELECT $1, $4, p.id, 'CUSTOM', 'COMPLETED', 'MANUAL', jsonb_build_object($2::text, $3::text), '{}', 0.1,
-        $3::text::numeric, $2 FROM p),
+        new_weights, target_weights, turnover, total_cost, failure_reason)
+    SELECT $1, $4, p.id, 'CUSTOM', 'COMPLETED', 'MANUAL', jsonb_build_object($2::text, $3::text),
+        jsonb_build_object('AAPL', $3::text), jsonb_build_object('AAPL', $3::text), 0.1, $3::text::numeric, $2
+    FROM p),
 placed AS (
     INSERT INTO orders (owner_id, id, portfolio_id, instrument_id, rebalance_id, client_order_id, side, type,
         status, quantity, filled_quantity, limit_price, average_fill_price, rejection_reason)
@@ -198,7 +199,7 @@ def _act(person: Person) -> None:
     account = _make(person, "createAccount", name=f"{person.canary} savings", initialBalance=person.figure)
     portfolio = {"accountId": account, "initialCash": "50000"}
     # A plan trades the one, and skips the other.
-    weights = {"AAPL": "0.6", "IBM": "0.000000001"}
+    weights = [{"symbol": "AAPL", "weight": "0.6"}, {"symbol": "IBM", "weight": "0.000000001"}]
     custom = {"strategy": "CUSTOM", "targetWeights": weights, "symbols": ["AAPL"], "driftBand": "0.1"}
     full = _make(person, "createPortfolio", **portfolio, **custom, name=f"{person.canary} full")
     equal = {"strategy": "EQUAL_WEIGHT", "symbols": ["AAPL"]}

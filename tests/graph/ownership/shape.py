@@ -66,7 +66,9 @@ PARTS = {
     "ActiveHours": "AlertRule",
     "AlertRuleFiring": "Portfolio",
     "RebalancePlan": "Portfolio",
+    "Weight": "Portfolio",
     "WeightTarget": "Portfolio",
+    "AlertMetric": "Alert",
     "PlannedTrade": "Portfolio",
     "SkippedTarget": "Portfolio",
     "UnavailableValue": "Portfolio",
@@ -90,6 +92,8 @@ SAMPLES: dict[str, Any] = {
     "last": LEFT_OUT,
     "isActive": True,
     "severity": "INFO",
+    "types": ["BUY"],
+    "statuses": ["PARTIALLY_FILLED"],
     "minSeverity": "INFO",
     "User.alerts.kind": "PRICE_ABOVE",
     "since": "2000-01-01T00:00:00Z",
@@ -116,6 +120,8 @@ SAMPLES: dict[str, Any] = {
     "initialBalance": "1",
     "isPaper": True,
     "strategy": "EQUAL_WEIGHT",
+    "CreatePortfolioInput.strategy": "CUSTOM",
+    "UpdatePortfolioInput.strategy": "CUSTOM",
     "riskTolerance": "0.5",
     "maxPositionSize": "1",
     "autoRebalance": False,
@@ -131,7 +137,7 @@ SAMPLES: dict[str, Any] = {
     "taxAware": True,
     "buyOnly": True,
     "initialCash": "0",
-    "targetWeights": LEFT_OUT,
+    "weight": "0.5",
     "planHash": LEFT_OUT,
     # Everybody has one of their own called so.
     "TickInput.symbol": "OWN",
@@ -170,6 +176,9 @@ SAMPLES: dict[str, Any] = {
     "CreateAlertRuleInput.kind": "CASH_BELOW",
     "CreateAlertRuleInput.symbol": LEFT_OUT,
     "CreateAlertRuleInput.threshold": "0.01",
+    "TestAlertRuleInput.kind": "CASH_BELOW",
+    "TestAlertRuleInput.symbol": LEFT_OUT,
+    "TestAlertRuleInput.threshold": "0.01",
     "UpdateAlertRuleInput.threshold": "900000000",
     "hysteresis": "0.01",
     "cooldownSeconds": 60,
@@ -234,7 +243,7 @@ def is_id(name: str, argument: GraphQLArgument | GraphQLInputField) -> bool:
 
 
 def owned_type_of(field: str, name: str) -> str:
-    """Whose id goes there: `fromPortfolioId` and the `id` of `archivePortfolio` are a portfolio's."""
+    """Whose id goes there: `fromPortfolioId` and the `ids` of `acknowledgeAlerts` say it."""
     stem = field if name in ("id", "ids") else re.sub(r"Ids?$", "", name)
     stem = stem.lower().removesuffix("s")
     fitting = [type_name for type_name in OWNED if stem.endswith(type_name.lower())]

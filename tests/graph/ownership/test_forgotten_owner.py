@@ -16,7 +16,11 @@ import db
 from db.account.queries import fetch_user_summary
 from db.alerts.queries import fetch_symbols
 from db.auth.queries import lock_link
-from db.market.queries import INSTRUMENTS, fetch_instruments_by_symbol
+from db.market.queries import (
+    INSTRUMENTS,
+    fetch_instruments_by_any_symbol,
+    fetch_instruments_by_symbol,
+)
 from db.pages import Listing, Page, fetch_by_ids, fetch_counts, fetch_pages
 from db.portfolio.performance import ScopeKind
 from db.sessions import Sessions
@@ -48,7 +52,7 @@ FUNCTIONS = [
     for name, function in inspect.getmembers(m, inspect.iscoroutinefunction)
     if function.__module__ == m.__name__
     and "owner_id" in inspect.signature(function).parameters
-    and function not in (fetch_symbols, fetch_instruments_by_symbol)
+    and function not in (fetch_symbols, fetch_instruments_by_symbol, fetch_instruments_by_any_symbol)
 ]
 AT_THE_DOOR = {"credentials", "fetch_actions", "user_id_of", "viewer"}
 """They run before anybody is known, each on behalf of the one user whom it is asked about."""

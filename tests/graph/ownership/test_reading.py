@@ -56,6 +56,21 @@ def test_alerts_of_a_foreign_portfolio_are_none(world: World, wanted: str) -> No
     assert answer.body["data"]["me"]["alerts"] == {"totalCount": 0, "nodes": []}
 
 
+@pytest.mark.parametrize("wanted", ["foreign", "missing"])
+@pytest.mark.parametrize("kind", ["accountIds", "portfolioIds"])
+def test_transactions_of_a_foreign_place_are_none(world: World, wanted: str, kind: str) -> None:
+    document = f"""query($it: [ID!]) {{ me {{ accounts {{ nodes {{
+        transactions(filter: {{ {kind}: $it }}) {{ totalCount nodes {{ id }} }} }} }} }} }}"""
+    type_name = "Account" if kind == "accountIds" else "Portfolio"
+    own = world.holder.ask(document, {"it": [world.holder.ids[type_name]]})
+    assert own.body["data"]["me"]["accounts"]["nodes"][0]["transactions"]["nodes"]
+    id = world.holder.ids[type_name] if wanted == "foreign" else world.holder.missing(type_name)
+    answer = world.stranger.ask(document, {"it": [id]})
+    assert answer.codes == []
+    nothing = {"transactions": {"totalCount": 0, "nodes": []}}
+    assert answer.body["data"]["me"]["accounts"]["nodes"] == [nothing]
+
+
 def test_every_argument_is_known() -> None:
     """A new argument or input field is an id of a known type, a cursor, a key, or has a sample value."""
     everything = dict.fromkeys(OWNED, "an id")
@@ -72,8 +87,9 @@ def test_every_argument_is_known() -> None:
                 else:
                     optional(type_.name, name, everything)
     inputs = {t.name for t in SCHEMA.type_map.values() if isinstance(t, GraphQLInputObjectType)}
-    arguments = [a for f in fields_of("Mutation").values() for a in f.args.values()]
-    assert inputs == shape.inputs_of(arguments), "an input that no mutation takes is not walked"
+    types = [t for t in SCHEMA.type_map.values() if isinstance(t, GraphQLObjectType)]
+    arguments = [a for t in types for f in t.fields.values() for a in f.args.values()]
+    assert inputs == shape.inputs_of(arguments), "an input that no field takes is not walked"
 
 
 @pytest.mark.parametrize("name", BY_ID)

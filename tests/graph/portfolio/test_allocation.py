@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.graph.conftest import Api
-from tests.graph.doing import mutate, open_account, open_portfolio, recorded
+from tests.graph.doing import mutate, open_account, open_portfolio, recorded, weights
 from tests.graph.stored import Stored, row_id
 
 D = Decimal
@@ -112,15 +112,15 @@ def test_every_dimension_at_every_level(api: Api) -> None:
     for account in found["SYMBOL"]["accounts"]["nodes"]:
         for portfolio in account["portfolios"]["nodes"]:
             # The very weights that positions and cash have.
-            weights = {p["symbol"]: p["weight"] for p in portfolio["positions"]["nodes"]}
-            weights["CASH"] = portfolio["cashWeight"]
+            held = {p["symbol"]: p["weight"] for p in portfolio["positions"]["nodes"]}
+            held["CASH"] = portfolio["cashWeight"]
             slices = portfolio["allocation"]["slices"]
-            assert {slice["label"]: slice["weight"] for slice in slices} == weights
+            assert {slice["label"]: slice["weight"] for slice in slices} == held
 
 
 def test_targets_of_the_owner(api: Api) -> None:
-    weights = {"ABC": "0.5", "NEW": "0.2", "BND": "0.1"}
-    settings = {"strategy": "CUSTOM", "targetWeights": weights}
+    targets = weights({"ABC": "0.5", "NEW": "0.2", "BND": "0.1"})
+    settings = {"strategy": "CUSTOM", "targetWeights": targets}
     portfolio = funded(api, open_account(api), "Own", "101", **settings)
     bought(api, portfolio, ABC=1, XYZ=10, BND=1)
     # Worth 100 + 70 + 30, and 89 in cash.
@@ -139,7 +139,7 @@ def test_targets_of_the_owner(api: Api) -> None:
     by_class = {s["label"]: s["targetWeight"] for s in of_one(api, "ASSET_CLASS")["slices"]}
     assert by_class == {"EQUITY": "0.7", "BOND": "0.1", "CASH": "0.2"}
     # What the plan would aim for: scaled where the reserve wants more cash.
-    payload = mutate(api, "updatePortfolio", "portfolio { id }", id=portfolio, cashReserve="0.6")
+    payload = mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=portfolio, cashReserve="0.6")
     assert payload["userErrors"] == []
     found = of_one(api, "SYMBOL")
     assert {s["label"]: s["targetWeight"] for s in found["slices"]} == {

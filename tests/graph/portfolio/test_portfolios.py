@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.graph.conftest import Api
-from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, record, refused
+from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, record, refused, weights
 from tests.graph.stored import Stored
 
 SETTINGS = """portfolio { name strategy riskTolerance maxPositionSize autoRebalance rebalanceFrequency
-  driftBand symbols targetWeights isActive cashBalance currency }"""
+  driftBand symbols targetWeights { symbol weight instrument { symbol } } isActive cashBalance currency }"""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def account_id(api: Api) -> str:
 
 def change(api: Api, id: str, **input: Any) -> Any:
     """The payload of updatePortfolio."""
-    return mutate(api, "updatePortfolio", SETTINGS, id=id, **input)
+    return mutate(api, "updatePortfolio", SETTINGS, portfolioId=id, **input)
 
 
 def test_opening(api: Api, account_id: str) -> None:
@@ -37,7 +37,11 @@ def test_opening(api: Api, account_id: str) -> None:
         "strategy": "CUSTOM",
         "initialCash": "60.5",
     }
-    given |= {"symbols": ["IBM", "AAPL"], "targetWeights": {"AAPL": "0.6", "IBM": "0.4"}, "driftBand": "0.05"}
+    given |= {
+        "symbols": ["IBM", "AAPL"],
+        "targetWeights": weights({"AAPL": "0.6", "IBM": "0.40"}),
+        "driftBand": "0.05",
+    }
     created = mutate(api, "createPortfolio", SETTINGS, **given)
     assert created == {
         "portfolio": {
@@ -49,7 +53,10 @@ def test_opening(api: Api, account_id: str) -> None:
             "rebalanceFrequency": "MONTHLY",
             "driftBand": "0.05",
             "symbols": ["IBM", "AAPL"],
-            "targetWeights": {"AAPL": "0.6", "IBM": "0.4"},
+            "targetWeights": [
+                {"symbol": "AAPL", "weight": "0.6", "instrument": {"symbol": "AAPL"}},
+                {"symbol": "IBM", "weight": "0.4", "instrument": {"symbol": "IBM"}},
+            ],
             "isActive": True,
             "cashBalance": "60.5",
             "currency": "EUR",
@@ -81,8 +88,10 @@ def test_changing_setting_by_setting(api: Api, account_id: str) -> None:
         error = refused(change(api, id, **{name: None}))
         assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", name])
     assert refused(change(api, id, strategy="CUSTOM"))["field"] == ["input", "targetWeights"]
-    custom = change(api, id, strategy="CUSTOM", targetWeights={"AAPL": "1"})["portfolio"]
-    assert custom == before | {"strategy": "CUSTOM", "targetWeights": {"AAPL": "1"}}
+    custom = change(api, id, strategy="CUSTOM", targetWeights=weights({"AAPL": "1"}))["portfolio"]
+    (weight,) = custom["targetWeights"]
+    assert weight == {"symbol": "AAPL", "weight": "1", "instrument": {"symbol": "AAPL"}}
+    assert custom == before | {"strategy": "CUSTOM", "targetWeights": [weight]}
     # Nothing but CUSTOM in the row, and nothing to change: still an answer.
     assert change(api, id) == {"portfolio": custom, "userErrors": []}
     assert change(api, id, strategy="MIN_CVAR")["portfolio"] == before | {"strategy": "MIN_CVAR"}
@@ -100,7 +109,7 @@ def test_changing_setting_by_setting(api: Api, account_id: str) -> None:
         ("symbols", ["AAPL", "AAPL"]),
         ("symbols", ["AAPL", "NONE"]),
         ("symbols", [f"S{n}" for n in range(501)]),
-        ("targetWeights", {"AAPL": "1"}),
+        ("targetWeights", weights({"AAPL": "1"})),
     ],
 )
 def test_settings_that_are_refused(api: Api, account_id: str, setting: str, value: Any) -> None:
@@ -111,41 +120,88 @@ def test_settings_that_are_refused(api: Api, account_id: str, setting: str, valu
 
 
 @pytest.mark.parametrize(
-    "weights",
+    "targets",
     [
-        {},
+        None,
         [],
-        "AAPL",
-        1,
-        {"AAPL": 0.5},
-        {"AAPL": "-0.1"},
-        {"AAPL": "1.1"},
-        {"AAPL": "NaN"},
-        {"AAPL": "0.6", "IBM": "0.4000000001"},
-        {"NONE": "0.5"},
-        {"AAPL": {"IBM": "1"}},
+        weights({"AAPL": "-0.1"}),
+        weights({"AAPL": "1.1"}),
+        weights({"AAPL": "0.12345678901"}),
+        weights({"AAPL": "0.6", "IBM": "0.4000000001"}),
+        weights({"NONE": "0.5"}),
+        weights({"AAPL": "0.5"}) * 2,
     ],
     ids=repr,
 )
-def test_target_weights_that_are_refused(api: Api, account_id: str, weights: Any) -> None:
-    given = {"accountId": account_id, "name": "Custom", "strategy": "CUSTOM", "targetWeights": weights}
+def test_target_weights_that_are_refused(api: Api, account_id: str, targets: Any) -> None:
+    given = {"accountId": account_id, "name": "Custom", "strategy": "CUSTOM", "targetWeights": targets}
     assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["field"] == ["input", "targetWeights"]
+
+
+def test_who_only_tracks_needs_no_strategy(api: Api, account_id: str) -> None:
+    """It is the default; nothing is rebalanced without one, by hand or by itself."""
+    made = mutate(api, "createPortfolio", f"{SETTINGS[:-1]} id }}", accountId=account_id, name="Tracked")
+    portfolio = made["portfolio"]
+    id = portfolio.pop("id")
+    assert (portfolio["strategy"], portfolio["autoRebalance"]) == ("NONE", False)
+    plan = """query($id: ID!, $strategy: Strategy) { node(id: $id) { ... on Portfolio {
+        rebalancePlan(strategy: $strategy) { strategy } } } }"""
+    rebalance = "rebalance { strategy status }"
+    for given in ({}, {"strategy": "NONE"}):
+        (error,) = api.post(plan, id=id, **given)["errors"]
+        assert error["extensions"]["code"] == "NO_STRATEGY"
+        refusal = refused(
+            mutate(api, "rebalancePortfolio", rebalance, portfolioId=id, idempotencyKey=key(), **given)
+        )
+        assert (refusal["__typename"], refusal["code"]) == ("NoStrategy", "NO_STRATEGY")
+        assert refusal["field"] == ["input", "strategy"]
+    automatic = refused(change(api, id, autoRebalance=True))
+    assert (automatic["code"], automatic["field"]) == ("INVALID_INPUT", ["input", "strategy"])
+    assert refused(change(api, id, targetWeights=weights({"AAPL": "1"})))["code"] == "INVALID_INPUT"
+    chosen = change(api, id, strategy="EQUAL_WEIGHT", autoRebalance=True)["portfolio"]
+    assert chosen == portfolio | {"strategy": "EQUAL_WEIGHT", "autoRebalance": True}
+    assert refused(change(api, id, strategy="NONE"))["code"] == "INVALID_INPUT"
+    assert change(api, id, strategy="NONE", autoRebalance=False)["portfolio"] == portfolio
+    wrong = {"accountId": account_id, "name": "Automatic", "autoRebalance": True}
+    assert refused(mutate(api, "createPortfolio", SETTINGS, **wrong))["field"] == ["input", "strategy"]
+
+
+def test_opened_once(api: Api) -> None:
+    """With a key a retry answers with what was opened, and other arguments are refused."""
+    given = {"name": "Once", "initialBalance": "10", "idempotencyKey": key()}
+    opened = [mutate(api, "createAccount", "account { id cashBalance }", **given) for _ in range(2)]
+    assert opened[0] == opened[1]
+    assert opened[0]["account"]["cashBalance"] == "10"
+    other = mutate(api, "createAccount", "account { id }", **given | {"initialBalance": "11"})
+    assert refused(other)["code"] == "IDEMPOTENCY_MISMATCH"
+    inside = {"accountId": opened[0]["account"]["id"], "name": "Once", "initialCash": "4"}
+    inside |= {"idempotencyKey": key()}
+    made = [mutate(api, "createPortfolio", "portfolio { id cashBalance }", **inside) for _ in range(2)]
+    assert made[0] == made[1]
+    assert made[0]["portfolio"]["cashBalance"] == "4"
+    other = mutate(api, "createPortfolio", "portfolio { id }", **inside | {"initialCash": "5"})
+    assert refused(other)["code"] == "IDEMPOTENCY_MISMATCH"
+    assert refused(mutate(api, "createPortfolio", "portfolio { id }", **inside | {"idempotencyKey": "x"}))[
+        "field"
+    ] == ["input", "idempotencyKey"]
 
 
 def test_archiving(api: Api, account_id: str) -> None:
     id = open_portfolio(api, account_id, "Archived")
-    one = "mutation($id: ID!) { %s(id: $id) { %s { isActive } userErrors { code } } }"
-    archived = api.data(one % ("archivePortfolio", "portfolio"), id=id)["archivePortfolio"]
+    archived = mutate(api, "archivePortfolio", "portfolio { isActive }", portfolioId=id)
     assert archived == {"portfolio": {"isActive": False}, "userErrors": []}
     assert writes(api, account_id, id) == ["PORTFOLIO_INACTIVE"] * 3
-    api.data(one % ("restorePortfolio", "portfolio"), id=id)
+    restored = mutate(api, "restorePortfolio", "portfolio { isActive }", portfolioId=id)
+    assert restored == {"portfolio": {"isActive": True}, "userErrors": []}
     assert writes(api, account_id, id) == [None] * 3
-    assert api.data(one % ("archiveAccount", "account"), id=account_id)["archiveAccount"]["userErrors"] == []
-    assert writes(api, account_id, id) == ["INACTIVE"] * 3
+    closed = mutate(api, "archiveAccount", "account { isActive }", accountId=account_id)
+    assert closed == {"account": {"isActive": False}, "userErrors": []}
+    assert writes(api, account_id, id) == ["ACCOUNT_INACTIVE"] * 3
     given = {"accountId": account_id, "name": "Late", "strategy": "EQUAL_WEIGHT"}
-    assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["code"] == "INACTIVE"
-    assert refused(cash(api, "withdraw", account_id, "1"))["code"] == "INACTIVE"
-    api.data(one % ("restoreAccount", "account"), id=account_id)
+    assert refused(mutate(api, "createPortfolio", SETTINGS, **given))["code"] == "ACCOUNT_INACTIVE"
+    assert refused(cash(api, "withdraw", account_id, "1"))["code"] == "ACCOUNT_INACTIVE"
+    opened = mutate(api, "restoreAccount", "account { isActive }", accountId=account_id)
+    assert opened == {"account": {"isActive": True}, "userErrors": []}
     assert writes(api, account_id, id) == [None] * 3
 
 

@@ -97,9 +97,7 @@ def test_totals_of_accounts_and_of_the_user(api: Api) -> None:
     assert Decimal(found["Dollars"]["totalValue"]) == 1000 + MARKET_VALUE
     assert found["Dollars"]["cashBalance"] == "1000"
     assert (found["Euros"]["currency"], found["Euros"]["totalValue"]) == ("EUR", "58")
-    assert (
-        portfolio(api, "Euros", "Europe")["positions"]["nodes"][0]["unrealizedPnlPercent"] == "33.3333333333"
-    )
+    assert portfolio(api, "Euros", "Europe")["positions"]["nodes"][0]["unrealizedReturn"] == "0.3333333333"
     query = """{ me { summary { currency accountCount otherCurrencyAccountCount portfolioCount positionCount
         cashBalance marketValue totalValue } } }"""
     assert api.data(query)["me"]["summary"] == {

@@ -9,7 +9,7 @@ import pytest
 
 from investing.market.loading import load_market_data
 from tests.graph.conftest import Api, now
-from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, recorded, refused
+from tests.graph.doing import archive, cash, key, mutate, open_account, open_portfolio, recorded, refused
 from tests.graph.stored import Stored
 
 TWENTY = "AMD BAC BBY CVX GE HD JNJ JPM KO LLY MRK PEP PFE PG RRC UNH WMT XOM".split()
@@ -102,7 +102,7 @@ def test_what_is_held_becomes_what_is_wanted(api: Api, opened: Callable[..., str
     id = opened(
         strategy="CUSTOM",
         symbols=["ONE", "TWO"],
-        targetWeights={"ONE": "0.5", "TWO": "0.25"},
+        targetWeights=[{"symbol": "ONE", "weight": "0.5"}, {"symbol": "TWO", "weight": "0.25"}],
         initialCash="1000",
         fractionalShares=False,
     )
@@ -139,7 +139,7 @@ def test_what_is_held_becomes_what_is_wanted(api: Api, opened: Callable[..., str
     assert (found["cashAfter"], found["turnover"]) == ("245", "1.0547263682")
     assert plan(api, id, buyOnly=True)["skipped"] == [{"symbol": "OLD", "reason": "BUY_ONLY"}]
     # A sale of half is told by both methods.
-    mutate(api, "updatePortfolio", "portfolio { id }", id=id, maxTrade="0.2")
+    mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=id, maxTrade="0.2")
     sale = plan(api, id)["trades"][0]
     assert (sale["quantity"], sale["estimatedRealizedPnl"], sale["fifo"]) == ("4", "0", "40")
 
@@ -155,7 +155,7 @@ def test_the_hash_moves_with_prices_holdings_and_settings(
     hashes.append(plan(api, id)["planHash"])
     buy(api, id, "MOVE", "1", "10")
     hashes.append(plan(api, id)["planHash"])
-    mutate(api, "updatePortfolio", "portfolio { id }", id=id, driftBand="0.5")
+    mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=id, driftBand="0.5")
     hashes.append(plan(api, id)["planHash"])
     assert len(set(hashes)) == 4
 
@@ -169,7 +169,7 @@ def test_within_the_band_nothing_is_traded(api: Api, opened: Callable[..., str],
     found = plan(api, id)
     assert (found["trades"], found["turnover"], found["cashAfter"]) == ([], "0", "0")
     assert [one["reason"] for one in found["skipped"]] == ["IN_BAND", "IN_BAND"]
-    mutate(api, "updatePortfolio", "portfolio { id }", id=id, relativeDriftBand="0.02")
+    mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=id, relativeDriftBand="0.02")
     assert [trade["side"] for trade in plan(api, id)["trades"]] == ["SELL", "BUY"]
 
 
@@ -207,7 +207,7 @@ def test_too_little_history(api: Api, opened: Callable[..., str]) -> None:
         "requiredDays": 756,
         "lastDate": "2013-03-01",
     }
-    mutate(api, "updatePortfolio", "portfolio { id }", id=id, lookBackDays=195)
+    mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=id, lookBackDays=195)
     assert sum(weights(plan(api, id)).values()) == 1
     # Returns that all of them have, but of ten years ago, would be a plan for then.
     id = opened(strategy="MIN_VARIANCE", symbols=["IBM", "JNJ"])
@@ -246,9 +246,13 @@ def test_what_else_there_is_no_plan_for(api: Api, opened: Callable[..., str], st
     poor = opened(strategy="EQUAL_WEIGHT", symbols=["BARE"], initialCash="0")
     assert no_plan(api, poor) == {"code": "WORTH_NOTHING", "totalValue": "0"}
     assert no_plan(api, poor, strategy="CUSTOM")["code"] == "INVALID_INPUT"
-    steep = {"strategy": "CUSTOM", "targetWeights": {"BARE": "0.5"}, "maxPositionSize": "0.4"}
+    steep = {
+        "strategy": "CUSTOM",
+        "targetWeights": [{"symbol": "BARE", "weight": "0.5"}],
+        "maxPositionSize": "0.4",
+    }
     assert no_plan(api, opened(**steep))["code"] == "INVALID_INPUT"
-    api.data("mutation($id: ID!) { archivePortfolio(id: $id) { userErrors { code } } }", id=poor)
+    archive(api, poor)
     assert no_plan(api, poor)["code"] == "PORTFOLIO_INACTIVE"
 
 
@@ -294,7 +298,7 @@ GIVEN = {
 
 def test_settings(api: Api, opened: Callable[..., str], stored: Stored) -> None:
     id = opened(strategy="EQUAL_WEIGHT")
-    assert mutate(api, "updatePortfolio", SETTINGS, id=id)["portfolio"] == {
+    assert mutate(api, "updatePortfolio", SETTINGS, portfolioId=id)["portfolio"] == {
         "fractionalShares": True,
         "minimumTrade": "0",
         "relativeDriftBand": None,
@@ -304,11 +308,11 @@ def test_settings(api: Api, opened: Callable[..., str], stored: Stored) -> None:
         "lookBackDays": 756,
         "taxAware": False,
     }
-    assert mutate(api, "updatePortfolio", SETTINGS, id=id, **GIVEN)["portfolio"] == GIVEN
-    off = mutate(api, "updatePortfolio", SETTINGS, id=id, maxTrade=None, relativeDriftBand=None)
+    assert mutate(api, "updatePortfolio", SETTINGS, portfolioId=id, **GIVEN)["portfolio"] == GIVEN
+    off = mutate(api, "updatePortfolio", SETTINGS, portfolioId=id, maxTrade=None, relativeDriftBand=None)
     assert off["portfolio"] == GIVEN | {"maxTrade": None, "relativeDriftBand": None}
     made = opened(strategy="EQUAL_WEIGHT", **GIVEN)
-    assert mutate(api, "updatePortfolio", SETTINGS, id=made)["portfolio"] == GIVEN
+    assert mutate(api, "updatePortfolio", SETTINGS, portfolioId=made)["portfolio"] == GIVEN
     noted = stored.rows("SELECT details->>'max_turnover' FROM audit_log WHERE details ? 'max_turnover'")
     assert noted.count(("1.5",)) == 2
 
@@ -333,5 +337,5 @@ def test_settings(api: Api, opened: Callable[..., str], stored: Stored) -> None:
 )
 def test_settings_that_are_refused(api: Api, opened: Callable[..., str], setting: str, value: Any) -> None:
     id = opened(strategy="EQUAL_WEIGHT", initialCash="0")
-    error = refused(mutate(api, "updatePortfolio", SETTINGS, id=id, **{setting: value}))
+    error = refused(mutate(api, "updatePortfolio", SETTINGS, portfolioId=id, **{setting: value}))
     assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", setting])

@@ -11,6 +11,7 @@ import asyncpg
 from websockets.asyncio.client import connect
 
 from tests.graph.conftest import Api
+from tests.graph.doing import mutate, weights
 from tests.graph.trading.conftest import Market, Trader, market, nothing_differs, trader
 from tests.graph.trading.test_order_updates import Stream
 
@@ -20,24 +21,23 @@ Make = Callable[..., Trader]
 
 REBALANCE = """mutation($input: RebalancePortfolioInput!) { rebalancePortfolio(input: $input) {
   rebalance {
-    id strategy status trigger oldWeights newWeights targetWeights turnover totalCost tradesExecuted
+    id strategy status trigger oldWeights { symbol weight } newWeights { symbol weight }
+    targetWeights { symbol weight } turnover totalCost tradesExecuted
     completedAt failureReason legCount legsEnded planHash
-    legs { nodes { number symbol side quantity filledQuantity status reason order { id status } } totalCount }
+    legs { nodes { number symbol side quantity filledQuantity status reason message instrument { symbol }
+      order { id status } } totalCount }
     orders { nodes { id symbol } }
     portfolio { id cashBalance rebalances { nodes { id } } positions { nodes { symbol quantity weight } } } }
   userErrors { __typename code field message ... on PlanChanged { planned current } } } }"""
-
-AIM = """mutation($id: ID!, $input: UpdatePortfolioInput!) { updatePortfolio(id: $id, input: $input) {
-  userErrors { message } } }"""
 
 PROGRESS = """subscription($id: ID!) { rebalanceProgress(rebalanceId: $id) {
   id status legCount legsEnded legs { nodes { status filledQuantity } } } }"""
 
 
-def aim(someone: Trader, weights: dict[str, str], **settings: Any) -> None:
+def aim(someone: Trader, targets: dict[str, str], **settings: Any) -> None:
     """Gives the portfolio target weights of its own."""
-    given = {"strategy": "CUSTOM", "targetWeights": weights, **settings}
-    payload = someone.api.data(AIM, id=someone.portfolio_id, input=given)["updatePortfolio"]
+    given = {"strategy": "CUSTOM", "targetWeights": weights(targets), **settings}
+    payload = mutate(someone.api, "updatePortfolio", "__typename", portfolioId=someone.portfolio_id, **given)
     assert payload["userErrors"] == []
 
 
@@ -81,6 +81,8 @@ def test_a_rebalance_from_preview_to_record(trader: Make, market: Market) -> Non
                 "filledQuantity": quantities[symbol],
                 "status": "FILLED",
                 "reason": None,
+                "message": None,
+                "instrument": {"symbol": symbol},
                 "order": {"id": orders[symbol], "status": "FILLED"},
             }
             for number, symbol in enumerate((a, b), 1)
@@ -93,9 +95,9 @@ def test_a_rebalance_from_preview_to_record(trader: Make, market: Market) -> Non
         "strategy": "CUSTOM",
         "status": "COMPLETED",
         "trigger": "MANUAL",
-        "oldWeights": {},
-        "newWeights": {a: "0.6", b: "0.2"},
-        "targetWeights": {a: "0.6", b: "0.2"},
+        "oldWeights": [],
+        "newWeights": weights({a: "0.6", b: "0.2"}),
+        "targetWeights": weights({a: "0.6", b: "0.2"}),
         "turnover": "0.8",
         "totalCost": "0",
         "tradesExecuted": 2,
@@ -112,7 +114,7 @@ def test_a_strategy_for_this_once(trader: Make, market: Market) -> None:
     a = market.list("AAA", "10")
     aim(someone, {a: "0.5"}, symbols=[a])
     found = rebalance(someone, strategy="EQUAL_WEIGHT")["rebalance"]
-    assert (found["strategy"], found["targetWeights"]) == ("EQUAL_WEIGHT", {a: "1"})
+    assert (found["strategy"], found["targetWeights"]) == ("EQUAL_WEIGHT", weights({a: "1"}))
 
 
 def test_what_is_refused(trader: Make, market: Market) -> None:

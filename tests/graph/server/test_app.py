@@ -4,6 +4,7 @@ import logging
 
 import httpx
 import pytest
+from graphql import build_schema as parse_schema
 from starlette.types import Receive, Scope, Send
 
 from graph.server.app import build_app
@@ -66,6 +67,25 @@ async def test_what_is_degraded_is_named_to_this_machine_only() -> None:
 def test_the_root_leads_to_the_explorer(tiny: Served) -> None:
     answer = loopback.get(tiny.url + "/")
     assert (answer.status_code, answer.headers["location"]) == (307, "/graphiql")
+
+
+def test_the_schema_is_a_page(tiny: Served) -> None:
+    answer = httpx.get(tiny.url + "/schema.graphql")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
+    names = set(parse_schema(answer.text).type_map)
+    assert {"Query", "Mutation", "Subscription"} <= names
+    tag = answer.headers["etag"]
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = httpx.get(tiny.url + "/schema.graphql", headers={"if-none-match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    for unknown in ('"other"', "", tag[1:-1]):
+        again = httpx.get(tiny.url + "/schema.graphql", headers={"if-none-match": unknown})
+        assert (again.status_code, again.text) == (200, answer.text)
+    head = httpx.head(tiny.url + "/schema.graphql")
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", tag)
+    assert httpx.post(tiny.url + "/schema.graphql").status_code == 405
 
 
 def test_a_page_that_there_is_not_is_a_coded_error(tiny: Served) -> None:

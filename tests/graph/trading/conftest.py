@@ -21,7 +21,8 @@ from tests.graph.conftest import Api
 from tests.investing.ticks import apply_tick
 
 PLACE = """mutation($input: PlaceOrderInput!) { placeOrder(input: $input) {
-  order { id side type status symbol quantity filledQuantity remainingQuantity notional timeInForce limitPrice
+  order { id side type status symbol instrument { symbol } quantity filledQuantity remainingQuantity
+          notional timeInForce limitPrice
           averageFillPrice reservedCash version rejectionCode rejectionReason
           portfolio { cashBalance reservedCash availableCash
                       positions { nodes { symbol quantity reservedQuantity costBasis } } }
@@ -29,7 +30,7 @@ PLACE = """mutation($input: PlaceOrderInput!) { placeOrder(input: $input) {
   userErrors { __typename code message field
     ... on Shortage { required available shortfall }
     ... on UnknownInstrument { symbol }
-    ... on NoPrice { symbol }
+    ... on NoPrice { symbol instrument { symbol lastPrice } }
     ... on PositionTooLarge { symbol weight maxPositionSize largestValue }
     ... on CurrencyMismatch { expected actual }
     ... on OrderRejected { brokerCode }

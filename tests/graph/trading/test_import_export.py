@@ -10,6 +10,7 @@ import pytest
 from graph.ids import global_id
 from investing.trading.importing import MOST_ROWS
 from tests.graph.conftest import Api
+from tests.graph.doing import archive
 from tests.investing.trading.ledgers import HEADER, make_instruments
 
 IMPORT = """mutation($input: ImportTransactionsInput!) { importTransactions(input: $input) {
@@ -270,7 +271,7 @@ def test_an_archived_portfolio_takes_nothing_and_gives_everything(register: Call
     api = register()
     id = open_portfolio(api)
     importing(api, id, DEPOSIT, BUY)
-    api.data("mutation($id: ID!) { archivePortfolio(id: $id) { userErrors { code } } }", id=id)
+    archive(api, id)
     payload = importing(api, id, {**DEPOSIT, "amount": "1"})
     assert [error["__typename"] for error in payload["userErrors"]] == ["PortfolioInactive"]
     assert api.data(EXPORT, id=id) == {"exportTransactions": CSV}

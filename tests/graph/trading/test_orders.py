@@ -21,6 +21,7 @@ from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder, TradingConfig
 from tests.graph.conftest import Api
+from tests.graph.doing import archive
 from tests.graph.trading.conftest import Market, Trader
 from tests.investing.ticks import save_quote
 
@@ -34,6 +35,7 @@ def test_a_market_order_is_filled_when_it_answers(trader: Make, market: Market) 
         "type": "MARKET",
         "status": "FILLED",
         "symbol": abc,
+        "instrument": {"symbol": abc},
         "quantity": "4.5",
         "filledQuantity": "4.5",
         "remainingQuantity": "0",
@@ -229,6 +231,7 @@ def test_every_refusal_is_a_type_of_its_own(trader: Make, market: Market) -> Non
         "code": "NO_PRICE",
         "field": ["input", "symbol"],
         "symbol": priceless,
+        "instrument": {"symbol": priceless, "lastPrice": None},
     }
     assert someone.refused(abc, quantity="60") == {
         "__typename": "PositionTooLarge",
@@ -254,9 +257,7 @@ def test_every_refusal_is_a_type_of_its_own(trader: Make, market: Market) -> Non
         "field": ["input", "portfolioId"],
         "broker": "ALPACA",
     }
-    someone.api.data(
-        "mutation($id: ID!) { archivePortfolio(id: $id) { userErrors { code } } }", id=someone.portfolio_id
-    )
+    archive(someone.api, someone.portfolio_id)
     assert someone.refused(abc, quantity="1") == {
         "__typename": "PortfolioInactive",
         "code": "PORTFOLIO_INACTIVE",

@@ -13,7 +13,7 @@ from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, r
 from tests.graph.trading.conftest import Market, Trader
 
 POSITIONS = """query($id: ID!) { node(id: $id) { ... on Portfolio { cashBalance
-  positions { nodes { symbol quantity costBasis averageCost marketValue unrealizedPnl unrealizedPnlPercent
+  positions { nodes { symbol quantity costBasis averageCost marketValue unrealizedPnl unrealizedReturn
                       weight lots { nodes { quantity cost } } } } } } }"""
 ACCOUNT = """query($id: ID!) { node(id: $id) { ... on Account { cashBalance unallottedCash
   performance { endValue netFlow timeWeightedReturn } } } }"""
@@ -48,7 +48,7 @@ def test_eighteen_places(someone: Trader, market: Market) -> None:
             "averageCost": "30",
             "marketValue": "10",
             "unrealizedPnl": "0",
-            "unrealizedPnlPercent": "0",
+            "unrealizedReturn": "0",
             "weight": "0.01",
             "lots": {"nodes": [{"quantity": left, "cost": "10"}]},
         }
@@ -136,11 +136,11 @@ def test_a_worthless_share(someone: Trader, market: Market) -> None:
     market.tick(symbol, "0")
     (position,) = someone.api.data(POSITIONS, id=id)["node"]["positions"]["nodes"]
     assert {
-        name: position[name] for name in ("marketValue", "unrealizedPnl", "unrealizedPnlPercent", "weight")
+        name: position[name] for name in ("marketValue", "unrealizedPnl", "unrealizedReturn", "weight")
     } == {
         "marketValue": "0",
         "unrealizedPnl": "-200",
-        "unrealizedPnlPercent": "-100",
+        "unrealizedReturn": "-1",
         "weight": "0",
     }
     again = mutate(someone.api, "placeOrder", "order { status }", **order, side="BUY", idempotencyKey=key())

@@ -1,4 +1,4 @@
-"""An account moves to another time zone: its splits begin at other instants, as if it had always been so."""
+"""An account that moves to another time zone: its splits begin as if it had always been there."""
 
 import datetime as dt
 import uuid
@@ -72,8 +72,7 @@ async def quantity(world: World, place: int = 0) -> D:
 async def test_shares_bought_between_the_two_midnights_are_split(world: World) -> None:
     await move(world, TOKYO)
     await split(world)
-    # 16:00 UTC on the 9th: 01:00 on the 10th in Tokyo, where these are new shares; 11:00 on the 9th in New
-    # York.
+    # 01:00 on the 10th in Tokyo, where these are new shares; 11:00 on the 9th in New York.
     await world.buy(at("09T16:00"), "10", "10")
     assert (await quantity(world), await state(world)) == (D(10), [])
     await move(world, NEW_YORK)

@@ -45,7 +45,7 @@ async def test_an_order_that_is_rejected(sessions: Sessions, exchange: Exchange)
     first, second = await told(sessions, actor)
     assert (first["kind"], first["title"]) == ("ORDER_REJECTED", f"{symbol} order rejected")
     assert first["message"] == f"The price of {symbol} moved beyond what was reserved, to 10.01."
-    assert first["metrics"] == {"quantity": "3", "side": "BUY", "code": "PRICE_MOVED"}
+    assert first["metrics"] == {"quantity": "3", "side": "BUY", "code": "PRICE_MOVED", "order": str(id)}
     assert first["portfolio_id"] == second["portfolio_id"] == portfolio_id
     assert first["rule_id"] != second["rule_id"]
 

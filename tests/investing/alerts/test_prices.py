@@ -139,6 +139,29 @@ async def test_once_for_each_crossing(
     assert await told(sessions, actor) == [(kind, price) for price in expected.split()]
 
 
+@pytest.mark.parametrize(("asset_class", "fired"), [("CRYPTO", ["112", "125"]), ("EQUITY", ["112"])])
+async def test_a_day_of_what_is_traded_around_the_clock_is_utcs(
+    sessions: Sessions, exchange: Exchange, watching: Watching, asset_class: str, fired: list[str]
+) -> None:
+    """23:30 and 00:30 UTC are two days of a coin's; in New York they are one evening."""
+    actor, _ = await exchange.trader("1")
+    symbol = await exchange.listed()
+    await exchange.run("UPDATE instruments SET asset_class = $2 WHERE symbol = $1", symbol, asset_class)
+    await rule(actor, symbol, "DAILY_MOVE", "0.1")
+    await watching.look()
+    for at, price in (("04T12:00", "100"), ("05T12:00", "112"), ("05T23:30", "113"), ("06T00:30", "125")):
+        when = dt.datetime.fromisoformat(f"2024-03-{at}:00Z")
+        await watching.evaluator.ingest.apply([Tick(symbol, Decimal(price), when)])
+        await watching.evaluator.prices.decide_waiting()
+    assert [price for _, price in await told(sessions, actor)] == fired
+    previous = await exchange.value(
+        "SELECT trim_scale(previous_price)::text FROM quotes q JOIN instruments i ON i.id = q.instrument_id "
+        "WHERE symbol = $1",
+        symbol,
+    )
+    assert previous == ("113" if asset_class == "CRYPTO" else "100")
+
+
 async def test_each_day_is_a_move_of_its_own(
     sessions: Sessions, exchange: Exchange, watching: Watching
 ) -> None:

@@ -168,7 +168,7 @@ reencryption.AT_ONCE = 10
 
 async def main():
     async with open_sessions(sys.argv[1], size=2) as sessions:
-        await reencryption.reseal_all(sessions, SecretBox.of(None, Path(sys.argv[2])), lambda *_: None)
+        await reencryption.reencrypt_all(sessions, SecretBox.of(None, Path(sys.argv[2])), lambda *_: None)
 
 asyncio.run(main())
 """

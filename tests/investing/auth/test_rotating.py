@@ -37,7 +37,7 @@ async def test_with_generated_keys(
     done = run(owner_url, folder)
     assert done.returncode == 0, done.stderr
     found = re.search(
-        r"^9 secrets are sealed with the key (\w+)\.\nNothing is sealed with (\w+) any more\.\n\Z",
+        r"^Encrypted 9 secrets with the key (\w+)\.\nNo longer used: (\w+)\.\n\Z",
         done.stdout,
         re.MULTILINE,
     )
@@ -58,9 +58,10 @@ async def test_with_generated_keys(
     )
     os.utime(folder / "secrets.json", (time.time() - GRACE_SECONDS - 60,) * 2)
     done = run(owner_url, folder, "--drop-unused")
-    assert done.stdout.endswith(
-        f"\n1 secrets are sealed with the key {found[1]}.\n1 keys that sealed nothing are gone.\n"
-    ), (done.stdout, done.stderr)
+    assert done.stdout.endswith(f"\nEncrypted 1 secret with the key {found[1]}.\nRemoved 1 unused key.\n"), (
+        done.stdout,
+        done.stderr,
+    )
     kept = json.loads((folder / "secrets.json").read_text())
     assert kept["sealing_keys"]["keys"].keys() == {found[1]}
     assert await opened(superuser_url, SecretBox.of(None, folder), places) == {found[1]: 9}
@@ -74,9 +75,7 @@ async def test_with_keys_of_a_setting(
     folder = tmp_path / "data"
     places = await store(sessions, superuser_url, SecretBox.of(f"a:{TWO[0]}", folder), 6)
     done = run(owner_url, folder, GRAPHFOLIO_SEALING_KEYS=f"b:{TWO[1]},a:{TWO[0]}")
-    assert done.stdout.endswith(
-        "\n9 secrets are sealed with the key b.\nNothing is sealed with a any more.\n"
-    ), done.stderr
+    assert done.stdout.endswith("\nEncrypted 9 secrets with the key b.\nNo longer used: a.\n"), done.stderr
     assert await opened(superuser_url, SecretBox.of(f"b:{TWO[1]}", folder), places) == {"b": 9}
     assert not (folder / "secrets.json").exists()
     # Without the key that sealed them, nothing is changed, and one line says so.

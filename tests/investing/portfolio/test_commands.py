@@ -40,13 +40,13 @@ def test_prices_and_then_snapshots(app_url: str, owner_url: str, superuser_url: 
     ((value,),) = rows(superuser_url, "SELECT total_value FROM performance_history WHERE date = '2020-01-02'")
     assert value == 1000100
     again = run(owner_url, tmp_path / "data", "refresh-performance")
-    assert again.stdout.endswith("All snapshots were current.\n")
+    assert again.stdout.endswith("All snapshots were up to date already.\n")
     # Tomorrow's price makes tomorrow's snapshot, whatever is wrong beside it.
     file.write_text("symbol,date,close\nABC,2020-01-03,12\nXYZ,2020-01-03,1\nABC,2020-01-04,dear\n")
     some = run(owner_url, tmp_path / "data", "import-prices", str(file), "--skip-bad")
     assert (some.returncode, some.stdout.splitlines()[-1]) == (
         3,
-        "2 bars are new, 0 changed, 0 were there, 1 bad line skipped. 1 instrument is new: XYZ.",
+        "2 bars are new, 0 changed, 0 were there already, 1 bad line skipped. 1 instrument is new: XYZ.",
     )
     file.write_text("symbol,date,close\nABC,2020-01-04,dear\n")
     none = run(owner_url, tmp_path / "data", "import-prices", str(file), "--skip-bad")

@@ -11,9 +11,9 @@ from db.vocabulary import OrderSide
 from investing.brokers.paper import PaperBroker
 from investing.rebalancing.planning import plan_portfolio
 from investing.rules.errors import (
+    AccountInactive,
     DomainError,
     IdempotencyMismatch,
-    Inactive,
     OrderRejected,
     PlanChanged,
     PortfolioInactive,
@@ -174,7 +174,7 @@ async def test_an_archived_portfolio_is_left_alone(exchange: Exchange, paper: Fi
         await paper.rebalance(actor, id)
     await exchange.run("UPDATE portfolios SET is_active = true WHERE id = $1", id)
     await exchange.run("UPDATE accounts SET is_active = false WHERE owner_id = $1", actor.id)
-    with pytest.raises(Inactive):
+    with pytest.raises(AccountInactive):
         await paper.rebalance(actor, id)
 
 

@@ -189,7 +189,7 @@ async def test_a_fault_is_tried_again_and_given_up_in_the_end(
     await make_due(exchange, id)
 
     async def broken(*_: object) -> Any:
-        raise OSError("no optimiser today")
+        raise RuntimeError("no optimiser today")
 
     monkeypatch.setattr(paper.rebalancer, "targets", broken)
     for attempt in range(1, 6):

@@ -95,8 +95,8 @@ async def test_closed_raw_positions_count_as_well(world: World) -> None:
     assert await bring(world, "BUY 10 02", "SELL 10 03") == ["OK", "OK"]
     (bad,) = await bring(world, "BUY 20 05", adjusted=True)
     assert bad == (
-        "The portfolio has quantities before the split of 2020-01-11 as they were traded: "
-        "reverse them first, or import this as it was traded."
+        "The portfolio has quantities before the split of 2020-01-11 as they were traded: reverse them "
+        "first, or import this as it was traded."
     )
     assert (await quantity(world), await told(world)) == (D(0), [])
 

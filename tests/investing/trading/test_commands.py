@@ -109,9 +109,9 @@ def test_in_and_back(
         return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
     first = run("import-transactions", str(file))
-    (id,) = re.findall(r"This import is (\S+): reverse-import takes it back\.", first.stdout)
+    (id,) = re.findall(r"The id of this import is (\S+): reverse-import reverses it\.", first.stdout)
     done = reverse(str(global_id("Import", UUID(id))))
-    assert (done.returncode, done.stdout[-29:]) == (0, "2 transactions are reversed.\n"[-29:])
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "Reversed 2 transactions.")
     assert run("export-transactions").stdout == HEADER
     again = reverse(id)
     assert (again.returncode, again.stderr) == (1, "graphfolio: This import has been reversed already.\n")

@@ -19,11 +19,11 @@ from investing.portfolio.service import set_portfolio_active
 from investing.rules.errors import (
     AlreadyReversed,
     CurrencyMismatch,
-    Inactive,
     InsufficientCash,
     InsufficientShares,
     InvalidInput,
     NotFound,
+    PortfolioInactive,
 )
 from tests.investing.trading.world import World, forget, make_world, on, open_portfolio
 
@@ -215,7 +215,7 @@ async def test_transfers_that_are_refused(world: World) -> None:
     into = await world.move(6, "1")
     await set_portfolio_active(world.actor, world.portfolios[1], False)
     for refused_by in (world.move(5, "1"), world.reverse(into)):
-        with pytest.raises(Inactive):
+        with pytest.raises(PortfolioInactive):
             await refused_by
     assert (await world.position())[:2] == (D(2), D(20))
 

@@ -20,7 +20,7 @@ from investing.rules.trading.splits import SplitRatio
 from investing.trading.split_work import Splitting
 from investing.trading.undoing import undo_import
 from tests.investing.exchange import Exchange
-from tests.investing.trading.ledgers import import_csv, statuses
+from tests.investing.trading.ledgers import exported, import_csv, statuses
 from tests.investing.trading.world import START, World, make_world, on, open_portfolio
 
 EX_DATE = dt.date(2020, 1, 11)
@@ -137,6 +137,20 @@ async def test_an_earlier_entry_posts_the_transfer_again(world: World) -> None:
     assert report.import_id is not None
     await undo_import(world.actor, report.import_id)
     assert await held(world) == [(D(8), D(300)), (D(32), D(1200))]
+
+
+async def test_an_export_has_what_came_in(world: World) -> None:
+    await gift(world, TOKYO)
+    await split(world)
+    await world.move(BETWEEN, "8", TOKYO, NEW_YORK)
+    text = await exported(world.actor, world.portfolios[NEW_YORK])
+    world.portfolios.append(await open_portfolio(world.actor, world.account_id, "Again"))
+    for at in (2, 2, NEW_YORK):
+        assert {
+            result.status for result in (await import_csv(world.actor, world.portfolios[at], text)).outcomes
+        }
+        assert (await world.position(at))[:2] == (D(8), D(400))
+        assert await world.lots(at) == [(on(1) if at == NEW_YORK else on(BETWEEN), D(8), D(400))]
 
 
 async def test_it_is_taken_back(world: World) -> None:

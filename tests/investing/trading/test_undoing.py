@@ -16,11 +16,11 @@ from investing.portfolio.service import set_portfolio_active
 from investing.rules.errors import (
     AlreadyReversed,
     IdempotencyMismatch,
-    Inactive,
     InsufficientCash,
     InsufficientShares,
     InvalidInput,
     NotFound,
+    PortfolioInactive,
 )
 from investing.rules.trading.import_rows import ImportRow
 from investing.trading.importing import import_rows_once
@@ -230,7 +230,7 @@ async def test_two_at_once(actor: Actor, portfolio_id: UUID) -> None:
 async def test_an_archived_portfolio(actor: Actor, portfolio_id: UUID) -> None:
     report = await import_csv(actor, portfolio_id, "DEPOSIT,,,,7,,,2020-01-01T00:00:00Z,\n")
     await set_portfolio_active(actor, portfolio_id, False)
-    with pytest.raises(Inactive, match="The portfolio is archived: restore it first"):
+    with pytest.raises(PortfolioInactive, match="The portfolio is archived: restore it first"):
         await _reverse(actor, report.import_id)
     await set_portfolio_active(actor, portfolio_id, True)
     await _reverse(actor, report.import_id)

@@ -34,6 +34,9 @@ ABOVE = Threshold(AlertKind.PRICE_ABOVE, Decimal(10), Decimal(2))
 BELOW = Threshold(AlertKind.CASH_BELOW, Decimal(10), Decimal(2))
 
 
+NINE, TEN = dt.time(9), dt.time(10)
+
+
 @pytest.mark.parametrize(
     ("threshold", "is_armed", "value", "expected", "fires"),
     [
@@ -95,7 +98,12 @@ def test_out_of_its_hours() -> None:
     ],
 )
 def test_hours(start: str, end: str, days: str, now: str, expected: str) -> None:
-    hours = hours_of(start, end, {int(day) for day in days}, "America/New_York")
+    hours = hours_of(
+        dt.time.fromisoformat(start),
+        dt.time.fromisoformat(end),
+        {int(day) for day in days},
+        "America/New_York",
+    )
     assert hours.next_open(dt.datetime.fromisoformat(now)) == dt.datetime.fromisoformat(expected)
 
 
@@ -170,14 +178,12 @@ def test_bounds_that_make_none(bad: Threshold, field: str) -> None:
         (lambda: checked_channels([" "]), "channels"),
         (lambda: checked_channels(["a\x00"]), "channels"),
         (lambda: checked_channels([str(n) for n in range(21)]), "channels"),
-        (lambda: hours_of("24:00", "10:00", {1}, "UTC"), "activeHours.start"),
-        (lambda: hours_of("09:00", "9:30", {1}, "UTC"), "activeHours.end"),
-        (lambda: hours_of("09:00", "09:00", {1}, "UTC"), "activeHours.end"),
-        (lambda: hours_of("09:00", "10:00", set(), "UTC"), "activeHours.weekdays"),
-        (lambda: hours_of("09:00", "10:00", {1}, "Mars/Olympus"), "activeHours.timeZone"),
-        (lambda: hours_of("09:00", "10:00", {1}, "../../etc/passwd"), "activeHours.timeZone"),
-        (lambda: hours_of("09:00", "10:00", {1}, "America"), "activeHours.timeZone"),
-        (lambda: hours_of("09:00", "10:00", {1}, "localtime"), "activeHours.timeZone"),
+        (lambda: hours_of(NINE, NINE, {1}, "UTC"), "activeHours.end"),
+        (lambda: hours_of(NINE, TEN, set(), "UTC"), "activeHours.weekdays"),
+        (lambda: hours_of(NINE, TEN, {1}, "Mars/Olympus"), "activeHours.timeZone"),
+        (lambda: hours_of(NINE, TEN, {1}, "../../etc/passwd"), "activeHours.timeZone"),
+        (lambda: hours_of(NINE, TEN, {1}, "America"), "activeHours.timeZone"),
+        (lambda: hours_of(NINE, TEN, {1}, "localtime"), "activeHours.timeZone"),
     ],
 )
 def test_what_a_rule_may_not_be(check: Any, field: str) -> None:

@@ -41,9 +41,9 @@ def test_symbols() -> None:
 
 def test_targets() -> None:
     weights = {"A": "0.3333333333", "B": "0.6666666667", "C": "0"}
-    assert check_targets(Strategy.CUSTOM, weights) == weights
-    assert check_targets(Strategy.CUSTOM, {"A": "1.0000000000"}) == {"A": "1.0000000000"}
-    assert check_targets(Strategy.MIN_CVAR, None) is None
+    check_targets(Strategy.CUSTOM, weights)
+    check_targets(Strategy.CUSTOM, {"A": "1.0000000000"})
+    check_targets(Strategy.MIN_CVAR, None)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,6 @@ def test_targets() -> None:
     [
         None,
         {},
-        [],
-        "A",
-        {"A": 1},
-        {"A": 0.5},
-        {"A": None},
         {"A": "1.1"},
         {"A": "-0"},
         {"A": ".5"},

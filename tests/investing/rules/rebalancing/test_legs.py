@@ -5,9 +5,18 @@ from uuid import UUID
 
 import pytest
 
+from db.codes import LegReason
 from db.ids import uuid7
 from db.vocabulary import LegStatus, OrderSide, OrderStatus, RebalanceStatus
-from investing.rules.rebalancing.legs import Leg, affordable, ending, largest_drift, leg_state, order_id_of
+from investing.rules.rebalancing.legs import (
+    Leg,
+    affordable,
+    ending,
+    largest_drift,
+    leg_state,
+    order_id_of,
+    parse_reason,
+)
 
 REBALANCE = UUID("019a9f00-0000-7000-8000-000000000001")
 
@@ -73,3 +82,24 @@ def test_drift_is_the_furthest_of_all() -> None:
     assert largest_drift(weights, {"A": Decimal("0.4")}) == Decimal("0.1")
     assert largest_drift(weights, weights) == 0
     assert largest_drift({}, {}) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("PRICE_MOVED: It moved: a lot.", (LegReason.PRICE_MOVED, "It moved: a lot.")),
+        ("ORDER_EXPIRED: The order has ended.", (LegReason.ORDER_EXPIRED, "The order has ended.")),
+        ("wash_trade: The broker's word.", (LegReason.OTHER, "wash_trade: The broker's word.")),
+        ("A sentence alone.", (LegReason.OTHER, "A sentence alone.")),
+        ("", (LegReason.OTHER, "")),
+    ],
+)
+def test_a_reason_is_a_code_and_a_sentence(text: str, expected: tuple[LegReason, str]) -> None:
+    assert parse_reason(text) == expected
+
+
+def test_every_end_of_an_order_is_a_reason() -> None:
+    for status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED):
+        _, reason = leg_state(Decimal(2), status, Decimal(1), None)
+        assert reason is not None
+        assert parse_reason(reason)[0] is LegReason[f"ORDER_{status}"]
