@@ -181,6 +181,16 @@ class Settings(BaseSettings):
         DEFAULT, description="The IANA time zone of new accounts and users; each can choose another one."
     )
     alert_retention_days: int = Field(365, ge=1, le=36500, description="How many days alerts are kept.")
+    log_format: Literal["", "console", "json"] = Field(
+        "",
+        description="How the log looks: `console` for people or `json` for programs; if left out, `console` "
+        "on a terminal and `json` elsewhere.",
+    )
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        "info",
+        description="The least severe events that are logged: `debug`, `info`, `warning`, `error` or "
+        "`critical`.",
+    )
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."
     )
@@ -202,6 +212,11 @@ class Settings(BaseSettings):
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("time_zone")
     @classmethod

@@ -167,19 +167,19 @@ def rename_symbol(
 
 def withdraw_split(
     symbol: Annotated[str, typer.Argument(help="The symbol of the instrument.")],
-    date: Annotated[str, typer.Argument(help="The ex-date that was recorded, like 2024-06-10.")],
-    ratio: Annotated[str, typer.Argument(help="The ratio that was recorded: 4:1, 4/1 or 4.")],
+    date: Annotated[str, typer.Argument(help="The recorded ex-date, such as 2024-06-10.")],
+    ratio: Annotated[str, typer.Argument(help="The recorded ratio: 4:1, 4/1 or 4.")],
     skip_blocked: Annotated[
         bool,
         typer.Option(
             "--skip-blocked",
-            help="Leave holders alone whose later entries need the shares; exit code 3 if there are some.",
+            help="Skip holders whose later entries need the shares; the exit code is 3 if there are any.",
         ),
     ] = False,
     user: Owner = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Withdraw a split that was recorded wrongly, from every holder; the right one can be recorded then."""
+    """Withdraw a wrongly recorded split from every holder; the right one can then be recorded."""
     from investing.market.withdrawing import withdraw_split as withdraw
     from investing.rules.trading.splits import SplitRatio
 
@@ -188,30 +188,30 @@ def withdraw_split(
         owner_id = _owner_id(found.url, user)
         options: Any = {"skip_blocked": skip_blocked, "progress": report}
         done = with_sessions(found.owner_url, lambda s: withdraw(s, symbol, split, owner_id, **options))
-    put_right = counted(done.holders, "holder was", "holders were")
-    typer.echo(f"The {split} split of {symbol} on {date} is withdrawn; {put_right} put right.")
+    corrected = counted(done.holders, "holder was", "holders were")
+    typer.echo(f"The {split} split of {symbol} on {date} is withdrawn; {corrected} corrected.")
     if done.blocked:
         need = counted(
             done.blocked, "holder has later entries that need", "holders have later entries that need"
         )
-        typer.echo(f"{need} the shares, and the split still: see verify.")
+        typer.echo(f"{need} the shares, so the split stays there: verify names them.")
         raise typer.Exit(SOME_REFUSED)
 
 
 def _read_split(date: str, ratio: str) -> tuple[dt.date, Decimal, Decimal]:
-    """Return the ex-date, and how many new shares for how many old ones. Raise Stop for what is none."""
+    """Return the ex-date, and how many new shares for how many old ones. Raises Stop if one is malformed."""
     from investing.market.price_lines import BadPriceLine, read_split
 
     try:
         ex_date = dt.date.fromisoformat(date)
         new, old = read_split(ratio, ex_date)
     except ValueError:
-        raise Stop(f"{date} is no date like 2024-06-10.") from None
+        raise Stop(f"{date} is not a date such as 2024-06-10.") from None
     except BadPriceLine as bad:
         reason = str(bad)
         raise Stop(f"{reason[0].upper()}{reason[1:]}.") from None
     if new is None or old is None:
-        raise Stop(f"{ratio} is no split: give its ratio, like 4:1.")
+        raise Stop(f"{ratio} is not a split: give its ratio, such as 4:1.")
     return ex_date, new, old
 
 

@@ -13,6 +13,7 @@ from db.schema import is_current, upgrade
 from db.server import Database, database
 from db.sessions import Sessions, open_sessions
 from investing.rules.time_zones import DEFAULT
+from runtime.logs import configure_logs
 from settings import Settings
 
 ResultT = TypeVar("ResultT")
@@ -41,6 +42,7 @@ def counted(count: int, one: str, several: str) -> str:
 def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Settings, Database]]:
     """Yield the settings and the database, whose schema is brought up to date unless `migrate` is false."""
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    configure_logs(settings.log_format, settings.log_level)
     url, owner_url = revealed(settings.database_url), revealed(settings.owner_database_url)
     with database(url, settings.data_dir, owner_url=owner_url) as found:
         if not migrate:

@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import gc
+import logging
 import signal
 import socket
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,10 @@ import typer
 
 from commands.opening import DataDir, Stop, check_time_zone, opened, progress, revealed
 from db.server import Database
+from db.server.address import without_password
 from settings import Settings
+
+logger = logging.getLogger("graphfolio")
 
 FULL_COLLECTIONS = 30
 """A full garbage collection runs after this many of the younger generation; Python's default is 10."""
@@ -48,6 +53,7 @@ def worker(data_dir: DataDir = None) -> None:
     from runtime.services import work
 
     async def run(settings: Settings, url: str) -> None:
+        _tell_start(settings, url)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -92,10 +98,8 @@ def _collect() -> None:
 
 
 def _serve(settings: Settings, found: Database, host: str, port: int) -> None:
-    import uvicorn
-
+    from graph.server.listening import listen
     from graph.server.main import build_server
-    from graph.server.slow_clients import patience
     from investing.auth.keys import KeyRing
     from investing.auth.secret_file import load_or_generate
     from runtime.sending import secret_box_of
@@ -107,16 +111,33 @@ def _serve(settings: Settings, found: Database, host: str, port: int) -> None:
     secret_box.read()
     server = build_server(settings, found.url, ring, secret_box=secret_box)
     _collect()
-    uvicorn.run(
+    listen(
         server,
-        host=host,
-        port=port,
-        log_level="warning",
-        server_header=False,
-        ws_max_size=64 * 1024,
-        timeout_graceful_shutdown=10,
-        **patience(),
+        host,
+        port,
+        lambda address: _tell_start(settings, found.url, address),
     )
+
+
+def _tell_start(settings: Settings, url: str, address: str | None = None) -> None:
+    """Log what runs here; `url` is the database's, without its password in the log."""
+    logger.info(
+        "started",
+        extra={
+            "version": _version(),
+            "address": address,
+            "database": without_password(url),
+            "feed": settings.feed or "none",
+            "jobs": settings.worker or address is None,
+            "server_processes": 1,
+            "optimiser_processes": settings.optimiser_workers,
+        },
+    )
+
+
+def _version() -> str:
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
 
 
 def _demo_welcome(password: str | None, url: str) -> str:

@@ -39,6 +39,7 @@ class DatabaseHealth:
         self._connections: set[asyncpg.Connection[Any]] = set()
         self._connecting: set[asyncio.Future[Any]] = set()
         self.is_available = True
+        self._why = ""
 
     async def connected(self, connecting: Coroutine[Any, Any, ConnectionT]) -> ConnectionT:
         """The connection, which ends when the pulse stops. Raises DatabaseDown while it does not beat."""
@@ -63,18 +64,21 @@ class DatabaseHealth:
         return connection
 
     async def watch(self) -> None:
-        """Asks for ever."""
+        """Ask for ever."""
         try:
             while True:
                 answers = await self._answers()
                 if answers is not self.is_available:
                     self.is_available = answers
-                    logger.warning("The database %s.", "answers again" if answers else "does not answer")
+                    if answers:
+                        logger.warning("The database answers again.")
+                    else:
+                        logger.warning("The database does not answer: %s", self._why)
                 if not answers:
                     self._cut_off()
                 await asyncio.sleep(EVERY_SECONDS if answers else _BACK_SECONDS)
         finally:
-            self._unsubscribe()
+            self._disconnect()
 
     async def _answers(self) -> bool:
         """A second try, because somebody may have ended this one connection alone."""
@@ -84,15 +88,18 @@ class DatabaseHealth:
                     self._asking = await _patiently(self._connect())
             except asyncpg.PostgresError as error:
                 # Whatever it says, it is there; but for one that only starts or stops.
+                self._why = repr(error)
                 return not isinstance(error, asyncpg.CannotConnectNowError)
-            except Exception:
+            except Exception as error:
+                self._why = repr(error)
                 return False
             try:
                 await _patiently(self._asking.fetchval("SELECT true"))
                 return True
             except Exception as error:
                 # Whatever it is, asyncpg's own mistakes too: a pulse that stopped would let nobody in again.
-                self._unsubscribe()
+                self._disconnect()
+                self._why = repr(error)
                 if isinstance(error, TimeoutError):
                     return False
         return False
@@ -100,13 +107,14 @@ class DatabaseHealth:
     def _cut_off(self) -> None:
         """Ends every wait for the database with an error, in this turn of the loop."""
         for connection in self._connections:
+            # Some of asyncpg's states refuse even that; such a connection is of no use to anybody either way.
             with suppress(Exception):
                 connection.terminate()
         for connecting in self._connecting:
             connecting.cancel()
         self._connections = set()
 
-    def _unsubscribe(self) -> None:
+    def _disconnect(self) -> None:
         if self._asking is not None:
             self._asking.terminate()
             self._asking = None

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from db.canonical import decimal_text
 from db.health import DatabaseHealth
 from db.locks import PREPARE
+from db.statements import CountedConnection, count_statements_of, uncounted
 from db.vocabulary import Topic
 from db.writing import Lock, RawConnection, Writers
 
@@ -85,7 +86,7 @@ else:
     Pool = asyncpg.Pool
 
 
-class ViewerConnection(Connection):
+class ViewerConnection(CountedConnection):
     """A connection that knows whose viewer it is set to, and so asks the server only when that changes."""
 
     __slots__ = ("_viewer",)
@@ -225,7 +226,8 @@ async def open_sessions(
     """
 
     async def connect(**options: Any) -> Connection:
-        given = {"server_settings": _SERVER_SETTINGS, "timeout": CONNECT_SECONDS, **options}
+        standard = {"connection_class": CountedConnection, "server_settings": _SERVER_SETTINGS}
+        given = {**standard, "timeout": CONNECT_SECONDS, **options}
         return await asyncpg.connect(url, **given)
 
     health = DatabaseHealth(connect)
@@ -244,8 +246,19 @@ async def open_sessions(
         )
 
     pool = open_pool(size, min_size=1, init=_prepare, connection_class=ViewerConnection)
-    writers = open_pool(size, min_size=0, init=_prepare_writer, server_settings=_WRITING)
-    broker_writers = open_pool((size + 1) // 2, min_size=0, server_settings=_BROKER_WRITERS)
+    writers = open_pool(
+        size,
+        min_size=0,
+        init=_prepare_writer,
+        connection_class=CountedConnection,
+        server_settings=_WRITING,
+    )
+    broker_writers = open_pool(
+        (size + 1) // 2,
+        min_size=0,
+        connection_class=CountedConnection,
+        server_settings=_BROKER_WRITERS,
+    )
     engine = create_async_engine(
         sqlalchemy_url(url),
         # Three processes of ten fit into PostgreSQL's hundred; two, so that one may wait for another's.
@@ -255,6 +268,7 @@ async def open_sessions(
         pool_pre_ping=False,
         async_creator=lambda: health.connected(connect()),
     )
+    count_statements_of(engine.sync_engine)
     async with pool, writers, broker_writers:
         try:
             yield Sessions(pool, engine, Writers(writers), Writers(broker_writers), health, notifier)
@@ -296,16 +310,18 @@ def sqlalchemy_url(url: str) -> str:
 
 
 async def _prepare(connection: Connection) -> None:
-    """Decimals as canonical text, at half the cost of objects that are only printed; JSON as objects."""
-    await connection.set_type_codec(
-        "numeric", schema="pg_catalog", encoder=_encode_decimal, decoder=decimal_text, format="text"
-    )
-    await _read_json(connection)
+    """Have decimals as canonical text, at half the cost of objects that are only printed, JSON as objects."""
+    with uncounted():
+        await connection.set_type_codec(
+            "numeric", schema="pg_catalog", encoder=_encode_decimal, decoder=decimal_text, format="text"
+        )
+        await _read_json(connection)
 
 
 async def _prepare_writer(connection: Connection) -> None:
-    await _read_json(connection)
-    await connection.execute(PREPARE)
+    with uncounted():
+        await _read_json(connection)
+        await connection.execute(PREPARE)
 
 
 async def _read_json(connection: Connection) -> None:

@@ -3,7 +3,7 @@
 from db.codes import LegReason, RejectionCode, UserErrorCode
 from graph.vocabulary import publish
 
-__all__ = ["LegReason", "RejectionCode", "UserErrorCode"]
+__all__ = ["LegReason", "RejectionCode", "UserErrorCode", "rejection_code_of"]
 
 publish(
     UserErrorCode,
@@ -76,3 +76,10 @@ publish(
     ORDER_EXPIRED="The order expired before all of it was traded.",
     OTHER="Another reason; see message.",
 )
+
+
+def rejection_code_of(stored: str | None) -> RejectionCode | None:
+    """Return the code of a rejection as it is stored, OTHER for one of a broker's own, None for none."""
+    if stored is None:
+        return None
+    return RejectionCode(stored) if stored in frozenset(RejectionCode) else RejectionCode.OTHER

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import strawberry
 
+from db.outages import Outage
 from db.sessions import Connection, Sessions, is_away
 from db.vocabulary import Topic
 from graph.errors import Forbidden, Unauthenticated
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from graph.loaders import Loader
 
 logger = logging.getLogger("graphfolio")
+_checking = Outage(logger, "Checking the logins of streams")
 LoaderT = TypeVar("LoaderT", bound="Loader[Any, Any]")
 ReadT = TypeVar("ReadT")
 
@@ -170,12 +172,20 @@ class Context:
         while True:
             try:
                 await self.recheck_login()
+                _checking.over()
                 return False
             except Unauthenticated:
+                _checking.over()
                 return True
             except Exception as error:
-                logger.warning("A login cannot be checked: %s", error)
+                # One line for all streams, however many of them look again each second.
+                _checking.began(error)
                 await asyncio.sleep(1)
+
+    @property
+    def user_id(self) -> UUID | None:
+        """Who asks, as far as somebody has asked for it: for the log."""
+        return None if self._viewer is None else self._viewer.id
 
     @property
     def viewer_id(self) -> UUID:

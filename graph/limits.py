@@ -73,6 +73,10 @@ class KnownDocuments:
             self._kept.move_to_end(text)
         return known
 
+    def peek(self, text: str) -> KnownDocument | None:
+        """Look a document up without a use of it."""
+        return self._kept.get(text)
+
     def keep(self, text: str, known: KnownDocument) -> None:
         """Keep a valid document, and drop the least recently used ones that there is no more room for."""
         if text in self._kept:

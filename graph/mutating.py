@@ -14,6 +14,7 @@ from strawberry.types.field import StrawberryField
 
 from graph.context import Context, Info
 from graph.ids import id_of
+from graph.missing import log_missing
 from graph.permissions import Owns
 from graph.user_errors import UserError, user_error
 from investing.actor import Actor
@@ -50,15 +51,26 @@ class Guard(FieldExtension):
         try:
             for permission in self.permissions:
                 if not await _allows(permission, source, info, kwargs):
-                    raise _not_found(permission)
+                    refused = _not_found(permission)
+                    return self.payload(user_errors=[user_error(refused, ("input",))])
             _check_decimals(kwargs.get("input"))
             # What the permissions have read is what the mutation is about to change.
             info.context.forget()
             return await next_(source, info, **kwargs)
         except DomainError as domain_error:
+            if isinstance(domain_error, NotFound):
+                self._log_missing(info, kwargs, domain_error)
             return self.payload(user_errors=[user_error(domain_error, ("input",))])
         finally:
             info.context.forget()
+
+    def _log_missing(self, info: Info, kwargs: dict[str, Any], error: NotFound) -> None:
+        """Log an id that the mutation itself has not found as the permissions do, where they know of it."""
+        for permission in self.permissions:
+            if isinstance(permission, Owns) and _not_found(permission).field == error.field:
+                permission.log_missing(info, kwargs)
+                return
+        log_missing(info, None, ())
 
 
 def _check_decimals(given: Any) -> None:

@@ -6,6 +6,7 @@ nothing needs asking again: every statement names the viewer as the owner, and t
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from uuid import UUID
 
 from strawberry.permission import BasePermission, PermissionExtension
 from strawberry.types import Info as AnyInfo
@@ -18,6 +19,7 @@ from graph.errors import BadUserInput, Forbidden
 from graph.ids import id_of
 from graph.loaders import ById
 from graph.market.loaders import WatchlistById
+from graph.missing import log_missing
 from graph.notifications.loaders import DeliveryById, NotificationDestinationById
 from graph.portfolio.loaders import PortfolioById
 from graph.rebalancing.loaders import RebalanceById
@@ -70,17 +72,31 @@ class Owns(BasePermission):
         self.locked = locked
 
     async def has_permission(self, source: Any, info: AnyInfo[Context, Any], **kwargs: Any) -> bool:
+        given = self.given(kwargs)
+        if given is None:
+            return True
+        await info.context.viewer()
+        ids = self._ids(given)
+        if self.locked and len(ids) == len(given):
+            return True
+        rows = await info.context.loader(self.loader).load_many(ids) if len(ids) == len(given) else [None]
+        if None in rows:
+            log_missing(info, self.type_name, ids)
+        return None not in rows
+
+    def log_missing(self, info: AnyInfo[Context, Any], kwargs: Mapping[str, Any]) -> None:
+        """Log what the mutation itself has not found, as this does."""
+        log_missing(info, self.type_name, self._ids(self.given(kwargs) or []))
+
+    def given(self, kwargs: Mapping[str, Any]) -> list[str] | None:
+        """Return the ids in the arguments, None where none are given."""
         value: Any = kwargs
         for name in self.path:
             value = value[name] if isinstance(value, Mapping) else getattr(value, name)
-        if value is None:
-            return True
-        await info.context.viewer()
-        given = value if isinstance(value, list) else [value]
-        ids = [id for text in given if (id := id_of(self.type_name, text)) is not None]
-        if self.locked or len(ids) < len(given):
-            return len(ids) == len(given)
-        return None not in await info.context.loader(self.loader).load_many(ids)
+        return value if value is None or isinstance(value, list) else [value]
+
+    def _ids(self, given: list[str]) -> list[UUID]:
+        return [id for text in given if (id := id_of(self.type_name, text)) is not None]
 
     def on_unauthorized(self) -> None:
         """Where there is no payload for a NotFound: a field, or a stream, that answers with an error."""

@@ -40,7 +40,7 @@ KeyedT = TypeVar("KeyedT", bound=Keyed)
 
 
 @dataclass(frozen=True)
-class Made(Generic[KeyedT, ResultT]):
+class IntentResult(Generic[KeyedT, ResultT]):
     """The resulting id of an intent, with what was known before and what was made just now.
 
     `result` is None if an earlier attempt with the key made it.
@@ -120,7 +120,7 @@ async def once_knowing(
     locks: Locks,
     read: Callable[[LedgerTransaction], Awaitable[KeyedT]],
     decide: Callable[[LedgerTransaction, KeyedT], Awaitable[tuple[UUID, ResultT]]],
-) -> Made[KeyedT, ResultT]:
+) -> IntentResult[KeyedT, ResultT]:
     """Do the same as `once`, with what has to be known read together with the key; also return what was made.
 
     An error that `read` raises is not kept. `decide` adds the writes, and raises its errors before it adds
@@ -130,12 +130,12 @@ async def once_knowing(
     second fails on the key's own uniqueness, as does another intent under the key; it is then tried again.
     """
 
-    async def attempt(ledger: LedgerTransaction) -> Made[KeyedT, ResultT] | DomainError:
+    async def attempt(ledger: LedgerTransaction) -> IntentResult[KeyedT, ResultT] | DomainError:
         known = await read(ledger)
         if known.key_field is not None:
             assert known.key_hash is not None
             assert known.key_outcome is not None
-            return Made(intent.again(known.key_field, known.key_hash, known.key_outcome), known, None)
+            return IntentResult(intent.again(known.key_field, known.key_hash, known.key_outcome), known, None)
         try:
             id, result = await decide(ledger, known)
         except DomainError as domain_error:
@@ -143,7 +143,7 @@ async def once_knowing(
             ledger.batch.insert("idempotency_keys", intent.row({"refused": dump(domain_error)}))
             return domain_error
         ledger.batch.insert("idempotency_keys", intent.row({"id": str(id)}))
-        return Made(id, known, result)
+        return IntentResult(id, known, result)
 
     made = await transact(sessions, intent.owner_id, locks, attempt)
     # An error is raised outside the transaction, which would otherwise roll back the record of it.

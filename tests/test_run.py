@@ -162,7 +162,7 @@ def test_the_checks_run_in_order_and_the_failed_are_named(built: Checkout) -> No
         "lint-imports",
         "",
         "=== pytest",
-        "pytest ['-n', '2']",
+        "pytest ['-n', '3']",
         "",
         "=== failed: mypy, pytest",
         "",

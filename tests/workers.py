@@ -1,4 +1,4 @@
-"""How the tests are dealt out where several workers run them (`-n 2`, as `run.py test` does).
+"""How the tests are dealt out where several workers run them (`-n 3`, as `run.py test` does).
 
 A worker starts servers of its own, so that no two of them meet in a port, a folder or a database. What costs
 time is starting them more often than that: a file's tests stay together, for their module's database; so does
@@ -11,6 +11,16 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 ROOMS = ("tests/faults/", "tests/investing/demo/", "tests/db/server/")
+LONGEST = (
+    "tests/faults/",
+    "tests/test_newcomer.py",
+    "tests/investing/demo/",
+    "tests/graph/ownership/test_writing.py",
+    "tests/graph/ownership/test_reading.py",
+    "tests/investing/trading/test_commands.py",
+    "tests/db/server/",
+)
+"""The units that take a minute or more, the longest first."""
 SERVER = re.compile(r"[\[-](embedded|postgresql-15)[\]-]")
 
 
@@ -26,13 +36,14 @@ def unit(test: str) -> str:
     return f"{server[1] if server else 'none'} {room}"
 
 
-def turn(unit: str) -> tuple[bool, bool, bool]:
-    """What is dealt out first: the longest room, so that nobody waits for it at the end; then by server.
+def turn(unit: str) -> tuple[int, bool, bool]:
+    """What is dealt out first: the longest, so that nobody waits for it at the end; then by server.
 
     Two servers live at most for a worker this way, one after the other, as without workers.
     """
     server, path = unit.split(" ", 1)
-    return (path != "tests/faults/", server == "postgresql-15", server != "embedded")
+    place = LONGEST.index(path) if path in LONGEST and server != "postgresql-15" else len(LONGEST)
+    return (place, server == "postgresql-15", server != "embedded")
 
 
 class ByUnit(LoadScopeScheduling):  # type: ignore[misc] # it comes without types

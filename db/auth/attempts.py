@@ -45,7 +45,7 @@ async def give_back(sessions: Sessions, subject: bytes, step: dt.timedelta) -> N
         await connection.execute(_GIVE_BACK, subject, step)
 
 
-async def purge_attempts(sessions: Sessions) -> None:
-    """Deletes what is over."""
+async def purge_attempts(sessions: Sessions) -> int:
+    """Delete what is over; return how much that was."""
     async with sessions.nobody() as connection:
-        await connection.execute(_PURGE)
+        return int((await connection.execute(_PURGE)).rpartition(" ")[2])

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Insert, Table, bindparam, func, insert, select
+from sqlalchemy import Insert, Table, bindparam, func, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,6 +27,7 @@ from db.models import (
     WatchlistItem,
 )
 from db.models.auth import AuditEntry, User
+from db.sessions import APP_ROLE
 
 BATCH = 1000
 """Rows between two reports of progress."""
@@ -95,10 +96,31 @@ async def lock_user(session: AsyncSession, user_id: UUID) -> None:
     await session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
 
 
+async def allow_long_statements(session: AsyncSession) -> None:
+    """Lift the time limit of statements in this transaction.
+
+    The planner knows nothing of rows that are not committed yet, so that valuing them may take longer than a
+    request may, on a slow machine longer than half a minute.
+    """
+    await session.execute(text("SET LOCAL statement_timeout = 0"))
+
+
 async def was_done(session: AsyncSession, user_id: UUID, action: str) -> bool:
     """Whether the user's audit log has the action."""
     statement = select(func.count()).where(AuditEntry.owner_id == user_id, AuditEntry.action == action)
     return bool(await session.scalar(statement))
+
+
+async def analyze_uncommitted(session: AsyncSession) -> None:
+    """Tell the planner of what this transaction has added, which nobody else can see or count yet.
+
+    Without it the planner takes the tables for empty, and valuing what was added takes ten times as long.
+    Only their owner may, so the session has to be on the owner's address; on any other nothing is done. It
+    goes on as the application's role.
+    """
+    await session.execute(text("SET LOCAL ROLE NONE"))
+    await session.execute(text("ANALYZE accounts, portfolios, transactions, positions, lots, lot_uses"))
+    await session.execute(text(f"SET LOCAL ROLE {APP_ROLE}"))
 
 
 async def analyze(owner_url: str) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from db.outages import Outage
+from db.outages import Outage, is_outage
 from db.sessions import Sessions
 
 logger = logging.getLogger("graphfolio.jobs")
@@ -20,11 +21,14 @@ AGAIN_SECONDS = 1.0
 
 
 class Job(NamedTuple):
-    """Work that comes round again. `times` is a cron expression; a sixth field counts seconds."""
+    """Work that comes round again. `times` is a cron expression; a sixth field counts seconds.
+
+    `work` returns how much it did, if it knows.
+    """
 
     name: str
     times: str
-    work: Callable[[], Awaitable[object]]
+    work: Callable[[], Awaitable[int | None]]
 
 
 class _Connections:
@@ -84,12 +88,33 @@ def _manager(sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Event) -> An
     manager = SchedulerManager(Queries(driver))
     manager.shutdown = stop
     for job in jobs:
-        manager.schedule(job.name, job.times, accepts_context=False)(_taking_no_schedule(job.work))
+        manager.schedule(job.name, job.times, accepts_context=False)(_logged(job))
     return manager
 
 
-def _taking_no_schedule(work: Callable[[], Awaitable[object]]) -> Callable[[object], Awaitable[None]]:
+def _logged(job: Job) -> Callable[[object], Awaitable[None]]:
+    """Return what runs a job, with a line in the log where it did something or failed."""
+    outage = Outage(logger, f"The job {job.name}")
+
     async def run(_: object) -> None:
-        await work()
+        began, done, outcome, level = time.perf_counter(), None, "done", logging.DEBUG
+        try:
+            done = await job.work()
+            outage.over()
+            level = logging.INFO if done else logging.DEBUG
+        except Exception as error:
+            outage.began(error)
+            outcome = "failed"
+        duration_ms = round((time.perf_counter() - began) * 1000, 1)
+        fields = {"job": job.name, "duration_ms": duration_ms, "outcome": outcome, "done": done}
+        logger.log(level, "job", extra=fields)
 
     return run
+
+
+def _is_no_outage(record: logging.LogRecord) -> bool:
+    """Tell whether a line of PgQueuer's is about a fault; an outage it would log each second."""
+    return record.exc_info is None or record.exc_info[1] is None or not is_outage(record.exc_info[1])
+
+
+logging.getLogger("pgqueuer").addFilter(_is_no_outage)

@@ -4,7 +4,7 @@ import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 OWNER = "graphfolio_owner"
 APPLICATION = "graphfolio_app"
@@ -31,6 +31,15 @@ class DatabaseUnavailable(Exception):
 def socket_url(role: str, folder: Path, database: str = DATABASE) -> str:
     """The address of a server behind a Unix socket; the port is named so that PGPORT cannot bend it."""
     return f"postgresql://{role}@/{database}?host={quote(str(folder), safe='/')}&port={PORT}"
+
+
+def without_password(url: str) -> str:
+    """Return an address as it may be shown: whose, where and which database, and nothing else of it."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    place = parts.netloc.rpartition("@")[2] or options.get("host", "")
+    user = unquote(parts.username or options.get("user", ""))
+    return f"{user}@{place}{parts.path}" if user else f"{place}{parts.path}"
 
 
 def user_name(uid: int) -> str:

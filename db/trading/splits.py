@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 
 from db.account.days import day_of
 from db.market.splits import MARKET_TODAY
@@ -29,13 +29,21 @@ SELECT EXISTS (SELECT FROM positions WHERE owner_id = :owner AND instrument_id =
 """
 
 
-async def find_reached(session: Session, owner_id: UUID, instrument_id: UUID, day: dt.date) -> RowMapping:
-    """Return what of the owner's a split reaches: `trades` (holdings, now or ever, and orders), `watches`.
+class SplitReach(NamedTuple):
+    """What of an owner's a split reaches: `trades` (holdings, now or ever, and orders), and `watches`.
 
-    `next_begin` is when that day begins next in one of their accounts, None where it has in all.
+    `next_begin` is when the ex-date begins next in one of their accounts, None where it has in all.
     """
+
+    trades: bool
+    watches: bool
+    next_begin: dt.datetime | None
+
+
+async def find_reached(session: Session, owner_id: UUID, instrument_id: UUID, day: dt.date) -> SplitReach:
+    """Return what of the owner's a split of that day reaches."""
     given = {"owner": owner_id, "instrument": instrument_id, "day": day}
-    return (await session.execute(text(_REACHED), given)).mappings().one()
+    return SplitReach(*(await session.execute(text(_REACHED), given)).one())
 
 
 # As far back as an owner's entry can stand for the split; where quantities were recorded that are adjusted

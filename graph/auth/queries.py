@@ -1,7 +1,9 @@
 """The roots of the tree: the viewer, anything by its id, and the users."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
@@ -11,6 +13,7 @@ from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.errors import BadUserInput
 from graph.ids import parse_global_id
+from graph.missing import log_missing
 from graph.node import REFETCH, Node
 from graph.permissions import IsAdmin, IsAuthenticated, guarded
 
@@ -22,13 +25,21 @@ _Ids = Annotated[
 ]
 
 
-async def _find(info: Info, id: str) -> Node | None:
-    type_name, row_id = parse_global_id(id)
+async def _find(info: Info, type_name: str, row_id: UUID) -> Node | None:
     refetch = REFETCH.get(type_name)
     if refetch is None:
         raise BadUserInput("This is not an id that this API has given out.")
     row = await info.context.loader(refetch.loader).load(row_id)
     return None if row is None else refetch.from_row(row)
+
+
+def _log_missing(info: Info, asked: Sequence[tuple[str, UUID]], found: Sequence[Node | None]) -> None:
+    missing: dict[str, list[UUID]] = {}
+    for (type_name, row_id), node in zip(asked, found, strict=True):
+        if node is None:
+            missing.setdefault(type_name, []).append(row_id)
+    for type_name, ids in missing.items():
+        log_missing(info, type_name, ids)
 
 
 @strawberry.type
@@ -45,7 +56,10 @@ class AuthQuery:
         extensions=[guarded(IsAuthenticated())],
     )
     async def node(self, info: Info, id: _Id) -> Node | None:
-        return await _find(info, id)
+        asked = parse_global_id(id)
+        node = await _find(info, *asked)
+        _log_missing(info, [asked], [node])
+        return node
 
     @strawberry.field(
         description="Several objects by their ids, in the same order, with null for each that is not found.",
@@ -54,10 +68,10 @@ class AuthQuery:
     async def nodes(self, info: Info, ids: _Ids) -> list[Node | None] | None:
         if len(ids) > MOST_NODES:
             raise BadUserInput(f"`ids` has {len(ids)} ids: {MOST_NODES} are the most.")
-        for id in ids:
-            parse_global_id(id)
-        found = [_find(info, id) for id in ids]
-        return list(await asyncio.gather(*found))
+        asked = [parse_global_id(id) for id in ids]
+        found = list(await asyncio.gather(*(_find(info, *each) for each in asked)))
+        _log_missing(info, asked, found)
+        return found
 
     @strawberry.field(
         description="All users, oldest first. Administrators only.", extensions=[guarded(IsAdmin())]

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from strawberry.http.websocket_origin import normalize_allowed_origins
 
+from db.outages import Outage
 from graph.errors import BadUserInput
 from graph.graphiql import explorer
 from graph.limits import STANDARD, Limits
@@ -92,12 +93,15 @@ async def _health(request: Request) -> Response:
 def _readiness(ready: Callable[[], Awaitable[Readiness]]) -> Callable[[Request], Awaitable[Response]]:
     """Answer 200 to send requests here, or 503; what does not work is named to this machine only."""
 
+    checking = Outage(logger, "The check of readiness")
+
     async def readiness(request: Request) -> Response:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 found = await ready()
+            checking.over()
         except Exception as error:
-            logger.warning("The check of readiness failed.", exc_info=error)
+            checking.began(error)
             found = Readiness(False)
         body: dict[str, object] = {"status": "ready" if found.is_ready else "unavailable"}
         if is_local(request):

@@ -3,18 +3,21 @@
 import logging
 import re
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSyntaxError
 from graphql.execution import values as coercion
 from strawberry.exceptions import StrawberryInputCoercionError
 
-from db.sessions import took_too_long
+from db.outages import Faults
+from db.sessions import is_away, took_too_long
 from graph.errors import BadUserInput, CodedError, QueryTooComplex, TimedOut
 
 INTERNAL = "INTERNAL_SERVER_ERROR"
 LONGEST_MESSAGE = 500
 logger = logging.getLogger("graphfolio")
+_faults = Faults(logger)
 _VALUE = re.compile(r"(?:(cannot represent [^:]*value)|[,;] found): .*", re.DOTALL)
 _TOKEN = re.compile(r"\b(String|BlockString|Int|Float) '.*", re.DOTALL)
 
@@ -35,17 +38,56 @@ def bad_request(message: str, status: int = 400, **headers: str) -> RequestRefus
 
 
 def present(errors: Iterable[GraphQLError], request_id: str) -> list[dict[str, Any]]:
-    """Turn errors into what the client sees; each surprise is logged with its traceback and masked."""
-    return [_present(error, request_id) for error in errors]
+    """Turn errors into what the client sees; surprises are masked, and logged with their traceback.
+
+    Those of one origin are logged once: a batch that fails is an error of each of its rows.
+    """
+    surprises = Surprises(request_id)
+    shown = [_present(error, request_id, surprises) for error in errors]
+    surprises.log()
+    return shown
 
 
 def internal(request_id: str, cause: BaseException) -> dict[str, Any]:
     """Log a surprise that no field caused, and return its masked form."""
-    logger.error("Request %s failed.", request_id, exc_info=cause)
+    if not _is_away(cause):
+        logger.error("Request %s failed.", request_id, exc_info=cause)
     return {"message": "Internal error.", "extensions": {"code": INTERNAL, "requestId": request_id}}
 
 
-def _present(error: GraphQLError, request_id: str) -> dict[str, Any]:
+class Surprises:
+    """The surprises of one answer, by the place in the code that they come from."""
+
+    def __init__(self, request_id: str) -> None:
+        self._request_id = request_id
+        self._found: dict[object, list[GraphQLError]] = {}
+
+    def add(self, error: GraphQLError, root: BaseException) -> None:
+        """Note one."""
+        frame = _innermost(root)
+        place = None if frame is None else (frame.tb_frame.f_code, frame.tb_lineno)
+        self._found.setdefault((type(root), place), []).append(error)
+
+    def log(self) -> None:
+        """Log the first of each origin, and how many others there are."""
+        for first, *others in self._found.values():
+            cause = first.original_error or first
+            where = ".".join(str(step) for step in first.path or ())
+            if _is_away(list(_causes(first))[-1]):
+                continue
+            more = f", and at {len(others)} other places" if others else ""
+            logger.error("Request %s failed at %r%s.", self._request_id, where, more, exc_info=cause)
+
+
+def _is_away(cause: BaseException) -> bool:
+    """Tell a surprise from an outage of the database, which fails every request, and is logged as one."""
+    if not is_away(cause):
+        return False
+    _faults.met(cause, "Requests fail because the database is away: %s.", type(cause).__name__)
+    return True
+
+
+def _present(error: GraphQLError, request_id: str, surprises: Surprises) -> dict[str, Any]:
     shown: dict[str, Any] = dict(error.formatted)
     coded = _coded(error)
     if coded is not None:
@@ -59,8 +101,7 @@ def _present(error: GraphQLError, request_id: str) -> dict[str, Any]:
         shown["message"] = "Something else holds what this needs, or there is too much of it: try again."
         shown["extensions"] = {"code": TimedOut.code}
     else:
-        where = ".".join(str(step) for step in error.path or ())
-        logger.error("Request %s failed at %r.", request_id, where, exc_info=error.original_error or error)
+        surprises.add(error, list(_causes(error))[-1])
         shown["message"] = "Internal error."
         shown["extensions"] = {"code": INTERNAL, "requestId": request_id}
     return shown
@@ -99,7 +140,13 @@ def _is_the_clients(error: GraphQLError) -> bool:
     root = list(_causes(error))[-1]
     if isinstance(root, StrawberryInputCoercionError):
         return True
-    frame = root.__traceback__
+    frame = _innermost(root)
+    return frame is not None and frame.tb_frame.f_code.co_filename == coercion.__file__
+
+
+def _innermost(error: BaseException) -> TracebackType | None:
+    """Return the frame that raised it."""
+    frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
-    return frame is not None and frame.tb_frame.f_code.co_filename == coercion.__file__
+    return frame

@@ -8,11 +8,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from graph.errors import CodedError
+from graph.server.access import log_refused
 from graph.server.client import ClientConnection, bearer_token, client_of
 from graph.server.errors import RequestRefused, bad_request
 from graph.server.events import event_stream
 from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
-from graph.server.operations import QUERIES, QUERIES_AND_MUTATIONS, Answer, Operations, domain_error
+from graph.server.operations import QUERIES, QUERIES_AND_MUTATIONS, Answer, Operations, error_answer
 from graph.server.requests import read_query_string, read_request
 
 
@@ -48,9 +49,11 @@ class GraphQLOverHTTP:
                 requested = await read_request(request, self.max_body_bytes)
             token = bearer_token(request.headers.get("authorization"))
         except RequestRefused as refused:
-            return respond(domain_error(refused.error), media_type, client, refused.status, refused.headers)
+            log_refused(client, refused.status, refused.error.code)
+            return respond(error_answer(refused.error), media_type, client, refused.status, refused.headers)
         except CodedError as error:
-            return respond(domain_error(error), media_type, client)
+            log_refused(client, error_answer(error).status, error.code)
+            return respond(error_answer(error), media_type, client)
         if media_type == EVENT_STREAM:
             return event_stream(self.operations, requested, token, client)
         allowed = QUERIES if request.method == "GET" else QUERIES_AND_MUTATIONS

@@ -15,6 +15,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from graph.errors import BadUserInput, CodedError, TimedOut
+from graph.server.access import AccessLine
 from graph.server.client import ClientConnection
 from graph.server.errors import internal, logger, present
 from graph.server.requests import GraphQLRequest
@@ -55,7 +56,7 @@ class Answer:
             return orjson.dumps({"errors": [internal(request_id, error)]})
 
 
-def domain_error(error: CodedError) -> Answer:
+def error_answer(error: CodedError) -> Answer:
     """Answer with one coded error and no data entry."""
     return Answer({"errors": [dict(error.formatted)]}, executed=False)
 
@@ -100,7 +101,8 @@ class Operations:
         allowed: frozenset[OperationType] = QUERIES_AND_MUTATIONS,
     ) -> Answer:
         """Run a query or a mutation, for as long as one operation may take."""
-        context = None
+        line = AccessLine(self.schema, request, client)
+        context, answer = None, None
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 context = self.open_context(token, client)
@@ -112,16 +114,22 @@ class Operations:
                     operation_extensions=request.extensions,
                     allowed_operation_types=allowed,
                 )
-            return answer_of(result, client.request_id)
+            answer = answer_of(result, client.request_id)
         except Exception as error:
-            return self.failure(error, client.request_id)
+            answer = self.failure(error, client.request_id)
         finally:
+            if answer is not None:
+                line.answered(answer.status, answer.body)
+            line.write(context)
             await close(context)
+        return answer
 
     async def subscribe(
         self, request: GraphQLRequest, token: str | None, client: ClientConnection
     ) -> AsyncGenerator[Answer, None]:
         """Stream a subscription's answers until it ends or its consumer goes."""
+        line = AccessLine(self.schema, request, client)
+        line.count_events()
         context = None
         try:
             context = self.open_context(token, client)
@@ -134,10 +142,15 @@ class Operations:
             )
             async with aclosing(source):
                 async for result in source:
-                    yield answer_of(result, client.request_id)
+                    answer = answer_of(result, client.request_id)
+                    line.event(answer.status, answer.body)
+                    yield answer
         except Exception as error:
-            yield self.failure(error, client.request_id)
+            answer = self.failure(error, client.request_id)
+            line.answered(answer.status, answer.body)
+            yield answer
         finally:
+            line.write(context)
             await close(context)
 
     @asynccontextmanager
@@ -156,14 +169,14 @@ class Operations:
         """Answer for what stopped an operation from outside its fields."""
         if isinstance(error, TimeoutError):
             seconds = f"{self.timeout_seconds:g}"
-            return domain_error(TimedOut(f"The operation took longer than {seconds} seconds."))
+            return error_answer(TimedOut(f"The operation took longer than {seconds} seconds."))
         if isinstance(error, CodedError):
-            return domain_error(error)
+            return error_answer(error)
         if isinstance(error, InvalidOperationTypeError):
             kind = error.operation_type.value
-            return domain_error(BadUserInput(f"A {kind} cannot be run by this kind of request."))
+            return error_answer(BadUserInput(f"A {kind} cannot be run by this kind of request."))
         if isinstance(error, CannotGetOperationTypeError | MissingQueryError):
-            return domain_error(BadUserInput("The document has no operation of that name."))
+            return error_answer(BadUserInput("The document has no operation of that name."))
         return Answer({"errors": [internal(request_id, error)]}, executed=False)
 
 

@@ -11,9 +11,9 @@ MEDIA_TYPE = "text/plain; charset=utf-8"
 
 
 def schema_page(schema: strawberry.Schema) -> Callable[[Request], Awaitable[Response]]:
-    """Return the page that answers with the schema, for anybody: as introspection does.
+    """Return the page that serves the schema to anybody, as introspection does.
 
-    Its ETag is a digest of the text, so that a client that has it asks again for nothing.
+    Its ETag is a digest of the text: a client that has it already is answered with 304 (Not Modified).
     """
     text = f"{schema.as_str()}\n".encode()
     tag = f'"{hashlib.sha256(text).hexdigest()}"'

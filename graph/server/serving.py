@@ -5,7 +5,7 @@ import functools
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, parse
+from graphql import GraphQLError, OperationDefinitionNode, parse
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
@@ -50,6 +50,16 @@ class ServedSchema(strawberry.Schema):
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
         """Log nothing here: the server logs what it masks, once, with the id of the request."""
+
+    def operation_of(self, query: str, operation_name: str | None) -> tuple[str | None, str | None]:
+        """Return the name and the kind of the operation that ran, None for a document that was refused."""
+        known = self.documents.peek(query)
+        for definition in () if known is None else known.document.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                name = definition.name.value if definition.name else None
+                if operation_name is None or name == operation_name:
+                    return name, definition.operation.value
+        return None, None
 
     def is_subscription(self, query: str, operation_name: str | None) -> bool:
         """Whether the operation that will run is a subscription; false where the document is wrong."""

@@ -11,6 +11,7 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from graph.errors import CodedError, Throttled
+from graph.server.access import log_refused
 from graph.server.client import ClientConnection, bearer_token
 from graph.server.errors import RequestRefused, internal
 from graph.server.lifetime import LifeOver, Lifetime, watched
@@ -70,6 +71,7 @@ class Session:
         except WebSocketDisconnect:
             pass
         except Closed as closed:
+            log_refused(self._client, closed.code, "CLOSED")
             # First, so that nothing is told after the end, however long that takes.
             await self._end_operations()
             await self._close(closed.code, closed.reason)

@@ -67,7 +67,7 @@ class StallTimeout(asyncio.Protocol):
         elif now - since < STALL_SECONDS:
             self._look_again(least, since)
         else:
-            unsubscribe(self.transport)
+            hang_up(self.transport)
 
     def _be_patient(self) -> None:
         if self._looking is not None:
@@ -96,10 +96,10 @@ class StallTimeoutWebSocket(StallTimeout, WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """No answer to a ping: what is still in the buffer will not be read either."""
         super().keepalive_timeout()
-        unsubscribe(self.transport)
+        hang_up(self.transport)
 
 
-def unsubscribe(transport: asyncio.Transport) -> None:
+def hang_up(transport: asyncio.Transport) -> None:
     """Ends a connection in this moment, and leaves nothing of it to the kernel either."""
     connection = transport.get_extra_info("socket")
     if connection is not None:

@@ -8,7 +8,7 @@ import strawberry
 from db.canonical import DecimalText
 from db.trading.listing_rows import ListedOrderRow, ListedTransactionRow
 from graph.account.loaders import AccountById
-from graph.codes import RejectionCode
+from graph.codes import RejectionCode, rejection_code_of
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
@@ -101,7 +101,7 @@ class Order(Node):
             expires_at=row["expires_at"],
             reserved_cash=row["reserved_cash"],
             version=row["version"],
-            rejection_code=_rejection_code(row["rejection_code"]),
+            rejection_code=rejection_code_of(row["rejection_code"]),
             rejection_reason=row["rejection_reason"],
         )
 
@@ -134,13 +134,6 @@ class Order(Node):
             self.row["id"],
             (first, after, last, before),
         )
-
-
-def _rejection_code(code: str | None) -> RejectionCode | None:
-    """Return the code of a rejection; a broker may have others of its own."""
-    if code is None:
-        return None
-    return RejectionCode(code) if code in frozenset(RejectionCode) else RejectionCode.OTHER
 
 
 @strawberry.type(

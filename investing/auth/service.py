@@ -1,6 +1,7 @@
 """The authentication service: register, log in, refresh, log out, and identify the user of a token."""
 
 import datetime as dt
+import logging
 from uuid import UUID
 
 from db.auth import audit, queries, writes
@@ -8,7 +9,7 @@ from db.ids import uuid7
 from db.sessions import Sessions
 from investing.actor import RequestOrigin
 from investing.audit import origin_of
-from investing.auth.attempts import Attempts
+from investing.auth.attempts import Attempts, TooManyAttempts
 from investing.auth.passwords import Passwords
 from investing.auth.refresh_tokens import new_refresh_token, read_refresh_token
 from investing.auth.tokens import AccessTokens, Claims, InvalidToken
@@ -17,6 +18,8 @@ from investing.rules.auth import registration
 from investing.rules.auth.refreshing import Verdict, judge
 from investing.rules.errors import EmailTaken, InvalidRefreshToken, NameTaken, WrongCredentials
 from investing.rules.time_zones import DEFAULT
+
+logger = logging.getLogger("graphfolio.auth")
 
 
 class AuthService:
@@ -82,18 +85,24 @@ class AuthService:
         name = registration.normalize_identifier(identifier)
         # Counted by what was typed: if it were by the user, a username and an e-mail address that run out
         # together would reveal that they belong to the same user.
-        attempt = await self._attempts.login(name, client.ip_address)
+        try:
+            attempt = await self._attempts.login(name, client.ip_address)
+        except TooManyAttempts:
+            _log_failure("too_many_attempts", client)
+            raise
         user_id = await queries.user_id_of(self._sessions, name) or uuid7()
         found = await queries.credentials(self._sessions, user_id)
         stored = found.password_hash if found and found.is_active else None
         checked = await self._passwords.verify(password, stored)
         if stored is None or not checked.is_right:
             await self._note_failure(user_id, "password" if stored else "deactivated", client)
+            _log_failure("wrong_credentials", client)
             raise WrongCredentials
         refresh_token, token_hash = new_refresh_token(user_id)
         async with self._sessions.begin(user_id) as session:
             renewed_from = (stored, checked.renewed) if checked.renewed else None
             if not await writes.record_login(session, user_id, renewed_from):
+                _log_failure("wrong_credentials", client)
                 raise WrongCredentials
             session_id = await writes.start_family(session, user_id, token_hash, self._refresh_lifetime)
             entity = ("session", session_id)
@@ -108,12 +117,14 @@ class AuthService:
         """
         shown = read_refresh_token(refresh_token)
         if shown is None:
+            _log_failure("refresh_token", client)
             raise InvalidRefreshToken
         owner_id = shown.owner_id
         next_token, next_hash = new_refresh_token(owner_id)
         async with self._sessions.begin(owner_id) as session:
             link = await queries.lock_link(session, owner_id, shown.token_hash)
             if link is None:
+                _log_failure("refresh_token", client)
                 raise InvalidRefreshToken
             entity = ("session", link.family_id)
             verdict = judge(revoked=link.revoked, used=link.used, expired=link.expired, active=link.active)
@@ -126,6 +137,7 @@ class AuthService:
                 await audit.record(session, owner_id, "token.reused", origin_of(client), entity=entity)
         # Raised after the transaction and not inside it, because the revocation has to be committed.
         if verdict is not Verdict.ROTATE:
+            _log_failure("refresh_token_reused" if verdict is Verdict.REVOKE else "refresh_token", client)
             raise InvalidRefreshToken
         return self._logged_in(owner_id, link.family_id, next_token)
 
@@ -171,3 +183,8 @@ class AuthService:
     def _logged_in(self, user_id: UUID, session_id: UUID, refresh_token: str) -> LoggedIn:
         text, expires_at = self._tokens.issue(user_id, session_id, dt.datetime.now(dt.UTC))
         return LoggedIn(user_id, text, refresh_token, expires_at)
+
+
+def _log_failure(reason: str, client: RequestOrigin) -> None:
+    """Log that somebody could not log in: from where, and neither the name nor whether there is one."""
+    logger.warning("login failed", extra={"reason": reason, "ip_address": client.ip_address})

@@ -5,16 +5,17 @@ server processes are one broker: rows are locked, and a tick is matched once.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 from db.canonical import decimal
 from db.ids import uuid7
 from db.sessions import Session, Sessions
 from db.trading import paper as paper_orders
+from db.trading.paper import PaperFill, PaperOrderRow, PaperQuote
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType
 from db.writing import RawConnection, raw_connection_of
 from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest, Fill, Rejection
@@ -42,27 +43,31 @@ class PaperBroker:
             quote = await paper_orders.find_quote(connection, request.symbol, request.instrument_id)
             order, fill = _accepted(request, quote, self._fees)
             # Reported in the answer, and a little later once more in case the answer is lost.
-            execution = None if fill is None else _executed(fill, self._report_again)
-            if not await paper_orders.add_order(connection, order, execution):
+            executed = None if fill is None else _executed(order, fill, self._report_again)
+            if not await paper_orders.add_order(connection, order, executed):
                 return await _found(connection, request.client_order_id)
-        executions = [] if execution is None else [_execution({**order, **execution})]
-        return _order(order, executions)
+        return _order(order, [] if executed is None else [executed])
 
     async def cancel(self, client_order_id: UUID) -> BrokerOrder:
         """Cancel an open order; an unknown client order id is used up, so that it cannot trade later."""
-        placeholder = {
-            "client_order_id": client_order_id,
-            "id": uuid7(),
-            "quantity": ZERO,
-            "filled_quantity": ZERO,
-            "commission": ZERO,
-            "status": BrokerOrderStatus.CANCELLED.value,
-        }
+        placeholder = PaperOrderRow(
+            client_order_id=client_order_id,
+            id=uuid7(),
+            instrument_id=None,
+            side=None,
+            type=None,
+            quantity=ZERO,
+            filled_quantity=ZERO,
+            limit_price=None,
+            worst_price=None,
+            commission=ZERO,
+            status=BrokerOrderStatus.CANCELLED.value,
+        )
         async with self._sessions.broker_writers.begin(None) as connection:
             if not await paper_orders.add_order(connection, placeholder):
                 row = await paper_orders.find_order(connection, client_order_id, lock=True)
                 assert row is not None, "its key was taken"
-                if row["status"] == BrokerOrderStatus.OPEN:
+                if row.status == BrokerOrderStatus.OPEN:
                     ended = {"status": BrokerOrderStatus.CANCELLED.value}
                     await paper_orders.change_order(connection, client_order_id, ended, None)
             return await _found(connection, client_order_id)
@@ -71,14 +76,14 @@ class PaperBroker:
         """Return the order with all its fills, None if there is none."""
         async with self._sessions.broker_writers.plain() as connection:
             row = await paper_orders.find_order(connection, client_order_id)
-            return None if row is None else await _with_executions(connection, row)
+            return None if row is None else await _with_fills(connection, row)
 
     async def executions(self, most: int = 500) -> Sequence[Fill]:
         """Match the orders whose instruments have ticked, and return the fills not yet acknowledged."""
         await self._match(most)
         async with self._sessions.broker_writers.plain() as connection:
-            rows = await paper_orders.claim_executions(connection, self._report_again, most)
-        return [_execution(row) for row in sorted(rows, key=lambda row: row["id"])]
+            fills = await paper_orders.claim_fills(connection, self._report_again, most)
+        return [_reported(fill) for fill in sorted(fills, key=lambda fill: fill.id)]
 
     async def acknowledge(self, executions: Sequence[Fill]) -> None:
         """Stop reporting these fills."""
@@ -96,143 +101,138 @@ class PaperBroker:
         for request in requests:
             quote = await paper_orders.find_quote(connection, request.symbol, request.instrument_id)
             order, fill = _accepted(request, quote, fees)
-            execution = None if fill is None else _executed(fill, None)
-            if not await paper_orders.add_order(connection, order, execution):
+            executed = None if fill is None else _executed(order, fill, None)
+            if not await paper_orders.add_order(connection, order, executed):
                 raise ValueError(f"The client order id {request.client_order_id} is already used.")
-            filled.append(_order(order, [] if execution is None else [_execution({**order, **execution})]))
+            filled.append(_order(order, [] if executed is None else [executed]))
         return filled
 
     async def _match(self, most: int) -> None:
         """Compare every open order with the quote, once for each tick."""
         while True:
             async with self._sessions.broker_writers.begin(None) as connection:
-                rows = await paper_orders.lock_ticked(connection, most)
-                for row in rows:
-                    fill = match_fill(_open_order(row), row["price"], self._fees)
-                    changed = {"matched_as_of": row["as_of"], **_after(row, fill)}
-                    executed = None if fill is None else _executed(fill, dt.timedelta())
-                    await paper_orders.change_order(connection, row["client_order_id"], changed, executed)
-            if len(rows) < most:
+                ticked = await paper_orders.lock_ticked(connection, most)
+                for order, price, as_of in ticked:
+                    fill = match_fill(_open_order(order), price, self._fees)
+                    changed = {"matched_as_of": as_of, **_after(order, fill)}
+                    executed = None if fill is None else _executed(order, fill, dt.timedelta())
+                    await paper_orders.change_order(connection, order.client_order_id, changed, executed)
+            if len(ticked) < most:
                 return
 
 
 def _accepted(
-    request: BrokerOrderRequest, quote: Mapping[Any, Any] | None, fees: BrokerFees
-) -> tuple[dict[str, Any], MatchedFill | None]:
+    request: BrokerOrderRequest, quote: PaperQuote | None, fees: BrokerFees
+) -> tuple[PaperOrderRow, MatchedFill | None]:
     """Return the order as it is stored, and what is filled of it at once."""
-    order: dict[str, Any] = {
-        "client_order_id": request.client_order_id,
-        "id": uuid7(),
-        "side": request.side.value,
-        "type": request.type.value,
-        "quantity": request.quantity,
-        "filled_quantity": ZERO,
-        "limit_price": request.limit_price,
-        "worst_price": request.worst_price,
-        "commission": ZERO,
-        "status": BrokerOrderStatus.OPEN.value,
-    }
+    order = PaperOrderRow(
+        client_order_id=request.client_order_id,
+        id=uuid7(),
+        instrument_id=None if quote is None else quote.id,
+        side=request.side.value,
+        type=request.type.value,
+        quantity=request.quantity,
+        filled_quantity=ZERO,
+        limit_price=request.limit_price,
+        worst_price=request.worst_price,
+        commission=ZERO,
+        status=BrokerOrderStatus.OPEN.value,
+        matched_as_of=None if quote is None else quote.as_of,
+    )
     if quote is None:
-        return order | _rejected("UNKNOWN_SYMBOL", f"There is no instrument {request.symbol}."), None
-    order |= {"instrument_id": quote["id"], "matched_as_of": quote["as_of"]}
-    if quote["price"] is None:
+        return _rejected(order, "UNKNOWN_SYMBOL", f"There is no instrument {request.symbol}."), None
+    if quote.price is None:
         if request.type is OrderType.MARKET:
-            return order | _rejected("NO_PRICE", f"There is no price of {request.symbol}."), None
+            return _rejected(order, "NO_PRICE", f"There is no price of {request.symbol}."), None
         return order, None
-    fill = match_fill(_open_order(order), quote["price"], fees)
-    if request.side is OrderSide.BUY and request.type is OrderType.MARKET and not quote["price"]:
+    fill = match_fill(_open_order(order), quote.price, fees)
+    if request.side is OrderSide.BUY and request.type is OrderType.MARKET and not quote.price:
         reason = f"The price of {request.symbol} is 0, at which nothing can be bought."
-        return order | _rejected("PRICE_MOVED", reason), None
+        return _rejected(order, "PRICE_MOVED", reason), None
     if fill is None and request.type is OrderType.MARKET:
-        at = decimal(quote["price"])
+        at = decimal(quote.price)
         reason = f"The price of {request.symbol} moved beyond what was reserved, to {at}."
-        return order | _rejected("PRICE_MOVED", reason), None
-    return order | _after(order, fill), fill
+        return _rejected(order, "PRICE_MOVED", reason), None
+    return order._replace(**_after(order, fill)), fill
 
 
-def _rejected(code: str, reason: str) -> dict[str, str]:
-    return {
-        "status": BrokerOrderStatus.REJECTED.value,
-        "rejection_code": code,
-        "rejection_reason": reason,
-    }
+def _rejected(order: PaperOrderRow, code: str, reason: str) -> PaperOrderRow:
+    status = BrokerOrderStatus.REJECTED.value
+    return order._replace(status=status, rejection_code=code, rejection_reason=reason)
 
 
-def _after(order: Mapping[Any, Any], fill: MatchedFill | None) -> dict[str, Any]:
+class _AfterFill(TypedDict, total=False):
+    """The columns of an order that a fill changes."""
+
+    filled_quantity: Decimal
+    commission: Decimal
+    status: str
+
+
+def _after(order: PaperOrderRow, fill: MatchedFill | None) -> _AfterFill:
     if fill is None:
         return {}
-    filled: Decimal = order["filled_quantity"] + fill.quantity
-    is_done = filled == order["quantity"]
+    filled = order.filled_quantity + fill.quantity
+    is_done = filled == order.quantity
     return {
         "filled_quantity": filled,
-        "commission": order["commission"] + fill.commission,
+        "commission": order.commission + fill.commission,
         "status": (BrokerOrderStatus.FILLED if is_done else BrokerOrderStatus.OPEN).value,
     }
 
 
-def _executed(fill: MatchedFill, due_in: dt.timedelta | None) -> dict[str, Any]:
+def _executed(order: PaperOrderRow, fill: MatchedFill, due_in: dt.timedelta | None) -> PaperFill:
     """Return a fill as it is stored.
 
     It is reported from `due_in` on, or never if that is None.
     """
     now = dt.datetime.now(dt.UTC)
-    return {
-        "id": uuid7(),
-        "quantity": fill.quantity,
-        "price": fill.price,
-        "commission": fill.commission,
-        "executed_at": now,
-        "due_at": None if due_in is None else now + due_in,
-    }
+    due_at = None if due_in is None else now + due_in
+    figures = (fill.quantity, fill.price, fill.commission)
+    return PaperFill(uuid7(), order.client_order_id, *figures, now, due_at)
 
 
 async def executions_in(connection: RawConnection, client_order_id: UUID) -> Sequence[Fill] | None:
     """Lock an order in the books until the caller's transaction ends; return its fills, None without it."""
     if await paper_orders.find_order(connection, client_order_id, lock=True) is None:
         return None
-    return [_execution(row) for row in await paper_orders.executions_of(connection, client_order_id)]
+    return [_reported(fill) for fill in await paper_orders.fills_of(connection, client_order_id)]
 
 
 async def _found(connection: RawConnection, client_order_id: UUID) -> BrokerOrder:
-    row = await paper_orders.find_order(connection, client_order_id)
-    assert row is not None, "it was just there"
-    return await _with_executions(connection, row)
+    order = await paper_orders.find_order(connection, client_order_id)
+    assert order is not None, "it was just there"
+    return await _with_fills(connection, order)
 
 
-async def _with_executions(connection: RawConnection, row: Mapping[Any, Any]) -> BrokerOrder:
-    found = await paper_orders.executions_of(connection, row["client_order_id"])
-    return _order(row, [_execution(execution) for execution in found])
+async def _with_fills(connection: RawConnection, order: PaperOrderRow) -> BrokerOrder:
+    return _order(order, await paper_orders.fills_of(connection, order.client_order_id))
 
 
-def _order(row: Mapping[Any, Any], executions: Sequence[Fill]) -> BrokerOrder:
-    code = row.get("rejection_code")
-    return BrokerOrder(
-        row["client_order_id"],
-        str(row["id"]),
-        BrokerOrderStatus(row["status"]),
-        executions,
-        None if code is None else Rejection(code, row["rejection_reason"]),
-    )
+def _order(order: PaperOrderRow, fills: Sequence[PaperFill]) -> BrokerOrder:
+    rejection = None
+    if order.rejection_code is not None:
+        assert order.rejection_reason is not None, "a refusal has a reason"
+        rejection = Rejection(order.rejection_code, order.rejection_reason)
+    status = BrokerOrderStatus(order.status)
+    reported = [_reported(fill) for fill in fills]
+    return BrokerOrder(order.client_order_id, str(order.id), status, reported, rejection)
 
 
-def _execution(row: Mapping[Any, Any]) -> Fill:
-    return Fill(
-        str(row["id"]),
-        row["client_order_id"],
-        row["quantity"],
-        row["price"],
-        row["commission"],
-        row["executed_at"],
-    )
+def _reported(fill: PaperFill) -> Fill:
+    figures = (fill.quantity, fill.price, fill.commission)
+    return Fill(str(fill.id), fill.client_order_id, *figures, fill.executed_at)
 
 
-def _open_order(row: Mapping[Any, Any]) -> OpenOrder:
+def _open_order(order: PaperOrderRow) -> OpenOrder:
+    assert order.side is not None, "it is open"
+    assert order.type is not None, "it is open"
     return OpenOrder(
-        OrderSide(row["side"]),
-        OrderType(row["type"]),
-        row["quantity"],
-        row["filled_quantity"],
-        row["limit_price"],
-        row["worst_price"],
-        row["commission"],
+        OrderSide(order.side),
+        OrderType(order.type),
+        order.quantity,
+        order.filled_quantity,
+        order.limit_price,
+        order.worst_price,
+        order.commission,
     )

@@ -15,7 +15,15 @@ from uuid import UUID
 
 from db.auth.queries import user_id_of
 from db.demo.queries import fetch_actions
-from db.demo.writes import Tree, add_tree, analyze, lock_user, was_done
+from db.demo.writes import (
+    Tree,
+    add_tree,
+    allow_long_statements,
+    analyze,
+    analyze_uncommitted,
+    lock_user,
+    was_done,
+)
 from db.sessions import Session, Sessions, open_sessions
 from investing.actor import RequestOrigin
 from investing.audit import note
@@ -59,7 +67,7 @@ def set_up_demo(url: str, owner_url: str, password: str | None, report: Progress
         return DemoOutcome(None, False)
     chosen = registration.password(password or new_password())
     load_market_data(owner_url, report)
-    created = asyncio.run(_build(url, owner_url, chosen, report))
+    created = asyncio.run(_build(owner_url, chosen, report))
     return DemoOutcome(chosen if created else None, created)
 
 
@@ -74,14 +82,14 @@ async def _is_complete(url: str) -> bool:
         return user_id is not None and await _is_built(sessions, user_id, DEMO)
 
 
-async def _build(url: str, owner_url: str, password: str, report: Progress) -> bool:
+async def _build(owner_url: str, password: str, report: Progress) -> bool:
     """Create the users; return whether this call created `demo`, who comes last and completes the demo."""
     created = False
     with closing(Passwords(at_once=1)) as passwords:
         for plan, chosen in ((OTHER, new_password()), (DEMO, password)):
             # One connection for each: a connection caches the plans of its foreign key checks, and plans made
             # for the few rows of the first user are slow for the many rows of the second.
-            async with open_sessions(url, size=1) as sessions:
+            async with open_sessions(owner_url, size=1) as sessions:
                 created = await _Builder(sessions, passwords, report).make(plan, chosen)
     await analyze(owner_url)
     return created
@@ -104,10 +112,12 @@ class _Builder:
         password_hash = await self._passwords.hash(password)
         async with self._sessions.begin(user_id) as session:
             await lock_user(session, user_id)
+            await allow_long_statements(session)
             # Checked again, because another process may have been faster.
             if await was_done(session, user_id, _BUILT):
                 return False
             await add_tree(session, tree, self._step(f"Storing {plan.username}'s trades"))
+            await analyze_uncommitted(session)
             await _compute_snapshots(session, user_id, tree, self._step(f"Valuing {plan.username}'s days"))
             await _note_all(session, user_id, tree)
             await replace_password(session, user_id, password_hash)

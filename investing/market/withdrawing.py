@@ -1,7 +1,8 @@
-"""Withdrawing a split that was recorded wrongly: from every holder, order, level and quote.
+"""Withdraw a split that was recorded wrongly from every holder, order, level and quote.
 
-It is done in one transaction, by the owner of the tables. Where somebody's later entries need the shares, all
-is left as it was, or, if that is wanted, that holder alone: `verify` tells of them until they are put right.
+It is done in one transaction, by the owner of the tables. If a holder's later entries need the shares,
+everything is left as it was or, if requested, only that holder is: `verify` reports them until they are put
+right.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,13 +23,13 @@ from investing.trading.splitting import unfollow
 Progress = Callable[[str, int, int], None]
 
 
-def _quiet(step: str, done: int, total: int) -> None:
-    """Reports nothing."""
+def _report_nothing(step: str, done: int, total: int) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """From how many holders a split was taken, and how many still have it."""
+    """From how many holders a split was removed, and how many still have it."""
 
     holders: int
     blocked: int
@@ -41,15 +42,16 @@ async def withdraw_split(
     owner_id: UUID | None = None,
     *,
     skip_blocked: bool = False,
-    progress: Progress = _quiet,
+    progress: Progress = _report_nothing,
 ) -> Withdrawn:
-    """Remove a split of a shared instrument, or of a user's own, and all that followed from it.
+    """Remove a split of a shared instrument, or of a user's own, and everything that followed from it.
 
-    `sessions` are the table owner's. Automatic entries are reversed and all that is later is posted again;
-    orders that have followed the split end; levels and quotes are what they were. Raise UnknownInstrument,
-    and InvalidInput where there is no such split, or where holders' later entries need its shares: nothing is
-    changed then. With `skip_blocked` those holders keep their entries, and only the others lose them. To do
-    it again takes it from those of them who do not need its shares any more, whatever split there is since.
+    `sessions` are the table owner's. Automatic entries are reversed and everything later is posted again;
+    orders that have followed the split end; levels and quotes become what they were. Raise UnknownInstrument,
+    and InvalidInput if there is no such split, or if holders' later entries need its shares, in which case
+    nothing is changed. With `skip_blocked` those holders keep their entries, and only the others lose them.
+    Repeating it removes the split from those of them who no longer need its shares, whatever splits there
+    have been since.
     """
     async with sessions.begin(owner_id) as session:
         instrument_id = await lock_instrument(session, symbol, owner_id)
@@ -63,9 +65,9 @@ async def withdraw_split(
         users = await find_users(session) if owner_id is None else [owner_id]
         done = await _take_back(session, users, instrument_id, split, progress)
         _check_done(done, symbol, split, is_known=is_known, skip_blocked=skip_blocked)
-    # Whoever became a holder of before the ex-date meanwhile has read the split while it was there.
+    # Those who have meanwhile recorded a holding from before the ex-date read the split while it was there.
     async with sessions.begin(owner_id) as session:
-        more = await _take_back(session, users, instrument_id, split, _quiet)
+        more = await _take_back(session, users, instrument_id, split, _report_nothing)
     return Withdrawn(done.holders + more.holders, more.blocked)
 
 
@@ -95,12 +97,12 @@ async def _take_back(
         reached = await find_reached(session, owner_id, instrument_id, split.ex_date)
         try:
             async with session.begin_nested():
-                if reached["trades"]:
+                if reached.trades:
                     ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
                     if await unfollow(ledger, instrument_id, split):
                         announce(session, owner_id, Topic.PORTFOLIOS)
                         holders += 1
-                if reached["watches"]:
+                if reached.watches:
                     facts = (split.ex_date, split.quantity, split.split_for)
                     await take_levels_back(session, owner_id, instrument_id, *facts)
         except DomainError:

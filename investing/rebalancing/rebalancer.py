@@ -93,10 +93,12 @@ class Rebalancer:
                 return
             await self._desk.submit(owner_id, client, next_order.placed)
 
-    async def advance_all(self) -> None:
-        """Continue every rebalance that is waiting, including those of dead processes; this is a job."""
+    async def advance_all(self) -> int:
+        """Continue every rebalance that is waiting, of dead processes too; this is a job. Return how many."""
+        count = 0
         lease = LEASE.total_seconds()
         while work := await claim(self._sessions, REBALANCES, lease, AT_ONCE):
+            count += len(work)
             for owner_id, id in work:
                 try:
                     await self.advance(owner_id, NOBODY, id)
@@ -105,3 +107,4 @@ class Rebalancer:
                         raise
                     # It is due again when the lease ends. One rebalance must not hold up the others.
                     self._faults.met(error, "Something went wrong with the rebalance %s.", id)
+        return count

@@ -53,9 +53,11 @@ class Schedule:
         self._clock = clock
         self._faults = Faults(logger)
 
-    async def start_due(self) -> None:
-        """Check every portfolio that is due; runs that were missed are made up for once. This is a job."""
+    async def start_due(self) -> int:
+        """Check every portfolio that is due, and return how many; missed runs are made up for once: a job."""
+        count = 0
         while found := await claim(self._sessions, SCHEDULES, LEASE_SECONDS, AT_ONCE):
+            count += len(found)
             for due in found:
                 try:
                     await self._check_due(due)
@@ -64,6 +66,7 @@ class Schedule:
                         raise
                     # It is due again when the lease ends. One portfolio must not hold up the others.
                     self._faults.met(error, "Portfolio %s could not be rebalanced.", due.portfolio_id)
+        return count
 
     async def _check_due(self, due: ScheduleClaim) -> None:
         now = self._clock()

@@ -206,7 +206,7 @@ def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = Non
     if available + delta < 0:
         when = f" on {on_date}" if on_date else ""
         raise InsufficientCash(
-            f"{-delta.normalize():f} is needed{when}, {available.normalize():f} is there.",
+            f"{-delta.normalize():f} is needed{when}, {available.normalize():f} is available.",
             ("amount",),
             required=-delta,
             available=available,

@@ -40,12 +40,15 @@ class Splitting:
         self._fees = fees
         self._faults = Faults(logger)
 
-    async def post_due(self) -> None:
-        """Apply every split whose ex-date has begun to everybody concerned, until none is left."""
+    async def post_due(self) -> int:
+        """Apply every split whose ex-date has begun to everybody concerned. Return how many batches."""
+        count = 0
         while claimed := await claim(self._sessions, SPLITS, LEASE_SECONDS, 1):
             async with self._sessions.begin(None) as session:
                 await stored.follow_quotes(session)
             await self._apply_to_batch(await stored.find_work(self._sessions, claimed[0]))
+            count += 1
+        return count
 
     async def _apply_to_batch(self, work: Work) -> None:
         owners = await stored.find_owners(self._sessions, work.after_owner, BATCH)
@@ -74,13 +77,13 @@ class Splitting:
     async def _apply_to_owner(self, owner_id: UUID, work: Work) -> dt.datetime | None:
         async with self._sessions.begin(owner_id) as session:
             reached = await find_reached(session, owner_id, work.instrument_id, work.ex_date)
-            if work.symbol is None and (reached["trades"] or reached["watches"]):
+            if work.symbol is None and (reached.trades or reached.watches):
                 # Only the owner may change the quote of an instrument of their own.
                 await stored.follow_quotes(session)
-        again_at: dt.datetime | None = reached["next_begin"]
-        if reached["trades"] and not await self._post_to_holdings(owner_id, work):
+        again_at: dt.datetime | None = reached.next_begin
+        if reached.trades and not await self._post_to_holdings(owner_id, work):
             again_at = dt.datetime.now(dt.UTC) + AGAIN
-        if reached["watches"]:
+        if reached.watches:
             async with self._sessions.begin(owner_id) as session:
                 ids = await rules.rules_of_instrument(session, owner_id, work.instrument_id)
                 await rules.follow_splits(session, owner_id, ids)

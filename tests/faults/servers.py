@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.faults.cluster import Cluster, free_port
 from tests.faults.wire import Lost, Wire
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 # The processes share it, as those of one installation do; it is good for this run's throw-away database.
@@ -60,7 +61,7 @@ class Server:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
-    async def until_ready(self, seconds: float = 60) -> None:
+    async def until_ready(self, seconds: float = 3 * PATIENCE) -> None:
         """Waits until it answers; one that cannot start because PostgreSQL is down is started again."""
         async with asyncio.timeout(seconds):
             while True:

@@ -1,8 +1,10 @@
 """Promise 15: without its database a server says so at once, and goes on by itself once it is back."""
 
 import asyncio
+import json
 import random
 import time
+from collections import Counter
 
 import pytest
 
@@ -36,6 +38,7 @@ class Clients:
         self.slowest_return = 0.0
         self.codes: set[str] = set()
         self.successes = 0
+        self.asked = 0
         self.errors = [0] * len(WRITES)
         self._server = world.fleet.servers[0]
         self._place = place
@@ -48,6 +51,7 @@ class Clients:
             begun = time.monotonic()
             intent: Intent = self._wishes.next()
             body = intent.body if WRITES[number] else ME
+            self.asked += 1
             answer = await wire.post(self._server.port, body, self._place.token)
             self.slowest = max(self.slowest, time.monotonic() - begun)
             if "errors" in answer:
@@ -100,12 +104,22 @@ async def _absence(world: World, clients: Clients, cluster: Cluster, rng: random
     await asyncio.gather(*asking)
 
 
+def _is_told_briefly(log: str, *, absences: int, asked: int) -> None:
+    """See that the log has a line for each operation, and of an absence its begin and its end."""
+    events = Counter(json.loads(line)["event"].partition(": ")[0] for line in log.splitlines())
+    assert 0 < events.pop("operation") <= asked
+    assert events["The database does not answer"] >= absences
+    assert events["The database answers again."] >= absences
+    # Of each service, of each job that was running, and of all requests together.
+    assert sum(events.values()) <= 50 * absences, events
+
+
 @sizes(1, 50)
 @pytest.mark.parametrize("hole", [False, True], ids=["stop", "black hole"])
 async def test_without_the_database(alone: World, rng: random.Random, hole: bool, size: int) -> None:
     place = await alone.person()
     clients = Clients(alone, place, Wishes(rng, [place], await alone.listed(1)))
-    pid = alone.fleet.servers[0].pid
+    pid, begun = alone.fleet.servers[0].pid, len(alone.fleet.servers[0].log)
     for _ in range(size):
         await _absence(alone, clients, alone.cluster, rng, hole)
     assert clients.codes
@@ -118,6 +132,7 @@ async def test_without_the_database(alone: World, rng: random.Random, hole: bool
         assert clients.slowest < ERROR_SECONDS
         assert clients.slowest_return < RETURN_SECONDS
     assert (alone.fleet.servers[0].pid, alone.fleet.servers[0].is_alive) == (pid, True)
+    _is_told_briefly(alone.fleet.servers[0].log[begun:], absences=size, asked=clients.asked)
     await alone.settled([place.user_id])
     await prove_nothing_hangs(alone)
     assert await differences(alone) == []

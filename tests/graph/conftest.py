@@ -21,6 +21,7 @@ from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
 from settings import Settings
 from tests.graph.stored import Stored
+from tests.http import loopback
 from tests.waiting import PATIENCE
 
 PASSWORD = "correct horse battery"
@@ -44,10 +45,7 @@ class Api:
         headers = {"content-type": "application/json"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
-        # Without certificates, which take longer to read than the server takes to answer.
-        return httpx.post(
-            f"{self.url}/graphql", content=body, headers=headers, timeout=60, verify=False, trust_env=False
-        )
+        return loopback.post(f"{self.url}/graphql", content=body, headers=headers)
 
     def data(self, query: str, **variables: Any) -> Any:
         """The data of an answer without errors."""

@@ -65,6 +65,7 @@ OF_SCALAR: dict[str, st.SearchStrategy[Any]] = {
     "Decimal": st.sampled_from(NUMBERS),
     "DateTime": st.sampled_from(MOMENTS),
     "Date": st.sampled_from(DAYS),
+    "LocalTime": st.sampled_from(["09:00", "23:59", "24:00", "9:00", ""]),
     "CurrencyCode": st.sampled_from(["USD", "EUR", "ZZZ", "usd", ""]),
 }
 

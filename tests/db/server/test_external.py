@@ -148,7 +148,7 @@ def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_that_speaks_something_else() -> None:
-    with _answering(b"220 ready for mail\r\n", unsubscribe=True) as port:
+    with _answering(b"220 ready for mail\r\n", hangs_up=True) as port:
         line = domain_error(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d?sslmode=disable")
         assert line == f"What listens at 127.0.0.1:{port} hung up; is it PostgreSQL?"
 
@@ -175,9 +175,9 @@ def test_the_oldest_supported_version() -> None:
 class _answering:
     """A server that says one thing to whoever comes, for what no real PostgreSQL here would say."""
 
-    def __init__(self, answer: bytes, *, unsubscribe: bool = False) -> None:
+    def __init__(self, answer: bytes, *, hangs_up: bool = False) -> None:
         self.answer = answer
-        self.unsubscribe = unsubscribe
+        self.hangs_up = hangs_up
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.thread = threading.Thread(target=self.serve)
 
@@ -187,7 +187,7 @@ class _answering:
             connection.recv(4096)
             connection.sendall(self.answer)
             # Until the other side hangs up, so that the answer is not lost in a reset.
-            while not self.unsubscribe and connection.recv(4096):
+            while not self.hangs_up and connection.recv(4096):
                 pass
 
     def __enter__(self) -> int:

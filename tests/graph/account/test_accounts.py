@@ -46,7 +46,7 @@ def test_an_account_and_its_cash(register: Callable[[], Api]) -> None:
                     "__typename": "InsufficientCash",
                     "code": "INSUFFICIENT_CASH",
                     "field": ["input", "amount"],
-                    "message": "100.51 is needed, 100.5 is there.",
+                    "message": "100.51 is needed, 100.5 is available.",
                     "required": "100.51",
                     "available": "100.5",
                     "shortfall": "0.01",

@@ -117,7 +117,7 @@ def test_what_is_left_out(api: Api, portfolio_id: str) -> None:
         "portfolio": {"name": "Portfolio"},
     }
     event = create(api, name="No", kind="ORDER_REJECTED")["alertRule"]
-    assert (event["threshold"], event["portfolio"]) == ("0", None)
+    assert (event["threshold"], event["portfolio"]) == (None, None)
 
 
 @pytest.mark.parametrize(

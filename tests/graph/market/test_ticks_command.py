@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from tests.commands import run_here
 from tests.conftest import on_one_server
 from tests.graph.conftest import Api
 from tests.graph.doing import mutate, open_account, open_portfolio, recorded
@@ -17,16 +20,25 @@ ROOT = Path(__file__).parents[3]
 FOLLOW = "subscription { alerts { alert { kind title } } }"
 
 
-def ticks(owner_url: str, folder: Path, file: Path) -> subprocess.CompletedProcess[str]:
-    """The command on the module's database, to its end."""
+def ticks(
+    owner_url: str, folder: Path, file: Path, capfd: pytest.CaptureFixture[str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command on the module's database to its end; with `capfd` in this process."""
     environment = {**os.environ, "DATABASE_URL": owner_url, "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "graphfolio.py", "ticks", str(file), "--data-dir", str(folder / "data")]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    line = ["ticks", str(file), "--data-dir", str(folder / "data")]
+    if capfd is not None:
+        return run_here(capfd, line, environment)
+    line = [sys.executable, "graphfolio.py", *line]
+    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
 
 @on_one_server
 async def test_prices_of_a_file_reach_who_follows(
-    register: Callable[[], Api], stored: Stored, owner_url: str, tmp_path: Path
+    register: Callable[[], Api],
+    stored: Stored,
+    owner_url: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """A rule on the price is decided by the command, one on a portfolio by the server that hears of it."""
 
@@ -60,7 +72,7 @@ async def test_prices_of_a_file_reach_who_follows(
         "TICK above 12 USD",
     ]
 
-    done = await asyncio.to_thread(ticks, owner_url, tmp_path, bad)
+    done = await asyncio.to_thread(ticks, owner_url, tmp_path, bad, capfd)
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "1 price is new, 0 older than the quote, 3 bad lines."
     assert sorted(done.stderr.splitlines()) == [
@@ -71,8 +83,8 @@ async def test_prices_of_a_file_reach_who_follows(
 
 
 @on_one_server
-def test_what_is_no_file(owner_url: str, tmp_path: Path) -> None:
+def test_what_is_no_file(owner_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """One line that says so, and nothing else."""
-    done = ticks(owner_url, tmp_path, tmp_path)
+    done = ticks(owner_url, tmp_path, tmp_path, capfd)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"graphfolio: There is no file {tmp_path}.\n"

@@ -80,7 +80,7 @@ KEYS = frozenset({"idempotencyKey"})
 
 CURSORS = frozenset({"after", "before"})
 
-LEADING = frozenset({"benchmark"})
+LEADING = frozenset({"benchmark", "by"})
 """Optional arguments without which a field further below leads nowhere."""
 
 LEFT_OUT = object()
@@ -108,7 +108,7 @@ SAMPLES: dict[str, Any] = {
     "riskFree": "0.01",
     "by": "YEAR",
     "figure": "TIME_WEIGHTED_RETURN",
-    "allocation.by": "ASSET_CLASS",
+    "allocation.by": "SYMBOL",
     "Portfolio.allocation.by": "SYMBOL",
     "Account.allocation.by": "PORTFOLIO",
     "User.allocation.by": "ACCOUNT",

@@ -1,6 +1,5 @@
 """Allocation over the API: by every dimension, at every level, on positions and prices made by hand."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -29,11 +28,6 @@ def market(stored: Stored) -> None:
         stored.instrument(symbol, price)
     stored.instrument("EURO", "2", currency="EUR")
     stored.run("UPDATE instruments SET asset_class = 'BOND' WHERE symbol = 'BND'")
-
-
-@pytest.fixture
-def api(register: Callable[[], Api]) -> Api:
-    return register()
 
 
 def bought(api: Api, portfolio: str, **quantities: int) -> None:

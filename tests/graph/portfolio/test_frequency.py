@@ -43,11 +43,6 @@ def market(stored: Stored) -> None:
         stored.bars("ODD", MONDAY + dt.timedelta(days=days), [str(100 + n)])
 
 
-@pytest.fixture
-def api(register: Callable[[], Api]) -> Api:
-    return register()
-
-
 @pytest.fixture(scope="module")
 def refresh(app_url: str) -> Callable[[], None]:
     def run() -> None:

@@ -1,85 +1,15 @@
 """Performance over the API: of portfolios, accounts and users, on prices and trades made by hand."""
 
-import asyncio
-import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from db.sessions import open_sessions
-from investing.portfolio.snapshots import refresh_due
 from tests.graph.conftest import Api
 from tests.graph.doing import key, mutate, open_account, open_portfolio, recorded
-from tests.graph.stored import Stored
+from tests.graph.portfolio.performing import OF_ALL, at, day, invested, portfolios
 
 D = Decimal
-FIRST = dt.date(2020, 1, 1)
-
-FIGURES = """from to staleFrom currency startValue endValue netFlow timeWeightedReturn annualizedReturn
-  moneyWeightedReturn volatility sharpeRatio sortinoRatio maxDrawdown { depth peak trough recovery }
-  bestDay { date return } worstDay { date return } unavailable { figure reason message }
-  contributions { gain contribution instrument { symbol } }
-  months: periods { firstDay startValue endValue netFlow timeWeightedReturn contribution }
-  years: periods(by: YEAR) { firstDay contribution }
-  benchmark { symbol benchmarkReturn excessReturn beta correlation trackingError }"""
-OF_ALL = f"""query($from: Date, $to: Date, $benchmark: String) {{
-  me {{ performance(from: $from, to: $to, benchmark: $benchmark) {{ {FIGURES} }}
-    accounts {{ nodes {{ name performance(from: $from, to: $to, benchmark: $benchmark) {{ {FIGURES} }}
-      portfolios {{ nodes {{ name performanceStaleFrom
-        performance(from: $from, to: $to, benchmark: $benchmark) {{ {FIGURES} }} }} }} }} }} }} }}"""
-
-
-@pytest.fixture(scope="module")
-def refresh(app_url: str) -> Callable[[], None]:
-    """Brings all snapshots up to date, as the job does."""
-
-    def run() -> None:
-        async def work() -> None:
-            async with open_sessions(app_url, size=2) as sessions:
-                await refresh_due(sessions)
-
-        asyncio.run(work())
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def market(stored: Stored) -> None:
-    """ABC rises by 1 % a day and falls by half on one, XYZ stays, and BENCH goes half the way of ABC."""
-    for symbol in ("ABC", "XYZ", "BENCH", "LATE", "LONG"):
-        stored.instrument(symbol)
-    stored.instrument("EURO", currency="EUR")
-    stored.bars("ABC", FIRST, ["100", "101", "102", "51", "60", "102", "103"])
-    stored.bars("XYZ", FIRST, ["10"] * 7)
-    stored.bars("LONG", FIRST, ["100", "103"] * 7)
-    stored.bars("BENCH", FIRST, ["100", "100.5", "101", "75", "80", "101", "101.5"])
-    stored.bars("LATE", FIRST + dt.timedelta(days=3), ["1"] * 4)
-    stored.bars("EURO", FIRST, ["1"] * 7)
-
-
-def day(n: int) -> str:
-    return (FIRST + dt.timedelta(days=n)).isoformat()
-
-
-def at(n: int) -> str:
-    return f"{day(n)}T20:00:00Z"
-
-
-def invested(api: Api, name: str = "One") -> tuple[str, str]:
-    """A portfolio with 10 ABC for 1000 and 1000 more in cash since the first day, in its own account."""
-    account = open_account(api, f"Account of {name}")
-    portfolio = open_portfolio(api, account, name)
-    recorded(api, portfolio, "DEPOSIT", at(0), amount="2000")
-    recorded(api, portfolio, "BUY", at(0), symbol="ABC", quantity="10", price="100")
-    return account, portfolio
-
-
-def portfolios(api: Api, **variables: Any) -> dict[str, Any]:
-    """The performance of each portfolio by its name."""
-    accounts = api.data(OF_ALL, **variables)["me"]["accounts"]["nodes"]
-    return {p["name"]: p["performance"] for a in accounts for p in a["portfolios"]["nodes"]}
 
 
 def test_a_week_by_hand(api: Api, refresh: Callable[[], None], market: None) -> None:
@@ -247,42 +177,6 @@ def test_benchmarks_that_say_nothing(
     assert missing == {"BENCHMARK_RETURN", "EXCESS_RETURN", "BETA", "CORRELATION", "TRACKING_ERROR"}
 
 
-def test_a_benchmark_on_raw_closes_follows_its_splits(
-    api: Api, refresh: Callable[[], None], market: None, stored: Stored
-) -> None:
-    # 100 to 22.25 with 28 new shares for each old one: 22.25 x 28 / 100 - 1 = 5.23. By the closes -77.75 %.
-    id = stored.instrument("SPLITS")
-    stored.bars("SPLITS", FIRST, ["100", "100", "100", "100", "3.6", "22.2", "22.25"])
-    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 28, 1)", id, FIRST + dt.timedelta(days=4))
-    invested(api)
-    refresh()
-    found = portfolios(api, **{"from": day(0), "to": day(6), "benchmark": "SPLITS"})["One"]
-    assert found["benchmark"]["benchmarkReturn"] == "5.23"
-
-
-@pytest.mark.parametrize("basis", ["RAW", "SPLIT_ADJUSTED"])
-def test_splits_change_no_return_whatever_the_closes_are_adjusted_for(
-    api: Api, refresh: Callable[[], None], market: None, stored: Stored, basis: str
-) -> None:
-    # 10 shares at 40, 4 for 1 on the fifth day, and 11 for a new one: 40 x 11 / 400 - 1 = 0.1 both ways. The
-    # seventh day has no bar of its own: the raw close of the fourth is carried over the split to the fifth.
-    closes = ["40", "40", "40", "40"] if basis == "RAW" else ["10"] * 4
-    symbol = f"B{basis[:3]}"
-    id = stored.instrument(symbol)
-    stored.rows("UPDATE instruments SET price_basis = $2 WHERE id = $1", id, basis)
-    stored.bars(symbol, FIRST, closes)
-    stored.bars(symbol, FIRST + dt.timedelta(days=5), ["11", "11"])
-    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 4, 1)", id, FIRST + dt.timedelta(days=4))
-    portfolio = open_portfolio(api, open_account(api, "Split"), "Split")
-    recorded(api, portfolio, "DEPOSIT", at(0), amount="400")
-    recorded(api, portfolio, "BUY", at(0), symbol=symbol, quantity="10", price="40")
-    recorded(api, portfolio, "DEPOSIT", at(4), amount="1")
-    recorded(api, portfolio, "WITHDRAWAL", at(4), amount="1")
-    refresh()
-    found = portfolios(api, **{"from": day(0), "to": day(6)})["Split"]
-    assert (found["timeWeightedReturn"], found["maxDrawdown"]["depth"]) == ("0.1", "0")
-
-
 def test_a_position_without_a_price_leaves_no_figure(
     api: Api, refresh: Callable[[], None], market: None
 ) -> None:
@@ -361,99 +255,3 @@ def test_the_first_day_of_the_calendar(api: Api, refresh: Callable[[], None], ma
     refresh()
     found = portfolios(api)["One"]
     assert (found["staleFrom"], found["endValue"]) == (None, "2035")
-
-
-@pytest.fixture
-def api(register: Callable[[], Api]) -> Api:
-    return register()
-
-
-def _passing_flows(api: Api, portfolio: str) -> None:
-    """On each of the days around the ex-date, and in the night before it."""
-    for at_ in ("10T15", "11T03", "11T15", "12T15", "13T12", "13T18"):
-        recorded(api, portfolio, "DEPOSIT", f"2020-02-{at_}:00:00Z", amount="1000")
-        recorded(api, portfolio, "WITHDRAWAL", f"2020-02-{at_}:00:01Z", amount="1000")
-
-
-def test_a_split_changes_no_return_where_user_and_account_live_in_other_zones(
-    register: Callable[[], Api], refresh: Callable[[], None], market: None, stored: Stored
-) -> None:
-    """In Berlin the ex-date, the eleventh, begins at 18:00 of the tenth in New York, where the user's days
-    end six hours later: what is held at the end of the tenth there are new shares already.
-    """
-    api = register()
-    id = stored.instrument("ZONED")
-    stored.rows("UPDATE instruments SET exchange = 'NYSE' WHERE id = $1", id)
-    stored.bars("ZONED", dt.date(2020, 2, 9), ["100", "100", "50", "50"])
-    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 2, 1)", id, dt.date(2020, 2, 11))
-    account = open_account(api, "Berlin", timeZone="Europe/Berlin")
-    portfolio = open_portfolio(api, account, "Zoned")
-    recorded(api, portfolio, "DEPOSIT", "2020-02-09T15:00:00Z", amount="1000")
-    recorded(api, portfolio, "BUY", "2020-02-09T15:30:00Z", symbol="ZONED", quantity="10", price="100")
-    _passing_flows(api, portfolio)
-    refresh()
-    figures = "performance { timeWeightedReturn maxDrawdown { depth } endValue contributions { gain } }"
-    query = f"{{ me {{ {figures} accounts {{ nodes {{ {figures} }} }} }} }}"
-    user = api.data(query)["me"]
-    (its,) = user.pop("accounts")["nodes"]
-    for found in (user["performance"], its["performance"]):
-        assert (found["timeWeightedReturn"], found["maxDrawdown"]["depth"]) == ("0", "0")
-        assert (found["endValue"], found["contributions"]) == ("1000", [])
-
-
-def test_shares_that_come_in_on_the_ex_date_are_new_ones(
-    register: Callable[[], Api], refresh: Callable[[], None], market: None, stored: Stored
-) -> None:
-    """Nothing was held before, so no split is posted; the last close is one for an old share all the same."""
-    api = register()
-    id = stored.instrument("COMES")
-    stored.rows("UPDATE instruments SET exchange = 'NYSE' WHERE id = $1", id)
-    stored.bars("COMES", dt.date(2020, 2, 10), ["100", "50", "50"])
-    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 2, 1)", id, dt.date(2020, 2, 11))
-    portfolio = open_portfolio(api, open_account(api, "Comes"), "Comes")
-    recorded(
-        api, portfolio, "TRANSFER_IN", "2020-02-11T16:00:00Z", symbol="COMES", quantity="20", amount="1000"
-    )
-    refresh()
-    figures = "performance { netFlow endValue timeWeightedReturn }"
-    query = f"{{ me {{ {figures} accounts {{ nodes {{ {figures} }} }} }} }}"
-    user = api.data(query)["me"]
-    (its,) = user.pop("accounts")["nodes"]
-    expected = {"netFlow": "1000", "endValue": "1000", "timeWeightedReturn": "0"}
-    assert (user["performance"], its["performance"]) == (expected, expected)
-
-
-@pytest.mark.parametrize("way", ["dated later", "adjusted quantities"])
-def test_a_split_changes_no_return_whichever_day_its_owner_has_it(
-    register: Callable[[], Api], refresh: Callable[[], None], market: None, stored: Stored, way: str
-) -> None:
-    """Prices are new from the ex-date on; shares are new from the owner's entry on, or have always been."""
-    api = register()
-    symbol = way[:5].strip().upper()
-    id = stored.instrument(symbol)
-    stored.rows("UPDATE instruments SET exchange = 'NYSE' WHERE id = $1", id)
-    stored.bars(symbol, dt.date(2020, 2, 9), ["100", "100", "50", "50", "50", "50"])
-    stored.rows("INSERT INTO instrument_splits VALUES ($1, $2, 2, 1)", id, dt.date(2020, 2, 11))
-    portfolio = open_portfolio(api, open_account(api, way), way)
-    recorded(api, portfolio, "DEPOSIT", "2020-02-09T15:00:00Z", amount="1000")
-    rows = [{"type": "BUY", "symbol": symbol, "quantity": "10", "price": "100"}]
-    if way == "dated later":
-        rows.append({"type": "SPLIT", "symbol": symbol, "quantity": "2"})
-    else:
-        rows = [{"type": "BUY", "symbol": symbol, "quantity": "20", "price": "50"}]
-    days = ("2020-02-09T15:30:00Z", "2020-02-13T15:00:00Z")
-    given: dict[str, Any] = {"rows": [row | {"executedAt": at} for row, at in zip(rows, days, strict=False)]}
-    more = {"adjustedQuantities": way != "dated later", "idempotencyKey": key()}
-    mutate(api, "importTransactions", "written", portfolioId=portfolio, **given, **more)
-    _passing_flows(api, portfolio)
-    refresh()
-    figures = "performance { timeWeightedReturn maxDrawdown { depth } endValue contributions { gain } }"
-    found = api.data(f"{{ me {{ {figures} accounts {{ nodes {{ {figures} }} }} }} }}")["me"]
-    (its,) = found.pop("accounts")["nodes"]
-    expected = {
-        "timeWeightedReturn": "0",
-        "maxDrawdown": {"depth": "0"},
-        "endValue": "1000",
-        "contributions": [],
-    }
-    assert (found["performance"], its["performance"]) == (expected, expected)

@@ -37,11 +37,6 @@ def market(stored: Stored) -> None:
 
 
 @pytest.fixture
-def api(register: Callable[[], Api]) -> Api:
-    return register()
-
-
-@pytest.fixture
 def portfolio(api: Api) -> str:
     return open_portfolio(api, open_account(api))
 

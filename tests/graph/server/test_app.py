@@ -34,9 +34,12 @@ def test_a_server_that_is_not_ready_says_so(caplog: pytest.LogCaptureFixture) ->
             answer = loopback.get(served.url + "/ready")
             body = {"status": "unavailable", "degraded": degraded}
             assert (answer.status_code, answer.json()) == (503, body)
+            assert loopback.get(served.url + "/ready").status_code == 503
             assert loopback.get(served.url + "/health").json() == {"status": "ok"}
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert [record.getMessage() for record in warnings] == ["The check of readiness failed."]
+    assert [record.getMessage() for record in warnings] == [
+        "The check of readiness does not work: ConnectionError: a secret cause"
+    ]
 
 
 async def test_what_is_degraded_is_named_to_this_machine_only() -> None:

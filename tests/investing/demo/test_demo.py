@@ -64,7 +64,7 @@ def test_accounts_and_portfolios(superuser_url: str) -> None:
     assert rows(superuser_url, query) == [
         (*brokerage, "Blue-chip growth", "MAX_SHARPE", D("1500.0548166"), False),
         (*brokerage, "Core, equally weighted", "EQUAL_WEIGHT", D("1215.8354366"), False),
-        (*retirement, "Cooldown income", "MIN_VARIANCE", D("610.2403749"), False),
+        (*retirement, "Quiet income", "MIN_VARIANCE", D("610.2403749"), False),
         (*retirement, "Balanced risk", "RISK_PARITY", D("813.322515"), False),
         (*margin, "Technology, 2000 to 2013", "CUSTOM", D("2832.27098447"), True),
         (*margin, "Sector clusters", "HIERARCHICAL_RISK_PARITY", D("2524.5037969"), True),

@@ -23,7 +23,7 @@ FROM transactions t LEFT JOIN instruments i ON i.id = t.instrument_id WHERE t.po
 """
 
 
-@pytest.mark.parametrize("name", ["Cooldown income", "Sector clusters", "Blue-chip growth"])
+@pytest.mark.parametrize("name", ["Quiet income", "Sector clusters", "Blue-chip growth"])
 async def test_peak_trough_and_recovery(sessions: Sessions, superuser_url: str, name: str) -> None:
     demo = await Demo.find(sessions, superuser_url)
     id = demo.portfolios[name]

@@ -160,7 +160,7 @@ class Demo:
         symbols: list[str] = []
         rows: list[tuple[object, ...]] = []
         for strategy in Strategy:
-            if strategy is Strategy.CUSTOM:
+            if strategy in (Strategy.CUSTOM, Strategy.NONE):
                 continue
             targets = await find_targets(
                 self.sessions, optimiser, self.owner_id, self.portfolios[QUIET], strategy

@@ -1,5 +1,6 @@
 """Real processes that run the jobs: `worker`, and `serve` unless it is told not to; and how they end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -76,13 +77,20 @@ async def test_what_is_due_is_done(
     async def done() -> bool:
         return await count(exchange, id) == 1
 
-    with process(app_url, owner_url, tmp_path, command, port=str(free_port())) as running:
+    port = free_port()
+    with process(app_url, owner_url, tmp_path, command, port=str(port)) as running:
         await until(done, 120, 0.2)
         assert await holdings(exchange, id) == {symbol: "100", "cash": "0"}
         running.send_signal(signal.SIGTERM)
         output, _ = running.communicate(timeout=PATIENCE)
         assert running.returncode in (0, -signal.SIGTERM)
-    assert output == ""
+    started, *others = [json.loads(line) for line in output.splitlines()]
+    assert {line["level"] for line in (started, *others)} == {"info"}
+    assert (started["event"], started["version"], started["feed"]) == ("started", "0.1.0", "none")
+    assert started["address"] == (f"http://127.0.0.1:{port}" if command == "serve" else None)
+    assert started["database"].startswith("graphfolio_app@")
+    done_jobs = [line for line in others if line.get("job") == "rebalances.start_due"]
+    assert [(line["event"], line["outcome"], line["done"]) for line in done_jobs] == [("job", "done", 1)]
     assert await count(exchange, id) == 1
     assert await exchange.value("SELECT count(*) FROM pgqueuer_schedules WHERE status = 'picked'") == 0
 

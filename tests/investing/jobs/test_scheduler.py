@@ -18,7 +18,7 @@ EVERY_SECOND = "* * * * * *"
 
 @asynccontextmanager
 async def running(
-    sessions: Sessions, name: str, work: Callable[[], Awaitable[object]]
+    sessions: Sessions, name: str, work: Callable[[], Awaitable[int | None]]
 ) -> AsyncIterator[asyncio.Event]:
     """The rounds of one process, with one job."""
     stop = asyncio.Event()
@@ -31,14 +31,14 @@ async def running(
 
 
 async def test_one_of_several_runs_each_round(app_url: str, exchange: Exchange) -> None:
-    background_services, most, runs = 0, 0, 0
+    active, most, runs = 0, 0, 0
 
     async def work() -> None:
-        nonlocal background_services, most, runs
-        background_services, runs = background_services + 1, runs + 1
-        most = max(most, background_services)
+        nonlocal active, most, runs
+        active, runs = active + 1, runs + 1
+        most = max(most, active)
         await asyncio.sleep(0.3)
-        background_services -= 1
+        active -= 1
 
     async def some() -> bool:
         return runs >= 4
@@ -49,7 +49,7 @@ async def test_one_of_several_runs_each_round(app_url: str, exchange: Exchange) 
             async with running(two, "one", work):
                 await until(some, 60)
     assert most == 1
-    assert background_services == 0
+    assert active == 0
 
 
 async def test_what_was_missed_is_caught_up_once(exchange: Exchange) -> None:
@@ -95,9 +95,31 @@ async def test_a_job_that_fails_runs_again(exchange: Exchange, caplog: pytest.Lo
     async def twice() -> bool:
         return runs >= 2
 
-    with caplog.at_level(logging.CRITICAL, "pgqueuer"):
-        async with running(exchange.sessions, "failing", work):
-            await until(twice, 30)
+    async with running(exchange.sessions, "failing", work):
+        await until(twice, 30)
+    # Once, however often it fails.
+    (told,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told.getMessage() == "The job failing does not work: RuntimeError: not today"
+    assert told.exc_info is not None
+
+
+async def test_a_job_is_a_line_where_it_did_something(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    did = [3, 0, None]
+
+    async def work() -> int | None:
+        return did.pop(0) if did else 0
+
+    async def finished() -> bool:
+        return not did
+
+    with caplog.at_level(logging.INFO, "graphfolio"):
+        async with running(exchange.sessions, "counting", work):
+            await until(finished, PATIENCE)
+    told = [vars(record) for record in caplog.records if record.getMessage() == "job"]
+    assert [(line["job"], line["outcome"], line["done"]) for line in told] == [("counting", "done", 3)]
+    assert told[0]["duration_ms"] >= 0
 
 
 async def test_told_to_stop_it_finishes_what_runs(exchange: Exchange) -> None:

@@ -22,8 +22,8 @@ from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.placing import NewOrder
 from investing.trading.split_work import Splitting
+from tests.commands import run_on
 from tests.investing.exchange import Exchange
-from tests.investing.portfolio.test_commands import run
 from tests.investing.trading.desks import desk_of
 from tests.investing.trading.world import World, make_world
 
@@ -196,24 +196,31 @@ async def test_orders_levels_and_quotes(worlds: list[World], owners: Sessions, e
     assert (await seen())[2:] == ("7.5", "0.5", "15", "14.5")
 
 
-async def test_the_command(worlds: list[World], owner_url: str, tmp_path: Path) -> None:
+async def test_the_command(
+    worlds: list[World], owner_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     await worlds[0].buy(1, "10", "10")
     await record(worlds[0], "20")
 
     async def told(*words: str) -> tuple[int, str]:
-        done = await asyncio.to_thread(run, owner_url, tmp_path, "withdraw-split", worlds[0].symbol, *words)
+        done = await asyncio.to_thread(
+            run_on, capfd, owner_url, tmp_path, "withdraw-split", worlds[0].symbol, *words
+        )
         return done.returncode, (done.stdout + done.stderr).splitlines()[-1]
 
     assert await told("2020-01-11", "much") == (
         1,
         "graphfolio: The split 'much' is not a ratio like 4:1, 4/1 or 4.",
     )
-    assert await told("yesterday", "20") == (1, "graphfolio: yesterday is no date like 2024-06-10.")
+    assert await told("yesterday", "20") == (1, "graphfolio: yesterday is not a date such as 2024-06-10.")
     sold = await worlds[0].sell(20, "50", "10")
     code, words = await told("2020-01-11", "20:1", "--skip-blocked")
     assert code == 3
-    assert words == "1 holder has later entries that need the shares, and the split still: see verify."
+    assert (
+        words
+        == "1 holder has later entries that need the shares, so the split stays there: verify names them."
+    )
     await worlds[0].reverse(sold)
-    told_of = f"The 20-for-1 split of {worlds[0].symbol} on 2020-01-11 is withdrawn; 1 holder was put right."
+    told_of = f"The 20-for-1 split of {worlds[0].symbol} on 2020-01-11 is withdrawn; 1 holder was corrected."
     assert await told("2020-01-11", "20") == (0, told_of)
     assert await quantities(worlds[:1]) == [10]

@@ -56,7 +56,8 @@ async def test_nothing_that_hangs_holds_up_the_end(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = {"smtp_host": "127.0.0.1", "smtp_port": str(silent.getsockname()[1])}
         # A `worker`: uvicorn ends `serve` with the signal itself, which joins no thread at all.
-        with process(app_url, owner_url, tmp_path, "worker", sealing_keys=keys, **settings) as running:
+        quiet = {**settings, "log_level": "warning"}
+        with process(app_url, owner_url, tmp_path, "worker", sealing_keys=keys, **quiet) as running:
             await until(under_way, 60, 0.1)
             await asyncio.sleep(0.5)
             started = time.monotonic()

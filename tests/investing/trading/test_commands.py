@@ -14,6 +14,7 @@ import pytest
 
 from db.sessions import open_sessions
 from graph.ids import global_id
+from tests.commands import Run, run_here
 from tests.conftest import on_one_server
 from tests.investing.trading.ledgers import HEADER, make_instruments, make_portfolio, make_user
 from tests.market_rows import rows
@@ -22,7 +23,6 @@ from tests.market_rows import rows
 pytestmark = on_one_server
 
 ROOT = Path(__file__).parents[3]
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 GOOD = (
     HEADER
@@ -67,8 +67,21 @@ def environment(owner_url: str, superuser_url: str, whose: tuple[str, str, UUID]
 
 
 @pytest.fixture
-def run(arguments: Callable[..., list[str]], environment: dict[str, str]) -> Run:
-    """Runs a command to its end."""
+def run(
+    arguments: Callable[..., list[str]], environment: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs a command to its end, in this process."""
+
+    def to_the_end(*given: str, **options: str) -> subprocess.CompletedProcess[str]:
+        _, _, *line = arguments(*given, **options)
+        return run_here(capfd, line, environment)
+
+    return to_the_end
+
+
+@pytest.fixture
+def process(arguments: Callable[..., list[str]], environment: dict[str, str]) -> Run:
+    """Runs a command to its end, in a process of its own."""
 
     def to_the_end(*given: str, **options: str) -> subprocess.CompletedProcess[str]:
         line = arguments(*given, **options)
@@ -79,34 +92,39 @@ def run(arguments: Callable[..., list[str]], environment: dict[str, str]) -> Run
     return to_the_end
 
 
-def test_in_and_out_and_in_again(run: Run, tmp_path: Path, whose: tuple[str, str, UUID]) -> None:
+def test_in_and_out_and_in_again(
+    run: Run, process: Run, tmp_path: Path, whose: tuple[str, str, UUID]
+) -> None:
     file, out = tmp_path / "in.csv", tmp_path / "out.csv"
     file.write_text(GOOD, encoding="utf-8")
     dry = run("import-transactions", str(file), "--dry-run")
     assert f"{file}:2: ok\n{file}:3: ok\n2 rows: 2 good, 0 there already" in dry.stdout
     assert dry.stdout.endswith("nothing was changed, this was a dry run.\n")
-    first = run("import-transactions", str(file))
+    first = process("import-transactions", str(file))
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout.endswith("2 rows: 2 new, 0 there already, 0 refused, 0 ignored.\n")
     again = run("import-transactions", str(file), portfolio=global_id("Portfolio", whose[2]))
     assert again.stdout.endswith("2 rows: 0 good, 2 there already, 0 refused, 0 ignored.\n")
-    written = run("export-transactions", str(out), portfolio=str(whose[2]))
+    written = process("export-transactions", str(out), portfolio=str(whose[2]))
     assert (written.returncode, out.read_text(encoding="utf-8")) == (0, GOOD)
-    assert run("export-transactions").stdout == GOOD
+    assert process("export-transactions").stdout == GOOD
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["in.csv", "out.csv"]
 
 
 def test_in_and_back(
-    environment: dict[str, str], run: Run, tmp_path: Path, whose: tuple[str, str, UUID]
+    environment: dict[str, str],
+    run: Run,
+    tmp_path: Path,
+    whose: tuple[str, str, UUID],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """The id that the import tells takes it back, also as the API writes it; its file comes in again."""
     file = tmp_path / "in.csv"
     file.write_text(GOOD, encoding="utf-8")
 
     def reverse(id: str, user: str = whose[0]) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "graphfolio.py", "reverse-import", id, "--user", user]
-        line += ["--data-dir", str(tmp_path / "data")]
-        return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        line = ["reverse-import", id, "--user", user, "--data-dir", str(tmp_path / "data")]
+        return run_here(capfd, line, environment)
 
     first = run("import-transactions", str(file))
     (id,) = re.findall(r"The id of this import is (\S+): reverse-import reverses it\.", first.stdout)
