@@ -31,7 +31,7 @@ from db.schema import upgrade
 from db.server import database
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import AlertKind
-from investing.alerts.evaluator import Evaluator
+from investing.prices.evaluator import Evaluator
 from investing.rules.alerts.conditions import Cooldown, RuleState, Threshold, step
 from tests.faults.cluster import children
 

@@ -31,12 +31,12 @@ from db.schema import upgrade
 from db.server import database
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import AlertKind, OrderSide, OrderType, TimeInForce, Topic
-from investing.actor import Actor
-from investing.alerts.evaluator import Evaluator
-from investing.alerts.portfolios import check_owner_at
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
+from investing.alerts.portfolios import check_portfolios
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
+from investing.notifier import Notifier
+from investing.prices.evaluator import Evaluator
 from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder, TradingConfig
@@ -77,24 +77,25 @@ async def main(owners: int, symbols: int, rate: int, seconds: int) -> int:
             await asyncio.to_thread(upgrade, found.owner_url)
             names = [f"S{at:04}" for at in range(symbols)]
             made = await _fill(found.url.replace("graphfolio_app@", "postgres@"), owners, names)
-            async with open_sessions(found.url) as sessions:
-                return await _run(sessions, names, made, rate, seconds)
+            notifier = Notifier()
+            async with open_sessions(found.url, notifier=notifier) as sessions:
+                return await _run(sessions, notifier, names, made, rate, seconds)
 
 
 async def _run(
-    sessions: Sessions, names: Sequence[str], made: Sequence[tuple[UUID, UUID]], rate: int, seconds: int
+    sessions: Sessions,
+    notifier: Notifier,
+    names: Sequence[str],
+    made: Sequence[tuple[UUID, UUID]],
+    rate: int,
+    seconds: int,
 ) -> int:
     brokers = Brokers({"PAPER": PaperBroker(sessions, BrokerFees())})  # type: ignore[dict-item]
     desk = Desk(sessions, TradingConfig(brokers))
     evaluator, committed = Evaluator(sessions, None), Alerts()
 
-    def announce(owner_id: UUID, topic: Topic) -> None:
-        if topic is Topic.PORTFOLIOS:
-            evaluator.portfolios.wake(owner_id)
-        elif topic is Topic.ALERTS:
-            committed.note(owner_id)
-
-    sessions.announce = announce
+    notifier.follow(Topic.PORTFOLIOS, evaluator.portfolios.wake)
+    notifier.follow(Topic.ALERTS, committed.note)
     running = asyncio.gather(evaluator.ticker.run(), evaluator.watch_prices(), evaluator.portfolios.run())
     # Every owner is checked for the first time.
     await asyncio.sleep(10)
@@ -107,7 +108,7 @@ async def _run(
     late = max(0.0, committed.last - settled)
     alerts = await _alerts(sessions, made) - before
     print(f"{alerts:,} alerts, the last {late:.1f} s after the last tick")
-    missed = sum([await check_owner_at(sessions, owner, dt.datetime.now(dt.UTC)) for owner, _ in made])
+    missed = sum([(await check_portfolios(sessions, owner, dt.datetime.now(dt.UTC)))[1] for owner, _ in made])
     print(f"{missed} alerts were missed")
     async with asyncio.timeout(60):
         await _soon(sessions, desk, evaluator, committed, made)

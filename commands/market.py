@@ -116,8 +116,8 @@ def ticks(
     data_dir: DataDir = None,
 ) -> None:
     """Feed in prices from a file, or from another program as it writes them: quotes move, alerts fire."""
-    from investing.market.price_ingest import price_ingest
-    from investing.market.tick_files import ingest_lines
+    from investing.prices.price_ingest import price_ingest
+    from investing.prices.tick_files import ingest_lines
 
     def bad(line: int, reason: str) -> None:
         typer.echo(f"{file}:{line}: {reason}", err=True)

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import SecretStr
 
-from db.schema import upgrade
+from db.schema import is_current, upgrade
 from db.server import Database, database
 from db.sessions import Sessions, open_sessions
 from investing.rules.time_zones import DEFAULT
@@ -45,14 +45,17 @@ def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Set
     configure_logs(settings.log_format, settings.log_level)
     url, owner_url = revealed(settings.database_url), revealed(settings.owner_database_url)
     with database(url, settings.data_dir, owner_url=owner_url) as found:
-        if migrate and upgrade(found.owner_url):
+        if not migrate:
+            # Whoever only looks is told as well where the schema is none that this version knows.
+            is_current(found.owner_url)
+        elif upgrade(found.owner_url):
             typer.echo(MIGRATED)
         yield settings, found
 
 
 def check_time_zone(settings: Settings, url: str) -> None:
     """Raise Stop if PostgreSQL does not know the time zone that new accounts would have."""
-    from investing.account.service import is_known
+    from investing.time_zones import is_known
 
     if settings.time_zone != DEFAULT and not with_sessions(url, lambda s: is_known(s, settings.time_zone)):
         raise Stop(

@@ -2,19 +2,26 @@
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any, NewType
+
+DecimalText = NewType("DecimalText", str)
+"""A decimal as canonical text, which is how connections for reading give numerics."""
+
+JsonObject = dict[str, Any]
+"""What a JSON column holds; who reads it knows what that is."""
 
 
-def decimal_text(value: str) -> str:
+def decimal_text(value: str) -> DecimalText:
     """PostgreSQL's text of a numeric, without trailing zeros: '12.3400000000' is '12.34'."""
     if "." not in value:
-        return value
-    return value.rstrip("0").rstrip(".")
+        return DecimalText(value)
+    return DecimalText(value.rstrip("0").rstrip("."))
 
 
-def decimal(value: Decimal) -> str:
+def decimal(value: Decimal) -> DecimalText:
     """A Decimal in the same text: no exponent, no trailing zeros, no minus before zero."""
     if value == 0:
-        return "0"
+        return DecimalText("0")
     return decimal_text(format(value, "f"))
 
 

@@ -7,10 +7,12 @@ of the order (a keyset), so that rows which come or go never shift a page.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
-from db.sessions import Connection, Row
+from db.sessions import Connection
+
+RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,13 @@ def sequence_number(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class Listing:
+class Listing(Generic[RowT]):
     """One list. The last key of its order is unique within a parent. Filters hold `{}` for their value.
 
-    Of a `shared` one, rows without an owner are everybody's.
+    Of a `shared` one, rows without an owner are everybody's. `row` has the columns.
     """
 
+    row: type[RowT]
     name: str
     columns: str
     source: str
@@ -74,17 +77,17 @@ class Page:
 
 
 @dataclass(frozen=True)
-class PageSlice:
+class PageSlice(Generic[RowT]):
     """The rows of a page in the list's order, and whether there are more in the direction it was read."""
 
-    rows: Sequence[Row]
+    rows: Sequence[RowT]
     more: bool
 
 
 class _Statement:
     """SQL under way: conditions, and the parameters they name."""
 
-    def __init__(self, listing: Listing, owner_id: UUID | None) -> None:
+    def __init__(self, listing: Listing[Any], owner_id: UUID | None) -> None:
         self.parameters: list[Any] = []
         self.conditions: list[str] = []
         if listing.owner is not None:
@@ -102,8 +105,8 @@ class _Statement:
 
 
 async def fetch_pages(
-    connection: Connection, listing: Listing, owner_id: UUID | None, parents: Sequence[UUID], page: Page
-) -> dict[UUID | None, PageSlice]:
+    connection: Connection, listing: Listing[RowT], owner_id: UUID | None, parents: Sequence[UUID], page: Page
+) -> dict[UUID | None, PageSlice[RowT]]:
     """The same page of each parent's list; under None for a list that has no parent."""
     statement = _Statement(listing, owner_id)
     keys = ", ".join(key.sql for key in listing.order)
@@ -129,7 +132,7 @@ async def fetch_pages(
             f"CROSS JOIN LATERAL ({sql}) page"
         )
     rows = await connection.fetch(sql, *statement.parameters)
-    found: dict[UUID | None, list[Row]] = {
+    found: dict[UUID | None, list[Any]] = {
         parent: [] for parent in (parents if parent is not None else [None])
     }
     for row in rows:
@@ -138,7 +141,7 @@ async def fetch_pages(
 
 
 async def fetch_counts(
-    connection: Connection, listing: Listing, owner_id: UUID | None, parents: Sequence[UUID], page: Page
+    connection: Connection, listing: Listing[RowT], owner_id: UUID | None, parents: Sequence[UUID], page: Page
 ) -> dict[UUID | None, int]:
     """How many rows the list of each parent has, whatever the page; under None where it has no parent."""
     statement = _Statement(listing, owner_id)
@@ -158,8 +161,8 @@ async def fetch_counts(
 
 
 async def fetch_by_ids(
-    connection: Connection, listing: Listing, owner_id: UUID | None, ids: Sequence[UUID]
-) -> dict[UUID, Row]:
+    connection: Connection, listing: Listing[RowT], owner_id: UUID | None, ids: Sequence[UUID]
+) -> dict[UUID, RowT]:
     """The owner's rows with these ids. A missing one and another owner's are both just not there."""
     owner = f"{listing.owned_by('$1')} AND " if listing.owner is not None else ""
     parameters = (ids,) if listing.owner is None else (owner_id, ids)
@@ -168,15 +171,15 @@ async def fetch_by_ids(
         f"WHERE {owner}{listing.id} = ANY(${len(parameters)}::uuid[])",
         *parameters,
     )
-    return {row["id"]: row for row in rows}
+    return {row["id"]: cast("RowT", row) for row in rows}
 
 
-def _filter(statement: _Statement, listing: Listing, page: Page) -> None:
+def _filter(statement: _Statement, listing: Listing[RowT], page: Page) -> None:
     for name, value in page.filters:
         statement.conditions.append(listing.filters[name].format(statement.name(value)))
 
 
-def _slice(rows: list[Row], page: Page) -> PageSlice:
+def _slice(rows: list[RowT], page: Page) -> PageSlice[RowT]:
     more = len(rows) > page.limit
     kept = rows[: page.limit]
     return PageSlice(kept[::-1] if page.backward else kept, more)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).resolve().parent.parent
 INI = _ROOT / "alembic.ini"
 
+_UNRELEASED = frozenset(f"{number:04}" for number in range(1, 23))
+"""The revisions before the first release, which are one now: no number of theirs is used again."""
+
 
 class SchemaMismatch(Exception):
     """The database's schema and the code do not fit; the message is one line that says what to do."""
@@ -51,12 +54,17 @@ def offline_sql() -> None:
 
 
 def is_current(url: str) -> bool:
-    """Whether the schema is at the newest revision that the code knows.
+    """Return whether the schema is at the newest revision that the code knows.
 
-    Raises SchemaMismatch where the database has a revision that this code does not know.
+    Raise SchemaMismatch where the database has a revision that this code does not know.
     """
     known = revisions()
     found = asyncio.run(_revision(url))
+    if found in _UNRELEASED:
+        raise SchemaMismatch(
+            f"The database was made by a Graphfolio from before the first release (schema {found}): export "
+            "its transactions with that version, and import them with this one into a new database."
+        )
     if found is not None and found not in known:
         raise SchemaMismatch(
             f"The database's schema ({found}) is newer than this Graphfolio: update Graphfolio, "

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from db.canonical import decimal_text
 from db.health import DatabaseHealth
+from db.locks import PREPARE
 from db.statements import CountedConnection, count_statements_of, uncounted
-from db.trading.locks import PREPARE
 from db.vocabulary import Topic
 from db.writing import Lock, RawConnection, Writers
 
@@ -105,6 +105,13 @@ class ViewerConnection(CountedConnection):
         self._viewer = viewer
 
 
+class ChangeNotifier(Protocol):
+    """What is told after a commit that something of an owner's has changed."""
+
+    def notify(self, owner_id: UUID, topic: Topic) -> None:
+        """Take note of it, without waiting."""
+
+
 class Sessions:
     """Connections to the database. Every one is checked out for one viewer, or for nobody."""
 
@@ -115,6 +122,7 @@ class Sessions:
         writers: Writers,
         broker_writers: Writers,
         health: DatabaseHealth,
+        notifier: ChangeNotifier | None = None,
     ) -> None:
         self._pool = pool
         self._engine = engine
@@ -123,8 +131,12 @@ class Sessions:
         self.broker_writers = broker_writers
         """The paper broker's own connections: it must answer also while clients wait for all the others."""
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
-        self.announce: Callable[[UUID, Topic], None] = lambda owner_id, topic: None
-        """What is done after a commit with what its transaction announced."""
+        self._notifier = notifier
+
+    def announce(self, owner_id: UUID, topic: Topic) -> None:
+        """Tell the notifier, where there is one, what has just been committed."""
+        if self._notifier is not None:
+            self._notifier.notify(owner_id, topic)
 
     @asynccontextmanager
     async def reading(
@@ -202,10 +214,13 @@ class Sessions:
 
 
 @asynccontextmanager
-async def open_sessions(url: str, *, size: int = 10) -> AsyncIterator[Sessions]:
+async def open_sessions(
+    url: str, *, size: int = 10, notifier: ChangeNotifier | None = None
+) -> AsyncIterator[Sessions]:
     """Opens pools for reading and for trades, `size` connections each at the most, and closes them.
 
-    The other writers and the paper broker have pools of their own, half as large.
+    The other writers and the paper broker have pools of their own, half as large. `notifier` is told what
+    each commit has changed.
     While somebody runs `watch_health`, whoever waits for a database that does not answer is told so within
     two seconds or three.
     """
@@ -256,7 +271,7 @@ async def open_sessions(url: str, *, size: int = 10) -> AsyncIterator[Sessions]:
     count_statements_of(engine.sync_engine)
     async with pool, writers, broker_writers:
         try:
-            yield Sessions(pool, engine, Writers(writers), Writers(broker_writers), health)
+            yield Sessions(pool, engine, Writers(writers), Writers(broker_writers), health, notifier)
         finally:
             await engine.dispose()
 

@@ -12,7 +12,6 @@ import strawberry
 
 from db.canonical import instant
 from db.pages import Listing, Page, PageSlice
-from db.sessions import Row
 from graph.context import Info
 from graph.errors import BadUserInput
 from graph.loaders import CountsOf, PagesOf
@@ -21,6 +20,7 @@ DEFAULT_PAGE = 50
 LARGEST_PAGE = 500
 
 NodeT = TypeVar("NodeT")
+RowT = TypeVar("RowT")
 
 First = Annotated[
     int | None,
@@ -56,10 +56,10 @@ class Edge(Generic[NodeT]):
 
 @strawberry.type(description="One page of a list.")
 class Connection(Generic[NodeT]):
-    listing: strawberry.Private[Listing]
+    listing: strawberry.Private[Listing[Any]]
     page: strawberry.Private[Page]
-    slice: strawberry.Private[PageSlice]
-    node_of: strawberry.Private[Callable[[Row], Any]]
+    slice: strawberry.Private[PageSlice[Any]]
+    node_of: strawberry.Private[Callable[[Any], Any]]
     counts: strawberry.Private[type[CountsOf]]
     parent_id: strawberry.Private[UUID | None]
     total: strawberry.Private[int | None] = None
@@ -92,9 +92,9 @@ class Connection(Generic[NodeT]):
 
 async def connect(
     info: Info,
-    pages: type[PagesOf],
+    pages: type[PagesOf[RowT]],
     counts: type[CountsOf],
-    node_of: Callable[[Row], Any],
+    node_of: Callable[[RowT], Any],
     parent_id: UUID | None,
     arguments: tuple[int | None, str | None, int | None, str | None],
     **filters: object,
@@ -116,9 +116,9 @@ async def connect(
 
 
 def page_through(
-    listing: Listing,
-    rows: Sequence[Any],
-    node_of: Callable[[Row], Any],
+    listing: Listing[Any],
+    rows: Sequence[Mapping[str, Any]],
+    node_of: Callable[[Any], Any],
     arguments: tuple[int | None, str | None, int | None, str | None],
 ) -> Any:
     """The same of rows that are there already, in the order of their keys. Raises what `connect` does."""
@@ -140,7 +140,7 @@ def page_through(
 
 
 def page_of(
-    listing: Listing,
+    listing: Listing[Any],
     first: int | None,
     after: str | None,
     last: int | None,
@@ -162,12 +162,12 @@ def page_of(
     )
 
 
-def cursor_of(listing: Listing, row: Row) -> str:
+def cursor_of(listing: Listing[Any], row: Mapping[str, Any]) -> str:
     """The opaque place of a row in its list."""
     return _cursor(listing, [row[key.name] for key in listing.order])
 
 
-def _cursor(listing: Listing, keys: Sequence[object]) -> str:
+def _cursor(listing: Listing[Any], keys: Sequence[object]) -> str:
     return urlsafe_b64encode(orjson.dumps([listing.name, *map(_text, keys)])).decode()
 
 
@@ -175,7 +175,7 @@ def _text(value: Any) -> str:
     return instant(value) if hasattr(value, "hour") else str(value)
 
 
-def _keys_of(listing: Listing, cursor: str | None) -> tuple[object, ...] | None:
+def _keys_of(listing: Listing[Any], cursor: str | None) -> tuple[object, ...] | None:
     if cursor is None:
         return None
     try:

@@ -20,13 +20,14 @@ from db.sessions import Connection, Sessions, is_away
 from db.vocabulary import Topic
 from graph.errors import Forbidden, Unauthenticated
 from graph.server import client as http
+from investing.actor import RequestOrigin
 from investing.auth.api_keys import ApiKeys
 from investing.auth.service import AuthService
-from investing.auth.types import NotLoggedIn, RequestOrigin, Viewer
-from investing.market.ingest import PriceIngest
+from investing.auth.types import NotLoggedIn, Viewer
 from investing.market.watches import Watches
 from investing.notifications.destinations import Destinations
 from investing.notifier import Notifier, wait
+from investing.prices.ingest import PriceIngest
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.trading.desk import Desk

@@ -14,13 +14,13 @@ from uuid import UUID
 from aiodataloader import DataLoader
 
 from db.pages import Listing, Page, PageSlice, fetch_by_ids, fetch_counts, fetch_pages
-from db.sessions import Row
 
 if TYPE_CHECKING:
     from graph.context import Context
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
+RowT = TypeVar("RowT")
 
 
 class Loader(DataLoader[KeyT, ValueT], Generic[KeyT, ValueT]):
@@ -31,28 +31,34 @@ class Loader(DataLoader[KeyT, ValueT], Generic[KeyT, ValueT]):
         self.context = context
 
 
-class ById(Loader[UUID, Any]):
+class ById(Loader[UUID, RowT | None], Generic[RowT]):
     """Rows of a list by their ids; None for a missing one and for another owner's."""
 
-    listing: ClassVar[Listing]
+    listing: Listing[RowT]
 
-    async def batch_load_fn(self, keys: list[UUID]) -> list[Row | None]:
+    async def batch_load_fn(self, keys: list[UUID]) -> list[RowT | None]:
         async with self.context.reading() as connection:
             rows = await fetch_by_ids(connection, self.listing, self.context.viewer_id, keys)
         return [rows.get(key) for key in keys]
+
+    async def load_existing(self, key: UUID) -> RowT:
+        """Load what a row of the same owner points at, which cannot be missing."""
+        found = await self.load(key)
+        assert found is not None, "a foreign key leads to a row"
+        return found
 
 
 PageKey = tuple["UUID | None", Page]
 
 
-class PagesOf(Loader[PageKey, PageSlice]):
+class PagesOf(Loader[PageKey, PageSlice[RowT]], Generic[RowT]):
     """Pages of a list, one for each parent; parents that ask for the same page share a statement."""
 
-    listing: ClassVar[Listing]
+    listing: Listing[RowT]
     as_administrator: ClassVar[bool] = False
 
-    async def batch_load_fn(self, keys: list[PageKey]) -> list[PageSlice]:
-        found: dict[PageKey, PageSlice] = {}
+    async def batch_load_fn(self, keys: list[PageKey]) -> list[PageSlice[RowT]]:
+        found: dict[PageKey, PageSlice[RowT]] = {}
         async with self.context.reading(as_administrator=self.as_administrator) as connection:
             for page, parents in _by_page(keys):
                 slices = await fetch_pages(connection, self.listing, self.context.viewer_id, parents, page)
@@ -63,7 +69,7 @@ class PagesOf(Loader[PageKey, PageSlice]):
 class CountsOf(Loader[PageKey, int]):
     """The total of a list for each parent."""
 
-    listing: ClassVar[Listing]
+    listing: ClassVar[Listing[Any]]
     as_administrator: ClassVar[bool] = False
 
     async def batch_load_fn(self, keys: list[PageKey]) -> list[int]:

@@ -18,7 +18,7 @@ class Node:
 class Refetch:
     """How a type is found by its id: the loader of its rows, and what makes a row into it."""
 
-    loader: type[ById]
+    loader: type[ById[Any]]
     from_row: Callable[[Any], Node]
 
 
@@ -26,6 +26,6 @@ REFETCH: dict[str, Refetch] = {}
 """By type name. A type without a row of its own viewer's is not there, and so is never found."""
 
 
-def refetched_by(type_name: str, loader: type[ById], from_row: Callable[[Any], Node]) -> None:
+def refetched_by(type_name: str, loader: type[ById[Any]], from_row: Callable[[Any], Node]) -> None:
     """Declares that `node` finds this type."""
     REFETCH[type_name] = Refetch(loader, from_row)

@@ -65,7 +65,7 @@ class Owns(BasePermission):
     """
 
     type_name: ClassVar[str]
-    loader: ClassVar[type[ById]]
+    loader: ClassVar[type[ById[Any]]]
 
     def __init__(self, *path: str, locked: bool = False) -> None:
         self.path = path

@@ -9,8 +9,8 @@ import strawberry
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
+from db.canonical import DecimalText, instant
 from db.canonical import decimal as canonical_decimal
-from db.canonical import instant
 
 CurrencyCode = NewType("CurrencyCode", str)
 RFC_3339 = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6"
@@ -74,16 +74,19 @@ def _parse_currency(value: Any) -> CurrencyCode:
     return CurrencyCode(value)
 
 
+_DECIMAL_SCALAR = strawberry.scalar(
+    name="Decimal",
+    description='An exact, finite decimal, always a string such as "12.34"; JSON numbers are rejected. '
+    "At most 18 digits before the point and 18 after it; amounts of money have at most 10 "
+    "decimal places. More places are a userError.",
+    specified_by_url="https://www.w3.org/TR/xmlschema11-2/#decimal",
+    serialize=_serialize_decimal,
+    parse_value=_parse_decimal,
+)
+
 SCALARS: dict[object, ScalarDefinition] = {
-    decimal.Decimal: strawberry.scalar(
-        name="Decimal",
-        description='An exact, finite decimal, always a string such as "12.34"; JSON numbers are rejected. '
-        "At most 18 digits before the point and 18 after it; amounts of money have at most 10 "
-        "decimal places. More places are a userError.",
-        specified_by_url="https://www.w3.org/TR/xmlschema11-2/#decimal",
-        serialize=_serialize_decimal,
-        parse_value=_parse_decimal,
-    ),
+    decimal.Decimal: _DECIMAL_SCALAR,
+    DecimalText: _DECIMAL_SCALAR,
     dt.date: strawberry.scalar(
         name="Date",
         description="A calendar date, YYYY-MM-DD.",
@@ -121,3 +124,8 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=lambda value: value,
     ),
 }
+
+
+def json_of(value: object | None) -> JSON | None:
+    """Return what a JSON column holds as the scalar's value."""
+    return None if value is None else JSON(value)

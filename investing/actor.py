@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.sessions import Sessions
-from investing.auth.types import RequestOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOrigin:
+    """Where a request comes from, for the audit log. What is not known, or is a command, is None."""
+
+    ip_address: str | None = None
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True)

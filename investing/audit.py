@@ -5,7 +5,7 @@ from uuid import UUID
 from db.auth.audit import Origin, entry_row, record
 from db.sessions import Session
 from db.trading.ledger import LedgerTransaction
-from investing.auth.types import RequestOrigin
+from investing.actor import RequestOrigin
 from investing.rules.auth.registration import is_printable
 
 _LONGEST = 500

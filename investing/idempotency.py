@@ -14,10 +14,10 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from db.auth import idempotency
+from db.locks import Locks
 from db.sessions import Session, Sessions
 from db.trading.ledger import LedgerTransaction, transact
 from db.trading.ledger_reads import KeyState, find_key
-from db.trading.locks import Locks
 from investing.rules import errors
 from investing.rules.errors import DomainError, IdempotencyMismatch, InvalidInput
 
@@ -66,7 +66,7 @@ class Intent:
         reported = json.dumps([field, arguments], default=str, sort_keys=True).encode()
         return cls(owner_id, _parse(key), field, hashlib.sha256(reported).digest())
 
-    def again(self, field: str, digest: bytes, outcome: Mapping[str, Any]) -> UUID:
+    def again(self, field: str, digest: bytes, outcome: Mapping[str, Any] | None) -> UUID:
         """Return the id of the first attempt's result.
 
         Raise the error that it was refused with, or IdempotencyMismatch if the key was used for something
@@ -77,6 +77,7 @@ class Intent:
                 "This idempotency key was used for something else: take a new one for a new intent.",
                 ("idempotencyKey",),
             )
+        assert outcome is not None, "whoever writes the key says what came of it in the same transaction"
         if (refused := outcome.get("refused")) is not None:
             raise load(refused)
         return UUID(outcome["id"])

@@ -43,6 +43,7 @@ class Notifier:
 
     def __init__(self) -> None:
         self._waiting: dict[Subject, set[asyncio.Event]] = {}
+        self._followers: dict[Topic, list[Callable[[UUID], None]]] = {}
         self._counts: dict[Subject, int] = {}
         # In order of arrival, each once: a notification during a publication joins the next one.
         self._unpublished: dict[Subject, None] = {}
@@ -60,12 +61,18 @@ class Notifier:
     def notify(self, owner_id: UUID, topic: Topic) -> None:
         """Wake everybody who listens for this, in all processes; call it only after the commit to be seen."""
         self._wake([(owner_id, topic)])
+        for follower in self._followers.get(topic, ()):
+            follower(owner_id)
         if self._is_joined:
             self._unpublished[owner_id, topic] = None
             if topic in COUNTED_TOPICS:
                 self._is_to_publish.set()
             elif self._soon is None:
                 self._soon = asyncio.get_running_loop().call_later(SOON_SECONDS, self._publish_the_rest)
+
+    def follow(self, topic: Topic, follower: Callable[[UUID], None]) -> None:
+        """Call this with each owner who is notified of the topic here; it must not take long."""
+        self._followers.setdefault(topic, []).append(follower)
 
     @contextmanager
     def listening(self, owner_id: UUID, *topics: Topic) -> Iterator[asyncio.Event]:
@@ -78,11 +85,6 @@ class Notifier:
         finally:
             for topic in topics:
                 self._unsubscribe((owner_id, topic), event)
-
-    @property
-    def listeners(self) -> int:
-        """How many events are listening in this process."""
-        return sum(len(events) for events in self._waiting.values())
 
     async def run(self, transport: Transport, sessions: Sessions) -> None:
         """Stay connected to the other processes for ever, through every fault of the transport.

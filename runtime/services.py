@@ -2,22 +2,21 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from uuid import UUID
 
 from db.jobs.scheduler import run_scheduler, scheduler_outage
 from db.notifier.transport import PostgresTransport
 from db.sessions import Sessions, open_sessions
 from db.vocabulary import Broker, Topic
-from investing.alerts.evaluator import Evaluator
 from investing.auth.encryption import SecretBox
 from investing.brokers.paper import PaperBroker
 from investing.brokers.registry import Brokers
 from investing.jobs.registry import jobs_of
-from investing.market.feeds.replay import Replay
 from investing.notifier import Notifier, Transport
+from investing.prices.evaluator import Evaluator
+from investing.prices.feeds.replay import Replay
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.rules.trading.orders import BrokerFees
@@ -66,17 +65,18 @@ async def background_services(
     url: str,
     secret_box: SecretBox,
     *,
+    notifier: Notifier,
     jobs: bool,
     restarts: Restarts = STANDARD,
 ) -> AsyncIterator[Runtime]:
     """Run everything that lives as long as the process, under one supervisor; with `jobs` the scheduler too.
 
-    `url` is the database's, to listen at for what other processes announce. In the end, jobs that run may
-    finish.
+    `url` is the database's, to listen at for what other processes announce; the sessions tell `notifier` what
+    this one commits. In the end, jobs that run may finish.
     """
     async with Supervisor(restarts) as supervisor:
-        runtime = _assembled(settings, sessions, supervisor)
-        sessions.announce = _announcing(runtime)
+        runtime = _assembled(settings, sessions, notifier, supervisor)
+        notifier.follow(Topic.PORTFOLIOS, runtime.evaluator.portfolios.wake)
         for service in _services(settings, runtime, url, secret_box):
             supervisor.start(service)
         if jobs:
@@ -86,16 +86,16 @@ async def background_services(
 
 async def work(settings: Settings, url: str, stop: asyncio.Event) -> None:
     """Run a process that does nothing but work, until it is told to stop."""
+    notifier, secret_box = Notifier(), secret_box_of(settings)
     async with (
-        open_sessions(url, size=settings.pool_size) as sessions,
-        background_services(settings, sessions, url, secret_box_of(settings), jobs=True),
+        open_sessions(url, size=settings.pool_size, notifier=notifier) as sessions,
+        background_services(settings, sessions, url, secret_box, notifier=notifier, jobs=True),
     ):
         await stop.wait()
 
 
-def _assembled(settings: Settings, sessions: Sessions, supervisor: Supervisor) -> Runtime:
+def _assembled(settings: Settings, sessions: Sessions, notifier: Notifier, supervisor: Supervisor) -> Runtime:
     trading_config = trading_config_of(settings, sessions)
-    notifier = Notifier()
     desk = Desk(sessions, trading_config, notifier)
     optimiser = Optimiser(workers=settings.optimiser_workers, seconds=settings.optimiser_timeout_seconds)
     return Runtime(
@@ -108,15 +108,6 @@ def _assembled(settings: Settings, sessions: Sessions, supervisor: Supervisor) -
         notifier=notifier,
         supervisor=supervisor,
     )
-
-
-def _announcing(runtime: Runtime) -> Callable[[UUID, Topic], None]:
-    def announce(owner_id: UUID, topic: Topic) -> None:
-        runtime.notifier.notify(owner_id, topic)
-        if topic is Topic.PORTFOLIOS:
-            runtime.evaluator.portfolios.wake(owner_id)
-
-    return announce
 
 
 def _services(settings: Settings, runtime: Runtime, url: str, secret_box: SecretBox) -> Iterator[Service]:

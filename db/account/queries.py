@@ -1,12 +1,15 @@
 """Reading accounts."""
 
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
+from db.account.rows import AccountValueRow, ListedAccountRow, UserSummaryRow
 from db.pages import Key, Listing
-from db.sessions import Connection, Row
+from db.sessions import Connection
 
 ACCOUNTS = Listing(
+    row=ListedAccountRow,
     name="accounts",
     columns="""t.id, t.name, t.broker, t.account_type, t.currency, t.initial_balance, t.is_paper, t.is_active,
         t.created_at, t.unallotted_cash, t.time_zone,
@@ -21,7 +24,7 @@ ACCOUNTS = Listing(
 
 async def fetch_account_values(
     connection: Connection, owner_id: UUID, account_ids: Sequence[UUID]
-) -> dict[UUID, Row]:
+) -> dict[UUID, AccountValueRow]:
     """`market_value` and `total_value` of each account, in its currency."""
     rows = await connection.fetch(
         """
@@ -35,11 +38,11 @@ async def fetch_account_values(
         owner_id,
         account_ids,
     )
-    return {row["id"]: row for row in rows}
+    return cast("dict[UUID, AccountValueRow]", {row["id"]: row for row in rows})
 
 
-async def fetch_user_summary(connection: Connection, owner_id: UUID) -> Row:
+async def fetch_user_summary(connection: Connection, owner_id: UUID) -> UserSummaryRow:
     """The user's row of the view user_account_summary."""
     row = await connection.fetchrow("SELECT * FROM user_account_summary WHERE owner_id = $1", owner_id)
     assert row is not None, "a viewer has a row in users"
-    return row
+    return cast("UserSummaryRow", row)

@@ -2,34 +2,20 @@
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from asyncpg import Record
-from sqlalchemy import RowMapping, delete, select, text
+from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from db.alerts.rows import CheckedPortfolioRow, ReturnIndexRow, RuleStateRow
 from db.ids import uuid7
 from db.market.splits import MARKET_TODAY
 from db.market.symbols import MEANT
 from db.models import AlertCheck, AlertState
 from db.sessions import Session, Sessions
 from db.writing import RawConnection
-
-_CLAIM = """
-UPDATE alert_checks l SET due_at = clock_timestamp() + make_interval(secs => :again)
-FROM (SELECT owner_id FROM alert_checks WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE l.owner_id = due.owner_id
-RETURNING l.owner_id
-"""
-
-
-async def claim_checks(sessions: Sessions, again_seconds: float, most: int) -> Sequence[UUID]:
-    """Owners whose portfolios are due to be looked at; due again after so many seconds, whatever happens."""
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"again": again_seconds, "most": most})
-        return [row.owner_id for row in found]
 
 
 async def end_look(session: Session, owner_id: UUID) -> None:
@@ -94,22 +80,22 @@ async def rules_of(connection: RawConnection, owner_id: UUID, kinds: Collection[
     return await connection.fetch(_RULES, owner_id, list(kinds))
 
 
-async def standings_of(connection: RawConnection, owner_id: UUID) -> Sequence[Record]:
+async def standings_of(connection: RawConnection, owner_id: UUID) -> Sequence[RuleStateRow]:
     """Where the owner's rules stand, all of them; what is missing is armed."""
-    return await connection.fetch(_STATES, owner_id)
+    return cast("Sequence[RuleStateRow]", await connection.fetch(_STATES, owner_id))
 
 
-async def portfolios_of(connection: RawConnection, owner_id: UUID) -> Sequence[Record]:
+async def portfolios_of(connection: RawConnection, owner_id: UUID) -> Sequence[CheckedPortfolioRow]:
     """The owner's portfolios that are not archived: cash, which weights they aim at, and what they hold.
 
     That is in arrays of the same length, by symbol; decimals are text, and null for what has no price.
     """
-    return await connection.fetch(_PORTFOLIOS, owner_id)
+    return cast("Sequence[CheckedPortfolioRow]", await connection.fetch(_PORTFOLIOS, owner_id))
 
 
-async def returns_of(connection: RawConnection, owner_id: UUID) -> Sequence[Record]:
+async def returns_of(connection: RawConnection, owner_id: UUID) -> Sequence[ReturnIndexRow]:
     """The `level` of each portfolio's time-weighted index at its last snapshot, and the index's `peak`."""
-    return await connection.fetch(_RETURNS, owner_id)
+    return cast("Sequence[ReturnIndexRow]", await connection.fetch(_RETURNS, owner_id))
 
 
 async def ids_of_symbols(

@@ -2,14 +2,15 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import select, update
 
+from db.alerts.rows import LockedWatchRow, PriceWatchRow
 from db.market.ticks import MARK
 from db.models import AlertWatch
-from db.sessions import Row, Session, Sessions
+from db.sessions import Session, Sessions
 
 _COLUMNS = "owner_id, rule_id, instrument_id, kind, threshold, hysteresis, is_armed, quiet_until, as_of"
 
@@ -30,12 +31,13 @@ async def watches_mark(sessions: Sessions) -> int:
         return mark
 
 
-async def all_watches(sessions: Sessions, at_once: int) -> AsyncIterator[Sequence[Row]]:
+async def all_watches(sessions: Sessions, at_once: int) -> AsyncIterator[Sequence[PriceWatchRow]]:
     """Every watch, so many at a time."""
     after = (UUID(int=0), UUID(int=0))
     while True:
         async with sessions.reading(None) as connection:
-            rows = await connection.fetch(_PAGE, *after, at_once)
+            found = await connection.fetch(_PAGE, *after, at_once)
+        rows = cast("Sequence[PriceWatchRow]", found)
         if rows:
             yield rows
         if len(rows) < at_once:
@@ -43,16 +45,16 @@ async def all_watches(sessions: Sessions, at_once: int) -> AsyncIterator[Sequenc
         after = (rows[-1]["owner_id"], rows[-1]["rule_id"])
 
 
-async def watches_changed(sessions: Sessions, since: int) -> tuple[Sequence[Row], int]:
+async def watches_changed(sessions: Sessions, since: int) -> tuple[Sequence[PriceWatchRow], int]:
     """The watches that have changed since the mark, and the mark for the next time. None is passed over."""
     async with sessions.reading(None) as connection:
         mark: int = await connection.fetchval(MARK)
-        return await connection.fetch(_CHANGED, since), mark
+        return cast("Sequence[PriceWatchRow]", await connection.fetch(_CHANGED, since)), mark
 
 
 async def lock_watches(
     session: Session, owner_id: UUID, rule_ids: Collection[UUID]
-) -> Mapping[UUID, RowMapping]:
+) -> Mapping[UUID, LockedWatchRow]:
     """The watches of the owner's rules, by rule, locked; their rules are locked before."""
     statement = (
         select(*AlertWatch.__table__.columns)
@@ -60,7 +62,10 @@ async def lock_watches(
         .order_by(AlertWatch.rule_id)
         .with_for_update(key_share=True)
     )
-    return {row["rule_id"]: row for row in (await session.execute(statement)).mappings()}
+    return cast(
+        "Mapping[UUID, LockedWatchRow]",
+        {row["rule_id"]: row for row in (await session.execute(statement)).mappings()},
+    )
 
 
 async def update_watch(

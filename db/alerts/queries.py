@@ -1,12 +1,23 @@
 """Reading alerts and their rules."""
 
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
+from db.alerts.rows import (
+    AimsRow,
+    AlertPageRow,
+    AlertRow,
+    AlertRuleRow,
+    PortfolioHistoryRow,
+    RebalancedRow,
+    SeverityCountRow,
+)
 from db.pages import Key, Listing, sequence_number
-from db.sessions import Connection, Row
+from db.sessions import Connection
 
 ALERTS = Listing(
+    row=AlertRow,
     name="alerts",
     columns="""t.id, t.seq, t.kind, t.severity, t.title, t.message, t.metrics, t.rule_id, t.portfolio_id,
         t.instrument_id, i.symbol, t.created_at, t.acknowledged_at""",
@@ -24,6 +35,7 @@ ALERTS = Listing(
 )
 
 ALERT_RULES = Listing(
+    row=AlertRuleRow,
     name="alertRules",
     columns="""t.id, t.name, t.kind, t.severity, t.threshold, t.hysteresis, t.instrument_id, i.symbol,
         t.portfolio_id, t.cooldown_seconds, t.channels, t.is_active, t.last_fired_at, t.active_from,
@@ -34,21 +46,15 @@ ALERT_RULES = Listing(
 )
 
 
-async def fetch_alert_sequence(connection: Connection, owner_id: UUID) -> Row | None:
-    """Where the owner's alerts stand: `epoch`, `seq` of the newest and `purged_seq`, up to which they may be
-    gone. None for an owner who has never had one.
-    """
-    return await connection.fetchrow(
-        "SELECT epoch, seq, purged_seq FROM alert_sequences WHERE owner_id = $1", owner_id
-    )
-
-
-async def fetch_unacknowledged_counts(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+async def fetch_unacknowledged_counts(connection: Connection, owner_id: UUID) -> Sequence[SeverityCountRow]:
     """How many alerts nobody has taken note of, by `severity`; none for a severity that has none."""
-    return await connection.fetch(
-        "SELECT severity, count(*) AS count FROM alerts WHERE owner_id = $1 AND acknowledged_at IS NULL "
-        "GROUP BY severity",
-        owner_id,
+    return cast(
+        "Sequence[SeverityCountRow]",
+        await connection.fetch(
+            "SELECT severity, count(*) AS count FROM alerts WHERE owner_id = $1 AND acknowledged_at IS NULL "
+            "GROUP BY severity",
+            owner_id,
+        ),
     )
 
 
@@ -72,39 +78,51 @@ async def fetch_alert_page(
     severities: Sequence[str] | None = None,
     portfolio_id: UUID | None = None,
     most: int = 100,
-) -> Sequence[Row]:
+) -> Sequence[AlertPageRow]:
     """The owner's next alerts after this number, oldest first, as rows of the list of alerts.
 
     Each with `epoch`, `last_seq` and `purged_seq`, where the sequence stands in the same instant; one row
     with nothing else where there is no such alert, and no row for an owner who has never had one.
     """
-    return await connection.fetch(_PAGE, owner_id, after, severities, portfolio_id, most)
+    return cast(
+        "Sequence[AlertPageRow]",
+        await connection.fetch(_PAGE, owner_id, after, severities, portfolio_id, most),
+    )
 
 
-async def fetch_portfolio_history(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+async def fetch_portfolio_history(connection: Connection, owner_id: UUID) -> Sequence[PortfolioHistoryRow]:
     """Each snapshot of the owner's portfolios by `date`: total_value, cash_value and cumulative_return."""
-    return await connection.fetch(
-        "SELECT portfolio_id, date, total_value, cash_value, cumulative_return FROM performance_history "
-        "WHERE owner_id = $1 ORDER BY date, portfolio_id",
-        owner_id,
+    return cast(
+        "Sequence[PortfolioHistoryRow]",
+        await connection.fetch(
+            "SELECT portfolio_id, date, total_value, cash_value, cumulative_return FROM performance_history "
+            "WHERE owner_id = $1 ORDER BY date, portfolio_id",
+            owner_id,
+        ),
     )
 
 
-async def fetch_aims(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+async def fetch_aims(connection: Connection, owner_id: UUID) -> Sequence[AimsRow]:
     """Return `id`, `strategy` and `target_weights` of the owner's portfolios, and their account's zone."""
-    return await connection.fetch(
-        "SELECT p.id, p.strategy, p.target_weights, a.time_zone FROM portfolios p "
-        "JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id WHERE p.owner_id = $1 ORDER BY p.id",
-        owner_id,
+    return cast(
+        "Sequence[AimsRow]",
+        await connection.fetch(
+            "SELECT p.id, p.strategy, p.target_weights, a.time_zone FROM portfolios p "
+            "JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id WHERE p.owner_id = $1 ORDER BY p.id",
+            owner_id,
+        ),
     )
 
 
-async def fetch_rebalanced(connection: Connection, owner_id: UUID) -> Sequence[Row]:
+async def fetch_rebalanced(connection: Connection, owner_id: UUID) -> Sequence[RebalancedRow]:
     """The owner's complete rebalances in their order: `portfolio_id`, `new_weights` and `ended_at`."""
-    return await connection.fetch(
-        "SELECT portfolio_id, new_weights, coalesce(completed_at, started_at) AS ended_at "
-        "FROM rebalance_history WHERE owner_id = $1 AND status = 'COMPLETED' ORDER BY ended_at, id",
-        owner_id,
+    return cast(
+        "Sequence[RebalancedRow]",
+        await connection.fetch(
+            "SELECT portfolio_id, new_weights, coalesce(completed_at, started_at) AS ended_at "
+            "FROM rebalance_history WHERE owner_id = $1 AND status = 'COMPLETED' ORDER BY ended_at, id",
+            owner_id,
+        ),
     )
 
 

@@ -1,12 +1,13 @@
 """Writing alerts. Each function is a part of the caller's transaction, on the owner's behalf."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from db.alerts.rows import AcknowledgedRow
 from db.models import Alert, AlertSequence
 from db.sessions import Session
 
@@ -38,7 +39,7 @@ async def insert_alerts(session: Session, rows: Sequence[dict[str, Any]]) -> Non
     await session.execute(insert(Alert), rows)
 
 
-async def acknowledge(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> Sequence[RowMapping]:
+async def acknowledge(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> Sequence[AcknowledgedRow]:
     """Notes that these have been seen, those not yet noted; locked in the order of their ids.
 
     The ids of those that the owner has, with whether each is new.
@@ -55,7 +56,7 @@ async def acknowledge(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> 
         await session.execute(
             update(Alert).where(*mine, Alert.acknowledged_at.is_(None)).values(acknowledged_at=func.now())
         )
-    return rows
+    return cast("Sequence[AcknowledgedRow]", rows)
 
 
 async def purge(session: Session, owner_id: UUID, seconds: float, most: int) -> int:

@@ -1,11 +1,12 @@
 """Writing broker keys. Each function is a part of the caller's transaction, on the owner's behalf."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
+from db.auth.rows import DeletedKeyRow
 from db.models import Account, ApiKey
 from db.sessions import Session
 
@@ -41,11 +42,11 @@ async def replace_api_key(session: Session, owner_id: UUID, id: UUID, values: Ma
     )
 
 
-async def delete_api_key(session: Session, owner_id: UUID, id: UUID) -> RowMapping | None:
+async def delete_api_key(session: Session, owner_id: UUID, id: UUID) -> DeletedKeyRow | None:
     """Removes a key; its `broker`, `label` and `key_hint`, or None where the owner has none of this id."""
     statement = (
         delete(ApiKey)
         .where(ApiKey.owner_id == owner_id, ApiKey.id == id)
         .returning(ApiKey.broker, ApiKey.label, ApiKey.key_hint)
     )
-    return (await session.execute(statement)).mappings().one_or_none()
+    return cast("DeletedKeyRow | None", (await session.execute(statement)).mappings().one_or_none())

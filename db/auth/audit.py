@@ -7,8 +7,8 @@ from sqlalchemy import exists, insert, literal, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.auth.models import AuditEntry, User
 from db.ids import uuid7
+from db.models.auth import AuditEntry, User
 
 
 class Origin(NamedTuple):

@@ -1,12 +1,13 @@
 """Idempotency keys: claimed in the same transaction as the effect they stand for."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.auth.rows import IdempotencyRow
 from db.models import IdempotencyKey
 
 
@@ -21,20 +22,20 @@ async def claim(session: AsyncSession, owner_id: UUID, key: UUID, field: str, ar
     return claimed.one_or_none() is not None
 
 
-async def find(session: AsyncSession, owner_id: UUID, key: UUID) -> RowMapping:
+async def find(session: AsyncSession, owner_id: UUID, key: UUID) -> IdempotencyRow:
     """What was done under the key."""
     statement = select(IdempotencyKey.field, IdempotencyKey.arguments_hash, IdempotencyKey.outcome).where(
         IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key
     )
-    return (await session.execute(statement)).mappings().one()
+    return cast("IdempotencyRow", (await session.execute(statement)).mappings().one())
 
 
-async def find_if_there(session: AsyncSession, owner_id: UUID, key: UUID) -> RowMapping | None:
+async def find_if_there(session: AsyncSession, owner_id: UUID, key: UUID) -> IdempotencyRow | None:
     """What was done under the key, if anything was."""
     statement = select(IdempotencyKey.field, IdempotencyKey.arguments_hash, IdempotencyKey.outcome).where(
         IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key
     )
-    return (await session.execute(statement)).mappings().one_or_none()
+    return cast("IdempotencyRow | None", (await session.execute(statement)).mappings().one_or_none())
 
 
 async def keep(session: AsyncSession, owner_id: UUID, key: UUID, outcome: dict[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 from uuid import UUID
 
+from db.auth.rows import ApiKeyRow, AuditRow, UserRow
 from db.pages import Key, Listing
 
 _BY_ID = (Key("id", "t.id", UUID),)
 
 # Without an owner, so only an administrator's connection sees any row but the viewer's own.
 USERS = Listing(
+    row=UserRow,
     name="users",
     columns="""t.id, t.username, t.email, t.full_name, t.is_admin, t.is_active, t.currency, t.time_zone,
         t.created_at, t.last_login_at""",
@@ -18,6 +20,7 @@ USERS = Listing(
 
 # The ciphertext is not among the columns: a key's secret is never read to be shown.
 API_KEYS = Listing(
+    row=ApiKeyRow,
     name="apiKeys",
     columns="t.id, t.broker, t.label, t.key_hint, t.account_id, t.created_at, t.last_used_at",
     source="api_keys t",
@@ -26,6 +29,7 @@ API_KEYS = Listing(
 )
 
 AUDIT_LOG = Listing(
+    row=AuditRow,
     name="auditLog",
     columns="t.id, t.action, t.entity_type, t.entity_id, t.details, t.ip_address, t.user_agent, t.created_at",
     source="audit_log t",

@@ -1,13 +1,14 @@
 """What the door reads: the user behind a name, the viewer behind a session, a link of a login's chain."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.auth.models import RefreshToken, User
-from db.sessions import Row, Sessions
+from db.auth.rows import ViewerRow
+from db.models.auth import RefreshToken, User
+from db.sessions import Sessions
 
 _USER_ID = "SELECT user_id FROM logins WHERE identifier = $1"
 
@@ -57,10 +58,10 @@ async def credentials(sessions: Sessions, user_id: UUID) -> LoginCredentials | N
     return None if row is None else LoginCredentials(row["password_hash"], row["is_active"])
 
 
-async def viewer(sessions: Sessions, user_id: UUID, session_id: UUID) -> Row | None:
+async def viewer(sessions: Sessions, user_id: UUID, session_id: UUID) -> ViewerRow | None:
     """The active user of a session that has not been revoked, or None. One statement."""
     async with sessions.reading(user_id) as connection:
-        return await connection.fetchrow(_VIEWER, user_id, session_id)
+        return cast("ViewerRow | None", await connection.fetchrow(_VIEWER, user_id, session_id))
 
 
 async def lock_link(session: AsyncSession, owner_id: UUID, token_hash: bytes) -> Link | None:

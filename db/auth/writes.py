@@ -14,8 +14,8 @@ from sqlalchemy import Update, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.auth.models import Login, RefreshToken, User
 from db.ids import uuid7
+from db.models.auth import Login, RefreshToken, User
 
 
 async def add_user(

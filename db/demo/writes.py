@@ -14,7 +14,6 @@ from sqlalchemy import Insert, Table, bindparam, func, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.auth.models import AuditEntry, User
 from db.models import (
     Account,
     Base,
@@ -27,6 +26,7 @@ from db.models import (
     Watchlist,
     WatchlistItem,
 )
+from db.models.auth import AuditEntry, User
 from db.sessions import APP_ROLE
 
 BATCH = 1000

@@ -53,7 +53,7 @@ WHERE q.as_of < excluded.as_of OR (q.as_of = excluded.as_of AND q.price <> {IN_I
 
 
 class NewInstrument(NamedTuple):
-    """What an instrument starts with; `db.market.models.Instrument` says what each means."""
+    """What an instrument starts with; `db.models.market.Instrument` says what each means."""
 
     symbol: str
     name: str

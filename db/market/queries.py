@@ -2,14 +2,17 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
+from db.market.rows import CloseRow, ListedInstrumentRow, PriceBarRow, QuotedRow, WatchlistRow
 from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
 from db.pages import Key, Listing, plain_text
-from db.sessions import Connection, Row
+from db.sessions import Connection
 
 INSTRUMENTS = Listing(
+    row=ListedInstrumentRow,
     name="instruments",
     columns="""t.id, t.symbol, t.name, t.asset_class, t.currency, t.exchange, q.price AS last_price,
         q.as_of AS price_as_of, t.isin, t.owner_id IS NOT NULL AS is_own""",
@@ -22,6 +25,7 @@ INSTRUMENTS = Listing(
 )
 
 PRICE_BARS = Listing(
+    row=PriceBarRow,
     name="bars",
     columns="t.date, t.open, t.high, t.low, t.close, t.adjusted_close, t.volume",
     source="price_bars t",
@@ -32,6 +36,7 @@ PRICE_BARS = Listing(
 )
 
 WATCHLISTS = Listing(
+    row=WatchlistRow,
     name="watchlists",
     columns="""t.id, t.name, t.created_at,
         ARRAY(SELECT w.instrument_id FROM watchlist_items w
@@ -44,17 +49,17 @@ WATCHLISTS = Listing(
 
 async def fetch_instruments_by_symbol(
     connection: Connection, owner_id: UUID | None, symbols: Sequence[str]
-) -> dict[str, Row]:
+) -> dict[str, ListedInstrumentRow]:
     """Return the instruments that these symbols mean to the owner, by symbol; to nobody, the shared ones."""
     meant = MEANT.format(symbols="$2::text[]", owner="$1")
     source = INSTRUMENTS.source.replace("instruments t", f"{meant} t")
     rows = await connection.fetch(f"SELECT {INSTRUMENTS.columns} FROM {source}", owner_id, symbols)
-    return {row["symbol"]: row for row in rows}
+    return cast("dict[str, ListedInstrumentRow]", {row["symbol"]: row for row in rows})
 
 
 async def fetch_instruments_by_any_symbol(
     connection: Connection, owner_id: UUID, symbols: Sequence[str]
-) -> dict[str, Row]:
+) -> dict[str, ListedInstrumentRow]:
     """Return the instruments that have these symbols, or had them before a renaming, by that symbol."""
     rows = await connection.fetch(
         f"""
@@ -71,30 +76,38 @@ async def fetch_instruments_by_any_symbol(
         owner_id,
         symbols,
     )
-    return {row["called"]: row for row in rows}
+    return cast("dict[str, ListedInstrumentRow]", {row["called"]: row for row in rows})
 
 
-async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[Row]:
+async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[CloseRow]:
     """Every `close` and `adjusted_close` of an instrument by `date`, and the `price_basis`.
 
     Beside it `comparable`, the close for one share of today.
     """
-    return await connection.fetch(
-        f"""
+    return cast(
+        "Sequence[CloseRow]",
+        await connection.fetch(
+            f"""
         SELECT b.date, b.close, b.adjusted_close, i.price_basis,
                {comparable("b.close", "i.id", "b.date", MARKET_TODAY)} AS comparable
         FROM instruments i JOIN price_bars b ON b.instrument_id = i.id
         WHERE i.id = $1 ORDER BY b.date
         """,
-        instrument_id,
+            instrument_id,
+        ),
     )
 
 
-async def fetch_instrument_quotes(connection: Connection, instrument_ids: Sequence[UUID]) -> Sequence[Row]:
+async def fetch_instrument_quotes(
+    connection: Connection, instrument_ids: Sequence[UUID]
+) -> Sequence[QuotedRow]:
     """The quotes of these instruments, by symbol: `instrument_id`, `symbol`, `price` and `as_of`."""
-    return await connection.fetch(
-        "SELECT i.symbol, q.instrument_id, q.price, q.as_of FROM quotes q "
-        "JOIN instruments i ON i.id = q.instrument_id "
-        "WHERE q.instrument_id = ANY($1::uuid[]) ORDER BY i.symbol",
-        instrument_ids,
+    return cast(
+        "Sequence[QuotedRow]",
+        await connection.fetch(
+            "SELECT i.symbol, q.instrument_id, q.price, q.as_of FROM quotes q "
+            "JOIN instruments i ON i.id = q.instrument_id "
+            "WHERE q.instrument_id = ANY($1::uuid[]) ORDER BY i.symbol",
+            instrument_ids,
+        ),
     )

@@ -9,15 +9,17 @@ York's, as everywhere.
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, bindparam, delete, insert, select, text
+from sqlalchemy import bindparam, delete, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
+from db.claims import SplitClaim
+from db.market.rows import JumpRow, KnownDayRow, RatioRow, SplitRow
 from db.models import Instrument, InstrumentSplit, SplitWork
-from db.sessions import Connection, Row, Session, Sessions
+from db.sessions import Connection, Session, Sessions
 
 MARKET_TODAY = "(clock_timestamp() AT TIME ZONE 'America/New_York')::date"
 """The market's day, in SQL."""
@@ -40,19 +42,25 @@ def comparable(close: str, instrument: str, bar: str, wanted: str) -> str:
     )
 
 
-async def find_splits(session: Session, instrument_id: UUID) -> Sequence[RowMapping]:
+async def find_splits(session: Session, instrument_id: UUID) -> Sequence[RatioRow]:
     """Return `ex_date`, `quantity` and `split_for` of an instrument's splits, oldest first."""
     statement = select(InstrumentSplit.ex_date, InstrumentSplit.quantity, InstrumentSplit.split_for)
     statement = statement.where(InstrumentSplit.instrument_id == instrument_id)
-    return (await session.execute(statement.order_by(InstrumentSplit.ex_date))).mappings().all()
+    return cast(
+        "Sequence[RatioRow]",
+        (await session.execute(statement.order_by(InstrumentSplit.ex_date))).mappings().all(),
+    )
 
 
-async def fetch_splits(connection: Connection, instrument_ids: Sequence[UUID]) -> Sequence[Row]:
+async def fetch_splits(connection: Connection, instrument_ids: Sequence[UUID]) -> Sequence[SplitRow]:
     """Return the splits of these instruments, oldest first."""
-    return await connection.fetch(
-        "SELECT instrument_id, ex_date, quantity, split_for FROM instrument_splits "
-        "WHERE instrument_id = ANY($1::uuid[]) ORDER BY instrument_id, ex_date",
-        instrument_ids,
+    return cast(
+        "Sequence[SplitRow]",
+        await connection.fetch(
+            "SELECT instrument_id, ex_date, quantity, split_for FROM instrument_splits "
+            "WHERE instrument_id = ANY($1::uuid[]) ORDER BY instrument_id, ex_date",
+            instrument_ids,
+        ),
     )
 
 
@@ -227,22 +235,19 @@ class Work(NamedTuple):
     after_owner: UUID | None
 
 
-_CLAIM = """
-UPDATE split_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM (SELECT instrument_id, ex_date FROM split_work WHERE due_at <= clock_timestamp()
-      ORDER BY ex_date, instrument_id LIMIT 1 FOR UPDATE SKIP LOCKED) due
-JOIN instrument_splits s USING (instrument_id, ex_date)
-LEFT JOIN instruments i ON i.id = s.instrument_id
-WHERE w.instrument_id = due.instrument_id AND w.ex_date = due.ex_date
-RETURNING w.instrument_id, i.symbol, w.ex_date, s.quantity, s.split_for, w.after_owner
-"""
-
-
-async def claim_work(sessions: Sessions, lease_seconds: float) -> Work | None:
-    """Claim the oldest split that is due, so that no other process takes it meanwhile."""
+async def find_work(sessions: Sessions, claim: SplitClaim) -> Work:
+    """Return the split that was claimed."""
+    statement = (
+        select(Instrument.symbol, InstrumentSplit.quantity, InstrumentSplit.split_for)
+        .select_from(InstrumentSplit)
+        .outerjoin(Instrument, Instrument.id == InstrumentSplit.instrument_id)
+        .where(InstrumentSplit.instrument_id == claim.instrument_id, InstrumentSplit.ex_date == claim.ex_date)
+    )
     async with sessions.begin(None) as session:
-        row = (await session.execute(text(_CLAIM), {"lease": lease_seconds})).first()
-    return None if row is None else Work(*row)
+        row = (await session.execute(statement)).one()
+    return Work(
+        claim.instrument_id, row.symbol, claim.ex_date, row.quantity, row.split_for, claim.after_owner
+    )
 
 
 async def find_owners(sessions: Sessions, after: UUID | None, most: int) -> Sequence[UUID]:
@@ -314,14 +319,14 @@ ORDER BY i.symbol, x.ex_date
 """
 
 
-async def fetch_jumps(connection: Connection) -> Sequence[Row]:
+async def fetch_jumps(connection: Connection) -> Sequence[JumpRow]:
     """Return the days on which a raw close jumped, without those near a split that is known.
 
     `factor` is how much the adjusted close rose against the raw one, null where one of them is not known.
     """
-    return await connection.fetch(_JUMPS)
+    return cast("Sequence[JumpRow]", await connection.fetch(_JUMPS))
 
 
-async def fetch_known_days(connection: Connection) -> Sequence[Row]:
+async def fetch_known_days(connection: Connection) -> Sequence[KnownDayRow]:
     """Return the closes before and from each ex-date on, with the split and what the series is said to be."""
-    return await connection.fetch(_KNOWN_DAYS)
+    return cast("Sequence[KnownDayRow]", await connection.fetch(_KNOWN_DAYS))

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from db.market.models import Instrument
+from db.models.market import Instrument
 
 _SEEN = "(owner_id IS NULL OR owner_id = {owner})"
 

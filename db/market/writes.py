@@ -1,8 +1,6 @@
 """Writing watchlists and quotes, and looking up what they name."""
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +8,6 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.market.symbols import meant
-from db.market.ticks import Tick, save_ticks
 from db.models import Instrument, Watchlist, WatchlistItem
 from db.sessions import Session
 
@@ -93,9 +90,3 @@ async def delete_watchlist(session: Session, owner_id: UUID, id: UUID) -> bool:
     """Removes a watchlist and its items. Whether the owner had it."""
     statement = delete(Watchlist).where(Watchlist.owner_id == owner_id, Watchlist.id == id)
     return (await session.execute(statement.returning(Watchlist.id))).first() is not None
-
-
-async def save_quote(session: Session, symbol: str, price: Decimal, as_of: dt.datetime) -> bool | None:
-    """Makes this the quote unless it has a newer one: whether it did. None where nobody has the symbol."""
-    saved = await save_ticks(session, [Tick(symbol, price, as_of)])
-    return None if saved.unknown else bool(saved.quotes)

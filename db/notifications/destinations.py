@@ -5,12 +5,13 @@ Whoever changes a destination or its deliveries locks the destination first.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from db.models import AlertRule, Delivery, NotificationDestination
+from db.notifications.rows import EncryptedRow, LockedDestinationRow
 from db.sessions import Session, Sessions
 from db.vocabulary import DeliveryKind
 
@@ -28,14 +29,14 @@ async def insert_destination(session: Session, values: Mapping[str, Any]) -> Non
     await session.execute(insert(_Destination).values(**values))
 
 
-async def lock_destination(session: Session, owner_id: UUID, id: UUID) -> RowMapping | None:
+async def lock_destination(session: Session, owner_id: UUID, id: UUID) -> LockedDestinationRow | None:
     """The destination, locked until the transaction ends; None where the owner has none of this id."""
     statement = (
         select(*_Destination.__table__.columns)
         .where(_Destination.owner_id == owner_id, _Destination.id == id)
         .with_for_update(key_share=True)
     )
-    return (await session.execute(statement)).mappings().one_or_none()
+    return cast("LockedDestinationRow | None", (await session.execute(statement)).mappings().one_or_none())
 
 
 async def update_destination(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:
@@ -80,7 +81,7 @@ async def owners_of_secrets(sessions: Sessions) -> Sequence[UUID]:
 
 async def lock_sealed(
     session: Session, owner_id: UUID, table: str, but_key_id: str, most: int
-) -> Sequence[RowMapping]:
+) -> Sequence[EncryptedRow]:
     """Up to so many of the owner's secrets in a table, locked, that are sealed with another key than that."""
     assert table in _TABLES
     found = await session.execute(
@@ -90,7 +91,7 @@ async def lock_sealed(
         ),
         {"owner": owner_id, "key": but_key_id, "most": most},
     )
-    return found.mappings().all()
+    return cast("Sequence[EncryptedRow]", found.mappings().all())
 
 
 async def key_ids_of(session: Session, owner_id: UUID, table: str) -> set[str]:

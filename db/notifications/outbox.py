@@ -2,20 +2,21 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.models import Alert, Delivery, DeliveryWork, Instrument, NotificationDestination, User
-from db.sessions import Session, Sessions
+from db.notifications.rows import ReadyDestinationRow, ToldAlertRow
+from db.sessions import Session
 from db.vocabulary import DeliveryKind, DeliveryStatus
 
 UNDER_WAY = (DeliveryStatus.PENDING.value, DeliveryStatus.FAILED.value)
 
 
-async def find_ready(session: Session, owner_id: UUID, names: Sequence[str]) -> Sequence[RowMapping]:
+async def find_ready(session: Session, owner_id: UUID, names: Sequence[str]) -> Sequence[ReadyDestinationRow]:
     """The ids and names of those of the owner's destinations that are confirmed and not switched off."""
     found = await session.execute(
         select(NotificationDestination.id, NotificationDestination.name).where(
@@ -25,7 +26,7 @@ async def find_ready(session: Session, owner_id: UUID, names: Sequence[str]) -> 
             NotificationDestination.is_active,
         )
     )
-    return found.mappings().all()
+    return cast("Sequence[ReadyDestinationRow]", found.mappings().all())
 
 
 async def insert_deliveries(
@@ -37,37 +38,6 @@ async def insert_deliveries(
     await session.execute(
         insert(DeliveryWork), [{**one, "due_at": due_at} for one in work] if due_at else work
     )
-
-
-# Owners take turns, so that somebody to whom much is due holds up nobody else.
-_CLAIM = """
-UPDATE delivery_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM (
-    SELECT d.owner_id, d.delivery_id FROM delivery_work d
-    JOIN (SELECT owner_id, delivery_id, row_number() OVER (PARTITION BY owner_id ORDER BY due_at) AS place
-          FROM (SELECT * FROM delivery_work
-                WHERE due_at <= clock_timestamp() AND owner_id <> ALL(CAST(:busy AS uuid[]))
-                ORDER BY due_at LIMIT 1000) oldest) r
-      ON r.owner_id = d.owner_id AND r.delivery_id = d.delivery_id
-    WHERE d.due_at <= clock_timestamp() AND r.place <= 2
-    ORDER BY d.due_at LIMIT :most FOR UPDATE OF d SKIP LOCKED) due
-WHERE w.owner_id = due.owner_id AND w.delivery_id = due.delivery_id
-RETURNING w.owner_id, w.delivery_id
-"""
-
-
-async def claim_work(
-    sessions: Sessions, lease_seconds: float, most: int, busy: Sequence[UUID] = ()
-) -> Sequence[tuple[UUID, UUID]]:
-    """Owners and ids of deliveries that are due, claimed so that no other process takes them meanwhile.
-
-    None of the owners in `busy`.
-    """
-    async with sessions.begin(None) as session:
-        found = await session.execute(
-            text(_CLAIM), {"lease": lease_seconds, "most": most, "busy": list(busy)}
-        )
-        return [(row.owner_id, row.delivery_id) for row in found]
 
 
 async def is_active(session: Session, owner_id: UUID) -> bool:
@@ -186,7 +156,7 @@ async def purge_own(session: Session, owner_id: UUID, before: dt.datetime) -> No
 
 async def fetch_alerts(
     session: Session, owner_id: UUID, delivery: Any, most: int
-) -> tuple[Sequence[RowMapping], int]:
+) -> tuple[Sequence[ToldAlertRow], int]:
     """The alerts that a delivery tells, oldest first, at most so many; and how many there are."""
     one = Delivery.id == delivery.id
     many = Delivery.digest_id == delivery.id
@@ -210,4 +180,4 @@ async def fetch_alerts(
         .limit(most)
     )
     total = await session.execute(select(func.count()).select_from(Delivery).where(*of_it))
-    return found.mappings().all(), total.scalar_one()
+    return cast("Sequence[ToldAlertRow]", found.mappings().all()), total.scalar_one()

@@ -2,12 +2,14 @@
 
 from uuid import UUID
 
+from db.notifications.rows import DeliveryRow, DestinationRow
 from db.pages import Key, Listing
 
 _BY_ID = (Key("id", "t.id", UUID),)
 
 # The ciphertext is not among the columns: an address is never read to be shown.
 DESTINATIONS = Listing(
+    row=DestinationRow,
     name="notificationDestinations",
     columns="""t.id, t.name, t.kind, t.hint, t.confirmed_at, t.is_active, t.failures, t.last_sent_at,
         t.created_at""",
@@ -17,6 +19,7 @@ DESTINATIONS = Listing(
 )
 
 DELIVERIES = Listing(
+    row=DeliveryRow,
     name="deliveries",
     columns="""t.id, t.alert_id, t.channel, t.status, t.attempts, t.next_attempt_at, t.last_error, t.sent_at,
         t.digest_id IS NOT NULL AS is_digested, t.created_at""",

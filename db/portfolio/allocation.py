@@ -1,10 +1,12 @@
 """Reading what an allocation is made of: every position and all cash of a scope, and target weights."""
 
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
 from db.portfolio.performance import ScopeKind
-from db.sessions import Connection, Row
+from db.portfolio.rows import AllocatedPartRow, TargetWeightRow
+from db.sessions import Connection
 
 _HELD = """
 SELECT {portfolio} AS scope_id, p.account_id, a.name AS account, p.id AS portfolio_id, p.name AS portfolio,
@@ -62,19 +64,19 @@ ORDER BY 1, 4
 
 async def fetch_parts(
     connection: Connection, owner_id: UUID, kind: ScopeKind, ids: Sequence[UUID]
-) -> Sequence[Row]:
+) -> Sequence[AllocatedPartRow]:
     """Every position of the scopes with its market value, null without a price, and all their cash.
 
     A row without a position is cash, one without a portfolio is cash that none has been given.
     """
-    return await connection.fetch(_PARTS[kind], owner_id, ids)
+    return cast("Sequence[AllocatedPartRow]", await connection.fetch(_PARTS[kind], owner_id, ids))
 
 
 async def fetch_target_weights(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
-) -> Sequence[Row]:
+) -> Sequence[TargetWeightRow]:
     """The target weights of each portfolio that has any, by symbol; one row without a symbol for none at all.
 
     Those of CUSTOM are the owner's, the others' are of the last rebalance by their strategy.
     """
-    return await connection.fetch(_TARGETS, owner_id, portfolio_ids)
+    return cast("Sequence[TargetWeightRow]", await connection.fetch(_TARGETS, owner_id, portfolio_ids))

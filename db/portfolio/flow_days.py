@@ -7,7 +7,7 @@ of a scope is no flow of it, and both sides of it take effect together.
 import datetime as dt
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from db.account.days import day_of
@@ -24,7 +24,8 @@ from db.portfolio.pricing import (
     shifts_from,
     splits_of,
 )
-from db.sessions import Connection, Row
+from db.portfolio.rows import FlowDayRow
+from db.sessions import Connection
 
 _DAY = day_of("t.executed_at", "s.time_zone")
 _ENTRY = f"""s.scope_id, t.portfolio_id, t.instrument_id, t.id, t.executed_at, {_DAY} AS day, t.type,
@@ -199,7 +200,7 @@ class FlowScope(NamedTuple):
 
 async def fetch_flow_days(
     connection: Connection, owner_id: UUID, scopes: Sequence[FlowScope], shifts: Sequence[Shift] = ()
-) -> Sequence[Row]:
+) -> Sequence[FlowDayRow]:
     """Read the days of each scope on which something crossed its border, in order: `scope_id`, `date` and
     `cash` at the day's beginning, and as the text of JSON lists, or null for none:
 
@@ -220,4 +221,7 @@ async def fetch_flow_days(
     columns = [[scope[n] for scope in scopes] for n in range(4)]
     for pairs in (parts, own):
         columns += [[pair[n] for pair in pairs] for n in range(2)]
-    return await connection.fetch(_flow_days(bool(shifts)), owner_id, *columns, *shift_columns(shifts))
+    return cast(
+        "Sequence[FlowDayRow]",
+        await connection.fetch(_flow_days(bool(shifts)), owner_id, *columns, *shift_columns(shifts)),
+    )

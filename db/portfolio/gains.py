@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from db.account.days import day_of
@@ -19,7 +19,8 @@ from db.portfolio.pricing import (
     shifts_from,
     splits_of,
 )
-from db.sessions import Connection, Row
+from db.portfolio.rows import GainRow
+from db.sessions import Connection
 
 _DAY = day_of("t.executed_at", "s.time_zone")
 
@@ -102,7 +103,7 @@ class GainScope:
 
 async def fetch_gains(
     connection: Connection, owner_id: UUID, requested: Sequence[GainScope], shifts: Sequence[Shift] = ()
-) -> Sequence[Row]:
+) -> Sequence[GainRow]:
     """Read by scope and instrument the `gain` over the days without flows, and its sum by their weights.
 
     The instrument is null for what cash gained. Neither is rounded. One statement, whatever the number.
@@ -113,4 +114,7 @@ async def fetch_gains(
     own = [(one.id, id) for one in requested for id in one.account_ids]
     tables: list[tuple[Sequence[tuple[object, ...]], int]] = [(scopes, 4), (places, 2), (days, 3), (own, 2)]
     columns = [[row[n] for row in rows] for rows, width in tables for n in range(width)]
-    return await connection.fetch(_gains(bool(shifts)), owner_id, *columns, *shift_columns(shifts))
+    return cast(
+        "Sequence[GainRow]",
+        await connection.fetch(_gains(bool(shifts)), owner_id, *columns, *shift_columns(shifts)),
+    )

@@ -8,13 +8,15 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import cast
 from uuid import UUID
 
 from db.account.days import day_of
 from db.market.splits import comparable
 from db.market.symbols import MEANT_BY_ONE
 from db.portfolio.pricing import STANDS, quoted_until
-from db.sessions import Connection, Row
+from db.portfolio.rows import BenchmarkRow, PointRow
+from db.sessions import Connection
 
 _DAY = day_of("t.executed_at", "s.time_zone")
 
@@ -164,7 +166,7 @@ async def fetch_points(
     owner_id: UUID,
     scopes: Sequence[tuple[Scope, dt.date]],
     since: dt.date | None,
-) -> Sequence[Row]:
+) -> Sequence[PointRow]:
     """Read the days of each scope until its day, in order, from the last one on or before `since` on.
 
     Where there is none before, or no `since`, from the first one on. Of a mixed scope only the unallotted
@@ -174,7 +176,10 @@ async def fetch_points(
         (s.id, id, until, s.time_zone) for s, until in scopes for id in s.portfolio_ids if not s.is_mixed
     ]
     own = [(s.id, id, until, s.time_zone) for s, until in scopes for id in s.account_ids]
-    return await connection.fetch(_POINTS, owner_id, *_columns(places, 4), *_columns(own, 4), since)
+    return cast(
+        "Sequence[PointRow]",
+        await connection.fetch(_POINTS, owner_id, *_columns(places, 4), *_columns(own, 4), since),
+    )
 
 
 async def fetch_quoted_until(
@@ -187,13 +192,15 @@ async def fetch_quoted_until(
 
 async def fetch_benchmarks(
     connection: Connection, owner_id: UUID, requested: Sequence[tuple[str, dt.date, dt.date]]
-) -> Sequence[Row]:
+) -> Sequence[BenchmarkRow]:
     """The closes of what these symbols mean to the owner from a day before the first to the last day, and the
     last one before, in order of symbol and day.
 
     Each `close` is for one share of the last of the days, whatever splits there were until then.
     """
-    return await connection.fetch(_BENCHMARKS, *_columns(requested, 3), owner_id)
+    return cast(
+        "Sequence[BenchmarkRow]", await connection.fetch(_BENCHMARKS, *_columns(requested, 3), owner_id)
+    )
 
 
 def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:

@@ -2,12 +2,21 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
 from db.pages import Key, Listing, plain_text
-from db.sessions import Connection, Row
+from db.portfolio.rows import (
+    ListedLotRow,
+    ListedPortfolioRow,
+    ListedPositionRow,
+    PortfolioSummaryRow,
+    SnapshotRow,
+)
+from db.sessions import Connection
 
 PORTFOLIOS = Listing(
+    row=ListedPortfolioRow,
     name="portfolios",
     columns="""t.id, t.account_id, t.name, t.currency, t.strategy, t.risk_tolerance, t.max_position_size,
         t.auto_rebalance, t.rebalance_frequency, t.drift_band, t.symbols, t.target_weights, t.cash_balance,
@@ -23,6 +32,7 @@ PORTFOLIOS = Listing(
 # Prices stand once, in quotes: what a position is worth is computed when it is read. Without a quote it is
 # worth what its owner last traded it at.
 POSITIONS = Listing(
+    row=ListedPositionRow,
     name="positions",
     columns="""t.id, t.portfolio_id, t.instrument_id, i.symbol, i.asset_class, i.currency, t.quantity,
         t.reserved_quantity, t.cost_basis, t.realized_pnl, t.realized_pnl_fifo, t.price AS current_price,
@@ -37,6 +47,7 @@ POSITIONS = Listing(
 )
 
 LOTS = Listing(
+    row=ListedLotRow,
     name="lots",
     columns="""t.id, t.transaction_id, t.number, t.opened_at, t.remaining_quantity AS quantity,
         t.remaining_cost AS cost""",
@@ -52,6 +63,7 @@ LOTS = Listing(
 )
 
 SNAPSHOTS = Listing(
+    row=SnapshotRow,
     name="performance",
     columns="""t.id, t.portfolio_id, t.date, t.total_value, t.cash_value, t.positions_value, t.net_flow,
         t.daily_return, t.cumulative_return, t.sharpe_ratio, t.sortino_ratio, t.volatility, t.max_drawdown,
@@ -65,14 +77,14 @@ SNAPSHOTS = Listing(
 
 async def fetch_portfolio_summaries(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
-) -> dict[UUID, Row]:
+) -> dict[UUID, PortfolioSummaryRow]:
     """Each portfolio's row of the view portfolio_summary."""
     rows = await connection.fetch(
         "SELECT * FROM portfolio_summary WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[])",
         owner_id,
         portfolio_ids,
     )
-    return {row["portfolio_id"]: row for row in rows}
+    return cast("dict[UUID, PortfolioSummaryRow]", {row["portfolio_id"]: row for row in rows})
 
 
 async def fetch_fifo_gains(

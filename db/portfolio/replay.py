@@ -8,6 +8,7 @@ close holds again, so that is a day as well.
 import datetime as dt
 from collections.abc import Sequence
 from functools import cache
+from typing import cast
 from uuid import UUID
 
 from db.account.days import day_of
@@ -25,7 +26,8 @@ from db.portfolio.pricing import (
     spacing_of_closes,
     splits_of,
 )
-from db.sessions import Connection, Row
+from db.portfolio.rows import ReplayedDayRow, WorthRow
+from db.sessions import Connection
 
 _DAY = day_of("t.executed_at", "$3")
 _PRICE = price_at_end("c.day")
@@ -157,7 +159,7 @@ async def fetch_days(
     time_zone: str,
     since: dt.date,
     shifts: Sequence[Shift] = (),
-) -> Sequence[Row]:
+) -> Sequence[ReplayedDayRow]:
     """Read the days of each portfolio in this time zone from then on, in order.
 
     Cash and positions at the day's end, and how many positions there are, have no price, have no close of
@@ -165,7 +167,10 @@ async def fetch_days(
     the day's purchases and sales, also those that were taken back and what took them back.
     """
     sql = _days(bool(shifts))
-    return await connection.fetch(sql, owner_id, portfolio_ids, time_zone, since, *shift_columns(shifts))
+    return cast(
+        "Sequence[ReplayedDayRow]",
+        await connection.fetch(sql, owner_id, portfolio_ids, time_zone, since, *shift_columns(shifts)),
+    )
 
 
 async def fetch_worth(
@@ -175,7 +180,7 @@ async def fetch_worth(
     time_zone: str,
     between: tuple[dt.date, dt.date],
     shifts: Sequence[Shift] = (),
-) -> Sequence[Row]:
+) -> Sequence[WorthRow]:
     """Read the days of a portfolio between two, but for those on which a position had no price yet.
 
     Cash, and what each position was worth: `market_values`, the text of a JSON object with a decimal string
@@ -184,4 +189,4 @@ async def fetch_worth(
     since, until = between
     sql = _worth(bool(shifts))
     parameters = [[portfolio_id], time_zone, since, *shift_columns(shifts), until]
-    return await connection.fetch(sql, owner_id, *parameters)
+    return cast("Sequence[WorthRow]", await connection.fetch(sql, owner_id, *parameters))

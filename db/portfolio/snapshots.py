@@ -5,18 +5,19 @@ Everything runs in the caller's transaction, which has locked the portfolio.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Date, RowMapping, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import Date, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from db.models import Account, PerformanceSnapshot, PerformanceWork, Portfolio
+from db.portfolio.rows import PastSnapshotRow, StaleRow
 from db.sessions import Session, Sessions, announce
 from db.vocabulary import Topic
 
 
-async def lock_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
+async def lock_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> StaleRow | None:
     """The first day whose snapshot does not hold, `since`, and the account's `time_zone`, with the portfolio
     locked; None where all hold.
     """
@@ -26,12 +27,12 @@ async def lock_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> Ro
     ).where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
     found = await session.execute(statement.with_for_update(key_share=True, of=Portfolio))
     row = found.mappings().one_or_none()
-    return None if row is None or row["since"] is None else row
+    return cast("StaleRow | None", None if row is None or row["since"] is None else row)
 
 
 async def find_past(
     session: Session, owner_id: UUID, portfolio_id: UUID, before: dt.date
-) -> Sequence[RowMapping]:
+) -> Sequence[PastSnapshotRow]:
     """The days before, as they are stored: cash and positions, the flows and how many positions there are."""
     statement = select(
         PerformanceSnapshot.date,
@@ -48,7 +49,10 @@ async def find_past(
         PerformanceSnapshot.portfolio_id == portfolio_id,
         PerformanceSnapshot.date < before,
     )
-    return (await session.execute(statement.order_by(PerformanceSnapshot.date))).mappings().all()
+    return cast(
+        "Sequence[PastSnapshotRow]",
+        (await session.execute(statement.order_by(PerformanceSnapshot.date))).mappings().all(),
+    )
 
 
 async def replace_snapshots(
@@ -101,22 +105,6 @@ async def clear_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> N
             PerformanceWork.owner_id == owner_id, PerformanceWork.portfolio_id == portfolio_id
         )
     )
-
-
-_CLAIM = """
-UPDATE performance_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM (SELECT owner_id, portfolio_id FROM performance_work WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE w.owner_id = due.owner_id AND w.portfolio_id = due.portfolio_id
-RETURNING w.owner_id, w.portfolio_id
-"""
-
-
-async def claim_work(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[tuple[UUID, UUID]]:
-    """Owners and ids of stale portfolios, claimed so that no other process takes them meanwhile."""
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
-        return [(row.owner_id, row.portfolio_id) for row in found]
 
 
 async def count_work(sessions: Sessions) -> int:

@@ -1,10 +1,12 @@
 """Reading what totals leave out: positions without a price, and accounts in another currency."""
 
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
 from db.portfolio.performance import ScopeKind
-from db.sessions import Connection, Row
+from db.portfolio.rows import LeftOutRow
+from db.sessions import Connection
 
 _POSITIONS = """
 SELECT DISTINCT {scope} AS scope_id, v.instrument_id, i.symbol, i.currency
@@ -32,9 +34,11 @@ _LEFT_OUT = {
 
 async def fetch_left_out(
     connection: Connection, owner_id: UUID, kind: ScopeKind, ids: Sequence[UUID]
-) -> Sequence[Row]:
+) -> Sequence[LeftOutRow]:
     """Return the instruments that scopes hold without a price, by symbol, each with its currency.
 
     Without an instrument: a currency whose accounts are not in a user's sums. Those are last.
     """
-    return await connection.fetch(f"{_LEFT_OUT[kind]} ORDER BY 3, 4, 2", owner_id, ids)
+    return cast(
+        "Sequence[LeftOutRow]", await connection.fetch(f"{_LEFT_OUT[kind]} ORDER BY 3, 4, 2", owner_id, ids)
+    )

@@ -1,11 +1,12 @@
 """Writing portfolios."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import insert, select, update
 
 from db.models import Account, Portfolio
+from db.portfolio.rows import SettingsRow
 from db.sessions import Session, announce
 from db.vocabulary import Topic
 
@@ -34,7 +35,7 @@ async def lock_its_account(session: Session, owner_id: UUID, id: UUID) -> None:
     await session.execute(statement.with_for_update(key_share=True))
 
 
-async def find_settings(session: Session, owner_id: UUID, id: UUID) -> RowMapping | None:
+async def find_settings(session: Session, owner_id: UUID, id: UUID) -> SettingsRow | None:
     """What updatePortfolio may change, held until the transaction ends."""
     statement = select(
         Portfolio.account_id,
@@ -43,7 +44,10 @@ async def find_settings(session: Session, owner_id: UUID, id: UUID) -> RowMappin
         Portfolio.target_weights,
         Portfolio.auto_rebalance,
     ).where(Portfolio.owner_id == owner_id, Portfolio.id == id)
-    return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
+    return cast(
+        "SettingsRow | None",
+        (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none(),
+    )
 
 
 async def insert_portfolio(session: Session, values: dict[str, Any]) -> None:

@@ -1,28 +1,16 @@
 """Which portfolios rebalance by themselves, and when each is looked at next."""
 
 import datetime as dt
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, select, text
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from db.models import Account, Portfolio, Rebalance, RebalanceDue, User
-from db.sessions import Session, Sessions
-
-
-class Due(NamedTuple):
-    """A portfolio to look at: its schedule's next time (null if not worked out yet), its next look at drift
-    (null without a band), and how many faults there were in a row.
-    """
-
-    owner_id: UUID
-    portfolio_id: UUID
-    scheduled_at: dt.datetime | None
-    drift_at: dt.datetime | None
-    attempts: int
+from db.rebalancing.rows import AutomaticRow
+from db.sessions import Session
 
 
 async def set_due(
@@ -54,27 +42,7 @@ async def delete_due(session: Session, owner_id: UUID, portfolio_id: UUID) -> No
     )
 
 
-_CLAIM = """
-UPDATE rebalance_due d
-SET due_at = clock_timestamp() + make_interval(secs => :lease), attempts = d.attempts + 1
-FROM (SELECT owner_id, portfolio_id FROM rebalance_due WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE d.owner_id = due.owner_id AND d.portfolio_id = due.portfolio_id
-RETURNING d.owner_id, d.portfolio_id, d.scheduled_at, d.drift_at, d.attempts
-"""
-
-
-async def claim_due(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[Due]:
-    """Portfolios that are due, claimed so that no other process takes them meanwhile.
-
-    Each claim counts as an attempt until `set_due` says that it went well.
-    """
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
-        return [Due(*row) for row in found]
-
-
-async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -> RowMapping | None:
+async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -> AutomaticRow | None:
     """What decides when a portfolio rebalances by itself; `is_live` while it, its account and its owner are
     active.
     """
@@ -91,7 +59,7 @@ async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -
         .join(User, User.id == Portfolio.owner_id)
         .where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
     )
-    return (await session.execute(statement)).mappings().one_or_none()
+    return cast("AutomaticRow | None", (await session.execute(statement)).mappings().one_or_none())
 
 
 async def find_last_targets(

@@ -2,21 +2,22 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import select, text
 
 from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
 from db.models import Account, Lot, Portfolio
+from db.models.trading import IS_OPEN
+from db.rebalancing.rows import OpenLotRow, PlannedHoldingRow, RebalancedPortfolioRow
 from db.sessions import Connection, Session
-from db.trading.models import IS_OPEN
 
 
 async def find_rebalanced(
     session: Session, owner_id: UUID, portfolio_id: UUID, *, lock: bool = False
-) -> RowMapping | None:
+) -> RebalancedPortfolioRow | None:
     """The portfolio with all that decides its plans, and the broker, state and time zone of its account.
 
     Locked until the transaction ends if asked.
@@ -31,7 +32,7 @@ async def find_rebalanced(
     )
     if lock:
         statement = statement.with_for_update(key_share=True, of=Portfolio)
-    return (await session.execute(statement)).mappings().one_or_none()
+    return cast("RebalancedPortfolioRow | None", (await session.execute(statement)).mappings().one_or_none())
 
 
 _HELD = f"""
@@ -53,13 +54,15 @@ ORDER BY i.symbol
 
 async def find_held(
     session: Session, owner_id: UUID, portfolio_id: UUID, symbols: Sequence[str]
-) -> Sequence[RowMapping]:
+) -> Sequence[PlannedHoldingRow]:
     """What the portfolio holds and these instruments, each with its quote where it has one, by symbol."""
     parameters = {"owner": owner_id, "portfolio": portfolio_id, "symbols": list(symbols)}
-    return (await session.execute(text(_HELD), parameters)).mappings().all()
+    return cast(
+        "Sequence[PlannedHoldingRow]", (await session.execute(text(_HELD), parameters)).mappings().all()
+    )
 
 
-async def find_all_lots(session: Session, owner_id: UUID, portfolio_id: UUID) -> Sequence[RowMapping]:
+async def find_all_lots(session: Session, owner_id: UUID, portfolio_id: UUID) -> Sequence[OpenLotRow]:
     """Every open lot of the portfolio, oldest first."""
     statement = (
         select(
@@ -73,7 +76,7 @@ async def find_all_lots(session: Session, owner_id: UUID, portfolio_id: UUID) ->
         .where(Lot.owner_id == owner_id, Lot.portfolio_id == portfolio_id, Lot.remaining_quantity > 0)
         .order_by(Lot.instrument_id, Lot.opened_at, Lot.transaction_id, Lot.number)
     )
-    return (await session.execute(statement)).mappings().all()
+    return cast("Sequence[OpenLotRow]", (await session.execute(statement)).mappings().all())
 
 
 class History(NamedTuple):

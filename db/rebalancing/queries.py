@@ -3,10 +3,12 @@
 from uuid import UUID
 
 from db.pages import Key, Listing, sequence_number
+from db.rebalancing.rows import RebalanceLegRow, RebalanceRow
 
 _LEGS = "FROM rebalance_legs l WHERE l.owner_id = $1 AND l.rebalance_id = t.id"
 
 REBALANCES = Listing(
+    row=RebalanceRow,
     name="rebalances",
     columns=f"""t.id, t.portfolio_id, t.strategy, t.status, t.trigger, t.old_weights, t.new_weights,
         t.target_weights, t.plan_hash, t.turnover, t.total_cost, t.trades_executed, t.started_at,
@@ -20,6 +22,7 @@ REBALANCES = Listing(
 )
 
 LEGS = Listing(
+    row=RebalanceLegRow,
     name="legs",
     columns="""t.rebalance_id, t.number, t.instrument_id, i.symbol, t.side, t.quantity, t.filled_quantity,
         t.status, t.order_id, t.reason""",

@@ -6,14 +6,15 @@ Everything runs in the caller's transaction, which has locked the portfolio befo
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 
 from db.market.symbols import MEANT
 from db.models import Instrument, Order, Portfolio, Quote, Rebalance, RebalanceLeg, RebalanceWork
-from db.sessions import Session, Sessions
+from db.rebalancing.rows import LegRow, LockedRebalanceRow, TotalsRow, VenueRow
+from db.sessions import Session
 
 
 async def hold_quotes(session: Session, instrument_ids: Sequence[UUID]) -> dict[UUID, Decimal]:
@@ -30,11 +31,11 @@ async def hold_quotes(session: Session, instrument_ids: Sequence[UUID]) -> dict[
     return {row.instrument_id: row.price for row in await session.execute(statement)}
 
 
-async def find_venues(session: Session, instrument_ids: Sequence[UUID]) -> dict[UUID, RowMapping]:
+async def find_venues(session: Session, instrument_ids: Sequence[UUID]) -> dict[UUID, VenueRow]:
     """Return what decides when an order ends, `asset_class` and `exchange`, by instrument."""
     statement = select(Instrument.id, Instrument.asset_class, Instrument.exchange)
     found = await session.execute(statement.where(Instrument.id.in_(instrument_ids)))
-    return {row["id"]: row for row in found.mappings()}
+    return cast("dict[UUID, VenueRow]", {row["id"]: row for row in found.mappings()})
 
 
 async def find_universe(
@@ -91,10 +92,13 @@ async def insert_legs(session: Session, legs: Sequence[Mapping[str, Any]]) -> No
         await session.execute(insert(RebalanceLeg), [dict(leg) for leg in legs])
 
 
-async def lock_rebalance(session: Session, owner_id: UUID, id: UUID) -> RowMapping | None:
+async def lock_rebalance(session: Session, owner_id: UUID, id: UUID) -> LockedRebalanceRow | None:
     """The record of a rebalance, held until the transaction ends; its portfolio is locked before it."""
     statement = select(*Rebalance.__table__.columns).where(Rebalance.owner_id == owner_id, Rebalance.id == id)
-    return (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none()
+    return cast(
+        "LockedRebalanceRow | None",
+        (await session.execute(statement.with_for_update(key_share=True))).mappings().one_or_none(),
+    )
 
 
 async def find_portfolio_of(session: Session, owner_id: UUID, id: UUID) -> UUID | None:
@@ -118,7 +122,7 @@ async def update_rebalance(session: Session, owner_id: UUID, id: UUID, values: M
     )
 
 
-async def find_legs(session: Session, owner_id: UUID, id: UUID) -> Sequence[RowMapping]:
+async def find_legs(session: Session, owner_id: UUID, id: UUID) -> Sequence[LegRow]:
     """The legs in order, each with its symbol and, where it has one, what its order has come to."""
     statement = (
         select(
@@ -142,7 +146,7 @@ async def find_legs(session: Session, owner_id: UUID, id: UUID) -> Sequence[RowM
         .where(RebalanceLeg.owner_id == owner_id, RebalanceLeg.rebalance_id == id)
         .order_by(RebalanceLeg.number)
     )
-    return (await session.execute(statement)).mappings().all()
+    return cast("Sequence[LegRow]", (await session.execute(statement)).mappings().all())
 
 
 async def update_leg(
@@ -169,11 +173,13 @@ WHERE l.owner_id = :owner AND l.rebalance_id = :id
 """
 
 
-async def find_totals(session: Session, owner_id: UUID, id: UUID) -> RowMapping:
+async def find_totals(session: Session, owner_id: UUID, id: UUID) -> TotalsRow:
     """What the legs have `traded`, what that `cost` (commissions, and what prices were worse than the quotes
     of the plan), and how many `trades` were made.
     """
-    return (await session.execute(text(_TOTALS), {"owner": owner_id, "id": id})).mappings().one()
+    return cast(
+        "TotalsRow", (await session.execute(text(_TOTALS), {"owner": owner_id, "id": id})).mappings().one()
+    )
 
 
 async def set_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.datetime | None) -> None:
@@ -188,19 +194,3 @@ async def set_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.dateti
 async def insert_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.datetime) -> None:
     """Has somebody go on with the rebalance from then on, unless whoever began it is done before."""
     await session.execute(insert(RebalanceWork).values(owner_id=owner_id, rebalance_id=id, due_at=due_at))
-
-
-_CLAIM = """
-UPDATE rebalance_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM (SELECT owner_id, rebalance_id FROM rebalance_work WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE w.owner_id = due.owner_id AND w.rebalance_id = due.rebalance_id
-RETURNING w.owner_id, w.rebalance_id
-"""
-
-
-async def claim_work(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[tuple[UUID, UUID]]:
-    """Owners and ids of rebalances that are due, claimed so that no other process takes them meanwhile."""
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
-        return [(row.owner_id, row.rebalance_id) for row in found]

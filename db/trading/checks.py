@@ -4,7 +4,7 @@
 """
 
 from db.market.splits import MARKET_TODAY
-from db.trading.models import IS_OPEN
+from db.models.trading import IS_OPEN
 
 _CASH = (
     """

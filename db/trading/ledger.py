@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
+from db.locks import NO_LOCKS, Locks
 from db.sessions import Sessions
 from db.trading import ledger_writes as writes
-from db.trading.locks import NO_LOCKS, Locks
 from db.vocabulary import Topic
 from db.write_batch import WriteBatch
 from db.writing import RawConnection

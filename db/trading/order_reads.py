@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from db.market.splits import QUOTE_TODAY
+from db.models.trading import IS_OPEN
 from db.trading.ledger_reads import (
     BEFORE_SPLIT,
     HELD,
@@ -18,7 +19,6 @@ from db.trading.ledger_reads import (
     OVERTAKEN,
     PORTFOLIO,
 )
-from db.trading.models import IS_OPEN
 from db.writing import RawConnection
 
 

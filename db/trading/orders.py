@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from db.models import OrderWork
 from db.sessions import Sessions
@@ -52,22 +52,6 @@ async def find_order(connection: RawConnection, owner_id: UUID, id: UUID) -> Ord
     """Return the order; what changes it holds its portfolio."""
     row = await connection.fetchrow(_ORDER, owner_id, id)
     return None if row is None else OrderRow(**row)
-
-
-_CLAIM = """
-UPDATE order_work w SET due_at = clock_timestamp() + make_interval(secs => :lease)
-FROM (SELECT owner_id, order_id FROM order_work WHERE due_at <= clock_timestamp()
-      ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED) due
-WHERE w.owner_id = due.owner_id AND w.order_id = due.order_id
-RETURNING w.owner_id, w.order_id
-"""
-
-
-async def claim_work(sessions: Sessions, lease_seconds: float, most: int) -> Sequence[tuple[UUID, UUID]]:
-    """Owners and ids of open orders that are due, claimed so that no other process takes them meanwhile."""
-    async with sessions.begin(None) as session:
-        found = await session.execute(text(_CLAIM), {"lease": lease_seconds, "most": most})
-        return [(row.owner_id, row.order_id) for row in found]
 
 
 async def owners_of(sessions: Sessions, order_ids: Sequence[UUID]) -> dict[UUID, UUID]:

@@ -3,16 +3,19 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 from uuid import UUID
 
 from db.account.days import between_days, day_of
+from db.models.trading import IS_OPEN
 from db.pages import Key, Listing
 from db.sessions import Connection, Row
-from db.trading.models import IS_OPEN
+from db.trading.listing_rows import ListedImportRow, ListedOrderRow, ListedTransactionRow, LotUseRow
 
 _ZONE = "(SELECT a.time_zone FROM accounts a WHERE a.owner_id = $1 AND a.id = t.account_id)"
 
 TRANSACTIONS_OF_ACCOUNT = Listing(
+    row=ListedTransactionRow,
     name="transactions",
     columns="""t.id, t.account_id, t.portfolio_id, t.instrument_id, t.order_id, t.type, i.symbol, t.quantity,
         t.price, t.amount, t.commission, t.currency, t.cash_delta, t.quantity_delta, t.realized_pnl,
@@ -44,6 +47,7 @@ TRANSACTIONS_OF_POSITION = replace(
 )
 
 IMPORTS = Listing(
+    row=ListedImportRow,
     name="imports",
     columns="t.id, t.portfolio_id, t.created_at, t.format, t.transaction_count, t.reversed_at",
     source="imports t",
@@ -119,6 +123,7 @@ _ZONE_OF_PORTFOLIO = """(SELECT a.time_zone FROM portfolios p
     WHERE p.owner_id = $1 AND p.id = t.portfolio_id)"""
 
 ORDERS_OF_PORTFOLIO = Listing(
+    row=ListedOrderRow,
     name="orders",
     columns="""t.id, t.portfolio_id, t.instrument_id, t.side, t.type, t.status, i.symbol, t.quantity,
         t.filled_quantity, t.quantity - t.filled_quantity AS remaining_quantity, t.notional, t.time_in_force,
@@ -161,6 +166,7 @@ async def fetch_order_versions(
 
 
 LOT_USES = Listing(
+    row=LotUseRow,
     name="lotUses",
     columns="""t.lot_transaction_id, t.lot_number, l.opened_at, -t.quantity_delta AS quantity,
         -t.cost_delta AS cost, t.gain""",
@@ -177,7 +183,7 @@ LOT_USES = Listing(
 
 async def fetch_reversals(
     connection: Connection, owner_id: UUID, transaction_ids: Sequence[UUID]
-) -> dict[UUID, Row]:
+) -> dict[UUID, ListedTransactionRow]:
     """The transactions that reverse these, by the one that is reversed."""
     rows = await connection.fetch(
         f"SELECT {TRANSACTIONS_OF_ACCOUNT.columns} FROM {TRANSACTIONS_OF_ACCOUNT.source} "
@@ -185,4 +191,4 @@ async def fetch_reversals(
         owner_id,
         transaction_ids,
     )
-    return {row["reverses_id"]: row for row in rows}
+    return cast("dict[UUID, ListedTransactionRow]", {row["reverses_id"]: row for row in rows})

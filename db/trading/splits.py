@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from db.account.days import day_of
 from db.market.splits import MARKET_TODAY
+from db.models.trading import IS_OPEN
 from db.sessions import Session
-from db.trading.models import IS_OPEN
 from db.writing import RawConnection
 
 _REACHED = f"""

@@ -124,12 +124,12 @@ class TransactionPayload(Payload):
         cls, info: Info, id: UUID, warnings: Sequence[warning_rules.Warning] = ()
     ) -> "TransactionPayload":
         """The payload with the transaction of this row id."""
-        row = await info.context.loader(TransactionById).load(id)
+        row = await info.context.loader(TransactionById).load_existing(id)
         return cls(transaction=Transaction.from_row(row), warnings=[Warning.of(each) for each in warnings])
 
 
 async def _account(info: Info, id: UUID) -> AccountPayload:
-    row = await info.context.loader(AccountById).load(id)
+    row = await info.context.loader(AccountById).load_existing(id)
     return AccountPayload(account=Account.from_row(row))
 
 

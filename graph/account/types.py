@@ -2,11 +2,12 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
-from db.sessions import Row
+from db.account.rows import ListedAccountRow
+from db.canonical import DecimalText
 from graph.account.loaders import AccountById, ValuesByAccount
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
@@ -43,16 +44,16 @@ Active = Annotated[
 
 @strawberry.type(description="Cash and portfolios at one broker. Amounts are in its currency.")
 class Account(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[ListedAccountRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     broker: Broker = strawberry.field(description="Who holds its assets.")
     account_type: AccountType = strawberry.field(description="How it may use cash.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its amounts.")
-    initial_balance: Decimal = strawberry.field(description="The cash that it was opened with.")
-    cash_balance: Decimal = strawberry.field(
+    initial_balance: DecimalText = strawberry.field(description="The cash that it was opened with.")
+    cash_balance: DecimalText = strawberry.field(
         description="All its cash: unallotted cash and the cash of its portfolios."
     )
-    unallotted_cash: Decimal = strawberry.field(description="Its cash that is not in any portfolio.")
+    unallotted_cash: DecimalText = strawberry.field(description="Its cash that is not in any portfolio.")
     time_zone: str = strawberry.field(
         description="The IANA time zone, such as Europe/Berlin, that decides which day a moment belongs to."
     )
@@ -61,7 +62,7 @@ class Account(Node):
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: ListedAccountRow) -> Self:
         """The account of a row of the list of accounts."""
         return cls(
             row=row,
@@ -69,7 +70,7 @@ class Account(Node):
             name=row["name"],
             broker=Broker(row["broker"]),
             account_type=AccountType(row["account_type"]),
-            currency=row["currency"],
+            currency=CurrencyCode(row["currency"]),
             initial_balance=row["initial_balance"],
             cash_balance=row["cash_balance"],
             unallotted_cash=row["unallotted_cash"],
@@ -80,11 +81,11 @@ class Account(Node):
         )
 
     @strawberry.field(description="The value of its positions; one without a price counts as zero.")
-    async def market_value(self, info: Info) -> Decimal:
+    async def market_value(self, info: Info) -> DecimalText:
         return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["market_value"]
 
     @strawberry.field(description="Market value plus cash.")
-    async def total_value(self, info: Info) -> Decimal:
+    async def total_value(self, info: Info) -> DecimalText:
         return (await info.context.loader(ValuesByAccount).load(self.row["id"]))["total_value"]
 
     @strawberry.field(

@@ -5,7 +5,7 @@ from typing import Self
 
 import strawberry
 
-from db.sessions import Row
+from db.alerts.rows import AlertRuleRow
 from graph.vocabulary import Weekday
 from investing.rules.alerts.alert_settings import hours_of
 from investing.rules.alerts.conditions import Hours
@@ -21,15 +21,17 @@ class ActiveHours:
     weekdays: list[Weekday] = strawberry.field(description="The days of the week on which they begin.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self | None:
+    def from_row(cls, row: AlertRuleRow) -> Self | None:
         """The hours of a row of the list of rules."""
-        if row["active_from"] is None:
+        start, end = row["active_from"], row["active_until"]
+        zone, weekdays = row["time_zone"], row["active_weekdays"]
+        if start is None or end is None or zone is None or weekdays is None:
             return None
         return cls(
-            start=row["active_from"],
-            end=row["active_until"],
-            time_zone=row["time_zone"],
-            weekdays=[_DAYS[number - 1] for number in row["active_weekdays"]],
+            start=start,
+            end=end,
+            time_zone=zone,
+            weekdays=[_DAYS[number - 1] for number in weekdays],
         )
 
 

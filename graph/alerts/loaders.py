@@ -3,14 +3,15 @@
 from uuid import UUID
 
 from db.alerts.queries import ALERT_RULES, ALERTS, fetch_unacknowledged_counts
+from db.alerts.rows import AlertRow, AlertRuleRow
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class AlertById(ById):
+class AlertById(ById[AlertRow]):
     listing = ALERTS
 
 
-class AlertsByUser(PagesOf):
+class AlertsByUser(PagesOf[AlertRow]):
     listing = ALERTS
 
 
@@ -18,11 +19,11 @@ class AlertCountByUser(CountsOf):
     listing = ALERTS
 
 
-class AlertRuleById(ById):
+class AlertRuleById(ById[AlertRuleRow]):
     listing = ALERT_RULES
 
 
-class AlertRulesByUser(PagesOf):
+class AlertRulesByUser(PagesOf[AlertRuleRow]):
     listing = ALERT_RULES
 
 

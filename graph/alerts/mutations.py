@@ -67,7 +67,7 @@ class AlertRuleFiring:
     async def portfolio(self, info: Info) -> Portfolio | None:
         if self.portfolio_id is None:
             return None
-        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.portfolio_id))
+        return Portfolio.from_row(await info.context.loader(PortfolioById).load_existing(self.portfolio_id))
 
     @classmethod
     def of(cls, firing: Firing) -> "AlertRuleFiring":
@@ -165,4 +165,4 @@ class AlertMutation:
         ids = [own_id("Alert", id) for id in input.ids]
         await acknowledging.acknowledge_alerts(actor_of(info.context), ids)
         rows = await info.context.loader(AlertById).load_many(ids)
-        return AcknowledgeAlertsPayload(alerts=[Alert.from_row(row) for row in rows])
+        return AcknowledgeAlertsPayload(alerts=[Alert.from_row(row) for row in rows if row is not None])

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import strawberry
 
-from db.sessions import Row
+from db.alerts.rows import AlertRow, AlertRuleRow
+from db.canonical import DecimalText
 from graph.alerts.hours import ActiveHours
 from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.connections import After, Before, Connection, First, Last, connect
@@ -35,7 +36,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 async def _portfolio(info: Info, row: Any) -> Portfolio | None:
     if row["portfolio_id"] is None:
         return None
-    return Portfolio.from_row(await info.context.loader(PortfolioById).load(row["portfolio_id"]))
+    return Portfolio.from_row(await info.context.loader(PortfolioById).load_existing(row["portfolio_id"]))
 
 
 async def _instrument(info: Info, row: Any) -> Instrument | None:
@@ -44,21 +45,21 @@ async def _instrument(info: Info, row: Any) -> Instrument | None:
     return await instrument_with_id(info, row["instrument_id"])
 
 
-async def _told(info: Info, loader: type[ById], id: str | None) -> Any:
+async def _told(info: Info, loader: type[ById[Any]], id: str | None) -> Any:
     return None if id is None else await info.context.loader(loader).load(UUID(id))
 
 
 @strawberry.type(description="A condition that raises alerts.")
 class AlertRule(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[AlertRuleRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     kind: AlertKind = strawberry.field(description="What it watches.")
     severity: AlertSeverity = strawberry.field(description="The severity of its alerts.")
-    threshold: Decimal | None = strawberry.field(
+    threshold: DecimalText | None = strawberry.field(
         description="The price, amount or fraction beyond which it fires; null for events, such as a "
         "rejected order."
     )
-    hysteresis: Decimal = strawberry.field(
+    hysteresis: DecimalText = strawberry.field(
         description="How far a value must come back across the threshold before the rule can fire again."
     )
     symbol: str | None = strawberry.field(description="The instrument that it watches, if any.")
@@ -76,7 +77,7 @@ class AlertRule(Node):
     created_at: dt.datetime = strawberry.field(description="When it was created.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: AlertRuleRow) -> Self:
         """The rule of a row of the list of rules."""
         return cls(
             row=row,
@@ -123,7 +124,7 @@ class AlertMetric:
 
 @strawberry.type(description="Something that an alert rule has reported.")
 class Alert(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[AlertRow]
     kind: AlertKind = strawberry.field(description="The kind of its rule.")
     severity: AlertSeverity = strawberry.field(description="Its severity.")
     title: str = strawberry.field(description="A short title.")
@@ -142,7 +143,7 @@ class Alert(Node):
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: AlertRow) -> Self:
         """The alert of a row of the list of alerts."""
         facts = row["metrics"]
         return cls(
@@ -196,7 +197,7 @@ class Alert(Node):
     async def rule(self, info: Info) -> AlertRule | None:
         if self.row["rule_id"] is None:
             return None
-        return AlertRule.from_row(await info.context.loader(AlertRuleById).load(self.row["rule_id"]))
+        return AlertRule.from_row(await info.context.loader(AlertRuleById).load_existing(self.row["rule_id"]))
 
 
 @strawberry.type(description="The number of alerts that are not acknowledged, by severity.")

@@ -1,10 +1,11 @@
 """Loaders of users, broker keys and audit entries."""
 
 from db.auth.listings import API_KEYS, AUDIT_LOG, USERS
+from db.auth.rows import ApiKeyRow, AuditRow, UserRow
 from graph.loaders import ById, CountsOf, PagesOf
 
 
-class Users(PagesOf):
+class Users(PagesOf[UserRow]):
     listing = USERS
     as_administrator = True
 
@@ -14,17 +15,17 @@ class UserCount(CountsOf):
     as_administrator = True
 
 
-class UserById(ById):
+class UserById(ById[UserRow]):
     """Only ever the viewer: the database shows a connection of theirs nobody else."""
 
     listing = USERS
 
 
-class ApiKeyById(ById):
+class ApiKeyById(ById[ApiKeyRow]):
     listing = API_KEYS
 
 
-class ApiKeysByUser(PagesOf):
+class ApiKeysByUser(PagesOf[ApiKeyRow]):
     listing = API_KEYS
 
 
@@ -32,11 +33,11 @@ class ApiKeyCountByUser(CountsOf):
     listing = API_KEYS
 
 
-class AuditEntryById(ById):
+class AuditEntryById(ById[AuditRow]):
     listing = AUDIT_LOG
 
 
-class AuditLogByUser(PagesOf):
+class AuditLogByUser(PagesOf[AuditRow]):
     listing = AUDIT_LOG
 
 

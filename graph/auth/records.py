@@ -1,12 +1,12 @@
 """Broker keys and audit entries."""
 
 import datetime as dt
-from typing import Any, Self
+from typing import Self
 
 import strawberry
 from strawberry.scalars import JSON
 
-from db.sessions import Row
+from db.auth.rows import ApiKeyRow, AuditRow
 from graph.account.loaders import AccountById
 from graph.account.types import Account
 from graph.auth.loaders import ApiKeyById, AuditEntryById
@@ -18,7 +18,7 @@ from graph.vocabulary import Broker
 
 @strawberry.type(description="Credentials for a broker. The secret itself is never returned.")
 class ApiKey(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[ApiKeyRow]
     broker: Broker = strawberry.field(description="The broker that they are for.")
     label: str = strawberry.field(description="The name that the owner gave them.")
     key_hint: str = strawberry.field(description="The last characters of the key, to recognise it by.")
@@ -26,7 +26,7 @@ class ApiKey(Node):
     last_used_at: dt.datetime | None = strawberry.field(description="When they were last used.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: ApiKeyRow) -> Self:
         """The key of a row of the list of keys."""
         return cls(
             row=row,
@@ -42,7 +42,7 @@ class ApiKey(Node):
     async def account(self, info: Info) -> Account | None:
         if self.row["account_id"] is None:
             return None
-        return Account.from_row(await info.context.loader(AccountById).load(self.row["account_id"]))
+        return Account.from_row(await info.context.loader(AccountById).load_existing(self.row["account_id"]))
 
 
 @strawberry.type(description="An entry of the audit log: something that the user did.")
@@ -56,15 +56,15 @@ class AuditEntry(Node):
     created_at: dt.datetime = strawberry.field(description="When it was done.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: AuditRow) -> Self:
         """The entry of a row of the audit log."""
-        entity = row["entity_type"], row["entity_id"]
+        kind, id = row["entity_type"], row["entity_id"]
         return cls(
             id=global_id("AuditEntry", row["id"]),
             action=row["action"],
             entity_type=row["entity_type"],
-            entity_id=None if None in entity else global_id(*entity),
-            details=row["details"],
+            entity_id=None if kind is None or id is None else global_id(kind, id),
+            details=JSON(row["details"]),
             ip_address=row["ip_address"],
             user_agent=row["user_agent"],
             created_at=row["created_at"],

@@ -1,14 +1,15 @@
 """Users and what hangs below them."""
 
-import dataclasses
 import datetime as dt
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 import strawberry
 
-from db.sessions import Row
+from db.account.rows import UserSummaryRow
+from db.auth.rows import UserRow
+from db.canonical import DecimalText
 from graph.account.loaders import AccountCountByUser, AccountsByUser, SummaryByUser
 from graph.account.types import Account, Active
 from graph.alerts.loaders import (
@@ -72,7 +73,7 @@ _Acknowledged = Annotated[
 
 @strawberry.type(description="Totals over the accounts in the user's own currency.")
 class UserSummary:
-    row: strawberry.Private[Any]
+    row: strawberry.Private[UserSummaryRow]
     currency: CurrencyCode = strawberry.field(description="The currency of the sums: the user's own.")
     account_count: int = strawberry.field(description="The number of accounts.")
     other_currency_account_count: int = strawberry.field(
@@ -80,15 +81,24 @@ class UserSummary:
     )
     portfolio_count: int = strawberry.field(description="The number of portfolios.")
     position_count: int = strawberry.field(description="The number of open positions.")
-    cash_balance: Decimal = strawberry.field(description="Cash, in accounts and in portfolios.")
-    market_value: Decimal = strawberry.field(description="The value of the positions.")
-    total_value: Decimal = strawberry.field(description="Market value plus cash.")
+    cash_balance: DecimalText = strawberry.field(description="Cash, in accounts and in portfolios.")
+    market_value: DecimalText = strawberry.field(description="The value of the positions.")
+    total_value: DecimalText = strawberry.field(description="Market value plus cash.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: UserSummaryRow) -> Self:
         """The summary of a row of the view."""
-        figures = {name for name in cls.__dataclass_fields__ if name not in ("row", "unavailable")}
-        return cls(row=row, **{name: row[name] for name in figures})
+        return cls(
+            row=row,
+            currency=CurrencyCode(row["currency"]),
+            account_count=row["account_count"],
+            other_currency_account_count=row["other_currency_account_count"],
+            portfolio_count=row["portfolio_count"],
+            position_count=row["position_count"],
+            cash_balance=row["cash_balance"],
+            market_value=row["market_value"],
+            total_value=row["total_value"],
+        )
 
     @strawberry.field(
         description="What the sums leave out: each instrument that can be valued by neither a quote nor a "
@@ -101,7 +111,7 @@ class UserSummary:
 
 @strawberry.type(description="A user. Administrators can list users, but see none of their holdings.")
 class User(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[UserRow]
     username: str = strawberry.field(description="The username.")
     email: str = strawberry.field(description="The e-mail address, which also works for logging in.")
     full_name: str | None = strawberry.field(description="The full name.")
@@ -111,7 +121,7 @@ class User(Node):
     last_login_at: dt.datetime | None = strawberry.field(description="When the user last logged in.")
 
     @classmethod
-    def from_row(cls, row: Any) -> Self:
+    def from_row(cls, row: UserRow) -> Self:
         """The user of a row of the list of users."""
         return cls(
             row=row,
@@ -128,7 +138,20 @@ class User(Node):
     @classmethod
     def from_viewer(cls, viewer: Viewer) -> Self:
         """The user who asks: read already, to check the login."""
-        return cls.from_row(dataclasses.asdict(viewer))
+        return cls.from_row(
+            {
+                "id": viewer.id,
+                "username": viewer.username,
+                "email": viewer.email,
+                "full_name": viewer.full_name,
+                "is_admin": viewer.is_admin,
+                "is_active": viewer.is_active,
+                "currency": viewer.currency,
+                "time_zone": viewer.time_zone,
+                "created_at": viewer.created_at,
+                "last_login_at": viewer.last_login_at,
+            }
+        )
 
     @strawberry.field(
         description="The IANA time zone, such as Europe/Berlin, that decides which day a moment belongs to "

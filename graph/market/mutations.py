@@ -16,8 +16,9 @@ from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAdmin, IsAuthenticated, OwnsWatchlist
 from graph.scalars import CurrencyCode
 from graph.vocabulary import AssetClass
-from investing.market import pushing, splits, watchlists
+from investing.market import splits, watchlists
 from investing.market.creating import InstrumentRequest, create_instrument
+from investing.prices import pushing
 from investing.rules.market.instruments import MOST_OWN
 from investing.rules.trading.splits import SplitRatio
 

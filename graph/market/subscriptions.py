@@ -9,8 +9,9 @@ from uuid import UUID
 
 import strawberry
 
+from db.canonical import DecimalText, decimal
 from db.market.queries import fetch_instrument_quotes
-from db.sessions import Row
+from db.market.rows import ListedInstrumentRow, QuotedRow
 from graph.context import Context, Info
 from graph.errors import BadUserInput
 from graph.market.loaders import InstrumentBySymbol
@@ -31,11 +32,11 @@ _Symbols = Annotated[
 class Quote:
     instrument_id: strawberry.Private[UUID]
     symbol: str = strawberry.field(description="The ticker symbol.")
-    price: Decimal = strawberry.field(description="The latest price, in the instrument's currency.")
+    price: DecimalText = strawberry.field(description="The latest price, in the instrument's currency.")
     as_of: dt.datetime = strawberry.field(description="The time of the price.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: QuotedRow) -> Self:
         """Return the quote of a row of the instruments' quotes."""
         return cls(
             instrument_id=row["instrument_id"], symbol=row["symbol"], price=row["price"], as_of=row["as_of"]
@@ -83,12 +84,12 @@ class MarketSubscription:
                     yield Quote(
                         instrument_id=quote.instrument_id,
                         symbol=quote.symbol,
-                        price=quote.price,
+                        price=decimal(quote.price),
                         as_of=quote.as_of,
                     )
 
 
-async def _instruments(context: Context, symbols: list[str]) -> list[Row]:
+async def _instruments(context: Context, symbols: list[str]) -> list[ListedInstrumentRow]:
     if not 1 <= len(symbols) <= MOST_SYMBOLS:
         raise BadUserInput(f"Follow 1 to {MOST_SYMBOLS} symbols.", field="symbols")
     wanted = sorted(set(symbols))

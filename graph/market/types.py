@@ -7,7 +7,8 @@ from uuid import UUID
 
 import strawberry
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.market.rows import ListedInstrumentRow, PriceBarRow, WatchlistRow
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
@@ -30,22 +31,32 @@ To = Annotated[dt.date | None, strawberry.argument(name="to", description="Not a
 @strawberry.type(description="The prices of an instrument on one day, in its currency.")
 class PriceBar:
     date: dt.date = strawberry.field(description="The trading day.")
-    open: Decimal | None = strawberry.field(description="The first price; null if not known.")
-    high: Decimal | None = strawberry.field(description="The highest price; null if not known.")
-    low: Decimal | None = strawberry.field(description="The lowest price; null if not known.")
-    close: Decimal = strawberry.field(
+    open: DecimalText | None = strawberry.field(description="The first price; null if not known.")
+    high: DecimalText | None = strawberry.field(description="The highest price; null if not known.")
+    low: DecimalText | None = strawberry.field(description="The lowest price; null if not known.")
+    close: DecimalText = strawberry.field(
         description="The last price as it was traded, per share of that day. If only adjusted closes are "
         "known, it is adjusted for splits, or for splits and dividends, up to the newest day."
     )
-    adjusted_close: Decimal | None = strawberry.field(
+    adjusted_close: DecimalText | None = strawberry.field(
         description="The close adjusted for all later splits and dividends."
     )
-    volume: Decimal | None = strawberry.field(description="The number of shares traded; null if not known.")
+    volume: DecimalText | None = strawberry.field(
+        description="The number of shares traded; null if not known."
+    )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: PriceBarRow) -> Self:
         """The bar of a row of the list of bars."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+        return cls(
+            date=row["date"],
+            open=row["open"],
+            high=row["high"],
+            low=row["low"],
+            close=row["close"],
+            adjusted_close=row["adjusted_close"],
+            volume=row["volume"],
+        )
 
 
 @strawberry.type(
@@ -60,7 +71,7 @@ class InstrumentSplit:
 
 @strawberry.type(description="Something that can be held, such as a share or a fund.")
 class Instrument(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[ListedInstrumentRow]
     symbol: str = strawberry.field(
         description="The ticker symbol, unique among shared instruments and among your own. If a shared "
         "instrument was added later with the symbol of one of your own, the symbol stands for "
@@ -70,7 +81,7 @@ class Instrument(Node):
     asset_class: AssetClass = strawberry.field(description="What kind of thing it is.")
     currency: CurrencyCode = strawberry.field(description="The currency of all its prices.")
     exchange: str | None = strawberry.field(description="The exchange where it is listed.")
-    last_price: Decimal | None = strawberry.field(description="The latest price; null if there is none.")
+    last_price: DecimalText | None = strawberry.field(description="The latest price; null if there is none.")
     price_as_of: dt.datetime | None = strawberry.field(description="The time of the latest price.")
     isin: str | None = strawberry.field(
         description="The International Securities Identification Number; null if not known."
@@ -80,7 +91,7 @@ class Instrument(Node):
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: ListedInstrumentRow) -> Self:
         """The instrument of a row of the list of instruments."""
         return cls(
             row=row,
@@ -88,7 +99,7 @@ class Instrument(Node):
             symbol=row["symbol"],
             name=row["name"],
             asset_class=AssetClass(row["asset_class"]),
-            currency=row["currency"],
+            currency=CurrencyCode(row["currency"]),
             exchange=row["exchange"],
             last_price=row["last_price"],
             price_as_of=row["price_as_of"],
@@ -133,7 +144,7 @@ class Instrument(Node):
 
 async def instrument_with_id(info: Info, id: UUID) -> Instrument:
     """Return the instrument with this row id, which is there."""
-    return Instrument.from_row(await info.context.loader(InstrumentById).load(id))
+    return Instrument.from_row(await info.context.loader(InstrumentById).load_existing(id))
 
 
 async def instrument_with_symbol(info: Info, symbol: str | None) -> Instrument | None:
@@ -146,12 +157,12 @@ async def instrument_with_symbol(info: Info, symbol: str | None) -> Instrument |
 
 @strawberry.type(description="A named list of instruments to watch.")
 class Watchlist(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[WatchlistRow]
     name: str = strawberry.field(description="Its name, unique among the owner's.")
     created_at: dt.datetime = strawberry.field(description="When it was created.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: WatchlistRow) -> Self:
         """The watchlist of a row of the list of watchlists."""
         return cls(
             row=row,

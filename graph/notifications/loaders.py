@@ -1,14 +1,15 @@
 """Loaders of destinations and deliveries."""
 
 from db.notifications.queries import DELIVERIES, DESTINATIONS
+from db.notifications.rows import DeliveryRow, DestinationRow
 from graph.loaders import ById, CountsOf, PagesOf
 
 
-class NotificationDestinationById(ById):
+class NotificationDestinationById(ById[DestinationRow]):
     listing = DESTINATIONS
 
 
-class NotificationDestinationsByUser(PagesOf):
+class NotificationDestinationsByUser(PagesOf[DestinationRow]):
     listing = DESTINATIONS
 
 
@@ -16,11 +17,11 @@ class NotificationDestinationCountByUser(CountsOf):
     listing = DESTINATIONS
 
 
-class DeliveryById(ById):
+class DeliveryById(ById[DeliveryRow]):
     listing = DELIVERIES
 
 
-class DeliveriesByAlert(PagesOf):
+class DeliveriesByAlert(PagesOf[DeliveryRow]):
     listing = DELIVERIES
 
 

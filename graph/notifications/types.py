@@ -5,7 +5,7 @@ from typing import Self
 
 import strawberry
 
-from db.sessions import Row
+from db.notifications.rows import DeliveryRow, DestinationRow
 from graph.ids import global_id
 from graph.node import Node, refetched_by
 from graph.notifications.loaders import DeliveryById, NotificationDestinationById
@@ -31,7 +31,7 @@ class NotificationDestination(Node):
     created_at: dt.datetime = strawberry.field(description="When it was created.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: DestinationRow) -> Self:
         """The destination of a row of the list of destinations."""
         return cls(
             id=global_id("NotificationDestination", row["id"]),
@@ -62,7 +62,7 @@ class Delivery(Node):
     created_at: dt.datetime = strawberry.field(description="When the alert was raised.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: DeliveryRow) -> Self:
         """The delivery of a row of the list of deliveries."""
         return cls(
             id=global_id("Delivery", row["id"]),

@@ -6,13 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from db.sessions import Row
+from db.trading.listing_rows import ListedTransactionRow
 from db.trading.queries import SALES, TRANSACTIONS_OF_POSITION, fetch_gains_of_sales, fetch_held_before
 from graph.loaders import CountsOf, Loader, PagesOf
 
 SalesKey = tuple[UUID, dt.date | None, dt.date | None]
 
 
-class TransactionsByPosition(PagesOf):
+class TransactionsByPosition(PagesOf[ListedTransactionRow]):
     listing = TRANSACTIONS_OF_POSITION
 
 
@@ -20,7 +21,7 @@ class TransactionCountByPosition(CountsOf):
     listing = TRANSACTIONS_OF_POSITION
 
 
-class SalesByPortfolio(PagesOf):
+class SalesByPortfolio(PagesOf[ListedTransactionRow]):
     listing = SALES
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.portfolio.rows import ListedPositionRow, SnapshotRow
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
@@ -33,19 +34,19 @@ _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 @strawberry.type(description="A portfolio's holding of one instrument. Amounts are in its currency.")
 class Position(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[ListedPositionRow]
     symbol: str = strawberry.field(description="The instrument's symbol.")
     asset_class: AssetClass = strawberry.field(description="What kind of thing the instrument is.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
-    quantity: Decimal = strawberry.field(description="The number of shares held.")
-    reserved_quantity: Decimal = strawberry.field(
+    quantity: DecimalText = strawberry.field(description="The number of shares held.")
+    reserved_quantity: DecimalText = strawberry.field(
         description="The number of shares reserved by open sell orders."
     )
-    average_cost: Decimal = strawberry.field(
+    average_cost: DecimalText = strawberry.field(
         description="The cost basis per share; 0 once the position is closed."
     )
-    cost_basis: Decimal = strawberry.field(description="The cost of the shares, including buying fees.")
-    current_price: Decimal | None = strawberry.field(
+    cost_basis: DecimalText = strawberry.field(description="The cost of the shares, including buying fees.")
+    current_price: DecimalText | None = strawberry.field(
         description="The latest price: the quote, or else the price of your own last trade in the instrument "
         "in any portfolio, adjusted for later splits. Null without either."
     )
@@ -53,38 +54,40 @@ class Position(Node):
     price_source: PriceKind | None = strawberry.field(
         description="Where that price comes from; null without one."
     )
-    market_value: Decimal | None = strawberry.field(description="Quantity times price; null without a price.")
-    unrealized_pnl: Decimal | None = strawberry.field(
+    market_value: DecimalText | None = strawberry.field(
+        description="Quantity times price; null without a price."
+    )
+    unrealized_pnl: DecimalText | None = strawberry.field(
         description="Market value minus cost basis; null without a price."
     )
-    unrealized_return: Decimal | None = strawberry.field(
+    unrealized_return: DecimalText | None = strawberry.field(
         description="The unrealised gain as a fraction of the cost basis: 0.05 is five percent. Null without "
         "a price, or if the cost basis is 0."
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: ListedPositionRow) -> Self:
         """The position of a row of the list of positions."""
         return cls(
             row=row,
             id=global_id("Position", row["id"]),
             symbol=row["symbol"],
             asset_class=AssetClass(row["asset_class"]),
-            currency=row["currency"],
+            currency=CurrencyCode(row["currency"]),
             quantity=row["quantity"],
             reserved_quantity=row["reserved_quantity"],
             average_cost=row["average_cost"],
             cost_basis=row["cost_basis"],
             current_price=row["current_price"],
             price_as_of=row["price_as_of"],
-            price_source=row["price_source"] and PriceKind(row["price_source"]),
+            price_source=None if row["price_source"] is None else PriceKind(row["price_source"]),
             market_value=row["market_value"],
             unrealized_pnl=row["unrealized_pnl"],
             unrealized_return=row["unrealized_return"],
         )
 
     @strawberry.field(description="The realised gain of its sales, after commissions.")
-    def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal:
+    def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> DecimalText:
         return self.row["realized_pnl_fifo" if method is CostMethod.FIFO else "realized_pnl"]
 
     @strawberry.field(description="How the unrealised gain was computed; null without a price.")
@@ -119,7 +122,9 @@ class Position(Node):
     async def portfolio(self, info: Info) -> _Portfolio:
         from graph.portfolio.types import Portfolio
 
-        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+        return Portfolio.from_row(
+            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
+        )
 
 
 @strawberry.type(
@@ -128,27 +133,29 @@ class Position(Node):
 )
 class PerformanceSnapshot(Node):
     date: dt.date = strawberry.field(description="The day.")
-    total_value: Decimal = strawberry.field(description="Cash plus positions.")
-    cash_value: Decimal = strawberry.field(description="Cash.")
-    positions_value: Decimal = strawberry.field(description="The value of the positions.")
-    net_flow: Decimal = strawberry.field(description="The external inflows of that day minus the outflows.")
-    daily_return: Decimal | None = strawberry.field(description="The return of the day, excluding flows.")
-    cumulative_return: Decimal | None = strawberry.field(
+    total_value: DecimalText = strawberry.field(description="Cash plus positions.")
+    cash_value: DecimalText = strawberry.field(description="Cash.")
+    positions_value: DecimalText = strawberry.field(description="The value of the positions.")
+    net_flow: DecimalText = strawberry.field(
+        description="The external inflows of that day minus the outflows."
+    )
+    daily_return: DecimalText | None = strawberry.field(description="The return of the day, excluding flows.")
+    cumulative_return: DecimalText | None = strawberry.field(
         description="The time-weighted return up to this day."
     )
-    sharpe_ratio: Decimal | None = strawberry.field(
+    sharpe_ratio: DecimalText | None = strawberry.field(
         description="Mean excess return divided by its standard deviation, times sqrt(periods per year)."
     )
-    sortino_ratio: Decimal | None = strawberry.field(
+    sortino_ratio: DecimalText | None = strawberry.field(
         description="Mean excess return divided by its downside deviation, times sqrt(periods per year)."
     )
-    volatility: Decimal | None = strawberry.field(
+    volatility: DecimalText | None = strawberry.field(
         description="The sample standard deviation of the periods' returns, times sqrt(periods per year); "
         "from 12 periods on. A period ends on a day on which everything that is held and has "
         "prices has a close; other days join the next one. A year has 365, 252, 52, 12 or 4 "
         "periods, depending on their spacing; null if they are not evenly spaced."
     )
-    max_drawdown: Decimal | None = strawberry.field(
+    max_drawdown: DecimalText | None = strawberry.field(
         description="The largest fall of the time-weighted index from a peak, as a positive fraction."
     )
     position_count: int = strawberry.field(description="The number of open positions.")
@@ -158,10 +165,24 @@ class PerformanceSnapshot(Node):
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: SnapshotRow) -> Self:
         """The snapshot of a row of the list of snapshots."""
-        figures = {name: row[name] for name in cls.__dataclass_fields__ if name != "id"}
-        return cls(id=global_id("PerformanceSnapshot", row["id"]), **figures)
+        return cls(
+            id=global_id("PerformanceSnapshot", row["id"]),
+            date=row["date"],
+            total_value=row["total_value"],
+            cash_value=row["cash_value"],
+            positions_value=row["positions_value"],
+            net_flow=row["net_flow"],
+            daily_return=row["daily_return"],
+            cumulative_return=row["cumulative_return"],
+            sharpe_ratio=row["sharpe_ratio"],
+            sortino_ratio=row["sortino_ratio"],
+            volatility=row["volatility"],
+            max_drawdown=row["max_drawdown"],
+            position_count=row["position_count"],
+            unpriced_position_count=row["unpriced_position_count"],
+        )
 
 
 refetched_by("Position", PositionById, Position.from_row)

@@ -13,15 +13,21 @@ from db.portfolio.queries import (
     fetch_portfolio_summaries,
     fetch_weights,
 )
-from db.sessions import Row
+from db.portfolio.rows import (
+    ListedLotRow,
+    ListedPortfolioRow,
+    ListedPositionRow,
+    PortfolioSummaryRow,
+    SnapshotRow,
+)
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class PortfolioById(ById):
+class PortfolioById(ById[ListedPortfolioRow]):
     listing = PORTFOLIOS
 
 
-class PortfoliosByAccount(PagesOf):
+class PortfoliosByAccount(PagesOf[ListedPortfolioRow]):
     listing = PORTFOLIOS
 
 
@@ -29,10 +35,10 @@ class PortfolioCountByAccount(CountsOf):
     listing = PORTFOLIOS
 
 
-class SummaryByPortfolio(Loader[UUID, Row]):
+class SummaryByPortfolio(Loader[UUID, PortfolioSummaryRow]):
     """What each portfolio is worth and has gained."""
 
-    async def batch_load_fn(self, keys: list[UUID]) -> list[Row]:
+    async def batch_load_fn(self, keys: list[UUID]) -> list[PortfolioSummaryRow]:
         async with self.context.reading() as connection:
             rows = await fetch_portfolio_summaries(connection, self.context.viewer_id, keys)
         return [rows[key] for key in keys]
@@ -65,11 +71,11 @@ class CashWeightByPortfolio(Loader[UUID, "str | None"]):
         return [weights.get(key) for key in keys]
 
 
-class PositionById(ById):
+class PositionById(ById[ListedPositionRow]):
     listing = POSITIONS
 
 
-class PositionsByPortfolio(PagesOf):
+class PositionsByPortfolio(PagesOf[ListedPositionRow]):
     listing = POSITIONS
 
 
@@ -77,11 +83,11 @@ class PositionCountByPortfolio(CountsOf):
     listing = POSITIONS
 
 
-class LotById(ById):
+class LotById(ById[ListedLotRow]):
     listing = LOTS
 
 
-class LotsByPosition(PagesOf):
+class LotsByPosition(PagesOf[ListedLotRow]):
     listing = LOTS
 
 
@@ -89,11 +95,11 @@ class LotCountByPosition(CountsOf):
     listing = LOTS
 
 
-class SnapshotById(ById):
+class SnapshotById(ById[SnapshotRow]):
     listing = SNAPSHOTS
 
 
-class SnapshotsByPortfolio(PagesOf):
+class SnapshotsByPortfolio(PagesOf[SnapshotRow]):
     listing = SNAPSHOTS
 
 

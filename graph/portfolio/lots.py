@@ -1,12 +1,13 @@
 """Lots: what is left of each purchase, and what took from it."""
 
 import datetime as dt
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.portfolio.rows import ListedLotRow
+from db.trading.listing_rows import LotUseRow
 from graph.context import Info
 from graph.ids import global_id
 from graph.node import Node, refetched_by
@@ -22,7 +23,7 @@ async def _transaction(info: Info, id: Any) -> Any:
     from graph.trading.loaders import TransactionById
     from graph.trading.types import Transaction
 
-    return Transaction.from_row(await info.context.loader(TransactionById).load(id))
+    return Transaction.from_row(await info.context.loader(TransactionById).load_existing(id))
 
 
 @strawberry.type(
@@ -30,13 +31,13 @@ async def _transaction(info: Info, id: Any) -> Any:
     "another portfolio of yours keep their lots. Amounts are in the position's currency."
 )
 class Lot(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[ListedLotRow]
     opened_at: dt.datetime = strawberry.field(description="When the shares were bought.")
-    quantity: Decimal = strawberry.field(description="The number of shares left, after splits.")
-    cost: Decimal = strawberry.field(description="The cost of those shares, including buying fees.")
+    quantity: DecimalText = strawberry.field(description="The number of shares left, after splits.")
+    cost: DecimalText = strawberry.field(description="The cost of those shares, including buying fees.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: ListedLotRow) -> Self:
         """The lot of a row of the list of lots."""
         return cls(
             row=row,
@@ -56,17 +57,17 @@ class Lot(Node):
     "shares: its quantity is negative if there are more shares afterwards, and its cost is 0."
 )
 class LotUse:
-    row: strawberry.Private[Any]
+    row: strawberry.Private[LotUseRow]
     opened_at: dt.datetime = strawberry.field(description="When the lot's shares were bought.")
-    quantity: Decimal = strawberry.field(description="The number of shares that it used.")
-    cost: Decimal = strawberry.field(description="The cost of those shares.")
-    gain: Decimal | None = strawberry.field(
+    quantity: DecimalText = strawberry.field(description="The number of shares that it used.")
+    cost: DecimalText = strawberry.field(description="The cost of those shares.")
+    gain: DecimalText | None = strawberry.field(
         description="The gain, for a sale: the shares' part of the net proceeds minus their cost. Null for "
         "anything else."
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: LotUseRow) -> Self:
         """The use of a row of the list of uses."""
         return cls(
             row=row, opened_at=row["opened_at"], quantity=row["quantity"], cost=row["cost"], gain=row["gain"]

@@ -158,7 +158,9 @@ class Contribution:
     async def instrument(self, info: Info) -> Instrument | None:
         if self.instrument_id is None:
             return None
-        return Instrument.from_row(await info.context.loader(InstrumentById).load(self.instrument_id))
+        return Instrument.from_row(
+            await info.context.loader(InstrumentById).load_existing(self.instrument_id)
+        )
 
 
 @strawberry.type(description="A calendar month or year, or the part of it that is covered.")

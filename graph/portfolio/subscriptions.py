@@ -2,14 +2,14 @@
 
 import datetime as dt
 from collections.abc import AsyncGenerator, Sequence
-from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
+from db.canonical import DecimalText
 from db.portfolio.queries import fetch_held_instruments, fetch_portfolio_summaries
-from db.sessions import Row
+from db.portfolio.rows import PortfolioSummaryRow
 from db.vocabulary import Topic
 from graph.context import Context, Info
 from graph.ids import global_id
@@ -29,13 +29,12 @@ _PortfolioId = Annotated[strawberry.ID, strawberry.argument(description="The por
 class PortfolioValue:
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio.")
     as_of: dt.datetime = strawberry.field(description="When it was computed.")
-    cash_balance: Decimal = strawberry.field(description="Its cash.")
-    market_value: Decimal = strawberry.field(description="The value of its positions at the latest prices.")
-    total_value: Decimal = strawberry.field(description="Cash plus positions.")
-    unrealized_pnl: Decimal = strawberry.field(description="The unrealised gain of its positions.")
-
-
-_FIGURES = ("cash_balance", "market_value", "total_value", "unrealized_pnl")
+    cash_balance: DecimalText = strawberry.field(description="Its cash.")
+    market_value: DecimalText = strawberry.field(
+        description="The value of its positions at the latest prices."
+    )
+    total_value: DecimalText = strawberry.field(description="Cash plus positions.")
+    unrealized_pnl: DecimalText = strawberry.field(description="The unrealised gain of its positions.")
 
 
 @strawberry.type
@@ -51,7 +50,7 @@ class PortfolioSubscription:
     ) -> AsyncGenerator[PortfolioValue, None]:
         context, id = info.context, own_id("Portfolio", portfolio_id)
         pace = Throttle(context.events_per_second)
-        reported: list[str] = []
+        reported: tuple[DecimalText, ...] = ()
         with (
             # Orders too: those are counted, and so found within a second whatever is lost.
             context.notifier.listening(context.viewer_id, Topic.PORTFOLIOS, Topic.ORDERS) as rings,
@@ -66,7 +65,7 @@ class PortfolioSubscription:
                 if watch.follow(held):
                     # A price may have moved before it was followed.
                     rings.set()
-                figures = [row[name] for name in _FIGURES]
+                figures = _figures(row)
                 if figures != reported:
                     # Somebody slow may have taken minutes over the last event.
                     await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)
@@ -76,12 +75,23 @@ class PortfolioSubscription:
                 await wait(rings, LOOK_SECONDS)
 
 
-async def _look(context: Context, id: UUID) -> tuple[Row | None, Sequence[UUID]]:
+async def _look(context: Context, id: UUID) -> tuple[PortfolioSummaryRow | None, Sequence[UUID]]:
     async with context.reading() as connection:
         summaries = await fetch_portfolio_summaries(connection, context.viewer_id, [id])
         return summaries.get(id), await fetch_held_instruments(connection, context.viewer_id, [id])
 
 
-def _value(id: UUID, row: Row) -> PortfolioValue:
-    figures = {name: row[name] for name in _FIGURES}
-    return PortfolioValue(portfolio_id=global_id("Portfolio", id), as_of=dt.datetime.now(dt.UTC), **figures)
+def _figures(row: PortfolioSummaryRow) -> tuple[DecimalText, ...]:
+    return row["cash_balance"], row["market_value"], row["total_value"], row["unrealized_pnl"]
+
+
+def _value(id: UUID, row: PortfolioSummaryRow) -> PortfolioValue:
+    cash, market, total, gain = _figures(row)
+    return PortfolioValue(
+        portfolio_id=global_id("Portfolio", id),
+        as_of=dt.datetime.now(dt.UTC),
+        cash_balance=cash,
+        market_value=market,
+        total_value=total,
+        unrealized_pnl=gain,
+    )

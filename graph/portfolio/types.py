@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.portfolio.rows import ListedPortfolioRow
 from graph.account.loaders import AccountById
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
@@ -68,21 +69,25 @@ _Account = Annotated["Account", strawberry.lazy("graph.account.types")]
     description="A part of an account with its own cash, positions and strategy. Amounts are in its currency."
 )
 class Portfolio(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[ListedPortfolioRow]
     name: str = strawberry.field(description="Its name, unique in the account.")
     currency: CurrencyCode = strawberry.field(
         description="The currency of all its amounts, which is the account's."
     )
     strategy: Strategy = strawberry.field(description="How its target weights are determined.")
-    risk_tolerance: Decimal = strawberry.field(description="0 for the least risk, 1 for the strategy's own.")
-    max_position_size: Decimal = strawberry.field(description="The largest weight of a position, up to 1.")
+    risk_tolerance: DecimalText = strawberry.field(
+        description="0 for the least risk, 1 for the strategy's own."
+    )
+    max_position_size: DecimalText = strawberry.field(
+        description="The largest weight of a position, up to 1."
+    )
     auto_rebalance: bool = strawberry.field(
         description="Whether it is rebalanced automatically: at 10:00 in New York on the first market day of "
         "each rebalanceFrequency, and when a weight has drifted from its target by more than the "
         "driftBand."
     )
     rebalance_frequency: RebalanceFrequency = strawberry.field(description="How often it does so.")
-    drift_band: Decimal | None = strawberry.field(
+    drift_band: DecimalText | None = strawberry.field(
         description="How far a weight may drift from its target before it is rebalanced, as a fraction."
     )
     symbols: list[str] | None = strawberry.field(
@@ -96,18 +101,18 @@ class Portfolio(Node):
         description="Whether rebalancing trades fractions of shares. If not, a plan comes as close to its "
         "targets as whole shares and the cash allow."
     )
-    minimum_trade: Decimal = strawberry.field(description="The smallest amount that rebalancing trades.")
-    relative_drift_band: Decimal | None = strawberry.field(
+    minimum_trade: DecimalText = strawberry.field(description="The smallest amount that rebalancing trades.")
+    relative_drift_band: DecimalText | None = strawberry.field(
         description="How far a weight may drift, as a fraction of its target; of two bands the narrower one "
         "counts."
     )
-    cash_reserve: Decimal = strawberry.field(
+    cash_reserve: DecimalText = strawberry.field(
         description="The fraction of the total value that stays in cash when it is rebalanced."
     )
-    max_trade: Decimal | None = strawberry.field(
+    max_trade: DecimalText | None = strawberry.field(
         description="The largest trade of a rebalance, as a fraction of the total value."
     )
-    max_turnover: Decimal | None = strawberry.field(
+    max_turnover: DecimalText | None = strawberry.field(
         description="The limit on purchases plus sales of a rebalance, as a fraction of the total value."
     )
     look_back_days: int = strawberry.field(
@@ -118,21 +123,23 @@ class Portfolio(Node):
     )
     is_active: bool = strawberry.field(description="False once it is archived.")
     created_at: dt.datetime = strawberry.field(description="When it was opened.")
-    cash_balance: Decimal = strawberry.field(description="Its cash.")
-    reserved_cash: Decimal = strawberry.field(description="The part of its cash that open orders reserve.")
-    available_cash: Decimal = strawberry.field(description="Its cash minus what open orders reserve.")
+    cash_balance: DecimalText = strawberry.field(description="Its cash.")
+    reserved_cash: DecimalText = strawberry.field(
+        description="The part of its cash that open orders reserve."
+    )
+    available_cash: DecimalText = strawberry.field(description="Its cash minus what open orders reserve.")
     performance_stale_from: dt.date | None = strawberry.field(
         description="The first day whose snapshot is waiting to be recomputed; null if none is."
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: ListedPortfolioRow) -> Self:
         """The portfolio of a row of the list of portfolios."""
         return cls(
             row=row,
             id=global_id("Portfolio", row["id"]),
             name=row["name"],
-            currency=row["currency"],
+            currency=CurrencyCode(row["currency"]),
             strategy=Strategy(row["strategy"]),
             risk_tolerance=row["risk_tolerance"],
             max_position_size=row["max_position_size"],
@@ -223,7 +230,7 @@ class Portfolio(Node):
     async def account(self, info: Info) -> _Account:
         from graph.account.types import Account
 
-        return Account.from_row(await info.context.loader(AccountById).load(self.row["account_id"]))
+        return Account.from_row(await info.context.loader(AccountById).load_existing(self.row["account_id"]))
 
     @strawberry.field(description="The open positions, by symbol.")
     async def positions(

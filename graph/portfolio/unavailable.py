@@ -1,14 +1,14 @@
 """What a total leaves out, and why."""
 
 import datetime as dt
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 import strawberry
 
 from db.portfolio.performance import ScopeKind
+from db.portfolio.rows import LeftOutRow
 from db.portfolio.unvalued import fetch_left_out
-from db.sessions import Row
 from graph.context import Info
 from graph.loaders import Loader
 from graph.market.loaders import InstrumentById
@@ -29,13 +29,15 @@ class UnavailableValue:
     async def instrument(self, info: Info) -> Instrument | None:
         if self.instrument_id is None:
             return None
-        return Instrument.from_row(await info.context.loader(InstrumentById).load(self.instrument_id))
+        return Instrument.from_row(
+            await info.context.loader(InstrumentById).load_existing(self.instrument_id)
+        )
 
 
-class _LeftOut(Loader[UUID, "list[Row]"]):
+class _LeftOut(Loader[UUID, list[LeftOutRow]]):
     kind: ClassVar[ScopeKind]
 
-    async def batch_load_fn(self, keys: list[UUID]) -> list[list[Row]]:
+    async def batch_load_fn(self, keys: list[UUID]) -> list[list[LeftOutRow]]:
         async with self.context.reading() as connection:
             rows = await fetch_left_out(connection, self.context.viewer_id, self.kind, keys)
         return [[row for row in rows if row["scope_id"] == key] for key in keys]
@@ -64,12 +66,12 @@ async def unavailable_values(info: Info, loader: type[_LeftOut], id: UUID) -> li
     return [_value(row) for row in await info.context.loader(loader).load(id)]
 
 
-def _value(row: Any) -> UnavailableValue:
+def _value(row: LeftOutRow) -> UnavailableValue:
     is_held = row["instrument_id"] is not None
     return UnavailableValue(
         instrument_id=row["instrument_id"],
         field="marketValue" if is_held else "totalValue",
         reason=UnavailableReason.NO_PRICES if is_held else UnavailableReason.NO_RATE,
-        currency=row["currency"],
+        currency=CurrencyCode(row["currency"]),
         date=None,
     )

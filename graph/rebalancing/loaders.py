@@ -1,14 +1,15 @@
 """Loaders of the history of rebalances."""
 
 from db.rebalancing.queries import LEGS, REBALANCES
+from db.rebalancing.rows import RebalanceLegRow, RebalanceRow
 from graph.loaders import ById, CountsOf, PagesOf
 
 
-class RebalanceById(ById):
+class RebalanceById(ById[RebalanceRow]):
     listing = REBALANCES
 
 
-class RebalancesByPortfolio(PagesOf):
+class RebalancesByPortfolio(PagesOf[RebalanceRow]):
     listing = REBALANCES
 
 
@@ -16,7 +17,7 @@ class RebalanceCountByPortfolio(CountsOf):
     listing = REBALANCES
 
 
-class LegsByRebalance(PagesOf):
+class LegsByRebalance(PagesOf[RebalanceLegRow]):
     listing = LEGS
 
 

@@ -55,5 +55,5 @@ class RebalancingMutation:
             input.plan_hash,
             input.idempotency_key,
         )
-        row = await info.context.loader(RebalanceById).load(id)
+        row = await info.context.loader(RebalanceById).load_existing(id)
         return RebalancePayload(rebalance=Rebalance.from_row(row))

@@ -1,12 +1,12 @@
 """Rebalances that were run."""
 
 import datetime as dt
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.rebalancing.rows import RebalanceLegRow, RebalanceRow
 from graph.codes import LegReason
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
@@ -29,20 +29,20 @@ _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 @strawberry.type(description="A planned trade of a rebalance, and its result.")
 class RebalanceLeg:
-    row: strawberry.Private[Any]
+    row: strawberry.Private[RebalanceLegRow]
     number: int = strawberry.field(
         description="Its number in the plan, starting from 1; sells come before buys."
     )
     symbol: str = strawberry.field(description="The instrument's symbol.")
     side: OrderSide = strawberry.field(description="Whether it buys or sells.")
-    quantity: Decimal = strawberry.field(description="The planned number of shares.")
-    filled_quantity: Decimal = strawberry.field(description="The number of shares traded so far.")
+    quantity: DecimalText = strawberry.field(description="The planned number of shares.")
+    filled_quantity: DecimalText = strawberry.field(description="The number of shares traded so far.")
     status: LegStatus = strawberry.field(description="Its status.")
     reason: LegReason | None = strawberry.field(description="Why not all of it was traded, for programs.")
     message: str | None = strawberry.field(description="Why not all of it was traded, for people.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: RebalanceLegRow) -> Self:
         """Return the leg of a row of the list of legs."""
         reason, message = (None, None) if row["reason"] is None else parse_reason(row["reason"])
         return cls(
@@ -65,12 +65,12 @@ class RebalanceLeg:
     async def order(self, info: Info) -> Order | None:
         if self.row["order_id"] is None:
             return None
-        return Order.from_row(await info.context.loader(OrderById).load(self.row["order_id"]))
+        return Order.from_row(await info.context.loader(OrderById).load_existing(self.row["order_id"]))
 
 
 @strawberry.type(description="A rebalance of a portfolio. Amounts are in the portfolio's currency.")
 class Rebalance(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[RebalanceRow]
     strategy: Strategy = strawberry.field(description="How the target weights were determined.")
     status: RebalanceStatus = strawberry.field(description="Its status.")
     trigger: RebalanceTrigger = strawberry.field(description="What started it.")
@@ -80,10 +80,10 @@ class Rebalance(Node):
         description="The target weights, by symbol; null if none were determined."
     )
     plan_hash: str | None = strawberry.field(description="The hash of the plan that it carried out.")
-    turnover: Decimal = strawberry.field(
+    turnover: DecimalText = strawberry.field(
         description="Purchases plus sales, as a fraction of the total value before."
     )
-    total_cost: Decimal = strawberry.field(
+    total_cost: DecimalText = strawberry.field(
         description="Commissions, plus the amount by which the prices were worse than the plan's quotes."
     )
     trades_executed: int = strawberry.field(description="The number of trades made.")
@@ -96,7 +96,7 @@ class Rebalance(Node):
     legs_ended: int = strawberry.field(description="The number of trades that have ended, filled or not.")
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: RebalanceRow) -> Self:
         """The rebalance of a row of the list of rebalances."""
         return cls(
             row=row,
@@ -122,7 +122,9 @@ class Rebalance(Node):
     async def portfolio(self, info: Info) -> _Portfolio:
         from graph.portfolio.types import Portfolio
 
-        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+        return Portfolio.from_row(
+            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
+        )
 
     @strawberry.field(description="The orders that it placed, newest first.")
     async def orders(

@@ -9,7 +9,7 @@ from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 from graph.errors import Unauthenticated
 from graph.server.client import ClientConnection
 from graph.server.lifetime import LifeOver, watched
-from graph.server.operations import Answer, Operations, answer_of
+from graph.server.operations import Answer, Operations, error_answer
 from graph.server.requests import GraphQLRequest
 
 _FORMAT = SSETransport()
@@ -55,6 +55,6 @@ async def _answers(
             except StopAsyncIteration:
                 return
             except LifeOver as over:
-                yield answer_of(Unauthenticated(str(over)))
+                yield error_answer(Unauthenticated(str(over)))
                 return
             yield answer

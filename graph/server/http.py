@@ -13,7 +13,7 @@ from graph.server.client import ClientConnection, bearer_token, client_of
 from graph.server.errors import RequestRefused, bad_request
 from graph.server.events import event_stream
 from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
-from graph.server.operations import QUERIES, QUERIES_AND_MUTATIONS, Answer, Operations, answer_of
+from graph.server.operations import QUERIES, QUERIES_AND_MUTATIONS, Answer, Operations, error_answer
 from graph.server.requests import read_query_string, read_request
 
 
@@ -50,10 +50,10 @@ class GraphQLOverHTTP:
             token = bearer_token(request.headers.get("authorization"))
         except RequestRefused as refused:
             log_refused(client, refused.status, refused.error.code)
-            return respond(answer_of(refused.error), media_type, client, refused.status, refused.headers)
+            return respond(error_answer(refused.error), media_type, client, refused.status, refused.headers)
         except CodedError as error:
-            log_refused(client, answer_of(error).status, error.code)
-            return respond(answer_of(error), media_type, client)
+            log_refused(client, error_answer(error).status, error.code)
+            return respond(error_answer(error), media_type, client)
         if media_type == EVENT_STREAM:
             return event_stream(self.operations, requested, token, client)
         allowed = QUERIES if request.method == "GET" else QUERIES_AND_MUTATIONS

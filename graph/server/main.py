@@ -20,6 +20,7 @@ from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
 from investing.market.watches import Watches
 from investing.notifications.destinations import Destinations
+from investing.notifier import Notifier
 from runtime.sending import secret_box_of, smtp_config_of
 from runtime.services import Readiness, Runtime, background_services
 from runtime.supervisor import STANDARD, Restarts
@@ -57,7 +58,8 @@ def build_server(
             dt.timedelta(minutes=settings.access_token_minutes),
         )
         try:
-            async with open_sessions(url, size=settings.pool_size) as sessions:
+            notifier = Notifier()
+            async with open_sessions(url, size=settings.pool_size, notifier=notifier) as sessions:
                 auth_service = AuthService(
                     sessions,
                     tokens,
@@ -67,7 +69,13 @@ def build_server(
                     time_zone=settings.time_zone,
                 )
                 async with background_services(
-                    settings, sessions, url, secret_box, jobs=settings.worker, restarts=restarts
+                    settings,
+                    sessions,
+                    url,
+                    secret_box,
+                    notifier=notifier,
+                    jobs=settings.worker,
+                    restarts=restarts,
                 ) as runtime:
                     running.append(runtime)
                     opened.append(

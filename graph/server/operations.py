@@ -56,7 +56,7 @@ class Answer:
             return orjson.dumps({"errors": [internal(request_id, error)]})
 
 
-def answer_of(error: CodedError) -> Answer:
+def error_answer(error: CodedError) -> Answer:
     """Answer with one coded error and no data entry."""
     return Answer({"errors": [dict(error.formatted)]}, executed=False)
 
@@ -169,14 +169,14 @@ class Operations:
         """Answer for what stopped an operation from outside its fields."""
         if isinstance(error, TimeoutError):
             seconds = f"{self.timeout_seconds:g}"
-            return answer_of(TimedOut(f"The operation took longer than {seconds} seconds."))
+            return error_answer(TimedOut(f"The operation took longer than {seconds} seconds."))
         if isinstance(error, CodedError):
-            return answer_of(error)
+            return error_answer(error)
         if isinstance(error, InvalidOperationTypeError):
             kind = error.operation_type.value
-            return answer_of(BadUserInput(f"A {kind} cannot be run by this kind of request."))
+            return error_answer(BadUserInput(f"A {kind} cannot be run by this kind of request."))
         if isinstance(error, CannotGetOperationTypeError | MissingQueryError):
-            return answer_of(BadUserInput("The document has no operation of that name."))
+            return error_answer(BadUserInput("The document has no operation of that name."))
         return Answer({"errors": [internal(request_id, error)]}, executed=False)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
 
-from db.sessions import Row
+from db.trading.listing_rows import ListedImportRow
 from graph.context import Info
 from graph.ids import global_id
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
@@ -23,7 +23,7 @@ _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 @strawberry.type(description="Transactions that were imported together and can be reversed together.")
 class Import(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[ListedImportRow]
     created_at: dt.datetime = strawberry.field(description="When they were imported.")
     format: str = strawberry.field(
         description="The format: `csv`, `ghostfolio`, `ibflex`, `ofx` or another one of the command "
@@ -35,7 +35,7 @@ class Import(Node):
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: ListedImportRow) -> Self:
         """Return the import of a row of the list of imports."""
         return cls(
             row=row,
@@ -50,7 +50,9 @@ class Import(Node):
     async def portfolio(self, info: Info) -> _Portfolio:
         from graph.portfolio.types import Portfolio
 
-        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+        return Portfolio.from_row(
+            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
+        )
 
 
 @strawberry.input(description="An import to reverse.")

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from db.sessions import Row
+from db.trading.listing_rows import ListedImportRow, ListedOrderRow, ListedTransactionRow, LotUseRow
 from db.trading.queries import (
     IMPORTS,
     LOT_USES,
@@ -16,20 +16,20 @@ from db.trading.queries import (
 from graph.loaders import ById, CountsOf, Loader, PagesOf
 
 
-class TransactionById(ById):
+class TransactionById(ById[ListedTransactionRow]):
     listing = TRANSACTIONS_OF_ACCOUNT
 
 
-class ReversalByTransaction(Loader[UUID, "Row | None"]):
+class ReversalByTransaction(Loader[UUID, "ListedTransactionRow | None"]):
     """What reverses each transaction, if anything does."""
 
-    async def batch_load_fn(self, keys: list[UUID]) -> list[Row | None]:
+    async def batch_load_fn(self, keys: list[UUID]) -> list[ListedTransactionRow | None]:
         async with self.context.reading() as connection:
             rows = await fetch_reversals(connection, self.context.viewer_id, keys)
         return [rows.get(key) for key in keys]
 
 
-class LotUsesByTransaction(PagesOf):
+class LotUsesByTransaction(PagesOf[LotUseRow]):
     listing = LOT_USES
 
 
@@ -37,7 +37,7 @@ class LotUseCountByTransaction(CountsOf):
     listing = LOT_USES
 
 
-class TransactionsByAccount(PagesOf):
+class TransactionsByAccount(PagesOf[ListedTransactionRow]):
     listing = TRANSACTIONS_OF_ACCOUNT
 
 
@@ -45,7 +45,7 @@ class TransactionCountByAccount(CountsOf):
     listing = TRANSACTIONS_OF_ACCOUNT
 
 
-class TransactionsByPortfolio(PagesOf):
+class TransactionsByPortfolio(PagesOf[ListedTransactionRow]):
     listing = TRANSACTIONS_OF_PORTFOLIO
 
 
@@ -53,7 +53,7 @@ class TransactionCountByPortfolio(CountsOf):
     listing = TRANSACTIONS_OF_PORTFOLIO
 
 
-class TransactionsByOrder(PagesOf):
+class TransactionsByOrder(PagesOf[ListedTransactionRow]):
     listing = TRANSACTIONS_OF_ORDER
 
 
@@ -61,11 +61,11 @@ class TransactionCountByOrder(CountsOf):
     listing = TRANSACTIONS_OF_ORDER
 
 
-class ImportById(ById):
+class ImportById(ById[ListedImportRow]):
     listing = IMPORTS
 
 
-class ImportsByUser(PagesOf):
+class ImportsByUser(PagesOf[ListedImportRow]):
     listing = IMPORTS
 
 
@@ -73,11 +73,11 @@ class ImportCountByUser(CountsOf):
     listing = IMPORTS
 
 
-class OrderById(ById):
+class OrderById(ById[ListedOrderRow]):
     listing = ORDERS_OF_PORTFOLIO
 
 
-class OrdersByPortfolio(PagesOf):
+class OrdersByPortfolio(PagesOf[ListedOrderRow]):
     listing = ORDERS_OF_PORTFOLIO
 
 
@@ -85,7 +85,7 @@ class OrderCountByPortfolio(CountsOf):
     listing = ORDERS_OF_PORTFOLIO
 
 
-class OrdersByRebalance(PagesOf):
+class OrdersByRebalance(PagesOf[ListedOrderRow]):
     listing = ORDERS_OF_REBALANCE
 
 

@@ -2,10 +2,11 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 
+from db.trading.listing_rows import ListedTransactionRow
 from graph.account.mutations import TransactionPayload
 from graph.context import Info
 from graph.mutating import INPUT, Guard, actor_of, own_id
@@ -116,7 +117,9 @@ class TradingMutation:
         if done.row is None:
             return await TransactionPayload.load(info, done.id, done.warnings)
         warnings = [Warning.of(each) for each in done.warnings]
-        return TransactionPayload(transaction=Transaction.from_row(done.row), warnings=warnings)
+        # Just posted: with Decimals where a row that is read has their text, and both are written alike.
+        row = cast("ListedTransactionRow", done.row)
+        return TransactionPayload(transaction=Transaction.from_row(row), warnings=warnings)
 
     @strawberry.mutation(
         description="Reverses a transaction, from its own day on, with one of the opposite sign; a transfer "

@@ -61,7 +61,7 @@ class OrderPayload(Payload):
     @classmethod
     async def load(cls, info: Info, id: UUID) -> "OrderPayload":
         """The payload with the order of this row id."""
-        row = await info.context.loader(OrderById).load(id)
+        row = await info.context.loader(OrderById).load_existing(id)
         facts = row["rejection_facts"]
         errors = [] if facts is None else [user_error(load(facts), ("input",))]
         return cls(order=Order.from_row(row), user_errors=errors)

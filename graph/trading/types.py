@@ -1,13 +1,12 @@
 """Orders and transactions."""
 
 import datetime as dt
-from collections.abc import Mapping
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
-from db.sessions import Row
+from db.canonical import DecimalText
+from db.trading.listing_rows import ListedOrderRow, ListedTransactionRow
 from graph.account.loaders import AccountById
 from graph.codes import RejectionCode, rejection_code_of
 from graph.connections import After, Before, Connection, First, Last, connect
@@ -48,28 +47,28 @@ _Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 @strawberry.type(description="An order to trade, and its result. Amounts are in the portfolio's currency.")
 class Order(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[ListedOrderRow]
     side: OrderSide = strawberry.field(description="Whether it buys or sells.")
     type: OrderType = strawberry.field(description="At what price it may trade.")
     status: OrderStatus = strawberry.field(description="Its status.")
     symbol: str = strawberry.field(description="The instrument's symbol.")
-    quantity: Decimal = strawberry.field(description="The number of shares to trade.")
-    filled_quantity: Decimal = strawberry.field(description="The number of shares traded so far.")
-    limit_price: Decimal | None = strawberry.field(description="The limit price, for a LIMIT order.")
-    average_fill_price: Decimal | None = strawberry.field(
+    quantity: DecimalText = strawberry.field(description="The number of shares to trade.")
+    filled_quantity: DecimalText = strawberry.field(description="The number of shares traded so far.")
+    limit_price: DecimalText | None = strawberry.field(description="The limit price, for a LIMIT order.")
+    average_fill_price: DecimalText | None = strawberry.field(
         description="The average price of the shares traded; null before the first."
     )
     submitted_at: dt.datetime = strawberry.field(description="When it was placed.")
     updated_at: dt.datetime = strawberry.field(description="When it last changed.")
-    notional: Decimal | None = strawberry.field(
+    notional: DecimalText | None = strawberry.field(
         description="The amount of cash to trade, if that was given instead of a quantity."
     )
-    remaining_quantity: Decimal = strawberry.field(
+    remaining_quantity: DecimalText = strawberry.field(
         description="The number of shares not traded; once it has ended, they will not be."
     )
     time_in_force: TimeInForce = strawberry.field(description="How long it stays open.")
     expires_at: dt.datetime | None = strawberry.field(description="When it expires; null for a GTC order.")
-    reserved_cash: Decimal = strawberry.field(description="The cash that it reserves while it is open.")
+    reserved_cash: DecimalText = strawberry.field(description="The cash that it reserves while it is open.")
     version: int = strawberry.field(
         description="The version number, which starts at 1 and increases with each change."
     )
@@ -81,7 +80,7 @@ class Order(Node):
     )
 
     @classmethod
-    def from_row(cls, row: Row) -> Self:
+    def from_row(cls, row: ListedOrderRow) -> Self:
         """The order of a row of the list of orders."""
         return cls(
             row=row,
@@ -114,7 +113,9 @@ class Order(Node):
     async def portfolio(self, info: Info) -> _Portfolio:
         from graph.portfolio.types import Portfolio
 
-        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+        return Portfolio.from_row(
+            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
+        )
 
     @strawberry.field(description="Its fills, newest first.")
     async def transactions(
@@ -140,25 +141,25 @@ class Order(Node):
     "currency."
 )
 class Transaction(Node):
-    row: strawberry.Private[Any]
+    row: strawberry.Private[ListedTransactionRow]
     type: TransactionType = strawberry.field(description="The type of the transaction.")
     symbol: str | None = strawberry.field(
         description="The instrument's symbol; null if it concerns only cash."
     )
-    quantity: Decimal | None = strawberry.field(
+    quantity: DecimalText | None = strawberry.field(
         description="The number of shares; for a split, the new shares for each old one. Null if it concerns "
         "only cash."
     )
-    price: Decimal | None = strawberry.field(description="The price of a share.")
-    amount: Decimal = strawberry.field(description="The amount before commission, never negative.")
-    commission: Decimal = strawberry.field(description="The broker's commission.")
+    price: DecimalText | None = strawberry.field(description="The price of a share.")
+    amount: DecimalText = strawberry.field(description="The amount before commission, never negative.")
+    commission: DecimalText = strawberry.field(description="The broker's commission.")
     currency: CurrencyCode = strawberry.field(description="The currency of its amounts.")
-    cash_delta: Decimal = strawberry.field(description="The change in cash.")
-    quantity_delta: Decimal = strawberry.field(
+    cash_delta: DecimalText = strawberry.field(description="The change in cash.")
+    quantity_delta: DecimalText = strawberry.field(
         description="The change in the number of shares. For a transfer between portfolios it differs from "
         "`quantity` if a split had reached the shares of only one of them."
     )
-    cost_delta: Decimal = strawberry.field(
+    cost_delta: DecimalText = strawberry.field(
         description="The change in the position's cost basis, at average cost."
     )
     executed_at: dt.datetime = strawberry.field(description="When it happened.")
@@ -172,7 +173,7 @@ class Transaction(Node):
     )
 
     @classmethod
-    def from_row(cls, row: Row | Mapping[str, Any]) -> Self:
+    def from_row(cls, row: ListedTransactionRow) -> Self:
         """The transaction of a row of the list of transactions."""
         return cls(
             row=row,
@@ -183,7 +184,7 @@ class Transaction(Node):
             price=row["price"],
             amount=row["amount"],
             commission=row["commission"],
-            currency=row["currency"],
+            currency=CurrencyCode(row["currency"]),
             cash_delta=row["cash_delta"],
             quantity_delta=row["quantity_delta"],
             cost_delta=row["cost_delta"],
@@ -194,7 +195,7 @@ class Transaction(Node):
         )
 
     @strawberry.field(description="The realised gain of a sale, after commission. Null for anything else.")
-    def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> Decimal | None:
+    def realized_pnl(self, method: Method = CostMethod.AVERAGE_COST) -> DecimalText | None:
         return self.row["realized_pnl_fifo" if method is CostMethod.FIFO else "realized_pnl"]
 
     @strawberry.field(
@@ -223,7 +224,9 @@ class Transaction(Node):
     async def reverses(self, info: Info) -> "Transaction | None":
         if self.row["reverses_id"] is None:
             return None
-        return Transaction.from_row(await info.context.loader(TransactionById).load(self.row["reverses_id"]))
+        return Transaction.from_row(
+            await info.context.loader(TransactionById).load_existing(self.row["reverses_id"])
+        )
 
     @strawberry.field(description="The transaction that reverses this one, if any.")
     async def reversed_by(self, info: Info) -> "Transaction | None":
@@ -240,7 +243,7 @@ class Transaction(Node):
     async def account(self, info: Info) -> _Account:
         from graph.account.types import Account
 
-        return Account.from_row(await info.context.loader(AccountById).load(self.row["account_id"]))
+        return Account.from_row(await info.context.loader(AccountById).load_existing(self.row["account_id"]))
 
     @strawberry.field(description="The portfolio; null for the account's unallotted cash.")
     async def portfolio(self, info: Info) -> _Portfolio | None:
@@ -248,13 +251,15 @@ class Transaction(Node):
 
         if self.row["portfolio_id"] is None:
             return None
-        return Portfolio.from_row(await info.context.loader(PortfolioById).load(self.row["portfolio_id"]))
+        return Portfolio.from_row(
+            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
+        )
 
     @strawberry.field(description="The order that it is a fill of, if any.")
     async def order(self, info: Info) -> Order | None:
         if self.row["order_id"] is None:
             return None
-        return Order.from_row(await info.context.loader(OrderById).load(self.row["order_id"]))
+        return Order.from_row(await info.context.loader(OrderById).load_existing(self.row["order_id"]))
 
 
 refetched_by("Order", OrderById, Order.from_row)

@@ -14,13 +14,12 @@ from db.account.writes import (
     name_is_taken,
     update_account,
 )
-from db.account.zones import knows_time_zone
 from db.auth.writes import lock_user
 from db.ids import uuid7
-from db.sessions import Session, Sessions
+from db.locks import Locks
+from db.sessions import Session
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction
-from db.trading.locks import Locks
 from db.vocabulary import AccountType, Broker, TransactionType
 from db.writing import raw_connection_of
 from investing.account.zone_changes import move_splits
@@ -29,8 +28,9 @@ from investing.audit import add_note, note
 from investing.idempotency import Intent, once_in_session, once_knowing
 from investing.rules.errors import AccountInactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.rules.names import checked_name
-from investing.rules.time_zones import DEFAULT, checked_time_zone, no_such_time_zone
+from investing.rules.time_zones import DEFAULT, checked_time_zone
 from investing.rules.trading.entries import check_notes, entry_of
+from investing.time_zones import check_known
 from investing.trading.posting import CashLocation, post_entry
 
 
@@ -131,18 +131,6 @@ async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_z
     await mark_all_stale(session, actor.id, id)
     zones = {"time_zone": time_zone, "before": before}
     await note(session, actor.id, actor.client, "account.time_zone_changed", "Account", id, **zones)
-
-
-async def is_known(sessions: Sessions, time_zone: str) -> bool:
-    """Return whether PostgreSQL knows a time zone."""
-    async with sessions.begin(None) as session:
-        return await knows_time_zone(session, time_zone)
-
-
-async def check_known(session: Session, time_zone: str) -> None:
-    """Raise InvalidInput if PostgreSQL does not know the time zone."""
-    if time_zone != DEFAULT and not await knows_time_zone(session, time_zone):
-        raise no_such_time_zone()
 
 
 async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:

@@ -6,9 +6,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from db.ids import uuid7
+from db.locks import Locks
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction
-from db.trading.locks import Locks
 from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import add_note

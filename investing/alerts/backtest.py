@@ -9,8 +9,9 @@ from itertools import islice, pairwise
 from uuid import UUID
 
 from db.alerts.queries import fetch_portfolio_history
+from db.alerts.rows import PortfolioHistoryRow
 from db.market.queries import fetch_closes
-from db.sessions import Row
+from db.market.rows import CloseRow
 from db.vocabulary import AlertKind
 from investing.actor import Actor
 from investing.alerts.channels import known_channels
@@ -116,11 +117,12 @@ async def _prices(actor: Actor, new: NewAlertRule) -> list[Day]:
     return [(row["date"], move) for before, row in pairwise(rows) if (move := _move(before, row)) is not None]
 
 
-def _move(before: Row, row: Row) -> Decimal | None:
-    # By adjusted closes if both days have one: neither a split nor a dividend is a fall of the price.
-    has_both = before["adjusted_close"] is not None and row["adjusted_close"] is not None
-    column = "adjusted_close" if has_both else "comparable"
-    return daily_move(Decimal(row[column]), Decimal(before[column]))
+def _move(before: CloseRow, row: CloseRow) -> Decimal | None:
+    # By adjusted closes where both days have one: neither a split nor a dividend is a fall of the price.
+    first, last = before["adjusted_close"], row["adjusted_close"]
+    if first is None or last is None:
+        first, last = before["comparable"], row["comparable"]
+    return daily_move(Decimal(last), Decimal(first))
 
 
 async def _portfolios(actor: Actor, new: NewAlertRule) -> Histories:
@@ -138,7 +140,7 @@ async def _portfolios(actor: Actor, new: NewAlertRule) -> Histories:
     return histories
 
 
-def _value(kind: AlertKind, row: Row, peaks: dict[UUID, Decimal]) -> Decimal | None:
+def _value(kind: AlertKind, row: PortfolioHistoryRow, peaks: dict[UUID, Decimal]) -> Decimal | None:
     if kind is AlertKind.PORTFOLIO_VALUE_BELOW:
         return Decimal(row["total_value"])
     if kind is AlertKind.CASH_BELOW:

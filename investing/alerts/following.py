@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.alerts.queries import fetch_alert_page
-from db.sessions import Connection, Row
+from db.alerts.rows import AlertPageRow
+from db.sessions import Connection
 from db.vocabulary import AlertSeverity
 
 PAGE = 25
@@ -78,7 +79,7 @@ class AlertFilter:
 class AlertPage:
     """A page of alerts and the position after it. `is_full` means that there may be more already."""
 
-    rows: Sequence[Row]
+    rows: Sequence[AlertPageRow]
     position: StreamPosition
     is_full: bool
 

@@ -4,19 +4,20 @@ import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 
 from db.alerts.queries import fetch_aims, fetch_rebalanced, fetch_symbols
+from db.alerts.rows import AimsRow, RebalancedRow
 from db.portfolio.replay import fetch_worth
-from db.sessions import Row
+from db.portfolio.rows import WorthRow
 from db.vocabulary import AlertKind, Strategy
 from investing.actor import Actor
 from investing.alerts.portfolio_snapshot import weights_stored
 from investing.alerts.rules import NewAlertRule
-from investing.portfolio.valuing import shifts_of
+from investing.market.close_shifts import shifts_of
 from investing.rules.market.market_hours import day_of
 from investing.rules.rebalancing.weights import DayValues, PastTargets, past_drifts
 
@@ -58,7 +59,7 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
     return histories
 
 
-def _past_targets(portfolio: Row, rebalanced: Sequence[Row]) -> list[PastTargets]:
+def _past_targets(portfolio: AimsRow, rebalanced: Sequence[RebalancedRow]) -> list[PastTargets]:
     if portfolio["strategy"] == Strategy.NONE:
         return []
     if portfolio["strategy"] == Strategy.CUSTOM:
@@ -72,7 +73,7 @@ def _past_targets(portfolio: Row, rebalanced: Sequence[Row]) -> list[PastTargets
 def _histories(
     new: NewAlertRule,
     id: UUID,
-    rows: Sequence[Any],
+    rows: Sequence[WorthRow],
     past_targets: Sequence[PastTargets],
     symbols: Mapping[str, str],
 ) -> dict[BacktestSubject, list[Day]]:
@@ -91,7 +92,7 @@ def _histories(
     return histories
 
 
-def _day_values(row: Any, symbols: Mapping[str, str]) -> DayValues:
+def _day_values(row: WorthRow, symbols: Mapping[str, str]) -> DayValues:
     held = orjson.loads(row["market_values"])
     values = {symbols[instrument_id]: Decimal(value) for instrument_id, value in held.items()}
     return DayValues(row["date"], Decimal(row["cash_value"]), values)

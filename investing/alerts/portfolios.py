@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from db.alerts import portfolio_checks, rules
+from db.claims import CHECKS, claim
 from db.market.ticks import QuoteRow
 from db.outages import Faults, Outage
 from db.sessions import Sessions, is_away
@@ -84,10 +85,10 @@ class PortfolioWatch:
         """Check every owner who is due, in one round; return how many."""
         self._snapshot_cache.forget(before=_clock() - KEPT_ROUNDS * self._again_seconds)
         checked = 0
-        while owners := await portfolio_checks.claim_checks(self._sessions, self._again_seconds, AT_ONCE):
-            await self._check_owners(owners)
-            checked += len(owners)
-            if len(owners) < AT_ONCE:
+        while claimed := await claim(self._sessions, CHECKS, self._again_seconds, AT_ONCE):
+            await self._check_owners([check.owner_id for check in claimed])
+            checked += len(claimed)
+            if len(claimed) < AT_ONCE:
                 break
         return checked
 
@@ -162,19 +163,17 @@ async def _read_owner(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot |
 
 
 async def _decide_owner(sessions: Sessions, owner_id: UUID) -> PortfolioSnapshot | None:
-    snapshot, _ = await _decide(sessions, owner_id, dt.datetime.now(dt.UTC))
+    snapshot, _ = await check_portfolios(sessions, owner_id, dt.datetime.now(dt.UTC))
     return snapshot
 
 
-async def check_owner_at(sessions: Sessions, owner_id: UUID, now: dt.datetime) -> int:
-    """Compare the owner's portfolios with the rules on them; return how many alerts that raised."""
-    _, raised = await _decide(sessions, owner_id, now)
-    return raised
-
-
-async def _decide(
+async def check_portfolios(
     sessions: Sessions, owner_id: UUID, now: dt.datetime
 ) -> tuple[PortfolioSnapshot | None, int]:
+    """Check the owner's portfolios against the rules on them.
+
+    Returns what was read, None for an owner without such rules, and how many alerts were raised.
+    """
     async with sessions.begin(owner_id) as session:
         found = await rules.lock_rules(session, owner_id, kinds=PORTFOLIO_KINDS, active=True)
         if not found:

@@ -6,6 +6,7 @@ from uuid import UUID
 import orjson
 
 from db.auth import api_keys as rows
+from db.auth.rows import DeletedKeyRow
 from db.auth.writes import lock_user
 from db.ids import uuid7
 from db.vocabulary import Broker
@@ -71,7 +72,7 @@ class ApiKeys:
                     raise InvalidInput(f"The account is at another broker: {found}.", ("accountId",))
             former = await rows.find_api_key(session, actor.id, broker, label)
             id = former or uuid7()
-            facts = {"broker": broker.value, "label": label, "key_hint": hint_of(given.key)}
+            facts: DeletedKeyRow = {"broker": broker.value, "label": label, "key_hint": hint_of(given.key)}
             values = {**facts, "account_id": account_id, **given.sealed(self._secret_box, actor.id, id)}
             if former:
                 await rows.replace_api_key(session, actor.id, id, values)
@@ -89,10 +90,8 @@ class ApiKeys:
             deleted = await rows.delete_api_key(session, actor.id, id)
             if deleted is None:
                 raise NotFound("There is no such API key.", ("apiKeyId",))
-            await note(
-                session, actor.id, actor.client, "apiKey.deleted", TYPE, id, **_audit_facts(dict(deleted))
-            )
+            await note(session, actor.id, actor.client, "apiKey.deleted", TYPE, id, **_audit_facts(deleted))
 
 
-def _audit_facts(facts: dict[str, str]) -> dict[str, str]:
+def _audit_facts(facts: DeletedKeyRow) -> dict[str, str]:
     return {"broker": facts["broker"], "label": facts["label"], "hint": facts["key_hint"]}

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.auth.writes import lock_user, update_user
-from investing.account.service import check_known
 from investing.actor import Actor
 from investing.audit import note
 from investing.rules.auth.registration import full_name
 from investing.rules.time_zones import checked_time_zone
+from investing.time_zones import check_known
 
 
 async def change_user(actor: Actor, changes: Mapping[str, str | None]) -> None:

@@ -7,12 +7,13 @@ from uuid import UUID
 from db.auth import audit, queries, writes
 from db.ids import uuid7
 from db.sessions import Sessions
+from investing.actor import RequestOrigin
 from investing.audit import origin_of
 from investing.auth.attempts import Attempts, TooManyAttempts
 from investing.auth.passwords import Passwords
 from investing.auth.refresh_tokens import new_refresh_token, read_refresh_token
 from investing.auth.tokens import AccessTokens, Claims, InvalidToken
-from investing.auth.types import LoggedIn, NotLoggedIn, RequestOrigin, Viewer
+from investing.auth.types import LoggedIn, NotLoggedIn, Viewer
 from investing.rules.auth import registration
 from investing.rules.auth.refreshing import Verdict, judge
 from investing.rules.errors import EmailTaken, InvalidRefreshToken, NameTaken, WrongCredentials

@@ -10,14 +10,6 @@ class NotLoggedIn(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class RequestOrigin:
-    """Where a request comes from, for the audit log. None is unknown, or a command."""
-
-    ip_address: str | None = None
-    user_agent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class LoggedIn:
     """The result of a login.
 

@@ -25,13 +25,13 @@ from db.demo.writes import (
     was_done,
 )
 from db.sessions import Session, Sessions, open_sessions
+from investing.actor import RequestOrigin
 from investing.audit import note
 from investing.auth.administration import replace_password
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import RequestOrigin
 from investing.demo.plan import UserPlan
 from investing.demo.prices import read_market
 from investing.demo.tree import build_tree

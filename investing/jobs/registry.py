@@ -9,11 +9,11 @@ from db.jobs.scheduler import Job
 from db.sessions import Sessions
 from db.vocabulary import Broker
 from investing.alerts.acknowledging import purge_alerts
-from investing.market.splits import Splitting
 from investing.portfolio.snapshots import refresh_due
 from investing.rebalancing.rebalancer import Rebalancer
 from investing.rebalancing.scheduling import Schedule
 from investing.trading.placing import TradingConfig
+from investing.trading.split_work import Splitting
 
 EVERY_TWO_SECONDS = "* * * * * */2"
 EVERY_TEN_SECONDS = "* * * * * */10"

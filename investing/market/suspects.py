@@ -24,14 +24,14 @@ async def find_suspects(sessions: Sessions) -> Sequence[str]:
                 f"{row['symbol']}: the close goes from {row['before']} to {row['close']} on {row['date']}, "
                 f"like a {new}-for-{old} split that nobody recorded"
             )
-    for row in known:
-        is_raw = row["price_basis"] == PriceBasis.RAW
-        ratio_of_split = Decimal(row["quantity"]) / Decimal(row["split_for"])
-        if contradicts(Decimal(row["before"]), Decimal(row["close"]), ratio_of_split, is_raw=is_raw):
+    for day in known:
+        is_raw = day["price_basis"] == PriceBasis.RAW
+        ratio_of_split = Decimal(day["quantity"]) / Decimal(day["split_for"])
+        if contradicts(Decimal(day["before"]), Decimal(day["close"]), ratio_of_split, is_raw=is_raw):
             what = "does not change by" if is_raw else "changes by"
             lines.append(
-                f"{row['symbol']}: the close of {row['date']} {what} the {row['quantity']}-for-"
-                f"{row['split_for']} split of {row['ex_date']}, though the prices are said to be "
-                f"{row['price_basis']}"
+                f"{day['symbol']}: the close of {day['date']} {what} the {day['quantity']}-for-"
+                f"{day['split_for']} split of {day['ex_date']}, though the prices are said to be "
+                f"{day['price_basis']}"
             )
     return sorted(lines)

@@ -3,15 +3,13 @@
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from db.market.ticks import QuoteRow, Tick, save_ticks
 from db.sessions import Session, Sessions
 from investing.market.ticker import Ticker
-from investing.rules.errors import InvalidInput, UnknownInstrument
+from investing.rules.errors import InvalidInput
 from investing.rules.market.market_hours import market_day
 from investing.rules.money import LIMIT, has_places, share
-from investing.trading.desk import Desk
 
 
 @dataclass(frozen=True)
@@ -43,21 +41,6 @@ async def apply_ticks(sessions: Sessions, ticker: Ticker, ticks: Sequence[Tick])
     applied = await _save_each(sessions, ticks)
     ticker.publish(applied.news)
     return applied
-
-
-async def apply_tick(sessions: Sessions, desk: Desk, symbol: str, price: Decimal, as_of: dt.datetime) -> bool:
-    """Make this the quote and fill the orders that it crosses; return whether it is news.
-
-    Raise UnknownInstrument or InvalidInput.
-    """
-    tick = Tick(symbol, price, as_of)
-    check_tick(tick)
-    applied = await _save_each(sessions, [tick])
-    if applied.unknown:
-        raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
-    if applied.news:
-        await desk.attend()
-    return bool(applied.news)
 
 
 async def _save_each(sessions: Sessions, ticks: Sequence[Tick]) -> Applied:

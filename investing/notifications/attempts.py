@@ -9,11 +9,12 @@ from uuid import UUID
 
 from db.ids import uuid7
 from db.notifications import destinations, outbox
+from db.notifications.rows import ToldAlertRow
 from db.sessions import Session
 from db.vocabulary import DeliveryKind, DeliveryStatus, DestinationKind
+from investing.actor import RequestOrigin
 from investing.audit import note
 from investing.auth.encryption import DecryptionFailed, SecretBox, UnknownKey
-from investing.auth.types import RequestOrigin
 from investing.notifications.channels.protocol import OpenedDestination, Undelivered
 from investing.notifications.contents import Contents, unseal
 from investing.rules.notifications.deliveries import DeliveryPolicy, next_wait
@@ -222,9 +223,22 @@ async def _message(
     if delivery.kind == DeliveryKind.CONFIRMATION:
         return of_confirmation(contents.code) if contents.code else None
     rows, total = await outbox.fetch_alerts(session, owner_id, delivery, MOST_IN_A_DIGEST)
-    facts = [Fact(**{**row, "id": context.alert_id(row["id"])}) for row in rows]
+    facts = [_fact(context, row) for row in rows]
     if not facts:
         return None
     if delivery.kind == DeliveryKind.DIGEST:
         return of_digest(facts, total, context.policy.per_hour)
     return of_alert(facts[0])
+
+
+def _fact(context: SendContext, row: ToldAlertRow) -> Fact:
+    return Fact(
+        id=context.alert_id(row["id"]),
+        kind=row["kind"],
+        severity=row["severity"],
+        title=row["title"],
+        message=row["message"],
+        metrics=row["metrics"],
+        symbol=row["symbol"],
+        created_at=row["created_at"],
+    )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
-from db.notifications.outbox import claim_work
+from db.claims import DELIVERIES, claim
 from db.outages import Faults, Outage
 from db.sessions import Session, Sessions, is_away
 from db.vocabulary import DestinationKind
@@ -77,21 +77,12 @@ class Sender:
             return 0
         counts = Counter(self._under_way.values())
         busy = [owner_id for owner_id, count in counts.items() if count >= OF_ONE_OWNER]
-        work = await claim_work(self._sessions, self._policy.lease, room, busy)
+        work = await claim(self._sessions, DELIVERIES, self._policy.lease, room, busy)
         for owner_id, id in work:
             task = asyncio.create_task(self._deliver(owner_id, id))
             self._under_way[task] = owner_id
             task.add_done_callback(self._under_way.pop)
         return len(work)
-
-    async def drain(self) -> None:
-        """Send all that is due now, and return when nothing is in progress."""
-        # A claim skips deliveries that finish while it runs, and then may have found nothing else.
-        empty_claims = 0
-        while empty_claims < 2:
-            empty_claims = 0 if await self.take() or self._under_way else empty_claims + 1
-            if self._under_way:
-                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
 
     async def _deliver(self, owner_id: UUID, id: UUID) -> None:
         """Make one attempt. After a fault the work stays as it is: it is due again when its lease ends."""

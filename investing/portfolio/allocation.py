@@ -63,6 +63,6 @@ async def _targets(connection: Connection, owner_id: UUID, ids: Sequence[UUID]) 
         id = row["portfolio_id"]
         settings[id] = TargetSource(row["source"]), Decimal(row["cash_reserve"])
         its = wanted.setdefault(id, [])
-        if row["symbol"] is not None:
+        if row["symbol"] is not None and row["weight"] is not None:
             its.append(InstrumentTarget(row["symbol"], Decimal(row["weight"]), row["asset_class"]))
     return {id: target_weights(source, wanted[id], reserve) for id, (source, reserve) in settings.items()}

@@ -8,10 +8,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from db.portfolio.gains import GainDay, GainScope, fetch_gains
-from db.sessions import Connection, Row
+from db.portfolio.rows import GainRow
+from db.sessions import Connection
 from db.vocabulary import PerformanceFigure
+from investing.market.close_shifts import shifts_of
 from investing.portfolio.performance import Performance
-from investing.portfolio.valuing import shifts_of
 from investing.rules.performance.contribution import rounded_to_total, weights
 from investing.rules.performance.returns import WIDE, ZERO
 
@@ -36,7 +37,7 @@ async def read_gains(
     known = [one for one in performances if _has_contributions(one)]
     # Each is a scope of its own in the statement, even if two are of the same portfolio.
     requested = [_requested(performance, UUID(int=n)) for n, performance in enumerate(known)]
-    rows: dict[UUID, list[Row]] = {}
+    rows: dict[UUID, list[GainRow]] = {}
     if requested:
         shifts = await shifts_of(connection, {one.time_zone for one in requested})
         for row in await fetch_gains(connection, owner_id, requested, shifts):
@@ -63,7 +64,7 @@ def _requested(performance: Performance, number: UUID) -> GainScope:
     return GainScope(number, scope.time_zone, scope.portfolio_ids, scope.account_ids, days)
 
 
-def _gains(performance: Performance, rows: Sequence[Row]) -> list[Gain] | None:
+def _gains(performance: Performance, rows: Sequence[GainRow]) -> list[Gain] | None:
     total = performance.figures.time_weighted_return
     assert total is not None, "contributions are available only with the return"
     gains: dict[UUID | None, Decimal] = defaultdict(lambda: ZERO)

@@ -8,15 +8,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from db.sessions import Row
-
 _FIGURES = ("total_value", "unpriced_positions", "num_positions", "unquoted_positions")
 _COUNTS = ("unpriced_positions", "num_positions", "stale_positions", "unquoted_positions")
+# Days of portfolios and points of cash alike: their figures are summed by name, whatever else they have.
+DayFigures = Mapping[str, Any]
+
 _ONE_DAY = dt.timedelta(days=1)
 _SHORTEST = dt.timedelta(days=10)
 
 
-def without_closes(portfolios: Sequence[Row]) -> list[tuple[UUID, dt.date]]:
+def without_closes(portfolios: Sequence[DayFigures]) -> list[tuple[UUID, dt.date]]:
     """Return portfolios and days that may be the last ones for which a close is expected.
 
     They are each portfolio's last day, and days followed by more than 10 days without an entry or a close of
@@ -30,8 +31,8 @@ def without_closes(portfolios: Sequence[Row]) -> list[tuple[UUID, dt.date]]:
 
 
 def summed(
-    portfolios: Sequence[Row],
-    cash: Iterable[Row],
+    portfolios: Sequence[DayFigures],
+    cash: Iterable[DayFigures],
     start: dt.date | None,
     until: dt.date,
     quoted_until: Mapping[tuple[UUID, dt.date], dt.date],
@@ -55,19 +56,19 @@ def summed(
     return _cut(_running(changes, _expiries(portfolios, quoted_until)), start, until)
 
 
-def _with_next(portfolios: Sequence[Row]) -> Iterator[tuple[Row, dt.date | None]]:
+def _with_next(portfolios: Sequence[DayFigures]) -> Iterator[tuple[DayFigures, dt.date | None]]:
     """Yield each day with the date of the same portfolio's next day."""
     for row, following in itertools.zip_longest(portfolios, portfolios[1:]):
         is_same = following is not None and following["portfolio_id"] == row["portfolio_id"]
         yield row, following["date"] if is_same else None
 
 
-def _quoted(row: Row) -> int:
+def _quoted(row: DayFigures) -> int:
     return int(row["num_positions"] - row["unquoted_positions"])
 
 
 def _expiries(
-    portfolios: Sequence[Row], quoted_until: Mapping[tuple[UUID, dt.date], dt.date]
+    portfolios: Sequence[DayFigures], quoted_until: Mapping[tuple[UUID, dt.date], dt.date]
 ) -> list[tuple[dt.date, int]]:
     """Return by how many positions the number without an expected close changes, in order of the days."""
     found = []
@@ -81,7 +82,9 @@ def _expiries(
     return sorted(found)
 
 
-def _sources(portfolios: Iterable[Row], cash: Iterable[Row]) -> Iterable[tuple[Any, dt.date, dict[str, Any]]]:
+def _sources(
+    portfolios: Iterable[DayFigures], cash: Iterable[DayFigures]
+) -> Iterable[tuple[Any, dt.date, dict[str, Any]]]:
     for row in portfolios:
         total = Decimal(row["cash_value"]) + Decimal(row["positions_value"])
         counts = {name: row[name] for name in _COUNTS}

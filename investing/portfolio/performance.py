@@ -15,10 +15,12 @@ from db.portfolio.flow_days import FlowScope
 from db.portfolio.performance import Scope, ScopeKind
 from db.portfolio.pricing import Shift
 from db.portfolio.replay import fetch_days
-from db.sessions import Connection, Row
+from db.portfolio.rows import PointRow
+from db.sessions import Connection
 from db.vocabulary import UnavailableReason as Reason
+from investing.market.close_shifts import shifts_of
 from investing.portfolio.mixed_days import summed, without_closes
-from investing.portfolio.valuing import read_flow_days, shifts_of
+from investing.portfolio.valuing import read_flow_days
 from investing.rules.performance.figures import Figures, measure, nothing
 from investing.rules.performance.series import Point, with_opening
 from investing.rules.performance.valuation import ValuedDay
@@ -86,7 +88,7 @@ class _Days:
     """The days of a scope as they are read, and whether the whole first one counts."""
 
     scope: Scope
-    rows: Sequence[Row]
+    rows: Sequence[PointRow]
     is_opening: bool
 
     @property
@@ -130,7 +132,7 @@ async def _read_days(
 ) -> dict[UUID, _Days]:
     """Read the days of each scope that has any: stored ones, or replayed ones if the time zones differ."""
     mixed = [(scope, until) for scope, until in readable if scope.is_mixed]
-    rows: dict[UUID, list[Row]] = {}
+    rows: dict[UUID, list[PointRow]] = {}
     # A scope with several time zones needs all days, which are cut once they are summed.
     for row in await stored.fetch_points(connection, owner_id, readable, None if mixed else start):
         rows.setdefault(row["scope_id"], []).append(row)
@@ -171,7 +173,7 @@ def _until(scope: Scope, request: PerformanceRequest) -> dt.date:
     return min(until, max(scope.stale_from, _SECOND_DAY) - _ONE_DAY)
 
 
-def _point(row: Row, valued: ValuedDay | None) -> Point:
+def _point(row: PointRow, valued: ValuedDay | None) -> Point:
     unpriced = row["unpriced_positions"]
     return Point(
         date=row["date"],

@@ -14,15 +14,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.claims import SNAPSHOTS, claim
 from db.ids import uuid7
 from db.outages import Faults
 from db.portfolio import snapshots as stored
 from db.portfolio.flow_days import FlowScope
 from db.portfolio.replay import fetch_days
+from db.portfolio.rows import PastSnapshotRow, ReplayedDayRow
 from db.portfolio.sharing import mark_sharers
-from db.sessions import Row, Session, Sessions, is_away
+from db.sessions import Session, Sessions, is_away
 from db.writing import raw_connection_of
-from investing.portfolio.valuing import read_flow_days, shifts_of
+from investing.market.close_shifts import shifts_of
+from investing.portfolio.valuing import read_flow_days
 from investing.rules.performance.series import Flow
 from investing.rules.performance.snapshots import Day, Snapshot, snapshots
 from investing.rules.performance.valuation import ValuedDay
@@ -86,7 +89,7 @@ async def refresh_due(
     """
     done = 0
     while done < at_most:
-        claimed = await stored.claim_work(sessions, LEASE_SECONDS, 1)
+        claimed = await claim(sessions, SNAPSHOTS, LEASE_SECONDS, 1)
         if not claimed:
             break
         for owner_id, portfolio_id in claimed:
@@ -105,9 +108,9 @@ async def refresh_due(
 def _rows(
     owner_id: UUID,
     portfolio_id: UUID,
-    days: Sequence[Row],
+    days: Sequence[ReplayedDayRow],
     valued: Mapping[dt.date, ValuedDay],
-    past: Sequence[Mapping[Any, Any]],
+    past: Sequence[PastSnapshotRow],
 ) -> list[dict[str, Any]]:
     trades = {row["date"]: row["num_trades"] for row in days}
     return [
@@ -123,7 +126,7 @@ def _rows(
     ]
 
 
-def _day(row: Row, valued: ValuedDay | None) -> Day:
+def _day(row: ReplayedDayRow, valued: ValuedDay | None) -> Day:
     """Return a day of the ledger, with its values at its flows."""
     unpriced = row["unpriced_positions"]
     return Day(
@@ -139,10 +142,20 @@ def _day(row: Row, valued: ValuedDay | None) -> Day:
     )
 
 
-def _past(row: Mapping[Any, Any]) -> Day:
+def _past(row: PastSnapshotRow) -> Day:
     """Return a day as it is stored."""
     numbers = [Decimal(text) for text in (row["flows"] or "").split()]
-    return Day(**{**row, "flows": tuple(map(Flow, numbers[::2], numbers[1::2]))})
+    return Day(
+        date=row["date"],
+        cash_value=row["cash_value"],
+        positions_value=row["positions_value"],
+        net_flow=row["net_flow"],
+        num_positions=row["num_positions"],
+        unpriced_positions=row["unpriced_positions"],
+        stale_positions=row["stale_positions"],
+        unquoted_positions=row["unquoted_positions"],
+        flows=tuple(map(Flow, numbers[::2], numbers[1::2])),
+    )
 
 
 def _flows_text(flows: Sequence[Flow]) -> str | None:

@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -13,10 +13,10 @@ from uuid import UUID
 import orjson
 
 from db.portfolio.flow_days import FlowScope, fetch_flow_days
-from db.portfolio.pricing import Shift, fetch_exchanges
-from db.sessions import Connection, Row
-from investing.rules.market.market_hours import NEW_YORK, closing_instant
-from investing.rules.performance.close_shifts import closes_later
+from db.portfolio.pricing import Shift
+from db.portfolio.rows import FlowDayRow
+from db.sessions import Connection
+from investing.rules.market.market_hours import closing_instant
 from investing.rules.performance.returns import WIDE
 from investing.rules.performance.valuation import (
     ClosingPrice,
@@ -31,26 +31,6 @@ from investing.rules.performance.valuation import (
 _uuid = lru_cache(maxsize=4096)(UUID)
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-async def shifts_of(connection: Connection, time_zones: Iterable[str]) -> list[Shift]:
-    """Read by how many days closes are shifted in these time zones; no statement for New York's alone."""
-    others = sorted(set(time_zones) - {NEW_YORK.key})
-    if not others:
-        return []
-    exchanges = await fetch_exchanges(connection)
-    until = dt.datetime.now(dt.UTC).year + 1
-    # In a thread, because the first call goes through each day of sixty years.
-    return await asyncio.to_thread(_shifts, others, exchanges, until)
-
-
-def _shifts(time_zones: Sequence[str], exchanges: Sequence[str], until: int) -> list[Shift]:
-    return [
-        Shift(zone, exchange, *later)
-        for zone in time_zones
-        for exchange in exchanges
-        for later in closes_later(exchange, zone, until)
-    ]
 
 
 async def read_flow_days(
@@ -69,7 +49,7 @@ async def read_flow_days(
     return await asyncio.to_thread(valued)
 
 
-def flow_day(row: Row) -> FlowDay:
+def flow_day(row: FlowDayRow) -> FlowDay:
     """Return a day from a row of `fetch_flow_days`."""
     entries = [_entry(*facts) for facts in _list(row["entries"])]
     ratios = _ratios(entries)

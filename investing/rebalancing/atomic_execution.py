@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from db.ids import uuid7
+from db.locks import Locks
 from db.rebalancing import running
 from db.sessions import Session, announce
 from db.trading.ledger import LedgerTransaction
 from db.trading.ledger_reads import TradeFacts, for_trades
 from db.trading.ledger_writes import add_order
-from db.trading.locks import Locks
 from db.vocabulary import (
     BrokerOrderStatus,
     LegStatus,
@@ -25,7 +25,7 @@ from db.vocabulary import (
     TransactionType,
 )
 from db.writing import raw_connection_of
-from investing.auth.types import RequestOrigin
+from investing.actor import RequestOrigin
 from investing.brokers.protocol import AtomicBroker, BrokerOrder, BrokerOrderRequest, Fill
 from investing.rules.errors import OrderRejected
 from investing.rules.rebalancing.legs import order_id_of

@@ -1,15 +1,16 @@
 """The end of a rebalance: what it traded, what that cost, and the resulting weights."""
 
 import datetime as dt
+from decimal import Decimal
 from uuid import UUID
 
 from db.canonical import decimal
 from db.rebalancing import running
 from db.sessions import Session, announce
 from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, Topic
+from investing.actor import RequestOrigin
 from investing.alerts.events import raise_for_rebalance
 from investing.audit import note
-from investing.auth.types import RequestOrigin
 from investing.rules.money import quotient
 from investing.rules.rebalancing.legs import Leg, ending
 
@@ -33,11 +34,13 @@ async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID)
     totals = await running.find_totals(session, owner_id, id)
     weights = await running.find_weights(session, owner_id, record["portfolio_id"])
     value = record["value_before"]
+    turnover = quotient(totals["traded"], value) if totals["traded"] and value is not None else Decimal(0)
+    new_weights = {symbol: decimal(weight) for symbol, weight in weights.items()}
     values = {
         "status": status.value,
         "failure_reason": reason,
-        "new_weights": {symbol: decimal(weight) for symbol, weight in weights.items()},
-        "turnover": quotient(totals["traded"], value) if totals["traded"] else totals["traded"],
+        "new_weights": new_weights,
+        "turnover": turnover,
         "total_cost": totals["cost"],
         "trades_executed": totals["trades"],
         "completed_at": dt.datetime.now(dt.UTC),
@@ -56,7 +59,11 @@ async def end(session: Session, owner_id: UUID, client: RequestOrigin, id: UUID)
         trades=totals["trades"],
         reason=reason,
     )
-    figures = {"turnover": values["turnover"], "totalCost": totals["cost"], "trades": str(totals["trades"])}
+    figures: dict[str, Decimal | str] = {
+        "turnover": turnover,
+        "totalCost": totals["cost"],
+        "trades": str(totals["trades"]),
+    }
     await raise_for_rebalance(
         session,
         owner_id,

@@ -17,7 +17,7 @@ from db.trading.ledger import LedgerTransaction
 from db.trading.order_reads import OrderFacts, for_order
 from db.vocabulary import LegStatus, OrderSide, OrderStatus, OrderType, RebalanceStatus, TimeInForce
 from db.writing import raw_connection_of
-from investing.auth.types import RequestOrigin
+from investing.actor import RequestOrigin
 from investing.rebalancing.ending import end
 from investing.rebalancing.starting import reason_of
 from investing.rules.errors import DomainError, InsufficientCash, InvalidInput
@@ -72,12 +72,15 @@ async def _note_orders(session: Session, owner_id: UUID, id: UUID) -> None:
     for leg in await running.find_legs(session, owner_id, id):
         if leg["status"] != LegStatus.SUBMITTED:
             continue
+        order_status, filled = leg["order_status"], leg["order_filled"]
+        assert order_status is not None
+        assert filled is not None, "a leg that was submitted has an order"
         rejection = f"{leg['rejection_code']}: {leg['rejection_reason']}"
         status, reason = leg_state(
-            leg["quantity"], OrderStatus(leg["order_status"]), leg["order_filled"], rejection, leg["reason"]
+            leg["quantity"], OrderStatus(order_status), filled, rejection, leg["reason"]
         )
-        values = {"status": status.value, "reason": reason, "filled_quantity": leg["order_filled"]}
-        if status is not LegStatus.SUBMITTED or leg["order_filled"] != leg["filled_quantity"]:
+        values = {"status": status.value, "reason": reason, "filled_quantity": filled}
+        if status is not LegStatus.SUBMITTED or filled != leg["filled_quantity"]:
             await running.update_leg(session, owner_id, id, leg["number"], values)
 
 

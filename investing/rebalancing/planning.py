@@ -3,11 +3,13 @@
 import asyncio
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from db.rebalancing.planning import find_all_lots, find_held, find_rebalanced
+from db.rebalancing.rows import PlannedHoldingRow
 from db.sessions import Session, Sessions
 from db.vocabulary import Strategy
 from investing.rebalancing.optimiser.pool import Optimiser
@@ -76,7 +78,7 @@ async def plan_in(
             symbol=row["symbol"],
             instrument_id=row["instrument_id"],
             quantity=row["quantity"],
-            price=row["price"],
+            price=_known(row["price"]),
             reserved=row["reserved_quantity"],
             incoming=row["incoming_quantity"],
             cost=row["cost_basis"],
@@ -113,7 +115,9 @@ def rules_of(portfolio: Mapping[Any, Any], trading_config: TradingConfig, *, buy
     )
 
 
-def _check_prices(rows: Any, targets: Targets, currency: str, trading_config: TradingConfig) -> None:
+def _check_prices(
+    rows: Sequence[PlannedHoldingRow], targets: Targets, currency: str, trading_config: TradingConfig
+) -> None:
     found = {row["symbol"] for row in rows}
     for symbol in targets.weights:
         if symbol not in found:
@@ -126,7 +130,12 @@ def _check_prices(rows: Any, targets: Targets, currency: str, trading_config: Tr
                 expected=currency,
                 actual=row["currency"],
             )
-        if row["price"] is None:
+        if row["price"] is None or row["as_of"] is None:
             message = f"There is no price of {row['symbol']}, which a plan needs."
             raise NoPrice(message, symbol=row["symbol"])
         check_fresh(row["symbol"], row["as_of"], now, trading_config.quote_max_age)
+
+
+def _known(price: Decimal | None) -> Decimal:
+    assert price is not None, "a plan is refused for what has no price"
+    return price

@@ -4,12 +4,11 @@ import logging
 from collections.abc import Mapping
 from uuid import UUID
 
+from db.claims import REBALANCES, claim
 from db.outages import Faults
-from db.rebalancing import running
 from db.sessions import Session, Sessions, is_away
 from db.vocabulary import RebalanceTrigger, Strategy, Topic
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.idempotency import find_kept, once_in_session
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.order_by_order import step
@@ -98,7 +97,7 @@ class Rebalancer:
         """Continue every rebalance that is waiting, of dead processes too; this is a job. Return how many."""
         count = 0
         lease = LEASE.total_seconds()
-        while work := await running.claim_work(self._sessions, lease, AT_ONCE):
+        while work := await claim(self._sessions, REBALANCES, lease, AT_ONCE):
             count += len(work)
             for owner_id, id in work:
                 try:

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.claims import SCHEDULES, ScheduleClaim, claim
 from db.outages import Faults
 from db.rebalancing import due as rows
-from db.rebalancing.due import Due
 from db.rebalancing.planning import find_rebalanced
 from db.rebalancing.running import find_weights
 from db.sessions import Session, Sessions, is_away
@@ -56,7 +56,7 @@ class Schedule:
     async def start_due(self) -> int:
         """Check every portfolio that is due, and return how many; missed runs are made up for once: a job."""
         count = 0
-        while found := await rows.claim_due(self._sessions, LEASE_SECONDS, AT_ONCE):
+        while found := await claim(self._sessions, SCHEDULES, LEASE_SECONDS, AT_ONCE):
             count += len(found)
             for due in found:
                 try:
@@ -68,7 +68,7 @@ class Schedule:
                     self._faults.met(error, "Portfolio %s could not be rebalanced.", due.portfolio_id)
         return count
 
-    async def _check_due(self, due: Due) -> None:
+    async def _check_due(self, due: ScheduleClaim) -> None:
         now = self._clock()
         async with self._sessions.begin(due.owner_id) as session:
             settings = await rows.find_automatic(session, due.owner_id, due.portfolio_id)
@@ -83,7 +83,7 @@ class Schedule:
         await self._run(due, Strategy(settings["strategy"]), trigger, after)
 
     async def _trigger(
-        self, session: Session, due: Due, settings: Mapping[Any, Any], now: dt.datetime
+        self, session: Session, due: ScheduleClaim, settings: Mapping[Any, Any], now: dt.datetime
     ) -> RebalanceTrigger | None:
         if due.scheduled_at is not None and due.scheduled_at <= now:
             return RebalanceTrigger.SCHEDULE
@@ -96,7 +96,7 @@ class Schedule:
         return RebalanceTrigger.DRIFT if largest_drift(weights, targets) > settings["drift_band"] else None
 
     async def _targets(
-        self, session: Session, due: Due, settings: Mapping[Any, Any]
+        self, session: Session, due: ScheduleClaim, settings: Mapping[Any, Any]
     ) -> Mapping[str, Decimal] | None:
         if settings["strategy"] == Strategy.CUSTOM:
             return {symbol: Decimal(weight) for symbol, weight in (settings["target_weights"] or {}).items()}
@@ -104,7 +104,7 @@ class Schedule:
 
     def _after(
         self,
-        due: Due,
+        due: ScheduleClaim,
         settings: Mapping[Any, Any],
         trigger: RebalanceTrigger | None,
         now: dt.datetime,
@@ -122,7 +122,7 @@ class Schedule:
 
     async def _run(
         self,
-        due: Due,
+        due: ScheduleClaim,
         strategy: Strategy,
         trigger: RebalanceTrigger,
         after: tuple[dt.datetime, dt.datetime | None],
@@ -143,7 +143,7 @@ class Schedule:
 
     def _starting(
         self,
-        due: Due,
+        due: ScheduleClaim,
         run: Run,
         strategy: Strategy,
         found: Targets | DomainError | str,

@@ -16,9 +16,9 @@ from db.rebalancing import running
 from db.rebalancing.planning import find_rebalanced
 from db.sessions import Session
 from db.vocabulary import LegStatus, RebalanceStatus, RebalanceTrigger
+from investing.actor import RequestOrigin
 from investing.alerts.events import raise_for_rebalance
 from investing.audit import note
-from investing.auth.types import RequestOrigin
 from investing.brokers.protocol import AtomicBroker
 from investing.rebalancing.atomic_execution import trade_atomically
 from investing.rebalancing.ending import end

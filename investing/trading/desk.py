@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
+from db.claims import ORDERS, claim
+from db.locks import NO_LOCKS, Locks
 from db.outages import Faults, Outage
 from db.sessions import Sessions, is_away
 from db.trading import ledger_writes as writes
 from db.trading import orders as rows
 from db.trading.ledger import LedgerTransaction, transact
-from db.trading.locks import NO_LOCKS, Locks
 from db.trading.orders import OrderRow
 from db.vocabulary import OrderStatus, Topic
 from db.writing import raw_connection_of
-from investing.actor import Actor
+from investing.actor import Actor, RequestOrigin
 from investing.alerts.events import raise_for_rejection
-from investing.auth.types import RequestOrigin
 from investing.brokers.protocol import Ambiguous, BrokerClient, BrokerOrder, Fill
 from investing.idempotency import Intent
 from investing.notifier import Notifier, wait
@@ -97,7 +97,7 @@ class Desk:
         """One round: fills that were told, then open orders that are due. Any process may do it, or all."""
         for broker in self._trading_config.brokers.all():
             await self._guarded(self._take_fills(broker), "the fills of a broker")
-        while work := await rows.claim_work(self._sessions, LEASE_SECONDS, AT_ONCE):
+        while work := await claim(self._sessions, ORDERS, LEASE_SECONDS, AT_ONCE):
             for some in range(0, len(work), ABREAST):
                 await asyncio.gather(
                     *(

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
+from db.locks import NO_LOCKS
 from db.trading import history, imports
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction, transact
-from db.trading.locks import NO_LOCKS
 from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import add_note

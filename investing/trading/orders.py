@@ -16,8 +16,8 @@ from db.trading import orders as rows
 from db.trading.ledger import LedgerTransaction
 from db.trading.orders import OrderRow
 from db.vocabulary import OrderSide, OrderStatus, OrderType, TimeInForce, TransactionType
+from investing.actor import RequestOrigin
 from investing.audit import add_note
-from investing.auth.types import RequestOrigin
 from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest, Fill, Rejection
 from investing.idempotency import dump
 from investing.rules.errors import (

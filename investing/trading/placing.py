@@ -6,14 +6,13 @@ from decimal import Decimal
 from uuid import UUID
 
 from db.ids import uuid7
+from db.locks import Locks
 from db.trading import ledger_writes as writes
 from db.trading import order_reads as reads
 from db.trading.ledger import LedgerTransaction
-from db.trading.locks import Locks
 from db.trading.orders import OrderRow
 from db.vocabulary import OrderSide, OrderStatus, OrderType
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.brokers.registry import Brokers
 from investing.idempotency import Intent, once_knowing
 from investing.rules.errors import (

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
+from db.locks import Locks
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction
-from db.trading.locks import Locks
 from db.trading.split_places import find_adjusted
 from db.trading.splits import find_matched
 from db.vocabulary import TransactionType

@@ -5,11 +5,11 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from db.ids import uuid7
+from db.locks import NO_LOCKS
 from db.trading import history, transactions
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction
 from db.trading.ledger_writes import add_reversals
-from db.trading.locks import NO_LOCKS
 from db.trading.transactions import TransactionRow
 from db.vocabulary import TransactionType
 from investing.actor import Actor

@@ -17,8 +17,8 @@ from db.trading import splits as reached
 from db.trading.ledger import LedgerTransaction
 from db.trading.splits import SplitOrder
 from db.vocabulary import OrderSide, OrderStatus
+from investing.actor import RequestOrigin
 from investing.audit import add_note
-from investing.auth.types import RequestOrigin
 from investing.brokers.paper import executions_in
 from investing.rules.market.market_hours import market_day
 from investing.rules.trading.orders import BrokerFees, more_reserved
@@ -46,7 +46,7 @@ async def follow(ledger: LedgerTransaction, instrument_id: UUID, ex_date: dt.dat
     starts: history.Starts = {id: (at, _FIRST) for id, at in found.items()}
     held = await hold_reached(ledger, instrument_id, starts)
     rows = await fetch_splits(ledger.connection, [instrument_id])
-    splits = [SplitRatio(row["ex_date"], row["quantity"], row["split_for"]) for row in rows]
+    splits = [SplitRatio(row["ex_date"], Decimal(row["quantity"]), Decimal(row["split_for"])) for row in rows]
     waiting, is_whole = await _orders(ledger, instrument_id, list(held), splits)
     for order in waiting:
         _reserve(ledger, order, ZERO, -_remaining(order))

@@ -10,9 +10,8 @@ from uuid import UUID
 from db.auth import queries
 from db.sessions import Sessions
 from db.trading import imports
-from investing.actor import Actor
+from investing.actor import Actor, RequestOrigin
 from investing.auth.administration import NoSuchUser
-from investing.auth.types import RequestOrigin
 from investing.rules.auth import registration
 from investing.rules.errors import InvalidInput, NotFound
 from investing.rules.names import checked_symbol

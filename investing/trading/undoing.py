@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from db.ids import uuid7
+from db.locks import NO_LOCKS
 from db.trading import history, transactions
 from db.trading.ledger import LedgerTransaction, transact
 from db.trading.ledger_writes import add_reversals, mark_import_reversed
-from db.trading.locks import NO_LOCKS
 from db.trading.transactions import ShortEntry, TransactionRow
 from investing.actor import Actor
 from investing.audit import add_note

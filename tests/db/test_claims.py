@@ -1,88 +1,107 @@
-"""Work that is due is claimed with a lease: nobody else takes it meanwhile, and somebody does after that."""
+"""Claims of work: each piece is somebody's alone for as long as the lease, and due again afterwards."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sized
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 
-from db.alerts.portfolio_checks import claim_checks
-from db.market import splits
-from db.notifications import outbox
-from db.portfolio import snapshots
-from db.rebalancing import due, running
+from db.claims import CHECKS, DELIVERIES, ORDERS, QUEUES, SCHEDULES, SPLITS, WorkQueue, claim
 from db.sessions import Sessions
-from db.trading import orders
+
+Queue = WorkQueue[Any]
+Key = tuple[object, ...]
 
 LEASE = 60.0
-
-Claim = Callable[[Sessions], Awaitable[int]]
-
-
-def of_some(claim: Callable[[Sessions, float, int], Awaitable[Sized]]) -> Claim:
-    """Claim at the most ten of what is due; return how many that are."""
-
-    async def number(sessions: Sessions) -> int:
-        return len(await claim(sessions, LEASE, 10))
-
-    return number
+_NAMES = [queue.table for queue in QUEUES]
 
 
-async def a_split(sessions: Sessions) -> int:
-    """Claim the split that is due; return how many that is."""
-    return int(await splits.claim_work(sessions, LEASE) is not None)
+def keys(queue: Queue, count: int, owner_id: UUID | None = None) -> list[Key]:
+    """Return keys of pieces of work, one owner's or each of an owner of its own."""
+    first = [owner_id or uuid.uuid4() for _ in range(count)]
+    if queue is SPLITS:
+        return [(id, dt.date(2024, 5, 1)) for id in sorted(first)]
+    return [(id, uuid.uuid4())[: len(queue.key)] for id in first]
 
 
-DUE = """INSERT INTO {0} (owner_id, {1}, due_at)
-    VALUES (gen_random_uuid(), gen_random_uuid(), now() - interval '1 s')"""
-CLAIMS: dict[str, tuple[Claim, str]] = {
-    "rebalance_work": (
-        of_some(running.claim_work),
-        DUE.format("rebalance_work", "rebalance_id"),
-    ),
-    "rebalance_due": (of_some(due.claim_due), DUE.format("rebalance_due", "portfolio_id")),
-    "order_work": (of_some(orders.claim_work), DUE.format("order_work", "order_id")),
-    "performance_work": (
-        of_some(snapshots.claim_work),
-        DUE.format("performance_work", "portfolio_id"),
-    ),
-    "delivery_work": (
-        of_some(outbox.claim_work),
-        DUE.format("delivery_work", "delivery_id"),
-    ),
-    "alert_checks": (
-        of_some(claim_checks),
-        "INSERT INTO alert_checks (owner_id, due_at) VALUES (gen_random_uuid(), now() - interval '1 s')",
-    ),
-    "split_work": (
-        a_split,
-        """WITH split AS (
-            INSERT INTO instrument_splits (instrument_id, ex_date, quantity, split_for)
-            VALUES (gen_random_uuid(), '2024-01-02', 2, 1) RETURNING *)
-        INSERT INTO split_work (instrument_id, ex_date, due_at)
-        SELECT instrument_id, ex_date, now() - interval '1 s' FROM split""",
-    ),
-}
+async def fill(url: str, queue: Queue, work: Sequence[Key]) -> None:
+    """Make this all the work of the queue, due by a second each after the other, the last one just now."""
+    connection = await asyncpg.connect(url)
+    try:
+        # What the work is about is not asked for here.
+        await connection.execute("SET session_replication_role = 'replica'")
+        await connection.execute(f"DELETE FROM {queue.table}")
+        columns, places = ", ".join(queue.key), ", ".join(f"${n + 2}" for n in range(len(queue.key)))
+        await connection.executemany(
+            f"INSERT INTO {queue.table} (due_at, {columns}) "
+            f"VALUES (now() - make_interval(secs => $1::int), {places})",
+            [(len(work) - n, *key) for n, key in enumerate(work)],
+        )
+    finally:
+        await connection.close()
 
 
-@pytest.fixture
-async def careless(superuser_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection on which no foreign key is checked: who owns the work is nothing to its claim."""
-    connection = await asyncpg.connect(superuser_url, server_settings={"session_replication_role": "replica"})
-    yield connection
-    await connection.close()
+async def claimed(sessions: Sessions, queue: Queue, lease: float = LEASE, most: int = 10) -> list[Key]:
+    return [found[: len(queue.key)] for found in await claim(sessions, queue, lease, most)]
 
 
-@pytest.mark.parametrize("table", CLAIMS)
-async def test_a_claim_is_a_lease(sessions: Sessions, careless: asyncpg.Connection, table: str) -> None:
-    claim, is_due = CLAIMS[table]
-    await careless.execute(f"DELETE FROM {table}")
-    await careless.execute(is_due)
-    # Several at once, and one after the other: one of them gets it.
-    found = [*await asyncio.gather(claim(sessions), claim(sessions)), await claim(sessions)]
-    assert sorted(found) == [0, 0, 1]
-    left = f"SELECT extract(epoch FROM due_at - clock_timestamp()) FROM {table}"
-    assert LEASE / 2 < await careless.fetchval(left) <= LEASE
-    # Whoever had it is dead: once the lease is over, the next one gets it.
-    await careless.execute(f"UPDATE {table} SET due_at = now() - interval '1 s'")
-    assert await claim(sessions) == 1
+@pytest.mark.parametrize("queue", QUEUES, ids=_NAMES)
+async def test_what_is_claimed_is_nobody_elses(sessions: Sessions, superuser_url: str, queue: Queue) -> None:
+    work = keys(queue, 2)
+    await fill(superuser_url, queue, work)
+    assert sorted(await claimed(sessions, queue)) == sorted(work)
+    assert await claimed(sessions, queue) == []
+
+
+@pytest.mark.parametrize("queue", QUEUES, ids=_NAMES)
+async def test_what_is_being_claimed_is_left_to_whoever_claims_it(
+    sessions: Sessions, superuser_url: str, queue: Queue
+) -> None:
+    first, second = work = keys(queue, 2)
+    await fill(superuser_url, queue, work)
+    other = await asyncpg.connect(superuser_url)
+    try:
+        async with other.transaction():
+            await other.execute(f"SELECT FROM {queue.table} WHERE {queue.key[0]} = $1 FOR UPDATE", first[0])
+            assert await claimed(sessions, queue) == [second]
+        assert await claimed(sessions, queue) == [first]
+    finally:
+        await other.close()
+
+
+async def test_it_is_due_again_when_the_lease_is_over(sessions: Sessions, superuser_url: str) -> None:
+    work = keys(ORDERS, 1)
+    await fill(superuser_url, ORDERS, work)
+    assert await claimed(sessions, ORDERS, lease=0) == work
+    assert await claimed(sessions, ORDERS) == work
+
+
+async def test_the_oldest_comes_first(sessions: Sessions, superuser_url: str) -> None:
+    work = keys(CHECKS, 3)
+    await fill(superuser_url, CHECKS, work)
+    assert sorted(await claimed(sessions, CHECKS, most=2)) == sorted(work[:2])
+    assert await claimed(sessions, CHECKS, most=2) == work[2:]
+
+
+async def test_attempts_are_counted(sessions: Sessions, superuser_url: str) -> None:
+    await fill(superuser_url, SCHEDULES, keys(SCHEDULES, 1))
+    (first,) = await claim(sessions, SCHEDULES, 0, 1)
+    (second,) = await claim(sessions, SCHEDULES, 0, 1)
+    assert (first.attempts, second.attempts) == (1, 2)
+    assert (first.scheduled_at, first.drift_at) == (None, None)
+
+
+async def test_owners_take_turns(sessions: Sessions, superuser_url: str) -> None:
+    busy, many, one = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    work = [
+        key
+        for owner_id, count in ((busy, 1), (many, 3), (one, 1))
+        for key in keys(DELIVERIES, count, owner_id)
+    ]
+    await fill(superuser_url, DELIVERIES, work)
+    found = await claim(sessions, DELIVERIES, LEASE, 10, [busy])
+    assert sorted(found) == sorted([work[1], work[2], work[4]])
+    assert [one.owner_id for one in await claim(sessions, DELIVERIES, LEASE, 10, [busy])] == [many]

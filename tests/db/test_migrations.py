@@ -75,16 +75,21 @@ def test_the_newest_revision_is_alembics_head() -> None:
     assert schema.revisions()[-1] == ScriptDirectory(str(schema.INI.parent / "migrations")).get_current_head()
 
 
-def test_no_digit_of_a_quantity_is_lost_on_the_way_down(empty_url: str) -> None:
-    """One with more places than there were stops the way down, whoever owns it, and nothing changes."""
+@pytest.mark.parametrize("revision", ["0001", "0022"])
+def test_a_database_of_before_the_first_release_is_told_so(empty_url: str, revision: str) -> None:
+    """It is left as it is, also by who would bring any other to the newest schema."""
     upgrade(empty_url)
-    config = schema._config(empty_url)
-    before = ScriptDirectory.from_config(config).get_revision("0016").down_revision
-    order = """INSERT INTO paper_orders (client_order_id, id, quantity, filled_quantity, commission, status)
-        SELECT gen_random_uuid(), gen_random_uuid(), q, 0, 0, 'CANCELLED'
-        FROM (VALUES (12345678901234567.0123456789), (0.000000000000000001)) v(q)"""
-    asyncio.run(execute(empty_url, order))
-    made = catalog(empty_url)
-    with pytest.raises(Exception, match=r"0\.000000000000000001 has more than 10 places"):
-        command.downgrade(config, str(before))
-    assert catalog(empty_url) == made
+    asyncio.run(execute(empty_url, f"UPDATE alembic_version SET version_num = '{revision}'"))
+    for look in (upgrade, is_current):
+        with pytest.raises(SchemaMismatch) as refused:
+            look(empty_url)
+        assert str(refused.value) == (
+            "The database was made by a Graphfolio from before the first release "
+            f"(schema {revision}): export its transactions with that version, and import them with this one "
+            "into a new database."
+        )
+    assert rows(empty_url, "SELECT version_num FROM alembic_version") == [(revision,)]
+
+
+def test_no_number_from_before_the_first_release_is_used_again() -> None:
+    assert not schema._UNRELEASED & set(schema.revisions())

@@ -10,8 +10,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from db.locks import lock_portfolio
 from db.sessions import Sessions, open_sessions
-from db.trading.locks import lock_portfolio
 from db.write_batch import WriteBatch
 from db.writing import Lock, RawConnection
 from tests.conftest import Postgres, execute

@@ -8,15 +8,14 @@ from uuid import UUID
 
 import asyncpg
 
-from db.market.writes import save_quote
-from db.sessions import Sessions
+from db.sessions import Connection, Row, Sessions
 from db.trading.verification import verify_all
 from db.vocabulary import AccountType, RebalanceFrequency, Strategy
 from db.vocabulary import Broker as BrokerName
 from investing.account.service import NewAccount, create_account
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.portfolio.service import NewPortfolio, create_portfolio
+from tests.investing.ticks import save_quote
 
 
 @dataclass(frozen=True)
@@ -87,3 +86,9 @@ class Exchange:
     async def differences(self) -> list[str]:
         """What `verify` finds."""
         return list((await verify_all(self.sessions, lambda step, done, total: None)).differences)
+
+
+async def alert_sequence(connection: Connection, owner_id: UUID) -> Row | None:
+    """Return the `epoch` of the owner's alerts, the `seq` of the newest and `purged_seq`."""
+    sql = "SELECT epoch, seq, purged_seq FROM alert_sequences WHERE owner_id = $1"
+    return await connection.fetchrow(sql, owner_id)

@@ -106,11 +106,6 @@ class Optimiser:
             self._idle.clear()
 
     @property
-    def pids(self) -> list[int]:
-        """The ids of the running processes."""
-        return [worker.pid for worker in (*self._busy, *self._idle) if worker.pid is not None]
-
-    @property
     def _waiting(self) -> int:
         return sum(len(queue) for queue in self._queues.values())
 

@@ -10,8 +10,8 @@ import pytest
 
 from db.sessions import open_sessions
 from investing.auth.administration import set_administrator
-from investing.market.splits import Splitting
 from investing.rules.trading.orders import BrokerFees
+from investing.trading.split_work import Splitting
 from tests.graph.conftest import Api
 from tests.graph.doing import key, mutate, open_account, open_portfolio, recorded
 from tests.graph.stored import Stored

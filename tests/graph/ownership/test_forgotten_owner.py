@@ -60,7 +60,7 @@ AT_THE_DOOR = {"credentials", "fetch_actions", "user_id_of", "viewer"}
 PAGE = Page(limit=100)
 
 
-def forgetful(listing: Listing) -> Listing:
+def forgetful(listing: Listing[Any]) -> Listing[Any]:
     """The listing without its filter: the owner is compared with itself.
 
     So `$1` stays bound for the columns that name it, and names the holder there.
@@ -89,7 +89,7 @@ def test_every_query_names_an_owner() -> None:
     assert functions == of_the_market | AT_THE_DOOR | {"changed_counts"}
 
 
-def _has_ids(listing: Listing) -> bool:
+def _has_ids(listing: Listing[Any]) -> bool:
     return listing.id in listing.columns
 
 
@@ -115,7 +115,7 @@ async def test_instruments_without_their_filter(world: World, sessions: Sessions
         assert (found["OWN"]["id"], found["AAPL"]["is_own"]) == (own, False)
 
 
-async def _keys(url: str, listing: Listing, owner_id: UUID) -> tuple[list[UUID], list[UUID]]:
+async def _keys(url: str, listing: Listing[Any], owner_id: UUID) -> tuple[list[UUID], list[UUID]]:
     """The ids of the owner's rows, and their parents, as the superuser sees them.
 
     Rows without an id of their own are never read by it: the parents stand in for them.
@@ -135,7 +135,7 @@ async def _keys(url: str, listing: Listing, owner_id: UUID) -> tuple[list[UUID],
 
 @pytest.mark.parametrize("listing", OWNED_LISTINGS)
 async def test_a_listing_without_its_filter(
-    world: World, sessions: Sessions, superuser_url: str, listing: Listing
+    world: World, sessions: Sessions, superuser_url: str, listing: Listing[Any]
 ) -> None:
     """The database shows the stranger nothing of the holder's: no page, no row by its id, no count."""
     holder, stranger = world.holder.owner_id, world.stranger.owner_id

@@ -12,8 +12,7 @@ from db.sessions import Sessions, open_sessions
 from db.vocabulary import TransactionType
 from graph.portfolio import subscriptions
 from investing.account.service import move_cash
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.notifier import Notifier
 from tests.graph.conftest import Api
 from tests.graph.doing import cash, key, mutate, open_account, open_portfolio, recorded
@@ -105,9 +104,8 @@ class Heard(PostgresTransport):
 
 async def deposit_elsewhere(app_url: str, api: Api, account: str, portfolio: str, amount: str) -> None:
     """A deposit by another process, whose doorbell is joined to the server's by the database alone."""
-    async with open_sessions(app_url, size=2) as sessions:
-        notifier = Notifier()
-        sessions.announce = notifier.notify
+    notifier = Notifier()
+    async with open_sessions(app_url, size=2, notifier=notifier) as sessions:
         line = Heard(sessions, app_url)
         joined = asyncio.create_task(notifier.run(line, sessions))
         await asyncio.sleep(0)

@@ -14,11 +14,11 @@ import pytest
 
 from db.sessions import open_sessions
 from db.trading.verification import verify_all
-from investing.market.ticks import apply_tick
 from investing.trading.desk import Desk
 from runtime.services import trading_config_of
 from settings import Settings
 from tests.graph.conftest import Api
+from tests.investing.ticks import apply_tick
 
 PLACE = """mutation($input: PlaceOrderInput!) { placeOrder(input: $input) {
   order { id side type status symbol instrument { symbol } quantity filledQuantity remainingQuantity

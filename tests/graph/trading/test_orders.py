@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from db.market.writes import save_quote
 from db.sessions import open_sessions
 from db.vocabulary import Broker, OrderSide, OrderType, TimeInForce
 from graph.ids import parse_global_id
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.brokers.paper import PaperBroker
 from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest
 from investing.brokers.registry import Brokers
@@ -25,6 +23,7 @@ from investing.trading.placing import NewOrder, TradingConfig
 from tests.graph.conftest import Api
 from tests.graph.doing import archive
 from tests.graph.trading.conftest import Market, Trader
+from tests.investing.ticks import save_quote
 
 Make = Callable[..., Trader]
 

@@ -11,11 +11,12 @@ from db.sessions import Sessions
 from db.vocabulary import OrderSide, OrderType, TimeInForce, TransactionType
 from investing.account.service import change_account
 from investing.brokers.paper import PaperBroker
-from investing.market.splits import Splitting, record_split
+from investing.market.splits import record_split
 from investing.rules.errors import InsufficientShares, InvalidInput
 from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.placing import NewOrder
+from investing.trading.split_work import Splitting
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import desk_of
 from tests.investing.trading.world import START, World, make_world

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 
-from db.alerts.queries import fetch_alert_sequence
 from db.alerts.writes import renew_epochs
 from db.sessions import Sessions
 from db.vocabulary import AlertKind, AlertSeverity
@@ -13,7 +12,7 @@ from investing.actor import Actor
 from investing.alerts import acknowledging
 from investing.alerts.acknowledging import purge_alerts
 from investing.alerts.raising import NewAlert, raise_alerts
-from tests.investing.exchange import Exchange
+from tests.investing.exchange import Exchange, alert_sequence
 
 
 async def filled(sessions: Sessions, exchange: Exchange, count: int) -> Actor:
@@ -33,7 +32,7 @@ async def filled(sessions: Sessions, exchange: Exchange, count: int) -> Actor:
 async def left(sessions: Sessions, owner_id: UUID) -> tuple[list[int], int]:
     async with sessions.reading(owner_id) as connection:
         rows = await connection.fetch("SELECT seq FROM alerts WHERE owner_id = $1 ORDER BY seq", owner_id)
-        place = await fetch_alert_sequence(connection, owner_id)
+        place = await alert_sequence(connection, owner_id)
     assert place is not None
     return [row["seq"] for row in rows], place["purged_seq"]
 
@@ -58,11 +57,11 @@ async def test_what_is_old_goes(
 async def test_another_epoch(sessions: Sessions, exchange: Exchange) -> None:
     holder = await filled(sessions, exchange, 1)
     async with sessions.reading(holder.id) as connection:
-        before = await fetch_alert_sequence(connection, holder.id)
+        before = await alert_sequence(connection, holder.id)
     async with sessions.begin(holder.id) as session:
         await renew_epochs(session, holder.id)
     async with sessions.reading(holder.id) as connection:
-        after = await fetch_alert_sequence(connection, holder.id)
+        after = await alert_sequence(connection, holder.id)
     assert before is not None
     assert after is not None
     assert (after["seq"], after["epoch"] == before["epoch"]) == (before["seq"], False)

@@ -11,7 +11,7 @@ import pytest
 from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.actor import Actor
-from investing.alerts.portfolios import PortfolioWatch, check_owner_at
+from investing.alerts.portfolios import PortfolioWatch, check_portfolios
 from investing.alerts.rules import NewAlertRule, change_rule, create_rule, delete_rule
 from investing.brokers.paper import PaperBroker
 from investing.rules.trading.orders import BrokerFees
@@ -38,7 +38,8 @@ async def told(sessions: Sessions, actor: Actor) -> list[tuple[str, str, str]]:
 
 
 async def look(sessions: Sessions, actor: Actor) -> int:
-    return await check_owner_at(sessions, actor.id, dt.datetime.now(dt.UTC))
+    _, raised = await check_portfolios(sessions, actor.id, dt.datetime.now(dt.UTC))
+    return raised
 
 
 async def holding(sessions: Sessions, exchange: Exchange, cash: str, shares: str) -> tuple[Actor, UUID, str]:

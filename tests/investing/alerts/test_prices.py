@@ -16,8 +16,8 @@ from db.market.ticks import QuoteRow, Tick, save_ticks
 from db.sessions import Sessions
 from db.vocabulary import AlertKind, AlertSeverity
 from investing.actor import Actor
-from investing.alerts.evaluator import Evaluator
 from investing.alerts.rules import NewAlertRule, change_rule, create_rule, delete_rule, hours_columns
+from investing.prices.evaluator import Evaluator
 from investing.rules.alerts.conditions import Hours
 from tests.investing.exchange import Exchange
 

@@ -5,11 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from db.alerts.queries import fetch_alert_sequence
 from db.sessions import Session, Sessions
 from db.vocabulary import AlertKind, AlertSeverity
 from investing.alerts.raising import NewAlert, raise_alerts
-from tests.investing.exchange import Exchange
+from tests.investing.exchange import Exchange, alert_sequence
 
 
 def alert(title: str = "Cash") -> NewAlert:
@@ -28,7 +27,7 @@ async def test_each_user_counts_alone(sessions: Sessions, exchange: Exchange) ->
     holder, _ = await exchange.trader("1")
     stranger, _ = await exchange.trader("1")
     async with sessions.reading(holder.id) as connection:
-        assert await fetch_alert_sequence(connection, holder.id) is None
+        assert await alert_sequence(connection, holder.id) is None
     async with sessions.begin(holder.id) as session:
         assert await raise_alerts(session, holder.id, []) is None
         raised = await raise_alerts(session, holder.id, [alert("a"), alert("b")])
@@ -45,7 +44,7 @@ async def test_each_user_counts_alone(sessions: Sessions, exchange: Exchange) ->
     assert (again.epoch, again.first_seq) == (raised.epoch, 3)
     assert await titles(sessions, holder.id) == [(1, "a"), (2, "b"), (3, "d")]
     async with sessions.reading(holder.id) as connection:
-        place = await fetch_alert_sequence(connection, holder.id)
+        place = await alert_sequence(connection, holder.id)
     assert place is not None
     assert dict(place) == {"epoch": raised.epoch, "seq": 3, "purged_seq": 0}
 

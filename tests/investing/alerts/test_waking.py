@@ -3,14 +3,14 @@
 import asyncio
 import datetime as dt
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
 from db.market.ticks import Tick
-from db.sessions import Sessions
+from db.sessions import Sessions, open_sessions
 from db.vocabulary import AlertKind, Topic, TransactionType
 from investing.account.service import change_account, move_cash
 from investing.account.transfers import transfer_cash
@@ -41,18 +41,33 @@ NEVER = 3600.0
 IMPORT = b"type,amount,executed_at\nDEPOSIT,1,2020-03-01T12:00:00Z\n"
 
 
+class Wakened:
+    """Wakes the watch of the test that runs."""
+
+    watch: PortfolioWatch | None = None
+
+    def notify(self, owner_id: UUID, topic: Topic) -> None:
+        """Pass on what is about portfolios."""
+        if self.watch is not None and topic is Topic.PORTFOLIOS:
+            self.watch.wake(owner_id)
+
+
+WAKENED = Wakened()
+
+
+@pytest.fixture(scope="module")
+async def sessions(app_url: str) -> AsyncIterator[Sessions]:
+    """Connections that tell the watch what they commit, as in a server."""
+    async with open_sessions(app_url, notifier=WAKENED) as opened:
+        yield opened
+
+
 @pytest.fixture
-async def watch(sessions: Sessions) -> AsyncIterator[PortfolioWatch]:
-    """A watch that the commits of these sessions wake, as in a server."""
-    watch = PortfolioWatch(sessions, again_seconds=NEVER)
-
-    def announce(owner_id: UUID, topic: Topic) -> None:
-        if topic is Topic.PORTFOLIOS:
-            watch.wake(owner_id)
-
-    before, sessions.announce = sessions.announce, announce
-    yield watch
-    sessions.announce = before
+def watch(sessions: Sessions) -> Iterator[PortfolioWatch]:
+    """A watch that the commits of these sessions wake."""
+    WAKENED.watch = PortfolioWatch(sessions, again_seconds=NEVER)
+    yield WAKENED.watch
+    WAKENED.watch = None
 
 
 async def test_whatever_moves_a_portfolio_says_so(

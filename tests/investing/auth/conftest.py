@@ -8,11 +8,12 @@ import pytest
 from argon2 import PasswordHasher
 
 from db.sessions import Sessions
+from investing.actor import RequestOrigin
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import LoggedIn, RequestOrigin
+from investing.auth.types import LoggedIn
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,12 @@
 import pytest
 
 from db.sessions import Sessions
+from investing.actor import RequestOrigin
 from investing.auth.administration import NoSuchUser, set_active, set_administrator
 from investing.auth.passwords import Passwords
 from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import LoggedIn, NotLoggedIn, RequestOrigin
+from investing.auth.types import LoggedIn, NotLoggedIn
 from investing.rules.errors import InvalidRefreshToken, WrongCredentials
 from tests.investing.auth.looking import actions, families, rows
 

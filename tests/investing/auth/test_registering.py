@@ -6,9 +6,10 @@ import datetime as dt
 import pytest
 
 from db.sessions import Sessions
+from investing.actor import RequestOrigin
 from investing.auth.passwords import Passwords
 from investing.auth.service import AuthService
-from investing.auth.types import LoggedIn, RequestOrigin
+from investing.auth.types import LoggedIn
 from investing.rules.errors import DomainError, EmailTaken, InvalidInput, NameTaken, WeakPassword
 from tests.investing.auth.looking import actions, families, rows
 

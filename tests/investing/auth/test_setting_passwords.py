@@ -3,9 +3,10 @@
 import pytest
 
 from db.sessions import Sessions
+from investing.actor import RequestOrigin
 from investing.auth.administration import NoSuchUser, set_password
 from investing.auth.service import AuthService
-from investing.auth.types import LoggedIn, NotLoggedIn, RequestOrigin
+from investing.auth.types import LoggedIn, NotLoggedIn
 from investing.rules.errors import (
     DomainError,
     InvalidInput,

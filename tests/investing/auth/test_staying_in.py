@@ -8,10 +8,11 @@ import asyncpg
 import pytest
 
 from db.sessions import Sessions
+from investing.actor import RequestOrigin
 from investing.auth.administration import set_active
 from investing.auth.refresh_tokens import new_refresh_token, read_refresh_token
 from investing.auth.service import AuthService
-from investing.auth.types import LoggedIn, NotLoggedIn, RequestOrigin
+from investing.auth.types import LoggedIn, NotLoggedIn
 from investing.rules.auth.refreshing import Verdict, judge
 from investing.rules.errors import InvalidRefreshToken, WrongCredentials
 from tests.investing.auth.looking import actions, families

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from db.locks import lock_portfolio
 from db.sessions import Sessions, open_sessions
-from db.trading.locks import lock_portfolio
 from db.vocabulary import BrokerOrderStatus, OrderSide
 from db.writing import RawConnection
 from investing.brokers.paper import PaperBroker

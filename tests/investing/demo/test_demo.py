@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 
 from db.sessions import Sessions
+from investing.actor import RequestOrigin
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import RequestOrigin
 from investing.demo.service import DemoOutcome, set_up_demo
 from tests.investing.demo.consistency import CONTRADICTIONS
 from tests.market_rows import rows

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from db.sessions import open_sessions
+from investing.actor import RequestOrigin
 from investing.auth.keys import KeyRing
 from investing.auth.passwords import Passwords
 from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
-from investing.auth.types import RequestOrigin
 from investing.demo.service import set_up_demo
 from investing.rules.errors import NameTaken, WeakPassword
 from tests.conftest import Postgres, copy_of, on_one_server

@@ -13,9 +13,9 @@ from investing.alerts.portfolios import PortfolioWatch
 from investing.alerts.prices import PriceWatch
 from investing.brokers.paper import PaperBroker
 from investing.market import ticker
-from investing.market.feeds.replay import Replay
-from investing.market.ingest import PriceIngest
 from investing.market.ticker import Ticker
+from investing.prices.feeds.replay import Replay
+from investing.prices.ingest import PriceIngest
 from investing.rules.trading.orders import BrokerFees
 from tests.conftest import on_one_server
 from tests.investing.trading.desks import desk_of

@@ -4,8 +4,8 @@ import datetime as dt
 from decimal import Decimal
 
 from db.sessions import Sessions
-from investing.alerts.evaluator import Evaluator
-from investing.market.feeds.replay import Replay
+from investing.prices.evaluator import Evaluator
+from investing.prices.feeds.replay import Replay
 from tests.investing.exchange import Exchange
 
 

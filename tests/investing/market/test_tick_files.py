@@ -11,9 +11,14 @@ from db.market.ticks import Tick
 from db.sessions import Sessions
 from db.vocabulary import AlertKind
 from investing.alerts.rules import NewAlertRule, create_rule
-from investing.market import tick_files
-from investing.market.price_ingest import price_ingest
-from investing.market.tick_files import BadTickLine, TickFileReport, ingest_lines, parse_tick
+from investing.prices import tick_files
+from investing.prices.price_ingest import price_ingest
+from investing.prices.tick_files import (
+    BadTickLine,
+    TickFileReport,
+    ingest_lines,
+    parse_tick,
+)
 from tests.investing.exchange import Exchange
 
 NOW = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)

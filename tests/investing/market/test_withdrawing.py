@@ -14,13 +14,14 @@ from db.sessions import Sessions, open_sessions
 from db.vocabulary import AlertKind, AlertSeverity, OrderSide, OrderType, TimeInForce
 from investing.alerts.rules import NewAlertRule, create_rule
 from investing.brokers.paper import PaperBroker
-from investing.market.splits import Splitting, record_split
+from investing.market.splits import record_split
 from investing.market.withdrawing import Withdrawn, withdraw_split
 from investing.rules.errors import InvalidInput, UnknownInstrument
 from investing.rules.market.market_hours import market_day
 from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.placing import NewOrder
+from investing.trading.split_work import Splitting
 from tests.commands import run_on
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import desk_of

@@ -11,7 +11,7 @@ from db.vocabulary import DestinationKind
 from investing.notifications.channels.smtp import Security, SmtpConfig
 from tests.conftest import on_one_server
 from tests.investing.notifications.certificates import certified
-from tests.investing.notifications.post import AT_ONCE, Post
+from tests.investing.notifications.post import AT_ONCE, Post, drain
 from tests.investing.notifications.receivers import MailServer, mail_server, secured_mail_server
 
 pytestmark = on_one_server
@@ -48,7 +48,7 @@ async def sent_twice(post: Post) -> None:
     sender = post.sender
     for _ in range(2):
         await post.alert("mail")
-        await sender.drain()
+        await drain(sender)
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -92,10 +92,10 @@ async def test_a_wrong_password(post: Post, tls: Tls, caplog: pytest.LogCaptureF
         sender = post.sender
         caplog.clear()
         await post.pass_hours(1)
-        await sender.drain()
+        await drain(sender)
         server.password = PASSWORD
         await post.pass_hours(4)
-        await sender.drain()
+        await drain(sender)
         assert await post.statuses() == [("SENT", 3, None)] * 2
     assert logged(caplog) == [
         "Sending by EMAIL does not work: The mail server refused the login (535).",

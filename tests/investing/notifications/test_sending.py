@@ -15,7 +15,7 @@ from investing.alerts.raising import NewAlert, raise_alerts
 from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
 from tests.conftest import on_one_server
-from tests.investing.notifications.post import AT_ONCE, Post
+from tests.investing.notifications.post import AT_ONCE, Post, drain
 from tests.investing.notifications.receivers import HttpReceiver, MailServer
 
 EMAIL, APPRISE = DestinationKind.EMAIL, DestinationKind.APPRISE
@@ -279,7 +279,7 @@ async def test_a_key_that_is_missing(
     sender = post.sender
     for _ in range(2):
         await post.alert("hook")
-        await sender.drain()
+        await drain(sender)
     reason = "A stored secret is sealed with a key that is not among the sealing keys."
     assert await post.statuses() == [("FAILED", 1, reason)] * 2
     row = await post.destination(made.id)
@@ -340,6 +340,6 @@ async def test_one_slow_user_holds_up_nobody(post: Post, receiver: HttpReceiver)
     sender = post.sender
     await sender.take()
     await sender.take()
-    await sender.drain()
+    await drain(sender)
     assert [request.path for request in receiver.requests].index("/hook/quick") < 8
     assert [status for status, _, _ in await post.statuses()] == ["SENT"] * 20

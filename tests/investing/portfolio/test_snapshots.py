@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
+from db.claims import SNAPSHOTS, claim
 from db.market.bars import DailyBar, bar_load
-from db.portfolio import snapshots as db_snapshots
 from db.sessions import Session, Sessions
 from db.vocabulary import TransactionType
 from investing.account.transfers import transfer_cash
@@ -344,7 +344,7 @@ async def test_what_a_dead_process_had_claimed_is_due_again(
     sessions: Sessions, superuser_url: str, world: World
 ) -> None:
     await fetch(superuser_url, "DELETE FROM performance_work WHERE owner_id <> $1", world.actor.id)
-    assert len(await db_snapshots.claim_work(sessions, 60, 10)) == 2
+    assert len(await claim(sessions, SNAPSHOTS, 60, 10)) == 2
     assert await refresh_due(sessions, 10) == 0
     await fetch(superuser_url, "UPDATE performance_work SET due_at = now()")
     assert await refresh_due(sessions, 10) == 2

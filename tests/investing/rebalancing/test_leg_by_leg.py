@@ -8,8 +8,7 @@ from decimal import Decimal
 import pytest
 
 from db.vocabulary import OrderSide
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.brokers.paper import PaperBroker
 from investing.brokers.protocol import AtomicBroker, BrokerOrder, BrokerOrderRequest
 from investing.rebalancing.rebalancer import Rebalancer

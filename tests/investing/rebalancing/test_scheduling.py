@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from db.rebalancing import due as due_rows
+from db.claims import SCHEDULES, claim
 from db.sessions import Session
 from db.vocabulary import RebalanceFrequency
 from investing.brokers.paper import PaperBroker
@@ -122,8 +122,8 @@ async def test_a_lease_that_ended_too_early_starts_nothing_twice(exchange: Excha
     """Two who believe that the same run is theirs: the second finds that the time has moved on."""
     _, id, _ = await automatic(exchange)
     await make_due(exchange, id)
-    (first,) = await due_rows.claim_due(exchange.sessions, 0, 10)
-    (second,) = await due_rows.claim_due(exchange.sessions, 0, 10)
+    (first,) = await claim(exchange.sessions, SCHEDULES, 0, 10)
+    (second,) = await claim(exchange.sessions, SCHEDULES, 0, 10)
     for due in (first, second):
         await schedule_of(paper)._check_due(due)
     assert await runs(exchange, id) == [("SCHEDULE", "COMPLETED", None)]

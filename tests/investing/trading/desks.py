@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from db.locks import Locks
 from db.sessions import Sessions
 from db.trading.ledger import LedgerTransaction, transact
-from db.trading.locks import Locks
 from db.vocabulary import Broker as BrokerName
 from db.vocabulary import OrderSide, OrderType, TimeInForce
 from investing.actor import Actor

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from db.sessions import Sessions
-from investing.market.splits import Splitting, record_split
+from investing.market.splits import record_split
 from investing.rules.errors import InvalidInput
 from investing.rules.trading.orders import BrokerFees
 from investing.rules.trading.splits import SplitRatio
+from investing.trading.split_work import Splitting
 from investing.trading.undoing import undo_import
 from tests.investing.exchange import Exchange
 from tests.investing.trading.ledgers import import_csv, statuses

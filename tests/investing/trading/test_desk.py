@@ -14,7 +14,6 @@ from db.vocabulary import OrderSide, OrderType, TimeInForce
 from investing.actor import Actor
 from investing.brokers.paper import PaperBroker
 from investing.brokers.protocol import BrokerOrder, BrokerOrderRequest
-from investing.market.ticks import apply_tick
 from investing.rules.errors import (
     BrokerUnavailable,
     InsufficientCash,
@@ -28,6 +27,7 @@ from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder
 from tests.investing.brokers.flaky import FlakyBroker
 from tests.investing.exchange import Exchange
+from tests.investing.ticks import apply_tick
 from tests.investing.trading.desks import (
     attended,
     buy,

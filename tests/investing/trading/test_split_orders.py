@@ -12,17 +12,18 @@ from db.alerts.portfolio_checks import portfolios_of
 from db.sessions import Sessions
 from db.vocabulary import AlertKind, AlertSeverity, OrderSide, OrderType, TimeInForce
 from investing.actor import Actor
-from investing.alerts.evaluator import Evaluator
 from investing.alerts.rules import NewAlertRule, create_rule
 from investing.brokers.paper import PaperBroker
-from investing.market.splits import Splitting, record_split
-from investing.market.ticks import apply_tick
+from investing.market.splits import record_split
+from investing.prices.evaluator import Evaluator
 from investing.rules.market.market_hours import market_day
 from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder
+from investing.trading.split_work import Splitting
 from tests.investing.exchange import Exchange
+from tests.investing.ticks import apply_tick
 from tests.investing.trading.desks import desk_of
 
 NOW = dt.datetime.now(dt.UTC)

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from db.market.splits import claim_work
+from db.claims import SPLITS, claim
 from db.sessions import Sessions
-from investing.market.splits import Splitting, record_split
+from investing.market.splits import record_split
 from investing.rules.errors import InvalidInput, UnknownInstrument
 from investing.rules.market.market_hours import market_day
 from investing.rules.trading.orders import BrokerFees
 from investing.rules.trading.splits import SplitRatio
+from investing.trading.split_work import Splitting
 from investing.trading.undoing import undo_import
 from tests.investing.exchange import Exchange
 from tests.investing.trading.ledgers import import_csv, statuses
@@ -158,7 +159,7 @@ async def test_two_processes_at_once_post_it_once(
     await world.buy(1, "100", "40")
     await record(world)
     # One has died with the work in its hands: it is due again when its lease is over.
-    assert await claim_work(sessions, 0.0) is not None
+    assert len(await claim(sessions, SPLITS, 0.0, 1)) == 1
     await asyncio.gather(post(sessions), post(sessions), post(sessions))
     assert (await quantity(world), await splits(world)) == (D(400), [(True, BEGIN, D(300))])
     rows = await world.rows("SELECT count(*) AS n FROM split_work WHERE $1::uuid IS NOT NULL")

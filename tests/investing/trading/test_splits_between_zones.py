@@ -13,10 +13,11 @@ import pytest
 from db.sessions import Sessions
 from db.vocabulary import AccountType, Broker, TransactionType
 from investing.account.service import NewAccount, change_account, create_account
-from investing.market.splits import Splitting, record_split
+from investing.market.splits import record_split
 from investing.rules.errors import InsufficientShares
 from investing.rules.trading.orders import BrokerFees
 from investing.rules.trading.splits import SplitRatio
+from investing.trading.split_work import Splitting
 from investing.trading.undoing import undo_import
 from tests.investing.exchange import Exchange
 from tests.investing.trading.ledgers import exported, import_csv, statuses

@@ -15,8 +15,7 @@ from db.sessions import Sessions
 from db.trading.verification import verify_all
 from db.vocabulary import AccountType, Broker, RebalanceFrequency, Strategy, TransactionType
 from investing.account.service import NewAccount, create_account
-from investing.actor import Actor
-from investing.auth.types import RequestOrigin
+from investing.actor import Actor, RequestOrigin
 from investing.portfolio.service import NewPortfolio, create_portfolio
 from investing.trading.recording import TransactionRequest, record_transaction
 from investing.trading.reversing import reverse_transaction

@@ -80,7 +80,7 @@ def test_the_document_says_what_the_rules_do() -> None:
     for words, found in cases():
         assert found.time_weighted_return is not None
         assert found.max_drawdown is not None
-        notes = [decimal(note.amount) for note in found.notes]
+        notes: list[str] = [decimal(note.amount) for note in found.notes]
         fall = decimal(round(found.max_drawdown.depth, 10))
         rows.append(
             (

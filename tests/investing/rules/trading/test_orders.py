@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.trading.models import IS_OPEN
+from db.models.trading import IS_OPEN
 from db.vocabulary import BrokerOrderStatus, OrderSide, OrderStatus, OrderType, TimeInForce
 from investing.rules.errors import InvalidInput, PositionTooLarge, StalePrice
 from investing.rules.money import product as rounded
