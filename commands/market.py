@@ -180,8 +180,8 @@ def withdraw_split(
     data_dir: DataDir = None,
 ) -> None:
     """Withdraw a wrongly recorded split from every holder; the right one can then be recorded."""
-    from investing.market.withdrawing import withdraw_split as withdraw
     from investing.rules.trading.splits import SplitRatio
+    from investing.trading.withdrawing import withdraw_split as withdraw
 
     split = SplitRatio(*_read_split(date, ratio))
     with opened(data_dir) as (_, found), progress() as report:

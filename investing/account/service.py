@@ -31,7 +31,8 @@ from investing.rules.names import checked_name
 from investing.rules.time_zones import DEFAULT, checked_time_zone
 from investing.rules.trading.entries import check_notes, entry_of
 from investing.time_zones import check_known
-from investing.trading.posting import CashLocation, post_entry
+from investing.trading.posting import post_entry
+from investing.trading.transaction_rows import CashLocation
 
 
 @dataclass(frozen=True)

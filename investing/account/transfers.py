@@ -15,7 +15,8 @@ from investing.audit import add_note
 from investing.idempotency import Intent, once_knowing
 from investing.rules.errors import AccountInactive, DomainError, InvalidInput, NotFound, PortfolioInactive
 from investing.rules.trading.entries import check_notes, entry_of
-from investing.trading.posting import CashLocation, post_entry
+from investing.trading.posting import post_entry
+from investing.trading.transaction_rows import CashLocation
 
 
 async def transfer(

@@ -14,7 +14,8 @@ from investing.rules.trading.entries import entry_of
 from investing.rules.trading.ledger import ZERO, Holding, Posting, post, post_cash
 from investing.rules.trading.lots import LotChange, TaxLot
 from investing.rules.trading.splits import automatic_id
-from investing.trading.posting import CashLocation, check_cash, transaction_row
+from investing.trading.posting import check_cash
+from investing.trading.transaction_rows import CashLocation, transaction_row
 
 
 class Ids:

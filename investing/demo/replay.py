@@ -16,7 +16,7 @@ from investing.demo.prices import Market
 from investing.rules.market.corporate_actions import Split
 from investing.rules.market.market_hours import NEW_YORK, closing_time
 from investing.rules.trading.ledger import ZERO, Holding, trade_amount
-from investing.trading.posting import CashLocation
+from investing.trading.transaction_rows import CashLocation
 
 _CENTS = Decimal("0.01")
 _MONTHS_BETWEEN = {RebalanceFrequency.QUARTERLY: 3, RebalanceFrequency.YEARLY: 12}

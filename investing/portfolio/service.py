@@ -36,7 +36,7 @@ from investing.rules.portfolio.portfolio_settings import (
     check_symbols,
     check_targets,
 )
-from investing.trading.posting import CashLocation
+from investing.trading.transaction_rows import CashLocation
 
 
 @dataclass(frozen=True)

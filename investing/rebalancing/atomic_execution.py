@@ -33,7 +33,8 @@ from investing.rules.rebalancing.plans import Plan, PlannedTrade
 from investing.rules.trading.ledger import Entry, overtaking, trade_amount
 from investing.rules.trading.orders import expires_at
 from investing.trading.orders import note_order
-from investing.trading.posting import CashLocation, FillReference, post_entry
+from investing.trading.posting import post_entry
+from investing.trading.transaction_rows import CashLocation, FillReference
 
 
 async def trade_atomically(

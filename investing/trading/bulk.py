@@ -20,7 +20,7 @@ from investing.rules.trading.merging import Merged, NewEntry, Past, PastCash, Pa
 from investing.rules.trading.splits import first_affected
 from investing.trading.changes import HoldingChange
 from investing.trading.holdings import Holdings, load_holdings
-from investing.trading.posting import CashLocation, transaction_row
+from investing.trading.transaction_rows import CashLocation, transaction_row
 
 Progress = Callable[[str, int, int], None]
 

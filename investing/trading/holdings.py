@@ -26,6 +26,7 @@ from investing.trading.conversions import load_ratios
 from investing.trading.locking import hold_reached
 from investing.trading.projections import ProjectionDiff
 from investing.trading.stored_lots import load_lots
+from investing.trading.transaction_rows import CashLocation, transaction_row
 
 OUT = (TransactionType.SELL, TransactionType.TRANSFER_OUT)
 
@@ -154,9 +155,6 @@ class Holdings:
             for change in self.later:
                 if change.entry.id in outdated:
                     ledger.change_portfolio(change.portfolio_id, since=change.entry.executed_at)
-        # Posting loads holdings.
-        from investing.trading.posting import CashLocation, transaction_row
-
         for split in self.due:
             entry, posting = split.change.entry, self.automatic.get(split.change.entry.id)
             if posting is None:

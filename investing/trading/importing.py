@@ -24,9 +24,9 @@ from investing.rules.trading.splits import first_affected
 from investing.trading.bulk import Batch, Progress
 from investing.trading.identifying import identified
 from investing.trading.locking import hold_all_reached
-from investing.trading.posting import CashLocation
 from investing.trading.reports import ImportReport, dump_report, load_report
 from investing.trading.sheet import Sheet
+from investing.trading.transaction_rows import CashLocation
 
 _FIRST = UUID(int=0)
 

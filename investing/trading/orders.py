@@ -29,7 +29,8 @@ from investing.rules.trading import orders as rules
 from investing.rules.trading.filling import FilledOrder, OrderState, after_fill
 from investing.rules.trading.ledger import Entry, overtaking
 from investing.rules.trading.orders import OPEN, ZERO
-from investing.trading.posting import CashLocation, FillReference, Released, post_entry
+from investing.trading.posting import Released, post_entry
+from investing.trading.transaction_rows import CashLocation, FillReference
 
 _OVERTAKING = (overtaking(TransactionType.BUY), overtaking(TransactionType.SELL))
 

@@ -11,60 +11,14 @@ from uuid import UUID
 
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction
-from db.vocabulary import AccountType, TransactionType
+from db.vocabulary import TransactionType
 from investing.rules.errors import InsufficientCash
 from investing.rules.market.market_hours import day_of
 from investing.rules.trading.ledger import ZERO, Entry, Posting, check_fits, post_cash
 from investing.rules.trading.splits import first_affected
 from investing.trading.changes import HoldingChange
 from investing.trading.holdings import Holdings, load_holdings
-
-
-@dataclass(frozen=True)
-class CashLocation:
-    """Where an entry belongs: a portfolio, or the account's unallotted cash where `portfolio_id` is None.
-
-    `cash` is what may be spent there: what open orders have reserved is not part of it. `time_zone` is the
-    account's, an IANA name: it decides which day an instant is on.
-    """
-
-    owner_id: UUID
-    account_id: UUID
-    portfolio_id: UUID | None
-    currency: str
-    cash: Decimal
-    margin: bool
-    time_zone: str
-    reserved: Decimal = Decimal(0)
-
-    @classmethod
-    def of_portfolio(cls, owner_id: UUID, row: reads.PortfolioState) -> "CashLocation":
-        """Return a locked portfolio's."""
-        available = row.cash_balance - row.reserved_cash
-        return cls(
-            owner_id,
-            row.account_id,
-            row.portfolio_id,
-            row.currency,
-            available,
-            row.margin,
-            row.time_zone,
-            row.reserved_cash,
-        )
-
-    @classmethod
-    def of_account(cls, owner_id: UUID, row: reads.AccountState) -> "CashLocation":
-        """Return that of a locked account's unallotted cash."""
-        margin = row.account_type == AccountType.MARGIN
-        return cls(owner_id, row.id, None, row.currency, row.unallotted_cash, margin, row.time_zone)
-
-
-@dataclass(frozen=True)
-class FillReference:
-    """The order that a trade fills, and the broker's name for that fill: no fill is posted twice."""
-
-    order_id: UUID
-    execution_id: str
+from investing.trading.transaction_rows import CashLocation, FillReference, transaction_row
 
 
 @dataclass(frozen=True)
@@ -150,44 +104,6 @@ def check_posting(place: CashLocation, posting: Posting, *, may_owe: bool = True
     if checked:
         check_cash(place.cash, posting.cash_delta)
     return checked
-
-
-def transaction_row(
-    place: CashLocation,
-    entry: Entry,
-    posting: Posting,
-    instrument_id: UUID | None,
-    notes: str | None,
-    transfer_id: UUID | None = None,
-    fills: FillReference | None = None,
-) -> dict[str, Any]:
-    """The row of `transactions` that a posted entry becomes."""
-    row = {
-        "cash_delta": posting.cash_delta,
-        "quantity_delta": posting.quantity_delta,
-        "cost_delta": posting.cost_delta,
-        "realized_pnl": posting.realized_pnl,
-        "realized_pnl_fifo": posting.realized_pnl_fifo,
-        "owner_id": place.owner_id,
-        "id": entry.id,
-        "account_id": place.account_id,
-        "portfolio_id": place.portfolio_id,
-        "instrument_id": instrument_id,
-        "transfer_id": transfer_id,
-        "type": entry.type.value,
-        "quantity": entry.quantity,
-        "price": entry.price,
-        "amount": entry.amount,
-        "commission": entry.commission,
-        "split_for": entry.split_for,
-        "is_automatic": entry.is_automatic,
-        "currency": place.currency,
-        "executed_at": entry.executed_at,
-        "notes": notes,
-    }
-    if fills is not None:
-        row |= {"order_id": fills.order_id, "execution_id": fills.execution_id}
-    return row
 
 
 def move_cash(

@@ -29,7 +29,8 @@ from investing.rules.trading.entries import check_notes, entry_of
 from investing.rules.trading.ledger import Entry, overtaking
 from investing.rules.warnings import Warning, same_split, warnings_of_entry
 from investing.trading.adjusted import check_as_traded
-from investing.trading.posting import CashLocation, post_entry
+from investing.trading.posting import post_entry
+from investing.trading.transaction_rows import CashLocation
 
 
 @dataclass(frozen=True)

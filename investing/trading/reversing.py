@@ -26,7 +26,8 @@ from investing.rules.trading.entries import changes_shares, check_notes
 from investing.rules.trading.splits import FIRST_PLACE, first_affected
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.locking import check_active, hold_reached
-from investing.trading.posting import CashLocation, check_cash, check_later_cash, move_cash
+from investing.trading.posting import check_cash, check_later_cash, move_cash
+from investing.trading.transaction_rows import CashLocation
 
 PlaceKey = tuple[UUID, UUID | None]
 """An account and one of its portfolios, or None for its unallotted cash."""

@@ -20,7 +20,8 @@ from investing.rules.trading.ledger import ZERO, Entry
 from investing.trading.changes import HoldingChange
 from investing.trading.holdings import load_holdings
 from investing.trading.locking import check_active, hold_reached
-from investing.trading.posting import CashLocation, move_cash, transaction_row
+from investing.trading.posting import move_cash
+from investing.trading.transaction_rows import CashLocation, transaction_row
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ from investing.rules.trading.ordering import order_key
 from investing.rules.warnings import Warning, warnings_of_entry
 from investing.trading.adjusted import check_adjusted, check_as_traded
 from investing.trading.bulk import BatchEntry
-from investing.trading.posting import CashLocation
 from investing.trading.reports import RowResult, RowStatus
+from investing.trading.transaction_rows import CashLocation
 
 _TWO_DAYS = dt.timedelta(days=2)
 

@@ -31,8 +31,8 @@ from investing.rules.market.market_hours import day_of
 from investing.rules.trading.ledger import ZERO
 from investing.trading.holdings import Holdings, load_holdings
 from investing.trading.locking import hold_all_reached
-from investing.trading.posting import CashLocation
 from investing.trading.reversing import first_changed, hold_places, is_of_shares
+from investing.trading.transaction_rows import CashLocation
 
 _FIELD = ("importId",)
 

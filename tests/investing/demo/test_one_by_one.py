@@ -17,7 +17,8 @@ from db.trading.ledger_reads import find_portfolios
 from db.vocabulary import TransactionType
 from db.writing import raw_connection_of
 from investing.rules.trading.entries import entry_of
-from investing.trading.posting import CashLocation, post_entry
+from investing.trading.posting import post_entry
+from investing.trading.transaction_rows import CashLocation
 from tests.market_rows import rows
 
 PROJECTED = """

@@ -15,13 +15,13 @@ from db.vocabulary import AlertKind, AlertSeverity, OrderSide, OrderType, TimeIn
 from investing.alerts.rules import NewAlertRule, create_rule
 from investing.brokers.paper import PaperBroker
 from investing.market.splits import record_split
-from investing.market.withdrawing import Withdrawn, withdraw_split
 from investing.rules.errors import InvalidInput, UnknownInstrument
 from investing.rules.market.market_hours import market_day
 from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.placing import NewOrder
 from investing.trading.split_work import Splitting
+from investing.trading.withdrawing import Withdrawn, withdraw_split
 from tests.commands import run_on
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import desk_of
