@@ -131,6 +131,7 @@ class AlertRow(TypedDict):
     metrics: JsonObject
     rule_id: UUID | None
     portfolio_id: UUID | None
+    instrument_id: UUID | None
     symbol: str | None
     created_at: dt.datetime
     acknowledged_at: dt.datetime | None
@@ -145,6 +146,7 @@ class AlertRuleRow(TypedDict):
     severity: str
     threshold: DecimalText
     hysteresis: DecimalText
+    instrument_id: UUID | None
     symbol: str | None
     portfolio_id: UUID | None
     cooldown_seconds: int

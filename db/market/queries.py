@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from db.market.rows import CloseRow, ListedInstrumentRow, PriceBarRow, QuotedRow, WatchlistRow
+from db.market.rows import (
+    CalledInstrumentRow,
+    CloseRow,
+    ListedInstrumentRow,
+    PriceBarRow,
+    QuotedRow,
+    WatchlistRow,
+)
 from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
 from db.pages import Key, Listing, plain_text
@@ -59,7 +66,7 @@ async def fetch_instruments_by_symbol(
 
 async def fetch_instruments_by_any_symbol(
     connection: Connection, owner_id: UUID, symbols: Sequence[str]
-) -> dict[str, ListedInstrumentRow]:
+) -> dict[str, CalledInstrumentRow]:
     """Return the instruments that have these symbols, or had them before a renaming, by that symbol."""
     rows = await connection.fetch(
         f"""
@@ -76,7 +83,7 @@ async def fetch_instruments_by_any_symbol(
         owner_id,
         symbols,
     )
-    return cast("dict[str, ListedInstrumentRow]", {row["called"]: row for row in rows})
+    return cast("dict[str, CalledInstrumentRow]", {row["called"]: row for row in rows})
 
 
 async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[CloseRow]:

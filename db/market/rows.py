@@ -104,3 +104,9 @@ class WatchlistRow(TypedDict):
     name: str
     created_at: dt.datetime
     instrument_ids: list[UUID]
+
+
+class CalledInstrumentRow(ListedInstrumentRow):
+    """A row of `fetch_instruments_by_any_symbol`: the instrument, and what it was called."""
+
+    called: str

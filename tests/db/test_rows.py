@@ -85,7 +85,7 @@ async def test_rows_have_the_columns_of_their_statements(
     }
     kinds |= {name: {listing.row} for name, listing in listings() if isinstance(listing, Listing)}
     different = []
-    matched: dict[tuple[str, str], bool] = {}
+    matched: dict[str, set[str]] = {}
     for caller, sql in dict.fromkeys((one.caller, one.sql) for one in sent):
         for kind in kinds.get(caller, ()):
             columns = await _columns_of(connection, sql)
@@ -93,19 +93,19 @@ async def test_rows_have_the_columns_of_their_statements(
                 assert caller.rpartition(".")[2] in WITHOUT_ID
                 continue
             hints = typing.get_type_hints(kind)
-            key = (caller, kind.__name__)
+            key = f"{caller} {kind.__name__}"
             # A function may send more than what its rows come from.
             if set(columns) != set(hints):
-                matched.setdefault(key, False)
+                matched.setdefault(key, set(columns) ^ set(hints))
                 continue
-            matched[key] = True
+            matched[key] = set()
             different += [
                 f"{kind.__name__}.{name}: {hints[name]} is {type.name}"
                 for name, type in columns.items()
                 if not _fits(hints[name], type)
             ]
     assert different == []
-    assert [key for key, found in matched.items() if not found] == []
+    assert {key: different for key, different in matched.items() if different} == {}
     assert len(matched) > 60
 
 
