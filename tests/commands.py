@@ -1,6 +1,7 @@
 """Graphfolio's commands in the tests' own process, whose start is most of what a short command costs."""
 
 import gc
+import logging
 import os
 import subprocess
 import sys
@@ -24,11 +25,19 @@ def run_here(
     """Run `graphfolio.py` with these arguments to its end; return what a process would have left."""
     capfd.readouterr()
     line = ["graphfolio.py", *arguments]
+    root, ours = logging.getLogger(), logging.getLogger("graphfolio")
+    # A process takes its log with it: what runs on here must not write to the command's captured stream.
+    handlers, levels = list(root.handlers), (root.level, ours.level)
     with patch.object(sys, "argv", line), patch.dict(os.environ, environment, clear=True):
         try:
             code = graphfolio.main()
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        finally:
+            root.handlers[:] = handlers
+            root.setLevel(levels[0])
+            ours.setLevel(levels[1])
+            logging.captureWarnings(False)
     sys.stdout.flush()
     sys.stderr.flush()
     return subprocess.CompletedProcess(line, code, *capfd.readouterr())
