@@ -51,7 +51,7 @@ async def reverse_transaction(
         try:
             return await _reverse(ledger, actor, transaction_id, notes)
         except (InsufficientCash, InsufficientShares) as domain_error:
-            # The field belongs to some later entry, whose figures are not part of the request.
+            # The refusal may concern a later entry, whose figures are not part of the request.
             domain_error.field = _FIELD
             raise
 

@@ -165,7 +165,7 @@ class Sheet:
             self._adjusted = await find_adjusted(*key)
 
     def _check_units(self, one: _Read) -> None:
-        """Raise InvalidInput for a row whose shares a split would, or would not, wrongly multiply."""
+        """Raise InvalidInput if a split would wrongly multiply the row's shares, or wrongly not do so."""
         if not self._is_split_adjusted:
             check_as_traded(one.entry, one.instrument_id, self._adjusted, self.place.time_zone)
             return

@@ -1,4 +1,4 @@
-"""What banks and brokers call interest and fees, where they only say that cash came or went."""
+"""Words that banks and brokers use for interest and fees, where they only say that cash moved."""
 
 import re
 from decimal import Decimal
@@ -27,9 +27,9 @@ _WITHHELD = re.compile(r"\bWITHHOLDING\b|\bWITHHELD\b|\bFOREIGN TAX\b|\bNRA TAX\
 
 
 def bank_types(trntype: str, amount: Decimal, words: str) -> tuple[Kinds, str]:
-    """Return what a row of cash is by its OFX type, its sign and its words; and what is to be told of it.
+    """Return what a row of cash is by its OFX type, its sign and its words; and a remark for the owner.
 
-    The words are only asked where the type says no more than that cash came or went.
+    The words are only considered if the type says no more than that cash came or went.
     """
     if trntype in _BY_TYPE:
         return _BY_TYPE[trntype], ""
