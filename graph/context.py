@@ -171,7 +171,7 @@ class Context:
             await wait(changed)
 
     async def _is_over(self) -> bool:
-        """Return whether the login has ended; wait while the database is down, when no event is sent either."""
+        """Return whether the login has ended; wait while the database is down, when no event is sent."""
         while True:
             try:
                 await self.recheck_login()

@@ -176,7 +176,7 @@ class Walk:
             width=1, aliases=below.aliases + (node.alias is not None), directives=below.directives
         )
         if name in _INTROSPECTION:
-            # Introspection has limits of its own: the explorer's long query passes, and adds nothing to the cost.
+            # Introspection has limits of its own: the explorer's long query passes, and adds no cost.
             measure.introspection_depth = below.depth + 1
             measure.introspection_cost = min(CEILING, below.cost + 1)
             return measure
@@ -217,7 +217,7 @@ class Walk:
 
     def _number(self, value: ValueNode) -> int | None:
         if isinstance(value, IntValueNode):
-            # Python refuses to parse an integer of thousands of digits, which is over any limit anyway.
+            # Python refuses to parse an integer of thousands of digits; ten digits count as the largest page.
             return int(value.value) if len(value.value) < 10 else LARGEST_PAGE
         if isinstance(value, ListValueNode):
             return len(value.values)

@@ -51,7 +51,7 @@ def _parse_instant(value: Any) -> dt.datetime:
         raise ValueError("DateTime is an RFC 3339 instant with an offset, such as 2024-05-01T12:00:00Z.")
     try:
         parsed = dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
-        # The first day there is has none before it, which it still is west of here.
+        # The first representable day has none before it, which a time zone west of UTC would need.
         parsed.astimezone(_WEST)
         return parsed
     except OverflowError:
