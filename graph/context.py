@@ -42,7 +42,7 @@ LoaderT = TypeVar("LoaderT", bound="Loader[Any, Any]")
 ReadT = TypeVar("ReadT")
 
 AWAY_SECONDS = 15.0
-"""So long a stream that has begun waits for a database that is away; then it ends with an error."""
+"""How long a stream that has begun waits while the database is down before it ends with an error."""
 _AGAIN_SECONDS = 0.2
 
 

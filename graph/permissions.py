@@ -27,7 +27,7 @@ from graph.rebalancing.loaders import RebalanceById
 from graph.trading.loaders import ImportById, OrderById, TransactionById
 
 PUBLIC_FIELDS = frozenset({"Mutation.register", "Mutation.login", "Mutation.refreshToken", "Mutation.logout"})
-"""Root fields that need no login: they are the door."""
+"""Root fields that need no login, such as those for logging in."""
 
 
 class IsAuthenticated(BasePermission):

@@ -19,7 +19,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 OURS = "graphfolio"
-"""The logger above all of this project's."""
+"""The parent of all of this project's loggers."""
 
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NOTHING: Mapping[str, object] = MappingProxyType({})

@@ -15,7 +15,7 @@ from runtime.logs import bind
 logger = logging.getLogger("graphfolio.access")
 
 GONE = 499
-"""The status of an operation whose client went before it was answered."""
+"""The status of an operation whose client disconnected before it was answered."""
 LONGEST_NAME = 100
 
 

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from graph.server.slow_clients import patience
 
 FINISH_SECONDS = 10
-"""How long requests that are being answered have when the process is told to end."""
+"""How long requests in progress have to finish when the process is told to end."""
 
 
 def listen(app: Starlette, host: str, port: int, started: Callable[[str], None]) -> None:

@@ -13,15 +13,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 STALL_SECONDS = 20.0
-"""How long a connection may take none of what waits for it."""
+"""How long a connection may read nothing of what waits for it, in seconds."""
 LOOKS = 5
-"""How often within that time it is looked at."""
+"""How often it is checked within that time."""
 PING_SECONDS = 10.0
-"""How often a WebSocket is asked whether it is there, and how long it has for an answer."""
+"""How often a WebSocket is pinged, and how long it has to answer, in seconds."""
 UNSENT_BYTES = 32 * 1024
-"""How much of what is not sent yet the kernel may hold."""
+"""How many unsent bytes the kernel may hold."""
 WAITING_BYTES = 16 * 1024
-"""How much may wait beside it before nothing more is made for this connection."""
+"""How many more bytes may wait before nothing more is produced for this connection."""
 
 
 class StallTimeout(asyncio.Protocol):

@@ -34,11 +34,11 @@ class BatchEntry:
     notes: str | None
     content: Content
     recorded: int
-    """How many transactions of this content the ledger has already, also in imports that were taken back."""
+    """How many transactions of this content the ledger has already, also in imports that were reversed."""
     is_fixed: bool = False
     """Whether the file gives its place within its instant."""
     is_split_adjusted: bool = False
-    """Whether its quantity is for shares of today already."""
+    """Whether its quantity is already adjusted to today's shares."""
 
 
 class Batch:

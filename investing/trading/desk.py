@@ -33,7 +33,7 @@ NOBODY = RequestOrigin()
 LEASE_SECONDS = 30.0
 AT_ONCE = 100
 ABREAST = 4
-"""So many orders are looked up at a time, so that clients still find a connection."""
+"""How many orders are looked up at a time: few enough that clients still get a connection."""
 
 
 class Desk:

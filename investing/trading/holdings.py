@@ -46,13 +46,13 @@ class Holdings:
     due: Sequence[DueSplit] = ()
     """The instrument's splits that have to be posted where something is held on their ex-dates."""
     automatic: dict[UUID, Posting] = field(default_factory=dict)
-    """How those were posted that are to be written."""
+    """How the automatic splits to write were posted."""
     ratios: Mapping[UUID, Fraction] = field(default_factory=dict)
-    """By transfer how many of the shares of the portfolio that it reaches one share is: see `conversions`."""
+    """By transfer, how many shares of its target one share of its source is: see `conversions`."""
     outdated: Collection[UUID] = ()
-    """The automatic entries that are not posted again, because the splits of now do not make them."""
+    """The automatic entries that are not posted again, because they do not agree with the current splits."""
     current: HoldingChange | None = None
-    """What is just being posted: where that is refused, the entry that cannot stand."""
+    """The entry that is just being posted: if it is refused, the entry that is not possible."""
     _moving: dict[UUID, Moved] = field(default_factory=dict)
 
     def post(self, new: Iterable[HoldingChange] = (), without: Collection[UUID] = ()) -> dict[UUID, Posting]:

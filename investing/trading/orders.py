@@ -35,7 +35,7 @@ from investing.trading.transaction_rows import CashLocation, FillReference
 _OVERTAKING = (overtaking(TransactionType.BUY), overtaking(TransactionType.SELL))
 
 LOOK_AFTER = dt.timedelta(minutes=15)
-"""How often a resting order is compared with its broker's, whatever the broker tells by itself."""
+"""How often a resting order is compared with its broker's, even if the broker reports by itself."""
 
 
 class NotedOrder(Protocol):

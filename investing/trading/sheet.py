@@ -73,7 +73,7 @@ class Sheet:
         self._is_split_adjusted = is_split_adjusted
         self._warnings: dict[int, tuple[Warning, ...]] = {}
         self._splits: Mapping[UUID, dt.datetime] = {}
-        """The newest splits on the ledger, where quantities are adjusted already."""
+        """The newest splits on the ledger, if quantities are adjusted already."""
         self._as_traded: Sequence[HeldSplit] = ()
         self._adjusted: Sequence[HeldSplit] = ()
         """The splits before which the portfolio has quantities of the other kind."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from investing.rules.errors import InvalidInput
 
 LONGEST_RECORD = 64 * 1024
-"""Characters. Whatever is longer is no transaction, but a quotation mark that nobody closed."""
+"""In characters. A longer record is not a transaction, but has an unclosed quotation mark."""
 
 
 def records_of(text: str) -> Iterator[tuple[int, str]]:

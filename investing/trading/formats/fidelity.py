@@ -23,7 +23,7 @@ from investing.trading.formats.statements import Where
 HEADERS: Final = frozenset({"run date", "action", "symbol", "quantity", "price", "amount"})
 
 CORE: Final = frozenset({"SPAXX", "FDRXX", "FCASH", "FZFXX", "FDLXX", "SPRXX", "CORE", "QPISQ", "FDIC99375"})
-"""Where Fidelity keeps an account's cash. Cash is cash here: it is neither bought nor sold."""
+"""Where Fidelity keeps an account's cash. It counts as cash here: it is neither bought nor sold."""
 
 _ACTIONS: Final[tuple[tuple[str, Action], ...]] = (
     ("PURCHASE INTO CORE", Action.CORE),

@@ -11,7 +11,7 @@ from typing import Protocol
 from investing.rules.trading.import_rows import Parsed
 
 LARGEST = 64 * 1024 * 1024
-"""Bytes, unpacked. A ledger of 500,000 transactions is about this long."""
+"""In bytes, unpacked. A ledger of 500,000 transactions is about this long."""
 
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")

@@ -17,7 +17,7 @@ from investing.trading.formats.files import shown
 from investing.trading.formats.statements import Where
 
 Read = Callable[[CsvRecord, Mapping[str, str]], Parsed]
-"""Reads a line; the map has the ISIN of each symbol that the statement tells."""
+"""Reads a line; the map has the ISIN of each symbol that the statement gives."""
 
 _SHARES: Final = frozenset({"stocks", "mutual funds", "cryptocurrencies", "crypto", ""})
 _COST: Final = (TransactionType.INTEREST, TransactionType.FEE)

@@ -16,7 +16,7 @@ _BY_TYPE: Final = {
     **dict.fromkeys(("INT", "DIV", "FEE", "SRVCHG"), COST),
     "XFER": (TransactionType.TRANSFER_IN, TransactionType.TRANSFER_OUT),
 }
-"""Of OFX's TRNTYPE; whatever else it says may be interest or a fee by its words, or else is a flow."""
+"""By OFX's TRNTYPE; any other value may be interest or a fee by its words, or else is a flow."""
 
 _INCOME = re.compile(
     r"\bINTEREST\b(?! (?:BEARING|CHECKING|SAVINGS))"
