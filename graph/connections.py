@@ -184,7 +184,7 @@ def _keys_of(listing: Listing[Any], cursor: str | None) -> tuple[object, ...] | 
     try:
         _, *texts = orjson.loads(urlsafe_b64decode(cursor.encode()))
         keys = tuple(key.parse(text) for key, text in zip(listing.order, texts, strict=True))
-        # Only what we would write ourselves: whatever else parses may still be more than a column can hold.
+        # Only what this server would write: anything else that parses may be more than a column can hold.
         if _cursor(listing, keys) == cursor:
             return keys
     except (binascii.Error, ValueError, TypeError, AttributeError, OverflowError):

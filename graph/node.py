@@ -23,7 +23,7 @@ class Refetch:
 
 
 REFETCH: dict[str, Refetch] = {}
-"""By type name. A type whose rows are nobody's own is not in it, and so is never found."""
+"""By type name. A type without rows of the viewer's is not in it, and so is never found."""
 
 
 def refetched_by(type_name: str, loader: type[ById[Any]], from_row: Callable[[Any], Node]) -> None:

@@ -27,7 +27,7 @@ from runtime.supervisor import STANDARD, Restarts, Service, Supervisor
 from settings import Settings
 
 FINISH_SECONDS = 10.0
-"""How long a job has to finish when the process is told to end; then it is cancelled, and resumed elsewhere."""
+"""How long a job has to finish when the process is told to end; then it is cancelled and taken over."""
 
 
 @dataclass(frozen=True)

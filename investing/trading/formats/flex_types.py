@@ -4,7 +4,7 @@ import sys
 from types import ModuleType
 
 # ibflex always imports its downloader, and that needs `requests`, which it only declares as
-# an extra. Nothing is downloaded here, so an empty module stands in.
+# an extra. Nothing is downloaded here, so an empty module replaces it.
 sys.modules.setdefault("ibflex.client", ModuleType("ibflex.client"))
 
 from ibflex import Types  # noqa: E402
