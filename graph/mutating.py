@@ -76,7 +76,7 @@ class Guard(FieldExtension):
 def _check_decimals(given: Any) -> None:
     """Raise InvalidInput for an amount with more places than are stored, whatever field it is in.
 
-    The elements of a list are refused row by row, by whoever takes the rows.
+    The elements of a list are refused row by row, by the service that takes the rows.
     """
     for field in dataclasses.fields(given) if dataclasses.is_dataclass(given) else ():
         value = getattr(given, field.name)

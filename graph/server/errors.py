@@ -33,7 +33,7 @@ class RequestRefused(Exception):
 
 
 def bad_request(message: str, status: int = 400, **headers: str) -> RequestRefused:
-    """Return a refusal of a malformed request, whoever sent it."""
+    """Return the refusal of a request for what it is, regardless of who sent it."""
     return RequestRefused(status, BadUserInput(message), **headers)
 
 

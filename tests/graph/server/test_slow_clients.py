@@ -1,4 +1,4 @@
-"""A reader that takes nothing holds little, and is hung up on; whatever was under way for it ends."""
+"""A reader that takes nothing costs little, and is disconnected; its running operations end."""
 
 import asyncio
 import base64
