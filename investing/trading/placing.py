@@ -142,7 +142,7 @@ def _size(
     trading_config: TradingConfig,
     now: dt.datetime,
 ) -> SizedOrder:
-    """Return the order with its quantity and price decided; `exposure` is given if it is limited.
+    """Return the order with its quantity and reservations; `exposure` is known if it is limited.
 
     Raise what `place` does.
     """
