@@ -199,7 +199,7 @@ def withdraw_split(
 
 
 def _read_split(date: str, ratio: str) -> tuple[dt.date, Decimal, Decimal]:
-    """Return the ex-date, and how many new shares for how many old ones. Raises Stop if one is malformed."""
+    """Return the ex-date, and how many new shares for how many old ones. Raise Stop if one is malformed."""
     from investing.market.price_lines import BadPriceLine, read_split
 
     try:
@@ -218,7 +218,7 @@ def _read_split(date: str, ratio: str) -> tuple[dt.date, Decimal, Decimal]:
 def _owner_id(url: str, user: str | None) -> UUID | None:
     """Return the id of the user whose own instruments are meant, or None for shared ones.
 
-    Raises NoSuchUser.
+    Raise NoSuchUser.
     """
     if user is None:
         return None

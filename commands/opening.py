@@ -46,7 +46,7 @@ def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Set
     url, owner_url = revealed(settings.database_url), revealed(settings.owner_database_url)
     with database(url, settings.data_dir, owner_url=owner_url) as found:
         if not migrate:
-            # Whoever only looks is told as well where the schema is none that this version knows.
+            # Even if the schema is not migrated, an unknown one is reported.
             is_current(found.owner_url)
         elif upgrade(found.owner_url):
             typer.echo(MIGRATED)

@@ -65,7 +65,7 @@ def worker(data_dir: DataDir = None) -> None:
 
 
 def _address(settings: Settings, host: str | None, port: int | None) -> tuple[str, int]:
-    """Return where to listen, from the options or else the settings. Raises Stop if it is not free."""
+    """Return where to listen, from the options or else the settings. Raise Stop if it is not free."""
     host, port = host or settings.host, settings.port if port is None else port
     check_free(host, port)
     return host, port

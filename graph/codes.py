@@ -79,7 +79,7 @@ publish(
 
 
 def rejection_code_of(stored: str | None) -> RejectionCode | None:
-    """Return the code of a rejection as it is stored, OTHER for one of a broker's own, None for none."""
+    """Return the code of a stored rejection: OTHER for a broker's own code, None for none."""
     if stored is None:
         return None
     return RejectionCode(stored) if stored in frozenset(RejectionCode) else RejectionCode.OTHER

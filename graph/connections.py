@@ -99,9 +99,9 @@ async def connect(
     arguments: tuple[int | None, str | None, int | None, str | None],
     **filters: object,
 ) -> Any:
-    """The page of a list that first, after, last and before ask for. A filter of None is no filter.
+    """Return the page of a list that first, after, last and before ask for. A filter of None is no filter.
 
-    Raises BadUserInput for a page size out of range, for both directions at once and for a foreign cursor.
+    Raise BadUserInput for a page size out of range, for both directions at once and for a foreign cursor.
     """
     page = page_of(pages.listing, *arguments, filters)
     found = await info.context.loader(pages).load((parent_id, page))
@@ -121,7 +121,10 @@ def page_through(
     node_of: Callable[[Any], Any],
     arguments: tuple[int | None, str | None, int | None, str | None],
 ) -> Any:
-    """The same of rows that are there already, in the order of their keys. Raises what `connect` does."""
+    """Return a page of rows that have been read already, in the order of their keys.
+
+    Raise what `connect` does.
+    """
     page = page_of(listing, *arguments, {})
     keys = [tuple(row[key.name] for key in listing.order) for row in rows]
     first = 0 if page.after is None else bisect_right(keys, page.after)
@@ -147,7 +150,7 @@ def page_of(
     before: str | None,
     filters: Mapping[str, object],
 ) -> Page:
-    """The page that Relay's four arguments mean."""
+    """Return the page that Relay's four arguments mean."""
     if first is not None and last is not None:
         raise BadUserInput("Give `first` or `last`, not both.")
     for name, size in (("first", first), ("last", last)):
@@ -163,7 +166,7 @@ def page_of(
 
 
 def cursor_of(listing: Listing[Any], row: Mapping[str, Any]) -> str:
-    """The opaque place of a row in its list."""
+    """Return the opaque cursor of a row in its list."""
     return _cursor(listing, [row[key.name] for key in listing.order])
 
 
@@ -181,7 +184,7 @@ def _keys_of(listing: Listing[Any], cursor: str | None) -> tuple[object, ...] | 
     try:
         _, *texts = orjson.loads(urlsafe_b64decode(cursor.encode()))
         keys = tuple(key.parse(text) for key, text in zip(listing.order, texts, strict=True))
-        # Only what we would write ourselves: whatever else parses may still be more than a column can hold.
+        # Only what this server would write: anything else that parses may be more than a column can hold.
         if _cursor(listing, keys) == cursor:
             return keys
     except (binascii.Error, ValueError, TypeError, AttributeError, OverflowError):

@@ -1,4 +1,4 @@
-"""What one operation knows: who asks, and the loaders that read on their behalf."""
+"""The context of one operation: the viewer, and the loaders that read on the viewer's behalf."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ LoaderT = TypeVar("LoaderT", bound="Loader[Any, Any]")
 ReadT = TypeVar("ReadT")
 
 AWAY_SECONDS = 15.0
-"""So long a stream that has begun waits for a database that is away; then it ends with an error."""
+"""How long a stream that has begun waits while the database is down before it ends with an error."""
 _AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Services:
-    """What every operation shares: made once, when the server starts."""
+    """What all operations share: made once, when the server starts."""
 
     sessions: Sessions
     auth_service: AuthService
@@ -66,7 +66,7 @@ class Services:
 
 
 class Context:
-    """One operation. Never shared by two: loaders remember what they have read."""
+    """The context of one operation. Never shared by two: loaders cache what they have read."""
 
     def __init__(self, services: Services, token: str | None, client: http.ClientConnection) -> None:
         self.sessions = services.sessions
@@ -89,7 +89,10 @@ class Context:
         self._loaders: dict[type, Any] = {}
 
     async def viewer(self) -> Viewer:
-        """Who asks, checked against the database once an operation. Raises Unauthenticated for nobody."""
+        """Return the viewer, checked against the database once per operation.
+
+        Raise Unauthenticated if there is none.
+        """
         if self._viewer is None:
             if self._token is None:
                 raise Unauthenticated
@@ -101,14 +104,14 @@ class Context:
         return self._viewer
 
     def switch_token(self, token: str) -> None:
-        """Goes on as the user who has just logged in."""
+        """Continue as the user who has just logged in."""
         self._token, self._viewer = token, None
         self.forget()
 
     async def recheck_login(self) -> None:
-        """Before each event of a stream: who asks is checked anew, and nothing read before is remembered.
+        """Check the login again before an event of a stream, and forget everything read before.
 
-        Raises Unauthenticated once the login has ended or its user is shut out.
+        Raise Unauthenticated if the login has ended or its user is disabled.
         """
         self._viewer = None
         self.forget()
@@ -123,14 +126,14 @@ class Context:
         return is_due
 
     async def retry_while_down(self, read: Callable[..., Awaitable[ReadT]], *arguments: Any) -> ReadT:
-        """What is read for a stream that has begun; tried again for a while where the database is away.
+        """Read for a stream that has begun; retry for a while if the database is down.
 
-        So a stream keeps its place while PostgreSQL is started anew. If each of thousands ended with an
-        error, their coming back would hold up all of them. After a while it does end, so that a client can
-        look for a server that is better off. Raises what `read` raises.
+        So a stream keeps its place while PostgreSQL restarts. If each of thousands ended with an error, their
+        reconnecting would delay all of them. After a while it does end, so that a client can look for a
+        server that works. Raise what `read` raises.
         """
         loop = asyncio.get_running_loop()
-        # By chance, so that they do not all end in the same moment either.
+        # A random delay, so that they do not all end at the same moment either.
         give_up_at = loop.time() + AWAY_SECONDS * random.uniform(0.7, 1)
         while True:
             try:
@@ -142,14 +145,14 @@ class Context:
 
     @property
     def expires_at(self) -> dt.datetime | None:
-        """When the login ends by itself; None before `viewer` was awaited."""
+        """Return when the login ends by itself; None before `viewer` was awaited."""
         return None if self._viewer is None else self._viewer.expires_at
 
     @asynccontextmanager
     async def login(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """The login of a stream, which is checked; yields what returns once it has ended before its time.
+        """Check and hold the login of a stream; yield a callable that returns if the login ends early.
 
-        That is when its user has left it, or was shut out. Raises Unauthenticated.
+        That happens if its user has logged out, or was disabled. Raise Unauthenticated.
         """
         if self._token is None:
             raise Unauthenticated
@@ -157,7 +160,7 @@ class Context:
             user_id = self.auth_service.user_of(self._token)
         except NotLoggedIn:
             raise _login_has_ended() from None
-        # Listens before it looks: no end can come between the two, and one look is enough.
+        # Subscribe before checking: no end of the login can be missed in between, and one check is enough.
         with self.notifier.listening(user_id, Topic.LOGINS) as changed:
             await self.viewer()
             yield partial(self._ended, changed)
@@ -168,7 +171,7 @@ class Context:
             await wait(changed)
 
     async def _is_over(self) -> bool:
-        """Whether the login has ended; waits while nobody can be asked, since nothing can be told either."""
+        """Return whether the login has ended; wait while the database is down, when no event is sent."""
         while True:
             try:
                 await self.recheck_login()
@@ -178,37 +181,37 @@ class Context:
                 _checking.over()
                 return True
             except Exception as error:
-                # One line for all streams, however many of them look again each second.
+                # One line for all streams, however many of them check again each second.
                 _checking.began(error)
                 await asyncio.sleep(1)
 
     @property
     def user_id(self) -> UUID | None:
-        """Who asks, as far as somebody has asked for it: for the log."""
+        """Return the viewer's id for the log, if the viewer has been determined."""
         return None if self._viewer is None else self._viewer.id
 
     @property
     def viewer_id(self) -> UUID:
-        """Whose rows are read. Only below a field whose permission has awaited `viewer`."""
+        """Return whose rows are read. Valid only below a field whose permission has awaited `viewer`."""
         if self._viewer is None:
             raise Unauthenticated
         return self._viewer.id
 
     def reading(self, *, as_administrator: bool = False) -> AbstractAsyncContextManager[Connection]:
-        """A connection that sees the viewer's rows; an administrator's also sees who the users are."""
+        """Open a connection that sees the viewer's rows; an administrator's also sees who the users are."""
         if as_administrator and not (self._viewer and self._viewer.is_admin):
             raise Forbidden
         return self.sessions.reading(self.viewer_id, as_administrator=as_administrator)
 
     def loader(self, kind: type[LoaderT]) -> LoaderT:
-        """This operation's loader of the kind."""
+        """Return this operation's loader of the kind."""
         loader = self._loaders.get(kind)
         if loader is None:
             loader = self._loaders[kind] = kind(self)
         return loader
 
     def forget(self) -> None:
-        """Drops what was read: after a write, and before each event of a stream."""
+        """Clear what was read: after a write, and before each event of a stream."""
         self._loaders.clear()
 
 

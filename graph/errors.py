@@ -1,4 +1,4 @@
-"""Top-level errors, each with its `extensions.code`; what a mutation refuses is a userError instead."""
+"""Top-level errors, each with its `extensions.code`; a mutation's refusal is a userError instead."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ class CodedError(GraphQLError):
 
 
 class Unauthenticated(CodedError):
-    """No login, or one that is no longer good."""
+    """There is no login, or it is no longer valid."""
 
     code = "UNAUTHENTICATED"
 
@@ -24,7 +24,7 @@ class Unauthenticated(CodedError):
 
 
 class Forbidden(CodedError):
-    """A login that may not do this."""
+    """The login may not do this."""
 
     code = "FORBIDDEN"
 
@@ -33,32 +33,32 @@ class Forbidden(CodedError):
 
 
 class BadUserInput(CodedError):
-    """Arguments that no retry will make good."""
+    """The arguments are wrong, so a retry will not succeed."""
 
     code = "BAD_USER_INPUT"
 
 
 class FieldError(CodedError):
-    """What cannot be had as things are: the code and the facts of the rule's refusal."""
+    """A value is unavailable: the code and the facts of the rule's refusal."""
 
     def __init__(self, message: str, code: str, **facts: object) -> None:
         super(CodedError, self).__init__(message, extensions={"code": code, **facts})
 
 
 class ResyncRequired(CodedError):
-    """A cursor that no stream can go on from: read the list, and follow from one of the cursors given."""
+    """No stream can continue from the cursor: read the list, and follow from one of the cursors given."""
 
     code = "RESYNC_REQUIRED"
 
 
 class QueryTooComplex(CodedError):
-    """A document that costs more than one operation may."""
+    """The document costs more than one operation may."""
 
     code = "QUERY_TOO_COMPLEX"
 
 
 class Throttled(CodedError):
-    """More at once, or more often, than one client may."""
+    """There are more requests at once, or more often, than one client may make."""
 
     code = "THROTTLED"
 

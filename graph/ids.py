@@ -1,4 +1,4 @@
-"""Global ids: opaque to clients, the type's name and the row's id to us."""
+"""Global ids: opaque to clients; here the type's name and the row's id."""
 
 import binascii
 from base64 import urlsafe_b64decode
@@ -16,7 +16,7 @@ def global_id(type_name: str, id: UUID) -> strawberry.ID:
 
 
 def parse_global_id(text: str) -> tuple[str, UUID]:
-    """The type's name and the row's id. Raises BadUserInput where the text is no id of ours."""
+    """Return the type's name and the row's id. Raise BadUserInput if the text is not a global id."""
     try:
         type_name, separator, id = urlsafe_b64decode(text.encode()).decode().partition(":")
         if separator and global_id(type_name, UUID(id)) == text:
@@ -27,9 +27,9 @@ def parse_global_id(text: str) -> tuple[str, UUID]:
 
 
 def id_of(type_name: str, text: str) -> UUID | None:
-    """The row's id where the text names a thing of this type, or None where it names one of another.
+    """Return the row's id if the text names an object of this type, or None if it is of another type.
 
-    Raises BadUserInput where the text is no id of ours.
+    Raise BadUserInput if the text is not a global id.
     """
     found, id = parse_global_id(text)
     return id if found == type_name else None

@@ -1,4 +1,4 @@
-"""What one document may ask for, decided before it runs, and the parsing and validation that are kept."""
+"""Limits of one document, checked before it runs, and a cache of parsed and validated documents."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ from strawberry.types.execution import ParseOptions
 from graph.errors import QueryTooComplex
 from graph.measure import Measure, Walk, number_of
 
-# One tuple for the life of the process: a rule made anew for each request would defeat every cache.
+# One tuple for the life of the process: a rule made for each request would defeat every cache.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 5
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one document may hold.
+    """The most that one document may contain.
 
     `cost` is the number of values in the largest possible answer, from `first` and `last` or the default
-    page. `repeats` is the sum of squares of how often one field of one type stands under the same key:
-    checking that such fields can be merged is quadratic. Introspection is counted apart from data.
+    page. `repeats` is the sum of squares of how often one field of one type appears under the same key:
+    checking that such fields can be merged is quadratic. Introspection is counted separately from data.
     """
 
     tokens: int = 4_000
@@ -56,7 +56,7 @@ class KnownDocument:
 
 @dataclass
 class KnownDocuments:
-    """The documents last seen, by text, bounded in number and in characters; only valid ones are kept."""
+    """The most recent documents, by text, bounded in number and in characters; only valid ones are kept."""
 
     most: int = 512
     most_characters: int = 500_000
@@ -66,7 +66,7 @@ class KnownDocuments:
     _kept: OrderedDict[str, KnownDocument] = field(default_factory=OrderedDict)
 
     def find(self, text: str) -> KnownDocument | None:
-        """Find a document that was kept, which makes it the last to go."""
+        """Return a cached document and make it the most recently used; None if it is not cached."""
         known = self._kept.get(text)
         if known is not None:
             self.hits += 1
@@ -74,11 +74,11 @@ class KnownDocuments:
         return known
 
     def peek(self, text: str) -> KnownDocument | None:
-        """Look a document up without a use of it."""
+        """Return a cached document without counting it as used."""
         return self._kept.get(text)
 
     def keep(self, text: str, known: KnownDocument) -> None:
-        """Keep a valid document, and drop the least recently used ones that there is no more room for."""
+        """Cache a valid document, and drop the least recently used ones if there is no more room."""
         if text in self._kept:
             return
         self._kept[text] = known
@@ -89,9 +89,9 @@ class KnownDocuments:
 
 
 class DocumentLimits(SchemaExtension):
-    """Bounds a document before it runs, validates it, and reports its cost in the answer's extensions.
+    """Limits a document before it runs, validates it, and reports its cost in the answer's extensions.
 
-    It has no `resolve` hook: one that is asynchronous makes every field six times slower.
+    It has no `resolve` hook: an asynchronous one makes every field six times slower.
     """
 
     def __init__(self, limits: Limits = STANDARD, known: KnownDocuments | None = None) -> None:
@@ -101,7 +101,7 @@ class DocumentLimits(SchemaExtension):
         self._reports: dict[str | None, dict[str, int]] = {}
 
     def on_parse(self) -> Iterator[None]:
-        """Take the parsed document from those that are known, or bound the parser."""
+        """Use the cached document if there is one, or limit the parser."""
         execution = self.execution_context
         execution.parse_options = cast(ParseOptions, parse_options(self._limits))
         self._known = self._documents.find(execution.query or "")
@@ -116,7 +116,7 @@ class DocumentLimits(SchemaExtension):
         document = execution.graphql_document
         assert document is not None
         errors = self._check(schema, document, execution.variables or {})
-        # Strawberry would run the first of several operations where none is named; the specification refuses.
+        # Strawberry would run the first of several operations if none is named; the specification forbids it.
         if not errors and len(self._reports) > 1 and execution._provided_operation_name is None:
             errors = [GraphQLError("The document has several operations: name the one to run.")]
         execution.pre_execution_errors = errors
@@ -168,12 +168,12 @@ class DocumentLimits(SchemaExtension):
 
 
 def parse_options(limits: Limits) -> dict[str, Any]:
-    """Return what bounds the parser, which reads no further than that."""
+    """Return the parser's options, which make it stop at the limits."""
     return {"max_lexical_tokens": limits.tokens, "max_comments": limits.comments}
 
 
 def refuse(walk: Walk, limits: Limits) -> QueryTooComplex | None:
-    """Name the first limit that the document is over, with the figure and the limit, or return None."""
+    """Return an error with the first limit that the document exceeds, and its figure; None if within all."""
     measures = [measure for _, measure in walk.operations]
     everything = [*measures, *walk.fragments.values()]
     if walk.too_nested:

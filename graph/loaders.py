@@ -1,7 +1,7 @@
-"""Dataloaders: what a level of the tree needs, read in one statement however many parents it has.
+"""Dataloaders, which read a level of the tree in one statement however many parents it has.
 
-A loader is named for what it loads and says only which list that is; one set of loaders lives as long
-as one operation. Keys of the page loaders are (parent's id, page).
+A loader is named for what it loads and only declares which list that is; one set of loaders lives as long as
+one operation. Keys of the page loaders are (parent's id, page).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ById(Loader[UUID, RowT | None], Generic[RowT]):
         return [rows.get(key) for key in keys]
 
     async def load_existing(self, key: UUID) -> RowT:
-        """Load what a row of the same owner points at, which cannot be missing."""
+        """Load a row that a row of the same owner refers to, which cannot be missing."""
         found = await self.load(key)
         assert found is not None, "a foreign key leads to a row"
         return found

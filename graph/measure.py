@@ -1,7 +1,7 @@
-"""How much a document asks for, found in one walk before anything runs.
+"""Measure how much a document asks for, in one walk before anything runs.
 
-Every definition is walked once: what a fragment asks for is remembered under its name and added wherever it
-is spread, so that the time is linear in the text even where the expanded document is exponential.
+Every definition is walked once: what a fragment asks for is cached under its name and added wherever it is
+spread, so that the time is linear in the text even if the expanded document is exponential.
 """
 
 from collections import Counter
@@ -43,7 +43,7 @@ HEAVY = {
 """Fields that cost more than reading them: a plan takes the optimiser a tenth of a second and more, and a
 performance is counted from every day, an account's and a user's from every portfolio's.
 """
-# Figures stop here: a fragment bomb doubles them at each step, and nobody needs their thousand digits.
+# Figures are capped here: a fragment bomb doubles them at each step, up to thousands of digits.
 CEILING = 10**12
 _INTROSPECTION = ("__schema", "__type")
 
@@ -52,8 +52,9 @@ _INTROSPECTION = ("__schema", "__type")
 class Measure:
     """What a selection asks for, its fragments expanded.
 
-    `cost` counts the values of the largest answer it can have; `paged` is the part of it that the connection
-    above has yet to multiply. `width` counts the fields beside each other at the top. Introspection is apart.
+    `cost` counts the values of its largest possible answer; `paged` is the part of it that the connection
+    above has yet to multiply. `width` counts the fields beside each other at the top. Introspection is
+    separate.
     """
 
     depth: int = 0
@@ -67,7 +68,7 @@ class Measure:
     introspection_cost: int = 0
 
     def add(self, other: "Measure") -> None:
-        """Put another selection beside this one."""
+        """Add another selection beside this one."""
         self.depth = max(self.depth, other.depth)
         self.fields = min(CEILING, self.fields + other.fields)
         self.width = min(CEILING, self.width + other.width)
@@ -83,8 +84,8 @@ class Measure:
 class Walk:
     """One walk over one document, which need not be valid.
 
-    `visits` counts the selections looked at, each of them once. `consulted` names the variables that decided
-    a size: a measure that is kept holds only for the same numbers in them.
+    `visits` counts the selections visited, each of them once. `consulted` names the variables that decided a
+    size: a cached measure holds only for the same numbers in them.
     """
 
     schema: GraphQLSchema
@@ -100,7 +101,7 @@ class Walk:
     _keys: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        """Measure every operation and fragment, also those that will not run: all of them are validated."""
+        """Measure every operation and fragment, even those that will not run: all of them are validated."""
         operations = [d for d in self.document.definitions if isinstance(d, OperationDefinitionNode)]
         for definition in self.document.definitions:
             if isinstance(definition, FragmentDefinitionNode):
@@ -117,11 +118,11 @@ class Walk:
 
     @property
     def repeats(self) -> int:
-        """The pairs of fields of one type under one response key: validation compares each of them."""
+        """Return how many pairs of fields of one type under one response key validation has to compare."""
         return sum(times * times for times in self._keys.values() if times > 1)
 
     def numbers(self) -> tuple[int | None, ...]:
-        """The values that the measure depends on, in the order of the variables' names."""
+        """Return the values that the measure depends on, in the order of the variables' names."""
         return tuple(number_of(self.variables.get(name)) for name in sorted(self.consulted))
 
     def _note_defaults(self, operation: OperationDefinitionNode) -> None:
@@ -154,7 +155,7 @@ class Walk:
 
     def _fragment(self, name: str, nested: int) -> Measure:
         if name not in self.fragments:
-            # Standing here while it is walked, this also ends a cycle, which validation then reports.
+            # Stored before the fragment is walked, this also ends a cycle, which validation then reports.
             self.fragments[name] = Measure()
             definition = self._definitions.get(name)
             if definition is not None:
@@ -175,7 +176,7 @@ class Walk:
             width=1, aliases=below.aliases + (node.alias is not None), directives=below.directives
         )
         if name in _INTROSPECTION:
-            # It has limits of its own: the explorer's long query passes, and is no part of what data costs.
+            # Introspection has limits of its own: the explorer's long query passes, and adds no cost.
             measure.introspection_depth = below.depth + 1
             measure.introspection_cost = min(CEILING, below.cost + 1)
             return measure
@@ -216,7 +217,7 @@ class Walk:
 
     def _number(self, value: ValueNode) -> int | None:
         if isinstance(value, IntValueNode):
-            # Python refuses to read an integer of thousands of digits, and the size of one is plain anyway.
+            # Python refuses to parse an integer of thousands of digits; ten digits count as the largest page.
             return int(value.value) if len(value.value) < 10 else LARGEST_PAGE
         if isinstance(value, ListValueNode):
             return len(value.values)
@@ -229,12 +230,12 @@ class Walk:
 
 
 def is_connection(type_: GraphQLNamedType) -> bool:
-    """Whether a type is a page of others, whose `edges` and `nodes` are as many as `first` says."""
+    """Return whether a type is a connection, whose `edges` and `nodes` are as many as `first` says."""
     return type_.name.endswith("Connection")
 
 
 def number_of(value: object) -> int | None:
-    """The number that a variable's value stands for: itself, or how many there are in a list."""
+    """Return the number that a variable's value stands for: itself, or the length of a list."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

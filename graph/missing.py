@@ -1,4 +1,4 @@
-"""What the log has of ids that nothing of the viewer's has: the same for somebody else's as for none."""
+"""Log ids that name nothing of the viewer's: the same for another owner's rows as for none."""
 
 import logging
 from collections.abc import Iterable, Sequence

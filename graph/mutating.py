@@ -33,28 +33,28 @@ class Payload:
 
 
 class Guard(FieldExtension):
-    """Asks the permissions, then runs the mutation; what is refused becomes the payload's userErrors."""
+    """Checks the permissions, then runs the mutation; a refusal becomes the payload's userErrors."""
 
     def __init__(self, *permissions: BasePermission) -> None:
         self.permissions = permissions
         self.payload: type[Payload] = Payload
 
     def apply(self, field: StrawberryField) -> None:
-        """Learns the payload that the field answers with; it may be null, so an error blanks no other one."""
+        """Note the field's payload type; it may be null, so an error does not null other mutations."""
         assert isinstance(field.type, StrawberryOptional), f"the payload of {field.name} may be null"
         self.payload = field.type.of_type  # type: ignore[assignment]
-        # A field that is asked for its permissions by a test, or by a reader, names them.
+        # Tests and readers of the schema find the field's permissions here.
         field.permission_classes = [type(permission) for permission in self.permissions]
 
     async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Any:
-        """The mutation's payload."""
+        """Return the mutation's payload."""
         try:
             for permission in self.permissions:
                 if not await _allows(permission, source, info, kwargs):
                     refused = _not_found(permission)
                     return self.payload(user_errors=[user_error(refused, ("input",))])
             _check_decimals(kwargs.get("input"))
-            # What the permissions have read is what the mutation is about to change.
+            # The mutation is about to change what the permissions have read.
             info.context.forget()
             return await next_(source, info, **kwargs)
         except DomainError as domain_error:
@@ -65,7 +65,7 @@ class Guard(FieldExtension):
             info.context.forget()
 
     def _log_missing(self, info: Info, kwargs: dict[str, Any], error: NotFound) -> None:
-        """Log an id that the mutation itself has not found as the permissions do, where they know of it."""
+        """Log an id that the mutation itself has not found as the permissions do, if they check it."""
         for permission in self.permissions:
             if isinstance(permission, Owns) and _not_found(permission).field == error.field:
                 permission.log_missing(info, kwargs)
@@ -74,9 +74,9 @@ class Guard(FieldExtension):
 
 
 def _check_decimals(given: Any) -> None:
-    """Raises InvalidInput for an amount with more places than are stored, whatever field it is in.
+    """Raise InvalidInput for an amount with more places than are stored, whatever field it is in.
 
-    What a list holds is refused row by row, by whoever takes the rows.
+    The elements of a list are refused row by row, by the service that takes the rows.
     """
     for field in dataclasses.fields(given) if dataclasses.is_dataclass(given) else ():
         value = getattr(given, field.name)
@@ -99,14 +99,14 @@ def _not_found(permission: BasePermission) -> NotFound:
 
 
 def actor_of(context: Context) -> Actor:
-    """The viewer as somebody who writes."""
+    """Return the viewer as the actor of a write."""
     return Actor(context.viewer_id, context.sessions, context.client)
 
 
 def given(field: str, value: str | None) -> str | None:
-    """Return what an optional field that is never null was given, None where it was left out.
+    """Return the value of an optional field that is never null, None if it was left out.
 
-    Raises InvalidInput for null.
+    Raise InvalidInput for null.
     """
     if value is None:
         raise InvalidInput(f"{field} cannot be null: leave it out to keep it.", (field,))
@@ -114,7 +114,7 @@ def given(field: str, value: str | None) -> str | None:
 
 
 def own_id(type_name: str, text: str) -> UUID:
-    """The row's id behind a global id that the guard has let through."""
+    """Return the row's id behind a global id that the guard has checked."""
     id = id_of(type_name, text)
     assert id is not None, "the guard has checked it"
     return id

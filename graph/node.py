@@ -1,4 +1,4 @@
-"""The Node interface, and how an id finds its thing again."""
+"""The Node interface, and how an object is found again by its id."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ class Node:
 
 @dataclass(frozen=True)
 class Refetch:
-    """How a type is found by its id: the loader of its rows, and what makes a row into it."""
+    """How a type is found by its id: the loader of its rows, and the function that makes the object."""
 
     loader: type[ById[Any]]
     from_row: Callable[[Any], Node]
 
 
 REFETCH: dict[str, Refetch] = {}
-"""By type name. A type without a row of its own viewer's is not there, and so is never found."""
+"""By type name. A type without rows of the viewer's is not in it, and so is never found."""
 
 
 def refetched_by(type_name: str, loader: type[ById[Any]], from_row: Callable[[Any], Node]) -> None:
-    """Declares that `node` finds this type."""
+    """Declare that `node` finds this type."""
     REFETCH[type_name] = Refetch(loader, from_row)

@@ -1,7 +1,8 @@
-"""Who may do what, on one page.
+"""All permissions on one page.
 
 Every root field is guarded by permission classes from here, or is one of `PUBLIC_FIELDS`. Below the root
-nothing needs asking again: every statement names the viewer as the owner, and the database refuses the rest.
+nothing needs to be checked again: every statement names the viewer as the owner, and the database refuses the
+rest.
 """
 
 from collections.abc import Mapping
@@ -26,11 +27,11 @@ from graph.rebalancing.loaders import RebalanceById
 from graph.trading.loaders import ImportById, OrderById, TransactionById
 
 PUBLIC_FIELDS = frozenset({"Mutation.register", "Mutation.login", "Mutation.refreshToken", "Mutation.logout"})
-"""Root fields that need no login: they are the door."""
+"""Root fields that need no login, such as those for logging in."""
 
 
 class IsAuthenticated(BasePermission):
-    """A login that is still good; raises Unauthenticated otherwise."""
+    """Requires a login that is still valid; raises Unauthenticated otherwise."""
 
     async def has_permission(self, source: Any, info: AnyInfo[Context, Any], **kwargs: Any) -> bool:
         await info.context.viewer()
@@ -38,7 +39,7 @@ class IsAuthenticated(BasePermission):
 
 
 class IsAdmin(BasePermission):
-    """An administrator's login; raises Forbidden for anybody else's."""
+    """Requires an administrator's login; raises Forbidden for anybody else's."""
 
     async def has_permission(self, source: Any, info: AnyInfo[Context, Any], **kwargs: Any) -> bool:
         viewer = await info.context.viewer()
@@ -48,7 +49,7 @@ class IsAdmin(BasePermission):
 
 
 class IsSelf(BasePermission):
-    """The user's own things: an administrator who lists users sees who they are, not what they own."""
+    """Requires that the user is the viewer: an administrator who lists users does not see what they own."""
 
     def has_permission(self, source: Any, info: AnyInfo[Context, Any], **kwargs: Any) -> bool:
         if source.row["id"] != info.context.viewer_id:
@@ -57,11 +58,11 @@ class IsSelf(BasePermission):
 
 
 class Owns(BasePermission):
-    """An id in the arguments, or a list of them, that names something of the viewer's, or is not given.
+    """Requires that an id in the arguments, or each of a list of them, is the viewer's, or is not given.
 
-    Where one does not, the guard answers with a NotFound, for another owner's thing just as for none. With
-    `locked`, the mutation itself answers so, from the row that it locks as the viewer's: here is only seen
-    that it is an id of this type, and the row is not read twice.
+    If one is not, the guard answers with a NotFound, for another owner's object just as for a missing one.
+    With `locked`, the mutation itself answers so, from the row that it locks as the viewer's: here it is only
+    checked that the id is of this type, so that the row is not read twice.
     """
 
     type_name: ClassVar[str]
@@ -85,11 +86,11 @@ class Owns(BasePermission):
         return None not in rows
 
     def log_missing(self, info: AnyInfo[Context, Any], kwargs: Mapping[str, Any]) -> None:
-        """Log what the mutation itself has not found, as this does."""
+        """Log what the mutation itself has not found, as this permission does."""
         log_missing(info, self.type_name, self._ids(self.given(kwargs) or []))
 
     def given(self, kwargs: Mapping[str, Any]) -> list[str] | None:
-        """Return the ids in the arguments, None where none are given."""
+        """Return the ids in the arguments, None if none are given."""
         value: Any = kwargs
         for name in self.path:
             value = value[name] if isinstance(value, Mapping) else getattr(value, name)
@@ -99,7 +100,7 @@ class Owns(BasePermission):
         return [id for text in given if (id := id_of(self.type_name, text)) is not None]
 
     def on_unauthorized(self) -> None:
-        """Where there is no payload for a NotFound: a field, or a stream, that answers with an error."""
+        """Raise BadUserInput if there is no payload for a NotFound: at a field, or in a stream."""
         raise BadUserInput(f"There is no such {self.type_name.lower()}.")
 
 
@@ -188,5 +189,5 @@ class OwnsWatchlist(Owns):
 
 
 def guarded(*permissions: BasePermission) -> PermissionExtension:
-    """A field that only these permissions open; not printed as directives, which the contract has none of."""
+    """Guard a field by these permissions, without printing them as directives, which the contract lacks."""
     return PermissionExtension(permissions=list(permissions), use_directives=False)

@@ -1,4 +1,4 @@
-"""The scalars of the contract, exact both ways."""
+"""The scalars of the contract, exact in both directions."""
 
 import datetime as dt
 import decimal
@@ -15,7 +15,7 @@ from db.canonical import decimal as canonical_decimal
 CurrencyCode = NewType("CurrencyCode", str)
 RFC_3339 = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6"
 
-# More places than are kept are refused where it is known how many that are, as a userError.
+# Too many decimal places are refused as a userError, where the number of stored places is known.
 _DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,60})?", re.ASCII)
 _LOCAL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -36,7 +36,7 @@ def _parse_decimal(value: Any) -> decimal.Decimal:
 
 
 def _serialize_decimal(value: decimal.Decimal | str) -> str:
-    # Rows carry PostgreSQL's text, already canonical; whatever was computed here is still a Decimal.
+    # Rows have PostgreSQL's text, already canonical; what was computed here is still a Decimal.
     return value if isinstance(value, str) else canonical_decimal(value)
 
 
@@ -51,7 +51,7 @@ def _parse_instant(value: Any) -> dt.datetime:
         raise ValueError("DateTime is an RFC 3339 instant with an offset, such as 2024-05-01T12:00:00Z.")
     try:
         parsed = dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
-        # The first day there is has none before it, which it still is west of here.
+        # The first representable day has none before it, which a time zone west of UTC would need.
         parsed.astimezone(_WEST)
         return parsed
     except OverflowError:

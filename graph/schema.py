@@ -1,4 +1,4 @@
-"""The schema: the concepts' queries and mutations put together."""
+"""The schema, composed of each concept's queries and mutations."""
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -67,7 +67,7 @@ class Subscription(
 
 
 def build_schema() -> strawberry.Schema:
-    """The schema, with the limits that every operation is held to."""
+    """Build the schema, with the limits that apply to every operation."""
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,

@@ -1,4 +1,4 @@
-"""User errors: what a mutation refuses, as concrete types with the facts that mend it."""
+"""User errors: a mutation's refusals, as concrete types with the facts needed to correct them."""
 
 import datetime as dt
 from decimal import Decimal
@@ -26,7 +26,7 @@ class UserError:
 
 @strawberry.type
 class _OfInstrument:
-    """What the errors about an instrument that is there have in common."""
+    """Fields that are common to the errors about an existing instrument."""
 
     symbol: str = strawberry.field(description="The instrument's symbol.")
 
@@ -310,7 +310,7 @@ USER_ERRORS: dict[type[DomainError], type[UserError]] = {
 
 
 def user_error(domain_error: DomainError, inside: tuple[str, ...] = ()) -> UserError:
-    """The refusal as its type; `inside` is the argument that its field belongs to."""
+    """Return the refusal as its type; `inside` is the argument that its field belongs to."""
     kind = USER_ERRORS[type(domain_error)]
     facts = {
         name: _of(name, getattr(domain_error, name))
@@ -326,7 +326,7 @@ def _of(name: str, fact: object) -> object:
 
 
 def field_error(domain_error: DomainError) -> FieldError:
-    """The refusal as the error of a field that is no mutation: its code, and its facts beside it."""
+    """Return the refusal as the error of a field outside a mutation: its code, and its facts beside it."""
     reported = user_error(domain_error)
     facts = {
         words[0] + "".join(word.title() for word in words[1:]): _fact(getattr(reported, name))

@@ -359,4 +359,4 @@ publish(
 )
 
 Method = Annotated[CostMethod, strawberry.argument(description="The cost method for the gain.")]
-"""How every realised gain takes its method."""
+"""How every realised gain describes the argument for its method."""

@@ -1,4 +1,4 @@
-"""Something to know about what was done."""
+"""Warnings about a mutation that succeeded."""
 
 from typing import Self
 
@@ -14,5 +14,5 @@ class Warning:
 
     @classmethod
     def of(cls, warning: rules.Warning) -> Self:
-        """The warning as clients see it."""
+        """Return the warning as clients see it."""
         return cls(code=warning.code, message=warning.message)

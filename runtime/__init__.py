@@ -1,1 +1,1 @@
-"""What lives as long as a process does: its services, who supervises them, and its log."""
+"""What lives as long as a process does: its services, their supervisor, and its log."""

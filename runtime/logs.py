@@ -1,7 +1,7 @@
-"""The log of a process: one line an event on standard error, for a person or for a program.
+"""The log of a process: one line per event on standard error, for a person or for a program.
 
 Everything logs through the standard library's `logging`, other packages too; fields of an event are given as
-`extra`. Here it is decided, once a process, how a line looks: structlog renders it.
+`extra`. How a line looks is decided here, once per process: structlog renders it.
 """
 
 import datetime as dt
@@ -19,7 +19,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 OURS = "graphfolio"
-"""The logger above all of this project's."""
+"""The parent of all of this project's loggers."""
 
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -30,7 +30,7 @@ def configure_logs(format: str = "", level: str = "info", stream: TextIO | None 
     """Write the log to `stream`, or to standard error, in place of whatever was set up before.
 
     `format` is `console` for people or `json` for programs; if left out, `console` on a terminal and `json`
-    elsewhere. `level` is the least that is written of this project; other packages tell warnings at least.
+    elsewhere. `level` is the lowest level that this project logs; other packages log warnings at least.
     """
     stream = stream or sys.stderr
     is_terminal = stream.isatty()
@@ -44,24 +44,24 @@ def configure_logs(format: str = "", level: str = "info", stream: TextIO | None 
     root.setLevel(max(threshold, logging.WARNING))
     logging.getLogger(OURS).setLevel(threshold)
     logging.captureWarnings(True)
-    # No line has them, and finding them out takes as long as writing the line.
+    # No line has them, and finding them takes as long as writing the line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def bind(**fields: object) -> None:
-    """Add these fields to every line that this task logs from now on, and the tasks that it starts."""
+    """Add these fields to every line that this task, and the tasks that it starts, log from now on."""
     _bound.set({**_bound.get(), **fields})
 
 
 def unbind() -> None:
-    """Add no fields any more."""
+    """Stop adding fields."""
     _bound.set(_NOTHING)
 
 
 class _Rendered(logging.Formatter):
-    """Makes an event of a record, and has structlog render it.
+    """Turns a record into an event, and has structlog render it.
 
-    structlog's own formatter for records takes three times as long, and is meant for more.
+    structlog's own formatter for records takes three times as long, and does more than is needed.
     """
 
     def __init__(self, processors: Sequence[Processor], time: Callable[[float], str]) -> None:
@@ -70,7 +70,7 @@ class _Rendered(logging.Formatter):
         self._time = time
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record: what each has first, then what the task has bound, then its own."""
+        """Return the line of a record: the common fields, then what the task has bound, then its own."""
         event: Any = {
             "timestamp": self._time(record.created),
             "level": record.levelname.lower(),

@@ -1,4 +1,4 @@
-"""What sends notifications from here, as the settings say."""
+"""Make what sends notifications from this process, from the settings."""
 
 from functools import partial
 
@@ -12,13 +12,13 @@ from settings import Settings
 
 
 def secret_box_of(settings: Settings) -> SecretBox:
-    """What seals stored secrets here, by the settings."""
+    """Return what encrypts stored secrets here, by the settings."""
     keys = settings.sealing_keys
     return SecretBox.of(None if keys is None else keys.get_secret_value(), settings.data_dir)
 
 
 def smtp_config_of(settings: Settings) -> SmtpConfig | None:
-    """The SMTP server, by the settings; None where there is none."""
+    """Return the SMTP server, by the settings; None if there is none."""
     if settings.smtp_host is None:
         return None
     password = settings.smtp_password
@@ -33,7 +33,10 @@ def smtp_config_of(settings: Settings) -> SmtpConfig | None:
 
 
 def sender_of(settings: Settings, sessions: Sessions, secret_box: SecretBox) -> Sender:
-    """What sends notifications here, by the settings. Alerts are told outside by the ids of the API."""
+    """Return what sends notifications here, by the settings.
+
+    Notifications refer to alerts by the ids of the API.
+    """
     pace = DeliveryPolicy(per_hour=settings.notifications_per_hour)
     channels = channels_of(
         smtp_config=smtp_config_of(settings),

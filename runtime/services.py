@@ -27,7 +27,7 @@ from runtime.supervisor import STANDARD, Restarts, Service, Supervisor
 from settings import Settings
 
 FINISH_SECONDS = 10.0
-"""How long a job has to finish when the process is told to end; then it is cut off, and taken over."""
+"""How long a job has to finish when the process is told to end; then it is cancelled and taken over."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ async def background_services(
 ) -> AsyncIterator[Runtime]:
     """Run everything that lives as long as the process, under one supervisor; with `jobs` the scheduler too.
 
-    `url` is the database's, to listen at for what other processes announce; the sessions tell `notifier` what
-    this one commits. In the end, jobs that run may finish.
+    `url` is the database's, to listen at for what other processes announce; the sessions notify `notifier` of
+    what this one commits. At the end, running jobs may finish.
     """
     async with Supervisor(restarts) as supervisor:
         runtime = _assembled(settings, sessions, notifier, supervisor)
@@ -85,7 +85,7 @@ async def background_services(
 
 
 async def work(settings: Settings, url: str, stop: asyncio.Event) -> None:
-    """Run a process that does nothing but work, until it is told to stop."""
+    """Run a worker process, which serves no requests, until it is told to stop."""
     notifier, secret_box = Notifier(), secret_box_of(settings)
     async with (
         open_sessions(url, size=settings.pool_size, notifier=notifier) as sessions,
@@ -111,7 +111,10 @@ def _assembled(settings: Settings, sessions: Sessions, notifier: Notifier, super
 
 
 def _services(settings: Settings, runtime: Runtime, url: str, secret_box: SecretBox) -> Iterator[Service]:
-    """Describe what a process runs. Critical is what answers would be wrong or writes lost without."""
+    """Describe what a process runs.
+
+    A service is critical if answers would be wrong or writes lost without it.
+    """
     sessions, evaluator, notifier, desk = (
         runtime.sessions,
         runtime.evaluator,
@@ -159,7 +162,7 @@ def _scheduler(settings: Settings, runtime: Runtime) -> Service:
 
 
 def transport_of(settings: Settings, sessions: Sessions, url: str) -> Transport:
-    """What carries rings to other processes, by the settings."""
+    """Return what carries notifications to other processes, by the settings."""
     if settings.notifier_url is None:
         return PostgresTransport(sessions, settings.listen_url or url)
     from investing.nats_transport import NatsTransport
@@ -168,7 +171,10 @@ def transport_of(settings: Settings, sessions: Sessions, url: str) -> Transport:
 
 
 def trading_config_of(settings: Settings, sessions: Sessions) -> TradingConfig:
-    """How orders are placed here, by the settings. The one broker that is connected is the paper broker."""
+    """Return how orders are placed here, by the settings.
+
+    The only broker that is connected is the paper broker.
+    """
     fees = BrokerFees(
         commission_per_order=settings.paper_commission_per_order,
         commission_per_share=settings.paper_commission_per_share,

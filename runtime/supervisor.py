@@ -1,7 +1,7 @@
-"""The supervisor: runs every service for as long as the process lives, and begins anew whatever ends.
+"""The supervisor: runs every service for as long as the process lives, and restarts whatever ends.
 
-A service that ends by an error, or ends at all, is logged with its traceback and run again after a pause that
-doubles each time. It counts as failing from then on, until it has run well for a while.
+A service that ends with an error, or ends at all, is logged with its traceback and run again after a pause
+that doubles each time. It counts as failing from then on, until it has run well for a while.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ END_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Restarts:
-    """When what has ended is run again, in seconds."""
+    """When a service that has ended is run again, in seconds."""
 
     first: float = 0.5
     """The pause before the first restart; each further one is twice as long."""
@@ -58,7 +58,7 @@ class _Supervised:
 
     @property
     def is_working(self) -> bool:
-        """Whether it runs, and does its work."""
+        """Return whether it runs and does its work."""
         return not self.is_failing and not any(outage.is_on for outage in self.service.outages)
 
 
@@ -99,14 +99,14 @@ class Supervisor:
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """The names of the critical services that do not do their work."""
+        """Return the names of the critical services that do not do their work."""
         return tuple(
             each.service.name for each in self._supervised if each.service.is_critical and not each.is_working
         )
 
     @property
     def degraded(self) -> tuple[str, ...]:
-        """The names of all services that do not do their work, or not as well as they could."""
+        """Return the names of all services that do not do their work, or not as well as they could."""
         return tuple(
             each.service.name
             for each in self._supervised
@@ -142,12 +142,12 @@ class Supervisor:
                 pause = min(2 * pause, self._restarts.longest)
 
     async def _run(self, supervised: _Supervised) -> BaseException | None:
-        """Run a service once; return the error that it ended by."""
+        """Run a service once; return the error that it ended with."""
         settling = asyncio.get_running_loop().call_later(self._restarts.settled, _settle, supervised)
         try:
             await supervised.service.run()
         except asyncio.CancelledError as error:
-            # A service that lets the end of one of its own tasks through has failed like any other.
+            # A service that lets the cancellation of one of its own tasks through has failed like any other.
             current = asyncio.current_task()
             if self.stopping.is_set() or (current is not None and current.cancelling()):
                 raise

@@ -29,7 +29,7 @@ class ValuesByAccount(Loader[UUID, AccountValueRow]):
 
 
 class SummaryByUser(Loader[UUID, UserSummaryRow]):
-    """What the viewer has in all; the only key there ever is is the viewer's id."""
+    """What the viewer has in total; the only key is ever the viewer's id."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[UserSummaryRow]:
         async with self.context.reading() as connection:

@@ -1,4 +1,4 @@
-"""Opening and archiving accounts, and moving cash in, out and about."""
+"""Opening and archiving accounts, and moving cash in, out and between them."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -123,7 +123,7 @@ class TransactionPayload(Payload):
     async def load(
         cls, info: Info, id: UUID, warnings: Sequence[warning_rules.Warning] = ()
     ) -> "TransactionPayload":
-        """The payload with the transaction of this row id."""
+        """Return the payload with the transaction of this row id."""
         row = await info.context.loader(TransactionById).load_existing(id)
         return cls(transaction=Transaction.from_row(row), warnings=[Warning.of(each) for each in warnings])
 

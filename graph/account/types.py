@@ -63,7 +63,7 @@ class Account(Node):
 
     @classmethod
     def from_row(cls, row: ListedAccountRow) -> Self:
-        """The account of a row of the list of accounts."""
+        """Return the account of a row of the list of accounts."""
         return cls(
             row=row,
             id=global_id("Account", row["id"]),

@@ -22,7 +22,7 @@ class ActiveHours:
 
     @classmethod
     def from_row(cls, row: AlertRuleRow) -> Self | None:
-        """The hours of a row of the list of rules."""
+        """Return the hours of a row of the list of rules."""
         start, end = row["active_from"], row["active_until"]
         zone, weekdays = row["time_zone"], row["active_weekdays"]
         if start is None or end is None or zone is None or weekdays is None:
@@ -48,6 +48,6 @@ class ActiveHoursInput:
     )
 
     def hours(self) -> Hours:
-        """Return the hours as the rules take them. Raises InvalidInput for no time, no zone or no day."""
+        """Return the hours as the rules take them. Raise InvalidInput for no time, no zone or no day."""
         days = {_DAYS.index(day) + 1 for day in self.weekdays}
         return hours_of(self.start, self.end, days, self.time_zone)

@@ -1,4 +1,4 @@
-"""What clients give for an alert rule."""
+"""Inputs of alert rules."""
 
 import dataclasses
 import datetime as dt
@@ -58,7 +58,7 @@ class CreateAlertRuleInput:
     active_hours: ActiveHoursInput | None = strawberry.field(description=HOURS, default=None)
 
     def rule(self) -> NewAlertRule:
-        """The rule as the service takes it. Raises InvalidInput."""
+        """Return the rule as the service takes it. Raise InvalidInput."""
         if self.threshold is None and self.kind not in EVENT_KINDS:
             raise InvalidInput(f"{self.kind} needs a threshold.", ("threshold",))
         return NewAlertRule(
@@ -106,7 +106,7 @@ class UpdateAlertRuleInput:
     )
 
     def changes(self) -> dict[str, Any]:
-        """What is given, by column. Raises InvalidInput."""
+        """Return what is given, by column. Raise InvalidInput."""
         changes: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)

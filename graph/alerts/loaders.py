@@ -32,7 +32,7 @@ class AlertRuleCountByUser(CountsOf):
 
 
 class UnacknowledgedByUser(Loader[UUID, dict[str, int]]):
-    """How many alerts of the viewer nobody has taken note of, by severity; the one key is the viewer's id."""
+    """How many alerts of the viewer are unacknowledged, by severity; the one key is the viewer's id."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[dict[str, int]]:
         async with self.context.reading() as connection:

@@ -1,4 +1,4 @@
-"""Making, changing, deleting and trying alert rules, and taking note of alerts."""
+"""Creating, changing, deleting and testing alert rules, and acknowledging alerts."""
 
 import datetime as dt
 from decimal import Decimal
@@ -71,7 +71,7 @@ class AlertRuleFiring:
 
     @classmethod
     def of(cls, firing: Firing) -> "AlertRuleFiring":
-        """The firing as clients see it."""
+        """Return the firing as clients see it."""
         return cls(
             portfolio_id=firing.target.portfolio_id,
             date=firing.date,

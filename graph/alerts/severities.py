@@ -1,4 +1,4 @@
-"""Alerts that matter at least so much."""
+"""Alerts of at least a given severity."""
 
 from typing import Annotated
 

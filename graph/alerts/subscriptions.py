@@ -1,4 +1,4 @@
-"""Following one's alerts, from any of them on, without a gap."""
+"""Subscribe to the viewer's alerts, from any of them on, without a gap."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated
@@ -72,7 +72,7 @@ class AlertSubscription:
             while True:
                 page = await context.retry_while_down(_page, context, position, wanted)
                 for row in page.rows:
-                    # Somebody slow may have taken minutes over the last event.
+                    # A slow client may have taken minutes over the last event.
                     is_checked = await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)
                     if (
                         is_checked

@@ -78,7 +78,7 @@ class AlertRule(Node):
 
     @classmethod
     def from_row(cls, row: AlertRuleRow) -> Self:
-        """The rule of a row of the list of rules."""
+        """Return the rule of a row of the list of rules."""
         return cls(
             row=row,
             id=global_id("AlertRule", row["id"]),
@@ -114,7 +114,7 @@ class AlertMetric:
 
     @classmethod
     def list_of(cls, facts: Mapping[str, str]) -> list[Self]:
-        """Return what of an alert's facts is a number, by name."""
+        """Return the numbers among an alert's facts, by name."""
         return [
             cls(name=name, value=Decimal(text))
             for name, text in sorted(facts.items())
@@ -144,7 +144,7 @@ class Alert(Node):
 
     @classmethod
     def from_row(cls, row: AlertRow) -> Self:
-        """The alert of a row of the list of alerts."""
+        """Return the alert of a row of the list of alerts."""
         facts = row["metrics"]
         return cls(
             row=row,
@@ -209,7 +209,7 @@ class AlertCounts:
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int]) -> Self:
-        """The counts by severity; one that is missing is 0."""
+        """Return the counts by severity; a missing one is 0."""
         each = {severity.value.lower(): counts.get(severity.value, 0) for severity in AlertSeverity}
         return cls(**each, total=sum(each.values()))
 

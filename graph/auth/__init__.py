@@ -1,1 +1,1 @@
-"""Users, the door, broker keys and the audit log."""
+"""Users, logging in, broker keys and the audit log."""

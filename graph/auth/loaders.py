@@ -16,7 +16,7 @@ class UserCount(CountsOf):
 
 
 class UserById(ById[UserRow]):
-    """Only ever the viewer: the database shows a connection of theirs nobody else."""
+    """Only ever the viewer: the database shows nobody else to the viewer's connection."""
 
     listing = USERS
 

@@ -1,4 +1,4 @@
-"""Changing oneself."""
+"""Changing the viewer's own user."""
 
 from typing import Annotated
 
@@ -37,6 +37,6 @@ class MeMutation:
         if input.full_name is not strawberry.UNSET:
             changes["full_name"] = input.full_name
         await change_user(actor_of(info.context), changes)
-        # The viewer was read before.
+        # Whatever of the viewer was read before is outdated.
         await info.context.recheck_login()
         return UserPayload(user=User.from_viewer(await info.context.viewer()))

@@ -1,4 +1,4 @@
-"""The door: registering, logging in, staying in and leaving."""
+"""Registering, logging in, refreshing a login and logging out."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ class LogoutPayload(Payload):
 
 @contextmanager
 def _throttled() -> Iterator[None]:
-    """Raises Throttled with the seconds to wait in `retryAfter`."""
+    """Raise Throttled with the seconds to wait in `retryAfter`."""
     try:
         yield
     except TooManyAttempts as many:

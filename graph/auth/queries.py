@@ -1,4 +1,4 @@
-"""The roots of the tree: the viewer, anything by its id, and the users."""
+"""The roots of the tree: the viewer, any object by its id, and the users."""
 
 import asyncio
 from collections.abc import Sequence

@@ -27,7 +27,7 @@ class ApiKey(Node):
 
     @classmethod
     def from_row(cls, row: ApiKeyRow) -> Self:
-        """The key of a row of the list of keys."""
+        """Return the key of a row of the list of keys."""
         return cls(
             row=row,
             id=global_id("ApiKey", row["id"]),
@@ -57,7 +57,7 @@ class AuditEntry(Node):
 
     @classmethod
     def from_row(cls, row: AuditRow) -> Self:
-        """The entry of a row of the audit log."""
+        """Return the entry of a row of the audit log."""
         kind, id = row["entity_type"], row["entity_id"]
         return cls(
             id=global_id("AuditEntry", row["id"]),

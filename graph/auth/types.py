@@ -1,4 +1,4 @@
-"""Users and what hangs below them."""
+"""Users, and the fields and lists of a user."""
 
 import datetime as dt
 from decimal import Decimal
@@ -87,7 +87,7 @@ class UserSummary:
 
     @classmethod
     def from_row(cls, row: UserSummaryRow) -> Self:
-        """The summary of a row of the view."""
+        """Return the summary of a row of the view."""
         return cls(
             row=row,
             currency=CurrencyCode(row["currency"]),
@@ -122,7 +122,7 @@ class User(Node):
 
     @classmethod
     def from_row(cls, row: UserRow) -> Self:
-        """The user of a row of the list of users."""
+        """Return the user of a row of the list of users."""
         return cls(
             row=row,
             id=global_id("User", row["id"]),
@@ -137,7 +137,7 @@ class User(Node):
 
     @classmethod
     def from_viewer(cls, viewer: Viewer) -> Self:
-        """The user who asks: read already, to check the login."""
+        """Return the viewer, whose row was read already to check the login."""
         return cls.from_row(
             {
                 "id": viewer.id,

@@ -28,7 +28,7 @@ class InstrumentBySymbol(Loader[str, "ListedInstrumentRow | None"]):
 
 
 class InstrumentByAnySymbol(Loader[str, "ListedInstrumentRow | None"]):
-    """Instruments by the symbol that they have, or had before a renaming; None for one that nothing had."""
+    """Instruments by the symbol that they have, or had before a renaming; None for an unknown one."""
 
     async def batch_load_fn(self, keys: list[str]) -> list[ListedInstrumentRow | None]:
         async with self.context.reading() as connection:

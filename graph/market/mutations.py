@@ -1,4 +1,4 @@
-"""Bringing prices, and making, changing and deleting watchlists."""
+"""Importing prices, and creating, changing and deleting watchlists."""
 
 import datetime as dt
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Following prices."""
+"""Subscribe to prices."""
 
 import asyncio
 import datetime as dt
@@ -64,7 +64,7 @@ class MarketSubscription:
             watch.follow(ids)
             async with context.reading() as connection:
                 rows = await fetch_instrument_quotes(connection, ids)
-            # What there is now is told without delay: it is as much as was asked for.
+            # The current quotes are sent without delay: they are as many as were requested.
             reported = {row["symbol"]: (Decimal(row["price"]), row["as_of"]) for row in rows}
             for row in rows:
                 await context.look_again_after(CHECKED_SECONDS)
@@ -73,11 +73,11 @@ class MarketSubscription:
                 await wait(moved)
                 while True:
                     await pace.wait()
-                    # Taken as late as can be, so that it is the latest.
+                    # Taken as late as possible, so that it is the latest.
                     if (quote := watch.take()) is None:
                         break
                     if reported.get(quote.symbol) == (quote.price, quote.as_of):
-                        # The ticker has found what was read here before it did.
+                        # Already sent: it was read here before the ticker found it.
                         continue
                     reported[quote.symbol] = (quote.price, quote.as_of)
                     await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)

@@ -47,7 +47,7 @@ class PriceBar:
 
     @classmethod
     def from_row(cls, row: PriceBarRow) -> Self:
-        """The bar of a row of the list of bars."""
+        """Return the bar of a row of the list of bars."""
         return cls(
             date=row["date"],
             open=row["open"],
@@ -92,7 +92,7 @@ class Instrument(Node):
 
     @classmethod
     def from_row(cls, row: ListedInstrumentRow) -> Self:
-        """The instrument of a row of the list of instruments."""
+        """Return the instrument of a row of the list of instruments."""
         return cls(
             row=row,
             id=global_id("Instrument", row["id"]),
@@ -143,7 +143,7 @@ class Instrument(Node):
 
 
 async def instrument_with_id(info: Info, id: UUID) -> Instrument:
-    """Return the instrument with this row id, which is there."""
+    """Return the instrument with this row id, which exists."""
     return Instrument.from_row(await info.context.loader(InstrumentById).load_existing(id))
 
 
@@ -163,7 +163,7 @@ class Watchlist(Node):
 
     @classmethod
     def from_row(cls, row: WatchlistRow) -> Self:
-        """The watchlist of a row of the list of watchlists."""
+        """Return the watchlist of a row of the list of watchlists."""
         return cls(
             row=row,
             id=global_id("Watchlist", row["id"]),

@@ -1,4 +1,4 @@
-"""Making, confirming and deleting destinations, and trying deliveries again."""
+"""Creating, confirming and deleting destinations, and retrying deliveries."""
 
 from typing import Annotated, Any
 from uuid import UUID

@@ -32,7 +32,7 @@ class NotificationDestination(Node):
 
     @classmethod
     def from_row(cls, row: DestinationRow) -> Self:
-        """The destination of a row of the list of destinations."""
+        """Return the destination of a row of the list of destinations."""
         return cls(
             id=global_id("NotificationDestination", row["id"]),
             name=row["name"],
@@ -63,7 +63,7 @@ class Delivery(Node):
 
     @classmethod
     def from_row(cls, row: DeliveryRow) -> Self:
-        """The delivery of a row of the list of deliveries."""
+        """Return the delivery of a row of the list of deliveries."""
         return cls(
             id=global_id("Delivery", row["id"]),
             channel=row["channel"],

@@ -1,4 +1,4 @@
-"""What a portfolio, an account or all that a user has is made of, and how far that is from its targets."""
+"""The allocation of a portfolio, an account or a user, and how far it is from its targets."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -64,7 +64,7 @@ class AllocationSlice:
 
     @classmethod
     def of(cls, slice: rules.AllocationSlice) -> Self:
-        """As the rule tells it."""
+        """Return the slice that the rule gives."""
         return cls(
             label=slice.label,
             is_cash=slice.is_cash,
@@ -93,7 +93,7 @@ class UnavailableAllocation:
 
     @classmethod
     def of(cls, missing: rules.Missing) -> Self:
-        """As the rule tells it."""
+        """Return the missing value that the rule gives."""
         return cls(
             figure=missing.figure,
             reason=missing.reason,
@@ -125,7 +125,7 @@ class Allocation:
 
     @classmethod
     def of(cls, found: rules.Allocation) -> Self:
-        """As the rule tells it."""
+        """Return the allocation that the rule gives."""
         return cls(
             by=found.by,
             currency=None if found.currency is None else CurrencyCode(found.currency),
@@ -142,7 +142,7 @@ async def allocation(
     id: Any,
     by: AllocationDimension,
 ) -> Allocation:
-    """The allocation of one portfolio, account or user."""
+    """Return the allocation of one portfolio, account or user."""
     whole: AllocationScope = await info.context.loader(loader).load(id)
     return Allocation.of(whole.allocation(by))
 

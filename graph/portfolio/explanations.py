@@ -1,4 +1,4 @@
-"""How a number came about: the lots, prices, flows and sub-periods behind it, and the method."""
+"""Explain a number by the lots, prices, flows and sub-periods behind it, and the method."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -86,7 +86,7 @@ class UnrealizedPnlExplanation(Explanation):
 
     @classmethod
     def from_row(cls, row: Any) -> Self | None:
-        """Of a position's row; None where it has no price."""
+        """Return the explanation of a position's row; None if it has no price."""
         if row["current_price"] is None:
             return None
         numbers = {
@@ -160,7 +160,7 @@ class RealizedPnlExplanation(Explanation):
 
 
 async def explain_sale(info: Info, row: Any, method: CostMethod) -> RealizedPnlExplanation | None:
-    """Of a transaction's row; None for what is no sale, and once it is reversed."""
+    """Return the explanation of a transaction's row; None if it is no sale, or once it is reversed."""
     if row["realized_pnl"] is None or row["reverses_id"] is not None:
         return None
     before: Any = await info.context.loader(HeldBeforeSale).load(row["id"])
@@ -222,7 +222,7 @@ class SalesExplanation(Explanation):
 async def explain_sales(
     info: Info, row: Any, method: CostMethod, between: tuple[dt.date | None, dt.date | None]
 ) -> SalesExplanation:
-    """Of a portfolio's row."""
+    """Return the explanation of the sales of a portfolio's row."""
     found: Any = await info.context.loader(GainOfSales).load((row["id"], *between))
     names = {"sales": "sales", "amount": "amount", "commission": "commission"}
     numbers = {name: Decimal(found[column] if found else 0) for name, column in names.items()}
@@ -285,7 +285,7 @@ class SubPeriod:
 
     @classmethod
     def from_row(cls, row: Any) -> Self:
-        """As the rule tells it."""
+        """Return what the rule gives."""
         one: rules.SubPeriod = row["of"]
         return cls(
             start_date=one.start,
@@ -314,7 +314,7 @@ class Payment:
 
     @classmethod
     def from_row(cls, row: Any) -> Self:
-        """As the rule tells it."""
+        """Return what the rule gives."""
         return cls(date=row["date"], amount=row["amount"])
 
 
@@ -358,7 +358,7 @@ def explain_performance(
     comparison: Comparison | None,
     prices: Sequence[BenchmarkPrice] | None,
 ) -> PerformanceExplanation | None:
-    """Of a performance beside a benchmark; None for a figure that cannot be had."""
+    """Explain a performance beside a benchmark; None for an unavailable figure."""
     figures = measured.figures
     value = rules.value_of(figure, figures, comparison)
     if value is None:

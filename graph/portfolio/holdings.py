@@ -1,4 +1,4 @@
-"""Positions and performance snapshots: what hangs below a portfolio."""
+"""Positions and performance snapshots of a portfolio."""
 
 import datetime as dt
 from decimal import Decimal
@@ -67,7 +67,7 @@ class Position(Node):
 
     @classmethod
     def from_row(cls, row: ListedPositionRow) -> Self:
-        """The position of a row of the list of positions."""
+        """Return the position of a row of the list of positions."""
         return cls(
             row=row,
             id=global_id("Position", row["id"]),
@@ -166,7 +166,7 @@ class PerformanceSnapshot(Node):
 
     @classmethod
     def from_row(cls, row: SnapshotRow) -> Self:
-        """The snapshot of a row of the list of snapshots."""
+        """Return the snapshot of a row of the list of snapshots."""
         return cls(
             id=global_id("PerformanceSnapshot", row["id"]),
             date=row["date"],

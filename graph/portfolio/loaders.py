@@ -63,7 +63,7 @@ class WeightsByPortfolio(Loader[UUID, Mapping[UUID, str]]):
 
 
 class CashWeightByPortfolio(Loader[UUID, "str | None"]):
-    """What each portfolio's weights leave to cash; None where it has no weights."""
+    """The weight of cash in each portfolio; None if it has no weights."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[str | None]:
         async with self.context.reading() as connection:

@@ -1,4 +1,4 @@
-"""Lots: what is left of each purchase, and what took from it."""
+"""Lots: what is left of each purchase, and what has used it."""
 
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -38,7 +38,7 @@ class Lot(Node):
 
     @classmethod
     def from_row(cls, row: ListedLotRow) -> Self:
-        """The lot of a row of the list of lots."""
+        """Return the lot of a row of the list of lots."""
         return cls(
             row=row,
             id=global_id("Lot", row["id"]),
@@ -68,7 +68,7 @@ class LotUse:
 
     @classmethod
     def from_row(cls, row: LotUseRow) -> Self:
-        """The use of a row of the list of uses."""
+        """Return the use of a row of the list of uses."""
         return cls(
             row=row, opened_at=row["opened_at"], quantity=row["quantity"], cost=row["cost"], gain=row["gain"]
         )

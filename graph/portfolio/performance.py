@@ -1,4 +1,4 @@
-"""How a portfolio, an account or a user did between two days, and why a figure cannot be told."""
+"""The performance of a portfolio, an account or a user between two days; why a figure is unavailable."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ class FigureNote:
 
     @classmethod
     def of(cls, note: Note) -> Self:
-        """As the rules tell it."""
+        """Return the note that the rules give."""
         return cls(figure=note.figure.value, reason=note.reason.value, amount=note.amount, date=note.date)
 
 
@@ -89,7 +89,7 @@ class MaxDrawdown:
 
     @classmethod
     def of(cls, fall: Drawdown) -> Self:
-        """As the rules tell it."""
+        """Return the drawdown that the rules give."""
         depth = stored(fall.depth)
         assert depth is not None, "a fraction can be told"
         return cls(depth=depth, peak=fall.peak, trough=fall.trough, recovery=fall.recovery)
@@ -102,7 +102,7 @@ class OneDay:
 
     @classmethod
     def of(cls, day: DayReturn | None) -> Self | None:
-        """As the rules tell it."""
+        """Return the day's return that the rules give; None for None."""
         return None if day is None else cls(date=day.date, return_=day.daily)
 
 
@@ -149,7 +149,7 @@ class Contribution:
 
     @classmethod
     def of(cls, gain: Gain) -> Self:
-        """As the service tells it."""
+        """Return the gain that the service gives."""
         return cls(instrument_id=gain.instrument_id, gain=gain.gain, contribution=gain.contribution)
 
     @strawberry.field(
@@ -178,7 +178,7 @@ class PeriodPerformance:
 
     @classmethod
     def of(cls, period: PeriodReturn) -> Self:
-        """As the rules tell it."""
+        """Return the sub-period that the rules give."""
         return cls(
             first_day=period.first,
             start_value=period.start_value,
@@ -268,7 +268,7 @@ class Performance:
         comparison: Comparison | None,
         prices: Sequence[BenchmarkPrice] | None,
     ) -> Self:
-        """As the rules tell it."""
+        """Return the performance that the rules give."""
         figures = measured.figures
         missing = [*figures.unavailable, *(comparison.unavailable if comparison else ())]
         return cls(
@@ -344,7 +344,10 @@ async def performance(
     symbol: str | None,
     risk_free: Decimal,
 ) -> Performance:
-    """The performance of one portfolio, account or user. Raises BadUserInput for what makes no sense."""
+    """Return the performance of one portfolio, account or user.
+
+    Raise BadUserInput if the arguments make no sense.
+    """
     start, end = between
     if start is not None and end is not None and start > end:
         raise BadUserInput("`from` comes before `to`.")
@@ -359,7 +362,7 @@ async def performance(
 async def _compared(
     info: Info, measured: Measured, symbol: str | None
 ) -> tuple[Comparison | None, Sequence[BenchmarkPrice] | None]:
-    """The comparison, and the prices where they can be compared with."""
+    """Return the comparison, and the prices if they can be compared with."""
     if symbol is None:
         return None, None
     if not measured.points:

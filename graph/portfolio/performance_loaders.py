@@ -1,4 +1,4 @@
-"""Loaders of performance: whatever the number of portfolios, so many statements as there are questions."""
+"""Loaders of performance: the number of statements depends on the questions, not on the portfolios."""
 
 import datetime as dt
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Following what a portfolio is worth."""
+"""Subscribe to the value of a portfolio."""
 
 import datetime as dt
 from collections.abc import AsyncGenerator, Sequence
@@ -18,7 +18,7 @@ from graph.pacing import Throttle
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
 from investing.notifier import wait
 
-# Whoever is killed between a commit and its ring, and a command that has no bell, are noticed then.
+# This notices a process killed between a commit and its notification, and a command that notifies nobody.
 LOOK_SECONDS = 10.0
 CHECKED_SECONDS = 1.0
 
@@ -52,7 +52,7 @@ class PortfolioSubscription:
         pace = Throttle(context.events_per_second)
         reported: tuple[DecimalText, ...] = ()
         with (
-            # Orders too: those are counted, and so found within a second whatever is lost.
+            # Orders too: those are counted, and so found within a second whatever notification is lost.
             context.notifier.listening(context.viewer_id, Topic.PORTFOLIOS, Topic.ORDERS) as rings,
             context.watches.watching(rings) as watch,
         ):
@@ -67,7 +67,7 @@ class PortfolioSubscription:
                     rings.set()
                 figures = _figures(row)
                 if figures != reported:
-                    # Somebody slow may have taken minutes over the last event.
+                    # A slow client may have taken minutes over the last event.
                     await context.retry_while_down(context.look_again_after, CHECKED_SECONDS)
                     reported = figures
                     yield _value(id, row)

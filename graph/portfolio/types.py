@@ -134,7 +134,7 @@ class Portfolio(Node):
 
     @classmethod
     def from_row(cls, row: ListedPortfolioRow) -> Self:
-        """The portfolio of a row of the list of portfolios."""
+        """Return the portfolio of a row of the list of portfolios."""
         return cls(
             row=row,
             id=global_id("Portfolio", row["id"]),

@@ -56,13 +56,13 @@ class LeftOutByAccount(_LeftOut):
 
 
 class LeftOutByUser(_LeftOut):
-    """What the viewer's totals leave out; the only key there ever is is the viewer's id."""
+    """What the viewer's totals leave out; the only key is ever the viewer's id."""
 
     kind = ScopeKind.USER
 
 
 async def unavailable_values(info: Info, loader: type[_LeftOut], id: UUID) -> list[UnavailableValue]:
-    """Return what the totals of the thing with this id leave out."""
+    """Return what the totals of the object with this id leave out."""
     return [_value(row) for row in await info.context.loader(loader).load(id)]
 
 

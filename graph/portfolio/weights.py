@@ -35,7 +35,10 @@ def weights_of(stored: Mapping[str, str]) -> list[Weight]:
 
 
 def weights_to_store(given: Sequence[WeightInput]) -> dict[str, str]:
-    """Return weights that a client gives as they are stored. Raises InvalidInput for a symbol given twice."""
+    """Return weights that a client gives as they are stored.
+
+    Raise InvalidInput for a symbol given twice.
+    """
     weights: dict[str, str] = {}
     for each in given:
         if each.symbol in weights:

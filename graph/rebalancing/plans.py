@@ -60,7 +60,7 @@ class PlannedTrade:
 
     @classmethod
     def of(cls, trade: rules.PlannedTrade) -> Self:
-        """The trade as clients see it."""
+        """Return the trade as clients see it."""
         return cls(
             plan=trade,
             symbol=trade.symbol,
@@ -122,7 +122,7 @@ class RebalancePlan:
 
     @classmethod
     def of(cls, plan: rules.Plan, currency: Any) -> Self:
-        """The plan as clients see it."""
+        """Return the plan as clients see it."""
         return cls(
             plan=plan,
             strategy=plan.strategy,
@@ -159,7 +159,7 @@ def _gain(plan: rules.Plan | rules.PlannedTrade, method: CostMethod) -> Decimal:
 
 
 async def dry_run(info: Info, portfolio: Any, strategy: Strategy | None, buy_only: bool) -> RebalancePlan:
-    """The plan of a portfolio's row. Raises a coded error where there is none."""
+    """Return the plan of a portfolio's row. Raise a coded error if there is none."""
     context = info.context
     portfolio_id: UUID = portfolio["id"]
     try:

@@ -1,4 +1,4 @@
-"""Following a rebalance until it ends."""
+"""Subscribe to a rebalance until it ends."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
@@ -41,5 +41,5 @@ class RebalancingSubscription:
                     yield Rebalance.from_row(row)
                 if row["status"] != RebalanceStatus.RUNNING:
                     return
-                # Changes of other processes do not ring here, and so it looks every second as well.
+                # Changes of other processes are not announced here, so the database is read every second too.
                 await wait(changed, POLL_SECONDS)

@@ -97,7 +97,7 @@ class Rebalance(Node):
 
     @classmethod
     def from_row(cls, row: RebalanceRow) -> Self:
-        """The rebalance of a row of the list of rebalances."""
+        """Return the rebalance of a row of the list of rebalances."""
         return cls(
             row=row,
             id=global_id("Rebalance", row["id"]),

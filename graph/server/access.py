@@ -1,4 +1,4 @@
-"""The log's line of each operation: what was asked for and what it cost, never what was in it."""
+"""Log one line for each operation: what was asked for and what it cost, never its contents."""
 
 import asyncio
 import logging
@@ -15,15 +15,15 @@ from runtime.logs import bind
 logger = logging.getLogger("graphfolio.access")
 
 GONE = 499
-"""The status of an operation whose client went before it was answered."""
+"""The status of an operation whose client disconnected before it was answered."""
 LONGEST_NAME = 100
 
 
 class AccessLine:
-    """One operation, from its begin until its line is written. It runs in a task of its own."""
+    """One operation, from its start until its line is written. It runs in a task of its own."""
 
     def __init__(self, schema: ServedSchema, request: GraphQLRequest, client: ClientConnection) -> None:
-        """Begin: every line that is logged from now on in this task has the id of the request."""
+        """Start: every line that is logged from now on in this task has the id of the request."""
         self._schema = schema
         self._request = request
         self._client = client
@@ -46,7 +46,7 @@ class AccessLine:
             self._cost = body.get("extensions", {}).get("cost", {}).get("cost")
 
     def count_events(self) -> None:
-        """Begin to count events, for a stream."""
+        """Start counting events, for a stream."""
         self._events = 0
 
     def event(self, status: int, body: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ class AccessLine:
         self.answered(status, body)
 
     def write(self, context: Any) -> None:
-        """Write the line once there is time, after the answer. `context` says whose operation it was."""
+        """Write the line after the answer, once there is time. `context` says whose operation it was."""
         if logger.isEnabledFor(logging.INFO):
             self._took = time.perf_counter() - self._began
             self._user_id = getattr(context, "user_id", None)
@@ -81,6 +81,6 @@ class AccessLine:
 
 
 def log_refused(client: ClientConnection, status: int, code: str) -> None:
-    """Log a request that held no operation to run, or a WebSocket that was closed, by its close code."""
+    """Log a request without an operation to run, or a WebSocket that was closed, with its close code."""
     fields = {"status": status, "codes": [code], "request_id": client.request_id}
     logger.info("request refused", extra=fields)

@@ -1,4 +1,4 @@
-"""The application: GraphQL, its schema and explorer, and the two questions that a supervisor asks."""
+"""The application: GraphQL, its schema and explorer, and the two health endpoints for a supervisor."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -50,8 +50,8 @@ def build_app(
 
     `open_context(token, client)` returns a fresh context for one operation. Its `close()` is awaited after
     the operation. A stream with a token holds `login()` of a context of its own, which raises Unauthenticated
-    for a bad one, and ends at its `expires_at`, where it has one, or when what `login()` yields returns.
-    Pages of `allowed_origins` may call the endpoint beside those of its own origin. GET is off, unless
+    for a bad one, and ends at its `expires_at`, if it has one, or when what `login()` yields returns. Pages
+    of `allowed_origins` may call the endpoint beside those of its own origin. GET is off, unless
     `queries_over_get` opens it to queries.
     """
     origins = normalize_allowed_origins(allowed_origins)
@@ -91,7 +91,7 @@ async def _health(request: Request) -> Response:
 
 
 def _readiness(ready: Callable[[], Awaitable[Readiness]]) -> Callable[[Request], Awaitable[Response]]:
-    """Answer 200 to send requests here, or 503; what does not work is named to this machine only."""
+    """Answer 200 if requests can be sent here, else 503; name failing services to this machine only."""
 
     checking = Outage(logger, "The check of readiness")
 

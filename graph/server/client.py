@@ -1,4 +1,4 @@
-"""Who is calling, as far as the connection tells."""
+"""The caller, as far as the connection identifies it."""
 
 import ipaddress
 import re
@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 from graph.errors import Unauthenticated
 
-# What a caller may choose as the id of its request: nothing that could forge a line of the log.
+# What a caller may choose as its request's id: nothing that could forge a line of the log.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _LONGEST_USER_AGENT = 500
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
@@ -36,9 +36,9 @@ def client_of(connection: HTTPConnection) -> ClientConnection:
 
 
 def is_local(connection: HTTPConnection) -> bool:
-    """Tell whether a program on this machine asks, for itself.
+    """Return whether a program on this machine calls, for itself.
 
-    A proxy on this machine asks for others; it says so in one of these headers.
+    A proxy on this machine calls for others; it says so in one of these headers.
     """
     if connection.client is None or any(name in connection.headers for name in _FORWARDED):
         return False
@@ -50,7 +50,7 @@ def is_local(connection: HTTPConnection) -> bool:
 
 
 def request_id_of(scope: Scope) -> str:
-    """Return the id of a request: the caller's, where it is a plain word, or a new one, always the same."""
+    """Return the id of a request: the caller's, if it is valid, or a new one; the same on every call."""
     state = scope.setdefault("state", {})
     if "request_id" not in state:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
@@ -60,10 +60,10 @@ def request_id_of(scope: Scope) -> str:
 
 
 def bearer_token(header: object) -> str | None:
-    """Take the token out of an authorization value; None stands for none given.
+    """Return the token of an authorization value; None if there is no value.
 
-    Raises Unauthenticated for anything else than `Bearer` and one word, so that a client that means to log
-    in is never silently served as nobody.
+    Raise Unauthenticated for anything else than `Bearer` and one word, so that a client that means to log in
+    is never silently treated as anonymous.
     """
     if header is None:
         return None

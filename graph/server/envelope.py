@@ -1,4 +1,4 @@
-"""What every answer has in common: an id, headers that bind browsers, and no traceback for a client."""
+"""What every answer shares: an id, security headers for browsers, and no traceback for a client."""
 
 import orjson
 from starlette.responses import Response

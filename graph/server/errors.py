@@ -1,4 +1,4 @@
-"""How an error looks to a client: a code always, and nothing of the cause of a surprise."""
+"""Show errors to a client: always with a code, and never with the cause of an unexpected one."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ _TOKEN = re.compile(r"\b(String|BlockString|Int|Float) '.*", re.DOTALL)
 
 
 class RequestRefused(Exception):
-    """An HTTP request that holds no operation to run: a status, and the coded error that says why."""
+    """An HTTP request without an operation to run: a status, and the coded error that says why."""
 
     def __init__(self, status: int, error: CodedError, **headers: str) -> None:
         super().__init__(error.message)
@@ -33,12 +33,12 @@ class RequestRefused(Exception):
 
 
 def bad_request(message: str, status: int = 400, **headers: str) -> RequestRefused:
-    """Refuse a request for what it is, not for who sent it."""
+    """Return the refusal of a request for what it is, regardless of who sent it."""
     return RequestRefused(status, BadUserInput(message), **headers)
 
 
 def present(errors: Iterable[GraphQLError], request_id: str) -> list[dict[str, Any]]:
-    """Turn errors into what the client sees; surprises are masked, and logged with their traceback.
+    """Return errors as the client sees them; mask unexpected ones, and log those with their traceback.
 
     Those of one origin are logged once: a batch that fails is an error of each of its rows.
     """
@@ -49,21 +49,21 @@ def present(errors: Iterable[GraphQLError], request_id: str) -> list[dict[str, A
 
 
 def internal(request_id: str, cause: BaseException) -> dict[str, Any]:
-    """Log a surprise that no field caused, and return its masked form."""
+    """Log an unexpected error that no field caused, and return its masked form."""
     if not _is_away(cause):
         logger.error("Request %s failed.", request_id, exc_info=cause)
     return {"message": "Internal error.", "extensions": {"code": INTERNAL, "requestId": request_id}}
 
 
 class Surprises:
-    """The surprises of one answer, by the place in the code that they come from."""
+    """The unexpected errors of one answer, by the place in the code that they come from."""
 
     def __init__(self, request_id: str) -> None:
         self._request_id = request_id
         self._found: dict[object, list[GraphQLError]] = {}
 
     def add(self, error: GraphQLError, root: BaseException) -> None:
-        """Note one."""
+        """Note one error."""
         frame = _innermost(root)
         place = None if frame is None else (frame.tb_frame.f_code, frame.tb_lineno)
         self._found.setdefault((type(root), place), []).append(error)
@@ -80,7 +80,7 @@ class Surprises:
 
 
 def _is_away(cause: BaseException) -> bool:
-    """Tell a surprise from an outage of the database, which fails every request, and is logged as one."""
+    """Return whether the database is down, which fails every request and is logged as an outage."""
     if not is_away(cause):
         return False
     _faults.met(cause, "Requests fail because the database is away: %s.", type(cause).__name__)
@@ -108,8 +108,10 @@ def _present(error: GraphQLError, request_id: str, surprises: Surprises) -> dict
 
 
 def _without_values(message: str) -> str:
-    """The engine's words without what was sent: it would show a whole input, with the password in it, to
-    whatever keeps a client's errors. Nor with suggestions, which tell a schema's names to those who guess.
+    """Return the engine's message without the values that were sent and without suggestions.
+
+    It would show a whole input, with the password in it, to whatever stores a client's errors. Suggestions
+    would reveal a schema's names to those who guess.
     """
     return _VALUE.sub(r"\1.", _TOKEN.sub(r"\1.", message.split(" Did you mean ")[0]))
 
@@ -130,10 +132,11 @@ def _is_too_long(error: GraphQLError) -> bool:
 
 
 def _is_the_clients(error: GraphQLError) -> bool:
-    """Tell an error in the document or its variables from one in our own code.
+    """Return whether the error is in the document or its variables, not in this project's code.
 
-    Before execution there is no path: the engine's own errors have places in the document or no cause, a
-    surprise has a cause and no place. At a field, only the coercion of its arguments speaks of the client.
+    Before execution there is no path: the engine's own errors have places in the document or no cause, an
+    unexpected one has a cause and no place. At a field, only the coercion of its arguments concerns the
+    client.
     """
     if error.path is None:
         return bool(error.locations) or error.original_error is None
@@ -145,7 +148,7 @@ def _is_the_clients(error: GraphQLError) -> bool:
 
 
 def _innermost(error: BaseException) -> TracebackType | None:
-    """Return the frame that raised it."""
+    """Return the frame that raised the error."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

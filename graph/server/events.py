@@ -18,7 +18,7 @@ _FORMAT = SSETransport()
 def event_stream(
     operations: Operations, requested: GraphQLRequest, token: str | None, client: ClientConnection
 ) -> Response:
-    """Answer with one `next` event for each result, then `complete`; comments keep the line open."""
+    """Answer with one `next` event for each result, then `complete`; comments keep the connection open."""
 
     async def events() -> AsyncGenerator[str, None]:
         async with aclosing(_answers(operations, requested, token, client)) as answers:

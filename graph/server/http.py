@@ -33,7 +33,7 @@ class GraphQLOverHTTP:
         try:
             response = await self._respond(Request(scope, receive))
         except ClientDisconnect:
-            # There is nobody left to answer, and it is no fault of ours.
+            # The client is gone, so nobody is left to answer; the server is not at fault.
             return
         await response(scope, receive, send)
 
@@ -72,7 +72,10 @@ def respond(
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Write an answer. In plain JSON a well-formed request has status 200 whatever became of it."""
+    """Return the HTTP response of an answer.
+
+    In plain JSON a well-formed request has status 200 whatever became of it.
+    """
     if media_type == EVENT_STREAM:
         media_type = JSON
     if status is None:

@@ -1,4 +1,4 @@
-"""How long a stream may last: until its token expires, or until its login is ended before that."""
+"""How long a stream may last: until its token expires, or its login is ended before that."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ class Lifetime:
         self._reason = "Token expired"
 
     def end(self) -> None:
-        """Ends it now, whatever it waits for."""
+        """End it now, whatever it waits for."""
         self._reason = "Login ended"
         self._deadline = asyncio.get_running_loop().time()
         if self._scope is not None:
@@ -31,7 +31,7 @@ class Lifetime:
 
     @asynccontextmanager
     async def within(self) -> AsyncIterator[None]:
-        """The block, for as long as the stream has time. Raises LifeOver."""
+        """Run the block for as long as the stream has time. Raise LifeOver."""
         try:
             async with asyncio.timeout_at(self._deadline) as self._scope:
                 try:
@@ -46,9 +46,9 @@ class Lifetime:
 async def watched(
     operations: Operations, token: str | None, client: ClientConnection
 ) -> AsyncIterator[Lifetime]:
-    """The lifetime of a stream with this token, without end where there is none.
+    """Yield the lifetime of a stream with this token, unlimited if there is none.
 
-    Raises Unauthenticated for a token that is not, or no longer, good.
+    Raise Unauthenticated for a token that is not, or no longer, valid.
     """
     if token is None:
         yield Lifetime(None)
@@ -60,7 +60,7 @@ async def watched(
             try:
                 await login.ended()
             except Exception as error:
-                # A stream whose login nobody watches any more might go on for ever.
+                # A stream whose login is no longer watched might go on for ever.
                 internal(client.request_id, error)
             life.end()
 

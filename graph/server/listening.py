@@ -1,4 +1,4 @@
-"""Listening for requests, by uvicorn, until the process is told to end."""
+"""Listen for requests, with uvicorn, until the process is told to end."""
 
 import socket
 import sys
@@ -10,13 +10,14 @@ from starlette.applications import Starlette
 from graph.server.slow_clients import patience
 
 FINISH_SECONDS = 10
-"""How long requests that are being answered have when the process is told to end."""
+"""How long requests in progress have to finish when the process is told to end."""
 
 
 def listen(app: Starlette, host: str, port: int, started: Callable[[str], None]) -> None:
     """Serve the application; call `started` with its address once it takes connections.
 
-    What uvicorn logs goes the way of all logs. Exit the process where nothing can be listened to.
+    What uvicorn logs goes to the same log as everything else. Exit the process if the address cannot be
+    listened on.
     """
     config = uvicorn.Config(
         app,
@@ -34,7 +35,7 @@ def listen(app: Starlette, host: str, port: int, started: Callable[[str], None])
     try:
         server.run()
     except KeyboardInterrupt:
-        # It has ended by then, as it should on Ctrl-C.
+        # The server has ended by then, as it should on Ctrl-C.
         pass
     if not server.started:
         sys.exit(3)
@@ -46,7 +47,7 @@ class _Announced(uvicorn.Server):
         self._tell = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say where."""
+        """Start, and report the address."""
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]

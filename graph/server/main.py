@@ -1,4 +1,4 @@
-"""The server put together: services opened at its start, closed at its end."""
+"""The assembled server: services opened at its start, closed at its end."""
 
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -36,11 +36,10 @@ def build_server(
     hasher: PasswordHasher | None = None,
     restarts: Restarts = STANDARD,
 ) -> Starlette:
-    """The application on the database at `url`, with the key ring that signs its tokens.
+    """Build the application on the database at `url`, with the key ring that signs its tokens.
 
-    `secret_box` seals what is stored; without one the settings say which, and it is read at its first use.
-    `hasher` takes the place of argon2id's own parameters. `restarts` say when a service that has failed is
-    run again.
+    `secret_box` encrypts stored secrets; without one it is made from the settings at its first use. `hasher`
+    takes the place of argon2id's own parameters. `restarts` say when a service that has failed is run again.
     """
     opened: list[Services] = []
     running: list[Runtime] = []

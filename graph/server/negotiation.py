@@ -1,11 +1,11 @@
-"""Which media type an answer has, from the accept header."""
+"""Choose the media type of an answer from the accept header."""
 
 from graph.server.errors import bad_request
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 EVENT_STREAM = "text/event-stream"
-# What a range with a star stands for: plain JSON, as the draft of GraphQL over HTTP asks for older clients.
+# A range with a star means plain JSON, as the draft of GraphQL over HTTP requires for older clients.
 _OFFERED = {
     GRAPHQL_JSON: GRAPHQL_JSON,
     JSON: JSON,
@@ -17,9 +17,9 @@ _OFFERED = {
 
 
 def negotiate(accept: str | None) -> str:
-    """Choose the media type that the client wants most, the first of equals.
+    """Return the media type that the client prefers, the first of equals.
 
-    Raises RequestRefused with status 406 when it wants none that there is.
+    Raise RequestRefused with status 406 if it accepts none of those available.
     """
     if not accept or not accept.strip():
         return JSON

@@ -1,4 +1,4 @@
-"""One operation: a context of its own, a time limit, an answer, and the context closed whatever happens."""
+"""Run one operation: a context of its own, a time limit, an answer; the context is always closed."""
 
 import asyncio
 import inspect
@@ -21,7 +21,7 @@ from graph.server.errors import internal, logger, present
 from graph.server.requests import GraphQLRequest
 from graph.server.serving import ServedSchema
 
-# The context is the schema's affair: the transport only opens it, asks it who is there, and closes it.
+# The context belongs to the schema: the transport only opens it, reads the viewer from it, and closes it.
 OpenContext = Callable[[str | None, ClientConnection], Any]
 QUERIES = frozenset({OperationType.QUERY})
 QUERIES_AND_MUTATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def status(self) -> int:
-        """The HTTP status where the media type tells a GraphQL response from any other JSON."""
+        """Return the HTTP status, if the media type distinguishes a GraphQL response from any other JSON."""
         if self.executed:
             return 200
         return _STATUS_OF.get(self.body["errors"][0]["extensions"]["code"], 400)
@@ -62,7 +62,7 @@ def error_answer(error: CodedError) -> Answer:
 
 
 def answer_of(result: Any, request_id: str) -> Answer:
-    """Turn a result into an answer; without a data entry where nothing was executed."""
+    """Turn a result into an answer; without a data entry if nothing was executed."""
     body: dict[str, Any] = {}
     errors = result.errors or []
     executed = not isinstance(result, PreExecutionError) and (
@@ -79,7 +79,7 @@ def answer_of(result: Any, request_id: str) -> Answer:
 
 @dataclass(frozen=True)
 class StreamLogin:
-    """The login of a stream: how many seconds it is good for, None for without end, and its end before."""
+    """The login of a stream: for how many seconds it is valid, None for no limit, and its early end."""
 
     seconds: float | None
     ended: Callable[[], Awaitable[None]]
@@ -127,7 +127,7 @@ class Operations:
     async def subscribe(
         self, request: GraphQLRequest, token: str | None, client: ClientConnection
     ) -> AsyncGenerator[Answer, None]:
-        """Stream a subscription's answers until it ends or its consumer goes."""
+        """Stream a subscription's answers until it ends or its consumer is gone."""
         line = AccessLine(self.schema, request, client)
         line.count_events()
         context = None
@@ -155,7 +155,7 @@ class Operations:
 
     @asynccontextmanager
     async def login(self, token: str, client: ClientConnection) -> AsyncIterator[StreamLogin]:
-        """The login of a stream, for as long as it lasts. Raises Unauthenticated for one that is not good."""
+        """Hold the login of a stream for as long as it lasts. Raise Unauthenticated if it is not valid."""
         context = self.open_context(token, client)
         try:
             async with context.login() as ended:
@@ -184,7 +184,7 @@ _closing: set[asyncio.Task[None]] = set()
 
 
 async def close(context: Any) -> None:
-    """Close a context, to the end even where the one who waits for it is cancelled meanwhile."""
+    """Close a context completely, even if the caller is cancelled meanwhile."""
     closer = getattr(context, "close", None)
     if closer is None:
         return

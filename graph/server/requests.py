@@ -1,4 +1,4 @@
-"""What a client asks for: the GraphQL request inside a body or a message, checked field by field."""
+"""Read the GraphQL request inside a body or a message, checked field by field."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class GraphQLRequest:
 
 
 async def read_request(request: Request, max_body_bytes: int) -> GraphQLRequest:
-    """Read the request out of an HTTP body. Raises RequestRefused for any that is not JSON of that shape."""
+    """Read the request from an HTTP body. Raise RequestRefused if it is not JSON of that shape."""
     _check_content_type(request.headers.get("content-type", ""))
     body = await _read_body(request, max_body_bytes)
     if not body.strip():
@@ -41,7 +41,7 @@ async def read_request(request: Request, max_body_bytes: int) -> GraphQLRequest:
 
 
 def request_from(payload: object) -> GraphQLRequest:
-    """Check the shape of a request. Raises RequestRefused with status 400, naming what is wrong."""
+    """Check the shape of a request. Raise RequestRefused with status 400, naming what is wrong."""
     if not isinstance(payload, dict):
         raise bad_request("A request is a JSON object with a query.")
     query = payload.get("query")
@@ -70,7 +70,7 @@ def _optional(payload: dict[str, Any], name: str, kind: type, described: str) ->
 
 
 def _holds_nul(values: object) -> bool:
-    """Whether any text in there, at whatever depth, holds the character U+0000."""
+    """Return whether any text in the values, at whatever depth, contains the character U+0000."""
     rest = [values]
     while rest:
         value = rest.pop()
@@ -109,7 +109,7 @@ async def _read_body(request: Request, most: int) -> bytes:
 
 
 def read_query_string(parameters: Mapping[str, str]) -> GraphQLRequest:
-    """Read the request out of a query string, where variables and extensions are JSON of their own."""
+    """Read the request from a query string, in which variables and extensions are JSON."""
     payload: dict[str, Any] = dict(parameters)
     for name in ("variables", "extensions"):
         if name in payload:

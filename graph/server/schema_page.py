@@ -1,4 +1,4 @@
-"""The schema as text, for code generators and for whoever reads it."""
+"""The schema as text, for code generators and for readers."""
 
 import hashlib
 from collections.abc import Awaitable, Callable

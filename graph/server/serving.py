@@ -18,7 +18,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     """Runs an operation; of a subscription, each event by itself."""
 
     def build_per_event_executor(self, payload: Any) -> Any:
-        """An executor for one event, which keeps nothing of the others."""
+        """Return an executor for one event, which shares no memory with the others."""
         executor = super().build_per_event_executor(payload)
         # graphql-core 3.3.2 shares its memory of collected fields among all events, and each of them adds to
         # it: a stream would grow by 3 KB an event for as long as it lasts.
@@ -27,14 +27,14 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
 
 class ServedSchema(strawberry.Schema):
-    """A copy of a schema that shares its types, and has our limits before its other extensions."""
+    """A copy of a schema that shares its types, and has the limits before its other extensions."""
 
     limits: Limits
     documents: KnownDocuments
 
     @classmethod
     def around(cls, schema: strawberry.Schema, limits: Limits) -> "ServedSchema":
-        """Wrap a schema, which stays as it is. Limits that it has already give way to these."""
+        """Wrap a schema, which stays unchanged. These limits replace any that it has already."""
         served = cls.__new__(cls)
         served.__dict__.update(copy.copy(schema.__dict__))
         served.limits = limits
@@ -62,7 +62,7 @@ class ServedSchema(strawberry.Schema):
         return None, None
 
     def is_subscription(self, query: str, operation_name: str | None) -> bool:
-        """Whether the operation that will run is a subscription; false where the document is wrong."""
+        """Return whether the operation that will run is a subscription; False if the document is wrong."""
         if "subscription" not in query:
             return False
         known = self.documents.find(query)

@@ -1,4 +1,4 @@
-"""One WebSocket's session: the messages of graphql-transport-ws, and the operations that are under way."""
+"""One WebSocket's session: the messages of graphql-transport-ws, and the running operations."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Read messages until the session ends, then end the operations that are still under way."""
+        """Read messages until the session ends, then end the operations that are still running."""
         try:
             async with AsyncExitStack() as stack:
                 try:
@@ -72,7 +72,7 @@ class Session:
             pass
         except Closed as closed:
             log_refused(self._client, closed.code, "CLOSED")
-            # First, so that nothing is told after the end, however long that takes.
+            # First, so that nothing is sent after the end, however long that takes.
             await self._end_operations()
             await self._close(closed.code, closed.reason)
         except Exception as error:
@@ -82,7 +82,7 @@ class Session:
             await self._end_operations()
 
     async def _listen(self, life: Lifetime) -> None:
-        """Handle messages for as long as the login is good."""
+        """Handle messages for as long as the login is valid."""
         try:
             async with life.within():
                 while True:
@@ -91,7 +91,7 @@ class Session:
             raise Closed(4403, str(over)) from None
 
     async def _initialise(self, stack: AsyncExitStack) -> Lifetime:
-        """Wait for connection_init; return the lifetime of the login that it brings, kept on the stack."""
+        """Wait for connection_init; return the lifetime of its login, kept on the stack."""
         while True:
             message = await self._receive()
             if message["type"] != "connection_init":
@@ -176,13 +176,13 @@ class Session:
                         await self._send({"id": id_, "type": "error", "payload": answer.body["errors"]})
                         return
                     await self._send_text(NEXT % (orjson.dumps(id_), answer.encode(client.request_id)))
-                    # Sending waits for nobody while there is room: whoever catches up on a page of events
-                    # would hold up all others for as long as all of them take.
+                    # Sending does not wait while there is room: a client that catches up on a page of events
+                    # would delay all others for as long as all of them take.
                     await asyncio.sleep(0)
             self._forget(id_)
             await self._send({"id": id_, "type": "complete"})
         except WebSocketDisconnect:
-            # The reader sees it too, and ends the session.
+            # The reader notices it too, and ends the session.
             pass
         except Exception as error:
             internal(client.request_id, error)
@@ -215,10 +215,10 @@ class Session:
             raise WebSocketDisconnect(1006) from None
 
     async def _close(self, code: int, reason: str) -> None:
-        # A frame that closes has room for 123 bytes.
+        # A closing frame has room for 123 bytes.
         reason = reason.encode()[:120].decode(errors="ignore")
         with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-            # A client that reads nothing would hold up even the end.
+            # A client that reads nothing would delay even the end.
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._socket.close(code, reason)
 

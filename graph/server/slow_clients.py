@@ -1,7 +1,7 @@
-"""Readers that stall: what they cost is bounded, and after a while they are hung up on.
+"""Bound the cost of readers that stall, and disconnect them after a while.
 
-An application sees nothing of it: it waits for a buffer that is never emptied, and a transport that is closed
-waits for the same buffer. So uvicorn's own protocols are given a limit to their patience here.
+An application does not notice them: it waits for a buffer that is never emptied, and a transport that is
+closed waits for the same buffer. So uvicorn's own protocols are given a time limit here.
 """
 
 import asyncio
@@ -13,41 +13,41 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 STALL_SECONDS = 20.0
-"""How long a connection may take none of what waits for it."""
+"""How long a connection may read nothing of what waits for it, in seconds."""
 LOOKS = 5
-"""How often within that time it is looked at."""
+"""How often it is checked within that time."""
 PING_SECONDS = 10.0
-"""How often a WebSocket is asked whether it is there, and how long it has for an answer."""
+"""How often a WebSocket is pinged, and how long it has to answer, in seconds."""
 UNSENT_BYTES = 32 * 1024
-"""How much of what is not sent yet the kernel may hold."""
+"""How many unsent bytes the kernel may hold."""
 WAITING_BYTES = 16 * 1024
-"""How much may wait beside it before nothing more is made for this connection."""
+"""How many more bytes may wait before nothing more is produced for this connection."""
 
 
 class StallTimeout(asyncio.Protocol):
-    """Hangs up on a connection that takes nothing of what waits for it, or does not let itself be closed."""
+    """Disconnects a connection that reads nothing of what waits for it, or that cannot be closed."""
 
     transport: asyncio.Transport
     _looking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bounds what is held: else the kernel alone would take megabytes before anybody noticed."""
+        """Bound the buffers: else the kernel alone would take megabytes before anybody noticed."""
         super().connection_made(transport)
         limit_unsent(transport)
         self.transport.set_write_buffer_limits(WAITING_BYTES)
 
     def pause_writing(self) -> None:
-        """The buffer is full: from now on something of it has to be taken."""
+        """Note that the buffer is full: from now on some of it has to be read."""
         super().pause_writing()
         self._lose_patience()
 
     def resume_writing(self) -> None:
-        """The reader has caught up."""
+        """Note that the reader has caught up."""
         super().resume_writing()
         self._be_patient()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """There is nothing left to hang up on."""
+        """Stop watching: there is nothing left to disconnect."""
         self._be_patient()
         super().connection_lost(exc)
 
@@ -60,7 +60,7 @@ class StallTimeout(asyncio.Protocol):
         self._looking = look
 
     def _look(self, least: int, since: float) -> None:
-        """Hangs up where no less than `least` bytes have waited `since` then: a slow reader takes some."""
+        """Disconnect if no less than `least` bytes have waited `since` then: a slow reader takes some."""
         left, now = self.transport.get_write_buffer_size(), asyncio.get_running_loop().time()
         if left < least:
             self._look_again(left, now)
@@ -79,7 +79,7 @@ class StallTimeoutHTTP(StallTimeout, HttpToolsProtocol):
     """HTTP, and with it server-sent events."""
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nothing more is asked: what was answered has to be taken now."""
+        """Close the idle connection: no more is requested, so the answers have to be read now."""
         super().timeout_keep_alive_handler()
         self._lose_patience()
 
@@ -88,19 +88,19 @@ class StallTimeoutWebSocket(StallTimeout, WebSocketsSansIOProtocol):
     """WebSocket."""
 
     async def send(self, message: Any) -> None:
-        """As ever; but the client has only so long to take the end."""
+        """Send as usual, but limit the time that the client has to take the closing frame."""
         await super().send(message)
         if message["type"] == "websocket.close":
             self._lose_patience()
 
     def keepalive_timeout(self) -> None:
-        """No answer to a ping: what is still in the buffer will not be read either."""
+        """Disconnect: without an answer to a ping, what is still in the buffer will not be read either."""
         super().keepalive_timeout()
         hang_up(self.transport)
 
 
 def hang_up(transport: asyncio.Transport) -> None:
-    """Ends a connection in this moment, and leaves nothing of it to the kernel either."""
+    """Close a connection at once, and leave no unsent data in the kernel."""
     connection = transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -108,7 +108,7 @@ def hang_up(transport: asyncio.Transport) -> None:
 
 
 def limit_unsent(transport: asyncio.BaseTransport) -> None:
-    """Lets the kernel take little more than it can send; without effect where it has no such option."""
+    """Let the kernel take little more than it can send; without effect if it has no such option."""
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
     connection = transport.get_extra_info("socket")
     if (
@@ -120,7 +120,7 @@ def limit_unsent(transport: asyncio.BaseTransport) -> None:
 
 
 def patience() -> dict[str, Any]:
-    """The settings of uvicorn that go with it.
+    """Return the settings of uvicorn that belong to these protocols.
 
     Messages are not compressed: that would cost every idle subscriber its own window of 20 KB or more, and
     alerts are short.

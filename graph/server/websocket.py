@@ -1,4 +1,4 @@
-"""GraphQL over WebSocket: the door of the protocol graphql-transport-ws, and what it lets in."""
+"""GraphQL over WebSocket: the endpoint of the protocol graphql-transport-ws, and its origin check."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class GraphQLOverWebSocket:
         ).serve()
 
     def _is_welcome(self, socket: WebSocket) -> bool:
-        """Browsers put no CORS before a WebSocket, so a page of another origin is refused here."""
+        """Return whether the origin is allowed: browsers apply no CORS to a WebSocket."""
         origin = socket.headers.get("origin")
         if origin is None or is_same_origin(origin, socket.headers.get("host")):
             return True

@@ -1,4 +1,4 @@
-"""What lists of transactions and orders are narrowed by."""
+"""Filters of the lists of transactions and orders."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ OrdersFilter = Annotated[OrderFilter | None, strawberry.argument(description="On
 
 
 def transactions_like(filter: TransactionFilter | None) -> dict[str, object]:
-    """Return the conditions as the list of transactions takes them. Raises BadUserInput."""
+    """Return the conditions as the list of transactions takes them. Raise BadUserInput."""
     if filter is None:
         return {}
     return {
@@ -76,7 +76,7 @@ def transactions_like(filter: TransactionFilter | None) -> dict[str, object]:
 
 
 def orders_like(filter: OrderFilter | None) -> dict[str, object]:
-    """Return the conditions as the list of orders takes them. Raises BadUserInput."""
+    """Return the conditions as the list of orders takes them. Raise BadUserInput."""
     if filter is None:
         return {}
     return {
@@ -87,7 +87,7 @@ def orders_like(filter: OrderFilter | None) -> dict[str, object]:
     }
 
 
-# Tuples, because a page is a key of its loader.
+# Tuples, because a page is part of a loader's key.
 def _texts(name: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
     if given is not None and len(given) > MOST:
         raise BadUserInput(f"`{name}` has {len(given)} entries: {MOST} are the most.", field=f"filter.{name}")
@@ -101,6 +101,6 @@ def _words(
 
 
 def _ids(name: str, type_name: str, given: Sequence[str] | None) -> tuple[UUID, ...] | None:
-    # An id of another type is like one of nothing.
+    # An id of another type matches nothing.
     texts = _texts(name, given)
     return None if texts is None else tuple(id_of(type_name, text) or _NOBODYS for text in texts)

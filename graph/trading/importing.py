@@ -1,4 +1,4 @@
-"""Importing many transactions at once: the rows that a client sends, and what came of each."""
+"""Importing many transactions at once: the rows that a client sends, and the result of each."""
 
 import datetime as dt
 from decimal import Decimal
@@ -99,7 +99,7 @@ class ImportOutcome:
 
     @classmethod
     def of(cls, outcome: RowResult) -> Self:
-        """The outcome as clients see it."""
+        """Return the outcome as clients see it."""
         domain_error, place = outcome.domain_error, str(outcome.line - 1)
         return cls(
             line=outcome.line,
@@ -142,7 +142,7 @@ class ImportTransactionsPayload(Payload):
 
     @classmethod
     def of(cls, report: ImportReport, *, explain: bool) -> Self:
-        """The payload; where bad rows kept everything from being written, that is a userError as well."""
+        """Return the payload; if bad rows kept everything from being written, that is a userError as well."""
         refused = report.count(RowStatus.REFUSED)
         errors = []
         if explain and refused:

@@ -1,4 +1,4 @@
-"""Imports that can be taken back as a whole."""
+"""Imports that can be reversed as a whole."""
 
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Any, Self

@@ -1,4 +1,4 @@
-"""Recording what happened elsewhere, taking it back, and moving shares about."""
+"""Recording what happened elsewhere, reversing it, and moving shares between portfolios."""
 
 import datetime as dt
 from decimal import Decimal
@@ -117,7 +117,7 @@ class TradingMutation:
         if done.row is None:
             return await TransactionPayload.load(info, done.id, done.warnings)
         warnings = [Warning.of(each) for each in done.warnings]
-        # Just posted: with Decimals where a row that is read has their text, and both are written alike.
+        # Just posted: it has Decimals where a stored row has their text, and both are serialized alike.
         row = cast("ListedTransactionRow", done.row)
         return TransactionPayload(transaction=Transaction.from_row(row), warnings=warnings)
 

@@ -60,7 +60,7 @@ class OrderPayload(Payload):
 
     @classmethod
     async def load(cls, info: Info, id: UUID) -> "OrderPayload":
-        """The payload with the order of this row id."""
+        """Return the payload with the order of this row id."""
         row = await info.context.loader(OrderById).load_existing(id)
         facts = row["rejection_facts"]
         errors = [] if facts is None else [user_error(load(facts), ("input",))]
@@ -96,6 +96,6 @@ class OrderMutation:
     ) -> OrderPayload | None:
         id = own_id("Order", input.order_id)
         await info.context.desk.cancel(actor_of(info.context), id)
-        # What the guard has read was the order before.
+        # The guard has read the order as it was before.
         info.context.forget()
         return await OrderPayload.load(info, id)

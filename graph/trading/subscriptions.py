@@ -1,4 +1,4 @@
-"""Following one's orders as they change."""
+"""Subscribe to the viewer's orders as they change."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated
@@ -57,7 +57,7 @@ class TradingSubscription:
                     if row["is_live"] or row["id"] in changed
                 }
                 for id in changed:
-                    # Somebody slow may have taken minutes over the last event.
+                    # A slow client may have taken minutes over the last event.
                     await context.retry_while_down(context.recheck_login)
                     row = await context.retry_while_down(context.loader(OrderById).load, id)
                     if row is not None:

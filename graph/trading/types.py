@@ -81,7 +81,7 @@ class Order(Node):
 
     @classmethod
     def from_row(cls, row: ListedOrderRow) -> Self:
-        """The order of a row of the list of orders."""
+        """Return the order of a row of the list of orders."""
         return cls(
             row=row,
             id=global_id("Order", row["id"]),
@@ -174,7 +174,7 @@ class Transaction(Node):
 
     @classmethod
     def from_row(cls, row: ListedTransactionRow) -> Self:
-        """The transaction of a row of the list of transactions."""
+        """Return the transaction of a row of the list of transactions."""
         return cls(
             row=row,
             id=global_id("Transaction", row["id"]),

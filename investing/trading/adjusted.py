@@ -1,6 +1,7 @@
-"""Quantities that are adjusted for splits already beside such as were traded: one portfolio has not both.
+"""Keep quantities that are adjusted for splits apart from quantities as they were traded.
 
-A split would multiply the one and not the other. Whichever comes second is refused.
+A portfolio has only one kind of an instrument: a split would multiply one and not the other. Whichever comes
+second is refused.
 """
 
 from collections.abc import Iterable
@@ -19,10 +20,10 @@ _FIELD = ("quantity",)
 def check_as_traded(
     entry: Entry, instrument_id: UUID | None, adjusted: Iterable[HeldSplit], time_zone: str
 ) -> None:
-    """Raise InvalidInput where an entry as it was traded comes before a split of `adjusted`.
+    """Raise InvalidInput if an entry as it was traded comes before a split of `adjusted`.
 
-    Those are the splits for which the portfolio's quantities are adjusted: see `find_adjusted`. The same for
-    a split that is one of them.
+    Those are the splits for which the portfolio's quantities are adjusted: see `find_adjusted`. The same
+    applies to a split that is one of them.
     """
     for row in adjusted:
         if row.instrument_id != instrument_id or not entry.of_shares:
@@ -43,9 +44,9 @@ def check_as_traded(
 
 
 def check_adjusted(entry: Entry, instrument_id: UUID | None, as_traded: Iterable[HeldSplit]) -> None:
-    """Raise InvalidInput where an adjusted entry comes before a split of `as_traded`.
+    """Raise InvalidInput if an adjusted entry comes before a split of `as_traded`.
 
-    Before those the portfolio has quantities as they were traded: see `find_as_traded`.
+    Before those splits the portfolio has quantities as they were traded: see `find_as_traded`.
     """
     for row in as_traded:
         is_before = entry.of_shares and entry.executed_at < row.begins

@@ -1,4 +1,4 @@
-"""Many entries of one portfolio at once: load what they touch, merge by the ledger's rules, write.
+"""Post many entries of one portfolio at once: load what they touch, merge by the ledger's rules, write.
 
 The rules are those of `posting`; what differs is that a holding is loaded and saved once, not for each entry.
 """
@@ -34,18 +34,18 @@ class BatchEntry:
     notes: str | None
     content: Content
     recorded: int
-    """How many transactions of this content the ledger has already, also in imports that were taken back."""
+    """How many transactions of this content the ledger has already, also in imports that were reversed."""
     is_fixed: bool = False
     """Whether the file gives its place within its instant."""
     is_split_adjusted: bool = False
-    """Whether its quantity is for shares of today already."""
+    """Whether its quantity is already adjusted to today's shares."""
 
 
 class Batch:
-    """Entries in the order of time and then of `ordering.order_key`, with ids that ascend, for one portfolio
-    that the caller has locked.
+    """Entries of one portfolio, which the caller has locked.
 
-    Once they are merged, `lines` have the ids that the entries are written with.
+    They are in the order of time and then of `ordering.order_key`, with ids that ascend. Once they are
+    merged, `lines` have the ids that the entries are written with.
     """
 
     def __init__(self, ledger: LedgerTransaction, place: CashLocation, lines: Sequence[BatchEntry]) -> None:
@@ -54,12 +54,12 @@ class Batch:
         self._place = place
         self.lines = [replace(line, entry=replace(line.entry, time_zone=place.time_zone)) for line in lines]
         self._key = (place.owner_id, place.portfolio_id)
-        # What open orders have reserved is there on every day of the past; only the end must leave it.
+        # What open orders have reserved is there on every past day; only the final balance must cover it.
         self._cash = place.cash + place.reserved
         self._loaded: dict[UUID, Holdings] = {}
 
     async def merge(self) -> Merged:
-        """What the ledger says to each line, by its place; nothing is written."""
+        """Return what the ledger says to each line, by its place; write nothing."""
         if not self.lines:
             return Merged()
         past = await self._load(self.lines[0].entry.executed_at)
@@ -98,7 +98,7 @@ class Batch:
         )
 
     def check_reserved(self, merged: Merged) -> None:
-        """Raises InsufficientCash or InsufficientShares where too little is left for the open orders."""
+        """Raise InsufficientCash or InsufficientShares if too little is left for the open orders."""
         cash = self._cash + sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
         if cash < self._place.reserved and not self._place.margin:
             raise InsufficientCash(
@@ -121,7 +121,7 @@ class Batch:
                     )
 
     async def save(self, merged: Merged, import_id: UUID, progress: Progress) -> None:
-        """Write the entries that were not refused, some thousand at a time; add what follows from them.
+        """Write the entries that were not refused, a few thousand at a time, and what follows from them.
 
         The import is written with the first of them.
         """
@@ -147,7 +147,7 @@ class Batch:
             self._ledger.change_portfolio(self._key[1], cash=cash, since=first)
 
     def _save_derived(self, merged: Merged) -> None:
-        """Add what follows from the postings, instrument by instrument; those with new entries alone."""
+        """Add what follows from the postings of new entries, one instrument at a time."""
         posted = [(self.lines[place], posting) for place, posting in merged.postings.items()]
         touched = set()
         for line, posting in posted:

@@ -16,8 +16,10 @@ from investing.rules.trading.splits import SplitRatio, automatic_id
 
 @dataclass(frozen=True)
 class HoldingChange:
-    """An entry of a portfolio's holding; `transfer_id` where shares move between one's own portfolios.
-    `stored` is how it was posted last, None for a new one.
+    """An entry of a portfolio's holding.
+
+    `transfer_id` is set where shares move between the owner's own portfolios. `stored` is how the entry was
+    posted last, None for a new one.
     """
 
     portfolio_id: UUID
@@ -37,7 +39,7 @@ class DueSplit:
     time_zone: str
 
     def is_stood_for_by(self, change: HoldingChange) -> bool:
-        """Return whether this entry of the owner's own is the same split."""
+        """Return whether this entry, recorded by the owner, is the same split."""
         entry = change.entry
         if change.portfolio_id != self.change.portfolio_id or entry.type is not TransactionType.SPLIT:
             return False
@@ -48,7 +50,7 @@ class DueSplit:
 
 @dataclass(frozen=True)
 class Splits:
-    """The splits that are to be posted, by time, and the automatic entries that are to be reversed for it."""
+    """The splits to post, by time, and the automatic entries to reverse for them."""
 
     due: Sequence[DueSplit] = ()
     outdated: Collection[UUID] = ()
@@ -62,11 +64,11 @@ async def load_splits(
     without: Collection[UUID],
     later: Collection[UUID] | None,
 ) -> Splits:
-    """Return the splits that no entry stands for, stored or new, from those places on.
+    """Return the splits that no entry represents, stored or new, from those places on.
 
-    An automatic entry stands for its split also once its owner has reversed it. With `later`, the ids of the
-    automatic entries from those places on, those are outdated that the instrument's splits, in the account's
-    time zone of now, would have at another instant, of another ratio or not at all.
+    An automatic entry represents its split even after its owner has reversed it. With `later`, the ids of the
+    automatic entries from those places on, an entry is outdated if the instrument's current splits, in the
+    account's current time zone, put it at another instant, give it another ratio, or no longer include it.
     """
     key = (ledger.connection, ledger.owner_id, instrument_id)
     rows = await history.due_splits(*key, starts, without)
@@ -108,7 +110,7 @@ class _Automatic:
         self._rows = {row.id: row for row in rows}
 
     def outdate(self, places: Sequence[SplitPlace], later: Collection[UUID]) -> None:
-        """Note which of the later ones are not what the splits of now make them."""
+        """Note which of the later entries differ from what the current splits would make them."""
         wanted = {
             (id, place.begins, place.quantity, place.split_for)
             for place in places
@@ -120,7 +122,7 @@ class _Automatic:
                 self.outdated.add(id)
 
     def next_id(self, portfolio_id: UUID, ex_date: dt.date) -> UUID | None:
-        """Return the id of the next entry for a split, None where one stands or its owner wants none."""
+        """Return the id of the next entry for a split; None if one exists or its owner wants none."""
         ids = self._ids(portfolio_id, ex_date)
         for id in ids:
             row = self._rows[id]

@@ -1,7 +1,7 @@
-"""What transfers of shares bring in where a split has reached the shares of one of their two sides alone.
+"""Convert transfers of shares where a split has reached the shares of only one of their two sides.
 
-Such hours come with every split, as its ex-date begins in each account's time zone in turn; days, where an
-owner's own entry stands for the split, or where quantities were adjusted from the start.
+This lasts hours with every split, as its ex-date begins in each account's time zone in turn. It lasts days
+where an entry recorded by the owner represents the split, or where quantities were adjusted from the start.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ async def load_ratios(
     outs: Sequence[OutRow],
     without: Collection[UUID],
 ) -> dict[UUID, Fraction]:
-    """Return by transfer how many shares of its target one share of its source is; only those that are not 1.
+    """Return by transfer how many shares of its target one share of its source is, if not 1.
 
     `changes` are the entries that are posted, with new ones; `outs` are the outgoing sides that are not among
     them, and `without` the entries that count as reversed.
@@ -70,7 +70,7 @@ def _sides(changes: Sequence[HoldingChange], outs: Sequence[OutRow]) -> dict[UUI
 
 
 def _place(row: SplitPlace, split: SplitRatio, changes: Sequence[HoldingChange]) -> tuple[dt.datetime, UUID]:
-    """Return from which place on the portfolio's shares are those of after the split."""
+    """Return the place from which the portfolio's shares are those after the split."""
     if row.id is not None and row.executed_at is not None:
         return row.executed_at, row.id
     for change in changes:

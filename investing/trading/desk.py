@@ -1,4 +1,4 @@
-"""The desk: takes orders, talks to brokers outside any transaction, and looks after what is open."""
+"""The desk: places orders, calls brokers outside any transaction, and follows open orders."""
 
 import asyncio
 import datetime as dt
@@ -33,7 +33,7 @@ NOBODY = RequestOrigin()
 LEASE_SECONDS = 30.0
 AT_ONCE = 100
 ABREAST = 4
-"""So many orders are looked up at a time, so that clients still find a connection."""
+"""How many orders are looked up at a time: few enough that clients still get a connection."""
 
 
 class Desk:
@@ -42,7 +42,7 @@ class Desk:
     def __init__(
         self, sessions: Sessions, trading_config: TradingConfig, notifier: Notifier | None = None
     ) -> None:
-        """`bell` rings for whoever follows orders, here and in other processes."""
+        """Create the desk. `notifier` announces changes to whoever follows orders, here and elsewhere."""
         self._sessions = sessions
         self._trading_config = trading_config
         self.notifier = notifier or Notifier()
@@ -52,9 +52,10 @@ class Desk:
         self._faults = Faults(logger)
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str) -> UUID:
-        """Places an order, once for the key; a MARKET order is normally filled when this returns. Its id.
+        """Place an order, once for the key, and return its id.
 
-        Raises InvalidInput, IdempotencyMismatch and what `investing.trading.placing.place` raises.
+        A MARKET order is normally filled when this returns. Raise InvalidInput, IdempotencyMismatch and what
+        `investing.trading.placing.place` raises.
         """
         check_order_request(new.request)
         arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **vars(new.request)}
@@ -68,16 +69,16 @@ class Desk:
         return id
 
     async def submit(self, owner_id: UUID, client: RequestOrigin, id: UUID) -> None:
-        """Asks the broker for an order that is placed, and writes what it says."""
+        """Send a placed order to its broker, and write the answer."""
         order = await self._find(owner_id, id)
         assert order is not None, "it was just placed"
         await self._ask(owner_id, client, order)
 
     async def cancel(self, actor: Actor, id: UUID) -> None:
-        """Ends an open order, and releases what it had reserved.
+        """Cancel an open order, and release what it has reserved.
 
-        Raises NotFound, OrderNotOpen for one that has ended, also just now, and BrokerUnavailable where the
-        broker does not answer: the order is then as open as before.
+        Raise NotFound; OrderNotOpen for an order that has ended, even just now; and BrokerUnavailable if the
+        broker does not answer, in which case the order stays open.
         """
         order = await self._find(actor.id, id)
         if order is None:
@@ -94,7 +95,10 @@ class Desk:
             raise _not_open(status or OrderStatus.CANCELLED)
 
     async def attend(self) -> None:
-        """One round: fills that were told, then open orders that are due. Any process may do it, or all."""
+        """Run one round: post fills that were reported, then check open orders that are due.
+
+        Any process may do it, or all of them at the same time.
+        """
         for broker in self._trading_config.brokers.all():
             await self._guarded(self._take_fills(broker), "the fills of a broker")
         while work := await claim(self._sessions, ORDERS, LEASE_SECONDS, AT_ONCE):
@@ -125,7 +129,7 @@ class Desk:
             await self._follow(owner_id, client, state)
 
     async def _look_up(self, owner_id: UUID, id: UUID) -> None:
-        """Compares an open order with its broker's, and ends it where its time is up."""
+        """Compare an open order with the broker's state of it, and end it if its time is up."""
         order = await self._find(owner_id, id)
         if order is None or order.status not in OPEN:
             await self._set_work(owner_id, id, None)
@@ -176,7 +180,7 @@ class Desk:
         )
 
     async def _follow(self, owner_id: UUID, client: RequestOrigin, state: BrokerOrder) -> OrderStatus | None:
-        """Writes what the broker says: each fill, then where the order stands."""
+        """Write what the broker reports: each fill, then the order's status."""
         status: OrderStatus | None = None
         for execution in state.executions:
             status = await self._fill(owner_id, client, execution, state.broker_order_id)
@@ -191,7 +195,7 @@ class Desk:
         if state.rejection is None:
             id = state.client_order_id
             return await self._write(owner_id, id, lambda ledger: orders.settle(ledger, client, state))
-        # With the alert of it, which is written over a session.
+        # Together with its alert, which is written over a session.
         async with self._sessions.begin(owner_id) as session:
             ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
             settled = await orders.settle(ledger, client, state)
@@ -223,7 +227,7 @@ class Desk:
         return await transact(self._sessions, owner_id, NO_LOCKS, act)
 
     async def _answer(self, requested: Awaitable[ResultT]) -> ResultT:
-        """The broker's answer. Whatever goes wrong on the way, all that is known is that there is none."""
+        """Return the broker's answer. Raise Ambiguous if there is none, whatever went wrong on the way."""
         try:
             async with asyncio.timeout(self._trading_config.patience.total_seconds()):
                 answer = await requested
@@ -236,9 +240,9 @@ class Desk:
         return answer
 
     async def _guarded(self, work: Awaitable[object], what: str) -> bool:
-        """Return whether the work was done; a fault is logged, so that one order does not hold up others.
+        """Return whether the work was done; log a fault, so that one order does not hold up others.
 
-        Raise what is no fault of the order's: that the database is away.
+        Raise what is not caused by the order, such as an outage of the database.
         """
         try:
             await work
@@ -253,7 +257,7 @@ class Desk:
         return True
 
     async def _wait_while_pending(self, owner_id: UUID, id: UUID) -> None:
-        """A retry that comes while the first attempt is under way waits for its answer."""
+        """Wait for the answer to the first attempt, where a retry comes while it is under way."""
         deadline = asyncio.get_running_loop().time() + self._trading_config.patience.total_seconds()
         with self.notifier.listening(owner_id, Topic.ORDERS) as event:
             while asyncio.get_running_loop().time() < deadline:

@@ -1,4 +1,4 @@
-"""A portfolio's ledger as CSV, which an import into an empty portfolio makes the same ledger again."""
+"""Export a portfolio's ledger as CSV, which an import into an empty portfolio turns into the same ledger."""
 
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -18,17 +18,17 @@ _NUMBERS = ("quantity", "price", "amount", "commission", "split_for")
 
 
 def _quiet(step: str, done: int, total: int) -> None:
-    """Reports nothing."""
+    """Report nothing."""
 
 
 async def export_csv(
     sessions: Sessions, owner_id: UUID, portfolio_id: UUID, progress: Progress = _quiet
 ) -> AsyncIterator[str]:
-    """Yield the ledger in pieces of a few thousand lines, read by pages of one snapshot; the header is first.
+    """Yield the ledger in pieces of a few thousand lines, the header first.
 
-    The header alone where nothing is recorded, and where the owner has no such portfolio: whoever asks must
-    have checked that. There is a column `place` where rows of one instant have another order than an import
-    would give them.
+    It is read by pages of one snapshot. Yield only the header if nothing is recorded, and if the owner has no
+    such portfolio: the caller must have checked that. There is a column `place` if rows of one instant have
+    another order than an import would give them.
     """
     async with sessions.reading(owner_id) as connection, imports.snapshot(connection):
         unordered = await _unordered(connection, owner_id, portfolio_id)
@@ -43,7 +43,7 @@ async def export_csv(
 
 
 async def _unordered(connection: Connection, owner_id: UUID, portfolio_id: UUID) -> set[dt.datetime]:
-    """The instants whose rows stand in another order than that of `rules.ordering`."""
+    """Return the instants whose rows have another order than that of `rules.ordering`."""
     found: set[dt.datetime] = set()
     instant, before = None, None
     async for row in imports.crowded(connection, owner_id, portfolio_id):
@@ -62,7 +62,7 @@ def _number(row: Row, name: str) -> Decimal | None:
 
 
 class _Places:
-    """Numbers the rows of the instants that need it, from 1 on; for all others the field is empty."""
+    """Number the rows of the instants that need it, from 1 on; for all others the field is empty."""
 
     def __init__(self, unordered: set[dt.datetime]) -> None:
         self._unordered = unordered
@@ -70,7 +70,7 @@ class _Places:
         self._last = 0
 
     def of(self, row: Row) -> str:
-        """The field with its comma; nothing where no row has a place."""
+        """Return the field with its comma; an empty text if no row has a place."""
         if not self._unordered:
             return ""
         if row["executed_at"] not in self._unordered:
@@ -98,5 +98,5 @@ def _line(row: Row) -> str:
 
 
 def _quoted(notes: str) -> str:
-    """The one field that can hold a comma, a quotation mark or the end of a line."""
+    """Quote the one field that can contain a comma, a quotation mark or a line break."""
     return notes and '"' + notes.replace('"', '""') + '"'

@@ -1,7 +1,7 @@
-"""Holdings of an instrument as the database has them: rolled back to an entry, and posted again from there.
+"""Holdings of an instrument in the database: rolled back to an entry, and posted again from there.
 
-What came after the entry is taken back by its stored deltas and lot uses, newest history alone; then the
-entry and all that is later are posted, also in portfolios that shares were transferred to since.
+What came after the entry is taken back by its stored deltas and lot uses, so only the newest history is read.
+Then the entry and everything later are posted, also in portfolios that shares were transferred to since.
 """
 
 import dataclasses
@@ -46,21 +46,21 @@ class Holdings:
     due: Sequence[DueSplit] = ()
     """The instrument's splits that have to be posted where something is held on their ex-dates."""
     automatic: dict[UUID, Posting] = field(default_factory=dict)
-    """How those were posted that are to be written."""
+    """How the automatic splits to write were posted."""
     ratios: Mapping[UUID, Fraction] = field(default_factory=dict)
-    """By transfer how many of the shares of the portfolio that it reaches one share is: see `conversions`."""
+    """By transfer, how many shares of its target one share of its source is: see `conversions`."""
     outdated: Collection[UUID] = ()
-    """The automatic entries that are not posted again, because the splits of now do not make them."""
+    """The automatic entries that are not posted again, because they do not agree with the current splits."""
     current: HoldingChange | None = None
-    """What is just being posted: where that is refused, the entry that cannot stand."""
+    """The entry that is just being posted: if it is refused, the entry that is not possible."""
     _moving: dict[UUID, Moved] = field(default_factory=dict)
 
     def post(self, new: Iterable[HoldingChange] = (), without: Collection[UUID] = ()) -> dict[UUID, Posting]:
-        """Posts the new entries, and again all that came after them but those `without`. The new postings.
+        """Post the new entries and all later ones except `without`; return the new postings.
 
-        A due split is posted with them where something is held then. Raises InsufficientShares and
-        InvalidInput, with the day, where an entry cannot stand any more, and InsufficientShares where it
-        would take shares that open orders have reserved.
+        A due split is posted with them if something is held then. Raise InsufficientShares and InvalidInput,
+        with the day, if an entry is no longer possible, and InsufficientShares if it would take shares that
+        open orders have reserved.
         """
         new = list(new)
         self._check_newest(new)
@@ -94,7 +94,7 @@ class Holdings:
         self.automatic[change.entry.id] = posting
 
     def _check_newest(self, new: Iterable[HoldingChange]) -> None:
-        """Checks first what only today's shares can give, as a refusal that tells of the open orders."""
+        """Check first what only today's shares can cover, so that a refusal mentions the open orders."""
         busy = {change.portfolio_id for change in self.later}
         for change in new:
             if change.entry.type in OUT and change.portfolio_id not in busy:
@@ -128,17 +128,17 @@ class Holdings:
         return posting
 
     def release(self, portfolio_id: UUID, quantity: Decimal) -> None:
-        """Note that so many shares are not reserved any more."""
+        """Note that so many shares are no longer reserved."""
         self.reserved[portfolio_id] = self.reserved.get(portfolio_id, ZERO) - quantity
 
     def save(self, ledger: LedgerTransaction) -> None:
-        """Add positions, lots, uses and gains to what is written where they changed, and automatic splits."""
+        """Add changed positions, lots, uses and gains, and automatic splits, to what is written."""
         self.save_automatic(ledger)
         self.derived.save(ledger, self.instrument_id, self.by_portfolio)
         self.mark_restated(ledger)
 
     def mark_restated(self, ledger: LedgerTransaction) -> None:
-        """Mark snapshots as stale from splits on that make another number of shares now, in any portfolio."""
+        """Mark any portfolio's snapshots as stale from splits on that now move another number of shares."""
         restated = set(self.derived.restated())
         for change in self.later:
             if change.entry.id in restated:
@@ -147,7 +147,7 @@ class Holdings:
     def save_automatic(self, ledger: LedgerTransaction) -> None:
         """Add the transactions of the due splits that were posted, and mark what they make stale.
 
-        Those that are outdated are reversed.
+        Outdated ones are reversed.
         """
         if self.outdated:
             outdated = {id: uuid7() for id in self.outdated}
@@ -184,13 +184,13 @@ async def load_holdings(
     aligned: bool = False,
     known: HoldingState | None = None,
 ) -> Holdings:
-    """Return the holdings as they were at `starts`, for posting these entries; their portfolios are locked.
+    """Return the holdings as they were at `starts`, for posting these entries; lock their portfolios.
 
-    With them the splits of the instrument that are due from there on, unless not `with_splits`; the entries
-    `without` are about to be reversed. With `aligned` automatic entries that the splits of now do not make
-    are taken back too. Portfolios that shares were transferred to later are locked here. `known` is what has
-    been read of the one holding already: where nothing comes after the entry, that is all there is to know
-    but for the lots.
+    They include the splits of the instrument that are due from there on, unless `with_splits` is false; the
+    entries `without` are about to be reversed. With `aligned`, automatic entries that do not agree with the
+    current splits are taken back too. Portfolios that shares were transferred to later are locked here.
+    `known` is what has already been read of the one holding: if nothing comes after the entry, only the lots
+    remain to be read.
     """
     if known is not None and not known.is_overtaken and not known.is_before_split:
         rows: Sequence[history.LaterEntry] = ()

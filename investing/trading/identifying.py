@@ -1,4 +1,4 @@
-"""Which instrument a row is about: by its symbol, by what a person says, by its ISIN or CUSIP."""
+"""Identify the instrument of a row by its symbol, by the user's symbol map, or by its ISIN or CUSIP."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -24,9 +24,9 @@ def _mapped(row: ImportRow, symbols: Mapping[str, str]) -> ImportRow:
 
 
 async def identified(connection: RawConnection, owner_id: UUID, rows: Sequence[Parsed]) -> list[Parsed]:
-    """Return the rows with symbols in their one spelling, and those that have none found by ISIN or CUSIP.
+    """Return the rows with normalized symbols; find missing symbols by ISIN or CUSIP.
 
-    A row that names an instrument by an identifier that nobody knows is refused.
+    A row that names an instrument by an unknown identifier is refused.
     """
     nameless = [row for row in rows if isinstance(row, ImportRow) and not row.symbol]
     isins = sorted({isin for row in nameless for id in row.identifiers for isin in isins_of(id)})
@@ -36,7 +36,7 @@ async def identified(connection: RawConnection, owner_id: UUID, rows: Sequence[P
 
 def _identified(row: ImportRow, known: Mapping[str, str]) -> Parsed:
     if row.symbol:
-        # What is no symbol is refused here: the database is not even asked for it.
+        # What is no symbol is refused here, without a query to the database.
         try:
             symbol = checked_symbol(row.symbol)
         except InvalidInput as domain_error:

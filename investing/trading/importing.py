@@ -1,4 +1,4 @@
-"""Importing many transactions of one portfolio: all or nothing, or all that are good; safe to run twice."""
+"""Import many transactions of one portfolio: all or none, or all that are valid; safe to run twice."""
 
 import contextlib
 import dataclasses
@@ -38,7 +38,7 @@ MOST_ROWS = 1000
 
 
 def _quiet(step: str, done: int, total: int) -> None:
-    """Reports nothing."""
+    """Report nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,16 +62,17 @@ async def import_rows(
     adjusted_quantities: bool = False,
     progress: Progress = _quiet,
 ) -> ImportReport:
-    """Puts the rows on the portfolio's ledger, in one transaction. An outcome for each row, in their order.
+    """Put the rows on the portfolio's ledger in one transaction; return an outcome for each row, in order.
 
-    `format` says what they came in, and is kept with the import.
+    `format` names the format that they came in, and is kept with the import.
 
     Rows are posted in the order of time, those of the same instant by `rules.ordering`; a date alone is the
-    start of that day where the account lives. Any refused row leaves nothing written, unless `skip_bad`; a
-    row that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run says
-    what would come of it. With `adjusted_quantities` the rows' quantities are for shares of today already:
-    the instruments' splits until now are not posted after them. Raises NotFound and AccountInactive for the
-    portfolio.
+    start of that day in the account's time zone. If any row is refused nothing is written, unless `skip_bad`;
+    a row that is on the ledger already, with all its figures, is a duplicate and does nothing. A dry run
+    reports what would happen. With `adjusted_quantities` the rows' quantities are already adjusted to today's
+    shares: the instruments' splits until now are not posted after them.
+
+    Raise NotFound and AccountInactive for the portfolio.
     """
     how = _How(format, dry_run, skip_bad, adjusted_quantities)
 
@@ -91,9 +92,9 @@ async def import_rows_once(
     adjusted_quantities: bool = False,
     idempotency_key: str,
 ) -> ImportReport:
-    """The same, not dry, and a retry with the same key answers with the report of the first time.
+    """Import as `import_rows` does, not dry; return the first report to a retry with the same key.
 
-    Raises InvalidInput, NotFound, AccountInactive and IdempotencyMismatch.
+    Raise InvalidInput, NotFound, AccountInactive and IdempotencyMismatch.
     """
 
     how = _How(API, False, skip_bad, adjusted_quantities)
@@ -106,7 +107,7 @@ async def import_rows_once(
         "portfolio": portfolio_id,
         "rows": [dataclasses.astuple(row) for row in rows],
         "skipBad": skip_bad,
-        # As it always was where nobody asks for it, so that an older key still fits.
+        # Left out if not requested, so that a key from before the option existed still matches.
         **({"adjustedQuantities": True} if adjusted_quantities else {}),
     }
     intent = Intent.of(actor.id, idempotency_key, "importTransactions", arguments)
@@ -116,7 +117,7 @@ async def import_rows_once(
 
 
 def check_count(count: int) -> None:
-    """Raises InvalidInput for more rows than one mutation may have."""
+    """Raise InvalidInput if there are more rows than one mutation may have."""
     if count > MOST_ROWS:
         raise InvalidInput(
             f"One import has at most {MOST_ROWS} rows, not {count}: send several, or use the command line.",
@@ -180,7 +181,8 @@ async def _import(
 async def _merge(ledger: LedgerTransaction, sheet: Sheet, progress: Progress) -> tuple[Batch, Merged]:
     """Merge the sheet's rows with the ledger, and refuse those that do not fit it.
 
-    A split that is refused stands for none of the instrument's: what is left is merged once more without it.
+    A refused split represents none of the instrument's splits: the remaining rows are merged once more
+    without it.
     """
     while True:
         batch = Batch(ledger, sheet.place, [sheet.lines[place] for place in sheet.order])
@@ -200,7 +202,7 @@ async def _merge(ledger: LedgerTransaction, sheet: Sheet, progress: Progress) ->
 async def _hold_reached(
     ledger: LedgerTransaction, portfolio_id: UUID, rows: Sequence[Parsed], time_zone: str
 ) -> None:
-    """Lock, by id, what the rows change: also where shares of the portfolio were transferred to since."""
+    """Lock by id what the rows change, including portfolios that received shares since."""
     first: dict[str, dt.datetime] = {}
     for row in rows:
         if isinstance(row, ImportRow) and row.symbol is not None and row.type in SHARE_TYPES:

@@ -1,4 +1,4 @@
-"""Locking all that a change of the past reaches, from the top of the tree down and by id."""
+"""Lock everything that a change of the past reaches, from the top of the tree down and by id."""
 
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
@@ -10,7 +10,7 @@ from investing.rules.errors import AccountInactive, NotFound, PortfolioInactive
 
 
 class Archivable(Protocol):
-    """What may be archived."""
+    """Something that can be archived."""
 
     @property
     def is_active(self) -> bool: ...
@@ -42,7 +42,7 @@ async def hold_all_reached(
 def check_active(row: RowT | None, kind: str, field: tuple[str, ...] = ()) -> RowT:
     """Return the row of an account or a portfolio.
 
-    Raises NotFound without one, and AccountInactive or PortfolioInactive for an archived one.
+    Raise NotFound if there is none, and AccountInactive or PortfolioInactive if it is archived.
     """
     if row is None:
         raise NotFound(f"There is no such {kind}.", field)

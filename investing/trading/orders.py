@@ -1,6 +1,6 @@
-"""What becomes of an order that is placed: filled, ended, not known.
+"""What becomes of a placed order: filled, ended, or unknown.
 
-Nothing here talks to a broker. The portfolio is locked before anything of it is read or changed.
+Nothing here calls a broker. The portfolio is locked before anything of it is read or changed.
 """
 
 import datetime as dt
@@ -35,11 +35,11 @@ from investing.trading.transaction_rows import CashLocation, FillReference
 _OVERTAKING = (overtaking(TransactionType.BUY), overtaking(TransactionType.SELL))
 
 LOOK_AFTER = dt.timedelta(minutes=15)
-"""How often a resting order is compared with its broker's, whatever the broker tells by itself."""
+"""How often a resting order is compared with its broker's, even if the broker reports by itself."""
 
 
 class NotedOrder(Protocol):
-    """What the audit log is told of an order."""
+    """What the audit log records of an order."""
 
     @property
     def side(self) -> str: ...
@@ -52,10 +52,10 @@ class NotedOrder(Protocol):
 async def fill(
     ledger: LedgerTransaction, client: RequestOrigin, execution: Fill, broker_order_id: str | None = None
 ) -> OrderStatus | None:
-    """Put a fill on the ledger, once however often it is told; return where the order stands now.
+    """Put a fill on the ledger, once however often it is reported; return the order's current status.
 
-    None where there is no such order any more. Raises the ledger's refusals, which only a broker can cause
-    that fills beyond what it was given.
+    Return None if the order no longer exists. Raise the ledger's refusals, which only a broker can cause that
+    fills beyond what was ordered.
     """
     id = execution.client_order_id
     key = (ledger.connection, ledger.owner_id, id, execution.id)
@@ -116,16 +116,16 @@ def _entry(facts: reads.FillFacts, execution: Fill, filled: FilledOrder) -> Entr
 
 @dataclass(frozen=True)
 class Settled:
-    """Where an order stands now; `rejected` is the order with the reason and its code, if it just was."""
+    """An order's current status; `rejected` is the order with the reason and its code, if just rejected."""
 
     status: OrderStatus
     rejected: tuple[OrderRow, str, str] | None = None
 
 
 async def settle(ledger: LedgerTransaction, client: RequestOrigin, state: BrokerOrder) -> Settled | None:
-    """Bring the order to where its broker has it. Every fill of that state is on the ledger already.
+    """Bring the order to the broker's state of it. Every fill of that state is on the ledger already.
 
-    Return where it stands now, None where there is no such order any more.
+    Return its current status; None if the order no longer exists.
     """
     order = await _held(ledger, state.client_order_id)
     if order is None:
@@ -163,7 +163,7 @@ async def set_unknown(ledger: LedgerTransaction, client: RequestOrigin, id: UUID
 
 
 def request_of(order: OrderRow) -> BrokerOrderRequest:
-    """Return the order as its broker is asked for it, the same each time."""
+    """Return the order as it is sent to its broker, the same each time."""
     return BrokerOrderRequest(
         client_order_id=order.client_order_id,
         symbol=order.symbol,
@@ -178,7 +178,7 @@ def request_of(order: OrderRow) -> BrokerOrderRequest:
 
 
 async def _held(ledger: LedgerTransaction, id: UUID) -> OrderRow | None:
-    """Return the order, whose portfolio is locked."""
+    """Lock the portfolio of the order, and return the order."""
     order = await rows.find_order(ledger.connection, ledger.owner_id, id)
     if order is not None and await ledger.hold_order(id, order.portfolio_id):
         order = await rows.find_order(ledger.connection, ledger.owner_id, id)
@@ -208,7 +208,7 @@ def end(
     status: OrderStatus,
     values: Mapping[str, Any],
 ) -> None:
-    """End a locked order that holds nothing back any more, with these columns changed."""
+    """End a locked order that reserves nothing any more, with these columns changed."""
     _change(ledger, client, id, order, status, values)
 
 
@@ -226,7 +226,7 @@ def note_order(
 
 
 def _rejection(symbol: str, rejection: Rejection | None) -> dict[str, Any]:
-    """Why the broker refused, as columns: its refusal is told again to whoever asks."""
+    """Return why the broker refused, as columns: a retry reports the same refusal."""
     assert rejection is not None, "a broker says why"
     domain_error: DomainError = OrderRejected(rejection.reason, (), broker_code=rejection.code)
     if rejection.code == NoPrice.code:

@@ -1,4 +1,4 @@
-"""Placing an order: looked at, reserved and written, in one transaction. Nothing here talks to a broker."""
+"""Place an order: check, reserve and write it, in one transaction. Nothing here calls a broker."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class NewOrder:
 class PartOf:
     """The rebalance that an order is a leg of, and the id that the order therefore has.
 
-    Its plan has kept to maxPositionSize, which is not asked for again at the price of the moment.
+    Its plan has respected maxPositionSize, which is not checked again at the current price.
     """
 
     rebalance_id: UUID
@@ -51,7 +51,7 @@ class PartOf:
 
 @dataclass(frozen=True)
 class TradingConfig:
-    """What the server's settings say about placing orders."""
+    """The server's settings for placing orders."""
 
     brokers: Brokers
     quote_max_age: dt.timedelta | None = None
@@ -68,9 +68,9 @@ async def place(
     part_of: PartOf | None = None,
     facts: reads.OrderFacts | None = None,
 ) -> OrderRow:
-    """Take an order: reserved, PENDING, not with the broker yet. The portfolio is locked.
+    """Create an order that is reserved, PENDING, and not with the broker yet; lock the portfolio.
 
-    `facts` is what has been read already. Raises NotFound, PortfolioInactive, AccountInactive,
+    `facts` is what has been read already. Raise NotFound, PortfolioInactive, AccountInactive,
     BrokerUnavailable, UnknownInstrument, CurrencyMismatch, NoPrice, StalePrice, InvalidInput,
     PositionTooLarge, InsufficientCash and InsufficientShares.
     """
@@ -103,7 +103,7 @@ async def place_once(
 ) -> tuple[UUID, OrderRow | None]:
     """Do the same in a transaction of its own, once for the intent.
 
-    Return the order's id, and the order where it was placed just now.
+    Return the order's id, and the order if it was placed just now.
     """
 
     async def read(ledger: LedgerTransaction) -> reads.OrderFacts:
@@ -121,7 +121,7 @@ async def place_once(
 
 
 def _due_at(trading_config: TradingConfig, now: dt.datetime) -> dt.datetime:
-    # By then whoever places it has its answer, or is gone.
+    # By then whoever places it has an answer, or is gone.
     return now + trading_config.patience * 2
 
 
@@ -142,7 +142,10 @@ def _size(
     trading_config: TradingConfig,
     now: dt.datetime,
 ) -> SizedOrder:
-    """Return the order made definite; `exposure` is known where it is limited. Raises what `place` does."""
+    """Return the order with its quantity and reservations; `exposure` is known if it is limited.
+
+    Raise what `place` does.
+    """
     if not facts.is_active:
         raise PortfolioInactive
     if not facts.account_is_active:

@@ -1,6 +1,6 @@
-"""Posting an entry: load what it touches, ask the ledger, write what it says.
+"""Post an entry: load what it touches, apply the ledger's rules, write the result.
 
-The one way that cash and shares ever move. The caller has locked the account or the portfolio.
+This is the only way that cash and shares ever move. The caller has locked the account or the portfolio.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ from investing.trading.transaction_rows import CashLocation, FillReference, tran
 
 @dataclass(frozen=True)
 class Released:
-    """What an order that is filled has reserved no more, in cash and in shares."""
+    """The cash and the shares that a filled order no longer reserves."""
 
     cash: Decimal = ZERO
     quantity: Decimal = ZERO
@@ -49,9 +49,9 @@ async def post_entry(
     """Add the entry and all that follows from it to what the transaction writes; return its row.
 
     `known` is what has been read of the holding already. `fills` names the order and the execution that the
-    entry comes from, `released` what that order reserves no more: `place` and `known` have it still. `now`
-    says that no other entry can be later, which saves looking; `may_owe` is False where cash may not go below
-    zero even on margin. Raises InsufficientCash, InsufficientShares and InvalidInput.
+    entry comes from, `released` what that order no longer reserves: `place` and `known` still include it.
+    `now` says that no other entry can be later, which saves a read; `may_owe` is False if cash may not go
+    below zero even on margin. Raise InsufficientCash, InsufficientShares and InvalidInput.
     """
     entry = replace(entry, time_zone=place.time_zone)
     place = replace(place, cash=place.cash + released.cash, reserved=place.reserved - released.cash)
@@ -83,7 +83,7 @@ async def _post_shares(
     assert place.portfolio_id is not None
     start = entry.place
     if entry.type is TransactionType.SPLIT:
-        # It may stand for one of the instrument's own, which only its history tells.
+        # It may be one of the instrument's own splits, which only its history shows.
         known, start = None, first_affected(entry.executed_at)
     new = [HoldingChange(place.portfolio_id, entry)]
     starts = {place.portfolio_id: start}
@@ -95,9 +95,9 @@ async def _post_shares(
 
 
 def check_posting(place: CashLocation, posting: Posting, *, may_owe: bool = True) -> bool:
-    """Raises InvalidInput and InsufficientCash where the place's cash cannot bear the posting today.
+    """Raise InvalidInput or InsufficientCash if the place's cash does not cover the posting today.
 
-    Whether cash may not go below zero, so that what comes later has to bear it too.
+    Return whether cash may not go below zero, in which case later days must cover it too.
     """
     check_fits(posting.cash_delta, place.cash + posting.cash_delta)
     checked = posting.cash_delta < 0 and not (place.margin and may_owe)
@@ -109,7 +109,7 @@ def check_posting(place: CashLocation, posting: Posting, *, may_owe: bool = True
 def move_cash(
     ledger: LedgerTransaction, place: CashLocation, delta: Decimal, at: dt.datetime, released: Decimal = ZERO
 ) -> None:
-    """Add that cash came or went at that instant, or shares of a portfolio; the rule has agreed."""
+    """Add a movement of cash or of a portfolio's shares at that instant; the rule has accepted it."""
     if place.portfolio_id is None:
         if delta:
             ledger.change_account(place.account_id, delta)
@@ -118,7 +118,7 @@ def move_cash(
 
 
 def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = None) -> None:
-    """Raises InsufficientCash where the delta would leave less than nothing."""
+    """Raise InsufficientCash if the delta would leave less than nothing."""
     if available + delta < 0:
         when = f" on {on_date}" if on_date else ""
         raise InsufficientCash(
@@ -133,7 +133,7 @@ def check_cash(available: Decimal, delta: Decimal, on_date: dt.date | None = Non
 async def check_later_cash(
     ledger: LedgerTransaction, place: CashLocation, since: dt.datetime, delta: Decimal
 ) -> None:
-    """Raise InsufficientCash, with the day, where a delta that is not written yet would leave too little."""
+    """Raise InsufficientCash, with the day, if a delta that is not written yet would leave too little."""
     key = (ledger.owner_id, place.account_id, place.portfolio_id)
     lowest = await reads.lowest_cash_since(ledger.connection, *key, since)
     check_cash(lowest.balance, delta, day_of(lowest.executed_at, place.time_zone))

@@ -30,7 +30,7 @@ class ProjectionDiff:
         self._opened.update((lot.key, (portfolio_id, lot)) for lot in posting.opened)
 
     def save(self, ledger: LedgerTransaction, instrument_id: UUID, holdings: Mapping[UUID, Holding]) -> None:
-        """Add what has become other than it is stored to what the transaction writes."""
+        """Add what differs from what is stored to what the transaction writes."""
         lots = self._lots(holdings)
         before, after = _uses(self.postings), _uses(self._now)
         ledger.save_positions(list(self._positions(ledger.owner_id, instrument_id, holdings)))
@@ -62,15 +62,15 @@ class ProjectionDiff:
                 yield PositionWrite(*ids, *_figures(holding))
 
     def _figures(self) -> Iterator[FiguresWrite]:
-        """Yield the later entries whose figures are others now."""
+        """Yield the later entries whose figures have changed."""
         for id, stored in self.postings.items():
             now = self._now.get(id)
-            # One that is reversed keeps its figures, which its reversal has with the other sign.
+            # A reversed entry keeps its figures, which its reversal has with the other sign.
             if stored is not None and now is not None and _derived(id, stored) != _derived(id, now):
                 yield _derived(id, now)
 
     def restated(self) -> list[UUID]:
-        """Return the later entries that move another number of shares now: splits."""
+        """Return the later entries that now move another number of shares: splits."""
         pairs = ((id, stored, self._now.get(id)) for id, stored in self.postings.items())
         return [
             id
@@ -79,7 +79,7 @@ class ProjectionDiff:
         ]
 
     def _lots(self, holdings: Mapping[UUID, Holding]) -> dict[LotKey, tuple[UUID, TaxLot]]:
-        """Every lot that there is now, used up or not."""
+        """Return every current lot, used up or not."""
         open_now = {lot.key: lot for holding in holdings.values() for lot in holding.lots}
         there = {k: v for k, v in self.lots.items() if k.transaction_id not in self.postings} | self._opened
         return {

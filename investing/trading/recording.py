@@ -1,4 +1,4 @@
-"""Recording what happened elsewhere: a transaction of today or of long ago."""
+"""Record what happened elsewhere: a transaction of today or of long ago."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ from investing.trading.transaction_rows import CashLocation
 
 @dataclass(frozen=True)
 class TransactionRequest:
-    """A transaction as its owner tells it: of a portfolio, or of the account's unallotted cash without one.
+    """A transaction as its owner gives it: of a portfolio, or of the account's unallotted cash without one.
 
     `account_id`, where both are given, is the portfolio's.
     """
@@ -55,9 +55,9 @@ class TransactionRequest:
 
 @dataclass(frozen=True)
 class RecordedTransaction:
-    """A recorded transaction's id; its row with its symbol, if it is known already; and what is to be known.
+    """A recorded transaction's id, its row with its symbol if that is known already, and any warnings.
 
-    A split that is on the ledger already is recorded no second time: the transaction is the one there.
+    A split that is on the ledger already is not recorded a second time: the transaction is the existing one.
     """
 
     id: UUID
@@ -66,18 +66,21 @@ class RecordedTransaction:
 
 
 async def record_transaction(actor: Actor, record: TransactionRequest, idempotency_key: str) -> UUID:
-    """Puts the transaction on the ledger, wherever in time it belongs. Its id. Raises as `recorded` does."""
+    """Put the transaction on the ledger, at any time, past or present; return its id.
+
+    Raise what `recorded` raises.
+    """
     return (await recorded(actor, record, idempotency_key)).id
 
 
 async def recorded(actor: Actor, record: TransactionRequest, idempotency_key: str) -> RecordedTransaction:
-    """Do the same, and return the row as it was written where that was just now.
+    """Do the same, and return the row as it was written if that was just now.
 
-    Raises InvalidInput, NotFound, AccountInactive, PortfolioInactive, UnknownInstrument, CurrencyMismatch,
+    Raise InvalidInput, NotFound, AccountInactive, PortfolioInactive, UnknownInstrument, CurrencyMismatch,
     InsufficientCash, InsufficientShares and IdempotencyMismatch.
     """
     check_notes(record.notes)
-    # An account that was not named is no part of what a key stands for, nor was it when there was none.
+    # An account that was not given is no part of the key's fingerprint, as when there was no such field.
     arguments = {name: value for name, value in vars(record).items() if (name, value) != ("account_id", None)}
     intent = Intent.of(actor.id, idempotency_key, "recordTransaction", arguments)
     if record.portfolio_id is None:
@@ -140,7 +143,7 @@ async def _post(
 
 
 async def _of_account(ledger: LedgerTransaction, actor: Actor, record: TransactionRequest) -> UUID:
-    """Post to an account's unallotted cash, where there is nothing but cash."""
+    """Post to an account's unallotted cash, which holds nothing but cash."""
     if record.account_id is None:
         raise InvalidInput(
             "Give the portfolioId, or the accountId for its unallotted cash.", ("portfolioId",)
@@ -165,7 +168,7 @@ async def _of_account(ledger: LedgerTransaction, actor: Actor, record: Transacti
 async def _same_split(
     ledger: LedgerTransaction, portfolio_id: UUID, instrument_id: UUID, entry: Entry
 ) -> UUID | None:
-    """Return the entry that the portfolio has of the split that this one is, None without one."""
+    """Return the portfolio's entry for the same split as this one; None if there is none."""
     assert entry.quantity is not None, "a split has a quantity"
     assert entry.split_for is not None, "a split has a ratio"
     key = (ledger.connection, ledger.owner_id, portfolio_id, instrument_id)
@@ -210,7 +213,7 @@ def _noted(entry: Entry) -> tuple[str, str, UUID]:
 def check_instrument(symbol: str, its_currency: str | None, currency: str) -> None:
     """Check that a portfolio in this currency may hold the instrument, whose currency is None without one.
 
-    Raises UnknownInstrument and CurrencyMismatch.
+    Raise UnknownInstrument and CurrencyMismatch.
     """
     if its_currency is None:
         raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)

@@ -1,4 +1,4 @@
-"""What came of an import, row by row, and how that is kept for whoever asks again."""
+"""The results of an import, row by row, and how they are kept for a retry."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,10 +25,10 @@ class RowStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What came of one row. `transaction_id` is None where nothing was written for it.
+    """The result of one row. `transaction_id` is None if nothing was written for it.
 
-    `reason` is why it is ignored, or what its owner should know of how it was taken; rows of the same `group`
-    are told together.
+    `reason` is why it is ignored, or what its owner should know of how it was read; rows of the same `group`
+    are reported together.
     """
 
     line: int
@@ -43,23 +43,23 @@ class RowResult:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import found and did. Where `written` is false it changed nothing, and `import_id` is None."""
+    """What an import found and did. If `written` is false it changed nothing, and `import_id` is None."""
 
     written: bool
     outcomes: Sequence[RowResult]
     import_id: UUID | None = None
 
     def count(self, status: RowStatus) -> int:
-        """How many rows ended like this."""
+        """Return how many rows have this status."""
         return Counter(outcome.status for outcome in self.outcomes)[status]
 
     @property
     def is_bad(self) -> bool:
-        """Whether any row is refused."""
+        """Return whether any row is refused."""
         return any(outcome.domain_error is not None for outcome in self.outcomes)
 
     def summary(self) -> str:
-        """How many rows ended how, in a few words."""
+        """Return how many rows have each status, in a few words."""
         words = {
             RowStatus.OK: "new" if self.written else "good",
             RowStatus.DUPLICATE: "there already",
@@ -72,9 +72,11 @@ class ImportReport:
 
 
 def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
-    """Yield a line for each row that nothing was written for or that was read in a way to be told, or for
-    every one; each row's warnings; and at the end a line for each group of ignored rows that are alike, with
-    their number.
+    """Yield the lines that describe a report.
+
+    There is a line for each row that nothing was written for or that has a remark on how it was read, or for
+    every row if `every`; each row's warnings; and at the end a line for each group of ignored rows that are
+    alike, with their number.
     """
     groups: Counter[tuple[str, str]] = Counter()
     for row in report.outcomes:
@@ -98,12 +100,12 @@ def describe(report: ImportReport, file: str, *, every: bool) -> Iterator[str]:
 
 
 def dump_report(report: ImportReport) -> dict[str, Any]:
-    """The report as JSON, without the import's id."""
+    """Return the report as JSON, without the import's id."""
     return {"written": report.written, "rows": [_dump(outcome) for outcome in report.outcomes]}
 
 
 def load_report(id: UUID, kept: Mapping[str, Any]) -> ImportReport:
-    """The report that was kept of the import."""
+    """Return the report that was kept of the import."""
     written = kept["written"]
     return ImportReport(written, [_load(row) for row in kept["rows"]], id if written else None)
 

@@ -1,4 +1,4 @@
-"""Correcting by reversal: an entry with the other sign, and all that followed from the first one undone."""
+"""Correct by reversal: an entry with the other sign, and all that followed from the first one undone."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
@@ -38,12 +38,12 @@ _FIELD = ("transactionId",)
 async def reverse_transaction(
     actor: Actor, transaction_id: UUID, notes: str | None, idempotency_key: str
 ) -> UUID:
-    """Takes a transaction back, from its own day on. The id of the one that reverses it.
+    """Reverse a transaction from its own day on; return the id of the one that reverses it.
 
-    Both sides of a transfer between one's own places are reversed together. Raises InvalidInput for a
+    Both sides of a transfer between the owner's own places are reversed together. Raise InvalidInput for a
     reversal and for the fill of an order, AlreadyReversed, NotFound, PortfolioInactive, AccountInactive,
-    InsufficientCash and
-    InsufficientShares with the day on which it would leave too little, and IdempotencyMismatch.
+    InsufficientCash and InsufficientShares with the day on which it would leave too little, and
+    IdempotencyMismatch.
     """
     check_notes(notes)
 
@@ -51,7 +51,7 @@ async def reverse_transaction(
         try:
             return await _reverse(ledger, actor, transaction_id, notes)
         except (InsufficientCash, InsufficientShares) as domain_error:
-            # Of some later entry, whose figures are no part of what was asked for.
+            # The refusal may concern a later entry, whose figures are not part of the request.
             domain_error.field = _FIELD
             raise
 
@@ -67,7 +67,7 @@ async def _reverse(ledger: LedgerTransaction, actor: Actor, id: UUID, notes: str
     if starts:
         await hold_reached(ledger, _instrument_of(rows), starts)
     places = await hold_places(ledger, [(row.account_id, row.portfolio_id) for row in rows])
-    # Asked again once the places are locked, where whoever reverses it has waited.
+    # Checked again once the places are locked, since another reversal may have happened meanwhile.
     rows = _checked(await transactions.find_with_other_side(*key, id), id)
     if any(row.is_reversed for row in rows if row.id == id):
         raise AlreadyReversed("This transaction has been reversed already.", _FIELD)
@@ -83,7 +83,7 @@ async def _reverse(ledger: LedgerTransaction, actor: Actor, id: UUID, notes: str
 
 
 def _checked(rows: Sequence[TransactionRow], id: UUID) -> Sequence[TransactionRow]:
-    """Return the rows to reverse. Raises NotFound and InvalidInput."""
+    """Return the rows to reverse. Raise NotFound and InvalidInput."""
     requested = next((row for row in rows if row.id == id), None)
     if requested is None:
         raise NotFound("There is no such transaction.", _FIELD)
@@ -95,7 +95,7 @@ def _checked(rows: Sequence[TransactionRow], id: UUID) -> Sequence[TransactionRo
 
 
 async def hold_places(ledger: LedgerTransaction, keys: Collection[PlaceKey]) -> dict[PlaceKey, CashLocation]:
-    """Lock accounts and portfolios that are there and not archived. Raises NotFound and AccountInactive."""
+    """Lock accounts and portfolios. Raise NotFound for a missing one, AccountInactive for an archived one."""
     accounts = sorted({account_id for account_id, portfolio_id in keys if portfolio_id is None})
     portfolios = sorted({portfolio_id for _, portfolio_id in keys if portfolio_id is not None})
     await ledger.hold(portfolios, accounts)
@@ -114,7 +114,7 @@ async def hold_places(ledger: LedgerTransaction, keys: Collection[PlaceKey]) -> 
 
 
 def _starts(rows: Sequence[TransactionRow]) -> history.Starts:
-    """Return from where on holdings change."""
+    """Return the places from which on holdings change."""
     return {
         row.portfolio_id: first_changed(row)
         for row in rows
@@ -137,7 +137,7 @@ def first_changed(row: TransactionRow) -> tuple[dt.datetime, UUID]:
     """Return the place of the ledger from which on a holding changes if this transaction is reversed.
 
     Without its owner's entry a split is posted on its ex-date, which may be some days before; and without
-    quantities that are adjusted already, all that came before them is as it was traded.
+    quantities that are adjusted already, everything before them is as it was traded.
     """
     if row.is_split_adjusted:
         return FIRST_PLACE
@@ -149,7 +149,7 @@ def first_changed(row: TransactionRow) -> tuple[dt.datetime, UUID]:
 async def _without(
     ledger: LedgerTransaction, rows: Sequence[TransactionRow], starts: history.Starts
 ) -> Holdings | None:
-    """Return the holdings posted again without these transactions; None where they are of cash alone."""
+    """Return the holdings posted again without these transactions; None if they are of cash alone."""
     if not starts:
         return None
     ids = [row.id for row in rows]

@@ -1,4 +1,4 @@
-"""Shares between one's own portfolios: out here and in there, with their lots and their cost."""
+"""Move shares between the owner's own portfolios, with their lots and their cost."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -37,11 +37,10 @@ class ShareTransfer:
 
 
 async def transfer_shares(actor: Actor, transfer: ShareTransfer, idempotency_key: str) -> UUID:
-    """Moves shares from one portfolio to another, of any accounts in the same currency. The id of the
-    transaction that comes in.
+    """Move shares from one portfolio to another; return the id of the transaction that comes in.
 
-    Raises InvalidInput, NotFound, PortfolioInactive, UnknownInstrument, CurrencyMismatch, InsufficientShares
-    and IdempotencyMismatch.
+    The portfolios may be of any accounts in the same currency. Raise InvalidInput, NotFound,
+    PortfolioInactive, UnknownInstrument, CurrencyMismatch, InsufficientShares and IdempotencyMismatch.
     """
     check_notes(transfer.notes)
     if transfer.from_portfolio_id == transfer.to_portfolio_id:

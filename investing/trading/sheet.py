@@ -48,7 +48,7 @@ class _Read:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Where it belongs: by time, by the place that the file gives, and then by the rule."""
+        """Return the sort key: the time, the place that the file gives, and then the ordering rule."""
         entry = self.entry
         numbers = (entry.quantity, entry.price, entry.amount, entry.commission, entry.split_for)
         given = self.row.place
@@ -61,7 +61,7 @@ class _Read:
 
     @property
     def date(self) -> dt.date | None:
-        """The day, where the row tells no time."""
+        """Return the day, if the row gives no time."""
         return None if isinstance(self.row.executed_at, dt.datetime) else self.row.executed_at
 
 
@@ -73,7 +73,7 @@ class Sheet:
         self._is_split_adjusted = is_split_adjusted
         self._warnings: dict[int, tuple[Warning, ...]] = {}
         self._splits: Mapping[UUID, dt.datetime] = {}
-        """The newest splits on the ledger, where quantities are adjusted already."""
+        """The newest splits on the ledger, if quantities are adjusted already."""
         self._as_traded: Sequence[HeldSplit] = ()
         self._adjusted: Sequence[HeldSplit] = ()
         """The splits before which the portfolio has quantities of the other kind."""
@@ -86,7 +86,7 @@ class Sheet:
         self._rows = rows
 
     async def read(self, connection: RawConnection) -> None:
-        """Makes the rows lines of the ledger; refuses what cannot be one, and finds what is there already."""
+        """Make the rows lines of the ledger; refuse invalid ones, and find those that are there already."""
         good = [(place, row) for place, row in enumerate(self._rows) if isinstance(row, ImportRow)]
         symbols = sorted({row.symbol for _, row in good if row.symbol is not None})
         instruments = (
@@ -129,7 +129,7 @@ class Sheet:
         return instruments[symbol].id
 
     async def _take(self, connection: RawConnection, read: Sequence[_Read]) -> None:
-        """Makes lines of all that is not on the ledger yet; their ids ascend, as the ledger's order does."""
+        """Make lines of all that is not on the ledger yet; their ids ascend, as the ledger's order does."""
         recorded = await self._recorded(connection, read)
         await self._read_units(connection)
         contents = [_content(one) for one in read]
@@ -165,7 +165,7 @@ class Sheet:
             self._adjusted = await find_adjusted(*key)
 
     def _check_units(self, one: _Read) -> None:
-        """Raise InvalidInput for a row whose shares a split would, or would not, multiply, wrongly."""
+        """Raise InvalidInput if a split would wrongly multiply the row's shares, or wrongly not do so."""
         if not self._is_split_adjusted:
             check_as_traded(one.entry, one.instrument_id, self._adjusted, self.place.time_zone)
             return
@@ -181,7 +181,7 @@ class Sheet:
         )
 
     async def _match(self, connection: RawConnection, place: int, line: BatchEntry) -> None:
-        """Find whether a row is a split of the instrument's that the portfolio has an entry of already."""
+        """Find whether a row is a split of the instrument that the portfolio already has an entry of."""
         assert self.place.portfolio_id is not None
         assert line.instrument_id is not None, "a split is one of an instrument"
         entry = line.entry
@@ -227,19 +227,19 @@ class Sheet:
         return row
 
     def refuse(self, place: int, domain_error: DomainError) -> None:
-        """Notes why the row cannot be posted."""
+        """Note why the row cannot be posted."""
         row = self._rows[place]
         self.outcomes[place] = RowResult(
             row.line, RowStatus.REFUSED, domain_error=domain_error, source=row.source
         )
 
     def is_bad(self) -> bool:
-        """Whether any row is refused."""
+        """Return whether any row is refused."""
         refused = any(outcome is not None and outcome.domain_error for outcome in self.outcomes)
         return refused or any(isinstance(row, BadRow) for row in self._rows)
 
     def report(self, written: bool) -> list[RowResult]:
-        """The outcome of every row, in the order of the file."""
+        """Return the outcome of every row, in the order of the file."""
         return [self._outcome(place, row, written) for place, row in enumerate(self._rows)]
 
     def _outcome(self, place: int, row: Parsed, written: bool) -> RowResult:

@@ -41,7 +41,7 @@ class Splitting:
         self._faults = Faults(logger)
 
     async def post_due(self) -> int:
-        """Apply every split whose ex-date has begun to everybody concerned. Return how many batches."""
+        """Apply every split whose ex-date has begun to everybody concerned; return the number of batches."""
         count = 0
         while claimed := await claim(self._sessions, SPLITS, LEASE_SECONDS, 1):
             async with self._sessions.begin(None) as session:

@@ -1,7 +1,7 @@
-"""What a split makes of an owner's holdings and open orders, in one transaction.
+"""Apply a split to an owner's holdings and open orders, in one transaction.
 
-The holding first goes back to the ex-date: the automatic entry is posted there, and all that is later again.
-Open orders then are for new shares, or end where they cannot be.
+The holding first goes back to the ex-date: the automatic entry is posted there, and everything later again.
+Open orders then are for new shares, or end if that is impossible.
 """
 
 import datetime as dt
@@ -35,11 +35,12 @@ _NOBODY = RequestOrigin(user_agent="graphfolio splits")
 
 
 async def follow(ledger: LedgerTransaction, instrument_id: UUID, ex_date: dt.date, fees: BrokerFees) -> bool:
-    """Post the splits of an instrument, from one that has begun on, to an owner's holdings and open orders.
+    """Post the splits of an instrument, from a given one on, to an owner's holdings and open orders.
 
-    Return whether everything was done; False where an order is still on its way to its broker, and so has to
-    be seen to in a minute. To do it again does nothing more. Each step reads what the one before has written.
-    Automatic entries that the splits of now do not make are taken back, and transfers converted by them.
+    `ex_date` is that of a split that has begun. Return whether everything was done; False if an order is
+    still on its way to its broker, and so must be handled in a minute. Repeating it does nothing more. Each
+    step reads what the one before has written. Automatic entries that do not agree with the current splits
+    are taken back, and transfers are converted by those splits.
     """
     key = (ledger.connection, ledger.owner_id, instrument_id)
     found = await reached.find_starts(*key, ex_date)
@@ -66,8 +67,8 @@ async def follow(ledger: LedgerTransaction, instrument_id: UUID, ex_date: dt.dat
 async def unfollow(ledger: LedgerTransaction, instrument_id: UUID, split: SplitRatio) -> bool:
     """Take a split that is no longer the instrument's from an owner's holdings and open orders.
 
-    Its automatic entries are reversed, and orders that have followed it end. Return whether anything was to
-    be done. Raise InsufficientShares and InvalidInput where later entries need the shares.
+    Its automatic entries are reversed, and orders that have followed it end. Return whether anything had to
+    be done. Raise InsufficientShares and InvalidInput if later entries need the shares.
     """
     key = (ledger.connection, ledger.owner_id, instrument_id)
     found = await reached.find_starts(*key, split.ex_date)
@@ -117,7 +118,7 @@ async def _orders(
 ) -> tuple[list[SplitOrder], bool]:
     """Return the open orders that are older than a split, with all their fills on the ledger.
 
-    And whether that is all of them: one that is on its way to its broker is left out.
+    Return also whether those are all: an order that is on its way to its broker is left out.
     """
     is_whole = True
     key = (ledger.connection, ledger.owner_id, instrument_id, portfolio_ids)

@@ -25,7 +25,8 @@ async def load_lots(
 ) -> StoredLots:
     """Return the lots that the `touched` transactions opened, used up or not, and the oldest open ones.
 
-    Of those as many by portfolio as hold the shares that its entries take, of what is `held` there.
+    For each portfolio, these are as many of the oldest open lots as hold the shares that its entries take,
+    out of what is `held` there.
     """
     lots: StoredLots = {}
     if touched:
@@ -41,7 +42,7 @@ async def load_lots(
 
 
 def _wanted(entries: Iterable[Entry]) -> Decimal | None:
-    """Return how many shares these entries take at the most; None where a split changes every lot."""
+    """Return how many shares these entries take at most; None if a split changes every lot."""
     wanted = ZERO
     for entry in entries:
         if entry.type is TransactionType.SPLIT:
@@ -60,7 +61,7 @@ async def _add_oldest(
 ) -> None:
     """Add the oldest open lots that no later entry has touched, until they hold as much as is wanted.
 
-    Those that are in `lots` already hold so many shares that are `known`, and may be among the oldest.
+    `known` is how many shares those in `lots` hold already; they may be among the oldest.
     """
     after = None
     while wanted is None or wanted > 0:

@@ -1,4 +1,4 @@
-"""Imports from files and exports to them, for a user and a portfolio that a person names."""
+"""Import from files and export to them, for a user and a portfolio named on the command line."""
 
 import os
 import sys
@@ -41,11 +41,11 @@ async def import_file(
     options: Options = NO_OPTIONS,
     symbols: Mapping[str, str] | None = None,
 ) -> ImportReport:
-    """Import a file; its format is guessed from its content where it is not given.
+    """Import a file; its format is guessed from its content if it is not given.
 
-    `options` say what the file does not; `symbols` are those of identifiers, in capitals, and go before what
-    the file calls its instruments. Raises NoSuchUser, NotFound, AccountInactive, PortfolioInactive, and
-    TransactionFileError for a file that has nothing to import.
+    `options` say what the file does not; `symbols` are those of identifiers, in capitals, and take precedence
+    over what the file calls its instruments. Raise NoSuchUser, NotFound, AccountInactive, PortfolioInactive,
+    and TransactionFileError for a file that has nothing to import.
     """
     data = load(path)
     actor, portfolio_id = await _find(sessions, user, portfolio)
@@ -69,7 +69,7 @@ async def import_file(
 def read_symbols(path: Path) -> dict[str, str]:
     """Return the symbols of a CSV with the columns identifier and symbol, by identifier in capitals.
 
-    Raises TransactionFileError that names the line.
+    Raise TransactionFileError that names the line.
     """
     found: dict[str, str] = {}
     try:
@@ -96,9 +96,9 @@ def _read(data: bytes, format: Format, options: Options, progress: Progress) -> 
 
 
 async def reverse_file(sessions: Sessions, import_id: str, *, user: str, progress: Progress) -> int:
-    """Take back what was imported. How many transactions were reversed.
+    """Reverse an import; return how many transactions were reversed.
 
-    Raises NoSuchUser and what `undo_import` raises.
+    Raise NoSuchUser and what `undo_import` raises.
     """
     actor = await _actor(sessions, user)
     id = _uuid(import_id)
@@ -110,9 +110,9 @@ async def reverse_file(sessions: Sessions, import_id: str, *, user: str, progres
 async def export_file(
     sessions: Sessions, path: Path | None, *, user: str, portfolio: str, progress: Progress
 ) -> None:
-    """Writes a portfolio's ledger to a file, or to standard output where there is none.
+    """Write a portfolio's ledger to a file, or to standard output if there is none.
 
-    A file appears when it is complete. Raises NoSuchUser, NotFound and TransactionFileError.
+    A file appears when it is complete. Raise NoSuchUser, NotFound and TransactionFileError.
     """
     actor, portfolio_id = await _find(sessions, user, portfolio)
     if path is None:

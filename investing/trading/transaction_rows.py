@@ -12,7 +12,7 @@ from investing.rules.trading.ledger import Entry, Posting
 
 @dataclass(frozen=True)
 class CashLocation:
-    """Where an entry belongs: a portfolio, or the account's unallotted cash where `portfolio_id` is None.
+    """Where an entry belongs: a portfolio, or the account's unallotted cash if `portfolio_id` is None.
 
     `cash` is what may be spent there: what open orders have reserved is not part of it. `time_zone` is the
     account's, an IANA name: it decides which day an instant is on.
@@ -29,7 +29,7 @@ class CashLocation:
 
     @classmethod
     def of_portfolio(cls, owner_id: UUID, row: reads.PortfolioState) -> "CashLocation":
-        """Return a locked portfolio's."""
+        """Return the location of a locked portfolio."""
         available = row.cash_balance - row.reserved_cash
         return cls(
             owner_id,
@@ -44,14 +44,14 @@ class CashLocation:
 
     @classmethod
     def of_account(cls, owner_id: UUID, row: reads.AccountState) -> "CashLocation":
-        """Return that of a locked account's unallotted cash."""
+        """Return the location of a locked account's unallotted cash."""
         margin = row.account_type == AccountType.MARGIN
         return cls(owner_id, row.id, None, row.currency, row.unallotted_cash, margin, row.time_zone)
 
 
 @dataclass(frozen=True)
 class FillReference:
-    """The order that a trade fills, and the broker's name for that fill: no fill is posted twice."""
+    """The order that a trade fills, and the broker's id of that fill: no fill is posted twice."""
 
     order_id: UUID
     execution_id: str
@@ -66,7 +66,7 @@ def transaction_row(
     transfer_id: UUID | None = None,
     fills: FillReference | None = None,
 ) -> dict[str, Any]:
-    """The row of `transactions` that a posted entry becomes."""
+    """Return the row of `transactions` that a posted entry becomes."""
     row = {
         "cash_delta": posting.cash_delta,
         "quantity_delta": posting.quantity_delta,

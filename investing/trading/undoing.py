@@ -1,4 +1,4 @@
-"""Undoing an import: every transaction that it brought is reversed, all of them or none.
+"""Undo an import: reverse every transaction that it brought, all of them or none.
 
 The rules are those of `reversing`; what differs is that a holding is loaded, posted again and saved once, not
 for each transaction.
@@ -40,16 +40,16 @@ Progress = Callable[[str, int, int], None]
 
 
 def _quiet(step: str, done: int, total: int) -> None:
-    """Reports nothing."""
+    """Report nothing."""
 
 
 async def reverse_import(actor: Actor, import_id: UUID, idempotency_key: str) -> UUID:
-    """Take an import back, unless the key has done it. Its id.
+    """Reverse an import, unless the key has done it already; return its id.
 
-    What of it was reversed before stays so. Raises NotFound, AlreadyReversed, PortfolioInactive,
-    AccountInactive and
-    IdempotencyMismatch; InsufficientCash and InsufficientShares with the day, and with the later transaction
-    that needs what it brought; and InvalidInput for a later split of it. Nothing is changed then.
+    Transactions of it that were reversed before stay so. Raise NotFound, AlreadyReversed, PortfolioInactive,
+    AccountInactive and IdempotencyMismatch; InsufficientCash and InsufficientShares with the day, and with
+    the later transaction that needs what it brought; and InvalidInput for a later split of it. Nothing is
+    changed then.
     """
 
     async def act(ledger: LedgerTransaction) -> UUID:
@@ -73,7 +73,7 @@ async def _undo(ledger: LedgerTransaction, actor: Actor, import_id: UUID, progre
     key = (ledger.connection, ledger.owner_id, import_id)
     await _check_stands(ledger, import_id)
     places = await _hold(ledger, await transactions.standing_of_import(*key))
-    # Asked again once the places are locked, where whoever reverses it, or a part of it, has waited.
+    # Checked again once the places are locked: all or part of it may have been reversed meanwhile.
     await _check_stands(ledger, import_id)
     rows = await transactions.standing_of_import(*key)
     held = await _without(ledger, rows, progress)
@@ -109,7 +109,7 @@ def _by_portfolio(rows: Sequence[TransactionRow]) -> Mapping[UUID, Sequence[Tran
 def _starts(rows: Sequence[TransactionRow]) -> Mapping[UUID, history.Starts]:
     """Return by instrument and portfolio the first place of the ledger that changes.
 
-    Rows are in its order.
+    Rows are in the ledger's order.
     """
     starts: dict[UUID, dict[UUID, Any]] = defaultdict(dict)
     for row in rows:
@@ -146,7 +146,7 @@ async def _without(
 
 
 def _needed(domain_error: DomainError, holdings: Holdings, symbol: str | None) -> DomainError:
-    """The refusal with the later entry that cannot stand without the import."""
+    """Return the refusal with the later entry that is impossible without the import."""
     if holdings.current is None:
         # Open orders have reserved the shares, and the refusal says so.
         domain_error.field = _FIELD
@@ -181,7 +181,7 @@ async def _return_cash(
 ) -> None:
     """Take back what the rows, of one portfolio and in the ledger's order, did to its cash.
 
-    Raises InsufficientCash where a later entry, or an open order, needs it.
+    Raise InsufficientCash if a later entry, or an open order, needs it.
     """
     assert place.portfolio_id is not None, "imports are of portfolios"
     delta = -sum((row.cash_delta for row in rows), ZERO)

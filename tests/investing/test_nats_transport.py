@@ -1,4 +1,4 @@
-"""What only a line of NATS can meet: a server that falls silent, passwords, and TLS or the lack of it."""
+"""What only a NATS connection can meet: a server that falls silent, passwords, and TLS or the lack of it."""
 
 import asyncio
 import logging
@@ -26,19 +26,19 @@ from tests.waiting import PATIENCE
 
 SECRET = "p@ss/1:2"
 LOGIN = "graphfolio:p%40ss%2F1%3A2@"
-BELL = (uuid7(), Topic.ALERTS)
+SUBJECT = (uuid7(), Topic.ALERTS)
 
 
 async def _hears(line: NatsTransport) -> None:
-    """Waits until the line hears itself."""
+    """Wait until the transport receives its own notifications."""
     heard: list[Subject] = []
     listens = asyncio.create_task(line.listen(heard.extend))
 
     async def told() -> bool:
         if listens.done():
             listens.result()
-        await line.publish([BELL])
-        return BELL in heard
+        await line.publish([SUBJECT])
+        return SUBJECT in heard
 
     try:
         await until(told, PATIENCE)
@@ -67,7 +67,7 @@ async def test_a_server_that_falls_silent_is_given_up(times: int, monkeypatch: p
         # More than the connection takes while nobody reads: saying it neither waits for ever nor raises.
         async with asyncio.timeout(PATIENCE):
             for _ in range(times):
-                await line.publish([BELL] * 50_000)
+                await line.publish([SUBJECT] * 50_000)
         with pytest.raises(ConnectionError, match=r"^nats://127\.0\.0\.1:\d+: nats: .*timeout"):
             await asyncio.wait_for(listens, PATIENCE)
         assert line._connection is None
@@ -107,7 +107,7 @@ async def test_an_outage_is_told_of_once_and_without_the_password(
         runs = asyncio.create_task(notifier.run(transport_of(settings, sessions, ""), sessions))
 
         async def refused() -> bool:
-            notifier.notify(*BELL)
+            notifier.notify(*SUBJECT)
             return log.read_text().count("authentication error") >= 3
 
         await until(refused, PATIENCE)
@@ -194,7 +194,7 @@ async def test_it_ends_when_it_is_told_to() -> None:
 
         async def say_for_ever() -> None:
             while True:
-                await line.publish([BELL])
+                await line.publish([SUBJECT])
                 await asyncio.sleep(60)
 
         says = asyncio.create_task(say_for_ever())

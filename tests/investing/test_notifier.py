@@ -47,7 +47,7 @@ class Paper:
 async def test_portfolios_are_said_together_and_with_orders(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A trade that rings for its order says both in one; one that does not waits for others."""
+    """A trade that notifies its order says both in one; one that does not waits for others."""
     asked: list[Subject] = []
 
     async def overheard(sessions: Sessions, known: Mapping[Subject, int]) -> Mapping[Subject, int]:
@@ -78,7 +78,7 @@ async def test_portfolios_are_said_together_and_with_orders(
         await asyncio.sleep(1.5 * SOON_SECONDS)
         assert len(line.said) == 2
         assert listeners(notifier) == 3
-        # The counters are asked only about what is counted.
+        # The counters are read only for what is counted.
         async with asyncio.timeout(PATIENCE):
             while not asked:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

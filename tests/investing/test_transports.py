@@ -1,4 +1,4 @@
-"""What carries rings between processes does it alike, whether it is PostgreSQL or a real NATS server."""
+"""Transports deliver notifications between processes alike, over PostgreSQL or a real NATS server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -71,7 +71,7 @@ def _by_nats(server: NatsServer) -> Channel:
     async def send(text: str) -> None:
         client = Client()
         await client.connect(server.url())
-        # No text at all, which only NATS would carry.
+        # No text at all, which only NATS would deliver.
         await client.publish(SUBJECT, b"\xff\xfe," + text.encode())
         await client.drain()
 
@@ -156,7 +156,7 @@ async def test_a_broken_line_says_so_and_listens_again(channel: Channel) -> None
     await _joined(line, [heard])
     await channel.cut()
     with pytest.raises(OSError, match=r"."):
-        # Told by its end, and not only when it is asked whether it is there.
+        # Noticed when the connection ends, and not only when it is checked.
         await asyncio.wait_for(listens, PATIENCE)
     (notifier,) = _subjects(1)
     async with listening([line]) as (heard,):
@@ -171,7 +171,7 @@ async def test_a_broken_line_says_so_and_listens_again(channel: Channel) -> None
 async def test_changes_reach_other_processes_and_twice_is_once(
     channel: Channel, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # So that nothing but the line can carry it.
+    # So that nothing but the transport can deliver it.
     monkeypatch.setattr(notifier, "POLL_SECONDS", 1000.0)
     here, there = Notifier(), Notifier()
     running = [asyncio.create_task(notifier.run(channel.line(), sessions)) for notifier in (here, there)]

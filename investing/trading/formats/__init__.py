@@ -1,1 +1,1 @@
-"""Readers of the files that people already have, each into the rows of an import."""
+"""Readers of the files that brokers and other programs export, each into the rows of an import."""

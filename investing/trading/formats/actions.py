@@ -1,4 +1,4 @@
-"""What the American brokers' lists of actions share: each line says in words what happened, and its cash."""
+"""What American brokers' lists of actions share: each line says in words what happened, and its cash."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -50,7 +50,7 @@ def read_action(
 ) -> Parsed:
     """Return the row of a line: `quantity`, `price` and `amount` are its columns, the amount is signed.
 
-    Raises InvalidInput for what the ledger cannot hold, and where a figure is missing.
+    Raise InvalidInput for what the ledger cannot hold, and if a figure is missing.
     """
     quantity, amount = record.number("quantity"), record.number("amount")
     match action:

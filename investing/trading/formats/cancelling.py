@@ -1,4 +1,4 @@
-"""Trades that a statement takes back: a trade and its cancellation are together nothing."""
+"""Match the trades that a statement cancels: a trade and its cancellation have no effect together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ CANCELS_NOTHING: Final = (
 
 @dataclass(frozen=True)
 class Deal:
-    """A trade of a statement, or the cancellation of one; `number` is whatever the reader knows it by.
+    """A trade of a statement, or the cancellation of one; `number` is the reader's own index of it.
 
     `quantity` is what the trade itself moved, above zero for a purchase: a cancellation has that of the trade
-    that it takes back. `original` is that one's id, where the statement tells it.
+    that it cancels. `original` is that trade's id, if the statement gives it.
     """
 
     number: int
@@ -29,7 +29,7 @@ class Deal:
 def cancelled(trades: Sequence[Deal], cancellations: Sequence[Deal]) -> dict[int, int]:
     """Return which trade each cancellation takes back, both by number; each is taken back once.
 
-    By the id where there is one, else the first trade of the same symbol, quantity and price.
+    Match by the id if there is one, else take the first trade of the same symbol, quantity and price.
     """
     left = list(trades)
     found: dict[int, int] = {}

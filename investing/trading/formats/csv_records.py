@@ -1,4 +1,4 @@
-"""CSV by records: one that cannot be read spoils no other."""
+"""Split CSV into records, so that an unreadable one does not spoil the others."""
 
 import csv
 from collections.abc import Iterator
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from investing.rules.errors import InvalidInput
 
 LONGEST_RECORD = 64 * 1024
-"""Characters. Whatever is longer is no transaction, but a quotation mark that nobody closed."""
+"""In characters. A longer record is not a transaction, but has an unclosed quotation mark."""
 
 
 def records_of(text: str) -> Iterator[tuple[int, str]]:
-    """Each record with the number of its first line; one goes on while a quotation mark is open."""
+    """Yield each record with the number of its first line; one continues while a quotation mark is open."""
     record, start = "", 1
     for number, line in enumerate(text.split("\n"), 1):
         if not record:
             start = number
         record += line
-        # Given up on by its length: an unclosed quotation mark must not swallow the whole file.
+        # Limited in length: an unclosed quotation mark must not consume the whole file.
         if record.count('"') % 2 and len(record) <= LONGEST_RECORD:
             record += "\n"
             continue
@@ -27,7 +27,10 @@ def records_of(text: str) -> Iterator[tuple[int, str]]:
 
 
 def fields_of(record: str, delimiter: str = ",", *, trim: bool = False) -> list[str]:
-    """Return the fields of a record; `trim` takes away space before them. Raises InvalidInput for no CSV."""
+    """Return the fields of a record; `trim` removes spaces before them.
+
+    Raise InvalidInput if it is not CSV.
+    """
     if "\0" in record:
         raise InvalidInput("There is a NUL character in it.")
     if len(record) > LONGEST_RECORD:

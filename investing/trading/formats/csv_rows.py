@@ -1,4 +1,4 @@
-"""Graphfolio's own CSV, which `exporting` writes: docs/transactions-csv.md describes it."""
+"""Read Graphfolio's own CSV, which `exporting` writes: docs/transactions-csv.md describes it."""
 
 import datetime as dt
 import re
@@ -38,7 +38,10 @@ _FIELDS: Final = {"split_for": "splitFor", "executed_at": "executedAt"}
 
 
 def read_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
-    """The rows of the file. Raises TransactionFileError for a file that is no CSV of transactions."""
+    """Yield the rows of the file.
+
+    Raise TransactionFileError for a file that is not a CSV of transactions.
+    """
     if options.account is not None:
         raise TransactionFileError("Graphfolio's own CSV is of one portfolio: leave --account out.")
     records = records_of(decode(data))
@@ -84,7 +87,7 @@ def _row(line: int, columns: Sequence[str], record: str) -> ImportRow:
         few = "few" if len(fields) < len(columns) else "many"
         raise InvalidInput(f"There are too {few} fields: {len(fields)} instead of {len(columns)}.")
     values = dict(zip(columns, fields, strict=True))
-    # Notes are kept as they are, everything else is a word or a number.
+    # Notes are kept as they are; everything else is a word or a number.
     notes = values.pop("notes", "") or None
     values = {name: value.strip() for name, value in values.items()}
     return ImportRow(
@@ -132,7 +135,7 @@ def _number(name: str, values: dict[str, str]) -> Decimal | None:
 
 
 def _when(text: str) -> dt.date:
-    """An instant with an offset, or a date alone."""
+    """Return an instant with an offset, or a date alone."""
     try:
         if _INSTANT.fullmatch(text):
             return dt.datetime.fromisoformat(text.upper()).astimezone(dt.UTC)

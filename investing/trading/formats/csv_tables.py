@@ -1,4 +1,4 @@
-"""Brokers' tables in CSV: where the header is, which lines are rows, how numbers and dates are written."""
+"""Read brokers' tables in CSV: find the header and the rows, and parse numbers and dates."""
 
 import datetime as dt
 import re
@@ -29,11 +29,14 @@ class CsvRecord:
     values: Mapping[str, str]
 
     def text(self, *names: str) -> str:
-        """The first of these fields that holds anything."""
+        """Return the first of these fields that is not empty."""
         return next((found for name in names if (found := self.values.get(name, "").strip())), "")
 
     def number(self, *names: str) -> Decimal | None:
-        """The number in the first of these fields that holds anything. Raises InvalidInput that names it."""
+        """Return the number in the first of these fields that is not empty.
+
+        Raise InvalidInput that names the field.
+        """
         name = next((name for name in names if self.values.get(name, "").strip()), None)
         return None if name is None else number_of(self.values[name], name)
 
@@ -44,7 +47,7 @@ def plain(header: str) -> str:
 
 
 def find_header(text: str, required: Collection[str], delimiter: str = ",") -> int | None:
-    """Return the line of the first record that has all these headers; None where there is none."""
+    """Return the line of the first record that has all these headers; None if there is none."""
     for line, record in records_of(text):
         try:
             if set(required) <= {plain(field) for field in fields_of(record, delimiter, trim=True)}:
@@ -57,10 +60,10 @@ def find_header(text: str, required: Collection[str], delimiter: str = ",") -> i
 def read_table(
     text: str, required: Collection[str], date: str | None, delimiter: str = ","
 ) -> Iterator[CsvRecord | IgnoredRow | BadRow]:
-    """Yield the rows below the header, and what else the file has: titles, totals and words below the table.
+    """Yield the rows below the header, and what else the file has: titles, totals and text below the table.
 
-    A row has digits in its column `date`, if there is such a column. Raises TransactionFileError where there
-    is no such header, or nothing but it.
+    A row has digits in its column `date`, if there is such a column. Raise TransactionFileError if there is
+    no such header, or nothing but it.
     """
     header = find_header(text, [plain(name) for name in required], delimiter)
     if header is None:
@@ -108,9 +111,9 @@ def _record(
 
 
 def number_of(text: str, name: str, *, decimal_comma: bool = False) -> Decimal | None:
-    """Return the number that a broker writes: `$1,234.50`, `-$3`, `($3.00)`, `3-`; None for nothing.
+    """Return the number that a broker writes: `$1,234.50`, `-$3`, `($3.00)`, `3-`; None for an empty text.
 
-    With a decimal comma 1.234,50 is the same. Raises InvalidInput for anything else.
+    With a decimal comma, 1.234,50 is the same. Raise InvalidInput for anything else.
     """
     given = text.strip()
     if given in _NOTHING:
@@ -127,7 +130,7 @@ def number_of(text: str, name: str, *, decimal_comma: bool = False) -> Decimal |
 
 
 def us_date(text: str) -> dt.date:
-    """Return the date that an American broker writes as month/day/year. Raises InvalidInput."""
+    """Return the date that an American broker writes as month/day/year. Raise InvalidInput."""
     found = _US_DATE.fullmatch(text.strip())
     try:
         if found is not None:

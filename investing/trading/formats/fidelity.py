@@ -1,8 +1,8 @@
-"""Fidelity's history of an account (CSV).
+"""Read Fidelity's history of an account (CSV).
 
 Columns: Run Date, Action, Symbol, Description, Type, Quantity, Price, Commission, Fees, Accrued Interest,
-Amount, Settlement Date, and others that are not needed; with Account and Account Number where the file is of
-all accounts. Words stand above and below the table. An action begins with what happened and goes on with the
+Amount, Settlement Date, and others that are not needed; with Account and Account Number if the file is of all
+accounts. There is text above and below the table. An action begins with what happened and goes on with the
 security's name. The amount is what moves cash, with its sign. Source: Fidelity, "Activity & Orders",
 Download.
 """
@@ -23,7 +23,7 @@ from investing.trading.formats.statements import Where
 HEADERS: Final = frozenset({"run date", "action", "symbol", "quantity", "price", "amount"})
 
 CORE: Final = frozenset({"SPAXX", "FDRXX", "FCASH", "FZFXX", "FDLXX", "SPRXX", "CORE", "QPISQ", "FDIC99375"})
-"""Where Fidelity keeps an account's cash. Cash is cash here: it is neither bought nor sold."""
+"""Where Fidelity keeps an account's cash. It counts as cash here: it is neither bought nor sold."""
 
 _ACTIONS: Final[tuple[tuple[str, Action], ...]] = (
     ("PURCHASE INTO CORE", Action.CORE),
@@ -86,7 +86,7 @@ _ACTIONS: Final[tuple[tuple[str, Action], ...]] = (
 
 
 def read_fidelity(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
-    """The rows of the history. Raises TransactionFileError where it is none."""
+    """Yield the rows of the history. Raise TransactionFileError if the file is none."""
     table = read_table(decode(data), HEADERS, "run date")
     return read_listed(table, options, _read, "account number", "account")
 

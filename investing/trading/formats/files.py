@@ -1,4 +1,4 @@
-"""A file of transactions, read whole: plain or gzip, and never larger than memory can take."""
+"""Load a file of transactions whole: plain or gzip, and never larger than memory can take."""
 
 import gzip
 import os
@@ -11,7 +11,7 @@ from typing import Protocol
 from investing.rules.trading.import_rows import Parsed
 
 LARGEST = 64 * 1024 * 1024
-"""Bytes, unpacked. A ledger of 500,000 transactions is about this long."""
+"""In bytes, unpacked. A ledger of 500,000 transactions is about this long."""
 
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -23,7 +23,7 @@ class TransactionFileError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What a person says of a file that it does not say itself.
+    """What the user says of a file that it does not say itself.
 
     `account` is the one to read of a file that has several, by its number or name. `columns` are for CSV that
     no reader knows: what each column holds, by its header; `date_format` is how it writes dates (as
@@ -40,13 +40,19 @@ NO_OPTIONS = Options()
 
 
 class Reader(Protocol):
-    """Reads the bytes of a file into rows, in the order of the file. Raises TransactionFileError."""
+    """Reads the bytes of a file into rows, in the order of the file.
+
+    It raises TransactionFileError.
+    """
 
     def __call__(self, data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]: ...
 
 
 def load(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of the file, unpacked. Raises TransactionFileError where there are none or too many."""
+    """Return the bytes of the file, unpacked.
+
+    Raise TransactionFileError if it cannot be read, or has no bytes or too many.
+    """
     path = Path(path)
     try:
         if not path.is_file():
@@ -71,7 +77,10 @@ def load(path: str | os.PathLike[str]) -> bytes:
 
 
 def decode(data: bytes) -> str:
-    """UTF-8 with or without a byte order mark. Raises TransactionFileError that names the line."""
+    """Decode UTF-8 with or without a byte order mark.
+
+    Raise TransactionFileError that names the line.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -83,5 +92,5 @@ def decode(data: bytes) -> str:
 
 
 def shown(text: str) -> str:
-    """Quoted, on one line, and not long, whatever it is."""
+    """Return any text quoted, on one line, and shortened."""
     return repr(text if len(text) <= 40 else text[:40] + "…")

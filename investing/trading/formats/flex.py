@@ -1,8 +1,8 @@
-"""Interactive Brokers' Flex statements (XML): trades, cash, splits and transfers.
+"""Read Interactive Brokers' Flex statements (XML): trades, cash, splits and transfers.
 
 Signs are the statement's own: proceeds and netCash are above zero for a sale, ibCommission and taxes below
-zero for a cost; netCash = proceeds + ibCommission + taxes. Times have no offset: they are New York's, as the
-reports are unless a user chose otherwise; a date alone is that day where the account lives. Source:
+zero for a cost; netCash = proceeds + ibCommission + taxes. Times have no offset: they are New York's, as in
+the reports unless a user chose otherwise; a date alone is that day in the account's time zone. Source:
 Interactive Brokers, Reporting Reference Guide, "Activity Flex Query Reference".
 """
 
@@ -46,7 +46,10 @@ _SPLIT = re.compile(r"\bSPLIT\s+(\d+(?:\.\d+)?)\s+FOR\s+(\d+(?:\.\d+)?)", re.IGN
 
 
 def read_flex(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
-    """The rows of the statement. Raises TransactionFileError where it is none, or has no transactions."""
+    """Yield the rows of the statement.
+
+    Raise TransactionFileError if the file is none, or has no transactions.
+    """
     elements = list(read_elements(data))
     sections = [element for element in elements if element.tag in SECTIONS]
     if not sections:
@@ -94,7 +97,7 @@ def _where(element: FlexElement, source: str) -> Where:
 
 
 def _when(element: FlexElement, name: str) -> dt.date:
-    """An instant of New York, or the date alone where the attribute has no more digits than that."""
+    """Return an instant in New York, or the date alone if the attribute has no time."""
     given: dt.date = getattr(element.values, name)
     time: dt.time | None = None
     if not isinstance(given, dt.datetime):
@@ -185,7 +188,7 @@ def _transfer(element: FlexElement, source: str) -> Parsed:
     outgoing = values.direction is InOut.OUT or quantity < 0
     if outgoing:
         return where.row(TransactionType.TRANSFER_OUT, symbol=values.symbol, quantity=abs(quantity))
-    # What they were worth on that day stands for their cost, which the statement does not tell.
+    # Their value on that day is used as their cost, which the statement does not give.
     worth = abs(_need(values, "positionAmount"))
     return where.row(TransactionType.TRANSFER_IN, symbol=values.symbol, quantity=quantity, amount=worth)
 

@@ -1,4 +1,4 @@
-"""Which elements of a Flex statement have no effect: what only sums up others, and trades taken back."""
+"""Find the elements of a Flex statement without effect: sums of others, and trades taken back."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -21,10 +21,10 @@ def source_of(element: FlexElement) -> str:
 
 
 def without_effect(elements: Sequence[FlexElement]) -> dict[int, Parsed]:
-    """Return what comes of each element that moves nothing of its own, by its number.
+    """Return the result of each element that moves nothing itself, by its number.
 
-    Sums of rows that are here; a trade with its cancellation; a trade that a correction replaces. What takes
-    back a trade that is not here is refused.
+    These are sums of rows that are in the file; a trade with its cancellation; a trade that a correction
+    replaces. An element that takes back a trade that is not in the file is refused.
     """
     found: dict[int, Parsed] = {}
     detailed = {element.tag for element in elements if _level(element) in ("DETAIL", "EXECUTION")}
@@ -69,7 +69,7 @@ def _taken_back(trades: Mapping[int, FlexElement]) -> dict[int, Parsed]:
 
 
 def _corrected(trades: Mapping[int, FlexElement], deals: Sequence[Deal], gone: set[int]) -> dict[int, Parsed]:
-    """Trades that a correction replaces without a cancellation, and corrections of what is not here."""
+    """Return trades that a correction replaces without a cancellation, and corrections of missing trades."""
     found: dict[int, Parsed] = {}
     by_id = {deal.id: deal.number for deal in deals if deal.id}
     for deal in deals:

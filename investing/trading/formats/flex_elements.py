@@ -1,7 +1,7 @@
-"""The elements of an Interactive Brokers Flex statement, one by one, with the line that each starts on.
+"""Read the elements of an Interactive Brokers Flex statement, with the line that each starts on.
 
 `ibflex` makes values of their attributes. The XML itself is read here: ibflex would refuse the whole
-statement for one attribute that it does not know, and a document type, which is where entities come from that
+statement for one attribute that it does not know. A document type, which is where entities come from that
 expand without end or read other files, is refused before anything is done with it.
 """
 
@@ -25,8 +25,10 @@ _Found = tuple[int, str, str, dict[str, str]]
 
 @dataclass(frozen=True)
 class FlexElement:
-    """An element by its tag: what ibflex makes of it, or why it makes nothing; neither for a tag that is not
-    read. `account` is the one that it belongs to, empty where the statement does not say.
+    """An element by its tag: the value that ibflex makes of it, or why it makes none.
+
+    It has neither for a tag that is not read. `account` is the one that it belongs to, empty if the statement
+    does not say.
     """
 
     number: int
@@ -40,9 +42,9 @@ class FlexElement:
 
 
 def read_elements(data: bytes) -> Iterator[FlexElement]:
-    """The statement's elements that hold anything, in the order of the file.
+    """Yield the statement's elements that are not empty, in the order of the file.
 
-    Raises TransactionFileError for any other file.
+    Raise TransactionFileError for any other file.
     """
     return (_convert(number, *found) for number, found in enumerate(_parse(data)))
 
@@ -60,7 +62,7 @@ def _parse(data: bytes) -> list[_Found]:
         tags.append(tag)
         if tag == "FlexStatement":
             account = attributes.get("accountId", "")
-        # What has no attributes holds others together.
+        # An element without attributes only groups others.
         if tag in SECTIONS or (attributes and tag not in _FRAME):
             whose = attributes.get("accountId") or account
             found.append((parser.CurrentLineNumber, tag, whose, attributes))
@@ -93,6 +95,6 @@ def _convert(number: int, line: int, tag: str, account: str, attributes: dict[st
 
 
 def _annotations(tag: str) -> dict[str, Any]:
-    # Interactive Brokers adds attributes now and then; one that is new changes nothing about the others.
+    # Interactive Brokers adds attributes now and then; a new one does not affect the others.
     found: dict[str, Any] = getattr(Types, tag).__annotations__
     return found

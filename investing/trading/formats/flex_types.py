@@ -1,10 +1,10 @@
-"""What is used of `ibflex`: the types of a Flex statement's elements, and the parser of their attributes."""
+"""The parts of `ibflex` in use: the types of a Flex statement's elements, and their attributes' parser."""
 
 import sys
 from types import ModuleType
 
-# ibflex imports its downloader whatever one wants of it, and that needs `requests`, which it only declares as
-# an extra. Nothing is downloaded here, so an empty module stands in.
+# ibflex always imports its downloader, and that needs `requests`, which it only declares as
+# an extra. Nothing is downloaded here, so an empty module replaces it.
 sys.modules.setdefault("ibflex.client", ModuleType("ibflex.client"))
 
 from ibflex import Types  # noqa: E402

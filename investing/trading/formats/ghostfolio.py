@@ -1,4 +1,4 @@
-"""Ghostfolio's export (JSON): its list of activities.
+"""Read Ghostfolio's export (JSON): its list of activities.
 
 An activity is worth quantity x unitPrice, and fee comes on top; both are in `currency`. A FEE is its fee
 alone. A quantity without a price is a gift, which is a BUY at cost 0. Source:
@@ -30,7 +30,10 @@ _ONE = Decimal(1)
 
 
 def read_ghostfolio(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
-    """The activities in the order of the file. Raises TransactionFileError where it is no such export."""
+    """Yield the activities in the order of the file.
+
+    Raise TransactionFileError if it is no such export.
+    """
     text = decode(data)
     try:
         export = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant)
@@ -59,7 +62,7 @@ def read_ghostfolio(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Pars
 
 
 def _names(export: Mapping[str, Any]) -> dict[str, str]:
-    """The names of the export's accounts, by id; an account whose name is not its own goes by its id."""
+    """Return the names of the export's accounts, by id; an account whose name is not unique keeps its id."""
     accounts = export.get("accounts")
     found = [one for one in accounts if isinstance(one, dict)] if isinstance(accounts, list) else []
     named = {str(one["id"]): str(one.get("name") or one["id"]) for one in found if one.get("id")}
@@ -73,7 +76,7 @@ def _owner(activity: Any, names: Mapping[str, str]) -> str:
 
 
 def _others(export: Mapping[str, Any]) -> Iterator[IgnoredRow]:
-    """What else is in the lists of the export: how things stand, and what others are called."""
+    """Yield an ignored row for each entry in the other lists of the export."""
     for name, elements in export.items():
         if name != "activities" and isinstance(elements, list):
             for number in range(1, len(elements) + 1):
@@ -85,7 +88,7 @@ def _refuse_constant(name: str) -> Decimal:
 
 
 def _lines(text: str, count: int) -> list[int]:
-    """The line on which each activity starts; where the text is laid out otherwise, its number."""
+    """Return the line on which each activity starts, or its number if the text has another layout."""
     start = text.find('"activities"')
     decoder, found = json.JSONDecoder(), []
     position = text.find("[", start) + 1
@@ -106,7 +109,7 @@ def _lines(text: str, count: int) -> list[int]:
 
 
 def read_activity(line: int, source: str, activity: Any) -> Parsed:
-    """The row of one activity. Raises InvalidInput for what is none."""
+    """Return the row of one activity. Raise InvalidInput if it is none."""
     if not isinstance(activity, dict):
         raise InvalidInput("This is no activity.")
     type = str(activity.get("type")).upper()
@@ -158,7 +161,7 @@ def _number(activity: Mapping[str, Any], name: str) -> Decimal:
 
 
 def _date(value: Any) -> dt.date:
-    """An instant; midnight in UTC, or one without an offset, is how Ghostfolio writes a date alone.
+    """Return an instant, or a date, which Ghostfolio writes as midnight, in UTC or without an offset.
 
     JavaScript writes three digits of the second.
     """

@@ -1,4 +1,4 @@
-"""The CSV that Ghostfolio imports: Date, Code, Currency, Price, Quantity, Action, Fee and Note.
+"""Read the CSV that Ghostfolio imports: Date, Code, Currency, Price, Quantity, Action, Fee and Note.
 
 Each line is an activity, as in its JSON. Dates are day-month-year or ISO 8601. Source:
 https://github.com/ghostfolio/ghostfolio, README, "Import Activities".
@@ -26,7 +26,7 @@ _YEAR_FIRST = re.compile(r"(\d{4})[-./]?(\d\d)[-./]?(\d\d)", re.ASCII)
 
 
 def read_ghostfolio_csv(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
-    """The activities of the file. Raises TransactionFileError where it has none."""
+    """Yield the activities of the file. Raise TransactionFileError if it has none."""
     text = decode(data)
     headers = next((headers for headers in HEADERS if find_header(text, headers)), HEADERS[0])
     records = list(read_table(text, headers, "date"))
@@ -66,7 +66,7 @@ def _row(record: CsvRecord) -> Parsed:
 
 
 def _date(text: str) -> str:
-    """The date as ISO 8601, which an instant is already."""
+    """Return the date as ISO 8601; an instant is returned unchanged."""
     try:
         if found := _DAY_FIRST.fullmatch(text):
             day, month, year = map(int, found.groups())

@@ -1,4 +1,4 @@
-"""Which format a file is in, by its first characters and by its headers."""
+"""Guess which format a file is in, by its first characters and by its headers."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -44,8 +44,8 @@ _HEAD = 64 * 1024
 def guess(data: bytes) -> Format:
     """Return the format that the content looks like.
 
-    What is no UTF-8 counts as CSV, whose reader says so. Raises TransactionFileError, which names the
-    formats, where it looks like none.
+    Content that is not UTF-8 counts as CSV, whose reader reports it. Raise TransactionFileError, which names
+    the formats, if it looks like none.
     """
     start = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     for beginning, what in _NO_TEXT.items():
@@ -85,8 +85,9 @@ def _guess_table(data: bytes) -> Format:
 
 
 def reader_of(format: Format) -> Reader:
-    """Return the reader of the format. Those of statements take a while to import, which nobody else waits
-    for.
+    """Return the reader of the format.
+
+    Readers of statements take a while to import, so only the one that is needed is imported.
     """
     match format:
         case Format.IBFLEX:

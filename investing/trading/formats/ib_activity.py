@@ -1,8 +1,8 @@
-"""Interactive Brokers' activity statement (CSV): sections, each with lines of its own headers.
+"""Read Interactive Brokers' activity statement (CSV): sections, each with lines of its own headers.
 
 A line begins with its section and Header, Data, SubTotal, Total or Notes. Signs are the statement's own:
 proceeds are above zero for a sale, Comm/Fee below zero for a cost, and cash moves by their sum. Times have no
-zone: they are New York's; a date alone is that day where the account lives. Source: Interactive Brokers,
+zone: they are New York's; a date alone is that day in the account's time zone. Source: Interactive Brokers,
 Reporting Reference Guide, "Activity Statements".
 """
 
@@ -31,17 +31,20 @@ class _Line(CsvRecord):
 
     @property
     def section(self) -> str:
-        """What the first field says."""
+        """Return the first field."""
         return self.values[""]
 
     @property
     def kind(self) -> str:
-        """What a trade says of itself: an order, one of its executions, a lot that it closed."""
+        """Return what a trade says it is: an order, one of its executions, a lot that it closed."""
         return self.text("datadiscriminator").casefold()
 
 
 def read_ib_activity(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
-    """The rows of the statement. Raises TransactionFileError where it is none, or has no transactions."""
+    """Yield the rows of the statement.
+
+    Raise TransactionFileError if the file is none, or has no transactions.
+    """
     found = list(_lines(decode(data)))
     lines = [line for line in found if isinstance(line, _Line)]
     rows = [line for line in lines if line.section in READERS]
@@ -64,12 +67,12 @@ def read_ib_activity(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Par
 
 
 def _account(line: _Line) -> str:
-    """Whose a line is, in a statement of several accounts; empty in one that is of one alone."""
+    """Return whose a line is in a statement of several accounts; empty in one of a single account."""
     return line.text("account")
 
 
 def _its_account(lines: Sequence[_Line]) -> list[str]:
-    """The account that the statement says it is of."""
+    """Return the account that the statement names as its own, in a list that is empty if it names none."""
     information = (line for line in lines if line.section == "Account Information")
     return [i.text("field value") for i in information if i.text("field name") == "Account"][:1]
 
@@ -98,7 +101,7 @@ def _lines(text: str) -> Iterator[_Line | IgnoredRow | BadRow]:
 
 
 def _without_effect(trades: Sequence[_Line]) -> dict[int, Parsed]:
-    """What comes of the trades that move nothing of their own, by their lines."""
+    """Return the results of the trades that move nothing themselves, by their lines."""
     found: dict[int, Parsed] = {}
     detailed = any(trade.kind in _DETAILED for trade in trades)
     for trade in trades:

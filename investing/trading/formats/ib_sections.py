@@ -1,4 +1,4 @@
-"""The sections of Interactive Brokers' activity statement that say what moved, line by line."""
+"""Read the sections of Interactive Brokers' activity statement that say what moved, line by line."""
 
 import datetime as dt
 import re
@@ -17,7 +17,7 @@ from investing.trading.formats.files import shown
 from investing.trading.formats.statements import Where
 
 Read = Callable[[CsvRecord, Mapping[str, str]], Parsed]
-"""Reads a line; the map has the ISIN of each symbol that the statement tells."""
+"""Reads a line; the map has the ISIN of each symbol that the statement gives."""
 
 _SHARES: Final = frozenset({"stocks", "mutual funds", "cryptocurrencies", "crypto", ""})
 _COST: Final = (TransactionType.INTEREST, TransactionType.FEE)
@@ -29,7 +29,7 @@ _SPLIT = re.compile(r"\bSPLIT\s+(\d+(?:\.\d+)?)\s+FOR\s+(\d+(?:\.\d+)?)", re.IGN
 
 
 def securities(lines: Iterable[CsvRecord]) -> dict[str, str]:
-    """Return the ISIN or CUSIP of each symbol, of the section Financial Instrument Information."""
+    """Return the ISIN or CUSIP of each symbol, from the section Financial Instrument Information."""
     return {
         symbol: id
         for line in lines
@@ -38,12 +38,12 @@ def securities(lines: Iterable[CsvRecord]) -> dict[str, str]:
 
 
 def is_cancellation(trade: CsvRecord) -> bool:
-    """Return whether a trade takes back another one: its codes have Ca."""
+    """Return whether a trade cancels another one: its codes include Ca."""
     return "Ca" in re.split(r"[;\s]+", trade.text("code"))
 
 
 def deal_of(trade: CsvRecord, sign: int) -> Deal | None:
-    """Return what a trade moved, or with the sign -1 what its original did; None where it says nonsense."""
+    """Return what a trade moved, or with the sign -1 what its original did; None if it is malformed."""
     try:
         quantity, price = trade.number("quantity"), trade.number("t. price")
     except InvalidInput:
@@ -146,7 +146,7 @@ def _transfer(line: CsvRecord, names: Mapping[str, str]) -> Parsed:
         return IgnoredRow(line.line, "It moves nothing.", where.source)
     if quantity < 0:
         return where.row(TransactionType.TRANSFER_OUT, symbol=symbol, quantity=-quantity)
-    # What they were worth on that day stands for their cost, which the statement does not tell.
+    # Their value on that day is used as their cost, which the statement does not give.
     worth = abs(_need(line, "market value"))
     remark = "What the shares were worth on that day is taken as their cost."
     return where.row(

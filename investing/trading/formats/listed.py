@@ -1,4 +1,4 @@
-"""Reading a list of actions: its accounts, its cancellations, and each of its lines."""
+"""Read a list of actions: its accounts, its cancellations, and each of its lines."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from investing.trading.formats.statements import Where, of_another, one_account
 
 @dataclass(frozen=True)
 class Listed:
-    """What a line says: what happened, where it stands, and the costs beside quantity x price."""
+    """What a line says: what happened, its place, and the costs beside quantity x price."""
 
     action: Action
     where: Where
@@ -30,10 +30,10 @@ Read = Callable[[CsvRecord], Listed]
 def read_listed(
     records: Iterable[CsvRecord | IgnoredRow | BadRow], options: Options, read: Read, *accounts: str
 ) -> Iterator[Parsed]:
-    """Yield a row for each record, which `read` understands; `accounts` are the columns that name an account.
+    """Yield a row for each record; `read` interprets it, and `accounts` are the columns that name an account.
 
-    Of several accounts the one that is wanted is read. A trade and its cancellation are together nothing.
-    Raises TransactionFileError for several accounts without one that is wanted.
+    If there are several accounts, the one that is wanted is read. A trade and its cancellation have no effect
+    together. Raise TransactionFileError if there are several accounts and none is wanted.
     """
     found = list(records)
     owners = {r.line: r.text(*accounts) for r in found if isinstance(r, CsvRecord)}

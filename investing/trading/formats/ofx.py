@@ -1,4 +1,4 @@
-"""OFX (1.x SGML and 2.x XML): the transactions of investment statements.
+"""Read OFX (1.x SGML and 2.x XML): the transactions of investment statements.
 
 TOTAL is what a transaction does to cash, below zero for a purchase: units x price and the costs beside it.
 `ofxtools` reads both syntaxes by a grammar of its own that knows no document type and no entities but those
@@ -35,7 +35,7 @@ _STANDING = "not read: it says how things stand, not what moved"
 
 
 def read_ofx(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
-    """The rows of an investment statement. Raises TransactionFileError where there is none."""
+    """Yield the rows of an investment statement. Raise TransactionFileError if there is none."""
     root = _parse(data)
     tickers = _tickers(root)
     lines = _Lines(data)
@@ -94,7 +94,7 @@ def _undoes(element: Element) -> str:
 
 
 def _others(root: Element) -> Iterator[IgnoredRow]:
-    """What else the statements list: positions, open orders, and the transactions of bank accounts."""
+    """Yield what else the statements list: positions, open orders, and bank accounts' transactions."""
     for path in ("INVPOSLIST", "INVOOLIST"):
         for parent in root.iter(path):
             for element in parent:
@@ -118,7 +118,7 @@ def _parse(data: bytes) -> Element:
 
 
 def _tickers(root: Element) -> dict[str, str]:
-    """The symbol of each security in the list of securities, by its id."""
+    """Return the symbol of each security in the list of securities, by its id."""
     found: dict[str, str] = {}
     for info in root.iter("SECINFO"):
         id, ticker = info.findtext("SECID/UNIQUEID"), info.findtext("TICKER")
@@ -128,7 +128,7 @@ def _tickers(root: Element) -> dict[str, str]:
 
 
 class _Lines:
-    """On which line each transaction stands, found by its id, in the order of the file."""
+    """The line of each transaction, found by its id, in the order of the file."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -136,7 +136,7 @@ class _Lines:
         self._line = 1
 
     def of(self, fitid: str) -> int:
-        """The line of the next transaction with this id."""
+        """Return the line of the next transaction with this id."""
         found = self._data.find(f"<FITID>{fitid}".encode(), self._position)
         if found >= 0:
             self._line += self._data.count(b"\n", self._position, found)
@@ -157,7 +157,7 @@ class _Reading:
         self._source = source
 
     def rows(self) -> Iterator[Parsed]:
-        """What it makes: a reinvestment is two rows, everything else is one."""
+        """Yield the rows that it makes: two for a reinvestment, one for everything else."""
         read = _READERS.get(self._element.tag)
         try:
             if read is None:
@@ -177,7 +177,7 @@ class _Reading:
             raise InvalidInput(f"It cannot be read: {reason}.") from None
 
     def _where(self, tag: str, when: dt.datetime, values: Any, *words: str | None) -> Where:
-        # CURRENCY says in what the amounts are; ORIGCURRENCY, from what they were converted.
+        # CURRENCY is the currency of the amounts; ORIGCURRENCY, the one that they were converted from.
         given = getattr(values, "currency", None)
         currency = getattr(given, "cursym", None) or self._currency
         notes = " ".join(word for word in words if word) or None
@@ -193,12 +193,12 @@ class _Reading:
         return self._where("DTTRADE", values.invtran.dttrade, values, values.invtran.memo)
 
     def _symbol(self, values: Any) -> str | None:
-        """The ticker; None where there is none, and the identifier alone says which security it is."""
+        """Return the ticker; None if there is none, and only the identifier names the security."""
         id: str = values.secid.uniqueid.strip()
         return self._tickers.get(id) or (id if values.secid.uniqueidtype == "TICKER" else None)
 
     def trade(self, outer: Any) -> Iterator[Parsed]:
-        """BUYSTOCK, BUYMF, BUYOTHER, SELLSTOCK, SELLMF and SELLOTHER."""
+        """Read BUYSTOCK, BUYMF, BUYOTHER, SELLSTOCK, SELLMF and SELLOTHER."""
         kind = getattr(outer, "buytype", None) or getattr(outer, "selltype", None)
         if kind in ("BUYTOCOVER", "SELLSHORT"):
             raise InvalidInput(f"It is a {kind}: the ledger cannot hold less than nothing.")
@@ -215,7 +215,7 @@ class _Reading:
         )
 
     def reinvest(self, values: Any) -> Iterator[Parsed]:
-        """REINVEST: income, and a purchase with all of it; cash is as before."""
+        """Read REINVEST: income, and a purchase with all of it; cash stays the same."""
         where, symbol, total = self._of(values), self._symbol(values), abs(values.total)
         income = _income_type(values.incometype)
         yield where.cash(total, income, TransactionType.FEE, symbol)
@@ -224,7 +224,7 @@ class _Reading:
         )
 
     def income(self, values: Any) -> Iterator[Parsed]:
-        """INCOME: dividends, gains that a fund pays out, interest."""
+        """Read INCOME: dividends, gains that a fund pays out, interest."""
         if not values.total:
             yield IgnoredRow(self._line, "It moves nothing.", self._source)
             return
@@ -232,17 +232,17 @@ class _Reading:
         yield self._of(values).cash(values.total, income, TransactionType.FEE, symbol)
 
     def expense(self, values: Any) -> Iterator[Parsed]:
-        """INVEXPENSE: a cost of an instrument."""
+        """Read INVEXPENSE: a cost of an instrument."""
         yield self._of(values).cash(
             values.total, TransactionType.DIVIDEND, TransactionType.FEE, self._symbol(values)
         )
 
     def margin_interest(self, values: Any) -> Iterator[Parsed]:
-        """MARGININTEREST: interest that is paid."""
+        """Read MARGININTEREST: interest that is paid."""
         yield self._of(values).cash(values.total, TransactionType.INTEREST, TransactionType.FEE)
 
     def bank(self, outer: Any) -> Iterator[Parsed]:
-        """INVBANKTRAN: cash in and out."""
+        """Read INVBANKTRAN: cash in and out."""
         values = outer.stmttrn
         if not values.trnamt:
             yield IgnoredRow(self._line, "It moves nothing.", self._source)
@@ -252,7 +252,7 @@ class _Reading:
         yield replace(where, remark=remark).cash(values.trnamt, *kinds)
 
     def split(self, values: Any) -> Iterator[Parsed]:
-        """SPLIT: NUMERATOR new shares for DENOMINATOR old ones."""
+        """Read SPLIT: NUMERATOR new shares for DENOMINATOR old ones."""
         if values.fraccash:
             raise InvalidInput("It is a split that moves cash, which the ledger cannot hold.")
         yield self._of(values).row(
@@ -263,7 +263,7 @@ class _Reading:
         )
 
     def transfer(self, values: Any) -> Iterator[Parsed]:
-        """TRANSFER: shares in or out."""
+        """Read TRANSFER: shares in or out."""
         if values.postype == "SHORT":
             raise InvalidInput("It is a short position, which the ledger cannot hold.")
         where, symbol, units = self._of(values), self._symbol(values), abs(values.units)

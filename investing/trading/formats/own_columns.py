@@ -1,4 +1,4 @@
-"""Any other CSV, whose columns a person names: `date=Trade Date,symbol=Ticker,quantity=Shares`."""
+"""Read any other CSV, whose columns the user names: `date=Trade Date,symbol=Ticker,quantity=Shares`."""
 
 import datetime as dt
 import re
@@ -40,9 +40,9 @@ _ISO = "%Y-%m-%d"
 
 
 def columns_of(text: str) -> dict[str, str]:
-    """Return what each column holds, by its header as written, of `date=Trade Date,symbol=Ticker`.
+    """Return what each column holds, by its header as written, from `date=Trade Date,symbol=Ticker`.
 
-    Raises TransactionFileError that says what is wrong.
+    Raise TransactionFileError that says what is wrong.
     """
     found: dict[str, str] = {}
     for part in text.split(","):
@@ -61,7 +61,10 @@ def columns_of(text: str) -> dict[str, str]:
 
 
 def read_own_columns(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
-    """The rows of a table with these columns. Raises TransactionFileError where it has none of them."""
+    """Yield the rows of a table with these columns.
+
+    Raise TransactionFileError if the file has none of them.
+    """
     if options.columns is None:
         raise TransactionFileError("The columns are not named: name them with --columns.")
     columns = {plain(header): name for header, name in options.columns.items()}
@@ -84,7 +87,7 @@ def read_own_columns(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Par
 
 
 def _delimiter(text: str, columns: Mapping[str, str]) -> str:
-    """The one between the fields of the line that has the date's header."""
+    """Return the delimiter of the fields of the line that has the date's header."""
     header = next((line for line in text.splitlines() if all(h in plain(line) for h in columns)), "")
     return max(",;\t", key=header.count)
 
@@ -112,7 +115,7 @@ def _row(record: CsvRecord, options: Options) -> Parsed:
 
 
 def _when(text: str, date_format: str | None) -> dt.date:
-    """A date, an instant where the format has an offset, or a time where the account lives."""
+    """Return a date, an instant if the format has an offset, or a time in the account's time zone."""
     has_time = date_format is not None and re.search("%[HIcXT]", date_format) is not None
     try:
         found = dt.datetime.strptime(text, date_format or _ISO)  # noqa: DTZ007
@@ -125,7 +128,7 @@ def _when(text: str, date_format: str | None) -> dt.date:
 
 
 class _Figures:
-    """The numbers of a row, and what they make of it."""
+    """The numbers of a row, and the row that they make."""
 
     def __init__(self, record: CsvRecord, decimal_comma: bool) -> None:
         self._symbol = record.text("symbol") or None
@@ -138,7 +141,7 @@ class _Figures:
         self.commission, self.split_for = number("commission"), number("split_for")
 
     def row(self, where: Where, words: str) -> Parsed:
-        """The row: by its type, or where there is none by its signs."""
+        """Return the row: by its type or, if it has none, by its signs."""
         type = self._type(words)
         if type in _TRADES:
             return self._trade(where, type)

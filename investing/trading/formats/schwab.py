@@ -1,4 +1,4 @@
-"""Charles Schwab's history of transactions (CSV).
+"""Read Charles Schwab's history of transactions (CSV).
 
 Columns: Date, Action, Symbol, Description, Quantity, Price, Fees & Comm, Amount. The amount is what moves
 cash, with its sign, costs included. A date may be "posted as of another one", which then is the day that
@@ -64,7 +64,7 @@ _AS_OF = re.compile(r".*\bas of\s+", re.IGNORECASE)
 
 
 def read_schwab(data: bytes, options: Options = NO_OPTIONS) -> Iterator[Parsed]:
-    """The rows of the history. Raises TransactionFileError where it is none."""
+    """Yield the rows of the history. Raise TransactionFileError if the file is none."""
     return read_listed(read_table(decode(data), HEADERS, "date"), options, _read)
 
 

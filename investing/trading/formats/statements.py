@@ -1,4 +1,4 @@
-"""What the readers of brokers' statements share: amounts with signs made rows of the ledger."""
+"""What the readers of brokers' statements share: turning signed amounts into rows of the ledger."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -21,8 +21,10 @@ _CENT = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Where:
-    """Where a row stands: its line, what the file calls it, when it was, its currency and its words; what it
-    calls the instrument beside its symbol, and what its owner should know of how it was read.
+    """What a row has in common with others of its line, whatever its type.
+
+    That is its line, what the file calls it, when it was, its currency and its description; what it calls the
+    instrument beside its symbol, and what its owner should know of how it was read.
     """
 
     line: int
@@ -46,7 +48,7 @@ class Where:
         notes: str | None = None,
         remark: str = "",
     ) -> ImportRow:
-        """A row from here."""
+        """Return a row of this line."""
         return ImportRow(
             self.line,
             type,
@@ -75,10 +77,10 @@ class Where:
         buys: bool,
         itemised: bool = True,
     ) -> ImportRow:
-        """A trade that moves cash by exactly `net`, below zero for a purchase, of which `costs` are costs.
+        """Return a trade that moves cash by exactly `net`, below zero for a purchase, `costs` included.
 
-        Negative costs are a rebate, which the ledger has no word for: it makes the price better then. Where a
-        broker has not `itemised` all costs, what total and price disagree by is a fee: see `_untold`.
+        Negative costs are a rebate, for which the ledger has no field: it improves the price instead. If a
+        broker has not `itemised` all costs, the difference between total and price is a fee: see `_untold`.
         """
         commission, remark = max(costs, ZERO), ""
         amount = -net - commission if buys else net + commission
@@ -104,7 +106,7 @@ class Where:
         outgoing: TransactionType,
         symbol: str | None = None,
     ) -> ImportRow:
-        """Cash in or out by its sign. What comes in for an instrument can only be called a DIVIDEND."""
+        """Return cash in or out by its sign; what comes in for an instrument can only be a DIVIDEND."""
         type = incoming if amount > 0 else outgoing
         if type in (TransactionType.INTEREST, TransactionType.DEPOSIT, TransactionType.WITHDRAWAL):
             return replace(self, identifiers=()).row(type, amount=abs(amount))
@@ -116,10 +118,11 @@ class Where:
 def _untold(
     quantity: Decimal, price: Decimal, amount: Decimal, *, buys: bool
 ) -> tuple[Decimal, Decimal, Decimal | None, str]:
-    """What a trade's total and its price disagree by, made a fee where it is at most LARGEST_UNTOLD of them.
+    """Return the difference between a trade's total and its price as a fee, up to LARGEST_UNTOLD.
 
-    Amount, fee, price and what is to be told of it. A cent is rounding. Where the total is better than the
-    price says, the price is what the total makes it: None. Beyond the bound all stays as it is.
+    Return amount, fee, price and a remark for the owner. LARGEST_UNTOLD is a share of the amount; a
+    difference of a cent is rounding. If the total is better than the price says, the price follows from the
+    total: None. Beyond the bound everything stays as it is.
     """
     worth = product(quantity, price)
     missing = amount - worth if buys else worth - amount
@@ -137,11 +140,10 @@ def _untold(
 
 
 def one_account(found: Mapping[str, int], wanted: str | None) -> str | None:
-    """The account to read of those that a file has, with the number of rows of each; None for a file that
-    names none.
+    """Return the account to read of those in a file; None for a file that names none.
 
-    Raises TransactionFileError, which lists them, where there are several and none is wanted, or where the
-    wanted one is not there.
+    `found` has the number of rows of each. Raise TransactionFileError, which lists them, if there are several
+    and none is wanted, or if the wanted one is missing.
     """
     several = ", ".join(f"{name} ({count} row{'s' * (count != 1)})" for name, count in found.items())
     if wanted is not None:
@@ -156,10 +158,10 @@ def one_account(found: Mapping[str, int], wanted: str | None) -> str | None:
 
 
 def of_another(line: int, source: str, account: str) -> IgnoredRow:
-    """A row of an account that is not read."""
+    """Return a row of an account that is not read."""
     return IgnoredRow(line, f"of account {account}, which was not asked for", source, f"row of {account}")
 
 
 def unsupported(line: int, source: str, reason: str) -> BadRow:
-    """A row that says what the ledger cannot hold."""
+    """Return a row that says what the ledger cannot hold."""
     return BadRow(line, InvalidInput(reason), source)

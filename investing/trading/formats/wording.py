@@ -1,4 +1,4 @@
-"""What banks and brokers call interest and fees, where they only say that cash came or went."""
+"""Words that banks and brokers use for interest and fees, where they only say that cash moved."""
 
 import re
 from decimal import Decimal
@@ -16,7 +16,7 @@ _BY_TYPE: Final = {
     **dict.fromkeys(("INT", "DIV", "FEE", "SRVCHG"), COST),
     "XFER": (TransactionType.TRANSFER_IN, TransactionType.TRANSFER_OUT),
 }
-"""Of OFX's TRNTYPE; whatever else it says may be interest or a fee by its words, or else is a flow."""
+"""By OFX's TRNTYPE; any other value may be interest or a fee by its words, or else is a flow."""
 
 _INCOME = re.compile(
     r"\bINTEREST\b(?! (?:BEARING|CHECKING|SAVINGS))"
@@ -27,9 +27,9 @@ _WITHHELD = re.compile(r"\bWITHHOLDING\b|\bWITHHELD\b|\bFOREIGN TAX\b|\bNRA TAX\
 
 
 def bank_types(trntype: str, amount: Decimal, words: str) -> tuple[Kinds, str]:
-    """Return what a row of cash is by its OFX type, its sign and its words; and what is to be told of it.
+    """Return what a row of cash is by its OFX type, its sign and its words; and a remark for the owner.
 
-    The words are only asked where the type says no more than that cash came or went.
+    The words are only considered if the type says no more than that cash came or went.
     """
     if trntype in _BY_TYPE:
         return _BY_TYPE[trntype], ""

@@ -1,4 +1,4 @@
-"""Alerts raised as a worker raises them: in a transaction of its own, and told of after the commit."""
+"""Alerts raised as a worker raises them: in a transaction of its own, and announced after the commit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

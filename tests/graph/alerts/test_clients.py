@@ -62,7 +62,7 @@ class Running:
         self._seen = seen
 
     async def lines(self, number: int) -> list[str]:
-        """The next lines that it prints; what a killed one had told and not yet stored comes again."""
+        """The next lines that it prints; what a killed one had printed and not yet stored comes again."""
         assert self._process.stdout is not None
         found: list[str] = []
         async with asyncio.timeout(40):

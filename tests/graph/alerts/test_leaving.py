@@ -1,4 +1,4 @@
-"""Who goes without a word, at whatever moment, leaves nothing in the server: seen from inside."""
+"""A client that disconnects at any moment leaves nothing in the server: checked from inside."""
 
 import asyncio
 import gc

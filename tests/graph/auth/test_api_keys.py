@@ -55,7 +55,7 @@ def sealed(stored: Stored, id: str) -> tuple[SecretLocation, EncryptedSecret]:
 
 
 def opened(secret_box: SecretBox, stored: Stored, id: str) -> BrokerCredentials:
-    """What a broker would be asked with."""
+    """Return the credentials that a broker would be called with."""
     place, secret = sealed(stored, id)
     return BrokerCredentials.opened(secret_box, place.owner_id, place.id, secret)
 

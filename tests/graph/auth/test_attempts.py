@@ -1,4 +1,4 @@
-"""Limits on coming in, as a client of a whole server meets them."""
+"""Limits on logging in, as a client of a whole server meets them."""
 
 import secrets
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who is shut out is told no more by any stream, although nothing tells the server that it happened."""
+"""A disabled user gets nothing more from any stream, although nothing notifies the server of it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -37,7 +37,7 @@ async def api(register: Callable[[], Api]) -> Api:
 async def shut_out(
     api: Api, stored: Stored, stream: Stream, happens: Callable[[], Awaitable[object]]
 ) -> None:
-    """Shut the user out behind the server's back, have something happen, and see that it is not told."""
+    """Shut the user out behind the server's back, have something happen, and see that it is not sent."""
     assert await asyncio.to_thread(stored.rows, SHUT_OUT, api.username) == [(True,)]
     await happens()
     (error,) = await stream.errors()

@@ -1,4 +1,4 @@
-"""Splits over the API: recorded by administrators, posted to holders, told where they are there already."""
+"""Splits over the API: recorded by administrators, posted to holders, reported if they are there already."""
 
 import asyncio
 import datetime as dt

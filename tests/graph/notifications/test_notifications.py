@@ -176,7 +176,7 @@ async def test_the_way_of_an_alert(holder: User, receiver: HttpReceiver, session
     await until(sent, PATIENCE)
     (delivery,) = await deliveries(holder)
     assert (delivery["channel"], delivery["attempts"], delivery["lastError"]) == ("hook", 1, None)
-    # What the receiver is told leads back to the alert.
+    # What the receiver gets leads back to the alert.
     told = receiver.alerts()[0].json["data"]["id"]
     found = await holder.ask("query($id: ID!) { node(id: $id) { ... on Alert { title } } }", id=told)
     assert found["node"]["title"] == "Drift"
@@ -256,7 +256,7 @@ async def test_a_secret_is_seen_nowhere(
         await holder.do(CREATE, input={"name": name, "kind": kind, "address": address})
     errors = [d["lastError"] for d in await deliveries(holder) if d["lastError"]]
     assert len(errors) == 3
-    # In hint of `away` is the name of its host, which is meant to be told.
+    # In hint of `away` is the name of its host, which is meant to be shown.
     seen = json.dumps(await holder.ask(EVERYTHING)).replace(f"{canary}.invalid", "")
     answers = "".join(holder.answers).replace(f"{canary}.invalid", "")
     tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")

@@ -120,7 +120,7 @@ snapshot AS (
     SELECT $1, gen_random_uuid(), p.id, day::date, cash + held, cash, held, flow, 0.1, 0.1, 1
     FROM p, (VALUES ('2024-02-28', 1001, 0, 1000), ('2024-02-29', 801, 200, 0), ('2024-03-01', 801, 220, 0),
                     ('2099-03-01', $3::text::numeric, 0, 0)) AS s(day, cash, held, flow)),
--- What is waiting to be computed anew is no part of any performance: there the figure would fit nothing.
+-- What is waiting to be recomputed is no part of any performance: there the figure would fit nothing.
 marked AS (
     UPDATE portfolios SET snapshots_stale_from = (now() AT TIME ZONE 'America/New_York')::date
     WHERE owner_id = $1)

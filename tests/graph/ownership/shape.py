@@ -194,7 +194,7 @@ SAMPLES: dict[str, Any] = {
     "label": lambda: f"new {uuid.uuid4()}",
     "apiKey": "PK0123456789",
     "apiSecret": "hush",
-    # The door, which has tests of its own.
+    # Logging in, which has tests of its own.
     "username": lambda: f"u{uuid.uuid4().hex[:20]}",
     "email": lambda: f"{uuid.uuid4().hex}@example.org",
     "password": PASSWORD,

@@ -54,8 +54,8 @@ FUNCTIONS = [
     and "owner_id" in inspect.signature(function).parameters
     and function not in (fetch_symbols, fetch_instruments_by_symbol, fetch_instruments_by_any_symbol)
 ]
-AT_THE_DOOR = {"credentials", "fetch_actions", "user_id_of", "viewer"}
-"""They run before anybody is known, each on behalf of the one user whom it is asked about."""
+BEFORE_LOGIN = {"credentials", "fetch_actions", "user_id_of", "viewer"}
+"""They run before the viewer is known, each on behalf of the one user that it concerns."""
 
 PAGE = Page(limit=100)
 
@@ -74,7 +74,7 @@ def test_every_listing_has_an_owner() -> None:
 
 
 def test_every_query_names_an_owner() -> None:
-    """Or is of the market, or runs at the door."""
+    """Or is of the market, or runs before the login."""
     functions = {
         name
         for m in MODULES
@@ -86,7 +86,7 @@ def test_every_query_names_an_owner() -> None:
         "fetch_instrument_quotes",
     }
     # Counts of many owners at once, from a table that has no policy.
-    assert functions == of_the_market | AT_THE_DOOR | {"changed_counts"}
+    assert functions == of_the_market | BEFORE_LOGIN | {"changed_counts"}
 
 
 def _has_ids(listing: Listing[Any]) -> bool:

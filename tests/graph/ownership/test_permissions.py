@@ -43,7 +43,7 @@ def test_the_door_is_all_that_is_public() -> None:
 
 @pytest.mark.parametrize("coordinate", ROOTS)
 def test_a_root_field_asks_who_is_there(coordinate: str) -> None:
-    """A login is asked for before anything else, or nothing is and the field is on the short list."""
+    """A login is required before anything else, or nothing is and the field is on the short list."""
     permissions = permissions_of(coordinate)
     if coordinate in PUBLIC_FIELDS:
         assert permissions == []

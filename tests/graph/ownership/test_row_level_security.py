@@ -1,4 +1,4 @@
-"""What the database itself refuses, asked in raw SQL as the role that the server uses."""
+"""What the database itself refuses to raw SQL as the role that the server uses."""
 
 from collections.abc import AsyncIterator
 from typing import Any

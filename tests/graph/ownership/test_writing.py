@@ -40,7 +40,7 @@ def variables_of(name: str, person: Person) -> dict[str, Any]:
     # The first transaction is an order's, which nobody reverses.
     seen = {"Transaction"} if name == "reverseTransaction" else set()
     for position in positions(name, MUTATIONS[name]):
-        # Where two of a kind are asked for, they are two different ones.
+        # Where two of a kind are required, they are two different ones.
         if position.type_name in seen:
             variables = position.put(variables, person.spare[position.type_name])
         seen.add(position.type_name)
@@ -99,7 +99,7 @@ def _is_not_found(payload: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", GUARDED)
 def test_who_may_not_come_in_changes_nothing(world: World, name: str) -> None:
-    """Every mutation that is not the door itself, with another's ids, with one's own and with nobody's."""
+    """Every mutation except those for logging in, with another's ids, with one's own and with nobody's."""
     document = document_of(name)
     with world.unchanged():
         for person in (world.holder, world.gone):

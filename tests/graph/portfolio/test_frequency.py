@@ -133,7 +133,7 @@ def test_and_so_it_is_where_each_is_in_its_own_portfolio(
         bought(api, account, "Live", MONDAY, LIVE=50)
         bought(api, account, "Dead", MONDAY, DEAD=30)
         recorded(api, open_portfolio(api, account, "Empty"), "DEPOSIT", f"{MONDAY}T19:00:00Z", amount="1")
-    # The days of the user are cut anew, from the ledger.
+    # The days of the user are cut again, from the ledger.
     assert three.user_id is not None
     stored.rows("UPDATE users SET time_zone = 'Europe/Berlin' WHERE id = $1", row_id(three.user_id))
     refresh()
@@ -151,5 +151,5 @@ def test_days_that_are_not_evenly_spaced(api: Api, refresh: Callable[[], None]) 
     assert (found["periodsPerYear"], found["volatility"], found["explain"]) == (None, None, None)
     reasons = {one["figure"] for one in found["unavailable"] if one["reason"] == "IRREGULAR_SPACING"}
     assert reasons == OF_PERIODS
-    # What is not per year can still be told.
+    # What is not per year is still available.
     assert found["benchmark"]["beta"] is not None

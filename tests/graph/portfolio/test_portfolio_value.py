@@ -38,7 +38,7 @@ def figures(portfolio_id: str, cash: str, market: str, total: str, gain: str) ->
 async def test_it_follows_prices_and_cash(
     register: Callable[[], Api], stored: Stored, app_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each time it is told to look: it would not look by itself before the test is over."""
+    """At each notification: it would not look by itself before the test is over."""
     monkeypatch.setattr(subscriptions, "LOOK_SECONDS", 3600.0)
 
     def set_up() -> tuple[Api, str, str]:
@@ -103,7 +103,7 @@ class Heard(PostgresTransport):
 
 
 async def deposit_elsewhere(app_url: str, api: Api, account: str, portfolio: str, amount: str) -> None:
-    """A deposit by another process, whose doorbell is joined to the server's by the database alone."""
+    """A deposit by another process, whose notifier reaches the server's only through the database."""
     notifier = Notifier()
     async with open_sessions(app_url, size=2, notifier=notifier) as sessions:
         line = Heard(sessions, app_url)

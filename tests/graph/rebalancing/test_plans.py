@@ -138,7 +138,7 @@ def test_what_is_held_becomes_what_is_wanted(api: Api, opened: Callable[..., str
     # TWO lacks 151.25: eight are 8.75 too much, seven 11.25 too little. 1060 / 1005 are traded.
     assert (found["cashAfter"], found["turnover"]) == ("245", "1.0547263682")
     assert plan(api, id, buyOnly=True)["skipped"] == [{"symbol": "OLD", "reason": "BUY_ONLY"}]
-    # A sale of half is told by both methods.
+    # The gain of a sale of half is given by both methods.
     mutate(api, "updatePortfolio", "portfolio { id }", portfolioId=id, maxTrade="0.2")
     sale = plan(api, id)["trades"][0]
     assert (sale["quantity"], sale["estimatedRealizedPnl"], sale["fifo"]) == ("4", "0", "40")

@@ -65,7 +65,7 @@ class Tab:
         expect(self.page.get_by_label("Stop query (Ctrl-Enter)")).to_be_visible()
         while {"type": "connection_ack"} not in self.frames:
             self.page.wait_for_timeout(20)
-        # Only changes after the start are told.
+        # Only changes after the start are sent.
         self.page.evaluate(_BEGUN)
 
     def until_shown(self, result: Any, seconds: float = PATIENCE) -> None:

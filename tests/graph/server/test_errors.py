@@ -1,4 +1,4 @@
-"""What a client is told where PostgreSQL gives up: a code to try again by, and nothing of the statement."""
+"""What a client learns if PostgreSQL gives up: a code that says to retry, and nothing of the statement."""
 
 from uuid import uuid4
 

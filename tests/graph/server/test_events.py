@@ -80,7 +80,7 @@ def test_a_stream_needs_a_good_login_and_ends_with_it(tiny: Served) -> None:
     assert payload == {
         "errors": [{"message": "The token is not good.", "extensions": {"code": "UNAUTHENTICATED"}}]
     }
-    # A busy machine may need longer than the shortest before anything is told.
+    # A busy machine may need longer than the shortest before anything is sent.
     for seconds in (0.4, 2, 10, 60):
         before = len(tiny.opened)
         *numbers, last, end = events(tiny, ENDLESS, authorization=f"Bearer short-{seconds}")

@@ -1,4 +1,4 @@
-"""A reader that takes nothing holds little, and is hung up on; whatever was under way for it ends."""
+"""A reader that takes nothing costs little, and is disconnected; its running operations end."""
 
 import asyncio
 import base64
@@ -148,7 +148,7 @@ def test_who_does_not_take_the_end_is_hung_up_on(impatient: Served) -> None:
     time.sleep(0.5)
     raw.sendall(frame({"type": "nonsense"}))
     ended = select.poll()
-    # What is asked for here is nothing: an end is told all the same.
+    # Nothing is requested here: an end is sent all the same.
     ended.register(raw, 0)
     assert ended.poll(PATIENCE * 1000), "it is still waited for"
     assert is_reset(raw)

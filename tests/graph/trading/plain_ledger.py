@@ -1,4 +1,4 @@
-"""The ledger once more, as plainly as it can be said: a list of lines, and everything worked out anew.
+"""The ledger once more, as plainly as it can be said: a list of lines, and everything computed from scratch.
 
 Shares no code with the server. Cash and costs are exact Decimals; divisions are rounded to ten places,
 those of shares to eighteen, halves away from zero.
@@ -18,7 +18,7 @@ Cost = tuple[Decimal, Decimal]
 
 
 class Impossible(Exception):
-    """What is asked would need cash or shares that are not there, or makes no sense."""
+    """The request needs cash or shares that are not there, or makes no sense."""
 
 
 def rounded(value: Decimal, places: str = "1E-10") -> Decimal:

@@ -64,7 +64,7 @@ async def following(
         assert json.loads(await socket.recv()) == {"type": "connection_ack"}
         asked = {"query": FOLLOW, "variables": {"portfolio": portfolio_id}}
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": asked}))
-        # Only changes after the start are told.
+        # Only changes after the start are sent.
         if begins:
             await begun(api.url, api.token)
         yield Stream(socket)
@@ -88,7 +88,7 @@ async def test_an_order_is_told_whenever_it_changes(trader: Make, market: Market
                 "filledQuantity": "0",
                 "portfolio": {"cashBalance": "990", "reservedCash": "90"},
             }
-        # Of another process, whose bell does not ring here.
+        # By another process, whose notifications do not arrive here.
         await asyncio.to_thread(market.tick, abc, "8")
         assert await one.until("FILLED") == {
             "id": order["id"],
@@ -160,7 +160,7 @@ async def test_a_change_that_commits_late_is_told(trader: Make, market: Market, 
             "WHERE owner_id = (SELECT id FROM users WHERE username = $1)",
             someone.api.username,
         )
-        # One that begins later and commits earlier is told first, and hides the other from no one.
+        # One that begins later and commits earlier is sent first, and hides the other from no one.
         second = await asyncio.to_thread(someone.placed, abc, quantity="1")
         assert (await stream.until("FILLED"))["id"] == second["id"]
         await asyncio.sleep(2)

@@ -65,9 +65,9 @@ def place(api: Api, portfolio_id: str, side: str, quantity: str) -> Any:
 
 
 def fewest(trips: Trips, act: Callable[[], object]) -> int:
-    """The round trips of an act; what the server asks by itself, as its pulse does, is among some of them.
+    """The fewest round trips of an act, since the server's own health checks are among some of them.
 
-    What is told to other processes is not counted: rings that follow one another at once go together.
+    Notifications of other processes are not counted: those that follow one another at once are sent together.
     """
     counts = []
     for _ in range(3):
@@ -111,7 +111,7 @@ def test_what_was_written_is_what_is_read(holder: Api, portfolio_id: str, type: 
 def test_the_portfolio_of_nobody(
     trips: Trips, holder: Api, portfolio_id: str, register: Callable[[], Api]
 ) -> None:
-    """Not locked, not told from a missing one, and the key is as good as new."""
+    """Not locked, not distinguished from a missing one, and the key can be used again."""
     stranger, key_ = register(), key()
     with trips.counting() as sent:
         payload = trade(stranger, portfolio_id, "BUY", "1", key_)
@@ -125,7 +125,7 @@ def test_the_portfolio_of_nobody(
 
 
 def test_one_key_for_two_portfolios_at_once(holder: Api, portfolio_id: str) -> None:
-    """Each waits for another lock: the one that comes second is told that its key is used."""
+    """Each waits for another lock: the second one learns that its key is used."""
     account_id = open_account(holder, "Another")
     other = open_portfolio(holder, account_id)
     cash(holder, "deposit", account_id, "1000", portfolioId=other)

@@ -181,14 +181,14 @@ async def test_each_day_is_a_move_of_its_own(
     again, _ = await exchange.trader("1")
     other = await exchange.listed()
     await rule(again, other, "DAILY_MOVE", "0.1")
-    anew = await Watching(sessions).start()
-    await anew.evaluator.ingest.apply(
+    restarted = await Watching(sessions).start()
+    await restarted.evaluator.ingest.apply(
         [
             Tick(other, Decimal(price), noon + dt.timedelta(days=day, minutes=hour))
             for hour, (day, price) in enumerate(days)
         ]
     )
-    await anew.evaluator.prices.decide_waiting()
+    await restarted.evaluator.prices.decide_waiting()
     assert [price for _, price in await told(sessions, again)] == ["112", "125", "100", "200"]
 
 

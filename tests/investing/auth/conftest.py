@@ -1,4 +1,4 @@
-"""A door on a freshly migrated database of its own."""
+"""An authentication service on a freshly migrated database of its own."""
 
 import datetime as dt
 import secrets

@@ -1,4 +1,4 @@
-"""What tests look at behind the door's back, with the rights of the user whose rows they are."""
+"""What tests read past the service, with the rights of the user whose rows they are."""
 
 from typing import Any
 from uuid import UUID

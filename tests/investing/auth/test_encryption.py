@@ -1,4 +1,4 @@
-"""Sealed secrets: bound to their rows, opened with every key, and sealed anew with a kill in the middle."""
+"""Encrypted secrets: bound to their rows, decrypted with every key, and re-encrypted despite a kill."""
 
 import os
 import subprocess
@@ -175,7 +175,7 @@ asyncio.run(main())
 
 
 def resealing(url: str, folder: Path) -> "subprocess.Popen[bytes]":
-    """A process that seals anew, ten at a time."""
+    """A process that re-encrypts, ten at a time."""
     environment = {**os.environ, "PYTHONPATH": "."}
     return subprocess.Popen([sys.executable, "-c", CODE, url, str(folder)], cwd=ROOT, env=environment)
 

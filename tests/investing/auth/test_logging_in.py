@@ -1,4 +1,4 @@
-"""Logging in: by either name, refused alike for every reason, and noted."""
+"""Logging in: by either name, refused in the same way for every reason, and noted."""
 
 import pytest
 

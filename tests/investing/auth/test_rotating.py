@@ -1,4 +1,4 @@
-"""The command that seals everything anew, run as a process."""
+"""The command that re-encrypts everything, run as a process."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Another password by command: it opens the door, the old one and every session end."""
+"""Another password by command: it logs in, the old one and every session end."""
 
 import pytest
 

@@ -217,7 +217,7 @@ async def test_a_viewer_costs_one_statement_and_a_forgery_none(
         statements.append(query.query)
 
     await auth_service.viewer(user.access_token)
-    # The pool hands out the connection that came back last, so the door gets this one.
+    # The pool hands out the connection that came back last, so the service gets this one.
     async with sessions.reading(user.user_id) as connection:
         connection.add_query_logger(note)
     await auth_service.viewer(user.access_token)

@@ -175,7 +175,7 @@ async def test_entries_of_the_past(trips: tuple[Trips, Sessions], superuser_url:
         "move": (await count(trips, world.move(12, "2")))[0],
         "split": (await count(trips, world.split(14, "2", "1")))[0],
         "reverse": (await count(trips, world.reverse(await world.buy(15, "1", "2"))))[0],
-        # Begun anew or not: the second portfolio, where shares went since, comes after the first.
+        # Restarted or not: the second portfolio, where shares went since, comes after the first.
         "reach": (await count(trips, world.reverse(await world.buy(6, "1", "2"))))[0],
     }
     assert found == {"buy": 11, "sell": 10, "move": 12, "split": 17, "reverse": 15, "reach": 18}
@@ -231,7 +231,7 @@ async def test_an_order_that_rests(trips: tuple[Trips, Sessions], superuser_url:
 
 
 async def test_more_is_locked_in_order(trips: tuple[Trips, Sessions], superuser_url: str) -> None:
-    """Shares went to a portfolio whose id is lower: the transaction begins anew and locks that first."""
+    """Shares went to a portfolio whose id is lower: the transaction restarts and locks that first."""
     noted, sessions = trips
     world = await make_world(sessions, superuser_url, portfolios=2)
     await world.buy(0, "10", "1", at=1)
