@@ -130,7 +130,7 @@ async def fetch_pages(
     sql = (
         f"SELECT {listing.columns} FROM {listing.source} WHERE {statement.where} "
         f"ORDER BY {', '.join(f'{key.sql} {direction}' for key in listing.order)} "
-        # One row more than requested tells whether there is a next page.
+        # One row more than requested shows whether there is a next page.
         f"LIMIT {statement.name(page.limit + 1)}"
     )
     if parent is not None:

@@ -263,8 +263,8 @@ async def open_sessions(
     )
     engine = create_async_engine(
         sqlalchemy_url(url),
-        # Three processes with pools of ten fit into PostgreSQL's hundred connections; two connections, so
-        # that one may wait for the other's.
+        # Three processes with pools of ten fit into PostgreSQL's hundred connections. There are at least two,
+        # so that one transaction may wait for another.
         pool_size=min(size, max(2, (size + 1) // 2)),
         max_overflow=0,
         pool_timeout=10,
