@@ -50,7 +50,7 @@ WATCHLISTS = Listing(
 async def fetch_instruments_by_symbol(
     connection: Connection, owner_id: UUID | None, symbols: Sequence[str]
 ) -> dict[str, ListedInstrumentRow]:
-    """Return the instruments that these symbols mean to the owner, by symbol; without one, the shared ones."""
+    """Return by symbol the instruments that these symbols mean to the owner; without one, the shared ones."""
     meant = MEANT.format(symbols="$2::text[]", owner="$1")
     source = INSTRUMENTS.source.replace("instruments t", f"{meant} t")
     rows = await connection.fetch(f"SELECT {INSTRUMENTS.columns} FROM {source}", owner_id, symbols)
