@@ -150,7 +150,7 @@ async def forget_states(session: Session, owner_id: UUID, rule_id: UUID) -> None
 
 
 async def keep_look(session: Session, owner_id: UUID, kinds: Collection[str]) -> None:
-    """Schedule checks of the owner's portfolios from now on, or end them without active rules of these kinds."""
+    """Check the owner's portfolios from now on if any active rule is of these kinds; otherwise stop."""
     rules = exists().where(AlertRule.owner_id == owner_id, AlertRule.is_active, AlertRule.kind.in_(kinds))
     if await session.scalar(select(rules)):
         statement = upsert(AlertCheck).values(owner_id=owner_id)

@@ -210,8 +210,9 @@ def is_quoted(last: str, before: str, day: str) -> str:
 def quoted_until(portfolio: str, day: str, zone: str) -> str:
     """Return the last day on which a close of a portfolio's holdings at a day's end is expected.
 
-    It is the last day if no close arrives: a scalar subquery, null where nothing held had a close until then. `$1` is the owner. It goes by the
-    dates of the closes, which differ by a day at most in zones far away from the market.
+    It is the last day if no close arrives: a scalar subquery, null where nothing held had a close until then.
+    `$1` is the owner. It goes by the dates of the closes, which differ by a day at most in zones far away
+    from the market.
     """
     return f"""(SELECT max(e.date + greatest(10, 3 * (e.date - g.date)))
         FROM (
