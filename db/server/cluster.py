@@ -88,7 +88,7 @@ def make_cluster(binaries: Binaries, data: Path, user: RunsAs, lock: int, *, dur
 
 
 def draft_of(data: Path) -> Path:
-    """Where a data folder stands while it is being made."""
+    """Return the path of a data folder while it is being made."""
     return data.with_name(data.name + ".new")
 
 
