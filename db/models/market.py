@@ -141,7 +141,7 @@ class Quote(Base):
 
 
 class MarketFeed(Base):
-    """A price feed that one process runs: its holder, the end of the lease, and the day that it has reached."""
+    """A price feed that one process runs: its holder, the end of its lease, and the day it has reached."""
 
     __tablename__ = "market_feeds"
 
