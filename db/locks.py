@@ -43,7 +43,7 @@ class Locks(NamedTuple):
         )
 
     def lock(self, owner_id: UUID) -> Lock:
-        """Return the SQL that takes all of them, in the order that every writer uses."""
+        """Return the lock that takes all of them, in the order that every writer uses."""
         locks = [Lock("lock_account", owner_id, id) for id in sorted(self.accounts)]
         locks += [Lock("lock_portfolio", owner_id, id) for id in sorted(self.portfolios)]
         if self.order is not None:

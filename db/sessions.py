@@ -74,9 +74,9 @@ _SERVER_SETTINGS = {
 # Their statements are few and go by keys: one plan for each is enough, and planning costs as much as reading.
 _WRITING = {**_SERVER_SETTINGS, "plan_cache_mode": "force_generic_plan"}
 # The paper broker's books need not be on disk before it answers: their results are committed by the order
-# processor, which waits for the disk, and the write-ahead log is written in order. Whatever a crash loses
-# without that was reported to nobody. These connections see every instrument and quote: the order processor
-# has checked whose an order is, and so what it may name.
+# processor (`investing.trading.desk`), which waits for the disk, and the write-ahead log is written in order.
+# Whatever a crash loses without that was reported to nobody. These connections see every instrument and
+# quote: the order processor has checked whose an order is, and so what it may name.
 _BROKER_WRITERS = {**_WRITING, "synchronous_commit": "off", "app.market": "on"}
 
 

@@ -84,8 +84,8 @@ class Order(Owned, Updated, Base):
 class OrderWork(Base):
     """An open order that has to be processed, and the time when it is due.
 
-    It has no owner policy on purpose: the order processor looks for work before it knows whose it is, and
-    then acts as that owner. It reveals only that there is an open order.
+    It has no owner policy on purpose: the order processor (`investing.trading.desk`) looks for work before it
+    knows whose it is, and then acts as that owner. It reveals only that there is an open order.
     """
 
     __tablename__ = "order_work"

@@ -25,10 +25,10 @@ from db.sessions import Connection
 _DAY = day_of("t.executed_at", "s.time_zone")
 
 
-# A position's gain on a day is its value at the end of the day, less its value on the day before, plus its
-# income and less its costs in between. What belongs to no instrument, such as interest, is the gain of cash.
-# Days with flows have no weight and count only as the beginning of the next day; what moves inside a scope on
-# other days cancels out.
+# A position's gain on a day is its value at the end of the day, less its value on the day before, plus the
+# cash that it brought in and less the cash that it took in between. What belongs to no instrument, such as
+# interest, is the gain of cash. Days with flows have no weight and count only as the beginning of the next
+# day; what moves inside a scope on other days cancels out.
 @cache
 def _gains(shifted: bool) -> str:
     price = price_at_end("c.day")

@@ -1,7 +1,7 @@
 """The paper broker's books; no viewer is set here, as they belong to the broker.
 
-They are written over the broker's own connections (`Sessions.books`), each statement by itself unless the
-caller has begun a transaction.
+They are written over the broker's own connections (`Sessions.broker_writers`), each statement by itself
+unless the caller has begun a transaction.
 """
 
 import datetime as dt
