@@ -1,4 +1,4 @@
-"""What all tables share: names of constraints, column types, the owner in every key."""
+"""What all tables share: constraint names, column types, and the owner in every key."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -44,7 +44,10 @@ class Base(DeclarativeBase):
 
 
 class Owned:
-    """A row of one user's. Its key starts with the owner, and row-level security compares just that."""
+    """A row that belongs to one user.
+
+    Its key starts with the owner, which is all that row-level security compares.
+    """
 
     owner_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-2)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7, sort_order=-1)
@@ -52,30 +55,30 @@ class Owned:
 
 
 class Updated:
-    """A row that changes; a trigger keeps the time."""
+    """A row that changes; a trigger keeps the time of the last change."""
 
     updated_at: Mapped[Created] = mapped_column(sort_order=99)
 
 
 def of_owner(column: str, table: str, *, cascade: bool = True) -> ForeignKeyConstraint:
-    """A foreign key to a row of the same owner; nothing can point at another owner's row."""
+    """Return a foreign key to a row of the same owner; a row cannot refer to another owner's row."""
     return ForeignKeyConstraint(
         ["owner_id", column], [f"{table}.owner_id", f"{table}.id"], ondelete="CASCADE" if cascade else None
     )
 
 
 def of_user() -> ForeignKeyConstraint:
-    """A foreign key to the user who owns the row."""
+    """Return a foreign key to the user who owns the row."""
     return ForeignKeyConstraint(["owner_id"], ["users.id"], ondelete="CASCADE")
 
 
 def one_of(column: str, words: Iterable[StrEnum]) -> CheckConstraint:
-    """A check that the column holds a word of the vocabulary."""
+    """Return a check that the column holds a word of the vocabulary."""
     return CheckConstraint(f"{column} IN ({_quoted(words)})", name=column)
 
 
 def known_time_zone() -> CheckConstraint:
-    """Return a check that `time_zone` is known to PostgreSQL, which raises an error of its own where not."""
+    """Return a check that `time_zone` is known to PostgreSQL, which raises its own error if it is not."""
     known = "(TIMESTAMPTZ '2000-01-01 00:00+00' AT TIME ZONE time_zone) IS NOT NULL"
     return CheckConstraint(known, name="time_zone")
 

@@ -1,8 +1,8 @@
-"""Claiming work that is looked for before it is known whose it is.
+"""Claiming work from queues whose rows belong to owners not yet known to the worker.
 
-Each queue is a table without an owner's policy that says nothing but what is to be done and when. A claim
-takes what is due for as long as its lease: no other process gets the same meanwhile, and what was claimed by
-a process that died is due again when the lease is over.
+Each queue is a table without an owner policy that holds only what is to be done and when. A claim takes due
+rows for the length of its lease: no other process gets them meanwhile, and rows claimed by a process that
+died are due again when the lease ends.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ ClaimT = TypeVar("ClaimT", bound=tuple[object, ...])
 
 @dataclass(frozen=True)
 class WorkQueue(Generic[ClaimT]):
-    """A table of work with a time `due_at`. The fields of `claim` are the columns that a claim returns."""
+    """A table of work with a time `due_at`; the fields of `claim` are the columns that a claim returns."""
 
     table: str
     key: tuple[str, ...]
@@ -27,11 +27,11 @@ class WorkQueue(Generic[ClaimT]):
     is_counted: bool = False
     """Whether each claim adds one to the row's `attempts`."""
     takes_turns: bool = False
-    """Whether owners take turns, so that somebody to whom much is due holds up nobody else."""
+    """Whether owners take turns, so that an owner with much due work does not hold up the others."""
 
 
 class OrderClaim(NamedTuple):
-    """An open order that has to be looked after."""
+    """An open order that needs attention."""
 
     owner_id: UUID
     order_id: UUID
@@ -45,15 +45,17 @@ class SnapshotClaim(NamedTuple):
 
 
 class RebalanceClaim(NamedTuple):
-    """A rebalance that runs at a broker and waits to be gone on with."""
+    """A rebalance that runs at a broker and is waiting for its next step."""
 
     owner_id: UUID
     rebalance_id: UUID
 
 
 class ScheduleClaim(NamedTuple):
-    """A portfolio that rebalances by itself: its schedule's next time (None if not worked out yet), its next
-    look at drift (None without a band), and how many faults there were in a row.
+    """A portfolio that rebalances automatically.
+
+    Holds the next time of its schedule (None if not worked out yet), the next check of its drift (None
+    without a drift band), and the number of consecutive faults.
     """
 
     owner_id: UUID
@@ -77,7 +79,7 @@ class DeliveryClaim(NamedTuple):
 
 
 class SplitClaim(NamedTuple):
-    """A split that has to reach its holders, from the owner after `after_owner` on."""
+    """A split to be posted to its holders, starting with the owner after `after_owner`."""
 
     instrument_id: UUID
     ex_date: dt.date
@@ -96,7 +98,7 @@ QUEUES = (ORDERS, SNAPSHOTS, REBALANCES, SCHEDULES, CHECKS, DELIVERIES, SPLITS)
 
 _IS_DUE = "due_at <= clock_timestamp()"
 
-# Of each owner the two oldest, among the thousand oldest of owners who are not busy.
+# The two oldest rows of each owner, among the thousand oldest rows of owners who are not busy.
 _IN_TURN = """AND ({key}) IN (
     SELECT {key} FROM (
         SELECT {key}, row_number() OVER (PARTITION BY owner_id ORDER BY due_at) AS place
@@ -120,10 +122,10 @@ async def claim(
     most: int,
     busy: Collection[UUID] = (),
 ) -> Sequence[ClaimT]:
-    """Claim up to `most` pieces of work that are due, and return them.
+    """Claim up to `most` pieces of due work, and return them.
 
-    They are due again after `lease_seconds`, unless whoever does them says otherwise before. Where owners
-    take turns, nothing of those in `busy` is claimed.
+    They are due again after `lease_seconds`, unless the worker sets another time before. Where owners take
+    turns, no work of the owners in `busy` is claimed.
     """
     values = (lease_seconds, most, list(busy)) if queue.takes_turns else (lease_seconds, most)
     async with sessions.nobody() as connection:

@@ -50,7 +50,7 @@ class UserErrorCode(StrEnum):
 
 
 class RejectionCode(StrEnum):
-    """Why an order ended without its owner's doing; OTHER stands for a broker's own codes."""
+    """Why an order ended without its owner ending it; OTHER covers a broker's own codes."""
 
     UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
     NO_PRICE = "NO_PRICE"
@@ -60,7 +60,7 @@ class RejectionCode(StrEnum):
 
 
 class LegReason(StrEnum):
-    """Why not all of a rebalance's trade was made; OTHER stands for a broker's own codes."""
+    """Why a trade of a rebalance was not made in full; OTHER covers a broker's own codes."""
 
     INSUFFICIENT_CASH = "INSUFFICIENT_CASH"
     INSUFFICIENT_SHARES = "INSUFFICIENT_SHARES"

@@ -1,9 +1,9 @@
-"""Whether the database answers: asked twice a second, so that nobody waits for one that does not.
+"""Whether the database answers, checked twice a second so that nobody waits for one that does not.
 
-A server that is gone refuses at once; one that hangs, or a network that swallows everything, says nothing at
-all, and no time limit on a statement tells that from one that is only long. So one connection does nothing
-but ask for an answer that costs nothing. While none comes, everything that waits for the database is cut off
-with an error, and whoever comes is told so at once.
+A server that is gone refuses connections at once. A server that hangs, or a network that drops all packets,
+sends nothing, and no statement timeout tells that from a statement that is merely slow. So one connection
+does nothing but run a trivial query. While it gets no answer, everything that waits for the database is
+interrupted with an error, and new requests fail at once.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ ResultT = TypeVar("ResultT")
 
 EVERY_SECONDS = 0.5
 _BACK_SECONDS = 0.1
-"""How soon it is asked again while it does not answer: everybody waits for that."""
+"""The interval in seconds between checks while the database does not answer: everybody waits for it."""
 _SLICE_SECONDS = 0.25
 _SLICES = 6
 
@@ -30,10 +30,10 @@ class DatabaseDown(ConnectionError):
 
 
 class DatabaseHealth:
-    """Knows every connection of one process. Without `watch` it believes in the database for ever."""
+    """The health of the database and every connection of one process; always healthy without `watch`."""
 
     def __init__(self, connect: Callable[[], Coroutine[Any, Any, "asyncpg.Connection[Any]"]]) -> None:
-        """`connect` opens the connection that asks."""
+        """Initialize with `connect`, which opens the connection that is used for the checks."""
         self._connect = connect
         self._asking: asyncpg.Connection[Any] | None = None
         self._connections: set[asyncpg.Connection[Any]] = set()
@@ -42,7 +42,10 @@ class DatabaseHealth:
         self._why = ""
 
     async def connected(self, connecting: Coroutine[Any, Any, ConnectionT]) -> ConnectionT:
-        """The connection, which ends when the pulse stops. Raises DatabaseDown while it does not beat."""
+        """Return the connection, which is terminated when the health check fails.
+
+        Raises DatabaseDown while the database does not answer.
+        """
         if not self.is_available:
             connecting.close()
             raise DatabaseDown("The database does not answer.")
@@ -52,7 +55,7 @@ class DatabaseHealth:
             connection = await task
         except asyncio.CancelledError:
             if task.done() and not task.cancelled() and task.exception() is None:
-                # Connected in the very turn of the loop in which nobody wanted it any more.
+                # Connected in the same turn of the event loop in which the caller gave up.
                 task.result().terminate()
             mine = asyncio.current_task()
             if self.is_available or (mine is not None and mine.cancelling()):
@@ -64,7 +67,7 @@ class DatabaseHealth:
         return connection
 
     async def watch(self) -> None:
-        """Ask for ever."""
+        """Check the database forever."""
         try:
             while True:
                 answers = await self._answers()
@@ -81,13 +84,13 @@ class DatabaseHealth:
             self._disconnect()
 
     async def _answers(self) -> bool:
-        """A second try, because somebody may have ended this one connection alone."""
+        """Return whether it answers; try twice, as this one connection may have been terminated."""
         for _ in range(2):
             try:
                 if self._asking is None:
                     self._asking = await _patiently(self._connect())
             except asyncpg.PostgresError as error:
-                # Whatever it says, it is there; but for one that only starts or stops.
+                # Any reply shows that the server is there, unless it is starting up or shutting down.
                 self._why = repr(error)
                 return not isinstance(error, asyncpg.CannotConnectNowError)
             except Exception as error:
@@ -97,7 +100,8 @@ class DatabaseHealth:
                 await _patiently(self._asking.fetchval("SELECT true"))
                 return True
             except Exception as error:
-                # Whatever it is, asyncpg's own mistakes too: a pulse that stopped would let nobody in again.
+                # Any error, asyncpg's own mistakes included: if the check stopped, no connection would be
+                # accepted again.
                 self._disconnect()
                 self._why = repr(error)
                 if isinstance(error, TimeoutError):
@@ -105,9 +109,9 @@ class DatabaseHealth:
         return False
 
     def _cut_off(self) -> None:
-        """Ends every wait for the database with an error, in this turn of the loop."""
+        """Interrupt every wait for the database with an error, in this turn of the event loop."""
         for connection in self._connections:
-            # Some of asyncpg's states refuse even that; such a connection is of no use to anybody either way.
+            # Some states of asyncpg refuse even that; such a connection is of no further use anyway.
             with suppress(Exception):
                 connection.terminate()
         for connecting in self._connecting:
@@ -121,10 +125,10 @@ class DatabaseHealth:
 
 
 async def _patiently(requested: Awaitable[ResultT]) -> ResultT:
-    """The answer. Raises TimeoutError after a while of this process's own time.
+    """Return the answer, or raise TimeoutError after a while of this process's own running time.
 
-    Counted in slices, because a process that was itself held up has not listened: that is one slice, however
-    long it took.
+    The time is counted in slices, because a process that was itself suspended has not listened: a suspension
+    counts as one slice, however long it lasted.
     """
     task = asyncio.ensure_future(requested)
     try:

@@ -10,7 +10,7 @@ _last = 0
 
 
 def uuid7() -> UUID:
-    """A new id, greater than every id that this process made before."""
+    """Return a new id, greater than every id that this process made before."""
     global _last
     # 60 bits of time: 48 of milliseconds and 12 of their fraction (RFC 9562, section 6.2, method 3).
     nanoseconds = time.time_ns()
@@ -22,7 +22,7 @@ def uuid7() -> UUID:
 
 
 def from_stamp(stamp: int) -> UUID:
-    """An id with this 60-bit time stamp and 62 random bits."""
+    """Return an id with this 60-bit time stamp and 62 random bits."""
     random = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
     value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | random
     return UUID(int=value)

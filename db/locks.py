@@ -1,7 +1,7 @@
-"""The locks that a transaction of the ledger begins with: prepared, see `db.writing`.
+"""The locks that a ledger transaction takes first, as prepared statements (see `db.writing`).
 
 Locks are taken from the top of the tree down and by id, an account before its portfolios, so that two writers
-never wait for each other.
+never deadlock.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ PREPARE lock_portfolio_of_order (uuid, uuid) AS
 
 
 class Locks(NamedTuple):
-    """Accounts and portfolios of one owner that a transaction holds until it ends.
+    """Accounts and portfolios of one owner that a transaction locks until it ends.
 
-    `order` stands for the portfolio of that order, which never changes: whoever changes an order has locked
-    its portfolio.
+    `order` stands for the portfolio of that order, which never changes: every change of an order locks its
+    portfolio first.
     """
 
     accounts: frozenset[UUID] = frozenset()
@@ -36,14 +36,14 @@ class Locks(NamedTuple):
 
     @classmethod
     def of(cls, *, accounts: Collection[UUID | None] = (), portfolios: Collection[UUID | None] = ()) -> Locks:
-        """Return the locks of these; None stands for nothing."""
+        """Return the locks of these accounts and portfolios; None entries are ignored."""
         return cls(
             frozenset(id for id in accounts if id is not None),
             frozenset(id for id in portfolios if id is not None),
         )
 
     def lock(self, owner_id: UUID) -> Lock:
-        """Return what takes them all, in the order that everybody keeps."""
+        """Return the lock that takes all of them, in the order that every writer uses."""
         locks = [Lock("lock_account", owner_id, id) for id in sorted(self.accounts)]
         locks += [Lock("lock_portfolio", owner_id, id) for id in sorted(self.portfolios)]
         if self.order is not None:
@@ -55,5 +55,5 @@ NO_LOCKS = Locks()
 
 
 def lock_portfolio(owner_id: UUID, portfolio_id: UUID) -> Lock:
-    """Hold the portfolio until the transaction ends."""
+    """Return the lock that holds the portfolio until the transaction ends."""
     return Locks.of(portfolios=[portfolio_id]).lock(owner_id)

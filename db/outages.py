@@ -1,4 +1,4 @@
-"""Work that is done again and again, and at times cannot be: the log has when that begins and ends."""
+"""Logging of repeated work that can fail for a while: when an outage begins and when it ends."""
 
 import asyncio
 import logging
@@ -23,21 +23,21 @@ _EXPECTED = (
 
 
 class Outage:
-    """What the log has of one kind of work, which would fill it otherwise when it fails each second.
+    """The log of one kind of work, which would fill the log if it logged a failure each second.
 
-    An outage is the database's or the network's and is waited for. Any other error is a surprise, which ends
-    the work: whoever supervises it logs it, and begins anew.
+    An outage is one of the database or the network, and is waited out. Any other error is unexpected and ends
+    the work: its supervisor logs it and restarts the work.
     """
 
     def __init__(self, logger: logging.Logger, work: str) -> None:
-        """`work` begins a sentence: "Reading the quotes"."""
+        """Initialize with `work`, the beginning of a sentence: "Reading the quotes"."""
         self._logger = logger
         self._work = work
         self.is_on = False
 
     @contextmanager
     def survived(self) -> Iterator[None]:
-        """Do without the rest of the block during an outage; a loop tries again. Raise what is none."""
+        """Skip the rest of the block during an outage, for a loop to retry; raise any other error."""
         try:
             yield
         except Exception as error:
@@ -49,7 +49,7 @@ class Outage:
 
     @contextmanager
     def lasting(self) -> Iterator[None]:
-        """Do the same around work that does not end: it works again when it has gone on for some seconds."""
+        """Do the same around work that does not end: it has recovered once it has run for some seconds."""
         settled = asyncio.get_running_loop().call_later(SETTLED_SECONDS, self.over)
         try:
             yield
@@ -61,7 +61,7 @@ class Outage:
             settled.cancel()
 
     def began(self, reason: Exception | str) -> None:
-        """Log that the work fails: one line for an outage, and the traceback too for a surprise."""
+        """Log that the work fails: one line for an outage, with the traceback for an unexpected error."""
         if not self.is_on:
             line, surprise = (reason, None) if isinstance(reason, str) else (_line(reason), reason)
             if surprise is not None and is_outage(surprise):
@@ -70,27 +70,27 @@ class Outage:
         self.is_on = True
 
     def over(self) -> None:
-        """Log that the work is done again, where it was not."""
+        """Log that the work succeeds again, if it had failed."""
         if self.is_on:
             self._logger.warning("%s works again.", self._work)
         self.is_on = False
 
 
 class Faults:
-    """What the log has of faults in work that is done for many, one by one: each once in ten minutes.
+    """The log of faults in work done for many items one by one: each fault once in ten minutes.
 
-    What cannot be done for one of them is tried again and again, and must not fill the log meanwhile.
+    An item that cannot be done is retried again and again, and must not fill the log meanwhile.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        # When each was logged last, and how often it has been met since; in the order of the former.
+        # When each fault was last logged and how often it has occurred since, ordered by the former.
         self._known: dict[object, tuple[float, int]] = {}
 
     def met(self, error: BaseException, what: str, key: object) -> None:
-        """Log a fault with its traceback, unless that was done lately.
+        """Log a fault with its traceback, unless it was logged recently.
 
-        `what` is a sentence with a place for `key`, which says whom or what the work was for.
+        `what` is a sentence with a placeholder for `key`, which identifies whom or what the work was for.
         """
         now, (logged_at, times) = time.monotonic(), self._known.get((what, key), (0.0, 0))
         if times and now < logged_at + REPEATED_SECONDS:
@@ -105,7 +105,7 @@ class Faults:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tell a failure of the database or the network, which may end by itself, from a mistake of our own."""
+    """Return whether a failure is the database's or the network's, and may end by itself, not a bug."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_outage, error.exceptions))
     return isinstance(error, _EXPECTED)

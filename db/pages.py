@@ -1,8 +1,8 @@
 """Lists that a client pages through, read set-based: one statement for all parents of a level.
 
-A `Listing` says what a list is; `fetch_pages`, `fetch_counts` and `fetch_by_ids` write its SQL. In that
-SQL `$1` is always the owner where the list has one, `t` is the listed table, and paging goes by the keys
-of the order (a keyset), so that rows which come or go never shift a page.
+A `Listing` describes a list; `fetch_pages`, `fetch_counts` and `fetch_by_ids` write its SQL. In that SQL `$1`
+is always the owner where the list has one, `t` is the listed table, and paging goes by the keys of the order
+(a keyset), so that added or deleted rows never shift a page.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ RowT = TypeVar("RowT")
 
 @dataclass(frozen=True)
 class Key:
-    """One column of a list's order: its name in the row, its SQL, and how a cursor's text becomes a value."""
+    """One column of a list's order: its name in the row, its SQL, and the parser of a cursor's text."""
 
     name: str
     sql: str
@@ -25,14 +25,20 @@ class Key:
 
 
 def plain_text(text: str) -> str:
-    """A key that is text. Raises ValueError for the one character that PostgreSQL cannot hold."""
+    """Return the key of a text column.
+
+    Raises ValueError for the one character that PostgreSQL cannot store.
+    """
     if "\x00" in text:
         raise ValueError("text holds no U+0000")
     return text
 
 
 def sequence_number(text: str) -> int:
-    """A key that is an integer column. Raises ValueError for a number that none could hold."""
+    """Return the key of an integer column.
+
+    Raises ValueError for a number outside the column's range.
+    """
     number = int(text)
     if not 0 <= number < 2**31:
         raise ValueError("out of range for an integer")
@@ -41,9 +47,10 @@ def sequence_number(text: str) -> int:
 
 @dataclass(frozen=True)
 class Listing(Generic[RowT]):
-    """One list. The last key of its order is unique within a parent. Filters hold `{}` for their value.
+    """A list whose last order key is unique within a parent.
 
-    Of a `shared` one, rows without an owner are everybody's. `row` has the columns.
+    Filters contain `{}` for their value. In a `shared` list, rows without an owner belong to everybody. `row`
+    has the columns.
     """
 
     row: type[RowT]
@@ -60,14 +67,14 @@ class Listing(Generic[RowT]):
     filters: Mapping[str, str] = field(default_factory=dict)
 
     def owned_by(self, owner: str) -> str:
-        """Return the condition that a row is this owner's to see."""
+        """Return the condition that this owner may see a row."""
         own = f"{self.owner} = {owner}"
         return f"({self.owner} IS NULL OR {own})" if self.shared else own
 
 
 @dataclass(frozen=True)
 class Page:
-    """Which part of a list: up to `limit` rows after and before these keys, from the end if `backward`."""
+    """A part of a list: up to `limit` rows after and before these keys, from the end if `backward`."""
 
     limit: int
     backward: bool = False
@@ -78,14 +85,14 @@ class Page:
 
 @dataclass(frozen=True)
 class PageSlice(Generic[RowT]):
-    """The rows of a page in the list's order, and whether there are more in the direction it was read."""
+    """The rows of a page in the list's order, and whether there are more in the direction of reading."""
 
     rows: Sequence[RowT]
     more: bool
 
 
 class _Statement:
-    """SQL under way: conditions, and the parameters they name."""
+    """SQL under construction: conditions, and the parameters that they name."""
 
     def __init__(self, listing: Listing[Any], owner_id: UUID | None) -> None:
         self.parameters: list[Any] = []
@@ -107,7 +114,7 @@ class _Statement:
 async def fetch_pages(
     connection: Connection, listing: Listing[RowT], owner_id: UUID | None, parents: Sequence[UUID], page: Page
 ) -> dict[UUID | None, PageSlice[RowT]]:
-    """The same page of each parent's list; under None for a list that has no parent."""
+    """Return the same page of each parent's list, under None for a list that has no parent."""
     statement = _Statement(listing, owner_id)
     keys = ", ".join(key.sql for key in listing.order)
     direction = "DESC" if listing.descending != page.backward else "ASC"
@@ -123,7 +130,7 @@ async def fetch_pages(
     sql = (
         f"SELECT {listing.columns} FROM {listing.source} WHERE {statement.where} "
         f"ORDER BY {', '.join(f'{key.sql} {direction}' for key in listing.order)} "
-        # One more than asked for tells whether there is a next page.
+        # One row more than requested shows whether there is a next page.
         f"LIMIT {statement.name(page.limit + 1)}"
     )
     if parent is not None:
@@ -143,7 +150,7 @@ async def fetch_pages(
 async def fetch_counts(
     connection: Connection, listing: Listing[RowT], owner_id: UUID | None, parents: Sequence[UUID], page: Page
 ) -> dict[UUID | None, int]:
-    """How many rows the list of each parent has, whatever the page; under None where it has no parent."""
+    """Return how many rows each parent's list has, whatever the page; under None without a parent."""
     statement = _Statement(listing, owner_id)
     _filter(statement, listing, page)
     if listing.parent is None:
@@ -163,7 +170,7 @@ async def fetch_counts(
 async def fetch_by_ids(
     connection: Connection, listing: Listing[RowT], owner_id: UUID | None, ids: Sequence[UUID]
 ) -> dict[UUID, RowT]:
-    """The owner's rows with these ids. A missing one and another owner's are both just not there."""
+    """Return the owner's rows with these ids; missing ids and those of other owners are left out."""
     owner = f"{listing.owned_by('$1')} AND " if listing.owner is not None else ""
     parameters = (ids,) if listing.owner is None else (owner_id, ids)
     rows = await connection.fetch(

@@ -1,4 +1,4 @@
-"""The schema's version: from what the database has to what the code needs."""
+"""Upgrading the schema from the database's version to the version that the code needs."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _ROOT = Path(__file__).resolve().parent.parent
 INI = _ROOT / "alembic.ini"
 
 _UNRELEASED = frozenset(f"{number:04}" for number in range(1, 23))
-"""The revisions before the first release, which are one now: no number of theirs is used again."""
+"""The revisions before the first release, since merged into one: none of their numbers is reused."""
 
 
 class SchemaMismatch(Exception):
-    """The database's schema and the code do not fit; the message is one line that says what to do."""
+    """The database's schema does not fit the code; the message is one line that says what to do."""
 
 
 def upgrade(owner_url: str) -> bool:
-    """Brings the schema to the newest revision. Whether there was anything to do.
+    """Upgrade the schema to the newest revision, and return whether anything was changed.
 
     Raises SchemaMismatch where the database is newer than the code or does not let this role change it;
     nothing is changed then.
     """
     if is_current(owner_url):
         return False
-    # Alembic takes half a second to import, which a start with nothing to migrate does not wait for.
+    # Alembic takes half a second to import; a start with nothing to migrate does not wait for that.
     from alembic import command
     from sqlalchemy.exc import DBAPIError
 
@@ -47,7 +47,7 @@ def upgrade(owner_url: str) -> bool:
 
 
 def offline_sql() -> None:
-    """Prints the SQL of all migrations, for those who run it by hand."""
+    """Print the SQL of all migrations, for those who run it by hand."""
     from alembic import command
 
     command.upgrade(_config(""), "head", sql=True)
@@ -74,7 +74,7 @@ def is_current(url: str) -> bool:
 
 
 def revisions() -> list[str]:
-    """The revisions of the code, oldest first: each file of migrations/versions is named for its own."""
+    """Return the revisions of the code, oldest first: migrations/versions names each file after its own."""
     return sorted(path.name.partition("_")[0] for path in _ROOT.glob("migrations/versions/[0-9]*.py"))
 
 

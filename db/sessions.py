@@ -1,5 +1,6 @@
-"""The ways to the database, on a viewer's behalf: `reading` for rows, `begin` for a transaction, and `write`
-for the few transactions that are made all day.
+"""Database access on a viewer's behalf: `reading`, `begin`, and `write`.
+
+`reading` is for rows, `begin` for a transaction, and `write` for the few transactions that are made all day.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Session = AsyncSession
 """One database transaction that writes."""
 
 Row = asyncpg.Record
-"""One row of a read: `row["name"]`. Decimals come as canonical text, see `db.canonical`."""
+"""One row of a read, as `row["name"]`; decimals are canonical text (see `db.canonical`)."""
 
 CONNECT_SECONDS = 10.0
 
@@ -41,13 +42,13 @@ _SET_VIEWER = (
     "set_config('app.market', $3, false)"
 )
 
-# serialization_failure and deadlock_detected: the transaction was not at fault, and nothing of it is left.
+# serialization_failure and deadlock_detected: the transaction was not at fault and was rolled back.
 _TRY_ANEW = frozenset({"40001", "40P01"})
 
 # lock_not_available and query_canceled: the limits below were reached.
 _TOO_LONG = frozenset({"55P03", "57014"})
 
-# InternalClientError comes of a question to a connection whose server has just said that it crashes.
+# InternalClientError is raised for a query on a connection whose server has just reported that it crashes.
 _AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -72,9 +73,10 @@ _SERVER_SETTINGS = {
 
 # Their statements are few and go by keys: one plan for each is enough, and planning costs as much as reading.
 _WRITING = {**_SERVER_SETTINGS, "plan_cache_mode": "force_generic_plan"}
-# The books need not be on disk before an answer: whatever came of it is committed by the desk, which waits
-# for the disk, and the log is written in order. What is lost without that was told to nobody.
-# They see every instrument and quote: whose an order is, and so what it may name, the desk has seen.
+# The paper broker's books need not be on disk before it answers: their results are committed by the order
+# processor (`investing.trading.desk`), which waits for the disk, and the write-ahead log is written in order.
+# Whatever a crash loses without that was reported to nobody. These connections see every instrument and
+# quote: the order processor has checked whose an order is, and so what it may name.
 _BROKER_WRITERS = {**_WRITING, "synchronous_commit": "off", "app.market": "on"}
 
 
@@ -87,7 +89,7 @@ else:
 
 
 class ViewerConnection(CountedConnection):
-    """A connection that knows whose viewer it is set to, and so asks the server only when that changes."""
+    """A connection that remembers its viewer, and sets it on the server only when it changes."""
 
     __slots__ = ("_viewer",)
 
@@ -96,7 +98,7 @@ class ViewerConnection(CountedConnection):
         self._viewer: tuple[str, ...] | None = ("", "", "")
 
     async def act_for(self, *viewer: str) -> None:
-        """Sets the viewer for row-level security; at most one round trip."""
+        """Set the viewer for row-level security; at most one round trip."""
         if self._viewer == viewer:
             return
         # Unknown until it has succeeded: a cancelled round trip may have set it or not.
@@ -106,14 +108,14 @@ class ViewerConnection(CountedConnection):
 
 
 class ChangeNotifier(Protocol):
-    """What is told after a commit that something of an owner's has changed."""
+    """The receiver of notifications, after each commit, that something of an owner's has changed."""
 
     def notify(self, owner_id: UUID, topic: Topic) -> None:
-        """Take note of it, without waiting."""
+        """Record the change, without waiting."""
 
 
 class Sessions:
-    """Connections to the database. Every one is checked out for one viewer, or for nobody."""
+    """Connections to the database; each is checked out for one viewer, or for nobody."""
 
     def __init__(
         self,
@@ -129,12 +131,12 @@ class Sessions:
         self._writers = writers
         self._health = health
         self.broker_writers = broker_writers
-        """The paper broker's own connections: it must answer also while clients wait for all the others."""
+        """The paper broker's own connections: it must answer even while clients use up all the others."""
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
         self._notifier = notifier
 
     def announce(self, owner_id: UUID, topic: Topic) -> None:
-        """Tell the notifier, where there is one, what has just been committed."""
+        """Notify the notifier, if there is one, of what has just been committed."""
         if self._notifier is not None:
             self._notifier.notify(owner_id, topic)
 
@@ -142,11 +144,11 @@ class Sessions:
     async def reading(
         self, viewer_id: UUID | None, *, as_administrator: bool = False, whole_market: bool = False
     ) -> AsyncIterator[Connection]:
-        """A connection for reading rows, which row-level security limits to the viewer's.
+        """Yield a connection for reading the rows that row-level security grants the viewer.
 
-        An administrator reads the users as well. `whole_market` is for who follows prices before it is known
-        whom one concerns: instruments and prices of everybody's own are read as well. Costs one round trip,
-        or none where the connection served the same viewer last.
+        An administrator also reads the users. `whole_market` is for following prices before it is known which
+        users one concerns: users' own instruments and their prices are read as well. Costs one round trip, or
+        none where the connection served the same viewer last.
         """
         connection: Any
         async with self._pool.acquire() as connection:
@@ -156,14 +158,15 @@ class Sessions:
 
     @asynccontextmanager
     async def begin(self, viewer_id: UUID | None) -> AsyncIterator[Session]:
-        """One transaction on the viewer's behalf, committed at the end of the block."""
+        """Yield one transaction on the viewer's behalf, committed at the end of the block."""
         async with self._sessions() as session:
             try:
                 await act_for(session, viewer_id)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
-                # The server was restarted since this connection was used; nothing has been done on it yet.
+                # The server was restarted since this connection was last used; nothing has been done on it
+                # yet.
                 await session.rollback()
                 await act_for(session, viewer_id)
             yield session
@@ -174,9 +177,9 @@ class Sessions:
     async def transact(
         self, viewer_id: UUID | None, work: Callable[[Session], Awaitable[ResultT]]
     ) -> ResultT:
-        """The work in one transaction, tried anew where PostgreSQL ended it so that others could go on.
+        """Run the work in one transaction, and retry it after a deadlock or serialization failure.
 
-        Three times at the most; a deadlock or a conflict that comes a third time is raised.
+        There are three attempts at most; a deadlock or a conflict in the third is raised.
         """
         for is_last in (False, False, True):
             try:
@@ -190,26 +193,26 @@ class Sessions:
     async def write(
         self, viewer_id: UUID, lock: Lock, work: Callable[[RawConnection], Awaitable[ResultT]]
     ) -> ResultT:
-        """The same over a plain connection, and with the first lock taken: see `db.writing`."""
+        """Do the same over a plain connection that has taken the lock first (see `db.writing`)."""
         return await self._writers.transact(viewer_id, lock, work)
 
     def nobody(self) -> AbstractAsyncContextManager[RawConnection]:
-        """A plain connection on nobody's behalf, for what has no owner; each statement is a transaction."""
+        """Return a plain connection without a viewer, for ownerless data; each statement is a transaction."""
         return self._writers.plain()
 
     async def watch_health(self) -> None:
-        """Ask for ever whether the database answers, over a connection of its own: for a server."""
+        """Check forever whether the database answers, over a connection of its own; run by servers."""
         await self._health.watch()
 
     async def is_ready(self) -> bool:
-        """Whether the database answers."""
+        """Return whether the database answers."""
         if not self._health.is_available:
             return False
         try:
             async with self._pool.acquire(timeout=2) as connection:
                 return bool(await connection.fetchval("SELECT true", timeout=2))
         except Exception:
-            # A line that is torn may end in any error of asyncpg's, which is an answer too.
+            # A broken connection may end in any error of asyncpg's, which is an answer too.
             return False
 
 
@@ -217,12 +220,11 @@ class Sessions:
 async def open_sessions(
     url: str, *, size: int = 10, notifier: ChangeNotifier | None = None
 ) -> AsyncIterator[Sessions]:
-    """Opens pools for reading and for trades, `size` connections each at the most, and closes them.
+    """Open pools for reading and for trades, of at most `size` connections each, and close them at the end.
 
-    The other writers and the paper broker have pools of their own, half as large. `notifier` is told what
-    each commit has changed.
-    While somebody runs `watch_health`, whoever waits for a database that does not answer is told so within
-    two seconds or three.
+    The other writers and the paper broker have pools of their own, half as large. `notifier` is notified of
+    what each commit has changed. While `watch_health` runs, callers that wait for a database that does not
+    answer get an error within two or three seconds.
     """
 
     async def connect(**options: Any) -> Connection:
@@ -261,7 +263,8 @@ async def open_sessions(
     )
     engine = create_async_engine(
         sqlalchemy_url(url),
-        # Three processes of ten fit into PostgreSQL's hundred; two, so that one may wait for another's.
+        # Three processes with pools of ten fit into PostgreSQL's hundred connections. There are at least two,
+        # so that one transaction may wait for another.
         pool_size=min(size, max(2, (size + 1) // 2)),
         max_overflow=0,
         pool_timeout=10,
@@ -277,7 +280,7 @@ async def open_sessions(
 
 
 def is_away(error: BaseException) -> bool:
-    """Tell whether the way to the database is at fault, and not what was asked, which may succeed soon."""
+    """Return whether the connection is at fault and not the request, which may succeed soon."""
     if isinstance(error, DBAPIError):
         cause = None if error.orig is None else error.orig.__cause__
         return error.connection_invalidated or (cause is not None and is_away(cause))
@@ -285,24 +288,24 @@ def is_away(error: BaseException) -> bool:
 
 
 def took_too_long(error: BaseException) -> bool:
-    """Whether PostgreSQL gave up a statement that waited for a lock, or ran, for too long."""
+    """Return whether PostgreSQL cancelled a statement that ran, or waited for a lock, for too long."""
     return getattr(getattr(error, "orig", error), "sqlstate", None) in _TOO_LONG
 
 
 def announce(session: Session, owner_id: UUID, topic: Topic) -> None:
-    """Something has happened to an owner: whoever waits for it is told once this transaction is committed."""
+    """Notify the owner's subscribers of a change once this transaction is committed."""
     session.info.setdefault(_ANNOUNCED, {})[owner_id, topic] = None
 
 
 async def act_for(session: Session, viewer_id: UUID | None) -> None:
-    """Have the rest of a session's transaction be on a viewer's behalf, who alone is seen from then on."""
+    """Make the rest of a session's transaction act for a viewer, whose rows alone are visible from then."""
     await session.execute(
         text("SELECT set_config('app.user_id', :viewer, true)"), {"viewer": str(viewer_id or "")}
     )
 
 
 def sqlalchemy_url(url: str) -> str:
-    """The same address in SQLAlchemy's spelling, for the driver asyncpg."""
+    """Return the same address in SQLAlchemy's form, for the driver asyncpg."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in ("postgres", "postgresql", "postgresql+asyncpg"):
         raise ValueError("a database URL starts with postgresql://")
@@ -310,7 +313,7 @@ def sqlalchemy_url(url: str) -> str:
 
 
 async def _prepare(connection: Connection) -> None:
-    """Have decimals as canonical text, at half the cost of objects that are only printed, JSON as objects."""
+    """Decode numerics to canonical text, at half the cost of Decimals only to print, and JSON to objects."""
     with uncounted():
         await connection.set_type_codec(
             "numeric", schema="pg_catalog", encoder=_encode_decimal, decoder=decimal_text, format="text"
@@ -335,7 +338,7 @@ async def _read_json(connection: Connection) -> None:
 
 
 async def _keep(connection: Connection) -> None:
-    """In place of asyncpg's reset, which costs a round trip: reads leave nothing behind but the viewer."""
+    """Replace asyncpg's reset, which costs a round trip; reads leave nothing behind but the viewer."""
 
 
 def _encode_decimal(value: Decimal | str) -> str:

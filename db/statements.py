@@ -1,4 +1,4 @@
-"""Counting the SQL statements that one piece of work sends, over whichever connection."""
+"""Counting the SQL statements that one piece of work sends, over any connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ else:
 
 
 class StatementCount:
-    """How many statements were sent, those that begin and end a transaction among them."""
+    """The number of statements sent, including those that begin and end a transaction."""
 
     __slots__ = ("sent",)
 
@@ -29,7 +29,7 @@ _counts: ContextVar[StatementCount | None] = ContextVar("statement_count", defau
 
 
 def count_statements() -> StatementCount:
-    """Count what this task sends from now on, and the tasks that it starts."""
+    """Count the statements that this task, and the tasks that it starts, send from now on."""
     count = StatementCount()
     _counts.set(count)
     return count
@@ -37,7 +37,7 @@ def count_statements() -> StatementCount:
 
 @contextmanager
 def uncounted() -> Iterator[None]:
-    """Do not count what the block sends: the set-up of a connection is nobody's."""
+    """Exclude the block's statements from the count: the set-up of a connection belongs to no request."""
     before = _counts.set(None)
     try:
         yield
@@ -57,31 +57,31 @@ class CountedConnection(Connection):
     __slots__ = ()
 
     async def execute(self, *arguments: Any, **options: Any) -> str:
-        """Count, and do what asyncpg does."""
+        """Count the statement, and call asyncpg's method."""
         _note()
         return await super().execute(*arguments, **options)
 
     async def executemany(self, *arguments: Any, **options: Any) -> None:
-        """Count, and do what asyncpg does."""
+        """Count the statement, and call asyncpg's method."""
         _note()
         await super().executemany(*arguments, **options)
 
     async def fetch(self, *arguments: Any, **options: Any) -> Any:
-        """Count, and do what asyncpg does."""
+        """Count the statement, and call asyncpg's method."""
         _note()
         return await super().fetch(*arguments, **options)
 
     async def fetchrow(self, *arguments: Any, **options: Any) -> Any:
-        """Count, and do what asyncpg does."""
+        """Count the statement, and call asyncpg's method."""
         _note()
         return await super().fetchrow(*arguments, **options)
 
     async def fetchval(self, *arguments: Any, **options: Any) -> Any:
-        """Count, and do what asyncpg does."""
+        """Count the statement, and call asyncpg's method."""
         _note()
         return await super().fetchval(*arguments, **options)
 
 
 def count_statements_of(engine: Engine) -> None:
-    """Count what SQLAlchemy sends too, which goes past these methods."""
+    """Count the statements that SQLAlchemy sends, which bypass these methods."""
     event.listen(engine, "before_cursor_execute", _note)

@@ -1,4 +1,4 @@
-"""The closed vocabularies of the domain: one word for a concept on every floor.
+"""The closed vocabularies of the domain: one word for each concept in every layer.
 
 Standard library only, so that the pure rules may use the same words.
 """
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Broker(StrEnum):
-    """Who holds an account's assets."""
+    """The broker that holds an account's assets."""
 
     PAPER = "PAPER"
     ALPACA = "ALPACA"
@@ -23,7 +23,7 @@ class PriceBasis(StrEnum):
 
 
 class AccountType(StrEnum):
-    """How an account may use cash: only MARGIN may owe any."""
+    """How an account may use cash: only MARGIN may have a negative balance."""
 
     CASH = "CASH"
     MARGIN = "MARGIN"
@@ -44,7 +44,7 @@ class Strategy(StrEnum):
 
 
 class RebalanceFrequency(StrEnum):
-    """How often a portfolio is rebalanced when it does so by itself."""
+    """How often a portfolio is rebalanced automatically."""
 
     DAILY = "DAILY"
     WEEKLY = "WEEKLY"
@@ -54,7 +54,7 @@ class RebalanceFrequency(StrEnum):
 
 
 class RebalanceStatus(StrEnum):
-    """Where a rebalance stands."""
+    """The status of a rebalance."""
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
@@ -63,7 +63,7 @@ class RebalanceStatus(StrEnum):
 
 
 class LegStatus(StrEnum):
-    """Where one trade of a rebalance stands."""
+    """The status of one trade of a rebalance."""
 
     PLANNED = "PLANNED"
     SUBMITTED = "SUBMITTED"
@@ -96,7 +96,7 @@ class SkipReason(StrEnum):
 
 
 class AssetClass(StrEnum):
-    """What kind of thing an instrument is."""
+    """The class of an instrument."""
 
     EQUITY = "EQUITY"
     ETF = "ETF"
@@ -124,14 +124,14 @@ class TransactionType(StrEnum):
 
 
 class CostMethod(StrEnum):
-    """Which cost a sale's gain is counted against."""
+    """The cost method that a sale's gain is computed by."""
 
     AVERAGE_COST = "AVERAGE_COST"
     FIFO = "FIFO"
 
 
 class OrderSide(StrEnum):
-    """Which way an order trades."""
+    """The side of an order."""
 
     BUY = "BUY"
     SELL = "SELL"
@@ -145,7 +145,7 @@ class OrderType(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands."""
+    """The status of an order."""
 
     PENDING = "PENDING"
     ACCEPTED = "ACCEPTED"
@@ -158,7 +158,7 @@ class OrderStatus(StrEnum):
 
 
 class BrokerOrderStatus(StrEnum):
-    """Where an order stands with its broker; whether anything is filled, its executions tell."""
+    """The status of an order at its broker; what is filled is known from its executions."""
 
     OPEN = "OPEN"
     FILLED = "FILLED"
@@ -174,7 +174,7 @@ class TimeInForce(StrEnum):
 
 
 class AlertSeverity(StrEnum):
-    """How much an alert matters, least first."""
+    """The severity of an alert, least first."""
 
     INFO = "INFO"
     WARNING = "WARNING"
@@ -207,7 +207,10 @@ class Topic(StrEnum):
 
 
 COUNTED_TOPICS = (Topic.ALERTS, Topic.ORDERS, Topic.LOGINS)
-"""Those whose changes the database counts, so that none is missed. For portfolios each trade would pay."""
+"""The topics whose changes the database counts, so that none is missed.
+
+Portfolios are not among them: each trade would pay for it.
+"""
 
 
 class Weekday(StrEnum):
@@ -223,7 +226,7 @@ class Weekday(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """Where a notification stands."""
+    """The status of a notification."""
 
     PENDING = "PENDING"
     SENT = "SENT"
@@ -232,7 +235,7 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliveryKind(StrEnum):
-    """What a notification is about."""
+    """The subject of a notification."""
 
     ALERT = "ALERT"
     DIGEST = "DIGEST"
@@ -240,7 +243,7 @@ class DeliveryKind(StrEnum):
 
 
 class DestinationKind(StrEnum):
-    """How a notification travels."""
+    """The transport of a notification."""
 
     EMAIL = "EMAIL"
     WEBHOOK = "WEBHOOK"
@@ -248,7 +251,7 @@ class DestinationKind(StrEnum):
 
 
 class PerformanceFigure(StrEnum):
-    """What is said of a performance."""
+    """A figure of a performance."""
 
     VALUES = "VALUES"
     TIME_WEIGHTED_RETURN = "TIME_WEIGHTED_RETURN"
@@ -269,7 +272,7 @@ class PerformanceFigure(StrEnum):
 
 
 class UnavailableReason(StrEnum):
-    """Why a figure cannot be had."""
+    """Why a figure is unavailable."""
 
     NO_HISTORY = "NO_HISTORY"
     STALE = "STALE"
@@ -294,14 +297,14 @@ class UnavailableReason(StrEnum):
 
 
 class Period(StrEnum):
-    """By what a span of time is divided."""
+    """The period that a span of time is divided into."""
 
     MONTH = "MONTH"
     YEAR = "YEAR"
 
 
 class AllocationDimension(StrEnum):
-    """By what a whole is divided."""
+    """The dimension that an allocation is divided by."""
 
     ASSET_CLASS = "ASSET_CLASS"
     SYMBOL = "SYMBOL"
@@ -311,7 +314,7 @@ class AllocationDimension(StrEnum):
 
 
 class AllocationFigure(StrEnum):
-    """What is said of a slice of an allocation."""
+    """A figure of a slice of an allocation."""
 
     VALUE = "VALUE"
     WEIGHT = "WEIGHT"
@@ -319,14 +322,14 @@ class AllocationFigure(StrEnum):
 
 
 class TargetSource(StrEnum):
-    """Where target weights come from."""
+    """The source of target weights."""
 
     OWNER = "OWNER"
     LAST_REBALANCE = "LAST_REBALANCE"
 
 
 class ExplainedFigure(StrEnum):
-    """What can be explained: profits, and each figure of a performance."""
+    """The figures that can be explained: profits, and each figure of a performance."""
 
     UNREALIZED_PNL = "UNREALIZED_PNL"
     REALIZED_PNL = "REALIZED_PNL"
@@ -349,7 +352,7 @@ class ExplainedFigure(StrEnum):
 
 
 class PriceKind(StrEnum):
-    """Where a price comes from."""
+    """The source of a price."""
 
     QUOTE = "QUOTE"
     TRADE = "TRADE"

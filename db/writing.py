@@ -1,7 +1,7 @@
-"""Transactions that write over a plain connection: for the few that are made all day, no round trip too many.
+"""Write transactions over plain connections, for the few kinds that are made all day.
 
-BEGIN, the viewer and the lock that comes first travel together, and a transaction's writes in one statement,
-`db.write_batch`. Everything else writes through `Sessions.begin`.
+They take as few round trips as possible: BEGIN, the viewer and the first lock are sent together, and a
+transaction's writes in one statement (`db.write_batch`). Everything else writes through `Sessions.begin`.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ else:
     RawConnection = asyncpg.Connection
     Pool = asyncpg.Pool
 
-# serialization_failure and deadlock_detected: the transaction was not at fault, and nothing of it is left.
-# unique_violation: another has just written the same key, which the next try sees.
+# serialization_failure and deadlock_detected: the transaction was not at fault and was rolled back.
+# unique_violation: another transaction has just written the same key, which the next attempt sees.
 _TRY_ANEW = frozenset({"40001", "40P01", "23505"})
 
 
 class Lock:
-    """SQL that locks what a transaction is about: a prepared statement, and UUIDs, which can hold no SQL."""
+    """SQL that locks a transaction's subject: a prepared statement, and UUIDs, which cannot contain SQL."""
 
     def __init__(self, name: str, *ids: UUID) -> None:
         self.sql = f"EXECUTE {name} ({', '.join(_quoted(id) for id in ids)})"
 
     @classmethod
     def all_of(cls, *locks: Lock) -> Lock:
-        """Return what takes these locks one after the other, none at all where there are none."""
+        """Return what takes these locks one after the other; without any, take none."""
         lock = cls.__new__(cls)
         lock.sql = "; ".join(each.sql for each in locks)
         return lock
 
 
 async def raw_connection_of(session: AsyncSession) -> RawConnection:
-    """The connection under a session, for statements that belong to its transaction, which has begun."""
+    """Return the connection under a session, for statements in its transaction, which has begun."""
     raw = await (await session.connection()).get_raw_connection()
     connection = raw.driver_connection
     assert isinstance(connection, asyncpg.Connection)
@@ -52,12 +52,12 @@ async def raw_connection_of(session: AsyncSession) -> RawConnection:
 
 
 def _quoted(id: UUID) -> str:
-    # By its number, so that it is a UUID and nothing else, whatever its class says that its text is.
+    # By its number, so that it is a UUID and nothing else, whatever text its class gives.
     return f"'{UUID(int=id.int)}'"
 
 
 class Writers:
-    """A pool of connections for such transactions; decimals are Decimal there."""
+    """A pool of connections for such transactions, which return decimals as Decimal."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -65,10 +65,10 @@ class Writers:
 
     @asynccontextmanager
     async def begin(self, viewer_id: UUID | None, lock: Lock | None = None) -> AsyncIterator[RawConnection]:
-        """One transaction on the viewer's behalf, which begins by taking the lock; committed at the end.
+        """Yield one transaction on the viewer's behalf that begins by taking the lock; commit it at the end.
 
-        What is locked is read by a statement of its own: one that had to wait for the lock would see the rest
-        as it was before that.
+        Locked rows are read by a statement of their own: one that had to wait for the lock would see the rest
+        as it was before the wait.
         """
         viewer = "''" if viewer_id is None else _quoted(viewer_id)
         first = "" if lock is None else lock.sql
@@ -84,9 +84,9 @@ class Writers:
     async def transact(
         self, viewer_id: UUID | None, lock: Lock, work: Callable[[RawConnection], Awaitable[ResultT]]
     ) -> ResultT:
-        """The work in one transaction, tried anew where PostgreSQL ended it so that others could go on.
+        """Run the work in one transaction, and retry it after a deadlock or serialization failure.
 
-        Three times at the most, as `Sessions.transact`.
+        There are three attempts at most, as in `Sessions.transact`.
         """
         for is_last in (False, False, True):
             try:
@@ -99,7 +99,7 @@ class Writers:
 
     @asynccontextmanager
     async def plain(self) -> AsyncIterator[RawConnection]:
-        """A connection on nobody's behalf, each statement a transaction of its own."""
+        """Yield a connection without a viewer; each statement is a transaction of its own."""
         connection: Any
         async with self._pool.acquire() as connection:
             yield connection
@@ -113,15 +113,16 @@ class Writers:
             except BaseException as error:
                 was_gone = _is_gone(connection)
                 await self._give_up(connection)
-                # The server was restarted since this connection was used; nothing has been done on it yet.
+                # The server was restarted since this connection was last used; nothing has been done on it
+                # yet.
                 if is_last or not was_gone or not isinstance(error, Exception):
                     raise
         raise AssertionError("the last try returns or raises")
 
     async def _give_up(self, connection: Any) -> None:
-        """Ends the transaction and gives the connection back, also where who waits is cancelled meanwhile.
+        """End the transaction and release the connection, even if the caller is cancelled meanwhile.
 
-        A request may be cancelled twice, and the pool takes back whatever it is given.
+        A request may be cancelled twice, and the pool takes back a connection in any state.
         """
         task = asyncio.ensure_future(self._roll_back(connection))
         self._giving_up.add(task)

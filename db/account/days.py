@@ -4,8 +4,8 @@
 def day_of(instant: str, time_zone: str) -> str:
     """Return the SQL for the day of an instant (timestamptz) in a time zone, both given as SQL.
 
-    It is what `investing.rules.market.market_hours.day_of` says. What would be before the first day that
-    there is in Python counts into that day.
+    It agrees with `investing.rules.market.market_hours.day_of`. Instants before the first day that Python can
+    represent count into that day.
     """
     return f"greatest(({instant} AT TIME ZONE {time_zone})::date, DATE '0001-01-01')"
 
@@ -13,7 +13,8 @@ def day_of(instant: str, time_zone: str) -> str:
 def between_days(instant: str, time_zone: str) -> dict[str, str]:
     """Return the filters `from` and `to` of a list: that an instant's day is not before, or after, a day.
 
-    A day of anywhere is within a day of the same one in UTC: an index can tell that before the zone is asked.
+    A day anywhere is within a day of the same one in UTC: an index can check that before the time zone is
+    applied.
     """
     day, midnight = day_of(instant, time_zone), "({0}::date::timestamp AT TIME ZONE 'UTC')"
     return {

@@ -25,7 +25,7 @@ ACCOUNTS = Listing(
 async def fetch_account_values(
     connection: Connection, owner_id: UUID, account_ids: Sequence[UUID]
 ) -> dict[UUID, AccountValueRow]:
-    """`market_value` and `total_value` of each account, in its currency."""
+    """Return `market_value` and `total_value` of each account, in its currency."""
     rows = await connection.fetch(
         """
         SELECT a.id, coalesce(sum(s.market_value), 0) AS market_value,
@@ -42,7 +42,7 @@ async def fetch_account_values(
 
 
 async def fetch_user_summary(connection: Connection, owner_id: UUID) -> UserSummaryRow:
-    """The user's row of the view user_account_summary."""
+    """Return the user's row of the view user_account_summary."""
     row = await connection.fetchrow("SELECT * FROM user_account_summary WHERE owner_id = $1", owner_id)
     assert row is not None, "a viewer has a row in users"
     return cast("UserSummaryRow", row)

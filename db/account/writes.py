@@ -13,7 +13,7 @@ from db.vocabulary import Topic
 
 
 async def name_is_taken(session: Session, owner_id: UUID, name: str, *, but: UUID | None = None) -> bool:
-    """Whether another account of the owner has this name."""
+    """Return whether another account of the owner has this name."""
     statement = select(Account.id).where(Account.owner_id == owner_id, Account.name == name)
     if but is not None:
         statement = statement.where(Account.id != but)
@@ -21,14 +21,14 @@ async def name_is_taken(session: Session, owner_id: UUID, name: str, *, but: UUI
 
 
 async def insert_account(session: Session, owner_id: UUID, id: UUID, values: dict[str, Any]) -> None:
-    """Adds an account, with no cash yet."""
+    """Add an account, with no cash yet."""
     await session.execute(
         insert(Account).values(owner_id=owner_id, id=id, unallotted_cash=Decimal(0), **values)
     )
 
 
 async def lock_account(session: Session, owner_id: UUID, account_id: UUID) -> RowMapping | None:
-    """Return the account's row, held until the transaction ends."""
+    """Return the account's row, locked until the transaction ends."""
     statement = select(
         Account.id,
         Account.currency,
@@ -41,7 +41,7 @@ async def lock_account(session: Session, owner_id: UUID, account_id: UUID) -> Ro
 
 
 async def update_account(session: Session, owner_id: UUID, id: UUID, values: dict[str, Any]) -> bool:
-    """Changes an account. Whether the owner has it."""
+    """Change an account; return whether it exists."""
     changed = await session.execute(
         update(Account)
         .where(Account.owner_id == owner_id, Account.id == id)
@@ -62,7 +62,7 @@ WHERE a.owner_id = :owner AND a.id = :account AND p.owner_id = :owner AND p.acco
 
 
 async def lock_portfolios(session: Session, owner_id: UUID, account_id: UUID) -> None:
-    """Hold all portfolios of an account until the transaction ends; the account is locked already."""
+    """Lock all portfolios of an account until the transaction ends; the account is locked already."""
     statement = select(Portfolio.id).where(Portfolio.owner_id == owner_id, Portfolio.account_id == account_id)
     await session.execute(statement.order_by(Portfolio.id).with_for_update(key_share=True))
 

@@ -1,4 +1,4 @@
-"""Which time zones the database knows."""
+"""The time zones that the database knows."""
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError

@@ -1,4 +1,4 @@
-"""Whose alerts there may be: every user's, since no policy lets anybody see who has some."""
+"""The owners that may have alerts: every user, since no policy lets anybody see who has some."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -7,7 +7,7 @@ from db.sessions import Sessions
 
 
 async def every_user(sessions: Sessions) -> Sequence[UUID]:
-    """Every user, by id."""
+    """Return every user, by id."""
     async with sessions.reading(None) as connection:
         rows = await connection.fetch("SELECT DISTINCT user_id FROM logins ORDER BY 1")
     return [row["user_id"] for row in rows]

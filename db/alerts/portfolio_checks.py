@@ -1,4 +1,4 @@
-"""What rules on portfolios are held against, and where they stand."""
+"""What portfolio rules are compared with, and the state of each."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
@@ -19,12 +19,12 @@ from db.writing import RawConnection
 
 
 async def end_look(session: Session, owner_id: UUID) -> None:
-    """Looks no more at an owner who has no such rules."""
+    """Stop checking the portfolios of an owner who has no such rules."""
     await session.execute(delete(AlertCheck).where(AlertCheck.owner_id == owner_id))
 
 
 async def with_checks(sessions: Sessions, owner_ids: Collection[UUID]) -> Sequence[UUID]:
-    """Those of them who have such rules."""
+    """Return those of the owners who have such rules."""
     async with sessions.reading(None) as connection:
         rows = await connection.fetch(
             "SELECT owner_id FROM alert_checks WHERE owner_id = ANY($1)", list(owner_ids)
@@ -41,8 +41,9 @@ _STATES = """
 SELECT rule_id, portfolio_id, instrument_id, is_armed, quiet_until FROM alert_states WHERE owner_id = $1
 """
 
-# Cash and positions by one statement, or a trade in between would make the whole look smaller than it is.
-# While a split is being posted, quotes and quantities are not for the same shares: no price is known then.
+# Cash and positions are read by one statement, or a trade in between would make the total look smaller than
+# it is. While a split is being posted, quotes and quantities are not for the same shares: no price is known
+# then.
 _PORTFOLIOS = f"""
 SELECT p.id, p.name, p.currency, p.strategy, p.target_weights, p.cash_balance::text AS cash_balance, held.*,
        (SELECT r.new_weights FROM rebalance_history r
@@ -76,25 +77,26 @@ ORDER BY h.portfolio_id, h.date DESC
 
 
 async def rules_of(connection: RawConnection, owner_id: UUID, kinds: Collection[str]) -> Sequence[Record]:
-    """The owner's active rules of these kinds, with their symbols."""
+    """Return the owner's active rules of these kinds, with their symbols."""
     return await connection.fetch(_RULES, owner_id, list(kinds))
 
 
 async def standings_of(connection: RawConnection, owner_id: UUID) -> Sequence[RuleStateRow]:
-    """Where the owner's rules stand, all of them; what is missing is armed."""
+    """Return the states of all the owner's rules; a missing one is armed."""
     return cast("Sequence[RuleStateRow]", await connection.fetch(_STATES, owner_id))
 
 
 async def portfolios_of(connection: RawConnection, owner_id: UUID) -> Sequence[CheckedPortfolioRow]:
-    """The owner's portfolios that are not archived: cash, which weights they aim at, and what they hold.
+    """Return the owner's active portfolios: cash, the weights that they aim at, and their holdings.
 
-    That is in arrays of the same length, by symbol; decimals are text, and null for what has no price.
+    Archived portfolios are left out. Holdings are arrays of the same length, by symbol; decimals are text,
+    and null for what has no price.
     """
     return cast("Sequence[CheckedPortfolioRow]", await connection.fetch(_PORTFOLIOS, owner_id))
 
 
 async def returns_of(connection: RawConnection, owner_id: UUID) -> Sequence[ReturnIndexRow]:
-    """The `level` of each portfolio's time-weighted index at its last snapshot, and the index's `peak`."""
+    """Return the `level` of each portfolio's time-weighted index at its last snapshot, and its `peak`."""
     return cast("Sequence[ReturnIndexRow]", await connection.fetch(_RETURNS, owner_id))
 
 
@@ -108,7 +110,7 @@ async def ids_of_symbols(
 
 
 async def states_of(session: Session, owner_id: UUID, rule_ids: Sequence[UUID]) -> Sequence[RowMapping]:
-    """Where these locked rules stand; what is missing is armed."""
+    """Return the states of these locked rules; a missing one is armed."""
     statement = select(*AlertState.__table__.columns).where(
         AlertState.owner_id == owner_id, AlertState.rule_id.in_(rule_ids)
     )
@@ -124,7 +126,7 @@ async def save_state(
     is_armed: bool,
     quiet_until: dt.datetime | None,
 ) -> None:
-    """Where a locked rule stands with a portfolio, or with an instrument in it."""
+    """Save the state of a locked rule for a portfolio, or for an instrument in it."""
     stands: dict[str, Any] = {"is_armed": is_armed, "quiet_until": quiet_until}
     statement = upsert(AlertState).values(
         owner_id=owner_id,

@@ -1,4 +1,4 @@
-"""Rules on prices as every process sees them, before anybody knows whose a price concerns."""
+"""Price rules as every process sees them, before it is known which owners a price concerns."""
 
 import datetime as dt
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -25,14 +25,14 @@ WHERE changed >= $1 AND changed < pg_snapshot_xmax(pg_current_snapshot())::text:
 
 
 async def watches_mark(sessions: Sessions) -> int:
-    """From where to ask for changes, by whoever reads all watches after this."""
+    """Return the mark to read changes from, for a caller that reads all watches after this."""
     async with sessions.reading(None) as connection:
         mark: int = await connection.fetchval(MARK)
         return mark
 
 
 async def all_watches(sessions: Sessions, at_once: int) -> AsyncIterator[Sequence[PriceWatchRow]]:
-    """Every watch, so many at a time."""
+    """Yield every watch, `at_once` at a time."""
     after = (UUID(int=0), UUID(int=0))
     while True:
         async with sessions.reading(None) as connection:
@@ -46,7 +46,7 @@ async def all_watches(sessions: Sessions, at_once: int) -> AsyncIterator[Sequenc
 
 
 async def watches_changed(sessions: Sessions, since: int) -> tuple[Sequence[PriceWatchRow], int]:
-    """The watches that have changed since the mark, and the mark for the next time. None is passed over."""
+    """Return the watches that have changed since the mark, and the next mark; none is missed."""
     async with sessions.reading(None) as connection:
         mark: int = await connection.fetchval(MARK)
         return cast("Sequence[PriceWatchRow]", await connection.fetch(_CHANGED, since)), mark
@@ -55,7 +55,7 @@ async def watches_changed(sessions: Sessions, since: int) -> tuple[Sequence[Pric
 async def lock_watches(
     session: Session, owner_id: UUID, rule_ids: Collection[UUID]
 ) -> Mapping[UUID, LockedWatchRow]:
-    """The watches of the owner's rules, by rule, locked; their rules are locked before."""
+    """Return and lock the watches of the owner's rules, by rule; the rules are locked before."""
     statement = (
         select(*AlertWatch.__table__.columns)
         .where(AlertWatch.owner_id == owner_id, AlertWatch.rule_id.in_(rule_ids))
@@ -76,7 +76,7 @@ async def update_watch(
     quiet_until: dt.datetime | None,
     as_of: dt.datetime,
 ) -> None:
-    """Where a locked watch stands after this tick."""
+    """Save the state of a locked watch after this tick."""
     values: dict[str, Any] = {"is_armed": is_armed, "quiet_until": quiet_until, "as_of": as_of}
     mine = (AlertWatch.owner_id == owner_id, AlertWatch.rule_id == rule_id)
     await session.execute(update(AlertWatch).where(*mine).values(**values))

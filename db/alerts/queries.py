@@ -47,7 +47,7 @@ ALERT_RULES = Listing(
 
 
 async def fetch_unacknowledged_counts(connection: Connection, owner_id: UUID) -> Sequence[SeverityCountRow]:
-    """How many alerts nobody has taken note of, by `severity`; none for a severity that has none."""
+    """Return how many alerts are unacknowledged, by `severity`; severities without any are missing."""
     return cast(
         "Sequence[SeverityCountRow]",
         await connection.fetch(
@@ -79,10 +79,10 @@ async def fetch_alert_page(
     portfolio_id: UUID | None = None,
     most: int = 100,
 ) -> Sequence[AlertPageRow]:
-    """The owner's next alerts after this number, oldest first, as rows of the list of alerts.
+    """Return the owner's next alerts after this number, oldest first, as rows of the list of alerts.
 
-    Each with `epoch`, `last_seq` and `purged_seq`, where the sequence stands in the same instant; one row
-    with nothing else where there is no such alert, and no row for an owner who has never had one.
+    Each has `epoch`, `last_seq` and `purged_seq`, the state of the sequence at the same instant; one row with
+    nothing else where there is no such alert, and no row for an owner who has never had one.
     """
     return cast(
         "Sequence[AlertPageRow]",
@@ -91,7 +91,7 @@ async def fetch_alert_page(
 
 
 async def fetch_portfolio_history(connection: Connection, owner_id: UUID) -> Sequence[PortfolioHistoryRow]:
-    """Each snapshot of the owner's portfolios by `date`: total_value, cash_value and cumulative_return."""
+    """Return each snapshot of the owner's portfolios by `date`: total and cash value, cumulative return."""
     return cast(
         "Sequence[PortfolioHistoryRow]",
         await connection.fetch(
@@ -115,7 +115,7 @@ async def fetch_aims(connection: Connection, owner_id: UUID) -> Sequence[AimsRow
 
 
 async def fetch_rebalanced(connection: Connection, owner_id: UUID) -> Sequence[RebalancedRow]:
-    """The owner's complete rebalances in their order: `portfolio_id`, `new_weights` and `ended_at`."""
+    """Return the owner's complete rebalances in order: `portfolio_id`, `new_weights` and `ended_at`."""
     return cast(
         "Sequence[RebalancedRow]",
         await connection.fetch(

@@ -1,6 +1,6 @@
 """What the queries of `db.alerts` return: each type has the columns of its statement.
 
-`tests/db/test_rows.py` holds them against what PostgreSQL says of the statements.
+`tests/db/test_rows.py` compares them with the columns that PostgreSQL reports for the statements.
 """
 
 import datetime as dt
@@ -161,9 +161,9 @@ class AlertRuleRow(TypedDict):
 
 
 class AlertPageRow(AlertRow):
-    """A row of `fetch_alert_page`: an alert, and where its owner's alerts stand.
+    """A row of `fetch_alert_page`: an alert, and the state of its owner's sequence.
 
-    The one row of an empty page has null for all that is an alert's.
+    The one row of an empty page has null in all columns of an alert.
     """
 
     epoch: UUID

@@ -1,7 +1,7 @@
-"""Writing alert rules, and what the evaluation knows of them. Each function is a part of the caller's
-transaction, on the owner's behalf.
+"""Writing alert rules and their evaluation state; each function is a part of the caller's transaction.
 
-The order of locks: a user's rules by id, then their watches, states and looks, and the sequence last.
+The transaction acts on the owner's behalf. The order of locks: a user's rules by id, then their watches,
+states and checks, and the sequence last.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ from db.sessions import Session
 
 
 async def name_is_taken(session: Session, owner_id: UUID, name: str, *, but: UUID | None = None) -> bool:
-    """Whether another rule of the owner has this name."""
+    """Return whether another rule of the owner has this name."""
     statement = select(AlertRule.id).where(AlertRule.owner_id == owner_id, AlertRule.name == name)
     if but is not None:
         statement = statement.where(AlertRule.id != but)
@@ -27,13 +27,13 @@ async def name_is_taken(session: Session, owner_id: UUID, name: str, *, but: UUI
 
 
 async def count_rules(session: Session, owner_id: UUID) -> int:
-    """How many rules the owner has."""
+    """Return how many rules the owner has."""
     statement = select(func.count()).select_from(AlertRule).where(AlertRule.owner_id == owner_id)
     return (await session.execute(statement)).scalar_one()
 
 
 async def insert_rule(session: Session, values: Mapping[str, Any]) -> None:
-    """Adds a rule."""
+    """Add a rule."""
     await session.execute(insert(AlertRule).values(**values))
 
 
@@ -45,7 +45,7 @@ async def lock_rules(
     kinds: Collection[str] | None = None,
     active: bool = False,
 ) -> Sequence[RowMapping]:
-    """The owner's rules with these ids, or of these kinds, with symbol and currency; locked by id."""
+    """Lock and return by id the owner's rules with these ids, or of these kinds, with symbol and currency."""
     statement = (
         select(*AlertRule.__table__.columns, Instrument.symbol, Instrument.currency)
         .outerjoin(Instrument, Instrument.id == AlertRule.instrument_id)
@@ -78,10 +78,10 @@ WHERE r.owner_id = :owner AND r.{id} = s.id AND NOT r.followed_splits && s.days
 
 
 async def follow_splits(session: Session, owner_id: UUID, rule_ids: Collection[UUID]) -> bool:
-    """Make the levels of locked rules on prices levels for a share of today; return whether any changed.
+    """Convert the price levels of locked rules to a share of today; return whether any changed.
 
-    Once for each split, in whatever order they became known, since `followed_splits` is changed with them. A
-    rule stands as it stood.
+    Each split is followed once, in whatever order they became known, since `followed_splits` is changed with
+    them. The state of a rule does not change.
     """
     changed = 0
     for table, id in (("alert_rules", "id"), ("alert_watches", "rule_id")):
@@ -108,25 +108,25 @@ async def rules_of_instrument(session: Session, owner_id: UUID, instrument_id: U
 
 
 async def update_rule(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:
-    """Changes a locked rule."""
+    """Change a locked rule."""
     mine = (AlertRule.owner_id == owner_id, AlertRule.id == id)
     await session.execute(update(AlertRule).where(*mine).values(**values))
 
 
 async def note_fired(session: Session, owner_id: UUID, ids: Collection[UUID]) -> None:
-    """Notes that these locked rules have fired now."""
+    """Record that these locked rules have fired now."""
     mine = (AlertRule.owner_id == owner_id, AlertRule.id.in_(ids))
     await session.execute(update(AlertRule).where(*mine).values(last_fired_at=func.now()))
 
 
 async def delete_rule(session: Session, owner_id: UUID, id: UUID) -> bool:
-    """Deletes a rule and where it stands; its alerts stay. Whether the owner had it."""
+    """Delete a rule and its state; keep its alerts. Return whether it existed."""
     statement = delete(AlertRule).where(AlertRule.owner_id == owner_id, AlertRule.id == id)
     return (await session.execute(statement.returning(AlertRule.id))).first() is not None
 
 
 async def watch(session: Session, owner_id: UUID, rule_id: UUID, values: Mapping[str, Any] | None) -> None:
-    """Has every process hold prices against the rule, armed; None to end it."""
+    """Make every process compare prices with the rule, armed; stop that where `values` is None."""
     if values is None:
         mine = (AlertWatch.owner_id == owner_id, AlertWatch.rule_id == rule_id)
         await session.execute(delete(AlertWatch).where(*mine))
@@ -137,20 +137,20 @@ async def watch(session: Session, owner_id: UUID, rule_id: UUID, values: Mapping
 
 
 async def end_quiet(session: Session, owner_id: UUID, rule_id: UUID) -> None:
-    """Lets a locked rule fire again as soon as it may: its hours are others now."""
+    """End the quiet time of a locked rule whose hours changed: it may fire as soon as they allow."""
     for table in (AlertWatch, AlertState):
         mine = (table.owner_id == owner_id, table.rule_id == rule_id)
         await session.execute(update(table).where(*mine).values(quiet_until=None))
 
 
 async def forget_states(session: Session, owner_id: UUID, rule_id: UUID) -> None:
-    """Arms a rule on portfolios anew, with everything that it watches."""
+    """Arm a portfolio rule again for everything that it watches."""
     mine = (AlertState.owner_id == owner_id, AlertState.rule_id == rule_id)
     await session.execute(delete(AlertState).where(*mine))
 
 
 async def keep_look(session: Session, owner_id: UUID, kinds: Collection[str]) -> None:
-    """Has the owner's portfolios looked at now, and again and again, if any active rule is of these kinds."""
+    """Check the owner's portfolios from now on if any active rule is of these kinds; otherwise stop."""
     rules = exists().where(AlertRule.owner_id == owner_id, AlertRule.is_active, AlertRule.kind.in_(kinds))
     if await session.scalar(select(rules)):
         statement = upsert(AlertCheck).values(owner_id=owner_id)

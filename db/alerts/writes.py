@@ -13,16 +13,16 @@ from db.sessions import Session
 
 
 class Numbers(NamedTuple):
-    """Numbers that a user's sequence has given out: `first` and those after it, in this epoch."""
+    """Numbers that a user's sequence has issued: `first` and those after it, in this epoch."""
 
     epoch: UUID
     first: int
 
 
 async def take_numbers(session: Session, owner_id: UUID, count: int) -> Numbers:
-    """The next numbers of the user's alerts. The sequence stays locked until the transaction ends.
+    """Take the next numbers of the user's alerts; lock the sequence until the transaction ends.
 
-    So they are committed in their order, and no reader passes over one. Take them last.
+    So they are committed in order, and no reader misses one. Take them last.
     """
     statement = upsert(AlertSequence).values(owner_id=owner_id, seq=count)
     taken = await session.execute(
@@ -35,14 +35,14 @@ async def take_numbers(session: Session, owner_id: UUID, count: int) -> Numbers:
 
 
 async def insert_alerts(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Adds alerts, each with the number that it was given."""
+    """Add alerts, each with the number that was taken for it."""
     await session.execute(insert(Alert), rows)
 
 
 async def acknowledge(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> Sequence[AcknowledgedRow]:
-    """Notes that these have been seen, those not yet noted; locked in the order of their ids.
+    """Acknowledge these alerts, those not yet acknowledged; lock them in the order of their ids.
 
-    The ids of those that the owner has, with whether each is new.
+    Returns the ids of those that the owner has, with whether each is newly acknowledged.
     """
     mine = (Alert.owner_id == owner_id, Alert.id.in_(ids))
     found = await session.execute(
@@ -60,9 +60,10 @@ async def acknowledge(session: Session, owner_id: UUID, ids: Sequence[UUID]) -> 
 
 
 async def purge(session: Session, owner_id: UUID, seconds: float, most: int) -> int:
-    """Deletes the owner's oldest alerts, those made longer ago than that. How many; at most so many.
+    """Delete up to `most` of the owner's alerts that are older than `seconds`; return how many.
 
-    Always a beginning of the sequence, and that is noted first, so that a cursor into it is known to be old.
+    They are always the beginning of the sequence, and their end is recorded first, so that a cursor into it
+    is recognized as expired.
     """
     old = (
         select(Alert.seq)
@@ -87,7 +88,7 @@ async def purge(session: Session, owner_id: UUID, seconds: float, most: int) -> 
 
 
 async def renew_epochs(session: Session, owner_id: UUID) -> None:
-    """Makes every cursor that was given out so far one of the past: after a backup was restored."""
+    """Invalidate every cursor that was issued so far: for use after a backup was restored."""
     await session.execute(
         update(AlertSequence).where(AlertSequence.owner_id == owner_id).values(epoch=func.gen_random_uuid())
     )

@@ -1,4 +1,4 @@
-"""The audit log: each act in the transaction that does it."""
+"""The audit log: each action is recorded in the transaction that does it."""
 
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,7 +12,7 @@ from db.models.auth import AuditEntry, User
 
 
 class Origin(NamedTuple):
-    """Where an act came from; the command line has neither."""
+    """The origin of an action; on the command line it has neither part."""
 
     ip_address: str | None = None
     user_agent: str | None = None
@@ -27,9 +27,9 @@ async def record(
     entity: tuple[str, UUID] | None = None,
     details: dict[str, Any] | None = None,
 ) -> None:
-    """Adds what a user did, or what was done to them.
+    """Record what a user did, or what was done to them.
 
-    `entity` is the kind and the id of what it was done to; `details` never hold a secret.
+    `entity` is the kind and the id of what was acted on; `details` never contain a secret.
     """
     row = entry_row(owner_id, action, origin, entity=entity, details=details)
     await session.execute(insert(AuditEntry).values(**row))
@@ -43,7 +43,7 @@ def entry_row(
     entity: tuple[str, UUID] | None = None,
     details: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The row that `record` adds."""
+    """Return the row that `record` adds."""
     entity_type, entity_id = entity or (None, None)
     return {
         "owner_id": owner_id,
@@ -60,9 +60,10 @@ def entry_row(
 async def record_if_known(
     session: AsyncSession, owner_id: UUID, action: str, origin: Origin, details: dict[str, Any]
 ) -> None:
-    """The same for a user who may not exist, alike in both cases, so that the time it takes tells nothing.
+    """Record the same for a user who may not exist, in equal time, so that the time reveals nothing.
 
-    For the same reason nobody waits for the disk: a crash of the database may lose the last second of these.
+    For the same reason it does not wait for the disk: a crash of the database may lose the last second of
+    these entries.
     """
     await session.execute(text("SET LOCAL synchronous_commit = off"))
     columns = ["owner_id", "id", "action", "details", "ip_address", "user_agent"]

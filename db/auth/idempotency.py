@@ -1,4 +1,4 @@
-"""Idempotency keys: claimed in the same transaction as the effect they stand for."""
+"""Idempotency keys: claimed in the same transaction as the effect that they identify."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -12,7 +12,7 @@ from db.models import IdempotencyKey
 
 
 async def claim(session: AsyncSession, owner_id: UUID, key: UUID, field: str, arguments_hash: bytes) -> bool:
-    """Whether the key is new. Waits for a transaction that is just claiming the same one."""
+    """Claim the key, and return whether it is new; wait for a transaction that is claiming the same key."""
     statement = insert(IdempotencyKey).values(
         owner_id=owner_id, key=key, field=field, arguments_hash=arguments_hash
     )
@@ -23,7 +23,7 @@ async def claim(session: AsyncSession, owner_id: UUID, key: UUID, field: str, ar
 
 
 async def find(session: AsyncSession, owner_id: UUID, key: UUID) -> IdempotencyRow:
-    """What was done under the key."""
+    """Return what was done under the key."""
     statement = select(IdempotencyKey.field, IdempotencyKey.arguments_hash, IdempotencyKey.outcome).where(
         IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key
     )
@@ -31,7 +31,7 @@ async def find(session: AsyncSession, owner_id: UUID, key: UUID) -> IdempotencyR
 
 
 async def find_if_there(session: AsyncSession, owner_id: UUID, key: UUID) -> IdempotencyRow | None:
-    """What was done under the key, if anything was."""
+    """Return what was done under the key, or None."""
     statement = select(IdempotencyKey.field, IdempotencyKey.arguments_hash, IdempotencyKey.outcome).where(
         IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key
     )
@@ -39,7 +39,7 @@ async def find_if_there(session: AsyncSession, owner_id: UUID, key: UUID) -> Ide
 
 
 async def keep(session: AsyncSession, owner_id: UUID, key: UUID, outcome: dict[str, Any]) -> None:
-    """Notes what came of it: ids, or the refusal."""
+    """Store the outcome: ids, or the refusal."""
     await session.execute(
         update(IdempotencyKey)
         .where(IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == key)

@@ -7,7 +7,7 @@ from db.pages import Key, Listing
 
 _BY_ID = (Key("id", "t.id", UUID),)
 
-# Without an owner, so only an administrator's connection sees any row but the viewer's own.
+# Without an owner, so only an administrator's connection sees rows other than the viewer's own.
 USERS = Listing(
     row=UserRow,
     name="users",
@@ -18,7 +18,7 @@ USERS = Listing(
     owner=None,
 )
 
-# The ciphertext is not among the columns: a key's secret is never read to be shown.
+# The ciphertext is not among the columns: a key's secret is never read for display.
 API_KEYS = Listing(
     row=ApiKeyRow,
     name="apiKeys",

@@ -1,4 +1,4 @@
-"""What the door reads: the user behind a name, the viewer behind a session, a link of a login's chain."""
+"""Reads of authentication: a name's user, a session's viewer, a token of a refresh chain."""
 
 from typing import NamedTuple, cast
 from uuid import UUID
@@ -14,9 +14,9 @@ _USER_ID = "SELECT user_id FROM logins WHERE identifier = $1"
 
 _CREDENTIALS = "SELECT password_hash, is_active FROM users WHERE id = $1"
 
-# Once for every operation, so two look-ups by primary key and no more. The first link of a family has the
-# family's id and stands for it: see `db.auth.writes`. Naming family_id as well would tempt the planner to the
-# other index, and through all the links of a long login.
+# Run for every operation, so two look-ups by primary key and no more. The first token of a family has the
+# family's id and represents it: see `db.auth.writes`. Naming family_id as well would tempt the planner to use
+# the other index, and to read all the tokens of a long login.
 _VIEWER = """
 SELECT u.id, u.username, u.email, u.full_name, u.currency, u.time_zone, u.is_admin, u.is_active,
        u.created_at, u.last_login_at
@@ -34,7 +34,7 @@ class LoginCredentials(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A refresh token as it is stored; `revoked` is its family's state, `active` its user's."""
+    """A stored refresh token; `revoked` is its family's state, `active` its user's."""
 
     id: UUID
     family_id: UUID
@@ -45,27 +45,27 @@ class Link(NamedTuple):
 
 
 async def user_id_of(sessions: Sessions, identifier: str) -> UUID | None:
-    """The user of a username or an e-mail address, which is in lower case."""
+    """Return the user with this username or e-mail address, given in lower case."""
     async with sessions.reading(None) as connection:
         user_id: UUID | None = await connection.fetchval(_USER_ID, identifier)
         return user_id
 
 
 async def credentials(sessions: Sessions, user_id: UUID) -> LoginCredentials | None:
-    """The password's hash and whether the user may come in, or None where there is no such user."""
+    """Return the password's hash and whether the user may log in, or None if there is no such user."""
     async with sessions.reading(user_id) as connection:
         row = await connection.fetchrow(_CREDENTIALS, user_id)
     return None if row is None else LoginCredentials(row["password_hash"], row["is_active"])
 
 
 async def viewer(sessions: Sessions, user_id: UUID, session_id: UUID) -> ViewerRow | None:
-    """The active user of a session that has not been revoked, or None. One statement."""
+    """Return the active user of a session that has not been revoked, or None, by one statement."""
     async with sessions.reading(user_id) as connection:
         return cast("ViewerRow | None", await connection.fetchrow(_VIEWER, user_id, session_id))
 
 
 async def lock_link(session: AsyncSession, owner_id: UUID, token_hash: bytes) -> Link | None:
-    """A refresh token, with its family locked until the transaction ends; None where it is not stored."""
+    """Return a refresh token, locking its family until the transaction ends; None if it is not stored."""
     link = RefreshToken.__table__.alias("link")
     family = RefreshToken.__table__.alias("family")
     of_owner = (link.c.owner_id == owner_id, link.c.token_hash == token_hash)
@@ -77,7 +77,7 @@ async def lock_link(session: AsyncSession, owner_id: UUID, token_hash: bytes) ->
     )
     if family_id is None:
         return None
-    # A statement of its own: the one above may have waited, and saw the link as it was before that.
+    # A statement of its own: the one above may have waited, and saw the token as it was before the wait.
     row = (
         await session.execute(
             select(

@@ -1,8 +1,8 @@
-"""What the door writes. Each function is a part of the caller's transaction.
+"""Writes of authentication; each function is a part of the caller's transaction.
 
-A login is a family of refresh tokens. Its first link has the family's id and stands for it: whoever changes
-anything in the family locks that row first, and its `revoked_at` is the family's end (later links have none).
-So ending a login is one row's change, and finding out whether it has ended is one look-up by primary key.
+A login is a family of refresh tokens. Its first token has the family's id and represents it: every change in
+the family locks that row first, and its `revoked_at` is the family's end (later tokens have none). So ending
+a login changes one row, and finding out whether it has ended is one look-up by primary key.
 """
 
 import datetime as dt
@@ -27,9 +27,9 @@ async def add_user(
     password_hash: str,
     time_zone: str,
 ) -> set[str]:
-    """Adds a user who logs in with either name. The identifiers (in lower case) that others have already.
+    """Add a user who logs in with either name; return the identifiers that are taken.
 
-    Where any are, the caller rolls back.
+    Identifiers are in lower case. Where any are taken, the caller rolls back.
     """
     await session.execute(
         insert(User).values(
@@ -42,7 +42,7 @@ async def add_user(
             last_login_at=func.now(),
         )
     )
-    # In order, so that two who want the same names wait for each other and not in a circle.
+    # In order, so that two users who want the same names wait for each other without a deadlock.
     identifiers = sorted({username.lower(), email.lower()})
     added = await session.scalars(
         insert_or(Login)
@@ -56,7 +56,7 @@ async def add_user(
 async def record_login(
     session: AsyncSession, user_id: UUID, renewed_from: tuple[str, str] | None = None
 ) -> bool:
-    """Notes the login's time, and locks the user; False where they have been deactivated meanwhile.
+    """Record the login's time and lock the user; return False if they have been deactivated meanwhile.
 
     `renewed_from` is the password's hash that was checked and the one to store instead of it.
     """
@@ -71,7 +71,7 @@ async def record_login(
 
 
 async def start_family(session: AsyncSession, owner_id: UUID, token_hash: bytes, life: dt.timedelta) -> UUID:
-    """Stores the first refresh token of a login; the family's id."""
+    """Store the first refresh token of a login; return the family's id."""
     family_id = uuid7()
     await _add_link(session, owner_id, family_id, family_id, token_hash, life)
     return family_id
@@ -85,34 +85,34 @@ async def replace_link(
     token_hash: bytes,
     life: dt.timedelta,
 ) -> None:
-    """Marks a link of a locked family used and stores the next."""
+    """Mark a token of a locked family as used, and store the next one."""
     link = (RefreshToken.owner_id == owner_id, RefreshToken.id == link_id)
     await session.execute(update(RefreshToken).where(*link).values(used_at=func.now()))
     await _add_link(session, owner_id, family_id, uuid7(), token_hash, life)
 
 
 async def revoke_family(session: AsyncSession, owner_id: UUID, family_id: UUID) -> None:
-    """Ends a login."""
+    """End a login."""
     await session.execute(_revoke(owner_id).where(RefreshToken.id == family_id))
 
 
 async def revoke_all(session: AsyncSession, owner_id: UUID) -> int:
-    """Ends all logins of a user whose row is locked; how many that were."""
+    """End all logins of a user whose row is locked; return how many there were."""
     first_links = _revoke(owner_id).where(RefreshToken.id == RefreshToken.family_id)
     ended = await session.scalars(first_links.returning(RefreshToken.id))
     return len(ended.all())
 
 
 async def set_password(session: AsyncSession, user_id: UUID, password_hash: str) -> None:
-    """Stores another password's hash, which also locks the user's row."""
+    """Store another password's hash, which also locks the user's row."""
     await session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
 
 
 async def lock_user(session: AsyncSession, user_id: UUID) -> None:
-    """Holds the user's row until the transaction ends; foreign keys to it pass.
+    """Lock the user's row until the transaction ends; foreign keys to it are not blocked.
 
-    Whoever gives a name that is unique among a user's things takes this first: of two who look at once
-    whether it is taken, both would find that it is not.
+    Every writer of a name that is unique among a user's objects takes this lock first: of two transactions
+    that check at once whether it is taken, both would find that it is not.
     """
     await session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
 
@@ -123,16 +123,16 @@ async def update_user(session: AsyncSession, user_id: UUID, values: Mapping[str,
 
 
 async def set_administrator(session: AsyncSession, user_id: UUID, value: bool) -> bool:
-    """Whether that changed anything."""
+    """Set whether a user is an administrator; return whether that changed anything."""
     changed = update(User).where(User.id == user_id, User.is_admin != value).values(is_admin=value)
     return await session.scalar(changed.returning(User.id)) is not None
 
 
 async def set_active(session: AsyncSession, user_id: UUID, value: bool) -> bool:
-    """Whether that changed anything; the user's row is locked in any case.
+    """Set whether a user is active; return whether that changed anything.
 
-    The lock lets foreign keys pass: a refresh that holds its family's row, which `revoke_all` will want, must
-    not wait for this one.
+    The user's row is locked in any case. The lock does not block foreign keys: a refresh that holds its
+    family's row, which `revoke_all` will want, must not wait for this one.
     """
     await lock_user(session, user_id)
     changed = update(User).where(User.id == user_id, User.is_active != value).values(is_active=value)

@@ -1,4 +1,4 @@
-"""Reading how far a demo user has come."""
+"""Reading how far the making of a demo user has come."""
 
 from uuid import UUID
 
@@ -11,6 +11,6 @@ WHERE owner_id = $1 AND user_agent = $2 AND ip_address IS NULL AND action = ANY(
 
 
 async def fetch_actions(sessions: Sessions, user_id: UUID, user_agent: str, actions: list[str]) -> set[str]:
-    """Which of the actions this user agent, on no network, has done to the user."""
+    """Return which of the actions this user agent, without a network address, has done to the user."""
     async with sessions.reading(user_id) as connection:
         return {row["action"] for row in await connection.fetch(_ACTIONS, user_id, user_agent, actions)}

@@ -1,7 +1,7 @@
-"""Writing a whole user's tree at once, in the caller's transaction.
+"""Writing all rows of a user at once, in the caller's transaction.
 
-COPY is not possible under row-level security, so a batch of rows goes in as one array for each column, which
-takes a third of the time of row after row.
+COPY is not possible under row-level security, so a batch of rows is inserted as one array for each column,
+which takes a third of the time of inserting row after row.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,17 +30,17 @@ from db.models.auth import AuditEntry, User
 from db.sessions import APP_ROLE
 
 BATCH = 1000
-"""Rows between two reports of progress."""
+"""The number of rows between two reports of progress."""
 
 Rows = list[dict[str, Any]]
 
 _ARRAYS = (Transaction, Lot)
-"""The tables of many rows, none of whose columns is an array itself."""
+"""The tables with many rows, none of whose columns is itself an array."""
 
 
 @dataclass
 class Tree:
-    """All rows of a user's, by table. Their projections already say what the transactions add up to."""
+    """All rows of a user, by table; their projections already contain the sums of the transactions."""
 
     accounts: Rows = field(default_factory=list)
     portfolios: Rows = field(default_factory=list)
@@ -53,7 +53,7 @@ class Tree:
     watchlist_items: Rows = field(default_factory=list)
 
     def by_table(self) -> Sequence[tuple[type[Base], Rows]]:
-        """In an order in which every row finds the rows that it points at."""
+        """Return the tables in an order in which every row comes after the rows that it refers to."""
         return (
             (Account, self.accounts),
             (Portfolio, self.portfolios),
@@ -68,7 +68,7 @@ class Tree:
 
 
 async def add_tree(session: AsyncSession, tree: Tree, report: Callable[[int, int], None]) -> None:
-    """Inserts every row; `report` is told how many there are so far, and of how many."""
+    """Insert every row; call `report` with the number of rows so far, and the total."""
     total = sum(len(rows) for _, rows in tree.by_table())
     done = 0
     for table, rows in tree.by_table():
@@ -92,31 +92,31 @@ def _insert_arrays(table: Table, rows: Rows) -> Insert:
 
 
 async def lock_user(session: AsyncSession, user_id: UUID) -> None:
-    """Makes others who would build the same user's tree wait until the transaction ends."""
+    """Make others who would write the same user's rows wait until the transaction ends."""
     await session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
 
 
 async def allow_long_statements(session: AsyncSession) -> None:
     """Lift the time limit of statements in this transaction.
 
-    The planner knows nothing of rows that are not committed yet, so that valuing them may take longer than a
-    request may, on a slow machine longer than half a minute.
+    The planner knows nothing of uncommitted rows, so that valuing them may take longer than a request may: on
+    a slow machine longer than half a minute.
     """
     await session.execute(text("SET LOCAL statement_timeout = 0"))
 
 
 async def was_done(session: AsyncSession, user_id: UUID, action: str) -> bool:
-    """Whether the user's audit log has the action."""
+    """Return whether the user's audit log contains the action."""
     statement = select(func.count()).where(AuditEntry.owner_id == user_id, AuditEntry.action == action)
     return bool(await session.scalar(statement))
 
 
 async def analyze_uncommitted(session: AsyncSession) -> None:
-    """Tell the planner of what this transaction has added, which nobody else can see or count yet.
+    """Update the planner's statistics on the uncommitted rows of this transaction.
 
-    Without it the planner takes the tables for empty, and valuing what was added takes ten times as long.
-    Only their owner may, so the session has to be on the owner's address; on any other nothing is done. It
-    goes on as the application's role.
+    Nobody else can see or count them yet. Without it the planner takes the tables for empty, and valuing the
+    new rows takes ten times as long. Only the owner of the tables may do so: the session must be on the
+    owner's address; on any other, nothing is done. The session continues as the application's role.
     """
     await session.execute(text("SET LOCAL ROLE NONE"))
     await session.execute(text("ANALYZE accounts, portfolios, transactions, positions, lots, lot_uses"))
@@ -124,7 +124,7 @@ async def analyze_uncommitted(session: AsyncSession) -> None:
 
 
 async def analyze(owner_url: str) -> None:
-    """Tells the planner what came in; its own daemon would only see it a minute later."""
+    """Update the planner's statistics; autovacuum would do so only a minute later."""
     connection = await asyncpg.connect(owner_url)
     try:
         await connection.execute(

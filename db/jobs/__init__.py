@@ -1,1 +1,1 @@
-"""Jobs that come round again, each run by one process however many there are."""
+"""Recurring jobs, each run by one process however many there are."""

@@ -1,7 +1,7 @@
-"""Jobs at their times, in one process each time, by PgQueuer's scheduler on our own connections.
+"""Scheduled jobs, each run by one process at a time, by PgQueuer's scheduler on our own connections.
 
-PgQueuer keeps a row for each job: the next time that it is due, and a heartbeat while it runs. A run that
-was missed is caught up once, and one whose process has died is taken over after 30 seconds without one.
+PgQueuer keeps a row for each job: the next time that it is due, and a heartbeat while it runs. A missed run
+is caught up once, and a run whose process has died is taken over after 30 seconds without a heartbeat.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AGAIN_SECONDS = 1.0
 
 
 class Job(NamedTuple):
-    """Work that comes round again. `times` is a cron expression; a sixth field counts seconds.
+    """Recurring work; `times` is a cron expression, in which a sixth field counts seconds.
 
     `work` returns how much it did, if it knows.
     """
@@ -32,7 +32,7 @@ class Job(NamedTuple):
 
 
 class _Connections:
-    """PgQueuer's driver: nobody's viewer, since a job's row has no owner."""
+    """PgQueuer's driver; it sets no viewer, since a job's row has no owner."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -51,21 +51,21 @@ class _Connections:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """The connections are not its own."""
+        """Leave the connections open: they are not the driver's own."""
 
 
 def scheduler_outage() -> Outage:
-    """Return what `run_scheduler` logs outages by."""
+    """Return the outage that `run_scheduler` logs by."""
     return Outage(logger, "Keeping the times of the jobs")
 
 
 async def run_scheduler(
     sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Event, outage: Outage | None = None
 ) -> None:
-    """Run the jobs, each at its times, until told to stop; what runs then is finished first.
+    """Run the jobs, each at its times, until `stop` is set; finish the jobs that are running then.
 
-    A fault of a job is logged, and the job runs again at its next time. While the database is away nothing
-    runs, and everything goes on by itself when it is back; `outage` says so meanwhile.
+    A fault of a job is logged, and the job runs again at its next time. While the database is away no job
+    runs, and all continue by themselves when it is back; `outage` logs that meanwhile.
     """
     outage = outage or scheduler_outage()
     # It takes 0.4 seconds to import, which neither a start nor the requests meanwhile have to wait for.
@@ -93,7 +93,7 @@ def _manager(sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Event) -> An
 
 
 def _logged(job: Job) -> Callable[[object], Awaitable[None]]:
-    """Return what runs a job, with a line in the log where it did something or failed."""
+    """Return the function that runs a job, and logs a line if it did something or failed."""
     outage = Outage(logger, f"The job {job.name}")
 
     async def run(_: object) -> None:
@@ -113,7 +113,7 @@ def _logged(job: Job) -> Callable[[object], Awaitable[None]]:
 
 
 def _is_no_outage(record: logging.LogRecord) -> bool:
-    """Tell whether a line of PgQueuer's is about a fault; an outage it would log each second."""
+    """Return whether a line of PgQueuer's is about a fault; it would log an outage each second."""
     return record.exc_info is None or record.exc_info[1] is None or not is_outage(record.exc_info[1])
 
 

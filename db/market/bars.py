@@ -27,8 +27,8 @@ CREATE TEMPORARY TABLE staged_bars (
 ) ON COMMIT DROP
 """
 
-# What a staged bar leaves open stays as it is stored, as long as it fits the staged close: a range must hold
-# it, and an adjusted close belongs to the raw close that it was made from.
+# A column that a staged bar leaves empty keeps its stored value, as long as that fits the staged close: a
+# range must contain it, and an adjusted close belongs to the raw close that it was made from.
 _MERGED = {
     **{
         column: "CASE WHEN num_nonnulls(s.open, s.high, s.low) > 0 THEN s."
@@ -60,7 +60,7 @@ ORDER BY i.id, s.date
 RETURNING instrument_id, date
 """
 
-# The rows that a statement wrote, by instrument: how many, and the first day of them.
+# The rows that a statement wrote, by instrument: their number, and the first day of them.
 _WRITTEN = (
     "WITH written AS ({}) SELECT instrument_id, count(*) AS count, min(date) AS first FROM written GROUP BY 1"
 )
@@ -79,7 +79,7 @@ DELETE FROM staged_bars s USING (
 
 
 class DailyBar(NamedTuple):
-    """One day of one instrument, on its way in. Prices in the instrument's currency, volume in shares."""
+    """One day of one instrument to be stored; prices in the instrument's currency, volume in shares."""
 
     symbol: str
     date: dt.date
@@ -90,14 +90,14 @@ class DailyBar(NamedTuple):
     adjusted_close: Decimal | None
     volume: Decimal | None
     line: int = 0
-    """Where it stands in its file, counted from 1."""
+    """The bar's line in its file, counted from 1."""
     split_quantity: Decimal | None = None
     split_for: Decimal | None = None
-    """On an ex-date: so many new shares for every so many old ones."""
+    """On an ex-date: the ratio of a split, as new shares and the old shares that they replace."""
 
 
 class Stored(NamedTuple):
-    """What became of the staged bars."""
+    """The result of storing the staged bars."""
 
     inserted: int
     changed: int
@@ -105,33 +105,33 @@ class Stored(NamedTuple):
 
 
 class BarLoad:
-    """An open load: stage bars, then store them. Nobody sees any of it before the end."""
+    """An open load: stage bars, then store them; nothing is visible to others before the commit."""
 
     def __init__(self, connection: Connection, owner_id: UUID | None = None) -> None:
         self.connection = connection
         self.owner_id = owner_id
-        """Whose own instruments the bars are of; None for shared ones."""
+        """The owner of the instruments that the bars belong to; None for shared instruments."""
         self.discarded = False
         self.first_changed: dict[UUID, dt.date] = {}
         self.splits_added = 0
         self._staged = 0
 
     def discard(self) -> None:
-        """Ends the load without a trace, as an exception would."""
+        """End the load and roll it back, as an exception would."""
         self.discarded = True
 
     async def lock(self) -> None:
-        """Lets one load at a time write bars; whoever reads goes on reading."""
+        """Lock `price_bars` so that one load at a time writes bars; reading goes on."""
         await self.connection.execute("LOCK TABLE price_bars IN SHARE ROW EXCLUSIVE MODE")
 
     async def stage(self, bars: Iterable[DailyBar]) -> None:
-        """COPYs bars into the staging table as they come; never more than a few thousand are in memory."""
+        """COPY bars into the staging table as they arrive, with at most a few thousand in memory."""
         tag = await self.connection.copy_to_table("staged_bars", source=_copy_text(bars))
         self._staged += _count(tag)
         await self.connection.execute("ANALYZE staged_bars")
 
     async def repeated(self) -> AsyncIterator[tuple[int, int]]:
-        """The lines whose symbol and date an earlier line has, with that line; each is forgotten then."""
+        """Yield each line that repeats an earlier line's symbol and date, with that line; unstage it."""
         found = False
         async for row in self.connection.cursor(_REPEATED, prefetch=1000):
             found = True
@@ -145,9 +145,9 @@ class BarLoad:
             yield row["line"], f"{row['quantity']}-for-{row['split_for']}"
 
     async def store(self) -> Stored:
-        """Writes the staged bars of known instruments where they differ, and empties the staging table.
+        """Write the staged bars of known instruments where they differ, and empty the staging table.
 
-        So it does with splits that are not known; those that are stay as they are.
+        Splits that are not known yet are added too; known ones stay as they are.
         """
         self.splits_added += await add_staged_splits(self.connection, self.owner_id)
         changed = await self._write(_CHANGE)
@@ -166,16 +166,16 @@ class BarLoad:
         return count
 
     async def analyze(self) -> None:
-        """Tells the planner what came in; its own daemon would only see it a minute after the commit."""
+        """Update the planner's statistics; autovacuum would do so only a minute after the commit."""
         await self.connection.execute("ANALYZE instruments, price_bars")
 
 
 @asynccontextmanager
 async def bar_load(owner_url: str, owner_id: UUID | None = None) -> AsyncIterator[BarLoad]:
-    """A load in one transaction, committed at the end of the block unless it was discarded.
+    """Yield a load in one transaction, committed at the end of the block unless it was discarded.
 
-    Of shared instruments, or of a user's own.
-    Portfolios that held what it changed are marked: their snapshots are stale from the first changed day on.
+    The load is of shared instruments, or of a user's own. The snapshots of portfolios that held what it
+    changed are marked stale from the first changed day on.
     """
     connection: Connection = await asyncpg.connect(
         owner_url, server_settings={"jit": "off", "timezone": "UTC"}
@@ -184,11 +184,11 @@ async def bar_load(owner_url: str, owner_id: UUID | None = None) -> AsyncIterato
         transaction = connection.transaction()
         await transaction.start()
         await connection.execute(_STAGING)
-        # Row-level security holds for the owner of the tables as well.
+        # Row-level security applies to the owner of the tables as well.
         await connection.execute("SELECT set_config('app.user_id', $1, true)", str(owner_id or ""))
         load = BarLoad(connection, owner_id)
         yield load
-        # Without this line a failed or discarded load is undone by closing the connection.
+        # Without this line a failed or discarded load is rolled back by closing the connection.
         if not load.discarded:
             await mark_stale(connection, load.first_changed)
             await transaction.commit()
@@ -197,7 +197,10 @@ async def bar_load(owner_url: str, owner_id: UUID | None = None) -> AsyncIterato
 
 
 async def _copy_text(bars: Iterable[DailyBar]) -> AsyncIterator[bytes]:
-    """COPY's text format. No value can hold a tab or a backslash: they are symbols, dates and numbers."""
+    """Encode bars in COPY's text format.
+
+    No value can contain a tab or a backslash: they are symbols, dates and numbers.
+    """
     lines: Iterator[str] = (
         "\t".join("\\N" if value is None else str(value) for value in bar) + "\n" for bar in bars
     )

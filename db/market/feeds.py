@@ -1,4 +1,4 @@
-"""What feeds remember, and the days that one can replay."""
+"""The state of price feeds, and the days that a replay feed can replay."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ RETURNING f.position
 
 
 class Lease(NamedTuple):
-    """A feed that this process runs; the day that it has come to, None for one that is new."""
+    """A feed that this process runs, and the day that it has reached; None for a new one."""
 
     position: dt.date | None
 
 
 async def take_lease(sessions: Sessions, name: str, holder: UUID, seconds: float) -> Lease | None:
-    """Takes the feed for so many seconds, or keeps it; None while another has it."""
+    """Take the feed for `seconds`, or keep it; return None while another process has it."""
     async with sessions.begin(None) as session:
         values = {"name": name, "holder": holder, "seconds": seconds}
         row = (await session.execute(text(_LEASE), values)).first()
@@ -34,7 +34,7 @@ async def take_lease(sessions: Sessions, name: str, holder: UUID, seconds: float
 
 
 async def move(sessions: Sessions, name: str, holder: UUID, position: dt.date) -> None:
-    """Notes the day that the feed has come to, as long as it is this process's."""
+    """Record the day that the feed has reached, as long as this process has the feed."""
     async with sessions.begin(None) as session:
         await session.execute(
             text("UPDATE market_feeds SET position = :position WHERE name = :name AND holder = :holder"),
@@ -42,7 +42,7 @@ async def move(sessions: Sessions, name: str, holder: UUID, position: dt.date) -
         )
 
 
-# Each instrument's own last days, whenever they were: shifted by whole weeks, so that weekdays meet.
+# Each instrument's own last days, whenever they were: shifted by whole weeks, so that weekdays match.
 _SHIFTED = """
 WITH ends AS (
     SELECT i.id, i.symbol, last.date FROM instruments i CROSS JOIN LATERAL (
@@ -89,9 +89,9 @@ class LastClose(NamedTuple):
 
 
 async def next_day(sessions: Sessions, position: dt.date | None, span: dt.timedelta) -> dt.date | None:
-    """The day with prices after the position; after the last one the first of the span before it.
+    """Return the next day with prices after the position; after the last, the first of the span before it.
 
-    A day is one of the instrument whose prices are the newest. None where there are no prices at all.
+    Days are those of the instrument with the newest prices. None where there are no prices at all.
     """
     async with sessions.reading(None) as connection:
         following: dt.date | None = None
@@ -107,7 +107,7 @@ async def next_day(sessions: Sessions, position: dt.date | None, span: dt.timede
 
 
 async def closes_of(sessions: Sessions, day: dt.date) -> Sequence[LastClose]:
-    """The closes of a day, by symbol; where an instrument's prices end earlier, of its own last days."""
+    """Return the closes of a day, by symbol; if an instrument's prices end earlier, of its own last days."""
     async with sessions.reading(None) as connection:
         rows = await connection.fetch(_CLOSES, day)
     return [

@@ -42,7 +42,7 @@ CROSS JOIN LATERAL (
 WHERE i.symbol = ANY($1) AND i.owner_id IS NOT DISTINCT FROM $2::uuid
 """
 
-# The same instant with another price is a corrected bar; an older instant never wins.
+# The same instant with another price is a corrected bar; an older instant never replaces a newer one.
 _QUOTE = f"""
 INSERT INTO quotes AS q (instrument_id, price, as_of, owner_id)
 SELECT new.*, $4::uuid FROM unnest($1::uuid[], $2::numeric[], $3::timestamptz[]) new
@@ -53,7 +53,7 @@ WHERE q.as_of < excluded.as_of OR (q.as_of = excluded.as_of AND q.price <> {IN_I
 
 
 class NewInstrument(NamedTuple):
-    """What an instrument starts with; `db.models.market.Instrument` says what each means."""
+    """The initial values of an instrument; `db.models.market.Instrument` describes each."""
 
     symbol: str
     name: str
@@ -64,14 +64,14 @@ class NewInstrument(NamedTuple):
 
 
 class KnownInstrument(NamedTuple):
-    """An instrument that is stored, and the days that it has bars of."""
+    """A stored instrument, and the days that it has bars for."""
 
     price_basis: PriceBasis
     dates: frozenset[dt.date]
 
 
 class NewestBar(NamedTuple):
-    """The last close that is stored of an instrument."""
+    """The last stored close of an instrument."""
 
     instrument_id: UUID
     close: Decimal
@@ -79,7 +79,7 @@ class NewestBar(NamedTuple):
 
 
 async def known_instruments(load: BarLoad, symbols: Sequence[str]) -> dict[str, KnownInstrument]:
-    """Those of the symbols that are stored already."""
+    """Return those of the symbols that are stored already."""
     rows = await load.connection.fetch(_KNOWN, symbols, load.owner_id)
     return {
         row["symbol"]: KnownInstrument(PriceBasis(row["price_basis"]), frozenset(row["dates"]))
@@ -88,7 +88,10 @@ async def known_instruments(load: BarLoad, symbols: Sequence[str]) -> dict[str, 
 
 
 async def present_symbols(load: BarLoad, former: Sequence[str]) -> dict[str, str]:
-    """What those are called now that have been renamed, unless another instrument has the former symbol."""
+    """Return the present symbols of renamed instruments, by former symbol.
+
+    Former symbols that another instrument has by now are left out.
+    """
     return {row["former"]: row["symbol"] for row in await load.connection.fetch(_PRESENT, former)}
 
 
@@ -114,7 +117,7 @@ async def set_basis(load: BarLoad, symbols: Iterable[str], basis: PriceBasis) ->
 
 
 async def staged_symbols(load: BarLoad) -> dict[str, bool]:
-    """The symbols of the staged bars, in order, and whether each is known."""
+    """Return the symbols of the staged bars, in order, and whether each is known."""
     rows = await load.connection.fetch(
         "SELECT s.symbol, i.id IS NOT NULL AS known FROM (SELECT DISTINCT symbol FROM staged_bars) s "
         "LEFT JOIN instruments i ON i.symbol = s.symbol AND i.owner_id IS NOT DISTINCT FROM $1::uuid "
@@ -125,7 +128,7 @@ async def staged_symbols(load: BarLoad) -> dict[str, bool]:
 
 
 async def add_instruments(load: BarLoad, instruments: Iterable[NewInstrument]) -> None:
-    """Adds instruments, none of which may be there."""
+    """Add instruments, none of which may exist already."""
     rows = [(uuid7(), load.owner_id, *instrument) for instrument in instruments]
     await load.connection.executemany(_NEW_INSTRUMENT, rows)
 
@@ -139,7 +142,7 @@ async def shared_symbols(load: BarLoad, symbols: Sequence[str]) -> frozenset[str
 
 
 async def count_own(load: BarLoad) -> int:
-    """Return how many instruments of their own the load's owner has, and lets nobody add one meanwhile."""
+    """Return how many instruments the load's owner has, and keep others from adding one meanwhile."""
     await load.connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", load.owner_id)
     count: int = await load.connection.fetchval(
         "SELECT count(*) FROM instruments WHERE owner_id = $1", load.owner_id
@@ -148,14 +151,14 @@ async def count_own(load: BarLoad) -> int:
 
 
 async def newest_bars(load: BarLoad, symbols: Sequence[str]) -> list[NewestBar]:
-    """The newest stored bar of each instrument that has any."""
+    """Return the newest stored bar of each instrument that has any."""
     return [NewestBar(*row) for row in await load.connection.fetch(_NEWEST, symbols, load.owner_id)]
 
 
 async def update_quotes(load: BarLoad, quotes: Sequence[tuple[UUID, Decimal, dt.datetime]]) -> int:
-    """Replaces quotes by newer ones (instrument, price, as of), or adds them. How many it did."""
+    """Replace quotes (instrument, price, as of) by newer ones, or add them; return how many were written."""
     ids, prices, instants = ([quote[field] for quote in quotes] for field in range(3))
     tag = await load.connection.execute(_QUOTE, ids, prices, instants, load.owner_id)
-    # A close of before a split that has begun.
+    # A close from before a split that has taken effect.
     await load.connection.execute(FOLLOW_QUOTES)
     return int(tag.rpartition(" ")[2])

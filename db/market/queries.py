@@ -24,10 +24,10 @@ INSTRUMENTS = Listing(
     columns="""t.id, t.symbol, t.name, t.asset_class, t.currency, t.exchange, q.price AS last_price,
         q.as_of AS price_as_of, t.isin, t.owner_id IS NOT NULL AS is_own""",
     source="instruments t LEFT JOIN quotes q ON q.instrument_id = t.id",
-    # One's own may have the symbol of a shared one that was added later.
+    # A user's own instrument may have the symbol of a shared one that was added later.
     order=(Key("symbol", "t.symbol", plain_text), Key("id", "t.id", UUID)),
     shared=True,
-    # position() and not LIKE: a search for "%" finds the symbols that hold one.
+    # position() and not LIKE: a search for "%" finds the symbols that contain one.
     filters={"search": "position(lower({}::text) IN lower(t.symbol || ' ' || t.name)) > 0"},
 )
 
@@ -57,7 +57,7 @@ WATCHLISTS = Listing(
 async def fetch_instruments_by_symbol(
     connection: Connection, owner_id: UUID | None, symbols: Sequence[str]
 ) -> dict[str, ListedInstrumentRow]:
-    """Return the instruments that these symbols mean to the owner, by symbol; to nobody, the shared ones."""
+    """Return by symbol the instruments that these symbols mean to the owner; without one, the shared ones."""
     meant = MEANT.format(symbols="$2::text[]", owner="$1")
     source = INSTRUMENTS.source.replace("instruments t", f"{meant} t")
     rows = await connection.fetch(f"SELECT {INSTRUMENTS.columns} FROM {source}", owner_id, symbols)
@@ -87,9 +87,9 @@ async def fetch_instruments_by_any_symbol(
 
 
 async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[CloseRow]:
-    """Every `close` and `adjusted_close` of an instrument by `date`, and the `price_basis`.
+    """Return every `close` and `adjusted_close` of an instrument by `date`, and its `price_basis`.
 
-    Beside it `comparable`, the close for one share of today.
+    The column `comparable` is the close for one share of today.
     """
     return cast(
         "Sequence[CloseRow]",
@@ -108,7 +108,7 @@ async def fetch_closes(connection: Connection, instrument_id: UUID) -> Sequence[
 async def fetch_instrument_quotes(
     connection: Connection, instrument_ids: Sequence[UUID]
 ) -> Sequence[QuotedRow]:
-    """The quotes of these instruments, by symbol: `instrument_id`, `symbol`, `price` and `as_of`."""
+    """Return the quotes of these instruments, by symbol: `instrument_id`, `symbol`, `price` and `as_of`."""
     return cast(
         "Sequence[QuotedRow]",
         await connection.fetch(

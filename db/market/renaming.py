@@ -1,4 +1,4 @@
-"""Giving an instrument another symbol, and the wishes of portfolios that name it."""
+"""Giving an instrument another symbol, also in the portfolio settings that name it."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -26,8 +26,10 @@ WHERE owner_id = $1 AND ($2 = ANY(symbols) OR target_weights ? $2)
 
 
 class Found(NamedTuple):
-    """What a renaming found: the instrument or none, and whether the new symbol is taken, or how many users
-    have it for one of their own. Where it is there and the symbol is free, it was renamed.
+    """The result of a renaming.
+
+    Holds the instrument or None, whether the new symbol is taken, and how many users have it for an
+    instrument of their own. Where the instrument exists and the symbol is free, it was renamed.
     """
 
     is_there: bool
@@ -36,15 +38,15 @@ class Found(NamedTuple):
 
 
 async def rename(owner_url: str, old: str, new: str, owner_id: UUID | None) -> Found:
-    """Rename a shared instrument, or a user's own, by the owner of the tables.
+    """Rename a shared instrument, or a user's own, as the owner of the tables.
 
-    Positions and transactions refer to the instrument's id; portfolios say by symbol what they may hold.
+    Positions and transactions refer to the instrument's id; portfolios name by symbol what they may hold.
     """
     connection = await asyncpg.connect(owner_url)
     try:
         async with connection.transaction():
             await _act_for(connection, owner_id)
-            # Locked together, so that of two at once the second one sees what the first has done.
+            # Locked together, so that of two concurrent renamings the second sees what the first has done.
             rows = await connection.fetch(_LOCK, [old, new], owner_id)
             is_there = any(row["symbol"] == old and row["owner_id"] == owner_id for row in rows)
             is_taken = any(row["symbol"] == new for row in rows)
@@ -62,7 +64,7 @@ async def _act_for(connection: "asyncpg.Connection[asyncpg.Record]", owner_id: U
 
 
 async def _owners_of(connection: "asyncpg.Connection[asyncpg.Record]", symbol: str) -> list[UUID]:
-    """Return whose own instruments have the symbol."""
+    """Return the owners of instruments that have the symbol."""
     await connection.execute("SELECT set_config('app.market', 'on', true)")
     rows = await connection.fetch(
         "SELECT owner_id FROM instruments WHERE symbol = $1 AND owner_id IS NOT NULL", symbol
@@ -77,9 +79,9 @@ async def _rename_wishes(
     if owner_id is not None:
         await connection.execute(_WISHES, owner_id, old, new)
         return
-    # To those who have one of their own, the symbol means that one.
+    # To users who have an instrument of their own, the symbol means that one.
     others = await _owners_of(connection, old)
-    # User by user, because row-level security holds for the owner of the tables as well.
+    # User by user, because row-level security applies to the owner of the tables as well.
     for user in await connection.fetch("SELECT DISTINCT user_id FROM logins ORDER BY 1"):
         if (id := user["user_id"]) not in others:
             await _act_for(connection, id)

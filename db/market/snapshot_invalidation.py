@@ -9,7 +9,7 @@ from uuid import UUID
 from db.account.days import day_of
 from db.sessions import Connection
 
-# From the changed price on, but not before the portfolio had anything of the instrument; and not at all where
+# From the changed price on, but not before the portfolio had anything of the instrument, and not at all where
 # it had sold everything by then. A close counts in the account's day in which its market closed: that is the
 # date of the bar or the day after it, and nowhere the day before, for New York closes after noon of any zone
 # that is behind it. So the bar's date is right, or a day too early, which costs a day computed twice.
@@ -41,9 +41,9 @@ SELECT id FROM instruments i WHERE id = ANY($1::uuid[]) AND price_basis <> 'RAW'
 
 
 async def mark_stale(connection: Connection, changed: Mapping[UUID, dt.date]) -> None:
-    """Marks every portfolio that held these instruments as stale from the first day that changed.
+    """Mark every portfolio that held these instruments as stale from the first day that changed.
 
-    User by user, because row-level security holds for the owner of the tables as well.
+    User by user, because row-level security applies to the owner of the tables as well.
     """
     if not changed:
         return

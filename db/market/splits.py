@@ -1,9 +1,9 @@
-"""Splits of instruments: recording them, what they make of prices in SQL, and the work of posting them.
+"""Splits of instruments: recording them, their effect on prices in SQL, and the work of posting them.
 
-The database's functions `restated` and `close_on` say what a price for a share of one day is for a share of
-another; `investing.rules.trading.splits` says the same. The view `split_factors` has it by spans of days: a
-share of a day in a span is `quantity / split_for` shares of the newest day. Days are the market's: New
-York's, as everywhere.
+The database's functions `restated` and `close_on` convert a price for a share of one day to a share of
+another; `investing.rules.trading.splits` does the same. The view `split_factors` has the factors by spans of
+days: a share of a day in a span is `quantity / split_for` shares of the newest day. Days are the market's:
+New York's, as everywhere.
 """
 
 import datetime as dt
@@ -25,16 +25,17 @@ MARKET_TODAY = "(clock_timestamp() AT TIME ZONE 'America/New_York')::date"
 """The market's day, in SQL."""
 
 QUOTE_UNITS = "coalesce(q.units_of, (q.as_of AT TIME ZONE 'America/New_York')::date)"
-"""For a share of which day a quote `q` is."""
+"""The day for whose share a quote `q` is, in SQL."""
 
 QUOTE_TODAY = f"round(restated(q.price, q.instrument_id, {QUOTE_UNITS}, {MARKET_TODAY}), 10)"
-"""The price of a quote `q` for a share of today."""
+"""The price of a quote `q` for a share of today, in SQL."""
 
 
 def comparable(close: str, instrument: str, bar: str, wanted: str) -> str:
-    """Return the SQL of `close_on` that asks the function only where the instrument has splits.
+    """Return the SQL of `close_on` that calls the function only where the instrument has splits.
 
-    A whole series of one without any costs nothing more; where many series are read, join `split_factors`.
+    So a whole series of an instrument without splits costs nothing more; where many series are read, join
+    `split_factors` instead.
     """
     return (
         f"CASE WHEN EXISTS (SELECT FROM instrument_splits x WHERE x.instrument_id = {instrument}) "
@@ -82,9 +83,9 @@ WHERE q.instrument_id = r.instrument_id
 
 
 async def rewind_quote(session: Session, instrument_id: UUID, ex_date: dt.date) -> None:
-    """Make a quote of before this day one for a share of the day before it, where it was for a later one's.
+    """Convert a quote from before this day to a share of the day before it, if it was for a later one's.
 
-    To be done before a split of the day is recorded or removed; `follow_quotes` goes on from there.
+    Call it before a split of the day is recorded or removed; `follow_quotes` converts onwards from there.
     """
     given = "(SELECT CAST(:instrument AS uuid) AS instrument_id, CAST(:day AS date) AS ex_date) x"
     statement = text(_REWOUND.format(splits=given))
@@ -109,7 +110,7 @@ async def find_instrument(session: Session, symbol: str) -> UUID | None:
 
 
 async def lock_splits(session: Session) -> None:
-    """Keep others from recording splits until the transaction ends: one at a time is enough."""
+    """Lock the recording of splits until the transaction ends: one at a time is enough."""
     await session.execute(text("LOCK TABLE split_work IN SHARE ROW EXCLUSIVE MODE"))
 
 
@@ -129,13 +130,13 @@ ON CONFLICT (instrument_id, ex_date) DO UPDATE SET due_at = excluded.due_at, aft
 
 
 async def add_recent_work(session: Session, instrument_ids: Sequence[UUID]) -> None:
-    """Have the splits of these last days looked at again: some may begin later in a time zone that is new."""
+    """Make the splits of the last few days due again: some may begin later in a new time zone."""
     statement = text(_ADD_RECENT).bindparams(bindparam("instruments", type_=ARRAY(PgUUID(as_uuid=True))))
     await session.execute(statement, {"instruments": list(instrument_ids)})
 
 
-# Where a split with this ratio is known of some day near by, it is the same one. Where there are no users
-# yet, nobody has to be posted anything: whoever comes later gets it where they record what they hold.
+# Where a split with this ratio is known on a nearby day, it is the same one. Where there are no users yet,
+# nothing has to be posted: users who come later get the split when they record what they hold.
 _ADD = f"""
 WITH added AS (
     INSERT INTO instrument_splits (instrument_id, ex_date, quantity, split_for)
@@ -173,7 +174,7 @@ ORDER BY s.line
 
 
 class NewSplit(NamedTuple):
-    """A split on its way in."""
+    """A split to be added."""
 
     symbol: str
     ex_date: dt.date
@@ -184,7 +185,7 @@ class NewSplit(NamedTuple):
 async def add_staged_splits(connection: Connection, owner_id: UUID | None) -> int:
     """Add the splits of staged bars that are not known, and the work of posting them; return how many.
 
-    `owner_id` says whose own instruments they are of, None for shared ones.
+    `owner_id` is the owner of their instruments, None for shared ones.
     """
     added: int = await connection.fetchval(_ADD.format(source=_STAGED), owner_id)
     return added
@@ -193,7 +194,7 @@ async def add_staged_splits(connection: Connection, owner_id: UUID | None) -> in
 async def add_splits(connection: Connection, splits: Sequence[NewSplit]) -> int:
     """Add those splits of shared instruments that are not known, and the work of posting them.
 
-    Return how many.
+    Returns how many were added.
     """
     columns = [[split[place] for split in splits] for place in range(4)]
     added: int = await connection.fetchval(_ADD.format(source=_GIVEN), None, *columns)
@@ -214,17 +215,17 @@ WHERE EXISTS (
 
 
 async def follow_quotes(session: Session) -> None:
-    """Make every quote that is older than a split one for a share of today.
+    """Convert every quote that is older than a split to a share of today.
 
-    Until a tick of the new day comes, shares after a split are worth together what they were before it.
+    Until a tick of the new day arrives, shares after a split are together worth what they were before it.
     """
     await session.execute(text(FOLLOW_QUOTES))
 
 
 class Work(NamedTuple):
-    """A split that has to reach its holders, from the owner after `after_owner` on.
+    """A split to be posted to its holders, starting with the owner after `after_owner`.
 
-    `symbol` is None for an instrument of somebody's own, which only its owner sees.
+    `symbol` is None for a user's own instrument, which only its owner sees.
     """
 
     instrument_id: UUID
@@ -236,7 +237,7 @@ class Work(NamedTuple):
 
 
 async def find_work(sessions: Sessions, claim: SplitClaim) -> Work:
-    """Return the split that was claimed."""
+    """Return the claimed split."""
     statement = (
         select(Instrument.symbol, InstrumentSplit.quantity, InstrumentSplit.split_for)
         .select_from(InstrumentSplit)
@@ -277,20 +278,20 @@ RETURNING due_at
 
 
 async def go_on_after(session: Session, work: Work, owner_id: UUID, again_at: dt.datetime | None) -> None:
-    """Note that the owners up to this one are seen to; all are to be gone through once more at `again_at`."""
+    """Record that the owners up to this one are done; all are to be visited once more at `again_at`."""
     values = {"after": owner_id, "again": again_at, "instrument": work.instrument_id, "day": work.ex_date}
     await session.execute(text(_GO_ON), values)
 
 
 async def end_round(session: Session, work: Work, again_at: dt.datetime | None) -> None:
-    """Note that all owners are seen to: the work is over, or begins again when somebody's ex-date does."""
+    """Record that all owners are done: the work ends, or is repeated at `again_at` for later ex-dates."""
     values = {"again": again_at, "instrument": work.instrument_id, "day": work.ex_date}
     if (await session.execute(text(_BEGIN_AGAIN), values)).first() is None:
         mine = (SplitWork.instrument_id == work.instrument_id, SplitWork.ex_date == work.ex_date)
         await session.execute(delete(SplitWork).where(*mine))
 
 
-# Only what a usual ratio can be near to; where a split of about that time is known, it is no news.
+# Only factors that a usual ratio can be near to; a jump near a known split of about that time is left out.
 _JUMPS = """
 WITH steps AS (
     SELECT b.instrument_id, b.date, b.close, lag(b.close) OVER day AS before,
@@ -320,7 +321,7 @@ ORDER BY i.symbol, x.ex_date
 
 
 async def fetch_jumps(connection: Connection) -> Sequence[JumpRow]:
-    """Return the days on which a raw close jumped, without those near a split that is known.
+    """Return the days on which a raw close jumped, without those near a known split.
 
     `factor` is how much the adjusted close rose against the raw one, null where one of them is not known.
     """
@@ -328,5 +329,5 @@ async def fetch_jumps(connection: Connection) -> Sequence[JumpRow]:
 
 
 async def fetch_known_days(connection: Connection) -> Sequence[KnownDayRow]:
-    """Return the closes before and from each ex-date on, with the split and what the series is said to be."""
+    """Return the closes before and from each ex-date on, with the split and the series' stated basis."""
     return cast("Sequence[KnownDayRow]", await connection.fetch(_KNOWN_DAYS))

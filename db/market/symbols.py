@@ -1,6 +1,7 @@
 """What a symbol means to an owner: their own instrument of that symbol, else the shared one.
 
-Somebody else's is none. Row-level security says the same; these say it where it is read as well.
+It never means another user's instrument. Row-level security enforces the same; these repeat it where it is
+read as well.
 """
 
 from collections.abc import Sequence
@@ -15,15 +16,15 @@ _SEEN = "(owner_id IS NULL OR owner_id = {owner})"
 
 MEANT = f"""(SELECT DISTINCT ON (symbol) * FROM instruments
     WHERE symbol = ANY({{symbols}}) AND {_SEEN} ORDER BY symbol, owner_id)"""
-"""SQL of the instruments that these symbols mean to the owner. Nulls are last: one's own goes first."""
+"""SQL of the instruments that these symbols mean to the owner; nulls sort last, so an own one goes first."""
 
 MEANT_BY_ONE = f"""LATERAL (SELECT * FROM instruments
     WHERE symbol = {{symbol}} AND {_SEEN} ORDER BY owner_id LIMIT 1)"""
-"""The same of one symbol, for a join."""
+"""The same for one symbol, for a join."""
 
 
 def meant(owner_id: UUID | None, symbols: Sequence[str]) -> Select[Instrument]:
-    """Return the query of the instruments that these symbols mean to an owner; to nobody, the shared ones."""
+    """Return the query of the instruments that these symbols mean to an owner; without one, shared ones."""
     return (
         select(Instrument)
         .ext(distinct_on(Instrument.symbol))

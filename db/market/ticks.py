@@ -1,4 +1,4 @@
-"""Quotes in and out: ticks that replace them, and what has changed since one looked last."""
+"""Writing ticks, which replace quotes, and reading the quotes that have changed since a mark."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from db.sessions import Row, Session, Sessions
 
 
 class Tick(NamedTuple):
-    """A price that comes in, in the instrument's currency.
+    """An incoming price, in the instrument's currency.
 
-    `previous_price` is the last one of the trading day before, for a feed that knows; it follows from the
-    quote that is replaced if left out. `owner_id` says whose own instrument the symbol means, and is None for
-    the shared one.
+    `previous_price` is the last one of the trading day before, for a feed that knows it; if left out, it
+    follows from the quote that is replaced. `owner_id` is the owner whose own instrument the symbol means,
+    None for the shared one.
     """
 
     symbol: str
@@ -28,7 +28,7 @@ class Tick(NamedTuple):
 
 
 class QuoteRow(NamedTuple):
-    """A quote as it is stored."""
+    """A stored quote."""
 
     instrument_id: UUID
     symbol: str
@@ -36,11 +36,14 @@ class QuoteRow(NamedTuple):
     as_of: dt.datetime
     previous_price: Decimal | None
     time_zone: str = "America/New_York"
-    """The zone of the instrument's trading days."""
+    """The time zone of the instrument's trading days."""
 
 
 MARKET_ZONE = "CASE WHEN i.asset_class = 'CRYPTO' THEN 'UTC' ELSE 'America/New_York' END"
-"""The zone of the trading days of an instrument `i`: what is traded around the clock has UTC's days."""
+"""The time zone of the trading days of an instrument `i`, in SQL.
+
+What is traded around the clock has UTC's days.
+"""
 
 _DAY = "(excluded.as_of AT TIME ZONE 'America/New_York')::date"
 
@@ -54,9 +57,9 @@ PREVIOUS = f"""round(restated(CASE
 END, q.instrument_id, {QUOTE_UNITS}, coalesce(excluded.units_of, {_DAY})), 10)"""
 
 IN_ITS_UNITS = f"round(restated(excluded.price, q.instrument_id, {_DAY}, coalesce(q.units_of, {_DAY})), 10)"
-"""A new price as one for the share that the quote `q` is for."""
+"""A new price as one for the share that the quote `q` is for, in SQL."""
 
-# A tick of before a split that comes after it has begun is one for a share of today.
+# A tick from before a split that arrives after the split has taken effect is one for a share of today.
 _SAVE = f"""
 WITH given AS (
     SELECT i.id, i.symbol, i.owner_id, g.as_of, s.units_of, {MARKET_ZONE} AS time_zone,
@@ -85,14 +88,14 @@ FROM given g LEFT JOIN saved s ON s.instrument_id = g.id
 
 
 class Saved(NamedTuple):
-    """What came of ticks: the quotes that they replaced, and the symbols that nobody has."""
+    """The result of saving ticks: the quotes that they replaced, and the unknown symbols."""
 
     quotes: Sequence[QuoteRow]
     unknown: frozenset[str]
 
 
 async def save_ticks(session: Session, ticks: Sequence[Tick]) -> Saved:
-    """Makes these the quotes, at most one tick for a symbol; one that is not newer than its quote is none."""
+    """Save the ticks as quotes, at most one per symbol; ignore one that is not newer than its quote."""
     symbols = [tick.symbol for tick in ticks]
     columns = {
         "symbols": symbols,
@@ -115,16 +118,16 @@ SELECT i.id AS instrument_id, i.symbol, q.price, q.as_of, q.previous_price, {MAR
 FROM quotes q JOIN instruments i ON i.id = q.instrument_id
 WHERE q.changed >= $1 AND ($1 = 0 OR q.changed < pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
 """
-# Where a backup of a busier server was restored, rows are from transactions that are still to come here.
+# Where a backup of a busier server was restored, rows are from transaction ids that are still to come here.
 
 MARK = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-"""Every transaction before this one has ended: what it wrote is seen by whoever looks now."""
+"""A horizon: every transaction before it has ended, and what it wrote is visible now."""
 
 
 async def quotes_changed(sessions: Sessions, since: int) -> tuple[Sequence[QuoteRow], int]:
-    """The quotes that have changed since the mark, and the mark for the next time; 0 for all of them.
+    """Return the quotes that have changed since the mark, and the next mark; 0 reads all of them.
 
-    Some may come twice; none is passed over, however late its transaction was committed.
+    Some may be returned twice; none is missed, however late its transaction commits.
     """
     async with sessions.reading(None, whole_market=True) as connection:
         mark: int = await connection.fetchval(MARK)

@@ -1,4 +1,4 @@
-"""Taking a split of an instrument back, with what levels and quotes have become by it.
+"""Removing a split of an instrument, and undoing its effect on price levels and quotes.
 
 Everything runs in one transaction of the owner of the tables: the application may not remove a split.
 """
@@ -15,8 +15,9 @@ from db.sessions import APP_ROLE, Session
 
 
 async def lock_instrument(session: Session, symbol: str, owner_id: UUID | None) -> UUID | None:
-    """Return the id of the shared instrument with this symbol, or of the owner's own; keep others from
-    recording splits of any until the transaction ends.
+    """Return the id of the shared instrument with this symbol, or of the owner's own, and lock splits.
+
+    Nobody else records splits of any instrument until the transaction ends.
     """
     await session.execute(text("LOCK TABLE split_work IN SHARE ROW EXCLUSIVE MODE"))
     owner = "owner_id IS NOT DISTINCT FROM CAST(:owner AS uuid)"
@@ -28,7 +29,7 @@ async def lock_instrument(session: Session, symbol: str, owner_id: UUID | None) 
 async def remove_split(session: Session, instrument_id: UUID, ex_date: dt.date) -> None:
     """Remove the instrument's split of a day, and the work of posting it.
 
-    A quote that it has changed goes back to the day before.
+    A quote that it has changed is converted back to the day before.
     """
     await rewind_quote(session, instrument_id, ex_date)
     key = {"instrument": instrument_id, "day": ex_date}
@@ -63,7 +64,7 @@ async def take_levels_back(
     quantity: Decimal,
     split_for: Decimal,
 ) -> None:
-    """Make the owner's levels that have followed the split what they were, but for what was rounded away."""
+    """Undo the split in the owner's price levels that have followed it, except for what was rounded away."""
     given = {
         "owner": owner_id,
         "instrument": instrument_id,

@@ -1,4 +1,4 @@
-"""Writing watchlists and quotes, and looking up what they name."""
+"""Writing watchlists and quotes, and looking up the instruments that they name."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,13 +21,13 @@ async def find_instrument_ids(session: Session, owner_id: UUID, symbols: Sequenc
 async def find_instrument_owners(
     session: Session, owner_id: UUID, symbols: Sequence[str]
 ) -> dict[str, UUID | None]:
-    """Return whose these instruments are, by symbol: the owner's, or None for a shared one."""
+    """Return the owners of these instruments, by symbol: the given owner, or None for a shared one."""
     statement = meant(owner_id, symbols).with_only_columns(Instrument.symbol, Instrument.owner_id)
     return {row.symbol: row.owner_id for row in await session.execute(statement)}
 
 
 async def has_shared(session: Session, symbol: str) -> bool:
-    """Whether a shared instrument has this symbol."""
+    """Return whether a shared instrument has this symbol."""
     statement = select(Instrument.id).where(Instrument.symbol == symbol, Instrument.owner_id.is_(None))
     return (await session.execute(statement)).first() is not None
 
@@ -39,7 +39,7 @@ async def count_own(session: Session, owner_id: UUID) -> int:
 
 
 async def insert_instrument(session: Session, values: Mapping[str, Any]) -> bool:
-    """Add an instrument, unless its owner, or nobody, has one of the symbol already. Whether it is new."""
+    """Add an instrument unless its owner (or nobody) has one of the symbol; return whether it is new."""
     statement = upsert(Instrument).values(**values)
     unique = statement.on_conflict_do_nothing(index_elements=["symbol", "owner_id"])
     return (await session.execute(unique.returning(Instrument.id))).first() is not None
@@ -48,7 +48,7 @@ async def insert_instrument(session: Session, values: Mapping[str, Any]) -> bool
 async def watchlist_name_is_taken(
     session: Session, owner_id: UUID, name: str, *, but: UUID | None = None
 ) -> bool:
-    """Whether another watchlist of the owner has this name."""
+    """Return whether another watchlist of the owner has this name."""
     statement = select(Watchlist.id).where(Watchlist.owner_id == owner_id, Watchlist.name == name)
     if but is not None:
         statement = statement.where(Watchlist.id != but)
@@ -56,12 +56,12 @@ async def watchlist_name_is_taken(
 
 
 async def insert_watchlist(session: Session, owner_id: UUID, id: UUID, name: str) -> None:
-    """Adds an empty watchlist."""
+    """Add an empty watchlist."""
     await session.execute(insert(Watchlist).values(owner_id=owner_id, id=id, name=name))
 
 
 async def rename_watchlist(session: Session, owner_id: UUID, id: UUID, name: str | None) -> bool:
-    """Locks the watchlist, and renames it if a name is given. Whether the owner has it."""
+    """Lock the watchlist, and rename it if a name is given; return whether it exists."""
     statement = update(Watchlist).where(Watchlist.owner_id == owner_id, Watchlist.id == id)
     statement = statement.values(name=Watchlist.name if name is None else name)
     return (await session.execute(statement.returning(Watchlist.id))).first() is not None
@@ -70,7 +70,7 @@ async def rename_watchlist(session: Session, owner_id: UUID, id: UUID, name: str
 async def replace_items(
     session: Session, owner_id: UUID, watchlist_id: UUID, instrument_ids: Sequence[UUID]
 ) -> None:
-    """Makes these the watchlist's instruments, in this order."""
+    """Replace the watchlist's instruments by these, in this order."""
     await session.execute(
         delete(WatchlistItem).where(
             WatchlistItem.owner_id == owner_id, WatchlistItem.watchlist_id == watchlist_id
@@ -87,6 +87,6 @@ async def replace_items(
 
 
 async def delete_watchlist(session: Session, owner_id: UUID, id: UUID) -> bool:
-    """Removes a watchlist and its items. Whether the owner had it."""
+    """Delete a watchlist and its items; return whether it existed."""
     statement = delete(Watchlist).where(Watchlist.owner_id == owner_id, Watchlist.id == id)
     return (await session.execute(statement.returning(Watchlist.id))).first() is not None

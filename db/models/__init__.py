@@ -1,4 +1,4 @@
-"""All tables in one name: `models.Portfolio`."""
+"""All tables under one name: `models.Portfolio`."""
 
 from db.base import Base
 from db.models.account import Account

@@ -12,9 +12,9 @@ from db.vocabulary import AccountType, Broker
 class Account(Owned, Updated, Base):
     """Cash and portfolios at one broker, in one currency.
 
-    `unallotted_cash` is the account's cash that no portfolio has been given; the cash of the whole account
-    is that and the cash of its portfolios, so that a trade locks its portfolio and never its account.
-    `time_zone` is an IANA name: it decides which day a moment of the account belongs to.
+    `unallotted_cash` is the account's cash that belongs to no portfolio; the cash of the whole account is
+    that and the cash of its portfolios, so that a trade locks its portfolio and never its account.
+    `time_zone` is an IANA name: it decides which day an instant belongs to in the account.
     """
 
     __tablename__ = "accounts"

@@ -1,4 +1,4 @@
-"""Tables of alerts: the rules, where each stands, and what they fired."""
+"""Tables of alerts: the rules, the state of each, and the alerts that they fired."""
 
 import datetime as dt
 from typing import Any
@@ -26,13 +26,13 @@ _TODAY = text("(now() AT TIME ZONE 'America/New_York')::date")
 
 
 class AlertRule(Owned, Updated, Base):
-    """What a user wants to be told about: an instrument, a portfolio, or all of their portfolios.
+    """A rule for a user's alerts: on an instrument, a portfolio, or all of their portfolios.
 
     `threshold` and `hysteresis` are a price in the instrument's currency, an amount in the portfolio's, or a
-    fraction, by the kind; hysteresis is how far a value has to come back before the rule can fire again.
-    A level of prices was given for a share of the day `units_of`, and has followed the splits of the days
-    `followed_splits` since.
-    Active hours are times of day in `time_zone` on `weekdays` (1 is Monday, 7 Sunday); null is always.
+    fraction, by the kind; hysteresis is how far a value has to come back before the rule can fire again. A
+    price level was given for a share of the day `units_of`, and has followed the splits of the days
+    `followed_splits` since. Active hours are times of day in `time_zone` on `weekdays` (1 is Monday, 7
+    Sunday); null is always.
     """
 
     __tablename__ = "alert_rules"
@@ -71,10 +71,10 @@ class AlertRule(Owned, Updated, Base):
 
 
 class AlertWatch(Base):
-    """An active rule on a price: its bounds, and where it stands. One row for each rule, locked to fire it.
+    """An active price rule: its bounds, and its state; one row for each rule, locked to fire it.
 
-    Without an owner's policy on purpose: a price comes before anybody knows whose rules it crosses. It says
-    no more than that somebody waits for a price. `as_of` is the tick that it was last decided by,
+    It has no owner policy on purpose: a price arrives before it is known whose rules it crosses. It reveals
+    no more than that some rule waits for a price. `as_of` is the tick that it was last evaluated with,
     `quiet_until` when it may fire again, and `changed` the transaction that last wrote it, so that every
     process can read what it has not seen yet.
     """
@@ -104,7 +104,7 @@ class AlertWatch(Base):
 
 
 class AlertState(Owned, Base):
-    """Where a rule on portfolios stands with one of them, or with one instrument in it."""
+    """The state of a portfolio rule for one of the portfolios, or for one instrument in it."""
 
     __tablename__ = "alert_states"
     __table_args__ = (
@@ -123,9 +123,9 @@ class AlertState(Owned, Base):
 
 
 class AlertCheck(Base):
-    """An owner who has active rules on portfolios, and when to look at them next.
+    """An owner who has active portfolio rules, and the time of their next check.
 
-    Without an owner's policy on purpose, as `order_work`: it says nothing but that there are such rules.
+    It has no owner policy on purpose, as `order_work`: it reveals only that there are such rules.
     """
 
     __tablename__ = "alert_checks"
@@ -136,10 +136,10 @@ class AlertCheck(Base):
 
 
 class AlertSequence(Base):
-    """How many alerts a user has had. Locked last in a transaction that adds some.
+    """The number of alerts that a user has had; locked last in a transaction that adds some.
 
-    `epoch` goes into every cursor, so that a cursor of before a restored backup is noticed; what came up to
-    `purged_seq` may be gone.
+    `epoch` is part of every cursor, so that a cursor from before a restored backup is recognized; alerts up
+    to `purged_seq` may be deleted.
     """
 
     __tablename__ = "alert_sequences"
@@ -152,12 +152,12 @@ class AlertSequence(Base):
 
 
 class Alert(Owned, Base):
-    """Something that happened. `seq` counts a user's alerts without a gap, in the order of their commits."""
+    """An event that a rule fired on; `seq` numbers a user's alerts without a gap, in commit order."""
 
     __tablename__ = "alerts"
     __table_args__ = (
         of_user(),
-        # Of a rule that is deleted the alerts stay.
+        # The alerts of a deleted rule are kept.
         ForeignKeyConstraint(
             ["owner_id", "rule_id"],
             ["alert_rules.owner_id", "alert_rules.id"],

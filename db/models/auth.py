@@ -1,4 +1,4 @@
-"""Tables of the door: who may come in, and what they did."""
+"""Tables of authentication: users, their logins and tokens, and what they did."""
 
 import datetime as dt
 from typing import Any
@@ -14,7 +14,7 @@ from db.vocabulary import Broker
 
 
 class User(Updated, Base):
-    """A person. The row is owned by itself: its id is the owner of everything below it.
+    """A person; the row is owned by itself, as its id is the owner of everything below it.
 
     `time_zone` is an IANA name: it cuts the figures over all accounts into days.
     """
@@ -46,9 +46,9 @@ class Login(Base):
 
 
 class LoginAttempt(Base):
-    """Until when whoever has tried to come in has used up attempts: see `db.auth.attempts`.
+    """The instant until which a subject has used up its login attempts (see `db.auth.attempts`).
 
-    Without an owner, since nobody is in yet; the subject is a hash.
+    It has no owner, since nobody is logged in yet; the subject is a hash.
     """
 
     __tablename__ = "login_attempts"
@@ -58,7 +58,7 @@ class LoginAttempt(Base):
 
 
 class RefreshToken(Owned, Base):
-    """One link of a login's chain; the family is the login itself. Only the token's hash is stored."""
+    """A refresh token in a login's chain; the family is the login itself. Only the token's hash is stored."""
 
     __tablename__ = "refresh_tokens"
     __table_args__ = (
@@ -75,7 +75,7 @@ class RefreshToken(Owned, Base):
 
 
 class ApiKey(Owned, Base):
-    """A broker's credentials, encrypted; the hint is all that is ever shown."""
+    """A broker's credentials, encrypted; the hint is all that is ever displayed."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -95,7 +95,7 @@ class ApiKey(Owned, Base):
 
 
 class AuditEntry(Owned, Base):
-    """Something that a user did. Rows are only ever added."""
+    """An action of a user; rows are only ever added."""
 
     __tablename__ = "audit_log"
     __table_args__ = (of_user(),)
@@ -109,7 +109,7 @@ class AuditEntry(Owned, Base):
 
 
 class IdempotencyKey(Base):
-    """One mutation that moves money, done once: the arguments' hash and the ids that came of it."""
+    """A mutation that moves money, done only once: the arguments' hash and the resulting ids."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (of_user(),)

@@ -1,4 +1,4 @@
-"""Tables of the market, which is shared but for instruments of one's own, and the watchlists."""
+"""Tables of the market, shared except for users' own instruments, and the watchlists."""
 
 import datetime as dt
 from uuid import UUID
@@ -11,7 +11,7 @@ from db.base import Base, Created, Money, Owned, Quantity, Updated, of_owner, of
 from db.ids import uuid7
 from db.vocabulary import AssetClass, PriceBasis
 
-# As investing.rules.names.is_symbol; beyond ASCII only control and format characters are refused.
+# The same as investing.rules.names.is_symbol; beyond ASCII only control and format characters are refused.
 _SYMBOL = (
     "char_length(symbol) BETWEEN 1 AND 32 AND symbol !~ '^[ .=_/&+''$#:@*!%-]| $|  |"
     r"""[\u0001-\u001f"(),;<>?\[\\\]`a-z{|}~\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]'"""
@@ -19,13 +19,13 @@ _SYMBOL = (
 
 
 class Instrument(Updated, Base):
-    """Something that can be held.
+    """An asset that can be held.
 
     `price_basis` says what its closes are adjusted for: a raw close is for a share of its own day, any other
-    for a share of the newest day of its series. `former_symbols` is what it was called before, oldest first.
+    for a share of the newest day of its series. `former_symbols` are its earlier symbols, oldest first.
 
-    `owner_id` is null for a shared one; one of a user's own is nobody else's to see. Where both have one
-    symbol, it means the owner's own to that owner (`db.market.symbols`).
+    `owner_id` is null for a shared one; a user's own is visible to no other user. Where both have one symbol,
+    it means the owner's own to that owner (`db.market.symbols`).
     """
 
     __tablename__ = "instruments"
@@ -70,10 +70,10 @@ class InstrumentSplit(Base):
 
 
 class SplitWork(Base):
-    """A split that has yet to reach its holders, and when to go on with that.
+    """A split that is still to be posted to its holders, and the time of the next step.
 
-    Owners are gone through in the order of their ids: `after_owner` is the last that was seen to, and
-    `again_at` when to go through them once more, for those whose ex-date begins later.
+    Owners are visited in the order of their ids: `after_owner` is the last that is done, and `again_at` the
+    time to visit them once more, for those whose ex-date begins later.
     """
 
     __tablename__ = "split_work"
@@ -89,7 +89,7 @@ class SplitWork(Base):
 
 
 class PriceBar(Base):
-    """One instrument on one day. Prices in the instrument's currency, volume in shares.
+    """One instrument on one day; prices in the instrument's currency, volume in shares.
 
     `owner_id` is the instrument's, here and in quotes, so that row-level security is one comparison.
     """
@@ -116,12 +116,12 @@ class PriceBar(Base):
 
 
 class Quote(Base):
-    """The latest price of an instrument. A tick updates this one row, whoever holds it.
+    """The latest price of an instrument; a tick updates this one row, whoever holds the instrument.
 
     `previous_price` is the last price of the trading day before, null where that is not known. Both are for a
-    share of the day `units_of`, or of the day of `as_of` where that is null. `changed` is
-    the transaction that last wrote the row, kept by a trigger, so that every process can read what it has
-    not seen yet. It has no index, which every tick would have to write; the table is short.
+    share of the day `units_of`, or of the day of `as_of` where that is null. `changed` is the transaction
+    that last wrote the row, kept by a trigger, so that every process can read what it has not seen yet. It
+    has no index, which every tick would have to write; the table is short.
     """
 
     __tablename__ = "quotes"
@@ -141,7 +141,7 @@ class Quote(Base):
 
 
 class MarketFeed(Base):
-    """A feed of prices that one process alone runs: which, until when, and the day that it has come to."""
+    """A price feed that one process runs: its holder, the end of its lease, and the day it has reached."""
 
     __tablename__ = "market_feeds"
 
@@ -152,7 +152,7 @@ class MarketFeed(Base):
 
 
 class Watchlist(Owned, Updated, Base):
-    """A named list of instruments to keep an eye on."""
+    """A named list of instruments to watch."""
 
     __tablename__ = "watchlists"
     __table_args__ = (
@@ -165,7 +165,7 @@ class Watchlist(Owned, Updated, Base):
 
 
 class WatchlistItem(Base):
-    """One instrument of a watchlist, at its place."""
+    """One instrument of a watchlist, at its position."""
 
     __tablename__ = "watchlist_items"
     __table_args__ = (

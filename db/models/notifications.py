@@ -1,4 +1,4 @@
-"""Tables of notifications: where they go, each on its way, and how many went within the hour."""
+"""Tables of notifications: destinations, deliveries, and how many alerts were sent within the hour."""
 
 import datetime as dt
 from uuid import UUID
@@ -11,10 +11,10 @@ from db.vocabulary import DeliveryKind, DeliveryStatus, DestinationKind
 
 
 class NotificationDestination(Owned, Updated, Base):
-    """Somewhere that a user's alerts are sent. `name` is what the channels of their rules call it.
+    """A place that a user's alerts are sent to; `name` is its name in the channels of their rules.
 
-    The address, and the secrets that go with it, are sealed; the hint is all that is ever shown. Nothing but
-    the code is sent before `confirmed_at`. `failures` counts attempts that failed one after the other.
+    The address, and the secrets that belong to it, are encrypted; the hint is all that is ever displayed.
+    Nothing but the code is sent before `confirmed_at`. `failures` counts consecutive failed attempts.
     """
 
     __tablename__ = "notification_destinations"
@@ -40,9 +40,9 @@ class NotificationDestination(Owned, Updated, Base):
 class Delivery(Owned, Updated, Base):
     """One notification to one destination, until it is sent or given up.
 
-    Its id goes with it, the same at each attempt. One that came after the hour's limit has the digest that it
-    is told in; a digest and a confirmation have no alert of their own. `channel` is the destination's name at
-    the time.
+    Its id is sent with it, the same at each attempt. One beyond the hour's limit refers to the digest that
+    contains it; a digest and a confirmation have no alert of their own. `channel` is the destination's name
+    at the time.
     """
 
     __tablename__ = "deliveries"
@@ -84,9 +84,9 @@ class Delivery(Owned, Updated, Base):
 
 
 class DeliveryWork(Base):
-    """A delivery that is still to be made, and when to look at it next.
+    """A delivery that is still to be made, and the time of the next attempt.
 
-    Without an owner's policy on purpose, as `order_work`: it says nothing but that there is such a delivery.
+    It has no owner policy on purpose, as `order_work`: it reveals only that there is such a delivery.
     """
 
     __tablename__ = "delivery_work"
@@ -98,7 +98,7 @@ class DeliveryWork(Base):
 
 
 class NotificationBudget(Base):
-    """How many alerts were sent to a user's destinations since the window began."""
+    """The number of alerts sent to a user's destinations since the window began."""
 
     __tablename__ = "notification_budgets"
     __table_args__ = (of_user(),)

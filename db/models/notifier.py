@@ -10,9 +10,9 @@ from db.vocabulary import COUNTED_TOPICS
 
 
 class ChangeCounter(Base):
-    """How often something of a topic has happened to an owner; triggers count, in the same transaction.
+    """The number of changes of a topic for an owner; triggers count them, in the same transaction.
 
-    Without an owner's policy on purpose: a process asks for everybody who listens there at once.
+    It has no owner policy on purpose: a process reads the counters of all owners that listen there at once.
     """
 
     __tablename__ = "change_counters"

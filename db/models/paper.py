@@ -1,6 +1,6 @@
 """Tables of the paper broker: its own books, which belong to the broker as quotes belong to the market.
 
-They hold no names and no owners, only client order ids; nobody but the paper broker reads or writes them.
+They contain no names and no owners, only client order ids; nobody but the paper broker reads or writes them.
 """
 
 import datetime as dt
@@ -17,12 +17,12 @@ from db.vocabulary import BrokerOrderStatus, OrderSide, OrderType
 
 
 class PaperOrder(Base):
-    """An order as the paper broker has it; `matched_as_of` is the last tick that it was held against.
+    """An order at the paper broker; `matched_as_of` is the last tick that it was compared with.
 
-    It was for shares of the day `units_of`, or of the day when it came where that is null, and has followed
-    the splits of the days `followed_splits` since.
+    It was for shares of the day `units_of`, or of the day when it arrived where that is null, and has
+    followed the splits of the days `followed_splits` since.
 
-    One without an instrument was cancelled before it came: its client order id is burnt.
+    An order without an instrument was cancelled before it arrived: its client order id cannot be used again.
     """
 
     __tablename__ = "paper_orders"
@@ -59,7 +59,7 @@ class PaperOrder(Base):
 
 
 class PaperExecution(Base):
-    """One fill. It is told again whenever it is due, until it is acknowledged: `due_at` is null then."""
+    """One fill, reported whenever it is due until it is acknowledged; `due_at` is null then."""
 
     __tablename__ = "paper_executions"
     __table_args__ = (

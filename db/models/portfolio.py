@@ -1,4 +1,4 @@
-"""Tables of portfolios: what they hold, and how they did."""
+"""Tables of portfolios: their holdings, and their performance."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from db.vocabulary import RebalanceFrequency, Strategy
 
 
 class Portfolio(Owned, Updated, Base):
-    """A part of an account that is invested by one strategy. `cash_balance` is the sum of its cash deltas.
+    """A part of an account that is invested by one strategy; `cash_balance` is the sum of its cash deltas.
 
-    `reserved_cash` is what of it the open orders may still spend, so that no two can spend the same.
-    `snapshots_stale_from` is the first day whose snapshot does not hold any more, and nor does any later one;
-    null while all of them do. Whatever changes the portfolio's past or present lowers it.
+    `reserved_cash` is the part of it that the open orders may still spend, so that no two can spend the same.
+    `snapshots_stale_from` is the first day whose snapshot is stale, as are all later ones; null while all are
+    current. Every change of the portfolio's past or present lowers it.
     """
 
     __tablename__ = "portfolios"
@@ -64,7 +64,8 @@ class Portfolio(Owned, Updated, Base):
     reserved_cash: Mapped[Money] = mapped_column(server_default=text("0"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     snapshots_stale_from: Mapped[dt.date | None]
-    # How a plan makes trades of weights: investing.rules.rebalancing.plans.PlanRules says what each means.
+    # How a plan derives trades from weights: investing.rules.rebalancing.plans.PlanRules says what each
+    # means.
     fractional_shares: Mapped[bool] = mapped_column(server_default=text("true"))
     minimum_trade: Mapped[Money] = mapped_column(server_default=text("0"))
     relative_drift_band: Mapped[Money | None]
@@ -76,9 +77,9 @@ class Portfolio(Owned, Updated, Base):
 
 
 class Position(Owned, Updated, Base):
-    """What a portfolio holds of one instrument, at average cost; kept when closed, with its realised gain.
+    """A portfolio's holding of one instrument, at average cost; kept when closed, with its realised gain.
 
-    `reserved_quantity` is what of it the open sales may still take.
+    `reserved_quantity` is the part of it that the open sales may still take.
     """
 
     __tablename__ = "positions"
@@ -103,7 +104,7 @@ class Position(Owned, Updated, Base):
 class Lot(Owned, Updated, Base):
     """What is left of one purchase, first in first out; `transaction_id` is the purchase.
 
-    Shares that came from another portfolio of one's own are as many lots as left it, counted by `number`,
+    Shares that came from another portfolio of the owner are as many lots as left it, counted by `number`,
     each with the time of its purchase.
     """
 
@@ -143,10 +144,10 @@ class Lot(Owned, Updated, Base):
 
 
 class LotUse(Base):
-    """What one transaction did to one lot: a sale or a transfer out took from it, a split changed it.
+    """The effect of one transaction on one lot: a sale or a transfer out took from it, a split changed it.
 
-    With these deltas a transaction can be taken back exactly. `gain` is a sale's part of the net proceeds
-    less the cost it took from the lot.
+    With these deltas a transaction can be reversed exactly. `gain` is a sale's part of the net proceeds less
+    the cost that it took from the lot.
     """
 
     __tablename__ = "lot_uses"
@@ -173,12 +174,11 @@ class PerformanceSnapshot(Owned, Base):
     """A portfolio at the end of one day, and its figures since the beginning.
 
     `unpriced_positions` had no price on that day: they count as nothing, and no return is known.
-    `stale_positions` have no close of their own on that day; of these `unquoted_positions` never had one or
-    have had none for so long that no more is waited for. `flows` are what crossed its border: pairs
-    of decimals with blanks between them, what there was just before each and what came in or left; null for
-    none.
-    `num_trades` counts its purchases and sales, also those that were taken back and what took them back; null
-    where nobody has counted yet.
+    `stale_positions` have no close of their own on that day; of these `unquoted_positions` never had one, or
+    have had none for so long that no more is expected. `flows` are what crossed its border: pairs of decimals
+    with blanks between them, the value just before each flow and what came in or left; null for none.
+    `num_trades` counts its purchases and sales, including reversed ones and their reversals; null where they
+    have not been counted yet.
     """
 
     __tablename__ = "performance_history"
@@ -213,10 +213,10 @@ class PerformanceSnapshot(Owned, Base):
 
 
 class PerformanceWork(Base):
-    """A portfolio whose snapshots somebody has to compute anew, whoever owns it; a trigger keeps the list.
+    """A portfolio whose snapshots have to be computed again; a trigger keeps the list.
 
-    Without an owner's policy on purpose: whoever looks for work does not know yet whose it is. It says
-    nothing but that there is a portfolio.
+    It has no owner policy on purpose: the worker that looks for work does not know yet whose it is. It
+    reveals only that there is a portfolio.
     """
 
     __tablename__ = "performance_work"

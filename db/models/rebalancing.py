@@ -14,7 +14,7 @@ from db.vocabulary import LegStatus, OrderSide, RebalanceStatus, RebalanceTrigge
 
 
 class Rebalance(Owned, Updated, Base):
-    """One run of a rebalance, with the weights before and after, and those that it was to reach.
+    """One run of a rebalance, with the weights before and after, and the target weights.
 
     `value_before` is the portfolio's total value when it was planned, which turnover is a fraction of.
     """
@@ -54,10 +54,10 @@ class Rebalance(Owned, Updated, Base):
 
 
 class RebalanceLeg(Updated, Base):
-    """One trade of a rebalance: as it was planned, at which quote, and what became of it.
+    """One trade of a rebalance: as it was planned, at which quote, and its result.
 
-    Sells have the lower numbers. `order_id` follows from the rebalance and the number, so that a repeat
-    meets the order that is there already.
+    Sells have the lower numbers. `order_id` follows from the rebalance and the number, so that a repeat finds
+    the order that is there already.
     """
 
     __tablename__ = "rebalance_legs"
@@ -86,9 +86,9 @@ class RebalanceLeg(Updated, Base):
 
 
 class RebalanceWork(Base):
-    """A rebalance that runs at a broker and that somebody has to go on with: which one, and when.
+    """A rebalance that runs at a broker, and the time of its next step.
 
-    Without an owner's policy, as `order_work`: it says nothing but that there is one.
+    It has no owner policy, as `order_work`: it reveals only that there is one.
     """
 
     __tablename__ = "rebalance_work"
@@ -100,11 +100,11 @@ class RebalanceWork(Base):
 
 
 class RebalanceDue(Base):
-    """A portfolio that rebalances by itself, and when it is looked at next; without an owner's policy.
+    """A portfolio that rebalances automatically, and the time of its next check; without an owner policy.
 
-    `due_at` is the earlier of the two times below, or the end of the lease of whoever looks at it now. The
-    schedule is due at `scheduled_at`, null before anybody has worked it out; drift is looked at again at
-    `drift_at`, null without a drift band. `attempts` counts faults in a row.
+    `due_at` is the earlier of the two times below, or the end of the lease of the process that checks it now.
+    The schedule is due at `scheduled_at`, null before it was worked out; drift is checked again at
+    `drift_at`, null without a drift band. `attempts` counts consecutive faults.
     """
 
     __tablename__ = "rebalance_due"

@@ -1,4 +1,4 @@
-"""Tables of trading: orders, and the transactions that are the one truth of cash and shares."""
+"""Tables of trading: orders, and the transactions that all cash and shares follow from."""
 
 import datetime as dt
 from decimal import Decimal
@@ -25,12 +25,12 @@ IS_OPEN = "status IN ('PENDING', 'ACCEPTED', 'PARTIALLY_FILLED', 'UNKNOWN')"
 
 
 class Order(Owned, Updated, Base):
-    """A wish to trade, and what became of it.
+    """An order to trade, and its result.
 
-    `version` grows by one with each change. `reserved_cash` is what it may still spend while it is open;
-    a sale holds its remaining quantity back. The rejection's facts are a refusal, as idempotency keeps them.
-    Quantities and prices were given for shares of the day `units_of`, or of the day when it was submitted
-    where that is null, and have followed the splits of the days `followed_splits` since.
+    `version` grows by one with each change. `reserved_cash` is what it may still spend while it is open; a
+    sale reserves its remaining quantity. The rejection's facts are a refusal, in the same form as in
+    idempotency keys. Quantities and prices were given for shares of the day `units_of`, or of the day when it
+    was submitted where that is null, and have followed the splits of the days `followed_splits` since.
     """
 
     __tablename__ = "orders"
@@ -82,10 +82,10 @@ class Order(Owned, Updated, Base):
 
 
 class OrderWork(Base):
-    """An open order that somebody has to look after, whoever owns it: which one, and when.
+    """An open order that has to be processed, and the time when it is due.
 
-    Without an owner's policy on purpose: the desk looks for work before it knows whose it is, and then acts
-    as that owner. It says nothing but that there is an open order.
+    It has no owner policy on purpose: the order processor (`investing.trading.desk`) looks for work before it
+    knows whose it is, and then acts as that owner. It reveals only that there is an open order.
     """
 
     __tablename__ = "order_work"
@@ -97,15 +97,15 @@ class OrderWork(Base):
 
 
 class Transaction(Owned, Base):
-    """One entry of the ledger: its deltas and the facts they came from.
+    """One entry of the ledger: its deltas and the facts that they follow from.
 
-    Append-only: the application may insert, and may refresh what follows from the transactions before it
-    (the gains, `cost_delta`, and a split's `quantity_delta`); nothing else is ever changed (the migration
-    grants no more). `cost_delta` is of the average cost. A reversal has the figures of what it reverses and
-    its deltas with the other sign; neither counts when a holding is replayed.
-    `portfolio_id` is null for cash of the account that no portfolio has been given. `is_automatic` is a split
-    that was posted because the instrument had it; `is_split_adjusted` says that the quantity is already for
-    shares of the day when it was recorded, so that no earlier split is posted after it.
+    Append-only: the application may insert, and may refresh what follows from the transactions before it (the
+    gains, `cost_delta`, and a split's `quantity_delta`); nothing else is ever changed (the migration grants
+    no more). `cost_delta` is of the average cost. A reversal has the figures of what it reverses and its
+    deltas with the other sign; neither counts when a holding is replayed. `portfolio_id` is null for
+    unallotted cash of the account. `is_automatic` is a split that was posted because the instrument had it;
+    `is_split_adjusted` says that the quantity is already for shares of the day when it was recorded, so that
+    no earlier split is posted after it.
     """
 
     __tablename__ = "transactions"
@@ -128,7 +128,7 @@ class Transaction(Owned, Base):
             "ix_transactions_of_position", "owner_id", "portfolio_id", "instrument_id", "executed_at", "id"
         ),
         Index(None, "owner_id", "order_id", "executed_at", "id"),
-        # Partial, so that what is not imported does not pay for it.
+        # Partial, so that transactions that are not imported do not pay for it.
         Index(
             "ix_transactions_fingerprint",
             "owner_id",
@@ -170,17 +170,17 @@ class Transaction(Owned, Base):
     realized_pnl_fifo: Mapped[Money | None]
     executed_at: Mapped[dt.datetime]
     notes: Mapped[str | None]
-    # Of an imported one, so that importing it again does nothing: see investing.rules.trading.import_rows.
+    # For an imported one, so that importing it again does nothing: see investing.rules.trading.import_rows.
     fingerprint: Mapped[bytes | None]
     # The import that it came with; its reversal has none.
     import_id: Mapped[UUID | None]
 
 
 class Import(Owned, Base):
-    """An import that wrote something, and when it was taken back.
+    """An import that wrote something, and when it was reversed.
 
-    One over the API keeps what came of it row by row, for whoever asks again with the same key, also where it
-    wrote nothing: such a one has no transactions and is listed nowhere.
+    An import through the API stores its report row by row, for a request that is repeated with the same key,
+    even if it wrote nothing: such an import has no transactions and is in no list.
     """
 
     __tablename__ = "imports"

@@ -1,6 +1,6 @@
-"""Writing destinations. Each function is a part of the caller's transaction, on the owner's behalf.
+"""Writing destinations; each function is a part of the caller's transaction, on the owner's behalf.
 
-Whoever changes a destination or its deliveries locks the destination first.
+Every change of a destination or its deliveries locks the destination first.
 """
 
 import datetime as dt
@@ -19,18 +19,18 @@ _Destination = NotificationDestination
 
 
 async def names_of(session: Session, owner_id: UUID) -> set[str]:
-    """The names of the owner's destinations."""
+    """Return the names of the owner's destinations."""
     found = await session.scalars(select(_Destination.name).where(_Destination.owner_id == owner_id))
     return set(found)
 
 
 async def insert_destination(session: Session, values: Mapping[str, Any]) -> None:
-    """Adds a destination."""
+    """Add a destination."""
     await session.execute(insert(_Destination).values(**values))
 
 
 async def lock_destination(session: Session, owner_id: UUID, id: UUID) -> LockedDestinationRow | None:
-    """The destination, locked until the transaction ends; None where the owner has none of this id."""
+    """Return the destination, locked until the transaction ends; None if the owner has none with this id."""
     statement = (
         select(*_Destination.__table__.columns)
         .where(_Destination.owner_id == owner_id, _Destination.id == id)
@@ -40,14 +40,14 @@ async def lock_destination(session: Session, owner_id: UUID, id: UUID) -> Locked
 
 
 async def update_destination(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:
-    """Changes a locked destination."""
+    """Change a locked destination."""
     await session.execute(
         update(_Destination).where(_Destination.owner_id == owner_id, _Destination.id == id).values(**values)
     )
 
 
 async def delete_destination(session: Session, owner_id: UUID, id: UUID, name: str) -> None:
-    """Removes a locked destination, also from the channels of the owner's rules."""
+    """Delete a locked destination, also from the channels of the owner's rules."""
     await session.execute(
         update(AlertRule)
         .where(AlertRule.owner_id == owner_id, AlertRule.channels.contains([name]))
@@ -59,7 +59,7 @@ async def delete_destination(session: Session, owner_id: UUID, id: UUID, name: s
 
 
 async def count_codes(session: Session, owner_id: UUID, since: dt.datetime) -> int:
-    """How many codes the owner has had sent since then, to whatever destinations."""
+    """Return how many codes were sent for the owner since then, to any of their destinations."""
     statement = select(func.count()).where(
         Delivery.owner_id == owner_id,
         Delivery.alert_id.is_(None),
@@ -73,7 +73,7 @@ _TABLES = ("notification_destinations", "api_keys")
 
 
 async def owners_of_secrets(sessions: Sessions) -> Sequence[UUID]:
-    """Every user: whoever has a login may have secrets."""
+    """Return every user: anyone with a login may have secrets."""
     async with sessions.reading(None) as connection:
         rows = await connection.fetch("SELECT DISTINCT user_id FROM logins ORDER BY 1")
     return [row["user_id"] for row in rows]
@@ -82,7 +82,10 @@ async def owners_of_secrets(sessions: Sessions) -> Sequence[UUID]:
 async def lock_sealed(
     session: Session, owner_id: UUID, table: str, but_key_id: str, most: int
 ) -> Sequence[EncryptedRow]:
-    """Up to so many of the owner's secrets in a table, locked, that are sealed with another key than that."""
+    """Lock and return up to `most` of the owner's secrets in a table that another key encrypts.
+
+    That is any key but `but_key_id`.
+    """
     assert table in _TABLES
     found = await session.execute(
         text(
@@ -95,7 +98,7 @@ async def lock_sealed(
 
 
 async def key_ids_of(session: Session, owner_id: UUID, table: str) -> set[str]:
-    """The ids of the keys that the owner's secrets in a table are sealed with."""
+    """Return the ids of the keys that the owner's secrets in a table are encrypted with."""
     assert table in _TABLES
     found = await session.scalars(
         text(f"SELECT DISTINCT encryption_key_id FROM {table} WHERE owner_id = :owner"), {"owner": owner_id}
@@ -106,7 +109,7 @@ async def key_ids_of(session: Session, owner_id: UUID, table: str) -> set[str]:
 async def store_sealed(
     session: Session, owner_id: UUID, table: str, id: UUID, ciphertext: bytes, key_id: str
 ) -> None:
-    """Stores a locked secret as it is sealed now."""
+    """Store a locked secret as it is encrypted now."""
     assert table in _TABLES
     await session.execute(
         text(

@@ -1,4 +1,4 @@
-"""The outbox: deliveries that are due, who takes them, and what became of each."""
+"""The outbox: deliveries that are due, and the result of each."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ UNDER_WAY = (DeliveryStatus.PENDING.value, DeliveryStatus.FAILED.value)
 
 
 async def find_ready(session: Session, owner_id: UUID, names: Sequence[str]) -> Sequence[ReadyDestinationRow]:
-    """The ids and names of those of the owner's destinations that are confirmed and not switched off."""
+    """Return the ids and names of the owner's destinations that are confirmed and enabled."""
     found = await session.execute(
         select(NotificationDestination.id, NotificationDestination.name).where(
             NotificationDestination.owner_id == owner_id,
@@ -32,7 +32,7 @@ async def find_ready(session: Session, owner_id: UUID, names: Sequence[str]) -> 
 async def insert_deliveries(
     session: Session, rows: Sequence[Mapping[str, Any]], due_at: dt.datetime | None = None
 ) -> None:
-    """Adds deliveries, all with the same columns, and the work of making them; due now unless told."""
+    """Add deliveries, all with the same columns, and the work of making them, due now by default."""
     await session.execute(insert(Delivery), list(rows))
     work = [{"owner_id": row["owner_id"], "delivery_id": row["id"]} for row in rows]
     await session.execute(
@@ -41,12 +41,12 @@ async def insert_deliveries(
 
 
 async def is_active(session: Session, owner_id: UUID) -> bool:
-    """Whether the owner has not been shut out."""
+    """Return whether the owner is active."""
     return bool(await session.scalar(select(User.is_active).where(User.id == owner_id)))
 
 
 async def set_work(session: Session, owner_id: UUID, delivery_id: UUID, due_at: dt.datetime | None) -> None:
-    """When the delivery is looked at next; None for never again."""
+    """Set when the delivery is attempted next; None for never again."""
     if due_at is None:
         mine = (DeliveryWork.owner_id == owner_id, DeliveryWork.delivery_id == delivery_id)
         await session.execute(delete(DeliveryWork).where(*mine))
@@ -60,7 +60,7 @@ async def set_work(session: Session, owner_id: UUID, delivery_id: UUID, due_at: 
 
 
 async def find_delivery(session: Session, owner_id: UUID, id: UUID, *, lock: bool = False) -> Any | None:
-    """The delivery; locked until the transaction ends if asked, after its destination."""
+    """Return the delivery; with `lock`, locked after its destination until the transaction ends."""
     columns = [column for column in Delivery.__table__.columns if column.name != "updated_at"]
     statement = select(*columns).where(Delivery.owner_id == owner_id, Delivery.id == id)
     if lock:
@@ -69,14 +69,14 @@ async def find_delivery(session: Session, owner_id: UUID, id: UUID, *, lock: boo
 
 
 async def update_delivery(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:
-    """Changes a locked delivery."""
+    """Change a locked delivery."""
     await session.execute(
         update(Delivery).where(Delivery.owner_id == owner_id, Delivery.id == id).values(**values)
     )
 
 
 async def end_digested(session: Session, owner_id: UUID, digest_id: UUID, values: Mapping[str, Any]) -> None:
-    """Gives those that a digest tells the digest's own end."""
+    """Give the unfinished deliveries that a digest contains the digest's own result."""
     await session.execute(
         update(Delivery)
         .where(
@@ -89,7 +89,7 @@ async def end_digested(session: Session, owner_id: UUID, digest_id: UUID, values
 
 
 async def end_all(session: Session, owner_id: UUID, destination_id: UUID, error: str) -> None:
-    """Gives up what is on its way to a locked destination."""
+    """Give up the unfinished deliveries to a locked destination."""
     under_way = (
         Delivery.owner_id == owner_id,
         Delivery.destination_id == destination_id,
@@ -120,14 +120,14 @@ RETURNING sent, window_start + make_interval(secs => :window) AS ends
 
 
 async def take_budget(session: Session, owner_id: UUID, per_hour: int, window: float) -> dt.datetime | None:
-    """Counts one more alert of the window; None where there is room for it, or else when the window ends."""
+    """Count one more alert in the window; return None if it fits in, else when the window ends."""
     parameters = {"owner": owner_id, "per_hour": per_hour, "window": window}
     taken = (await session.execute(text(_TAKE), parameters)).one()
     return taken.ends if taken.sent > per_hour else None
 
 
 async def find_open_digest(session: Session, owner_id: UUID, destination_id: UUID) -> Any | None:
-    """The digest of a locked destination that more can join, because nobody has tried to send it."""
+    """Return the digest of a locked destination that is still open, as nobody has tried to send it."""
     statement = (
         select(Delivery.id, Delivery.next_attempt_at)
         .where(
@@ -143,7 +143,7 @@ async def find_open_digest(session: Session, owner_id: UUID, destination_id: UUI
 
 
 async def purge_own(session: Session, owner_id: UUID, before: dt.datetime) -> None:
-    """Deletes the owner's old digests and confirmations, which no alert's end takes along."""
+    """Delete the owner's old digests and confirmations, which are not deleted along with any alert."""
     await session.execute(
         delete(Delivery).where(
             Delivery.owner_id == owner_id,
@@ -157,10 +157,10 @@ async def purge_own(session: Session, owner_id: UUID, before: dt.datetime) -> No
 async def fetch_alerts(
     session: Session, owner_id: UUID, delivery: Any, most: int
 ) -> tuple[Sequence[ToldAlertRow], int]:
-    """The alerts that a delivery tells, oldest first, at most so many; and how many there are."""
+    """Return up to `most` of the alerts that a delivery contains, oldest first, and their total number."""
     one = Delivery.id == delivery.id
     many = Delivery.digest_id == delivery.id
-    # Those that were retried by themselves, or ended, are not the digest's any more.
+    # Deliveries that were retried individually, or have ended, are not the digest's any more.
     of_it = (
         Delivery.owner_id == owner_id,
         one if delivery.kind == DeliveryKind.ALERT.value else many & Delivery.status.in_(UNDER_WAY),

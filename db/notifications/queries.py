@@ -7,7 +7,7 @@ from db.pages import Key, Listing
 
 _BY_ID = (Key("id", "t.id", UUID),)
 
-# The ciphertext is not among the columns: an address is never read to be shown.
+# The ciphertext is not among the columns: an address is never read for display.
 DESTINATIONS = Listing(
     row=DestinationRow,
     name="notificationDestinations",
@@ -26,6 +26,6 @@ DELIVERIES = Listing(
     source="deliveries t",
     order=_BY_ID,
     parent="t.alert_id",
-    # Digests and confirmations are the server's own.
+    # Digests and confirmations are internal to the server.
     condition="t.alert_id IS NOT NULL",
 )

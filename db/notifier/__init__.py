@@ -1,1 +1,1 @@
-"""Change notifications: that something of an owner's has changed, and nothing of what it was."""
+"""Change notifications: that something of an owner's has changed, but not how."""

@@ -1,4 +1,4 @@
-"""The counters of changes, which find what no transport has carried."""
+"""The change counters, which reveal the changes that no transport has delivered."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ WHERE d.changes <> known.changes
 
 
 async def changed_counts(sessions: Sessions, known: Mapping[Subject, int]) -> Mapping[Subject, int]:
-    """The counters that are not as they are known here; one statement for everybody."""
+    """Return the counters that differ from the known ones, for all owners by one statement."""
     owners, topics, counts = (
         [owner_id for owner_id, _ in known],
         [topic.value for _, topic in known],

@@ -13,17 +13,17 @@ _ALIVE_SECONDS = 5.0
 
 
 class PostgresTransport:
-    """One connection of its own that listens; what is published goes over any connection of the pool."""
+    """A connection of its own that listens; notifications are sent over any connection of the pool."""
 
     def __init__(self, sessions: Sessions, url: str) -> None:
-        """`url` leads to PostgreSQL itself: a pooler between them may drop what is notified."""
+        """Initialize with the `url` of PostgreSQL itself: a pooler in between may drop notifications."""
         self._sessions = sessions
         self._url = url
 
     async def listen(self, received: Callable[[Collection[Subject]], None]) -> None:
-        """Passes on what is published until the connection breaks; then raises OSError.
+        """Pass on what is published until the connection breaks; then raise OSError.
 
-        Asked now and then whether it is there, because a network that swallows everything says nothing.
+        The connection is checked now and then, because a network that drops all packets reports no error.
         """
         connection = await asyncpg.connect(
             self._url,
@@ -43,7 +43,7 @@ class PostgresTransport:
             connection.terminate()
 
     async def publish(self, subjects: Collection[Subject]) -> None:
-        """Tells everybody who listens, this process too. After a commit, never in a transaction."""
+        """Notify all listeners, this process included; call it after a commit, never in a transaction."""
         async with self._sessions.nobody() as connection:
             await connection.execute(
                 "SELECT pg_notify($1, published) FROM unnest($2::text[]) AS published",

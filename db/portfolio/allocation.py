@@ -1,4 +1,4 @@
-"""Reading what an allocation is made of: every position and all cash of a scope, and target weights."""
+"""Reading the parts of an allocation: every position and all cash of a scope, and target weights."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -35,7 +35,7 @@ _PARTS = {
     ScopeKind.USER: (_HELD + _UNALLOTTED).format(portfolio="p.owner_id", account="a.owner_id"),
 }
 
-# A rebalance of before a renaming knows the symbol of then.
+# A rebalance from before a renaming has the symbol of that time.
 _TARGETS = """
 SELECT p.id AS portfolio_id, p.cash_reserve, t.source,
        coalesce(i.symbol, w.symbol) AS symbol, i.asset_class, w.weight
@@ -65,9 +65,9 @@ ORDER BY 1, 4
 async def fetch_parts(
     connection: Connection, owner_id: UUID, kind: ScopeKind, ids: Sequence[UUID]
 ) -> Sequence[AllocatedPartRow]:
-    """Every position of the scopes with its market value, null without a price, and all their cash.
+    """Return every position of the scopes with its market value, null without a price, and all their cash.
 
-    A row without a position is cash, one without a portfolio is cash that none has been given.
+    A row without a position is cash, one without a portfolio is unallotted cash.
     """
     return cast("Sequence[AllocatedPartRow]", await connection.fetch(_PARTS[kind], owner_id, ids))
 
@@ -75,8 +75,8 @@ async def fetch_parts(
 async def fetch_target_weights(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
 ) -> Sequence[TargetWeightRow]:
-    """The target weights of each portfolio that has any, by symbol; one row without a symbol for none at all.
+    """Return the target weights of each portfolio that has any, by symbol; one row without a symbol if empty.
 
-    Those of CUSTOM are the owner's, the others' are of the last rebalance by their strategy.
+    Those of CUSTOM are set by the owner, the others are those of the last rebalance by their strategy.
     """
     return cast("Sequence[TargetWeightRow]", await connection.fetch(_TARGETS, owner_id, portfolio_ids))

@@ -1,7 +1,7 @@
-"""Reading the days on which something crossed the border of a scope: what is needed to value it at each flow.
+"""Reading the days with external flows of a scope: what is needed to value it at each flow.
 
-Reversed entries and what reverses them are left out: together they are nothing. What moves between two places
-of a scope is no flow of it, and both sides of it take effect together.
+Reversed entries and their reversals are left out: together they cancel out. What moves between two places of
+a scope is no flow of it, and both sides of it take effect together.
 """
 
 import datetime as dt
@@ -32,7 +32,7 @@ _ENTRY = f"""s.scope_id, t.portfolio_id, t.instrument_id, t.id, t.executed_at, {
            t.cash_delta, t.quantity_delta, t.transfer_id, t.reverses_id, t.price, t.quantity, t.split_for,
            {IS_EXTERNAL} AS is_external"""
 
-# The price that a trade tells, and the ratio of a split.
+# The price that a trade was made at, and the ratio of a split.
 _FACTS = """CASE WHEN t.type IN ('BUY', 'SELL') AND t.price > 0 THEN t.price::text END,
         CASE WHEN t.type = 'SPLIT' THEN t.quantity::text END, t.split_for::text"""
 _MICROSECONDS = "(extract(epoch FROM t.executed_at) * 1000000)::bigint"
@@ -188,7 +188,7 @@ GROUP BY 1, 2 ORDER BY 1, 2
 
 
 class FlowScope(NamedTuple):
-    """Of what, in which time zone and between which days."""
+    """A scope, its time zone, and the days between which its flows are read."""
 
     id: UUID
     time_zone: str
@@ -201,20 +201,20 @@ class FlowScope(NamedTuple):
 async def fetch_flow_days(
     connection: Connection, owner_id: UUID, scopes: Sequence[FlowScope], shifts: Sequence[Shift] = ()
 ) -> Sequence[FlowDayRow]:
-    """Read the days of each scope on which something crossed its border, in order: `scope_id`, `date` and
-    `cash` at the day's beginning, and as the text of JSON lists, or null for none:
+    """Return the days of each scope on which something crossed its border, in order.
+
+    One statement reads any number of scopes. Each row has `scope_id`, `date` and `cash` at the day's
+    beginning, and these as the text of JSON lists, or null for none:
 
     - `held` at its beginning: portfolio, instrument and quantity;
     - `known`: instrument, exchange, price at the end of the day before, last close and last trade before the
       day, and the day's closes, each with its bar's date; all but the first price are for a share of the day,
-      whatever splits the instrument has, and the last one says whether it has one near by;
-    - `units`: portfolio, instrument, and by which numbers shares at the day's beginning, and at its end, are
-      multiplied and divided where they are not those that prices are for;
+      whatever splits the instrument has, and the last item says whether it has a split near by;
+    - `units`: portfolio, instrument, and the numbers by which shares at the day's beginning, and its end, are
+      multiplied and divided where they are not the shares that prices are for;
     - `entries` in the ledger's order, with trades and splits of the same instruments elsewhere: portfolio,
       instrument, microseconds since 1970, cash, quantity, whether it is a flow, whether it is of the scope,
-      the price that it tells, new and old shares of a split.
-
-    One statement, whatever the number.
+      the price that it gives, new and old shares of a split.
     """
     parts = [(scope.id, id) for scope in scopes for id in scope.portfolio_ids]
     own = [(scope.id, id) for scope in scopes for id in scope.account_ids]

@@ -1,4 +1,4 @@
-"""Reading what each position gained, day by day, and what that adds to a return."""
+"""Reading what each position gained, day by day, and its contribution to a return."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ from db.sessions import Connection
 _DAY = day_of("t.executed_at", "s.time_zone")
 
 
-# A position's gain on a day is what it is worth at its end, less what it was worth on the day before, and
-# with what it paid and cost in between. What belongs to no instrument, such as interest, is the gain of cash.
-# Days with flows have no weight and count for the next day's beginning alone; what moves inside a scope on
-# other days cancels out.
+# A position's gain on a day is its value at the end of the day, less its value on the day before, plus the
+# cash that it brought in and less the cash that it took in between. What belongs to no instrument, such as
+# interest, is the gain of cash. Days with flows have no weight and count only as the beginning of the next
+# day; what moves inside a scope on other days cancels out.
 @cache
 def _gains(shifted: bool) -> str:
     price = price_at_end("c.day")
@@ -92,7 +92,7 @@ class GainDay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GainScope:
-    """Parts, a time zone and days: the first one is where gains begin, and has none of its own."""
+    """Parts, a time zone and days; gains begin on the first day, which has none of its own."""
 
     id: UUID
     time_zone: str
@@ -104,9 +104,9 @@ class GainScope:
 async def fetch_gains(
     connection: Connection, owner_id: UUID, requested: Sequence[GainScope], shifts: Sequence[Shift] = ()
 ) -> Sequence[GainRow]:
-    """Read by scope and instrument the `gain` over the days without flows, and its sum by their weights.
+    """Return by scope and instrument the `gain` over the days without flows, and its weighted sum.
 
-    The instrument is null for what cash gained. Neither is rounded. One statement, whatever the number.
+    The instrument is null for what cash gained. Neither is rounded. One statement reads any number of scopes.
     """
     scopes = [(one.id, one.time_zone, one.days[0].date, one.days[-1].date) for one in requested]
     places = [(one.id, id) for one in requested for id in one.portfolio_ids]

@@ -1,7 +1,7 @@
 """Reading performance: the days of portfolios, accounts and users.
 
-A scope is what figures are asked of: a portfolio, an account, or all that a user has. Its days are those of
-its time zone: that of the account, or for all that a user has the user's.
+A scope is what figures are computed for: a portfolio, an account, or all that a user has. Its days are those
+of its time zone: that of the account, or for all that a user has the user's.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ _DAY = day_of("t.executed_at", "s.time_zone")
 
 
 class ScopeKind(Enum):
-    """What figures are asked of."""
+    """The kind of object that figures are computed for."""
 
     PORTFOLIO = "portfolio"
     ACCOUNT = "account"
@@ -31,10 +31,11 @@ class ScopeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One of them with its parts, and the time zone that cuts its days.
+    """A scope with its parts, and the time zone of its days.
 
-    `stale_from` is the first day whose values do not hold. Unallotted cash of `account_ids` is part of it.
-    `is_mixed` says that an account has days of another zone, so that its stored days are none of this scope.
+    `stale_from` is the first day whose values are stale. Unallotted cash of `account_ids` is part of it.
+    `is_mixed` says that an account has days of another zone, so that its stored days do not apply to this
+    scope.
     """
 
     id: UUID
@@ -69,8 +70,9 @@ _SCOPES = {
         WHERE a.owner_id = $1 AND a.owner_id = ANY($2::uuid[]) GROUP BY a.owner_id""",
 }
 
-# A portfolio keeps its value on days that are none of its own, so a scope's is the running sum of changes. Of
-# what it holds nothing has a close on such a day; where days without one are many, it is waited for no more.
+# A portfolio keeps its value on days that are none of its own, so a scope's is the running sum of changes.
+# Nothing that it holds has a close on such a day; where days without a close are many, no further close is
+# expected.
 _POINTS = f"""
 WITH days AS MATERIALIZED (
     SELECT s.scope_id, s.portfolio_id, s.time_zone, h.date, lead(h.date) OVER w AS next,
@@ -145,7 +147,7 @@ FOREVER = dt.date.max
 async def fetch_scopes(
     connection: Connection, owner_id: UUID, kind: ScopeKind, ids: Sequence[UUID]
 ) -> dict[UUID, Scope]:
-    """Each scope; one that has nothing in it is not there."""
+    """Return each scope by id; empty scopes are missing."""
     rows = await connection.fetch(_SCOPES[kind], owner_id, ids)
     return {
         row["id"]: Scope(
@@ -167,10 +169,10 @@ async def fetch_points(
     scopes: Sequence[tuple[Scope, dt.date]],
     since: dt.date | None,
 ) -> Sequence[PointRow]:
-    """Read the days of each scope until its day, in order, from the last one on or before `since` on.
+    """Return the days of each scope until its day, in order, starting with the last one not after `since`.
 
-    Where there is none before, or no `since`, from the first one on. Of a mixed scope only the unallotted
-    cash. One statement, whatever the number.
+    Without a day on or before `since`, or without `since`, they start with the first day. A mixed scope has
+    only its unallotted cash. One statement reads any number of scopes.
     """
     places = [
         (s.id, id, until, s.time_zone) for s, until in scopes for id in s.portfolio_ids if not s.is_mixed
@@ -185,7 +187,7 @@ async def fetch_points(
 async def fetch_quoted_until(
     connection: Connection, owner_id: UUID, places: Sequence[tuple[UUID, dt.date]], time_zone: str
 ) -> dict[tuple[UUID, dt.date], dt.date]:
-    """Read until when a close of what each portfolio held on its day is waited for, if none comes."""
+    """Return until when a close of what each portfolio held on its day is expected, if none arrives."""
     rows = await connection.fetch(_QUOTED_UNTIL, owner_id, *_columns(places, 2), time_zone)
     return {(row["portfolio_id"], row["day"]): row["until"] for row in rows if row["until"] is not None}
 
@@ -193,10 +195,10 @@ async def fetch_quoted_until(
 async def fetch_benchmarks(
     connection: Connection, owner_id: UUID, requested: Sequence[tuple[str, dt.date, dt.date]]
 ) -> Sequence[BenchmarkRow]:
-    """The closes of what these symbols mean to the owner from a day before the first to the last day, and the
-    last one before, in order of symbol and day.
+    """Return the closes of what these symbols mean to the owner, in order of symbol and day.
 
-    Each `close` is for one share of the last of the days, whatever splits there were until then.
+    They are those from a day before the first day to the last day, and the last one before. Each `close` is
+    for one share of the last of the days, whatever splits there were until then.
     """
     return cast(
         "Sequence[BenchmarkRow]", await connection.fetch(_BENCHMARKS, *_columns(requested, 3), owner_id)

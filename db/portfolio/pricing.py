@@ -1,8 +1,8 @@
-"""What instruments cost on the days of a time zone, in SQL: the one place where closes and trades are read.
+"""The prices of instruments on the days of a time zone, in SQL: the only place that reads closes and trades.
 
 A close counts in the day in which its market closed. That is the date of its bar, unless the time zone is so
 far away that the market closes on another day there: then a statement is given `shifts`, by how many days the
-closes of an exchange are moved between two dates. What has no close yet is worth its last trade.
+closes of an exchange are moved between two dates. What has no close yet is valued at its last trade.
 """
 
 import datetime as dt
@@ -13,21 +13,22 @@ from db.account.days import day_of
 from db.sessions import Connection
 
 # What crosses a border, of a transaction `t`; `investing.rules.performance.snapshots.EXTERNAL` says the same.
-# Prices that are adjusted for dividends contain them: one that is booked comes from outside of these prices.
+# Prices that are adjusted for dividends contain them: a dividend that is booked comes from outside of these
+# prices.
 IS_EXTERNAL = """(t.type IN ('DEPOSIT', 'WITHDRAWAL', 'TRANSFER_IN', 'TRANSFER_OUT')
     OR t.type = 'DIVIDEND' AND EXISTS (
         SELECT FROM instruments a WHERE a.id = t.instrument_id AND a.price_basis = 'ADJUSTED'))"""
 
-# Of a transaction `t`: whether it was neither taken back, nor takes another back.
+# Of a transaction `t`: whether it was neither reversed nor is a reversal.
 STANDS = """t.reverses_id IS NULL AND NOT EXISTS (
     SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
 
-# Of a transaction `t`: whether it says what its instrument cost.
+# Of a transaction `t`: whether it gives a price of its instrument.
 IS_TRADE = f"t.type IN ('BUY', 'SELL') AND t.price > 0 AND {STANDS}"
 
 
 class Shift(NamedTuple):
-    """Between two dates, closes of an exchange count so many days later in this time zone."""
+    """A shift of an exchange's closes by some days in this time zone, between two dates."""
 
     time_zone: str
     exchange: str
@@ -37,19 +38,19 @@ class Shift(NamedTuple):
 
 
 def shifts_from(number: int) -> str:
-    """Return the common table `shifts` of a statement, in parameters from this number on."""
+    """Return the common table expression `shifts` of a statement, with parameters from this number on."""
     kinds = ("text", "text", "date", "date", "int")
     arrays = ", ".join(f"${number + n}::{kind}[]" for n, kind in enumerate(kinds))
     return f"shifts AS (SELECT * FROM unnest({arrays}) AS s(time_zone, exchange, first, last, days))"
 
 
 def shift_columns(shifts: Sequence[Shift]) -> list[list[object]]:
-    """Return these parameters."""
+    """Return the values of these parameters."""
     return [[shift[n] for shift in shifts] for n in range(len(Shift._fields))]
 
 
 async def fetch_exchanges(connection: Connection) -> list[str]:
-    """Read the names of all exchanges that instruments are traded on."""
+    """Return the names of all exchanges that instruments are traded on."""
     rows = await connection.fetch("SELECT DISTINCT exchange FROM instruments WHERE exchange IS NOT NULL")
     return [row["exchange"] for row in rows]
 
@@ -65,10 +66,10 @@ def closes(zone: str, *, shifted: bool) -> str:
 
 
 def close_for(day: str) -> str:
-    """Return the close of the relation `x` of closes for one share of a day, whatever splits there were.
+    """Return the SQL of the close of the relation `x` of closes for one share of a day, whatever the splits.
 
-    The function is asked where it may say anything else than the close itself: not for what has no splits,
-    nor for a raw close of that very date, which together are almost all.
+    The database's function is called only where it may return anything else than the close itself: not for an
+    instrument without splits, nor for a raw close of that very date, which together are almost all.
     """
     return f"""CASE WHEN NOT EXISTS (SELECT FROM instrument_splits s WHERE s.instrument_id = x.instrument_id)
         OR x.date = {day} AND EXISTS (
@@ -80,16 +81,16 @@ ZONES = """zones AS MATERIALIZED (
     SELECT p.id AS portfolio_id, a.time_zone
     FROM portfolios p JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id WHERE p.owner_id = $1
 )"""
-"""The common table of the owner's portfolios with their accounts' time zones."""
+"""The common table expression of the owner's portfolios with their accounts' time zones."""
 
 
 def splits_of(held: str) -> str:
-    """Return the common table `splits`: when each split of an instrument reaches the shares of a portfolio.
+    """Return the common table expression `splits`: when each split reaches the shares of a portfolio.
 
     That is with the entry that stands for it, on whatever day its owner has it, else with the ex-date in the
     account's zone; and before all else where quantities were recorded that are adjusted already. `newest` is
-    for a share of which day an adjusted series is, null for a raw one. `held` names the relation of
-    portfolios and instruments; `zones` is needed beside it.
+    the day for whose share an adjusted series is, null for a raw one. `held` names the relation of portfolios
+    and instruments; the statement must also contain `zones`.
     """
     return f"""splits AS MATERIALIZED (
     SELECT h.portfolio_id, h.instrument_id, x.ex_date, x.quantity, x.split_for, n.newest,
@@ -117,10 +118,10 @@ def splits_of(held: str) -> str:
 
 
 def close_held(day: str, zone: str, portfolio: str) -> str:
-    """Return the close of the relation `x` of closes for one of the portfolio's shares at a day's end.
+    """Return the SQL of the close of the relation `x` for one of the portfolio's shares at a day's end.
 
     Where the close is for a new share and those are old ones it is multiplied by the split's ratio, and the
-    other way round divided by it. `splits` is needed beside it.
+    other way round divided by it. The statement must also contain `splits`.
     """
     is_new = "f.ex_date <= coalesce(f.newest, x.date)"
     return f"""CASE WHEN NOT EXISTS (SELECT FROM splits f WHERE f.instrument_id = x.instrument_id)
@@ -133,8 +134,9 @@ def close_held(day: str, zone: str, portfolio: str) -> str:
 
 
 def close_on(instrument: str, day: str, zone: str, *, shifted: bool, portfolio: str | None = None) -> str:
-    """Return a join `b` with the `close` of a day, null without one, for a share of that day's, or for one of
-    the portfolio's at its end.
+    """Return a join `b` with the `close` of a day, null without one.
+
+    The close is for a share of that day, or with `portfolio` for one of the portfolio's shares at its end.
     """
     close = close_for(day) if portfolio is None else close_held(day, zone, portfolio)
     if not shifted:
@@ -151,11 +153,12 @@ def close_on(instrument: str, day: str, zone: str, *, shifted: bool, portfolio: 
 
 
 def older_prices(instrument: str, day: str, zone: str, *, shifted: bool, portfolio: str | None = None) -> str:
-    """Return lateral joins for a day: `e` with the last `close` before it and its `day`, and `o` with the
-    `price` and the `day` of the owner's last trade until its end, in any portfolio, per share as they are at
-    that end.
+    """Return lateral joins for a day: `e` with the last close, and `o` with the last trade.
 
-    Both are null where `b` has a close, which is all but rarely so: the planner looks no further there.
+    `e` has the last `close` before the day and its `day`; `o` has the `price` and the `day` of the owner's
+    last trade until its end, in any portfolio, per share as they are at that end.
+
+    Both are null where `b` has a close, which is nearly always: the planner reads no further there.
 
     `$1` is the owner; `portfolio` as in `close_on`.
     """
@@ -197,17 +200,19 @@ def spacing_of_closes(instrument: str, zone: str, *, shifted: bool) -> str:
 
 
 def is_quoted(last: str, before: str, day: str) -> str:
-    """Return whether a close is still waited for on a day, by the days of the last two that there were: it
-    is missing for no longer than 10 days, or three times as long as the last one was.
+    """Return the SQL of whether a close is still expected on a day, by the days of the last two closes.
+
+    It is expected while it is missing for no longer than 10 days, or three times as long as the last one was.
     """
     return f"coalesce({day} - {last} <= greatest(10, 3 * ({last} - {before})), false)"
 
 
 def quoted_until(portfolio: str, day: str, zone: str) -> str:
-    """Return the last day on which a close of anything that a portfolio held at a day's end is waited for, if
-    none comes: as a scalar subquery, null where nothing held had a close until then. `$1` is the owner.
+    """Return the last day on which a close of a portfolio's holdings at a day's end is expected.
 
-    By the dates of the closes, which is a day's difference at most in zones far away from the market.
+    It is the last day if no close arrives: a scalar subquery, null where nothing held had a close until then.
+    `$1` is the owner. It goes by the dates of the closes, which differ by a day at most in zones far away
+    from the market.
     """
     return f"""(SELECT max(e.date + greatest(10, 3 * (e.date - g.date)))
         FROM (
@@ -227,7 +232,9 @@ def quoted_until(portfolio: str, day: str, zone: str) -> str:
 
 
 def price_at_end(day: str) -> str:
-    """Return the price at a day's end, by the joins above: the day's close, its last trade, the last close,
-    or of what had none until then the last trade.
+    """Return the price at a day's end, by the joins above.
+
+    That is the day's close, its last trade, the last close, or for an instrument without one until then the
+    last trade.
     """
     return f"coalesce(b.close, CASE WHEN o.day = {day} THEN o.price END, e.close, o.price)"

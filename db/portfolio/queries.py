@@ -1,4 +1,4 @@
-"""Reading portfolios, their positions and how they did."""
+"""Reading portfolios, their positions and their performance."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ PORTFOLIOS = Listing(
     filters={"is_active": "t.is_active = {}"},
 )
 
-# Prices stand once, in quotes: what a position is worth is computed when it is read. Without a quote it is
-# worth what its owner last traded it at.
+# Prices are stored once, in quotes: the value of a position is computed when it is read. Without a quote it
+# is valued at its owner's last trade.
 POSITIONS = Listing(
     row=ListedPositionRow,
     name="positions",
@@ -78,7 +78,7 @@ SNAPSHOTS = Listing(
 async def fetch_portfolio_summaries(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
 ) -> dict[UUID, PortfolioSummaryRow]:
-    """Each portfolio's row of the view portfolio_summary."""
+    """Return each portfolio's row of the view portfolio_summary."""
     rows = await connection.fetch(
         "SELECT * FROM portfolio_summary WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[])",
         owner_id,
@@ -90,7 +90,7 @@ async def fetch_portfolio_summaries(
 async def fetch_fifo_gains(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
 ) -> dict[UUID, str]:
-    """What the sales of each portfolio gained, first in first out; missing without positions."""
+    """Return what the sales of each portfolio gained, first in first out; missing without positions."""
     rows = await connection.fetch(
         "SELECT portfolio_id, sum(realized_pnl_fifo) AS gain FROM positions "
         "WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[]) GROUP BY portfolio_id",
@@ -103,7 +103,7 @@ async def fetch_fifo_gains(
 async def fetch_weights(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
 ) -> dict[UUID, dict[UUID, str]]:
-    """For each portfolio the weights of its priced positions, by position: market value over total value.
+    """Return the weights of each portfolio's priced positions, by position: market value over total value.
 
     Empty for a portfolio whose total value is not above zero: it has no weights.
     """
@@ -130,7 +130,7 @@ async def fetch_weights(
 async def fetch_cash_weights(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
 ) -> dict[UUID, str]:
-    """What each portfolio's weights leave of 1, so that they and cash add up to it exactly."""
+    """Return what each portfolio's weights leave of 1, so that with cash they add up to exactly 1."""
     rows = await connection.fetch(
         """
         SELECT s.portfolio_id,
@@ -149,7 +149,7 @@ async def fetch_cash_weights(
 async def fetch_held_instruments(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID]
 ) -> Sequence[UUID]:
-    """The instruments that any of the portfolios holds."""
+    """Return the instruments that any of the portfolios holds."""
     rows = await connection.fetch(
         "SELECT DISTINCT instrument_id FROM positions "
         "WHERE owner_id = $1 AND portfolio_id = ANY($2::uuid[]) AND quantity > 0",

@@ -1,8 +1,8 @@
-"""The ledger replayed day by day: what portfolios held at the end of each day, and what it was worth.
+"""The ledger replayed day by day: what portfolios held at the end of each day, and its value.
 
-A portfolio has a day wherever something happened in it that was not taken back, or what it holds has a price
-of that day: a close, or where there is none a trade of the owner's. On the day after such a trade the last
-close holds again, so that is a day as well.
+A portfolio has a day wherever something happened in it that was not reversed, or a holding has a price of
+that day: a close, or where there is none a trade of the owner's. On the day after such a trade the last close
+applies again, so that is a day as well.
 """
 
 import datetime as dt
@@ -38,8 +38,8 @@ _IS_QUOTED = is_quoted("e.day", "g.day", "c.day")
 def _replay(shifted: bool) -> str:
     """Return the common tables: `cash` by day, and `cells`, what is held of each instrument by day.
 
-    All that was before the first wanted day is one move on the day before it. `$1` is the owner, `$2` the
-    portfolios, `$3` the time zone and `$4` the first wanted day.
+    All that was before the first requested day is one move on the day before it. `$1` is the owner, `$2` the
+    portfolios, `$3` the time zone and `$4` the first requested day.
     """
     of_all = closes("$3", shifted=shifted)
     return f"""
@@ -134,8 +134,8 @@ ORDER BY 1, 2
 """
 
 
-# The same days, but for those on which a position had no price yet, with what each position was worth: as
-# text, which is read where it holds nobody up.
+# The same days, except those on which a position had no price yet, with the value of each position: as text,
+# which is parsed where it holds up nobody else.
 @cache
 def _worth(shifted: bool) -> str:
     return f"""{_replay(shifted)}, worth AS MATERIALIZED (
@@ -160,11 +160,12 @@ async def fetch_days(
     since: dt.date,
     shifts: Sequence[Shift] = (),
 ) -> Sequence[ReplayedDayRow]:
-    """Read the days of each portfolio in this time zone from then on, in order.
+    """Return the days of each portfolio in this time zone from then on, in order.
 
-    Cash and positions at the day's end, and how many positions there are, have no price, have no close of
-    their own on that day, and of these how many are waited for no more (`is_quoted`); `num_trades` counts
-    the day's purchases and sales, also those that were taken back and what took them back.
+    Each has the cash and the positions at the day's end, and how many positions there are, have no price,
+    have no close of their own on that day, and for how many of these no close is expected any more
+    (`is_quoted`); `num_trades` counts the day's purchases and sales, including reversed ones and their
+    reversals.
     """
     sql = _days(bool(shifts))
     return cast(
@@ -181,10 +182,10 @@ async def fetch_worth(
     between: tuple[dt.date, dt.date],
     shifts: Sequence[Shift] = (),
 ) -> Sequence[WorthRow]:
-    """Read the days of a portfolio between two, but for those on which a position had no price yet.
+    """Return the days of a portfolio between two, except those on which a position had no price yet.
 
-    Cash, and what each position was worth: `market_values`, the text of a JSON object with a decimal string
-    for each instrument's id.
+    Each has the cash, and the value of each position: `market_values`, the text of a JSON object with a
+    decimal string for each instrument's id.
     """
     since, until = between
     sql = _worth(bool(shifts))

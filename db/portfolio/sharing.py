@@ -1,8 +1,8 @@
-"""Portfolios of one owner share prices: a trade in one tells what the instrument costs in all of them.
+"""Portfolios of one owner share prices: a trade in one is a price of the instrument in all of them.
 
 So a trade changes what another portfolio was worth at a flow of that day, and at the day's end where there is
-no close. Whoever computes a portfolio's snapshots marks those others, once for each change: a day's purchases
-and sales are counted beside its snapshot, and the ledger only ever grows.
+no close. The computation of a portfolio's snapshots marks those others, once for each change: a day's
+purchases and sales are counted beside its snapshot, and the ledger only ever grows.
 """
 
 import datetime as dt
@@ -12,7 +12,7 @@ from uuid import UUID
 from db.account.days import day_of
 from db.sessions import Connection
 
-# Not known of snapshots that are older than the count: these trades were there before any other was computed.
+# Unknown for snapshots that are older than the count: these trades were there before any other was computed.
 _COUNTS = """
 SELECT date, num_trades FROM performance_history
 WHERE owner_id = $1 AND portfolio_id = $2 AND date >= $3 AND num_trades IS DISTINCT FROM 0
@@ -57,10 +57,10 @@ async def mark_sharers(
     since: dt.date,
     trades: Mapping[dt.date, int],
 ) -> None:
-    """Mark the owner's other portfolios whose snapshots see trades of this one that they did not see yet.
+    """Mark the owner's other portfolios whose snapshots do not reflect new trades of this one.
 
-    `trades` counts purchases and sales by day from `since` on, in the time zone of its account; what is
-    stored are the counts until now.
+    `trades` counts purchases and sales by day from `since` on, in the time zone of its account; the stored
+    counts are the previous ones.
     """
     if not await connection.fetchval(_HAS_OTHERS, owner_id, portfolio_id):
         return
@@ -69,7 +69,7 @@ async def mark_sharers(
         for row in await connection.fetch(_COUNTS, owner_id, portfolio_id, since)
     }
     changed = [day for day, count in trades.items() if before.get(day, 0) not in (None, count)]
-    # A day on which nothing is left but what was taken back is none any more.
+    # A day on which only reversed entries are left is no day any more.
     changed += before.keys() - trades.keys()
     if changed:
         await connection.execute(_MARK, owner_id, portfolio_id, time_zone, changed)

@@ -1,4 +1,4 @@
-"""Snapshots: which are stale, reading the days that hold, and writing what came of the others.
+"""Snapshots: finding stale ones, reading the days that are current, and replacing the others.
 
 Everything runs in the caller's transaction, which has locked the portfolio.
 """
@@ -18,8 +18,9 @@ from db.vocabulary import Topic
 
 
 async def lock_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> StaleRow | None:
-    """The first day whose snapshot does not hold, `since`, and the account's `time_zone`, with the portfolio
-    locked; None where all hold.
+    """Lock the portfolio; return the first day whose snapshot is stale, or None where all are current.
+
+    The row has that day as `since`, and the account's `time_zone`.
     """
     zone = select(Account.time_zone).where(Account.owner_id == owner_id, Account.id == Portfolio.account_id)
     statement = select(
@@ -33,7 +34,7 @@ async def lock_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> St
 async def find_past(
     session: Session, owner_id: UUID, portfolio_id: UUID, before: dt.date
 ) -> Sequence[PastSnapshotRow]:
-    """The days before, as they are stored: cash and positions, the flows and how many positions there are."""
+    """Return the stored days before one: cash and positions, the flows and the number of positions."""
     statement = select(
         PerformanceSnapshot.date,
         PerformanceSnapshot.cash_value,
@@ -62,9 +63,9 @@ async def replace_snapshots(
     since: dt.date,
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Makes these the snapshots from that day on, and announces them.
+    """Replace the snapshots from that day on by these, and announce them.
 
-    One whose day stays keeps its id, and only those that changed are written.
+    A snapshot whose day remains keeps its id, and only those that changed are written.
     """
     announce(session, owner_id, Topic.PORTFOLIOS)
     mine = (
@@ -97,7 +98,7 @@ async def replace_snapshots(
 
 
 async def clear_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> None:
-    """Notes that all snapshots of the locked portfolio hold."""
+    """Record that all snapshots of the locked portfolio are current."""
     mine = (Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
     await session.execute(update(Portfolio).where(*mine).values(snapshots_stale_from=None))
     await session.execute(
@@ -108,7 +109,7 @@ async def clear_stale(session: Session, owner_id: UUID, portfolio_id: UUID) -> N
 
 
 async def count_work(sessions: Sessions) -> int:
-    """How many portfolios are stale and not claimed."""
+    """Return how many portfolios are stale and not claimed."""
     async with sessions.begin(None) as session:
         sql = "SELECT count(*) FROM performance_work WHERE due_at <= clock_timestamp()"
         return int((await session.execute(text(sql))).scalar_one())

@@ -16,7 +16,7 @@ JOIN instruments i ON i.id = v.instrument_id
 WHERE p.owner_id = $1 AND {scope} = ANY($2::uuid[]){counted}
 """
 
-# A user's sums are of what is in the user's own currency.
+# A user's sums include only what is in the user's own currency.
 _COUNTED = " AND p.currency = (SELECT currency FROM users WHERE id = $1)"
 
 _CURRENCIES = """
@@ -37,7 +37,7 @@ async def fetch_left_out(
 ) -> Sequence[LeftOutRow]:
     """Return the instruments that scopes hold without a price, by symbol, each with its currency.
 
-    Without an instrument: a currency whose accounts are not in a user's sums. Those are last.
+    Rows without an instrument are last: a currency whose accounts are not in a user's sums.
     """
     return cast(
         "Sequence[LeftOutRow]", await connection.fetch(f"{_LEFT_OUT[kind]} ORDER BY 3, 4, 2", owner_id, ids)

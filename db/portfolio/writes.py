@@ -14,7 +14,7 @@ from db.vocabulary import Topic
 async def name_is_taken(
     session: Session, owner_id: UUID, account_id: UUID, name: str, *, but: UUID | None = None
 ) -> bool:
-    """Whether another portfolio of the account has this name."""
+    """Return whether another portfolio of the account has this name."""
     statement = select(Portfolio.id).where(
         Portfolio.owner_id == owner_id, Portfolio.account_id == account_id, Portfolio.name == name
     )
@@ -24,7 +24,7 @@ async def name_is_taken(
 
 
 async def lock_its_account(session: Session, owner_id: UUID, id: UUID) -> None:
-    """Holds the portfolio's account until the transaction ends: names are unique within it.
+    """Lock the portfolio's account until the transaction ends: names are unique within it.
 
     An account is locked before its portfolios, and a portfolio never changes its account.
     """
@@ -36,7 +36,7 @@ async def lock_its_account(session: Session, owner_id: UUID, id: UUID) -> None:
 
 
 async def find_settings(session: Session, owner_id: UUID, id: UUID) -> SettingsRow | None:
-    """What updatePortfolio may change, held until the transaction ends."""
+    """Return what updatePortfolio may change, locked until the transaction ends."""
     statement = select(
         Portfolio.account_id,
         Portfolio.strategy,
@@ -51,13 +51,13 @@ async def find_settings(session: Session, owner_id: UUID, id: UUID) -> SettingsR
 
 
 async def insert_portfolio(session: Session, values: dict[str, Any]) -> None:
-    """Adds a portfolio, and announces it."""
+    """Add a portfolio, and announce it."""
     announce(session, values["owner_id"], Topic.PORTFOLIOS)
     await session.execute(insert(Portfolio).values(**values))
 
 
 async def update_portfolio(session: Session, owner_id: UUID, id: UUID, values: dict[str, Any]) -> bool:
-    """Changes a portfolio, and announces it. Whether the owner has it."""
+    """Change a portfolio, and announce it; return whether it exists."""
     announce(session, owner_id, Topic.PORTFOLIOS)
     changed = await session.execute(
         update(Portfolio)

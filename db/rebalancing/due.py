@@ -1,4 +1,4 @@
-"""Which portfolios rebalance by themselves, and when each is looked at next."""
+"""Which portfolios rebalance automatically, and when each is checked next."""
 
 import datetime as dt
 from decimal import Decimal
@@ -20,7 +20,7 @@ async def set_due(
     scheduled_at: dt.datetime,
     drift_at: dt.datetime | None,
 ) -> None:
-    """When the portfolio is looked at next; whatever was there before is forgotten."""
+    """Set when the portfolio is checked next, replacing earlier times."""
     values: dict[str, Any] = {
         "due_at": scheduled_at if drift_at is None else min(scheduled_at, drift_at),
         "scheduled_at": scheduled_at,
@@ -34,7 +34,7 @@ async def set_due(
 
 
 async def delete_due(session: Session, owner_id: UUID, portfolio_id: UUID) -> None:
-    """The portfolio does not rebalance by itself any more."""
+    """Stop the automatic rebalancing of the portfolio."""
     await session.execute(
         delete(RebalanceDue).where(
             RebalanceDue.owner_id == owner_id, RebalanceDue.portfolio_id == portfolio_id
@@ -43,8 +43,9 @@ async def delete_due(session: Session, owner_id: UUID, portfolio_id: UUID) -> No
 
 
 async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -> AutomaticRow | None:
-    """What decides when a portfolio rebalances by itself; `is_live` while it, its account and its owner are
-    active.
+    """Return what decides when a portfolio rebalances automatically.
+
+    `is_live` is true while the portfolio, its account and its owner are active.
     """
     statement = (
         select(
@@ -65,7 +66,7 @@ async def find_automatic(session: Session, owner_id: UUID, portfolio_id: UUID) -
 async def find_last_targets(
     session: Session, owner_id: UUID, portfolio_id: UUID, strategy: str
 ) -> dict[str, Decimal] | None:
-    """The weights that the last rebalance by this strategy was to reach; None before there is one."""
+    """Return the target weights of the last rebalance by this strategy, or None before the first one."""
     statement = (
         select(Rebalance.target_weights)
         .where(
@@ -84,7 +85,7 @@ async def find_last_targets(
 async def find_times(
     session: Session, owner_id: UUID, portfolio_id: UUID
 ) -> tuple[dt.datetime | None, dt.datetime | None] | None:
-    """When the schedule and drift are due, held until the transaction ends; None if neither is."""
+    """Return when the schedule and drift are due, or None if neither is; lock until the transaction ends."""
     statement = (
         select(RebalanceDue.scheduled_at, RebalanceDue.drift_at)
         .where(RebalanceDue.owner_id == owner_id, RebalanceDue.portfolio_id == portfolio_id)

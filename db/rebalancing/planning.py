@@ -1,4 +1,4 @@
-"""Reading what a plan rests on: a portfolio's settings, what it holds, and the prices of its universe."""
+"""Reading the basis of a plan: a portfolio's settings, its holdings, and the prices of its universe."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from db.sessions import Connection, Session
 async def find_rebalanced(
     session: Session, owner_id: UUID, portfolio_id: UUID, *, lock: bool = False
 ) -> RebalancedPortfolioRow | None:
-    """The portfolio with all that decides its plans, and the broker, state and time zone of its account.
+    """Return the portfolio's settings for plans, and the broker, state and time zone of its account.
 
-    Locked until the transaction ends if asked.
+    With `lock`, the portfolio is locked until the transaction ends.
     """
     columns = [
         column for column in Portfolio.__table__.columns if column.name not in ("created_at", "updated_at")
@@ -55,7 +55,7 @@ ORDER BY i.symbol
 async def find_held(
     session: Session, owner_id: UUID, portfolio_id: UUID, symbols: Sequence[str]
 ) -> Sequence[PlannedHoldingRow]:
-    """What the portfolio holds and these instruments, each with its quote where it has one, by symbol."""
+    """Return the portfolio's holdings and these instruments by symbol, each with its quote, if any."""
     parameters = {"owner": owner_id, "portfolio": portfolio_id, "symbols": list(symbols)}
     return cast(
         "Sequence[PlannedHoldingRow]", (await session.execute(text(_HELD), parameters)).mappings().all()
@@ -63,7 +63,7 @@ async def find_held(
 
 
 async def find_all_lots(session: Session, owner_id: UUID, portfolio_id: UUID) -> Sequence[OpenLotRow]:
-    """Every open lot of the portfolio, oldest first."""
+    """Return every open lot of the portfolio, oldest first."""
     statement = (
         select(
             Lot.instrument_id,
@@ -80,7 +80,7 @@ async def find_all_lots(session: Session, owner_id: UUID, portfolio_id: UUID) ->
 
 
 class History(NamedTuple):
-    """What there is of an instrument's daily bars."""
+    """The extent of an instrument's daily bars."""
 
     symbol: str
     days: int
@@ -100,7 +100,7 @@ FROM {MEANT.format(symbols="$2", owner="$1")} i
 """
 
 # A return spans two days of the common calendar, between adjusted closes where both days have them, else
-# between closes for one share of today. After a close of 0 there is none.
+# between closes for one share of today. There is no return after a close of 0.
 _RETURNS = f"""
 WITH meant AS MATERIALIZED (
     SELECT id, symbol FROM {MEANT.format(symbols="$2", owner="$1")} m
@@ -134,7 +134,7 @@ async def fetch_newest_dates(
 
 
 async def fetch_histories(connection: Connection, owner_id: UUID, symbols: Sequence[str]) -> list[History]:
-    """Return how many daily bars each of these instruments has, and of when."""
+    """Return how many daily bars each of these instruments has, and their dates."""
     return [History(*row) for row in await connection.fetch(_HISTORIES, owner_id, symbols)]
 
 
@@ -145,7 +145,7 @@ async def fetch_returns(
     days: int,
     since: dt.date = dt.date.min,
 ) -> tuple[dict[str, list[float]], dt.date | None]:
-    """The latest `days` daily returns of each instrument, oldest first, and the day of the last ones.
+    """Return the latest `days` daily returns of each instrument, oldest first, and the last returns' day.
 
     Only days from `since` on at which all of them have a price count; there are fewer returns where there are
     fewer such days, and fewer of an instrument whose close was 0. Statistics, not money: floats.

@@ -1,6 +1,6 @@
 """What the queries of `db.rebalancing` return: each type has the columns of its statement.
 
-`tests/db/test_rows.py` holds them against what PostgreSQL says of the statements.
+`tests/db/test_rows.py` compares them with the columns that PostgreSQL reports for the statements.
 """
 
 import datetime as dt

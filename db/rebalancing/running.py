@@ -1,4 +1,4 @@
-"""Writing rebalances as they run: the record, its legs, and who goes on with it.
+"""Writing rebalances as they run: the record, its legs, and the work of continuing them.
 
 Everything runs in the caller's transaction, which has locked the portfolio before anything of it changes.
 """
@@ -18,9 +18,9 @@ from db.sessions import Session
 
 
 async def hold_quotes(session: Session, instrument_ids: Sequence[UUID]) -> dict[UUID, Decimal]:
-    """The prices of these instruments, which stand still until the transaction ends.
+    """Lock the quotes of these instruments until the transaction ends, and return their prices.
 
-    A tick that comes meanwhile waits; others who only read, or hold them too, do not.
+    A tick that arrives meanwhile waits; transactions that only read, or take the same lock, do not.
     """
     statement = (
         select(Quote.instrument_id, Quote.price)
@@ -41,7 +41,7 @@ async def find_venues(session: Session, instrument_ids: Sequence[UUID]) -> dict[
 async def find_universe(
     session: Session, owner_id: UUID, portfolio_id: UUID, symbols: Sequence[str]
 ) -> list[UUID]:
-    """What the portfolio holds and what has one of these symbols: the ids of the instruments."""
+    """Return the ids of the instruments that the portfolio holds or that have one of these symbols."""
     found = await session.execute(
         text(
             "SELECT instrument_id FROM positions WHERE owner_id = :owner AND portfolio_id = :portfolio "
@@ -65,13 +65,13 @@ ORDER BY i.symbol
 
 
 async def find_weights(session: Session, owner_id: UUID, portfolio_id: UUID) -> dict[str, Decimal]:
-    """The weights of the priced positions, by symbol; none where the portfolio is worth nothing."""
+    """Return the weights of the priced positions, by symbol; empty where the portfolio is worth nothing."""
     found = await session.execute(text(_WEIGHTS), {"owner": owner_id, "portfolio": portfolio_id})
     return {row.symbol: row.weight for row in found}
 
 
 async def find_running(session: Session, owner_id: UUID, portfolio_id: UUID) -> UUID | None:
-    """The rebalance of this portfolio that has not ended, if there is one."""
+    """Return the rebalance of this portfolio that has not ended, if there is one."""
     statement = select(Rebalance.id).where(
         Rebalance.owner_id == owner_id,
         Rebalance.portfolio_id == portfolio_id,
@@ -82,18 +82,18 @@ async def find_running(session: Session, owner_id: UUID, portfolio_id: UUID) -> 
 
 
 async def insert_rebalance(session: Session, values: Mapping[str, Any]) -> None:
-    """Adds the record of a rebalance."""
+    """Add the record of a rebalance."""
     await session.execute(insert(Rebalance).values(**values))
 
 
 async def insert_legs(session: Session, legs: Sequence[Mapping[str, Any]]) -> None:
-    """Adds the trades that it is to make."""
+    """Add the trades that the rebalance is to make."""
     if legs:
         await session.execute(insert(RebalanceLeg), [dict(leg) for leg in legs])
 
 
 async def lock_rebalance(session: Session, owner_id: UUID, id: UUID) -> LockedRebalanceRow | None:
-    """The record of a rebalance, held until the transaction ends; its portfolio is locked before it."""
+    """Return the record of a rebalance, locked until the transaction ends; its portfolio is locked before."""
     statement = select(*Rebalance.__table__.columns).where(Rebalance.owner_id == owner_id, Rebalance.id == id)
     return cast(
         "LockedRebalanceRow | None",
@@ -102,28 +102,28 @@ async def lock_rebalance(session: Session, owner_id: UUID, id: UUID) -> LockedRe
 
 
 async def find_portfolio_of(session: Session, owner_id: UUID, id: UUID) -> UUID | None:
-    """The portfolio of a rebalance."""
+    """Return the portfolio of a rebalance."""
     statement = select(Rebalance.portfolio_id).where(Rebalance.owner_id == owner_id, Rebalance.id == id)
     found: UUID | None = (await session.execute(statement)).scalar_one_or_none()
     return found
 
 
 async def find_portfolio_name(session: Session, owner_id: UUID, portfolio_id: UUID) -> str:
-    """What a portfolio is called."""
+    """Return the name of a portfolio."""
     statement = select(Portfolio.name).where(Portfolio.owner_id == owner_id, Portfolio.id == portfolio_id)
     name: str = (await session.execute(statement)).scalar_one()
     return name
 
 
 async def update_rebalance(session: Session, owner_id: UUID, id: UUID, values: Mapping[str, Any]) -> None:
-    """Changes a locked record."""
+    """Change a locked record."""
     await session.execute(
         update(Rebalance).where(Rebalance.owner_id == owner_id, Rebalance.id == id).values(**values)
     )
 
 
 async def find_legs(session: Session, owner_id: UUID, id: UUID) -> Sequence[LegRow]:
-    """The legs in order, each with its symbol and, where it has one, what its order has come to."""
+    """Return the legs in order, each with its symbol and, where it has an order, the result of the order."""
     statement = (
         select(
             RebalanceLeg.number,
@@ -152,7 +152,7 @@ async def find_legs(session: Session, owner_id: UUID, id: UUID) -> Sequence[LegR
 async def update_leg(
     session: Session, owner_id: UUID, id: UUID, number: int, values: Mapping[str, Any]
 ) -> None:
-    """Changes a leg of a locked rebalance."""
+    """Change a leg of a locked rebalance."""
     await session.execute(
         update(RebalanceLeg)
         .where(
@@ -174,8 +174,10 @@ WHERE l.owner_id = :owner AND l.rebalance_id = :id
 
 
 async def find_totals(session: Session, owner_id: UUID, id: UUID) -> TotalsRow:
-    """What the legs have `traded`, what that `cost` (commissions, and what prices were worse than the quotes
-    of the plan), and how many `trades` were made.
+    """Return the totals of the legs.
+
+    `traded` is what they traded, `cost` what that cost (commissions, and the difference to the plan's quotes
+    where prices were worse), and `trades` how many trades were made.
     """
     return cast(
         "TotalsRow", (await session.execute(text(_TOTALS), {"owner": owner_id, "id": id})).mappings().one()
@@ -183,7 +185,7 @@ async def find_totals(session: Session, owner_id: UUID, id: UUID) -> TotalsRow:
 
 
 async def set_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.datetime | None) -> None:
-    """When somebody goes on with the rebalance next; None once it has ended."""
+    """Set when the rebalance is continued next; None once it has ended."""
     mine = (RebalanceWork.owner_id == owner_id, RebalanceWork.rebalance_id == id)
     if due_at is None:
         await session.execute(delete(RebalanceWork).where(*mine))
@@ -192,5 +194,5 @@ async def set_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.dateti
 
 
 async def insert_work(session: Session, owner_id: UUID, id: UUID, due_at: dt.datetime) -> None:
-    """Has somebody go on with the rebalance from then on, unless whoever began it is done before."""
+    """Make the rebalance due for continuing from then on, unless the process that began it is done before."""
     await session.execute(insert(RebalanceWork).values(owner_id=owner_id, rebalance_id=id, due_at=due_at))

@@ -1,4 +1,4 @@
-"""Where the database is: somebody's own PostgreSQL, or an embedded one that needs nothing installed."""
+"""The database server: the user's own PostgreSQL, or an embedded one that needs no installation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +14,11 @@ __all__ = ["Database", "DatabaseUnavailable", "database"]
 def database(
     database_url: str | None, data_dir: Path, *, owner_url: str | None = None, durable: bool = True
 ) -> Iterator[Database]:
-    """A database that answers, for as long as the block lasts.
+    """Yield a database that answers, for as long as the block lasts.
 
-    With `database_url` the server is somebody's own: it is tried and left as it is, and `owner_url` (the
-    role that migrates) defaults to the same address. Without one, an embedded PostgreSQL keeps its data in
-    `data_dir/postgres` and dies with this process; a second process on the same folder shares the server of
+    With `database_url` the server is the user's own: it is tried and left as it is, and `owner_url` (the role
+    that migrates) defaults to the same address. Without one, an embedded PostgreSQL keeps its data in
+    `data_dir/postgres` and ends with this process; a second process on the same folder shares the server of
     the first and never stops it. `durable=False` turns off all waiting for the disk, which only tests want.
 
     Raises `DatabaseUnavailable`, whose text is one line that says what is wrong and what to do.
@@ -27,7 +27,7 @@ def database(
         yield external_database(database_url, owner_url or database_url)
         return
     try:
-        # The launcher stands on fcntl and Unix sockets; somebody with a server of their own needs neither.
+        # The launcher depends on fcntl and Unix sockets; users with a server of their own need neither.
         from db.server.embedded import embedded_database
     except ImportError as error:
         raise DatabaseUnavailable(

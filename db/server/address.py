@@ -1,4 +1,4 @@
-"""What the launcher hands out: an address that answers, or one line that says why there is none."""
+"""The launcher's results: an address that answers, or one line that says why there is none."""
 
 import errno
 import os
@@ -14,27 +14,27 @@ PORT = 5432
 
 @dataclass(frozen=True)
 class Database:
-    """Addresses in asyncpg's form; neither is meant to be shown, they may carry a password."""
+    """Addresses in asyncpg's form; neither may be displayed, as they can contain a password."""
 
     url: str
-    """The application role, which the server uses."""
+    """The address for the application role, which the server uses."""
     owner_url: str
-    """The role that owns the schema and migrates it."""
+    """The address for the role that owns the schema and migrates it."""
     embedded: bool
-    """Whether the server is our own, from the wheel."""
+    """Whether the server is the embedded one, from the wheel."""
 
 
 class DatabaseUnavailable(Exception):
-    """No database; the text is one line for a person, without a password."""
+    """No database is available; the text is one line for the user, without a password."""
 
 
 def socket_url(role: str, folder: Path, database: str = DATABASE) -> str:
-    """The address of a server behind a Unix socket; the port is named so that PGPORT cannot bend it."""
+    """Return the address of a server behind a Unix socket; it names the port, so PGPORT has no effect."""
     return f"postgresql://{role}@/{database}?host={quote(str(folder), safe='/')}&port={PORT}"
 
 
 def without_password(url: str) -> str:
-    """Return an address as it may be shown: whose, where and which database, and nothing else of it."""
+    """Return an address as it may be displayed: the user, the host and the database, and nothing else."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     place = parts.netloc.rpartition("@")[2] or options.get("host", "")
@@ -43,8 +43,8 @@ def without_password(url: str) -> str:
 
 
 def user_name(uid: int) -> str:
-    """The login name of `uid`, or its number where it has none."""
-    import pwd  # Not there on Windows, where this module must still load for DATABASE_URL.
+    """Return the login name of `uid`, or its number if it has none."""
+    import pwd  # Not available on Windows, where this module must still load for DATABASE_URL.
 
     try:
         return pwd.getpwuid(uid).pw_name
@@ -53,7 +53,7 @@ def user_name(uid: int) -> str:
 
 
 def has_name(uid: int) -> bool:
-    """Whether `uid` has an entry in the system's list of users."""
+    """Return whether `uid` has an entry in the system's list of users."""
     import pwd
 
     try:
@@ -64,7 +64,7 @@ def has_name(uid: int) -> bool:
 
 
 def unusable(folder: Path, error: OSError) -> DatabaseUnavailable:
-    """The line for an operating system's refusal about `folder`."""
+    """Return the error for an operating system's refusal about `folder`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(folder)
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -82,5 +82,5 @@ def unusable(folder: Path, error: OSError) -> DatabaseUnavailable:
 
 
 def disk_full(folder: Path) -> DatabaseUnavailable:
-    """The line for a disk without room."""
+    """Return the error for a full disk."""
     return DatabaseUnavailable(f"The disk that holds {folder} is full; free some space and start again.")

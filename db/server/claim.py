@@ -1,7 +1,7 @@
-"""Who runs the server of a data folder: told by locks of the kernel, which no crash leaves behind.
+"""The server of a data folder, found by locks of the kernel, which no crash leaves behind.
 
-`postgres.lock` is held while somebody starts. `postgres.running` is held by the server itself, which inherits
-the lock and so keeps it for exactly as long as one of its processes lives; what stands in it tells the others
+`postgres.lock` is held during a start. `postgres.running` is held by the server itself, which inherits the
+lock and so keeps it for exactly as long as one of its processes lives; its content tells other processes
 where the socket is. A process id in a file could belong to anybody after a restart; a lock cannot.
 """
 
@@ -26,16 +26,16 @@ LEAVING_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Claim:
-    """What a server's starter writes down for the others."""
+    """What the process that starts a server writes down for the others."""
 
     owner: int
-    """The process that started the server."""
+    """The id of the process that started the server."""
     sockets: str
-    """The folder of its socket."""
+    """The folder of the server's socket."""
 
 
 def open_lock(path: Path) -> int:
-    """Open a lock file, giving it to the owner of its folder where root makes it for somebody else."""
+    """Open a lock file; if root makes it for another user, give it to the owner of its folder."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     folder = path.parent.stat()
     if os.geteuid() == 0 and folder.st_uid != os.fstat(descriptor).st_uid:
@@ -44,7 +44,7 @@ def open_lock(path: Path) -> int:
 
 
 def take(descriptor: int) -> bool:
-    """Take the lock if it is free."""
+    """Take the lock if it is free, and return whether it was."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -54,7 +54,7 @@ def take(descriptor: int) -> bool:
 
 @contextmanager
 def starting(path: Path) -> Iterator[int]:
-    """Be the only one that starts a server here; yields the lock's descriptor.
+    """Make this the only process that starts a server here; yield the lock's descriptor.
 
     Raises `DatabaseUnavailable` where another process takes too long over it.
     """
@@ -74,9 +74,9 @@ def starting(path: Path) -> Iterator[int]:
 
 
 def running(descriptor: int, data: Path) -> Claim | None:
-    """The server that runs on `data`, once it is ready; None, and the lock is ours, where there is none.
+    """Return the server that runs on `data`, once it is ready; None if there is none, with the lock taken.
 
-    A server whose starter died is on its way out, and is waited for. Raises `DatabaseUnavailable` where there
+    A server whose starter died is shutting down, and is waited for. Raises `DatabaseUnavailable` where there
     is a server that this process may not or cannot reach.
     """
     deadline = time.monotonic() + LEAVING_SECONDS
@@ -99,7 +99,7 @@ def running(descriptor: int, data: Path) -> Claim | None:
 
 
 def read_claim(descriptor: int) -> Claim | None:
-    """What stands in the file, or None where it is empty or cut short."""
+    """Return the claim in the file, or None if it is empty or truncated."""
     try:
         return Claim(**json.loads(os.pread(descriptor, 4096, 0)))
     except (ValueError, TypeError):
@@ -115,7 +115,7 @@ def write_claim(descriptor: int, claim: Claim) -> None:
 def _is_orphan(pid: int, claim: Claim) -> bool:
     if sys.platform == "linux":
         with suppress(OSError, ValueError, IndexError):
-            # The second field, the name, may hold spaces and brackets; the parent is two words after it.
+            # The second field, the name, may contain spaces and brackets; the parent is two words after it.
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             return int(fields[1]) != claim.owner
     try:
@@ -128,7 +128,7 @@ def _is_orphan(pid: int, claim: Claim) -> bool:
 
 
 def _tell_to_stop(pid: int, data: Path) -> None:
-    """Repeat what the kernel or the watcher told it, in case neither did; but only to this folder's own."""
+    """Repeat the kernel's or the watcher's signal, in case neither sent it; only to this folder's server."""
     with suppress(OSError):
         if sys.platform == "linux" and os.readlink(f"/proc/{pid}/cwd") != str(data):
             return

@@ -1,4 +1,4 @@
-"""The data folder: made whole beside its place and then renamed, so that no half of one is ever seen."""
+"""The data folder: made in full beside its place and then renamed, so that a partial one is never seen."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ CREATE DATABASE {DATABASE} OWNER {OWNER}
 
 
 def check_cluster(data: Path, binaries: Binaries) -> None:
-    """Look at an existing data folder before anything is changed.
+    """Check an existing data folder before anything is changed.
 
     Raises `DatabaseUnavailable` where it is another major version's, another user's, or not PostgreSQL's.
     """
@@ -60,7 +60,7 @@ def check_cluster(data: Path, binaries: Binaries) -> None:
 
 
 def is_made(data: Path) -> bool:
-    """Whether there is something in the data folder's place; an empty folder is as good as none."""
+    """Return whether there is anything in the data folder's place; an empty folder counts as nothing."""
     return data.exists() and not (data.is_dir() and not any(data.iterdir()))
 
 
@@ -88,7 +88,7 @@ def make_cluster(binaries: Binaries, data: Path, user: RunsAs, lock: int, *, dur
 
 
 def draft_of(data: Path) -> Path:
-    """Where a data folder stands while it is being made."""
+    """Return the path of a data folder while it is being made."""
     return data.with_name(data.name + ".new")
 
 
@@ -96,7 +96,7 @@ def _initdb(binaries: Binaries, draft: Path, user: RunsAs, lock: int) -> None:
     argv: list[str | Path] = [binaries.initdb, "-D", draft, "-U", SUPERUSER]
     argv += ["--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--no-instructions"]
     argv += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    # All of it goes to the disk once, at the end: waiting for each of a thousand files costs seconds.
+    # All of it is flushed to the disk once, at the end: waiting for each of a thousand files costs seconds.
     argv.append("--no-sync")
     code, output = _run(argv, draft, user, lock, b"")
     if code != 0:
@@ -106,7 +106,7 @@ def _initdb(binaries: Binaries, draft: Path, user: RunsAs, lock: int) -> None:
 def _create_roles(binaries: Binaries, draft: Path, user: RunsAs, lock: int) -> None:
     argv: list[str | Path] = [binaries.postgres, "--single", "-D", draft, "-c", "fsync=off"]
     code, output = _run([*argv, "postgres"], draft, user, lock, ROLES.encode())
-    # A single-user backend goes on after an error and ends well.
+    # A single-user backend continues after an error and exits with success.
     if code != 0 or any(word in output for word in ("ERROR:", "FATAL:", "PANIC:")):
         raise refused(draft.parent, output.replace("ERROR: ", "FATAL: "))
 
@@ -132,7 +132,7 @@ def _run(argv: list[str | Path], draft: Path, user: RunsAs, lock: int, text: byt
     try:
         output, _ = process.communicate(text, timeout=INITDB_SECONDS)
     except BaseException as error:
-        # The whole session goes: initdb has children that would write on into the folder.
+        # The whole session is killed: initdb has children that would go on writing into the folder.
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):

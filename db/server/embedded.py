@@ -27,7 +27,7 @@ from db.server.sockets import make_sockets, remove_sockets
 def embedded_database(
     data_dir: Path, *, durable: bool = True, watcher: bool | None = None
 ) -> Iterator[Database]:
-    """A server on `data_dir/postgres` for as long as the block lasts.
+    """Yield a server on `data_dir/postgres` for as long as the block lasts.
 
     Where another process runs one already, that is shared and left running. `watcher` chooses how the server
     learns of this process's death: by a process that watches a pipe, or by the kernel (the default where the
@@ -63,7 +63,8 @@ def _share_or_start(folder: Path, durable: bool, watcher: bool) -> tuple[Path, S
             if shared is not None:
                 return Path(shared.sockets), None
             _clear_up(held, data)
-            # Again, because another process may have made the folder while this one waited for its turn.
+            # Check again, because another process may have made the folder while this one waited for its
+            # turn.
             check_cluster(data, binaries)
             user = _runs_as(folder, data)
             if not is_made(data):
@@ -91,16 +92,16 @@ def _start(
 
 
 def _prepared(folder: Path) -> Path:
-    """Make the data folder if need be; the user that root becomes has to pass one of root's."""
+    """Make the data folder if need be; the user that root becomes must be able to enter one of root's."""
     folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     return folder.resolve()
 
 
 def _runs_as(folder: Path, data: Path) -> RunsAs:
-    """Root starts the server as the user whose data it is, and as `nobody` where that is root.
+    """Return the user to run as: for root, the owner of the data, or `nobody` where that is root.
 
     A folder that a container mounts may belong to a user that has no name in there, as which initdb would not
-    make a data folder; `nobody` does then, too.
+    make a data folder; `nobody` is used then, too.
     """
     made = is_made(data)
     if os.geteuid() != 0:
@@ -125,10 +126,10 @@ def _runs_as(folder: Path, data: Path) -> RunsAs:
 def _clear_up(held: int, data: Path) -> None:
     """Remove what a crash left: the socket's folder, and a process id that may be another program's by now.
 
-    The lock says that no server of ours lives. One that somebody started by hand has its folder as its
-    working directory, which is how it is told from a stranger that was given the old number. A killed server
-    whose parent has not yet asked about it keeps its number, without a working directory; PostgreSQL would
-    take that for a living one.
+    The lock says that no server of ours lives. One that a user started by hand has its folder as its working
+    directory, which distinguishes it from an unrelated process that got the old number. A killed server whose
+    parent has not yet reaped it keeps its number, without a working directory; PostgreSQL would take that for
+    a living one.
     """
     left = read_claim(held)
     if left is not None:
@@ -142,7 +143,7 @@ def _clear_up(held: int, data: Path) -> None:
     except FileNotFoundError:
         lives = False
     except (OSError, ValueError):
-        # Another user's process, or a file cut short by a full disk: PostgreSQL itself is the judge.
+        # Another user's process, or a file truncated by a full disk: PostgreSQL itself decides.
         return
     if not lives:
         pid_file.unlink()

@@ -1,4 +1,4 @@
-"""Somebody's own PostgreSQL: it is tried before anything else starts, and never changed."""
+"""The user's own PostgreSQL: it is tried before anything else starts, and never changed."""
 
 import asyncio
 import re
@@ -19,9 +19,9 @@ EXAMPLE = "postgresql://user:password@host:5432/database"
 
 
 def external_database(database_url: str, owner_url: str) -> Database:
-    """Try both addresses and hand them out in asyncpg's form.
+    """Try both addresses and return them in asyncpg's form.
 
-    Raises `DatabaseUnavailable` where either is no PostgreSQL address or where it does not let us in.
+    Raises `DatabaseUnavailable` where either is no PostgreSQL address or does not accept the connection.
     """
     url = checked_url(database_url, "DATABASE_URL")
     owner = url if owner_url == database_url else checked_url(owner_url, "The owner's database URL")
@@ -32,7 +32,7 @@ def external_database(database_url: str, owner_url: str) -> Database:
 
 
 def checked_url(text: str, name: str) -> str:
-    """The address without a driver's name (`postgresql+asyncpg://` is welcome).
+    """Return the address without a driver's name (`postgresql+asyncpg://` is accepted).
 
     Raises `DatabaseUnavailable`. Its line repeats no part of the address: in a malformed one, any part may be
     a piece of the password.
@@ -98,7 +98,7 @@ def _try(url: str) -> None:
     except (ConnectionRefusedError, FileNotFoundError) as error:
         raise DatabaseUnavailable(f"Nothing listens at {place}; is PostgreSQL running there?") from error
     except (OSError, asyncpg.InterfaceError, ValueError) as error:
-        # The text of these may quote the address, so only the kind of the failure is told.
+        # The text of these errors may quote the address, so only the kind of the failure is reported.
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise DatabaseUnavailable(f"PostgreSQL at {place} cannot be reached ({reason}).") from error
     if major < OLDEST_MAJOR:
@@ -108,7 +108,7 @@ def _try(url: str) -> None:
 
 
 async def _major(url: str) -> int:
-    # One deadline over all of it: asyncpg's own starts again for each host and for a retry without TLS.
+    # One deadline for all of it: asyncpg's own starts again for each host and for a retry without TLS.
     async with asyncio.timeout(CONNECT_SECONDS):
         connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
         try:
@@ -118,7 +118,7 @@ async def _major(url: str) -> int:
 
 
 def _run(work: Coroutine[None, None, int]) -> int:
-    """Run `work` to its end, in a thread of its own so that a caller may already have a running loop."""
+    """Run `work` to its end, in a thread of its own, as a caller may already have a running event loop."""
     answer: list[int] = []
     failure: list[BaseException] = []
 

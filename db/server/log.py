@@ -1,4 +1,4 @@
-"""What PostgreSQL's programs say, and the one line of it that a person needs."""
+"""The output of PostgreSQL's programs, and the one line of it that a user needs."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ NO_SPACE = ("No space left on device", "Disk quota exceeded")
 
 
 def refused(folder: Path, output: str) -> DatabaseUnavailable:
-    """The line for a program of PostgreSQL that gave up, from what it printed."""
+    """Return the error for a program of PostgreSQL that gave up, from what it printed."""
     if any(sign in output for sign in NO_SPACE):
         return disk_full(folder)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
@@ -30,7 +30,7 @@ def open_log(log: Path) -> int:
 
 
 def read_from(log: Path, begin: int) -> str:
-    """What was logged after the first `begin` bytes."""
+    """Return what was logged after the first `begin` bytes."""
     with log.open("rb") as file:
         file.seek(begin)
         return file.read().decode(errors="replace")

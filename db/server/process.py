@@ -17,7 +17,7 @@ from db.server.binaries import Binaries
 from db.server.log import open_log, read_from, refused
 
 START_SECONDS = 120.0
-"""How long a start may take; it only comes near where a crash left much log to replay."""
+"""The time limit of a start, in seconds; only a start that replays much log after a crash comes near it."""
 STOP_SECONDS = 10.0
 NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 CHILD = Path(__file__).with_name("child.py")
@@ -31,7 +31,7 @@ class RunsAs:
     gid: int | None = None
 
     def own(self, folder: Path) -> None:
-        """Give `folder` to that user."""
+        """Change the owner of `folder` to that user."""
         if self.uid is not None and self.gid is not None:
             os.chown(folder, self.uid, self.gid)
 
@@ -67,7 +67,10 @@ def spawn(
 
 
 def can_die_with_parent() -> bool:
-    """Whether the kernel tells a child of its parent's death; it speaks of the *thread* that started it."""
+    """Return whether the kernel signals a child on the death of its parent.
+
+    The kernel means the *thread* that started the child, so only the main thread qualifies.
+    """
     return sys.platform == "linux" and threading.current_thread() is threading.main_thread()
 
 
@@ -76,21 +79,21 @@ def _script(plan: dict[str, object]) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    # Nothing of ours is PostgreSQL's business: not PGPORT or PGDATA, not a locale, and no secret.
+    # PostgreSQL gets none of this process's settings: not PGPORT or PGDATA, no locale, and no secret.
     passed = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
     return {name: os.environ[name] for name in passed if name in os.environ} | {"LC_ALL": "C", "TZ": "UTC"}
 
 
 @dataclass
 class Server:
-    """A running server that this process started, and so stops."""
+    """A running server that this process started, and therefore stops."""
 
     process: subprocess.Popen[bytes]
     watched_by: subprocess.Popen[bytes] | None = None
     pipe: int | None = None
 
     def stop(self) -> None:
-        """Stop it: politely, then at once, then by force; each step has a time limit."""
+        """Stop it by a fast shutdown, then an immediate one, then SIGKILL; each step has a time limit."""
         steps = ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
         for number, seconds in steps:
             if self.process.poll() is not None:
@@ -116,9 +119,9 @@ def start_server(
     watcher: bool,
     keep: Sequence[int],
 ) -> Server:
-    """Start `postgres` on `data` and return once it takes connections.
+    """Start `postgres` on `data` and return once it accepts connections.
 
-    Raises `DatabaseUnavailable` with the last word of its log where it refuses.
+    Raises `DatabaseUnavailable` with the last line of its log if it refuses to start.
     """
     settings = [
         "listen_addresses=",
@@ -182,7 +185,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], data: Path, log: Path, b
 
 
 def postmaster_status(data: Path) -> tuple[int, str] | None:
-    """The process id and status word in `postmaster.pid`, or None where there is none to read."""
+    """Return the process id and status word in `postmaster.pid`, or None if there is none to read."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
         return int(lines[0]), lines[7].strip()

@@ -1,6 +1,6 @@
-"""The private folder of the server's socket: short, outside the data folder, and passable by nobody else.
+"""The private folder of the server's socket: short, outside the data folder, and closed to other users.
 
-Whoever reaches the socket is trusted, so that the folder's 0700 is the password.
+Every user who reaches the socket is trusted, so the folder's mode 0700 takes the place of a password.
 """
 
 import os
@@ -35,7 +35,7 @@ def make_sockets(user: RunsAs) -> Path:
 
 
 def remove_sockets(folder: Path) -> None:
-    """Remove the folder of a server that has ended; anything that is not one of ours is left alone."""
+    """Remove the folder of a server that has ended; leave anything alone that is not one of ours."""
     try:
         if not folder.name.startswith(PREFIX) or not stat.S_ISDIR(folder.lstat().st_mode):
             return
@@ -43,5 +43,5 @@ def remove_sockets(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
     except OSError:
-        # It is another user's, or holds something of somebody else's.
+        # It is another user's, or contains another user's files.
         return

@@ -1,6 +1,6 @@
-"""What `verify` compares: each query gives rows (what, id, stored, recomputed) that do not agree.
+"""The comparisons of `verify`: each query returns mismatches as rows (what, id, stored, recomputed).
 
-`$1` is the owner, and `replay` the temporary table of what `db.trading.replay` makes of the transactions.
+`$1` is the owner, and `replay` the temporary table with the results of `db.trading.replay`.
 """
 
 from db.market.splits import MARKET_TODAY
@@ -163,7 +163,7 @@ _SAME = """t.quantity * s.split_for = t.split_for * s.quantity
                 AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - s.ex_date) <= 7"""
 _REVERSAL = "SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id"
 
-# What stands for a split: an entry of the owner's or an automatic one, also one that the owner took back.
+# Entries that represent a split: the owner's own, or an automatic one even if the owner reversed it.
 _STANDS_FOR = f"""
     SELECT FROM transactions t
     WHERE t.owner_id = $1 AND t.portfolio_id = p.portfolio_id AND t.instrument_id = p.instrument_id
@@ -197,7 +197,7 @@ _OF_HOLDERS = f"""
     ) AND NOT EXISTS ({_STANDS_FOR})
 """
 
-# Where the work of posting a split is done, whoever held on its ex-date has an entry of it, at its instant.
+# Where the work of posting a split is done, every holder on its ex-date has an entry of it, at its instant.
 _SPLITS = (
     f"""
     SELECT 'shares after the split on ' || s.ex_date || ' of position', p.id, h.quantity,

@@ -1,7 +1,7 @@
-"""A holding's past from some instant on: what came after it, how it was posted, and what that now becomes.
+"""A holding's past from some instant on: later entries, how they were posted, and how they are posted again.
 
-Everything runs in the caller's transaction, which has locked the portfolios. What is read depends on what
-comes after the instant, never on how long the history before it is.
+Everything runs in the caller's transaction, which has locked the portfolios. What is read depends on the
+entries after the instant, never on how long the history before it is.
 """
 
 import datetime as dt
@@ -14,9 +14,9 @@ from db.market.splits import MARKET_TODAY
 from db.writing import RawConnection
 
 Starts = Mapping[UUID, tuple[dt.datetime, UUID]]
-"""By portfolio: from which place of the ledger on, by time and by id."""
+"""The first place of the ledger to read, by portfolio: an instant and an id."""
 
-# A reversed entry and its reversal are both left out: together they come to nothing.
+# A reversed entry and its reversal are both left out: together they cancel out.
 _STANDING = """t.reverses_id IS NULL AND NOT EXISTS (
     SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
 
@@ -24,7 +24,7 @@ _STARTS = "unnest($3::uuid[], $4::timestamptz[], $5::uuid[]) AS s(portfolio_id, 
 
 
 class LaterEntry(NamedTuple):
-    """An entry of shares as it is stored, with its account's time zone."""
+    """A stored entry that moves shares, with its account's time zone."""
 
     id: UUID
     portfolio_id: UUID
@@ -85,13 +85,13 @@ ORDER BY portfolio_id, executed_at, id
 async def reached(
     connection: RawConnection, owner_id: UUID, instrument_id: UUID, starts: Starts
 ) -> dict[UUID, tuple[dt.datetime, UUID]]:
-    """Return these places, and those of the portfolios that shares were transferred to later, however far."""
+    """Return these places, and those of all portfolios that shares were later transferred to, in turn."""
     rows = await connection.fetch(_REACHED, owner_id, instrument_id, *_given(starts))
     return {row["portfolio_id"]: (row["executed_at"], row["id"]) for row in rows}
 
 
 class DueSplitRow(NamedTuple):
-    """A split that a portfolio's holding should have, where no entry of its owner's own stands for it."""
+    """A split that a portfolio's holding should have, where no entry of the owner's own represents it."""
 
     portfolio_id: UUID
     account_id: UUID
@@ -104,7 +104,7 @@ class DueSplitRow(NamedTuple):
 
 
 # The splits of the instrument from those places on that have begun, for the market and for the account, and
-# that no entry of the owner's own stands for: one of the same ratio within seven days. Where quantities were
+# that no entry of the owner's own represents: one of the same ratio within seven days. Where quantities were
 # recorded that are adjusted already, no split until then is posted.
 _DUE_SPLITS = f"""
 SELECT p.id AS portfolio_id, p.account_id, p.currency, x.ex_date, x.quantity, x.split_for, e.executed_at,
@@ -133,8 +133,8 @@ async def due_splits(
 ) -> Sequence[DueSplitRow]:
     """Return the splits that those portfolios' holdings should have from those places on, by time.
 
-    Left out are those that an entry of the owner's own stands for, unless it is one of `without`; an
-    automatic entry may stand for some that are returned (see `find_automatic`).
+    Left out are those that an entry of the owner's own represents, unless it is one of `without`; an
+    automatic entry may represent some that are returned (see `find_automatic`).
     """
     values = (owner_id, instrument_id, *_given(starts), list(without))
     return [DueSplitRow(**row) for row in await connection.fetch(_DUE_SPLITS, *values)]
@@ -143,7 +143,7 @@ async def due_splits(
 class AutomaticEntry(NamedTuple):
     """An automatic entry for a split that a portfolio has, or has had.
 
-    `is_reversed` tells that it was taken back, and `is_refused` that its owner did that: they do not want it.
+    `is_reversed` tells that it was reversed, and `is_refused` that its owner did that: they do not want it.
     """
 
     id: UUID
@@ -173,7 +173,7 @@ async def find_automatic(
 
 
 class UseRow(NamedTuple):
-    """What a transaction did to a lot."""
+    """The effect of a transaction on a lot."""
 
     transaction_id: UUID
     lot_transaction_id: UUID
@@ -197,12 +197,12 @@ ORDER BY u.transaction_id, l.opened_at, u.lot_transaction_id, u.lot_number
 async def find_uses(
     connection: RawConnection, owner_id: UUID, transaction_ids: Collection[UUID]
 ) -> Sequence[UseRow]:
-    """Return what these transactions did to lots, for each of them oldest lot first."""
+    """Return the effects of these transactions on lots, for each of them oldest lot first."""
     return [UseRow(**row) for row in await connection.fetch(_USES, owner_id, list(transaction_ids))]
 
 
 class OutRow(NamedTuple):
-    """The outgoing side of a transfer between one's own portfolios, with what left in average cost."""
+    """The outgoing side of a transfer between an owner's portfolios, with the average cost that left."""
 
     id: UUID
     portfolio_id: UUID
@@ -273,7 +273,7 @@ async def find_lots_of(
 
 LOTS_AT_ONCE = 200
 
-# The running sum tells which of them are reached; the limit is what keeps a long list from being read.
+# The running sum shows which of them are reached; the limit keeps a long list from being read.
 _OLDEST_LOTS = f"""
 SELECT {_LOT}
 FROM (SELECT l.*, sum(remaining_quantity) OVER (ORDER BY opened_at, transaction_id, number)
@@ -296,9 +296,10 @@ async def oldest_lots(
     quantity: Decimal | None,
     after: tuple[dt.datetime, UUID, int] | None,
 ) -> Sequence[LotRow]:
-    """Return the oldest open lots, from the one after that on, until they hold so many shares together.
+    """Return the oldest open lots, starting after a given one, until they hold `quantity` shares together.
 
-    All of them where the quantity is None; LOTS_AT_ONCE at the most.
+    `after` is the lot to start after. With a `quantity` of None all of them are returned; LOTS_AT_ONCE at the
+    most.
     """
     values = (owner_id, portfolio_id, instrument_id, quantity)
     if after is None:

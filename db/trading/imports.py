@@ -1,4 +1,4 @@
-"""Imports and exports: what many new transactions meet, and a whole ledger read by pages."""
+"""Reads and writes of imports, and of exports, which read a whole ledger by pages."""
 
 import datetime as dt
 from collections import defaultdict
@@ -35,8 +35,8 @@ async def find_instruments(
 async def find_by_isin(connection: RawConnection, owner_id: UUID, isins: Sequence[str]) -> dict[str, str]:
     """Return the symbols of the instruments with these ISINs that this owner can see, by ISIN.
 
-    One of the owner's own goes before a shared one. An ISIN of several, such as two listings of one share,
-    stands for none of them.
+    One of the owner's own takes precedence over a shared one. An ISIN of several instruments, such as two
+    listings of one share, identifies none of them.
     """
     rows = await connection.fetch(
         "SELECT isin, owner_id, symbol FROM instruments "
@@ -63,7 +63,7 @@ async def time_zone_of(connection: RawConnection, owner_id: UUID, portfolio_id: 
 
 
 class RecordedRow(NamedTuple):
-    """What a transaction on the ledger says, and whether its import was taken back.
+    """A recorded transaction's content, and whether its import was reversed.
 
     The amount of shares from another portfolio is what they cost, as it is in an export.
     """
@@ -79,7 +79,7 @@ class RecordedRow(NamedTuple):
     is_undone: bool
 
 
-# What came in from another portfolio is as many shares as that made here, at what they cost.
+# A transfer from another portfolio has its number of shares as they are here, at their cost.
 _MOVED = "t.type = 'TRANSFER_IN' AND t.transfer_id IS NOT NULL AND t.instrument_id IS NOT NULL"
 _QUANTITY = f"CASE WHEN {_MOVED} THEN t.quantity_delta ELSE t.quantity END AS quantity"
 _AMOUNT = f"CASE WHEN {_MOVED} THEN t.cost_delta ELSE t.amount END AS amount"
@@ -97,9 +97,9 @@ _RECORDED_BETWEEN = f"{_RECORDED} AND t.executed_at BETWEEN $3 AND $4"
 async def recorded_at(
     connection: RawConnection, owner_id: UUID, portfolio_id: UUID, instants: Sequence[dt.datetime]
 ) -> Sequence[RecordedRow]:
-    """Return what the portfolio has on its ledger at exactly these instants, also what was reversed since.
+    """Return what the portfolio has on its ledger at exactly these instants, including reversed entries.
 
-    To import it again does not bring it back, unless its whole import was taken back.
+    Importing a reversed entry again does not restore it, unless its whole import was reversed.
     """
     rows = await connection.fetch(_RECORDED_AT, owner_id, portfolio_id, list(instants))
     return [RecordedRow(**row) for row in rows]
@@ -114,7 +114,7 @@ async def recorded_between(
 
 
 class CashMove(NamedTuple):
-    """What a transaction did to a portfolio's cash."""
+    """A transaction's effect on a portfolio's cash."""
 
     executed_at: dt.datetime
     cash_delta: Decimal
@@ -131,7 +131,7 @@ ORDER BY t.executed_at, t.id
 async def cash_moves_after(
     connection: RawConnection, owner_id: UUID, portfolio_id: UUID, since: dt.datetime
 ) -> Sequence[CashMove]:
-    """Return the portfolio's later cash deltas, in the ledger's order, without what was reversed."""
+    """Return the portfolio's later cash deltas, in the ledger's order, without reversed entries."""
     rows = await connection.fetch(_MOVES, owner_id, portfolio_id, since)
     return [CashMove(**row) for row in rows]
 
@@ -142,7 +142,7 @@ def add_import(parts: WriteBatch, values: Mapping[str, Any]) -> None:
 
 
 async def find_report(connection: RawConnection, owner_id: UUID, id: UUID) -> Any:
-    """Return what came of an import over the API, as JSON."""
+    """Return the report of an import through the API, as JSON."""
     sql = "SELECT report FROM imports WHERE owner_id = $1 AND id = $2"
     return await connection.fetchval(sql, owner_id, id)
 
@@ -154,12 +154,12 @@ async def find_portfolios(session: Session, owner_id: UUID, name: str) -> Sequen
 
 
 async def has_portfolio(session: Session, owner_id: UUID, id: UUID) -> bool:
-    """Return whether the owner has a portfolio of this id."""
+    """Return whether the owner has a portfolio with this id."""
     statement = select(Portfolio.id).where(Portfolio.owner_id == owner_id, Portfolio.id == id)
     return (await session.execute(statement)).first() is not None
 
 
-# A transaction that was reversed and its reversal are together nothing, and so are left out together.
+# A reversed transaction and its reversal cancel out, and so are left out together.
 _NOT_REVERSED = """
 t.owner_id = $1 AND t.portfolio_id = $2 AND t.reverses_id IS NULL
 AND NOT EXISTS (SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)
@@ -175,14 +175,14 @@ _EARLIEST = (dt.datetime.min.replace(tzinfo=dt.UTC), UUID(int=0))
 
 
 def snapshot(connection: Connection) -> AbstractAsyncContextManager[Any]:
-    """Return what holds one snapshot for all that is read within it."""
+    """Return a context manager in which all reads see one snapshot."""
     return connection.transaction(isolation="repeatable_read", readonly=True)
 
 
 async def ledger_pages(
     connection: Connection, owner_id: UUID, portfolio_id: UUID
 ) -> AsyncIterator[Sequence[Row]]:
-    """The portfolio's transactions in the ledger's order, a few thousand at a time, all of one snapshot."""
+    """Yield the portfolio's transactions in the ledger's order, a few thousand at a time, of one snapshot."""
     async with snapshot(connection):
         after = _EARLIEST
         while rows := await connection.fetch(_PAGE, owner_id, portfolio_id, *after):
@@ -207,7 +207,7 @@ async def crowded(connection: Connection, owner_id: UUID, portfolio_id: UUID) ->
 
 
 async def count_ledger(connection: Connection, owner_id: UUID, portfolio_id: UUID) -> int:
-    """How many transactions `ledger_pages` gives."""
+    """Return how many transactions `ledger_pages` yields."""
     count: int = await connection.fetchval(
         f"SELECT count(*) FROM transactions t WHERE {_NOT_REVERSED}", owner_id, portfolio_id
     )

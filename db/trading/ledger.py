@@ -1,8 +1,8 @@
 """One transaction of an owner's ledger: what it has locked, how it reads, and what it writes.
 
-Lock, read, decide, write: what is written is gathered row by row and sent as one statement, so that a refusal
-is known before anything is written. No row may be written twice by one statement: what several entries do to
-a portfolio, an account or a reservation is added up here.
+Lock, read, decide, write: writes are gathered row by row and sent as one statement, so that a refusal is
+known before anything is written. No row may be written twice by one statement: the changes that several
+entries make to a portfolio, an account or a reservation are added up here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ZERO = Decimal(0)
 
 
 class LocksNeeded(Exception):
-    """More has to be locked than is, in an order that everybody keeps: the transaction begins anew with it.
+    """More must be locked, in the common order of locks: the transaction restarts with these locks.
 
     Nothing was written.
     """
@@ -47,7 +47,7 @@ class _PortfolioChange:
 
 
 class LedgerTransaction:
-    """A transaction that is under way. The caller commits it, after `flush`."""
+    """An open transaction; the caller commits it, after `flush`."""
 
     def __init__(
         self,
@@ -57,7 +57,10 @@ class LedgerTransaction:
         *,
         may_begin_anew: bool = False,
     ) -> None:
-        """`locks` are taken already; `may_begin_anew` says that the caller heeds LocksNeeded."""
+        """Initialize with the `locks` that are taken already.
+
+        `may_begin_anew` says that the caller handles LocksNeeded.
+        """
         self.connection = connection
         self.owner_id = owner_id
         self.is_written = False
@@ -82,7 +85,7 @@ class LedgerTransaction:
         self._gone_lots: list[tuple[UUID, int]] = []
 
     def forget(self) -> None:
-        """Write nothing of what was gathered."""
+        """Discard all gathered writes."""
         assert not self.is_written, "what is refused is known before anything is written"
         self.has_posted = False
         self._begin()
@@ -96,8 +99,8 @@ class LedgerTransaction:
     async def hold(self, portfolios: Collection[UUID], accounts: Collection[UUID] = ()) -> bool:
         """Lock these as well; return whether any of them was not locked before.
 
-        Whoever reads what is locked now reads it again. Raises LocksNeeded where the order of locks takes
-        that all begin anew.
+        A caller that has read what is locked only now reads it again. Raises LocksNeeded where the order of
+        locks requires that all are taken again from the start.
         """
         missing = Locks(
             frozenset(accounts) - self._locks.accounts, frozenset(portfolios) - self._locks.portfolios
@@ -115,7 +118,7 @@ class LedgerTransaction:
         return True
 
     def _come_after(self, missing: Locks) -> bool:
-        """Return whether these come after all that is locked, in the order that everybody keeps."""
+        """Return whether these come after all that is locked, in the order that every writer uses."""
         held = self._locks
         if missing.accounts and (
             held.portfolios or max(held.accounts, default=UUID(int=0)) > min(missing.accounts)
@@ -124,7 +127,7 @@ class LedgerTransaction:
         return not missing.portfolios or not held.portfolios or max(held.portfolios) < min(missing.portfolios)
 
     def add_transaction(self, row: Row) -> None:
-        """Add an entry of the ledger."""
+        """Add an entry to the ledger."""
         self._transactions.append(row)
 
     def change_portfolio(
@@ -135,10 +138,10 @@ class LedgerTransaction:
         reserved: Decimal = ZERO,
         since: dt.datetime | None = None,
     ) -> None:
-        """Add to a portfolio's cash and to what of it is reserved.
+        """Add to a portfolio's cash, and to the part of it that is reserved.
 
         Where something was posted, `since` is its instant, from whose day on the snapshots are stale: every
-        posting comes here, also where no cash moves.
+        posting calls this, even if no cash moves.
         """
         change = self._portfolios.setdefault(portfolio_id, _PortfolioChange())
         change.cash += cash
@@ -152,33 +155,33 @@ class LedgerTransaction:
         self._accounts[account_id] = self._accounts.get(account_id, ZERO) + cash
 
     def reserve_shares(self, portfolio_id: UUID, instrument_id: UUID, quantity: Decimal) -> None:
-        """Add to what is reserved of a holding, or take away from it where that is negative."""
+        """Add to the reserved quantity of a holding; a negative quantity reduces it."""
         key = (portfolio_id, instrument_id)
         self._reserved[key] = self._reserved.get(key, ZERO) + quantity
 
     def save_positions(self, rows: Sequence[writes.PositionWrite]) -> None:
-        """Write what portfolios hold now."""
+        """Write the present positions."""
         for row in rows:
             key = (row.portfolio_id, row.instrument_id)
             assert key not in self._positions, "a holding is posted once in a statement"
             self._positions[key] = row
 
     def save_lots(self, rows: Sequence[writes.LotWrite], gone: Sequence[tuple[UUID, int]]) -> None:
-        """Write lots as they are now, and forget those that are `gone`."""
+        """Write the present lots, and delete those that are `gone`."""
         self._lots += rows
         self._gone_lots += gone
 
     def save_uses(self, rows: Sequence[writes.UseWrite], gone: Sequence[tuple[UUID, UUID, int]]) -> None:
-        """Write what transactions do to lots now, and forget the uses that are `gone`."""
+        """Write the present effects of transactions on lots, and delete the uses that are `gone`."""
         self._uses += rows
         self._gone_uses += gone
 
     def save_figures(self, rows: Sequence[writes.FiguresWrite]) -> None:
-        """Refresh what follows of later transactions."""
+        """Write the derived figures of later transactions."""
         self._figures += rows
 
     async def flush(self) -> None:
-        """Send all that was gathered as one statement."""
+        """Send all gathered writes as one statement."""
         self._gather()
         if self.batch:
             self.is_written = True
@@ -220,10 +223,10 @@ async def transact(
     locks: Locks,
     work: Callable[[LedgerTransaction], Awaitable[ResultT]],
 ) -> ResultT:
-    """Return what the work returns, in one transaction that begins with the locks and ends with its writes.
+    """Run the work in one transaction that begins with the locks and ends with its writes; return its result.
 
-    Tried anew where PostgreSQL ended it so that others could go on, and where more has to be locked. What was
-    posted is announced once it is committed.
+    It is retried after a deadlock or serialization failure, and where more has to be locked. What was posted
+    is announced once it is committed.
     """
 
     async def run(connection: RawConnection) -> tuple[ResultT, bool]:

@@ -1,7 +1,7 @@
-"""What an entry or an order has to know, read by one statement each over a raw connection.
+"""The facts that an entry or an order depends on, read by one statement each over a raw connection.
 
-What it is about is locked before, with the transaction's first words (`db.writing`): a statement that waits
-for a lock would see the rest as it was before that. Every statement names the owner.
+Their subject is locked before, by the transaction's first statements (`db.writing`): a statement that waits
+for a lock would see the rest as it was before the wait. Every statement names the owner.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from db.writing import RawConnection
 
 
 class PortfolioState(Protocol):
-    """What a row tells of a locked portfolio."""
+    """The columns of a locked portfolio."""
 
     @property
     def portfolio_id(self) -> UUID: ...
@@ -35,10 +35,10 @@ class PortfolioState(Protocol):
 
 
 class HoldingState(Protocol):
-    """What a row tells of a holding: what is held, if anything ever was, and whether anything comes later.
+    """The columns of a holding: its position, if there ever was one, and whether later entries exist.
 
-    `is_overtaken` tells of later entries that would have to be posted again, `is_before_split` of a split of
-    the instrument that the entry may come before.
+    `is_overtaken` says that there are later entries that would have to be posted again, `is_before_split`
+    that there is a split of the instrument that the entry may precede.
     """
 
     @property
@@ -68,14 +68,14 @@ OVERTAKEN = """EXISTS (SELECT FROM transactions t
         AND t.executed_at >= {since} AND t.type = ANY({types})) AS is_overtaken"""
 
 MEANT_BY_SYMBOL = MEANT_BY_ONE.format(symbol="$4", owner="$1")
-# Generous by a day on either side, for every time zone: `history.due_splits` looks again.
+# Generous by a day on either side, for every time zone: `history.due_splits` checks precisely.
 BEFORE_SPLIT = f"""EXISTS (SELECT FROM instrument_splits s
     WHERE s.instrument_id = {{instrument}} AND s.ex_date >= ({{since}} AT TIME ZONE 'UTC')::date - 1
         AND s.ex_date <= {MARKET_TODAY}) AS is_before_split"""
 
 
 class EntryFacts(NamedTuple):
-    """What an entry of a portfolio has to know; `is_followed` tells of any later entry of the portfolio."""
+    """The facts for an entry of a portfolio; `is_followed` says that the portfolio has any later entry."""
 
     portfolio_id: UUID
     account_id: UUID
@@ -127,7 +127,7 @@ async def for_entry(
     since: dt.datetime,
     overtaking: Collection[str],
 ) -> EntryFacts | None:
-    """Return the locked portfolio, what is held of the instrument, and what the key stands for already.
+    """Return the locked portfolio, its holding of the instrument, and the present use of the key.
 
     `overtaking` are the types of the entries that would have to be posted again after one of that instant.
     """
@@ -137,7 +137,7 @@ async def for_entry(
 
 
 class TradeFacts(NamedTuple):
-    """What is held of an instrument, and whether anything comes after an instant."""
+    """A holding of an instrument, and whether there are entries after an instant."""
 
     instrument_id: UUID
     held_quantity: Decimal | None
@@ -167,7 +167,7 @@ async def for_trades(
     since: dt.datetime,
     overtaking: Collection[str],
 ) -> dict[UUID, TradeFacts]:
-    """Return what the locked portfolio holds of each of these instruments."""
+    """Return the locked portfolio's holding of each of these instruments."""
     values = (owner_id, portfolio_id, list(instrument_ids), since, list(overtaking))
     return {row["instrument_id"]: TradeFacts(**row) for row in await connection.fetch(_FOR_TRADES, *values)}
 
@@ -198,7 +198,7 @@ class PortfolioRow(NamedTuple):
 
 
 class KeyState(NamedTuple):
-    """What an idempotency key stands for, all None for a new one."""
+    """The present use of an idempotency key; all None for a new one."""
 
     key_field: str | None
     key_hash: bytes | None
@@ -211,13 +211,13 @@ _KEY_ALONE = f"SELECT {KEY} FROM idempotency_keys k WHERE k.owner_id = $1 AND k.
 
 
 async def find_key(connection: RawConnection, owner_id: UUID, key: UUID) -> KeyState:
-    """Return what an idempotency key stands for already."""
+    """Return the present use of an idempotency key."""
     row = await connection.fetchrow(_KEY_ALONE, owner_id, key)
     return NEW_KEY if row is None else KeyState(**row)
 
 
 class CashFacts(NamedTuple):
-    """What moving cash has to know: the account, those of the portfolios that there are, and the key."""
+    """The facts for moving cash: the account, those of the portfolios that exist, and the key."""
 
     account: AccountState | None
     portfolios: dict[UUID, PortfolioRow]
@@ -264,7 +264,7 @@ WHERE p.owner_id = $1 AND p.id = ANY($2::uuid[])
 async def find_portfolios(
     connection: RawConnection, owner_id: UUID, portfolio_ids: Collection[UUID]
 ) -> dict[UUID, PortfolioRow]:
-    """Return those of these portfolios that there are."""
+    """Return those of these portfolios that exist."""
     rows = await connection.fetch(_PORTFOLIOS, owner_id, list(portfolio_ids))
     return {row["portfolio_id"]: PortfolioRow(**row) for row in rows}
 
@@ -278,13 +278,13 @@ WHERE owner_id = $1 AND id = ANY($2::uuid[])
 async def find_accounts(
     connection: RawConnection, owner_id: UUID, account_ids: Collection[UUID]
 ) -> dict[UUID, AccountState]:
-    """Return those of these accounts that there are."""
+    """Return those of these accounts that exist."""
     rows = await connection.fetch(_ACCOUNTS, owner_id, list(account_ids))
     return {row["id"]: AccountState(**row) for row in rows}
 
 
 class InstrumentRow(NamedTuple):
-    """An instrument, as a ledger knows it."""
+    """An instrument with the columns that the ledger needs."""
 
     id: UUID
     symbol: str
@@ -305,14 +305,14 @@ async def find_instrument(connection: RawConnection, owner_id: UUID, symbol: str
 
 
 class LowestCash(NamedTuple):
-    """The lowest cash balance from an instant on, and when that was."""
+    """The lowest cash balance from an instant on, and its time."""
 
     executed_at: dt.datetime
     balance: Decimal
 
 
-# Counted back from the balance of today, so that only what is later is read. A reversed entry and its
-# reversal are left out: they have no day on which only one of them counts.
+# Counted back from today's balance, so that only later entries are read. A reversed entry and its reversal
+# are left out: there is no day on which only one of them counts.
 _LOWEST_CASH = """
 WITH later AS (
     SELECT executed_at, id, cash_delta, sum(cash_delta) OVER (ORDER BY executed_at DESC, id DESC) AS since

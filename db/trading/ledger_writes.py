@@ -1,4 +1,4 @@
-"""The ledger's writes as parts of one statement (`db.write_batch`), for what is locked."""
+"""The ledger's writes to locked rows, as parts of one statement (`db.write_batch`)."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ _FALSE = ("is_automatic", "is_split_adjusted")
 
 
 class PositionWrite(NamedTuple):
-    """What a portfolio holds now; `id` is used for the first holding of an instrument."""
+    """The present position of a portfolio; `id` is used for the first holding of an instrument."""
 
     owner_id: UUID
     id: UUID
@@ -59,7 +59,7 @@ class PositionWrite(NamedTuple):
 
 
 class LotWrite(NamedTuple):
-    """A lot as it is now, found by the transaction that opened it and its number."""
+    """The present state of a lot, identified by the transaction that opened it and its number."""
 
     owner_id: UUID
     id: UUID
@@ -73,7 +73,7 @@ class LotWrite(NamedTuple):
 
 
 class UseWrite(NamedTuple):
-    """What a transaction does to a lot now."""
+    """The present effect of a transaction on a lot."""
 
     owner_id: UUID
     transaction_id: UUID
@@ -85,7 +85,7 @@ class UseWrite(NamedTuple):
 
 
 class FiguresWrite(NamedTuple):
-    """What follows of a later transaction now."""
+    """The present derived figures of a later transaction."""
 
     transaction_id: UUID
     quantity_delta: Decimal
@@ -103,7 +103,7 @@ _FIGURES = "uuid numeric numeric numeric numeric"
 
 
 def add_transactions(parts: WriteBatch, rows: Sequence[Row]) -> None:
-    """Add entries. The ledger only ever grows."""
+    """Add entries; the ledger only ever grows."""
     if len(rows) == 1:
         parts.insert("transactions", rows[0])
     elif rows:
@@ -123,11 +123,11 @@ def change_portfolio(
     reserved: Decimal,
     since: dt.datetime | None,
 ) -> None:
-    """Add to a portfolio's cash and to what of it is reserved.
+    """Add to a portfolio's cash, and to the part of it that is reserved.
 
     Where something was posted, `since` is its earliest instant: the snapshots are stale from the account's
-    day of it on. The time zone is read here and not before: whoever changes it holds the portfolio until that
-    is committed.
+    day of it on. The time zone is read here and not before: a transaction that changes it locks the portfolio
+    until it commits.
     """
     owner_id, portfolio_id = key
     if since is None:
@@ -156,7 +156,7 @@ def change_account(parts: WriteBatch, key: tuple[UUID, UUID], cash: Decimal) -> 
 
 
 def reserve_shares(parts: WriteBatch, key: tuple[UUID, UUID, UUID], quantity: Decimal) -> None:
-    """Add to what is reserved of the holding of a portfolio, an instrument."""
+    """Add to the reserved quantity of a portfolio's holding of an instrument."""
     parts.add(
         "UPDATE positions SET reserved_quantity = reserved_quantity + {} "
         "WHERE owner_id = {} AND portfolio_id = {} AND instrument_id = {}",
@@ -173,12 +173,12 @@ _SAVE_POSITION = (
 
 
 def save_positions(parts: WriteBatch, rows: Sequence[PositionWrite]) -> None:
-    """Write what is held."""
+    """Write positions."""
     _insert_all(parts, "positions", _POSITION, rows, _SAVE_POSITION)
 
 
 def save_position(parts: WriteBatch, row: PositionWrite, reserved: Decimal) -> None:
-    """Write what is held, and add to what of it is reserved."""
+    """Write a position, and add to its reserved quantity."""
     places = ", ".join(["{}"] * len(row))
     parts.add(
         f"INSERT INTO positions ({', '.join(row._fields)}) VALUES ({places}){_SAVE_POSITION}, "
@@ -189,7 +189,7 @@ def save_position(parts: WriteBatch, row: PositionWrite, reserved: Decimal) -> N
 
 
 def save_lots(parts: WriteBatch, rows: Sequence[LotWrite]) -> None:
-    """Write lots as they now are."""
+    """Write the present lots."""
     _insert_all(
         parts,
         "lots",
@@ -201,7 +201,7 @@ def save_lots(parts: WriteBatch, rows: Sequence[LotWrite]) -> None:
 
 
 def save_uses(parts: WriteBatch, rows: Sequence[UseWrite]) -> None:
-    """Write what transactions did to lots."""
+    """Write the effects of transactions on lots."""
     _insert_all(
         parts,
         "lot_uses",
@@ -213,7 +213,7 @@ def save_uses(parts: WriteBatch, rows: Sequence[UseWrite]) -> None:
 
 
 def save_figures(parts: WriteBatch, owner_id: UUID, rows: Sequence[FiguresWrite]) -> None:
-    """Refresh what follows of later transactions."""
+    """Write the derived figures of later transactions."""
     if rows:
         parts.add(
             "UPDATE transactions t SET quantity_delta = f.quantity_delta, cost_delta = f.cost_delta, "
@@ -226,7 +226,7 @@ def save_figures(parts: WriteBatch, owner_id: UUID, rows: Sequence[FiguresWrite]
 
 
 def delete_uses(parts: WriteBatch, owner_id: UUID, keys: Sequence[tuple[UUID, UUID, int]]) -> None:
-    """Forget uses that are none any more: by transaction, the lot's transaction and its number."""
+    """Delete uses that no longer exist, by transaction, the lot's transaction and its number."""
     if keys:
         parts.add(
             "DELETE FROM lot_uses u USING unnest({}::uuid[], {}::uuid[], {}::int[]) g(id, lot_id, number) "
@@ -238,7 +238,7 @@ def delete_uses(parts: WriteBatch, owner_id: UUID, keys: Sequence[tuple[UUID, UU
 
 
 def delete_lots(parts: WriteBatch, owner_id: UUID, keys: Sequence[tuple[UUID, int]]) -> None:
-    """Forget lots that nothing opened any more, and that nothing uses."""
+    """Delete lots that no transaction opens or uses any more."""
     if keys:
         parts.add(
             "DELETE FROM lots l USING unnest({}::uuid[], {}::int[]) g(id, number) "
@@ -249,7 +249,7 @@ def delete_lots(parts: WriteBatch, owner_id: UUID, keys: Sequence[tuple[UUID, in
 
 
 def add_order(parts: WriteBatch, row: Row, due_at: dt.datetime | None) -> None:
-    """Add an order, and the work of looking after it; none where it has ended already."""
+    """Add an order, and the work of processing it, unless it has ended already."""
     parts.insert("orders", row)
     if due_at is not None:
         parts.insert("order_work", {"owner_id": row["owner_id"], "order_id": row["id"], "due_at": due_at})
@@ -267,7 +267,7 @@ def change_order(parts: WriteBatch, owner_id: UUID, id: UUID, values: Row) -> No
 
 
 def set_work(parts: WriteBatch, owner_id: UUID, order_id: UUID, due_at: dt.datetime | None) -> None:
-    """Write when the order is looked after next; None once it has ended."""
+    """Set when the order is processed next; None once it has ended."""
     if due_at is None:
         parts.add("DELETE FROM order_work WHERE owner_id = {} AND order_id = {}", owner_id, order_id)
     else:
@@ -299,16 +299,16 @@ def add_reversals(
     *,
     is_automatic: bool = False,
 ) -> None:
-    """Add the transactions that take these back, by what each reverses, its id.
+    """Add the transactions that reverse these; `reversals` maps each reversed id to its reversal's id.
 
     They have the figures of what they reverse, and its deltas with the other sign. They are automatic where
-    nobody takes something back: an automatic entry is posted anew, or is none any more.
+    nobody reverses anything: an automatic entry is posted again, or ceases to exist.
     """
     parts.add(_REVERSE, notes, is_automatic, list(reversals), list(reversals.values()), owner_id)
 
 
 def mark_import_reversed(parts: WriteBatch, owner_id: UUID, id: UUID) -> None:
-    """Note that an import is taken back, now."""
+    """Record that an import is reversed, now."""
     parts.add(
         "UPDATE imports SET reversed_at = clock_timestamp() WHERE owner_id = {} AND id = {}", owner_id, id
     )

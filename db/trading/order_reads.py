@@ -1,4 +1,4 @@
-"""What an order and a fill have to know, read by one statement each over a raw connection.
+"""The facts that an order and a fill depend on, read by one statement each over a raw connection.
 
 As in `db.trading.ledger_reads` the portfolio is locked before, and every statement names the owner.
 """
@@ -23,7 +23,7 @@ from db.writing import RawConnection
 
 
 class OrderFacts(NamedTuple):
-    """What an order has to know: its portfolio and broker, the instrument's quote, and what is free."""
+    """The facts for an order: its portfolio and broker, the instrument's quote, and the free quantity."""
 
     portfolio_id: UUID
     account_id: UUID
@@ -67,15 +67,15 @@ WHERE p.owner_id = $1 AND p.id = $2
 async def for_order(
     connection: RawConnection, owner_id: UUID, portfolio_id: UUID, key: UUID | None, symbol: str
 ) -> OrderFacts | None:
-    """Return the locked portfolio with its broker, the instrument with its quote, and what is free of it."""
+    """Return the locked portfolio with its broker, the instrument with its quote, and its free quantity."""
     row = await connection.fetchrow(_FOR_ORDER, owner_id, portfolio_id, key, symbol)
     return None if row is None else OrderFacts(**row)
 
 
 class FillFacts(NamedTuple):
-    """What a fill has to know: its order in the locked portfolio, and what is held of the instrument.
+    """The facts for a fill: its order in the locked portfolio, and the holding of the instrument.
 
-    `reserved_cash` is the portfolio's, `order_reserved_cash` what of it the order has; `filled_value` is
+    `reserved_cash` is the portfolio's, `order_reserved_cash` the order's part of it; `filled_value` is
     quantity x price over all that the order has traded, not rounded.
     """
 
@@ -143,14 +143,14 @@ async def for_fill(
     executed_at: dt.datetime,
     overtaking: tuple[Collection[str], Collection[str]],
 ) -> FillFacts | None:
-    """Return the order and what is held; `overtaking` are the types for a BUY, and for a SELL."""
+    """Return the order and the holding; `overtaking` are the types for a BUY, and for a SELL."""
     types = (list(overtaking[0]), list(overtaking[1]))
     row = await connection.fetchrow(_FOR_FILL, owner_id, order_id, execution_id, executed_at, *types)
     return None if row is None else FillFacts(**row)
 
 
 class Exposure(NamedTuple):
-    """What of an instrument is held, or still to be bought by open orders; and the portfolio's value."""
+    """The quantity of an instrument held, or still to be bought by open orders; and the portfolio's value."""
 
     total_value: Decimal
     quantity: Decimal
@@ -170,7 +170,7 @@ FROM portfolio_summary s WHERE s.owner_id = $1 AND s.portfolio_id = $2
 async def find_exposure(
     connection: RawConnection, owner_id: UUID, portfolio_id: UUID, instrument_id: UUID
 ) -> Exposure:
-    """Return what is held and wanted of an instrument, and the portfolio's value."""
+    """Return the held and ordered quantity of an instrument, and the portfolio's value."""
     row = await connection.fetchrow(_EXPOSURE, owner_id, portfolio_id, instrument_id)
     assert row is not None, "a portfolio has a summary"
     return Exposure(**row)

@@ -1,6 +1,6 @@
-"""Orders as they are stored, and who looks after them.
+"""Stored orders, and their owners.
 
-What changes of them is written with the ledger (`db.trading.ledger_writes`), in a transaction that has locked
+Changes of an order are written with the ledger (`db.trading.ledger_writes`), in a transaction that has locked
 the portfolio first.
 """
 
@@ -49,13 +49,13 @@ WHERE o.owner_id = $1 AND o.id = $2
 
 
 async def find_order(connection: RawConnection, owner_id: UUID, id: UUID) -> OrderRow | None:
-    """Return the order; what changes it holds its portfolio."""
+    """Return the order; every change of it locks its portfolio."""
     row = await connection.fetchrow(_ORDER, owner_id, id)
     return None if row is None else OrderRow(**row)
 
 
 async def owners_of(sessions: Sessions, order_ids: Sequence[UUID]) -> dict[UUID, UUID]:
-    """The owners of those of these orders that are open."""
+    """Return the owners of those of these orders that are open."""
     async with sessions.begin(None) as session:
         found = await session.execute(
             select(OrderWork.order_id, OrderWork.owner_id).where(OrderWork.order_id.in_(order_ids))

@@ -1,7 +1,7 @@
-"""The paper broker's books. Nobody's viewer is set here: they belong to the broker.
+"""The paper broker's books; no viewer is set here, as they belong to the broker.
 
-They are written over connections of the broker's own (`Sessions.books`), each statement by itself unless the
-caller has begun a transaction.
+They are written over the broker's own connections (`Sessions.broker_writers`), each statement by itself
+unless the caller has begun a transaction.
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ class PaperQuote(NamedTuple):
 
 
 class PaperOrderRow(NamedTuple):
-    """An order in the paper broker's books; without an instrument where it was cancelled before it came."""
+    """An order in the paper broker's books; it has no instrument if it was cancelled before it arrived."""
 
     client_order_id: UUID
     id: UUID
@@ -43,7 +43,7 @@ class PaperOrderRow(NamedTuple):
 
 
 class TickedOrder(NamedTuple):
-    """An open order, and the quote of a tick that it was not held against yet."""
+    """An open order, and the quote of a tick that it was not yet compared with."""
 
     order: PaperOrderRow
     price: Decimal
@@ -51,7 +51,7 @@ class TickedOrder(NamedTuple):
 
 
 class PaperFill(NamedTuple):
-    """A fill in the paper broker's books, told when it is due; `due_at` is None once it has arrived."""
+    """A fill in the paper broker's books, reported when it is due; `due_at` is None once it has arrived."""
 
     id: UUID
     client_order_id: UUID
@@ -72,7 +72,7 @@ _FILL = ", ".join(f"e.{name}" for name in PaperFill._fields)
 
 
 async def find_quote(connection: RawConnection, symbol: str, instrument_id: UUID | None) -> PaperQuote | None:
-    """Return the instrument's id with its quote, where it has one; without an id that of a shared symbol."""
+    """Return the instrument's id with its quote, if any; without an id, that of a shared symbol."""
     row = await connection.fetchrow(_QUOTE, symbol, instrument_id)
     return None if row is None else PaperQuote(**row)
 
@@ -99,7 +99,7 @@ async def add_order(connection: RawConnection, order: PaperOrderRow, fill: Paper
 async def find_order(
     connection: RawConnection, client_order_id: UUID, *, lock: bool = False
 ) -> PaperOrderRow | None:
-    """Return the order, locked until the transaction ends if asked."""
+    """Return the order; with `lock`, locked until the transaction ends."""
     sql = f"SELECT {_ORDER} FROM paper_orders o WHERE o.client_order_id = $1"
     row = await connection.fetchrow(f"{sql} FOR UPDATE" if lock else sql, client_order_id)
     return None if row is None else PaperOrderRow(**row)
@@ -125,7 +125,8 @@ async def fills_of(connection: RawConnection, client_order_id: UUID) -> Sequence
     return [PaperFill(**row) for row in await connection.fetch(sql, client_order_id)]
 
 
-# An order that is for shares of before a split waits until it follows: a later price is none of its own.
+# An order for shares from before a split waits until it has followed the split: a later price is not for its
+# shares.
 _TICKED = f"""
 SELECT {_ORDER}, {QUOTE_TODAY} AS price, q.as_of
 FROM paper_orders o JOIN quotes q ON q.instrument_id = o.instrument_id
@@ -142,7 +143,7 @@ ORDER BY o.client_order_id LIMIT $1 FOR UPDATE OF o SKIP LOCKED
 async def lock_ticked(connection: RawConnection, most: int) -> Sequence[TickedOrder]:
     """Return open orders whose instrument has ticked since they were last matched, with the quote.
 
-    What another process is matching just now is left to it.
+    Orders that another process is matching are left to it.
     """
     names = PaperOrderRow._fields
     return [
@@ -161,10 +162,10 @@ RETURNING {_FILL}
 
 
 async def claim_fills(connection: RawConnection, again: dt.timedelta, most: int) -> Sequence[PaperFill]:
-    """Return fills that are due to be told; each is due again after that time, unless acknowledged."""
+    """Return fills that are due to be reported; each is due again after `again`, unless acknowledged."""
     return [PaperFill(**row) for row in await connection.fetch(_TELL, again, most)]
 
 
 async def acknowledge(connection: RawConnection, ids: Sequence[UUID]) -> None:
-    """Note that these have arrived, so that they are not told again."""
+    """Record that these have arrived, so that they are not reported again."""
     await connection.execute("UPDATE paper_executions SET due_at = NULL WHERE id = ANY($1::uuid[])", ids)

@@ -54,11 +54,11 @@ IMPORTS = Listing(
     order=(Key("id", "t.id", UUID),),
     descending=True,
     parent="t.owner_id",
-    # What wrote nothing is kept for its idempotency key alone.
+    # An import that wrote nothing is kept for its idempotency key alone.
     condition="t.transaction_count > 0",
 )
 
-# Neither a reversal nor what it takes back counts when a gain is told.
+# Neither a reversal nor the entry that it reverses counts in a gain.
 _COUNTS = """t.reverses_id IS NULL AND NOT EXISTS (
     SELECT FROM transactions r WHERE r.owner_id = $1 AND r.reverses_id = t.id)"""
 _DAY = day_of("t.executed_at", _ZONE)
@@ -100,9 +100,9 @@ async def fetch_gains_of_sales(
     since: dt.date | None,
     until: dt.date | None,
 ) -> dict[UUID, Row]:
-    """By portfolio what its sales from one day to another gained by each method, and what they were.
+    """Return by portfolio the gains of its sales between two days, by each method, and the sales' totals.
 
-    None for a portfolio without any.
+    A portfolio without sales is missing.
     """
     rows = await connection.fetch(_GAINS_OF_SALES, owner_id, portfolio_ids, since, until)
     return {row["portfolio_id"]: row for row in rows}
@@ -111,9 +111,9 @@ async def fetch_gains_of_sales(
 async def fetch_held_before(
     connection: Connection, owner_id: UUID, transaction_ids: Sequence[UUID]
 ) -> dict[UUID, Row]:
-    """The `quantity` and average `cost` of the position just before each of these sales.
+    """Return the `quantity` and average `cost` of the position just before each of these sales.
 
-    None for what is no sale, or is reversed, or is a reversal.
+    Missing for an entry that is no sale, or is reversed, or is a reversal.
     """
     return {row["id"]: row for row in await connection.fetch(_HELD_BEFORE, owner_id, transaction_ids)}
 
@@ -156,11 +156,11 @@ ORDER BY id
 async def fetch_order_versions(
     connection: Connection, owner_id: UUID, portfolio_ids: Sequence[UUID] | None, order_ids: Sequence[UUID]
 ) -> Sequence[Row]:
-    """`id` and `version` of the orders that are open, that changed lately, or that are named.
+    """Return `id` and `version` of the orders that are open, that changed recently, or that are named.
 
-    Of all portfolios where none are given. Lately is two minutes, longer than any transaction lasts, so that
-    one which commits late is still seen; who follows an order names it, and so sees it however long nobody
-    looked. `is_live` is false for one that needs to be followed no more.
+    They are those of all portfolios where none are given. Recently is two minutes, longer than any
+    transaction lasts, so that one which commits late is still seen; a follower of an order names it, and so
+    sees it however long ago it last looked. `is_live` is false for one that needs to be followed no more.
     """
     return await connection.fetch(_VERSIONS, owner_id, portfolio_ids, order_ids)
 
@@ -184,7 +184,7 @@ LOT_USES = Listing(
 async def fetch_reversals(
     connection: Connection, owner_id: UUID, transaction_ids: Sequence[UUID]
 ) -> dict[UUID, ListedTransactionRow]:
-    """The transactions that reverse these, by the one that is reversed."""
+    """Return the reversals of these transactions, by the reversed transaction."""
     rows = await connection.fetch(
         f"SELECT {TRANSACTIONS_OF_ACCOUNT.columns} FROM {TRANSACTIONS_OF_ACCOUNT.source} "
         "WHERE t.owner_id = $1 AND t.reverses_id = ANY($2::uuid[])",

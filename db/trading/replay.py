@@ -1,20 +1,20 @@
 """The replay of a user's transactions inside the database, from the first one on.
 
-Instrument by instrument over all portfolios at once, because shares may go from one to another with their
-lots; what a transfer moves waits in `moving` from its outgoing side to its incoming one. Arrays hold the
-open lots of all portfolios, oldest first. Reversed entries and their reversals are left out.
+It goes instrument by instrument over all portfolios at once, because shares may go from one to another with
+their lots; what a transfer moves is kept in `moving` from its outgoing side to its incoming one. Arrays hold
+the open lots of all portfolios, oldest first. Reversed entries and their reversals are left out.
 
-Where a split has reached the shares of one side of a transfer alone, what comes in is as many shares as it is
-there, at the same cost; while the work of posting a split is due, what is stored is taken for right.
+Where a split has reached the shares of only one side of a transfer, the incoming side has its own number of
+shares, at the same cost; while the work of posting a split is due, the stored figures are taken as right.
 """
 
 from db.market.splits import MARKET_TODAY
 
 SMALLEST = "0.000000000000000001"
-"""The smallest part of a share that is kept, in SQL."""
+"""The smallest fraction of a share that is kept, in SQL."""
 
-# Divisions are carried to 80 places, so that the rounding to ten, or to eighteen of a quantity, is the only
-# one.
+# Divisions are carried to 80 places, so that the rounding to ten places, or to eighteen for a quantity, is
+# the only one.
 REPLAY = """
 CREATE OR REPLACE FUNCTION pg_temp.part_of(whole numeric, part numeric, of_all numeric, places int = 10)
 RETURNS numeric

@@ -1,4 +1,4 @@
-"""From which place of the ledger on a portfolio's shares are those of after a split.
+"""The place of the ledger from which a portfolio's shares are those after a split.
 
 Everything runs in the caller's transaction, which has locked the portfolios.
 """
@@ -14,10 +14,10 @@ from db.writing import RawConnection
 
 
 class SplitPlace(NamedTuple):
-    """A split of the instrument, and the entry that a portfolio has of it, its owner's or automatic.
+    """A split of the instrument, and the portfolio's entry of it, its owner's or automatic.
 
     `executed_at` and `id` are None without an entry. `begins` is the first instant of the ex-date in the
-    account's `time_zone`; `is_adjusted` tells that quantities were recorded that are adjusted for the split
+    account's `time_zone`; `is_adjusted` says that quantities were recorded that are adjusted for the split
     already.
     """
 
@@ -33,7 +33,7 @@ class SplitPlace(NamedTuple):
 
 
 class HeldSplit(NamedTuple):
-    """A split of what a portfolio has held, and when it `begins` where the portfolio's account lives."""
+    """A split of an instrument that a portfolio has held, and when it `begins` in its account's time zone."""
 
     instrument_id: UUID
     ex_date: dt.date
@@ -76,8 +76,8 @@ _STANDS = """t.owner_id = $1 AND t.portfolio_id = p.id AND t.instrument_id = x.i
 _SAME = """t.type = 'SPLIT' AND t.quantity * x.split_for = t.split_for * x.quantity
             AND abs((t.executed_at AT TIME ZONE a.time_zone)::date - x.ex_date) <= 7"""
 
-# The splits of what a portfolio has held, but for those that its owner took back: its quantities are as they
-# are then.
+# The splits of what a portfolio has held, except those that its owner reversed: its quantities are then as
+# they are.
 _SPLITS_OF_HELD = f"""
 FROM portfolios p
 JOIN accounts a ON a.owner_id = $1 AND a.id = p.account_id
@@ -128,7 +128,7 @@ async def find_split_places(
     portfolio_ids: Collection[UUID],
     without: Collection[UUID],
 ) -> Sequence[SplitPlace]:
-    """Return for each of the portfolios, and each split of the instrument that has begun, what stands for it.
+    """Return for each portfolio, and each split of the instrument that has begun, the entry of the split.
 
     The entries `without` count as reversed.
     """

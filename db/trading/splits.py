@@ -1,4 +1,4 @@
-"""What of an owner's a split reaches: portfolios that have held the instrument, and their open orders.
+"""What a split affects of an owner: portfolios that have held the instrument, and their open orders.
 
 Everything runs in the caller's transaction, on the owner's behalf.
 """
@@ -30,9 +30,9 @@ SELECT EXISTS (SELECT FROM positions WHERE owner_id = :owner AND instrument_id =
 
 
 class SplitReach(NamedTuple):
-    """What of an owner's a split reaches: `trades` (holdings, now or ever, and orders), and `watches`.
+    """What a split affects of an owner: `trades` (holdings, now or ever, and orders), and `watches`.
 
-    `next_begin` is when the ex-date begins next in one of their accounts, None where it has in all.
+    `next_begin` is when the ex-date begins next in one of their accounts, None where it has begun in all.
     """
 
     trades: bool
@@ -41,13 +41,13 @@ class SplitReach(NamedTuple):
 
 
 async def find_reached(session: Session, owner_id: UUID, instrument_id: UUID, day: dt.date) -> SplitReach:
-    """Return what of the owner's a split of that day reaches."""
+    """Return what a split of that day affects of the owner."""
     given = {"owner": owner_id, "instrument": instrument_id, "day": day}
     return SplitReach(*(await session.execute(text(_REACHED), given)).one())
 
 
-# As far back as an owner's entry can stand for the split; where quantities were recorded that are adjusted
-# already, to the first of them all, as what moved before them is for other shares now.
+# As far back as an owner's entry can represent the split; where quantities were recorded that are adjusted
+# already, back to the first of them all, as what moved before them is now for other shares.
 _STARTS = """
 SELECT p.id, CASE WHEN EXISTS (
         SELECT FROM transactions t WHERE t.owner_id = $1 AND t.portfolio_id = p.id
@@ -67,9 +67,9 @@ ORDER BY p.id
 async def find_starts(
     connection: RawConnection, owner_id: UUID, instrument_id: UUID, day: dt.date
 ) -> dict[UUID, dt.datetime]:
-    """Return the portfolios that have ever held or ordered the instrument.
+    """Return the portfolios that have ever held or ordered the instrument, with the first affected instant.
 
-    With each the instant from which on a split of that day can change what it holds.
+    That is the instant from which on a split of that day can change the holding.
     """
     rows = await connection.fetch(_STARTS, owner_id, instrument_id, day)
     return {row["id"]: row["executed_at"] for row in rows}
@@ -102,7 +102,7 @@ async def find_split_holdings(
 
 
 class SplitOrder(NamedTuple):
-    """An open order of the paper broker's that may have to follow a split."""
+    """An open order at the paper broker that may have to follow a split."""
 
     id: UUID
     client_order_id: UUID
@@ -139,9 +139,9 @@ FOR NO KEY UPDATE OF o
 async def lock_orders(
     connection: RawConnection, owner_id: UUID, instrument_id: UUID, portfolio_ids: Sequence[UUID]
 ) -> Sequence[SplitOrder]:
-    """Return the open orders of the paper broker's for the instrument in these locked portfolios, locked too.
+    """Lock and return the paper broker's open orders for the instrument in these locked portfolios.
 
-    Each with its symbol and whether its portfolio holds parts of shares.
+    Each has its symbol, and whether its portfolio may hold fractional shares.
     """
     rows = await connection.fetch(_ORDERS, owner_id, instrument_id, list(portfolio_ids))
     return [SplitOrder(**row) for row in rows]
@@ -157,7 +157,7 @@ WHERE p.owner_id = $1 AND p.id = t.portfolio_id
 
 
 async def mark_stale(connection: RawConnection, owner_id: UUID, instrument_id: UUID) -> None:
-    """Mark snapshots as stale from where the instrument was first traded: its prices read otherwise now."""
+    """Mark snapshots as stale from the instrument's first trade on: its prices are read differently now."""
     await connection.execute(_MARK, owner_id, instrument_id)
 
 
@@ -166,14 +166,14 @@ async def change_paper_order(
     client_order_id: UUID,
     values: Mapping[str, Sequence[dt.date] | Decimal | dt.date | str | None],
 ) -> None:
-    """Change an open order in the paper broker's book, which is locked."""
+    """Change an open order in the paper broker's books, which is locked."""
     changed = ", ".join(f"{name} = ${place}" for place, name in enumerate(values, 2))
     sql = f"UPDATE paper_orders SET {changed} WHERE client_order_id = $1 AND status = 'OPEN'"
     await connection.execute(sql, client_order_id, *values.values())
 
 
 class MatchedSplit(NamedTuple):
-    """A split of the instrument's, and the entry that a portfolio has of it, None where it has none."""
+    """A split of the instrument, and the portfolio's entry of it, None without one."""
 
     ex_date: dt.date
     transaction_id: UUID | None
@@ -207,7 +207,7 @@ async def find_matched(
     quantity: Decimal,
     split_for: Decimal,
 ) -> MatchedSplit | None:
-    """Return the instrument's split that one of this ratio and time is, None where there is none."""
+    """Return the instrument's split that matches this ratio and time, or None."""
     values = (owner_id, portfolio_id, instrument_id, at, quantity, split_for)
     row = await connection.fetchrow(_MATCHED, *values)
     return None if row is None else MatchedSplit(**row)

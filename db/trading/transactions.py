@@ -1,4 +1,4 @@
-"""Transactions as they are stored, for reversing them: what they say, and what they did."""
+"""Stored transactions, for reversing them: their content, and their effects."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ ORDER BY t.id
 async def find_with_other_side(
     connection: RawConnection, owner_id: UUID, id: UUID
 ) -> Sequence[TransactionRow]:
-    """Return a transaction, and both sides of the transfer that it is one of, the outgoing one first.
+    """Return a transaction, and both sides of the transfer that it belongs to, the outgoing one first.
 
     Empty where the owner has no such transaction.
     """
@@ -69,18 +69,18 @@ ORDER BY t.executed_at, t.id
 async def standing_of_import(
     connection: RawConnection, owner_id: UUID, import_id: UUID
 ) -> Sequence[TransactionRow]:
-    """Return all of what an import brought and nobody has reversed, in the ledger's order."""
+    """Return all transactions of an import that are not reversed, in the ledger's order."""
     return [TransactionRow(**row) for row in await connection.fetch(_OF_IMPORT, owner_id, import_id)]
 
 
 class ImportState(NamedTuple):
-    """When an import was taken back, None while it stands."""
+    """When an import was reversed; None if it was not."""
 
     reversed_at: dt.datetime | None
 
 
 async def find_import(connection: RawConnection, owner_id: UUID, id: UUID) -> ImportState | None:
-    """Return whether an import stands; None without one that wrote something."""
+    """Return the state of an import; None if there is none that wrote anything."""
     sql = "SELECT reversed_at FROM imports WHERE owner_id = $1 AND id = $2 AND transaction_count > 0"
     row = await connection.fetchrow(sql, owner_id, id)
     return None if row is None else ImportState(**row)
@@ -98,7 +98,7 @@ class ShortEntry(NamedTuple):
     balance: Decimal
 
 
-# Counted back from the balance of today, so that only what is later is read.
+# Counted back from today's balance, so that only later entries are read.
 _SHORT = """
 WITH later AS (
     SELECT t.id, t.type, t.quantity, t.instrument_id, t.executed_at, t.cash_delta,
@@ -125,9 +125,9 @@ async def first_short_of_cash(
     cash: Decimal,
     import_id: UUID,
 ) -> ShortEntry | None:
-    """Return the first standing entry from then on after which the portfolio's cash is below zero.
+    """Return the first unreversed entry from then on after which the portfolio's cash is below zero.
 
-    `cash` is what is there after the last entry; those of the import are about to be reversed.
+    `cash` is the balance after the last entry; the entries of the import are about to be reversed.
     """
     values = (owner_id, portfolio_id, since, cash, import_id)
     row = await connection.fetchrow(_SHORT, *values)

@@ -1,7 +1,7 @@
-"""Recomputing everything that follows from the transactions, in the database, and comparing.
+"""Recomputing everything that is derived from the transactions, in the database, and comparing.
 
-A second implementation of the ledger on purpose: it shares no line with the one that writes. Each user is
-verified on a connection of their own, so that row-level security holds here as everywhere.
+It is a second implementation of the ledger on purpose: it shares no line with the one that writes. Each user
+is verified on a connection of their own, so that row-level security applies here as everywhere.
 """
 
 import time
@@ -16,7 +16,7 @@ from db.trading.replay import REPLAY
 
 @dataclass(frozen=True)
 class Verification:
-    """What was looked at, how long that took in seconds, and each difference in a line."""
+    """What was verified, how long that took in seconds, and each difference in a line."""
 
     users: int
     transactions: int
@@ -25,7 +25,7 @@ class Verification:
 
 
 async def verify_all(sessions: Sessions, report: Callable[[str, int, int], None]) -> Verification:
-    """Verifies every user's cash, positions, lots, their uses and realised gains against the transactions."""
+    """Verify every user's cash, positions, lots, lot uses and realised gains against the transactions."""
     start = time.monotonic()
     async with sessions.reading(None) as connection:
         users = await connection.fetch("SELECT DISTINCT user_id FROM logins ORDER BY 1")

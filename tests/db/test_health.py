@@ -1,4 +1,4 @@
-"""The database's pulse goes on whatever a connection dies of."""
+"""The health check of the database goes on, whatever error a connection ends with."""
 
 import asyncio
 import struct
@@ -18,14 +18,14 @@ CRASH = b"E" + struct.pack("!i", 4 + len(_FIELDS)) + _FIELDS
 
 
 class TcpProxy:
-    """Passes on to PostgreSQL's socket, and says something itself where it is told to."""
+    """A proxy to PostgreSQL's socket that can send a message of its own."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self.clients: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, until either side ends it."""
+        """Serve one connection, until either side ends it."""
         further_reader, further = await asyncio.open_unix_connection(self._path)
         self.clients.add(writer)
         there = asyncio.create_task(_pump(reader, further))
@@ -46,10 +46,10 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 class Torn(asyncpg.Connection):
-    """A connection that is asked in the one turn between its server's last word and its end."""
+    """A connection that is queried in the one turn between its server's last message and its end."""
 
     async def fetchval(self, *_: Any, **__: Any) -> Any:
-        """What asyncpg 0.32 says then; a kill of PostgreSQL in 150 has it."""
+        """Raise what asyncpg 0.32 raises then; one kill of PostgreSQL in 150 leads to it."""
         raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
 
 
@@ -59,34 +59,34 @@ async def test_it_outlives_an_error_that_is_of_no_family(app_url: str) -> None:
     async def connect() -> Any:
         return await asyncpg.connect(app_url, connection_class=kinds.pop(0))
 
-    pulse = DatabaseHealth(connect)
-    watching = asyncio.create_task(pulse.watch())
+    health = DatabaseHealth(connect)
+    watching = asyncio.create_task(health.watch())
 
-    async def asks() -> bool:
-        return pulse._asking is not None
+    async def checks() -> bool:
+        return health._asking is not None
 
-    await until(asks, PATIENCE)
-    assert pulse._asking is not None
-    pulse._asking.terminate()
+    await until(checks, PATIENCE)
+    assert health._asking is not None
+    health._asking.terminate()
 
     async def stopped() -> bool:
-        return not pulse.is_available
+        return not health.is_available
 
     await until(stopped, PATIENCE, 0.01)
     with pytest.raises(DatabaseDown):
-        await pulse.connected(connect())
+        await health.connected(connect())
 
-    async def beats() -> bool:
-        return pulse.is_available
+    async def recovered() -> bool:
+        return health.is_available
 
-    await until(beats, PATIENCE, 0.01)
+    await until(recovered, PATIENCE, 0.01)
     assert (kinds, watching.done()) == ([], False)
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
 
 
 async def test_a_crash_that_is_told_before_the_line_ends_does_not_stop_it(app_url: str) -> None:
-    """asyncpg refuses a question on such a line by an error that is of no family."""
+    """asyncpg refuses a query on such a connection by an error of no common base class."""
     parts = urlsplit(app_url)
     place = {name: values[0] for name, values in parse_qs(parts.query).items()}
     proxy = TcpProxy(f"{place['host']}/.s.PGSQL.{place['port']}")
@@ -97,14 +97,14 @@ async def test_a_crash_that_is_told_before_the_line_ends_does_not_stop_it(app_ur
         await until(sessions.is_ready, PATIENCE)
         for client in proxy.clients:
             client.write(CRASH)
-        # For longer than from one beat to the next; whoever asks meanwhile is told yes or no, and no more.
+        # For longer than from one check to the next; every caller meanwhile gets a yes or a no, and no more.
         for _ in range(16):
             await sessions.is_ready()
             await asyncio.sleep(EVERY_SECONDS / 10)
         for client in list(proxy.clients):
             client.transport.abort()
         await until(sessions.is_ready, PATIENCE)
-        # It still beats: that nobody listens any more is noticed.
+        # The checks go on: they notice that the server does not listen any more.
         server.close()
         for client in list(proxy.clients):
             client.transport.abort()

@@ -169,7 +169,7 @@ async def test_without_faults_an_alert_is_there_at_once(
     _show("from commit to client", waits)
     more = (held[1] - held[0]) / len(subscribers)
     print(f"the servers' memory after a fifth: {held[0]} KB; at the end {more:+.1f} KB for each subscriber")
-    # Told by the bell: a look at the counters each second would have half of them wait for longer.
+    # Delivered by notifications: polling the counters each second would make half of them wait for longer.
     assert waits[len(waits) // 2] < 0.4
     if alerts > 1_000:
         assert waits[len(waits) * 99 // 100] < 1

@@ -1,4 +1,4 @@
-"""With NATS as the doorbell alerts come by it, and while it is gone by the look at the counters."""
+"""Alerts arrive by NATS as the transport, and while it is down by polling the change counters."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ _EARS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'graphfolio-n
 
 
 class Watched:
-    """People who watch one price, each with a subscriber at each of two servers."""
+    """Users who watch one price, each with a subscriber at each of two servers."""
 
     def __init__(self, world: World, symbol: str, people: Sequence[Place]) -> None:
         self._world = world
@@ -43,9 +43,9 @@ class Watched:
         ]
 
     async def passes(self, threshold: str) -> float:
-        """The price passes a threshold: one of the servers raises an alert for everybody.
+        """Make the price pass a threshold, on which one of the servers raises an alert for everybody.
 
-        By how much the other one's subscriber was later, in seconds, for the median of the people.
+        Returns by how much the other server's subscriber was later, in seconds: the median of the users.
         """
         await self._world.tick(self._symbol, str(int(threshold) + 1))
         number = THRESHOLDS.index(threshold) + 1
@@ -70,7 +70,7 @@ async def _watched(world: World) -> Watched:
 
 
 async def _listened_to(nats: NatsServer, number: int) -> None:
-    """And for a second, since a line that is given up goes after its successor has come."""
+    """Wait until NATS has this many listeners for a second: an old connection may end after a new one."""
     seen: list[int] = []
 
     async def all_are() -> bool:
@@ -82,7 +82,7 @@ async def _listened_to(nats: NatsServer, number: int) -> None:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A database of its own: elsewhere are servers that hold rules against prices too, and know no NATS."""
+    """Yield a database of its own: servers of other tests evaluate rules on prices too, without NATS."""
     with running_cluster() as running:
         yield running
 
@@ -122,7 +122,7 @@ async def _through_an_outage(nats: NatsServer, url: str, watched: Watched) -> No
     await _listened_to(nats, 2)
     again = await watched.passes("50")
     print(f"the other server's subscriber: {late:.3f} s later, {gone:.3f} without NATS, {again:.3f} again")
-    # A look at the counters each second would have half of them wait for longer.
+    # Polling the counters each second would make half of them wait for longer.
     assert late < 0.4
     assert again < 0.4
     for one in watched.subscribers:
