@@ -48,7 +48,7 @@ class Nobody:
 
 
 def application() -> Starlette:
-    """The API, without anything behind it."""
+    """Build the API without anything behind it."""
 
     async def ready() -> Readiness:
         return Readiness(True)
