@@ -15,7 +15,7 @@ config = context.config
 
 
 def _is_ours(name: str | None, type_: str, *_: object) -> bool:
-    """The job library's tables are made by a migration and known to the library alone."""
+    """Return whether a table is ours: the job library makes and knows its own."""
     return type_ != "table" or not (name or "").startswith("pgqueuer")
 
 
