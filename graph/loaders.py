@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from aiodataloader import DataLoader
 
 from db.pages import Listing, Page, PageSlice, fetch_by_ids, fetch_counts, fetch_pages
-
-if TYPE_CHECKING:
-    from graph.context import Context
+from graph.viewer import ViewerLogin
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
@@ -26,9 +24,9 @@ RowT = TypeVar("RowT")
 class Loader(DataLoader[KeyT, ValueT], Generic[KeyT, ValueT]):
     """A loader that acts for the operation's viewer."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, login: ViewerLogin) -> None:
         super().__init__()
-        self.context = context
+        self.login = login
 
 
 class ById(Loader[UUID, RowT | None], Generic[RowT]):
@@ -37,8 +35,8 @@ class ById(Loader[UUID, RowT | None], Generic[RowT]):
     listing: Listing[RowT]
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[RowT | None]:
-        async with self.context.reading() as connection:
-            rows = await fetch_by_ids(connection, self.listing, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            rows = await fetch_by_ids(connection, self.listing, self.login.viewer_id, keys)
         return [rows.get(key) for key in keys]
 
     async def load_existing(self, key: UUID) -> RowT:
@@ -59,9 +57,9 @@ class PagesOf(Loader[PageKey, PageSlice[RowT]], Generic[RowT]):
 
     async def batch_load_fn(self, keys: list[PageKey]) -> list[PageSlice[RowT]]:
         found: dict[PageKey, PageSlice[RowT]] = {}
-        async with self.context.reading(as_administrator=self.as_administrator) as connection:
+        async with self.login.reading(as_administrator=self.as_administrator) as connection:
             for page, parents in _by_page(keys):
-                slices = await fetch_pages(connection, self.listing, self.context.viewer_id, parents, page)
+                slices = await fetch_pages(connection, self.listing, self.login.viewer_id, parents, page)
                 found.update(((parent, page), slice) for parent, slice in slices.items())
         return [found[key] for key in keys]
 
@@ -74,9 +72,9 @@ class CountsOf(Loader[PageKey, int]):
 
     async def batch_load_fn(self, keys: list[PageKey]) -> list[int]:
         found: dict[PageKey, int] = {}
-        async with self.context.reading(as_administrator=self.as_administrator) as connection:
+        async with self.login.reading(as_administrator=self.as_administrator) as connection:
             for page, parents in _by_page(keys):
-                totals = await fetch_counts(connection, self.listing, self.context.viewer_id, parents, page)
+                totals = await fetch_counts(connection, self.listing, self.login.viewer_id, parents, page)
                 found.update(((parent, page), total) for parent, total in totals.items())
         return [found[key] for key in keys]
 

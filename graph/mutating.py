@@ -100,7 +100,7 @@ def _not_found(permission: BasePermission) -> NotFound:
 
 def actor_of(context: Context) -> Actor:
     """Return the viewer as the actor of a write."""
-    return Actor(context.viewer_id, context.sessions, context.client)
+    return Actor(context.viewer_id, context.services.sessions, context.client)
 
 
 def given(field: str, value: str | None) -> str | None:

@@ -23,8 +23,8 @@ class ValuesByAccount(Loader[UUID, AccountValueRow]):
     """What each account is worth."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[AccountValueRow]:
-        async with self.context.reading() as connection:
-            rows = await fetch_account_values(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            rows = await fetch_account_values(connection, self.login.viewer_id, keys)
         return [rows[key] for key in keys]
 
 
@@ -32,5 +32,5 @@ class SummaryByUser(Loader[UUID, UserSummaryRow]):
     """What the viewer has in total; the only key is ever the viewer's id."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[UserSummaryRow]:
-        async with self.context.reading() as connection:
+        async with self.login.reading() as connection:
             return [await fetch_user_summary(connection, key) for key in keys]

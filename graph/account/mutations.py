@@ -172,7 +172,7 @@ class AccountMutation:
             currency=input.currency,
             initial_balance=input.initial_balance,
             is_paper=input.is_paper,
-            time_zone=info.context.time_zone if input.time_zone is None else input.time_zone,
+            time_zone=info.context.services.time_zone if input.time_zone is None else input.time_zone,
         )
         id = await service.create_account(actor_of(info.context), new, idempotency_key=input.idempotency_key)
         return await _account(info, id)

@@ -35,6 +35,6 @@ class UnacknowledgedByUser(Loader[UUID, dict[str, int]]):
     """How many alerts of the viewer are unacknowledged, by severity; the one key is the viewer's id."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[dict[str, int]]:
-        async with self.context.reading() as connection:
+        async with self.login.reading() as connection:
             found = [await fetch_unacknowledged_counts(connection, key) for key in keys]
         return [{row["severity"]: row["count"] for row in rows} for rows in found]

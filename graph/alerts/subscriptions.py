@@ -67,7 +67,7 @@ class AlertSubscription:
         context = info.context
         only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
         wanted = AlertFilter(at_least(min_severity), only)
-        with context.notifier.listening(context.viewer_id, Topic.ALERTS) as changed:
+        with context.services.notifier.listening(context.viewer_id, Topic.ALERTS) as changed:
             position = await _start(context, after)
             while True:
                 page = await context.retry_while_down(_page, context, position, wanted)

@@ -59,7 +59,7 @@ class ApiKeyMutation:
         self, info: Info, input: Annotated[StoreApiKeyInput, INPUT]
     ) -> ApiKeyPayload | None:
         account_id = None if input.account_id is None else own_id("Account", input.account_id)
-        id = await info.context.api_keys.store(
+        id = await info.context.services.api_keys.store(
             actor_of(info.context), input.broker, input.label, input.api_key, input.api_secret, account_id
         )
         info.context.forget()
@@ -73,5 +73,7 @@ class ApiKeyMutation:
     async def delete_api_key(
         self, info: Info, input: Annotated[DeleteApiKeyInput, INPUT]
     ) -> DeleteApiKeyPayload | None:
-        await info.context.api_keys.delete(actor_of(info.context), own_id("ApiKey", input.api_key_id))
+        await info.context.services.api_keys.delete(
+            actor_of(info.context), own_id("ApiKey", input.api_key_id)
+        )
         return DeleteApiKeyPayload(deleted_id=input.api_key_id)

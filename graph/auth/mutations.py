@@ -85,7 +85,7 @@ class AuthMutation:
     @strawberry.mutation(description="Creates a user and logs them in.", extensions=[Guard()])
     async def register(self, info: Info, input: Annotated[RegisterInput, INPUT]) -> AuthPayload | None:
         with _throttled():
-            login = await info.context.auth_service.register(
+            login = await info.context.services.auth_service.register(
                 input.username, input.email, input.password, input.full_name, info.context.client
             )
         return await _logged_in(info, login)
@@ -97,7 +97,9 @@ class AuthMutation:
     )
     async def login(self, info: Info, input: Annotated[LoginInput, INPUT]) -> AuthPayload | None:
         with _throttled():
-            login = await info.context.auth_service.login(input.username, input.password, info.context.client)
+            login = await info.context.services.auth_service.login(
+                input.username, input.password, info.context.client
+            )
         return await _logged_in(info, login)
 
     @strawberry.mutation(
@@ -108,10 +110,10 @@ class AuthMutation:
         self, info: Info, input: Annotated[RefreshTokenInput, INPUT]
     ) -> AuthPayload | None:
         return await _logged_in(
-            info, await info.context.auth_service.refresh(input.refresh_token, info.context.client)
+            info, await info.context.services.auth_service.refresh(input.refresh_token, info.context.client)
         )
 
     @strawberry.mutation(description="Ends a login. Repeating it has no effect.", extensions=[Guard()])
     async def logout(self, info: Info, input: Annotated[LogoutInput, INPUT]) -> LogoutPayload | None:
-        await info.context.auth_service.logout(input.refresh_token, info.context.client)
+        await info.context.services.auth_service.logout(input.refresh_token, info.context.client)
         return LogoutPayload()

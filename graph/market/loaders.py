@@ -22,8 +22,8 @@ class InstrumentBySymbol(Loader[str, "ListedInstrumentRow | None"]):
     """Instruments by their symbols; None for a symbol that nobody has."""
 
     async def batch_load_fn(self, keys: list[str]) -> list[ListedInstrumentRow | None]:
-        async with self.context.reading() as connection:
-            rows = await fetch_instruments_by_symbol(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            rows = await fetch_instruments_by_symbol(connection, self.login.viewer_id, keys)
         return [rows.get(key) for key in keys]
 
 
@@ -31,8 +31,8 @@ class InstrumentByAnySymbol(Loader[str, "ListedInstrumentRow | None"]):
     """Instruments by the symbol that they have, or had before a renaming; None for an unknown one."""
 
     async def batch_load_fn(self, keys: list[str]) -> list[ListedInstrumentRow | None]:
-        async with self.context.reading() as connection:
-            rows = await fetch_instruments_by_any_symbol(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            rows = await fetch_instruments_by_any_symbol(connection, self.login.viewer_id, keys)
         return [rows.get(key) for key in keys]
 
 
@@ -41,7 +41,7 @@ class SplitsByInstrument(Loader[UUID, "list[SplitRow]"]):
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[list[SplitRow]]:
         found: dict[UUID, list[SplitRow]] = {key: [] for key in keys}
-        async with self.context.reading() as connection:
+        async with self.login.reading() as connection:
             for row in await fetch_splits(connection, keys):
                 found[row["instrument_id"]].append(row)
         return [found[key] for key in keys]

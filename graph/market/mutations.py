@@ -139,7 +139,7 @@ class MarketMutation:
         ticks = [Tick(tick.symbol, tick.price, tick.as_of or now) for tick in input.ticks]
         actor, is_admin = actor_of(info.context), (await info.context.viewer()).is_admin
         try:
-            accepted = await pushing.push(actor, info.context.ingest, ticks, is_admin=is_admin)
+            accepted = await pushing.push(actor, info.context.services.ingest, ticks, is_admin=is_admin)
         except pushing.SharedPrice as error:
             raise Forbidden(str(error)) from None
         return PushQuotesPayload(accepted=accepted)

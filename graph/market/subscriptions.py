@@ -58,9 +58,9 @@ class MarketSubscription:
     async def quotes(self, info: Info, symbols: _Symbols) -> AsyncGenerator[Quote, None]:
         context = info.context
         ids = [row["id"] for row in await _instruments(context, symbols)]
-        pace = Throttle(context.events_per_second)
+        pace = Throttle(context.services.events_per_second)
         moved = asyncio.Event()
-        with context.watches.watching(moved) as watch:
+        with context.services.watches.watching(moved) as watch:
             watch.follow(ids)
             async with context.reading() as connection:
                 rows = await fetch_instrument_quotes(connection, ids)

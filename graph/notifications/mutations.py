@@ -93,7 +93,7 @@ class NotificationMutation:
     async def create_notification_destination(
         self, info: Info, input: Annotated[CreateNotificationDestinationInput, INPUT]
     ) -> SigningSecretPayload | None:
-        made = await info.context.destinations.create(
+        made = await info.context.services.destinations.create(
             actor_of(info.context), input.name, input.kind, input.address
         )
         info.context.forget()
@@ -111,7 +111,7 @@ class NotificationMutation:
         self, info: Info, input: Annotated[ConfirmNotificationDestinationInput, INPUT]
     ) -> NotificationDestinationPayload | None:
         row_id = own_id(_OWN, input.notification_destination_id)
-        await info.context.destinations.confirm(actor_of(info.context), row_id, input.code)
+        await info.context.services.destinations.confirm(actor_of(info.context), row_id, input.code)
         return NotificationDestinationPayload(notification_destination=await _destination(info, row_id))
 
     @strawberry.mutation(
@@ -125,7 +125,7 @@ class NotificationMutation:
         self, info: Info, input: Annotated[ResendNotificationConfirmationInput, INPUT]
     ) -> NotificationDestinationPayload | None:
         row_id = own_id(_OWN, input.notification_destination_id)
-        await info.context.destinations.resend_code(actor_of(info.context), row_id)
+        await info.context.services.destinations.resend_code(actor_of(info.context), row_id)
         return NotificationDestinationPayload(notification_destination=await _destination(info, row_id))
 
     @strawberry.mutation(
@@ -139,7 +139,7 @@ class NotificationMutation:
         self, info: Info, input: Annotated[RotateWebhookSecretInput, INPUT]
     ) -> SigningSecretPayload | None:
         row_id = own_id(_OWN, input.notification_destination_id)
-        secret = await info.context.destinations.rotate_secret(actor_of(info.context), row_id)
+        secret = await info.context.services.destinations.rotate_secret(actor_of(info.context), row_id)
         destination = await _destination(info, row_id)
         return SigningSecretPayload(notification_destination=destination, signing_secret=secret)
 
@@ -154,7 +154,7 @@ class NotificationMutation:
         self, info: Info, input: Annotated[DeleteNotificationDestinationInput, INPUT]
     ) -> DeleteNotificationDestinationPayload | None:
         id = input.notification_destination_id
-        await info.context.destinations.delete(actor_of(info.context), own_id(_OWN, id))
+        await info.context.services.destinations.delete(actor_of(info.context), own_id(_OWN, id))
         return DeleteNotificationDestinationPayload(deleted_id=id)
 
     @strawberry.mutation(
@@ -165,6 +165,6 @@ class NotificationMutation:
         self, info: Info, input: Annotated[RetryDeliveryInput, INPUT]
     ) -> DeliveryPayload | None:
         row_id = own_id("Delivery", input.delivery_id)
-        await info.context.destinations.retry(actor_of(info.context), row_id)
+        await info.context.services.destinations.retry(actor_of(info.context), row_id)
         row: Any = await info.context.loader(DeliveryById).load(row_id)
         return DeliveryPayload(delivery=Delivery.from_row(row))

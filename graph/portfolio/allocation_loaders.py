@@ -12,8 +12,8 @@ class _Wholes(Loader[UUID, AllocationScope]):
     kind: ClassVar[ScopeKind]
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[AllocationScope]:
-        async with self.context.reading() as connection:
-            found = await read_allocations(connection, self.context.viewer_id, self.kind, keys)
+        async with self.login.reading() as connection:
+            found = await read_allocations(connection, self.login.viewer_id, self.kind, keys)
         return [found[key] for key in keys]
 
 

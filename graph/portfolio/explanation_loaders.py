@@ -33,8 +33,8 @@ class HeldBeforeSale(Loader[UUID, "Row | None"]):
     """The position just before each sale; None for what is no sale, or no longer counts."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[Row | None]:
-        async with self.context.reading() as connection:
-            rows = await fetch_held_before(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            rows = await fetch_held_before(connection, self.login.viewer_id, keys)
         return [rows.get(key) for key in keys]
 
 
@@ -46,8 +46,8 @@ class GainOfSales(Loader[SalesKey, Any]):
         for id, *between in keys:
             requested[between[0], between[1]].append(id)
         found: dict[SalesKey, Row] = {}
-        async with self.context.reading() as connection:
+        async with self.login.reading() as connection:
             for (start, end), ids in requested.items():
-                rows = await fetch_gains_of_sales(connection, self.context.viewer_id, ids, start, end)
+                rows = await fetch_gains_of_sales(connection, self.login.viewer_id, ids, start, end)
                 found.update(((id, start, end), row) for id, row in rows.items())
         return [found.get(key) for key in keys]

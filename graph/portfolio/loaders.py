@@ -39,8 +39,8 @@ class SummaryByPortfolio(Loader[UUID, PortfolioSummaryRow]):
     """What each portfolio is worth and has gained."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[PortfolioSummaryRow]:
-        async with self.context.reading() as connection:
-            rows = await fetch_portfolio_summaries(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            rows = await fetch_portfolio_summaries(connection, self.login.viewer_id, keys)
         return [rows[key] for key in keys]
 
 
@@ -48,8 +48,8 @@ class FifoGainByPortfolio(Loader[UUID, str]):
     """What each portfolio's sales gained, first in first out."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[str]:
-        async with self.context.reading() as connection:
-            gains = await fetch_fifo_gains(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            gains = await fetch_fifo_gains(connection, self.login.viewer_id, keys)
         return [gains.get(key, "0") for key in keys]
 
 
@@ -57,8 +57,8 @@ class WeightsByPortfolio(Loader[UUID, Mapping[UUID, str]]):
     """The weights of each portfolio's priced positions, by position."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[Mapping[UUID, str]]:
-        async with self.context.reading() as connection:
-            weights = await fetch_weights(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            weights = await fetch_weights(connection, self.login.viewer_id, keys)
         return [weights.get(key, {}) for key in keys]
 
 
@@ -66,8 +66,8 @@ class CashWeightByPortfolio(Loader[UUID, "str | None"]):
     """The weight of cash in each portfolio; None if it has no weights."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[str | None]:
-        async with self.context.reading() as connection:
-            weights = await fetch_cash_weights(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            weights = await fetch_cash_weights(connection, self.login.viewer_id, keys)
         return [weights.get(key) for key in keys]
 
 

@@ -16,8 +16,8 @@ class _Performances(Loader[PerformanceKey, Performance]):
     kind: ClassVar[ScopeKind]
 
     async def batch_load_fn(self, keys: list[PerformanceKey]) -> list[Performance]:
-        async with self.context.reading() as connection:
-            return await read_performances(connection, self.context.viewer_id, self.kind, keys)
+        async with self.login.reading() as connection:
+            return await read_performances(connection, self.login.viewer_id, self.kind, keys)
 
 
 class PerformanceByPortfolio(_Performances):
@@ -36,14 +36,14 @@ class GainsByPerformance(Loader[Performance, "list[Gain] | None"]):
     """What each position of a performance gained."""
 
     async def batch_load_fn(self, keys: list[Performance]) -> list[list[Gain] | None]:
-        async with self.context.reading() as connection:
-            return await read_gains(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            return await read_gains(connection, self.login.viewer_id, keys)
 
 
 class BenchmarkBySymbol(Loader[tuple[str, dt.date, dt.date], "Benchmark | None"]):
     """An instrument's prices between two days; None for a symbol without any."""
 
     async def batch_load_fn(self, keys: list[tuple[str, dt.date, dt.date]]) -> list[Benchmark | None]:
-        async with self.context.reading() as connection:
-            found = await read_benchmarks(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            found = await read_benchmarks(connection, self.login.viewer_id, keys)
         return [found.get(symbol) for symbol, _, _ in keys]

@@ -49,12 +49,12 @@ class PortfolioSubscription:
         self, info: Info, portfolio_id: _PortfolioId
     ) -> AsyncGenerator[PortfolioValue, None]:
         context, id = info.context, own_id("Portfolio", portfolio_id)
-        pace = Throttle(context.events_per_second)
+        pace = Throttle(context.services.events_per_second)
         reported: tuple[DecimalText, ...] = ()
         with (
             # Orders too: those are counted, and so found within a second whatever notification is lost.
-            context.notifier.listening(context.viewer_id, Topic.PORTFOLIOS, Topic.ORDERS) as rings,
-            context.watches.watching(rings) as watch,
+            context.services.notifier.listening(context.viewer_id, Topic.PORTFOLIOS, Topic.ORDERS) as rings,
+            context.services.watches.watching(rings) as watch,
         ):
             while True:
                 await pace.wait()

@@ -38,8 +38,8 @@ class _LeftOut(Loader[UUID, list[LeftOutRow]]):
     kind: ClassVar[ScopeKind]
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[list[LeftOutRow]]:
-        async with self.context.reading() as connection:
-            rows = await fetch_left_out(connection, self.context.viewer_id, self.kind, keys)
+        async with self.login.reading() as connection:
+            rows = await fetch_left_out(connection, self.login.viewer_id, self.kind, keys)
         return [[row for row in rows if row["scope_id"] == key] for key in keys]
 
 

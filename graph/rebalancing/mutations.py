@@ -48,7 +48,7 @@ class RebalancingMutation:
     async def rebalance_portfolio(
         self, info: Info, input: Annotated[RebalancePortfolioInput, INPUT]
     ) -> RebalancePayload | None:
-        id = await info.context.rebalancer.rebalance(
+        id = await info.context.services.rebalancer.rebalance(
             actor_of(info.context),
             own_id("Portfolio", input.portfolio_id),
             input.strategy,

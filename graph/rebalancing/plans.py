@@ -164,9 +164,9 @@ async def dry_run(info: Info, portfolio: Any, strategy: Strategy | None, buy_onl
     portfolio_id: UUID = portfolio["id"]
     try:
         plan = await plan_portfolio(
-            context.sessions,
-            context.optimiser,
-            context.trading_config,
+            context.services.sessions,
+            context.services.optimiser,
+            context.services.trading_config,
             context.viewer_id,
             portfolio_id,
             strategy,

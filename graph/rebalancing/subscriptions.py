@@ -29,7 +29,7 @@ class RebalancingSubscription:
         context = info.context
         id = own_id("Rebalance", rebalance_id)
         known: tuple[Any, ...] = ()
-        with context.notifier.listening(context.viewer_id, Topic.ORDERS) as changed:
+        with context.services.notifier.listening(context.viewer_id, Topic.ORDERS) as changed:
             while True:
                 await context.retry_while_down(context.recheck_login)
                 row = await context.retry_while_down(context.loader(RebalanceById).load, id)

@@ -8,10 +8,11 @@ from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from db.sessions import open_sessions
-from graph.context import Context, Services
+from graph.context import Context
 from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import ClientConnection
+from graph.services import Services
 from investing.auth.api_keys import ApiKeys
 from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing

@@ -24,8 +24,8 @@ class ReversalByTransaction(Loader[UUID, "ListedTransactionRow | None"]):
     """What reverses each transaction, if anything does."""
 
     async def batch_load_fn(self, keys: list[UUID]) -> list[ListedTransactionRow | None]:
-        async with self.context.reading() as connection:
-            rows = await fetch_reversals(connection, self.context.viewer_id, keys)
+        async with self.login.reading() as connection:
+            rows = await fetch_reversals(connection, self.login.viewer_id, keys)
         return [rows.get(key) for key in keys]
 
 

@@ -84,7 +84,7 @@ class OrderMutation:
             time_in_force=input.time_in_force,
         )
         new = NewOrder(own_id("Portfolio", input.portfolio_id), input.symbol, request)
-        id = await info.context.desk.place(actor_of(info.context), new, input.idempotency_key)
+        id = await info.context.services.desk.place(actor_of(info.context), new, input.idempotency_key)
         return await OrderPayload.load(info, id)
 
     @strawberry.mutation(
@@ -95,7 +95,7 @@ class OrderMutation:
         self, info: Info, input: Annotated[CancelOrderInput, INPUT]
     ) -> OrderPayload | None:
         id = own_id("Order", input.order_id)
-        await info.context.desk.cancel(actor_of(info.context), id)
+        await info.context.services.desk.cancel(actor_of(info.context), id)
         # The guard has read the order as it was before.
         info.context.forget()
         return await OrderPayload.load(info, id)

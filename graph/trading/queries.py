@@ -24,5 +24,5 @@ class TradingQuery:
         id = id_of("Portfolio", portfolio_id)
         if id is None or await info.context.loader(PortfolioById).load(id) is None:
             return None
-        pieces = export_csv(info.context.sessions, info.context.viewer_id, id)
+        pieces = export_csv(info.context.services.sessions, info.context.viewer_id, id)
         return "".join([piece async for piece in pieces])

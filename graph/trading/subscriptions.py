@@ -41,7 +41,7 @@ class TradingSubscription:
     ) -> AsyncGenerator[Order, None]:
         context = info.context
         only = None if portfolio_id is None else own_id("Portfolio", portfolio_id)
-        with context.notifier.listening(context.viewer_id, Topic.ORDERS) as event:
+        with context.services.notifier.listening(context.viewer_id, Topic.ORDERS) as event:
             known = {row["id"]: row["version"] for row in await _versions(info, only, [])}
             while True:
                 await wait(event)

@@ -1,0 +1,126 @@
+"""The login that an operation runs under: whose rows it reads, and whether that is still so."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from uuid import UUID
+
+from db.outages import Outage
+from db.sessions import Connection
+from db.vocabulary import Topic
+from graph.errors import Forbidden, Unauthenticated
+from graph.services import Services
+from investing.auth.types import NotLoggedIn, Viewer
+from investing.notifier import wait
+
+logger = logging.getLogger("graphfolio")
+_checking = Outage(logger, "Checking the logins of streams")
+
+
+class ViewerLogin:
+    """A token and, once it is checked, its user: the viewer."""
+
+    def __init__(self, services: Services, token: str | None) -> None:
+        self._sessions = services.sessions
+        self._auth_service = services.auth_service
+        self._notifier = services.notifier
+        self._token = token
+        self._viewer: Viewer | None = None
+        self._checked_at = 0.0
+
+    async def viewer(self) -> Viewer:
+        """Return the viewer, checked against the database the first time. Raise Unauthenticated."""
+        return self._viewer or await self.recheck()
+
+    async def recheck(self) -> Viewer:
+        """Check the login against the database, and return the viewer as it is now.
+
+        Until the answer is here the former viewer stands: whoever reads meanwhile is not cut off. Raise
+        Unauthenticated if the login has ended or its user is disabled.
+        """
+        if self._token is None:
+            raise Unauthenticated
+        try:
+            self._viewer = await self._auth_service.viewer(self._token)
+        except NotLoggedIn:
+            self._viewer = None
+            raise _login_has_ended() from None
+        self._checked_at = asyncio.get_running_loop().time()
+        return self._viewer
+
+    def seconds_since_check(self) -> float:
+        """Return how long ago the login was checked."""
+        return asyncio.get_running_loop().time() - self._checked_at
+
+    def switch_token(self, token: str) -> None:
+        """Continue as the user who has just logged in."""
+        self._token, self._viewer = token, None
+
+    @property
+    def expires_at(self) -> dt.datetime | None:
+        """Return when the login ends by itself; None before `viewer` was awaited."""
+        return None if self._viewer is None else self._viewer.expires_at
+
+    @property
+    def user_id(self) -> UUID | None:
+        """Return the viewer's id for the log, if the viewer has been determined."""
+        return None if self._viewer is None else self._viewer.id
+
+    @property
+    def viewer_id(self) -> UUID:
+        """Return whose rows are read. Valid only below a field whose permission has awaited `viewer`."""
+        if self._viewer is None:
+            raise Unauthenticated
+        return self._viewer.id
+
+    def reading(self, *, as_administrator: bool = False) -> AbstractAsyncContextManager[Connection]:
+        """Open a connection that sees the viewer's rows; an administrator's also sees who the users are."""
+        if as_administrator and not (self._viewer and self._viewer.is_admin):
+            raise Forbidden
+        return self._sessions.reading(self.viewer_id, as_administrator=as_administrator)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Check and hold the login of a stream; yield a callable that returns if the login ends early.
+
+        That happens if its user has logged out, or was disabled. Raise Unauthenticated.
+        """
+        if self._token is None:
+            raise Unauthenticated
+        try:
+            user_id = self._auth_service.user_of(self._token)
+        except NotLoggedIn:
+            raise _login_has_ended() from None
+        # Subscribe before checking: no end of the login can be missed in between, and one check is enough.
+        with self._notifier.listening(user_id, Topic.LOGINS) as changed:
+            await self.viewer()
+            yield partial(self._ended, changed)
+
+    async def _ended(self, changed: asyncio.Event) -> None:
+        await wait(changed)
+        while not await self._is_over():
+            await wait(changed)
+
+    async def _is_over(self) -> bool:
+        """Return whether the login has ended; wait while the database is down, when no event is sent."""
+        while True:
+            try:
+                await self.recheck()
+                _checking.over()
+                return False
+            except Unauthenticated:
+                _checking.over()
+                return True
+            except Exception as error:
+                # One line for all streams, however many of them check again each second.
+                _checking.began(error)
+                await asyncio.sleep(1)
+
+
+def _login_has_ended() -> Unauthenticated:
+    return Unauthenticated("Your login has ended: log in again.")
