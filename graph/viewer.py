@@ -11,12 +11,12 @@ from functools import partial
 from uuid import UUID
 
 from db.outages import Outage
-from db.sessions import Connection
+from db.sessions import Connection, Sessions
 from db.vocabulary import Topic
 from graph.errors import Forbidden, Unauthenticated
-from graph.services import Services
+from investing.auth.service import AuthService
 from investing.auth.types import NotLoggedIn, Viewer
-from investing.notifier import wait
+from investing.notifier import Notifier, wait
 
 logger = logging.getLogger("graphfolio")
 _checking = Outage(logger, "Checking the logins of streams")
@@ -25,10 +25,12 @@ _checking = Outage(logger, "Checking the logins of streams")
 class ViewerLogin:
     """A token and, once it is checked, its user: the viewer."""
 
-    def __init__(self, services: Services, token: str | None) -> None:
-        self._sessions = services.sessions
-        self._auth_service = services.auth_service
-        self._notifier = services.notifier
+    def __init__(
+        self, sessions: Sessions, auth_service: AuthService, notifier: Notifier, token: str | None
+    ) -> None:
+        self._sessions = sessions
+        self._auth_service = auth_service
+        self._notifier = notifier
         self._token = token
         self._viewer: Viewer | None = None
         self._checked_at = 0.0
