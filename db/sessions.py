@@ -185,8 +185,9 @@ class Sessions:
             try:
                 async with self.begin(viewer_id) as session:
                     return await work(session)
-            except DBAPIError as error:
-                if is_last or getattr(error.orig, "sqlstate", None) not in _TRY_ANEW:
+            except (DBAPIError, asyncpg.PostgresError) as error:
+                # The ledger writes over the session's own connection, whose errors SQLAlchemy does not wrap.
+                if is_last or getattr(getattr(error, "orig", error), "sqlstate", None) not in _TRY_ANEW:
                     raise
         raise AssertionError("the last try returns or raises")
 

@@ -136,11 +136,14 @@ async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_z
 
 async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:
     """Archive or restore an account; keep its history and its cash. Raise NotFound if it is not there."""
-    async with actor.sessions.begin(actor.id) as session:
+
+    async def change(session: Session) -> None:
         if not await update_account(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such account.", ("accountId",))
         action = "account.restored" if is_active else "account.archived"
         await note(session, actor.id, actor.client, action, "Account", id)
+
+    await actor.sessions.transact(actor.id, change)
 
 
 async def move_cash(

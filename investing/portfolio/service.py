@@ -170,11 +170,14 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
 
 async def set_portfolio_active(actor: Actor, id: UUID, is_active: bool) -> None:
     """Archive or restore a portfolio; keep its holdings and history. Raise NotFound if it is not there."""
-    async with actor.sessions.begin(actor.id) as session:
+
+    async def change(session: Session) -> None:
         if not await update_portfolio(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such portfolio.", ("portfolioId",))
         action = "portfolio.restored" if is_active else "portfolio.archived"
         await note(session, actor.id, actor.client, action, "Portfolio", id)
+
+    await actor.sessions.transact(actor.id, change)
 
 
 def _check(settings: Mapping[str, Any]) -> None:

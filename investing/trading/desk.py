@@ -10,7 +10,7 @@ from uuid import UUID
 from db.claims import ORDERS, claim
 from db.locks import NO_LOCKS, Locks
 from db.outages import Faults, Outage
-from db.sessions import Sessions, is_away
+from db.sessions import Session, Sessions, is_away
 from db.trading import ledger_writes as writes
 from db.trading import orders as rows
 from db.trading.ledger import LedgerTransaction, transact
@@ -195,14 +195,18 @@ class Desk:
         if state.rejection is None:
             id = state.client_order_id
             return await self._write(owner_id, id, lambda ledger: orders.settle(ledger, client, state))
+
         # Together with its alert, which is written over a session.
-        async with self._sessions.begin(owner_id) as session:
+        async def reject(session: Session) -> orders.Settled | None:
             ledger = LedgerTransaction(await raw_connection_of(session), owner_id)
             settled = await orders.settle(ledger, client, state)
             await ledger.flush()
             if settled is not None and settled.rejected is not None:
                 order, reason, code = settled.rejected
                 await raise_for_rejection(session, owner_id, order._asdict(), reason, code)
+            return settled
+
+        settled = await self._sessions.transact(owner_id, reject)
         self.notifier.notify(owner_id, Topic.ORDERS)
         return settled
 

@@ -15,7 +15,7 @@ from db.locks import NO_LOCKS
 from db.market import splits as stored
 from db.market.splits import Work
 from db.outages import Faults
-from db.sessions import Sessions, is_away
+from db.sessions import Session, Sessions, is_away
 from db.trading.ledger import transact
 from db.trading.splits import find_reached
 from investing.rules.errors import DomainError
@@ -84,9 +84,12 @@ class Splitting:
         if reached.trades and not await self._post_to_holdings(owner_id, work):
             again_at = dt.datetime.now(dt.UTC) + AGAIN
         if reached.watches:
-            async with self._sessions.begin(owner_id) as session:
+
+            async def follow_levels(session: Session) -> None:
                 ids = await rules.rules_of_instrument(session, owner_id, work.instrument_id)
                 await rules.follow_splits(session, owner_id, ids)
+
+            await self._sessions.transact(owner_id, follow_levels)
         return again_at
 
     async def _post_to_holdings(self, owner_id: UUID, work: Work) -> bool:

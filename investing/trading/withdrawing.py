@@ -53,7 +53,8 @@ async def withdraw_split(
     Repeating it removes the split from those of them who no longer need its shares, whatever splits there
     have been since.
     """
-    async with sessions.begin(owner_id) as session:
+
+    async def withdraw(session: Session) -> tuple[Withdrawn, Sequence[UUID], UUID]:
         instrument_id = await lock_instrument(session, symbol, owner_id)
         if instrument_id is None:
             raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
@@ -65,9 +66,15 @@ async def withdraw_split(
         users = await find_users(session) if owner_id is None else [owner_id]
         done = await _take_back(session, users, instrument_id, split, progress)
         _check_done(done, symbol, split, is_known=is_known, skip_blocked=skip_blocked)
+        return done, users, instrument_id
+
+    done, users, instrument_id = await sessions.transact(owner_id, withdraw)
+
+    async def withdraw_the_rest(session: Session) -> Withdrawn:
+        return await _take_back(session, users, instrument_id, split, _report_nothing)
+
     # Those who have meanwhile recorded a holding from before the ex-date read the split while it was there.
-    async with sessions.begin(owner_id) as session:
-        more = await _take_back(session, users, instrument_id, split, _report_nothing)
+    more = await sessions.transact(owner_id, withdraw_the_rest)
     return Withdrawn(done.holders + more.holders, more.blocked)
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from db.sessions import Session, Sessions, open_sessions
+from db.writing import raw_connection_of
 from tests.conftest import Postgres, execute
 from tests.faults.waiting import until
 from tests.waiting import PATIENCE
@@ -104,9 +105,11 @@ async def test_a_cancelled_operation_leaves_no_viewer_and_no_transaction(
         await connection.close()
 
 
+@pytest.mark.parametrize("is_raw", [False, True], ids=["session", "its connection"])
 async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(
-    sessions: Sessions, superuser_url: str
+    sessions: Sessions, superuser_url: str, is_raw: bool
 ) -> None:
+    """Also where the work writes over the session's own connection, as the ledger does."""
     users = [uuid.uuid4(), uuid.uuid4()]
     for user in users:
         await execute(
@@ -119,6 +122,13 @@ async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(
     both_hold_one = asyncio.Barrier(2)
     one_is_done = asyncio.Event()
 
+    async def append(session: Session, id: uuid.UUID) -> None:
+        update = "UPDATE users SET full_name = full_name || 'x' WHERE id = "
+        if is_raw:
+            await (await raw_connection_of(session)).execute(update + "$1", id)
+        else:
+            await session.execute(text(update + ":id"), {"id": id})
+
     async def add(first: uuid.UUID, second: uuid.UUID) -> None:
         async def work(session: Session) -> None:
             tries.append(first)
@@ -126,11 +136,10 @@ async def test_of_two_that_wait_for_each_other_the_one_that_is_ended_tries_anew(
             # waited for it, wakes: then one of them is ended once more.
             if len(tries) > 2:
                 await one_is_done.wait()
-            update = text("UPDATE users SET full_name = full_name || 'x' WHERE id = :id")
-            await session.execute(update, {"id": first})
+            await append(session, first)
             if len(tries) <= 2:
                 await both_hold_one.wait()
-            await session.execute(update, {"id": second})
+            await append(session, second)
 
         await sessions.transact(first, work)
         one_is_done.set()
