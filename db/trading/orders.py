@@ -10,10 +10,11 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from db.models import OrderWork
-from db.sessions import Sessions
+from db.models.trading import IS_OPEN
+from db.sessions import Session, Sessions
 from db.writing import RawConnection
 
 
@@ -52,6 +53,17 @@ async def find_order(connection: RawConnection, owner_id: UUID, id: UUID) -> Ord
     """Return the order; every change of it locks its portfolio."""
     row = await connection.fetchrow(_ORDER, owner_id, id)
     return None if row is None else OrderRow(**row)
+
+
+_OPEN_ORDERS = f"""
+SELECT count(*) FROM orders o JOIN portfolios p ON p.owner_id = :owner AND p.id = o.portfolio_id
+WHERE o.owner_id = :owner AND (p.id = :id OR p.account_id = :id) AND o.{IS_OPEN}
+"""
+
+
+async def count_open_orders(session: Session, owner_id: UUID, id: UUID) -> int:
+    """Return how many orders are open in a portfolio, or in all portfolios of an account."""
+    return int(await session.scalar(text(_OPEN_ORDERS), {"owner": owner_id, "id": id}) or 0)
 
 
 async def owners_of(sessions: Sessions, order_ids: Sequence[UUID]) -> dict[UUID, UUID]:

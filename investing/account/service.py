@@ -20,6 +20,7 @@ from db.locks import Locks
 from db.sessions import Session
 from db.trading import ledger_reads as reads
 from db.trading.ledger import LedgerTransaction
+from db.trading.orders import count_open_orders
 from db.vocabulary import AccountType, Broker, TransactionType
 from db.writing import raw_connection_of
 from investing.account.zone_changes import move_splits
@@ -28,6 +29,7 @@ from investing.audit import add_note, note
 from investing.idempotency import Intent, once_in_session, once_knowing
 from investing.rules.errors import AccountInactive, InvalidInput, NameTaken, NotFound, PortfolioInactive
 from investing.rules.names import checked_name
+from investing.rules.portfolio.portfolio_settings import check_no_open_orders
 from investing.rules.time_zones import DEFAULT, checked_time_zone
 from investing.rules.trading.entries import check_notes, entry_of
 from investing.time_zones import check_known
@@ -135,11 +137,18 @@ async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_z
 
 
 async def set_account_active(actor: Actor, id: UUID, is_active: bool) -> None:
-    """Archive or restore an account; keep its history and its cash. Raise NotFound if it is not there."""
+    """Archive or restore an account; keep its history and its cash.
+
+    Raise NotFound if it is not there, and InvalidInput if it is to be archived while orders are open.
+    """
 
     async def change(session: Session) -> None:
         if not await update_account(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such account.", ("accountId",))
+        if not is_active:
+            # Whoever places an order has locked its portfolio.
+            await lock_portfolios(session, actor.id, id)
+            check_no_open_orders(await count_open_orders(session, actor.id, id), "accountId")
         action = "account.restored" if is_active else "account.archived"
         await note(session, actor.id, actor.client, action, "Account", id)
 

@@ -20,6 +20,7 @@ from db.portfolio.writes import (
 )
 from db.sessions import Session, announce
 from db.trading.ledger import LedgerTransaction
+from db.trading.orders import count_open_orders
 from db.vocabulary import AccountType, RebalanceFrequency, Strategy, Topic
 from db.writing import raw_connection_of
 from investing.account.transfers import transfer
@@ -32,6 +33,7 @@ from investing.rules.names import checked_name
 from investing.rules.portfolio.portfolio_settings import (
     check_automatic,
     check_fraction,
+    check_no_open_orders,
     check_planning,
     check_symbols,
     check_targets,
@@ -169,11 +171,17 @@ async def change_portfolio(actor: Actor, id: UUID, changes: Mapping[str, Any]) -
 
 
 async def set_portfolio_active(actor: Actor, id: UUID, is_active: bool) -> None:
-    """Archive or restore a portfolio; keep its holdings and history. Raise NotFound if it is not there."""
+    """Archive or restore a portfolio; keep its holdings and history.
+
+    Raise NotFound if it is not there, and InvalidInput if it is to be archived while orders are open.
+    """
 
     async def change(session: Session) -> None:
         if not await update_portfolio(session, actor.id, id, {"is_active": is_active}):
             raise NotFound("There is no such portfolio.", ("portfolioId",))
+        if not is_active:
+            # The portfolio is locked by now, so that no order can be placed in between.
+            check_no_open_orders(await count_open_orders(session, actor.id, id), "portfolioId")
         action = "portfolio.restored" if is_active else "portfolio.archived"
         await note(session, actor.id, actor.client, action, "Portfolio", id)
 

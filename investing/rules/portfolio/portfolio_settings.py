@@ -93,3 +93,10 @@ def check_targets(strategy: Strategy, targets: Mapping[str, str] | None) -> None
     total = sum(Decimal(weight) for weight in targets.values())
     if total > 1:
         raise InvalidInput(f"The target weights add up to {total}, which is more than 1.", where)
+
+
+def check_no_open_orders(count: int, field: str) -> None:
+    """Raise InvalidInput if orders are open: they would trade in what is archived."""
+    if count:
+        orders = "One order is" if count == 1 else f"{count} orders are"
+        raise InvalidInput(f"{orders} open. Cancel what is open first, or wait until it ends.", (field,))
