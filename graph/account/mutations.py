@@ -190,7 +190,8 @@ class AccountMutation:
         return await _account(info, id)
 
     @strawberry.mutation(
-        description="Archives an account: it keeps its history and its cash, but accepts no more entries.",
+        description="Archives an account: it keeps its history and its cash, but accepts "
+        "no more entries. It has no open orders.",
         extensions=[Guard(IsAuthenticated(), OwnsAccount("input", "account_id"))],
     )
     async def archive_account(

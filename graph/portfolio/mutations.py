@@ -216,7 +216,8 @@ class PortfolioMutation:
         return await _portfolio(info, portfolio_id)
 
     @strawberry.mutation(
-        description="Archives a portfolio: it keeps everything that it holds, but accepts no more entries.",
+        description="Archives a portfolio: it keeps everything that it holds, but accepts "
+        "no more entries. It has no open orders.",
         extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id"))],
     )
     async def archive_portfolio(
