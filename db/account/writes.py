@@ -61,9 +61,14 @@ WHERE a.owner_id = :owner AND a.id = :account AND p.owner_id = :owner AND p.acco
 """
 
 
-async def lock_portfolios(session: Session, owner_id: UUID, account_id: UUID) -> None:
-    """Lock all portfolios of an account until the transaction ends; the account is locked already."""
-    statement = select(Portfolio.id).where(Portfolio.owner_id == owner_id, Portfolio.account_id == account_id)
+async def lock_portfolios(session: Session, owner_id: UUID, account_id: UUID | None = None) -> None:
+    """Lock all portfolios of an account, or of the owner, until the transaction ends, in the order of ids.
+
+    The account is locked already.
+    """
+    statement = select(Portfolio.id).where(Portfolio.owner_id == owner_id)
+    if account_id is not None:
+        statement = statement.where(Portfolio.account_id == account_id)
     await session.execute(statement.order_by(Portfolio.id).with_for_update(key_share=True))
 
 

@@ -6,11 +6,13 @@ from db.sessions import Sessions
 
 # The generic cell rate algorithm (ITU-T I.371): one instant for each subject, which every attempt advances by
 # a step and which may not be further away than the span. If it cannot be advanced, the limit is reached.
+# By the clock and not by now(): a statement that has waited for the row began before those that it waited
+# for, and would find the instant further away than it is.
 _TAKE = """
 WITH taken AS (
-    INSERT INTO login_attempts AS a (subject, full_until) VALUES ($1, now() + $2::interval)
-    ON CONFLICT (subject) DO UPDATE SET full_until = greatest(a.full_until, now()) + $2::interval
-    WHERE greatest(a.full_until, now()) + $2::interval <= now() + $3::interval
+    INSERT INTO login_attempts AS a (subject, full_until) VALUES ($1, clock_timestamp() + $2::interval)
+    ON CONFLICT (subject) DO UPDATE SET full_until = greatest(a.full_until, clock_timestamp()) + $2::interval
+    WHERE greatest(a.full_until, clock_timestamp()) + $2::interval <= clock_timestamp() + $3::interval
     RETURNING subject
 )
 SELECT EXISTS (SELECT FROM taken) AS is_taken,

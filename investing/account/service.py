@@ -128,7 +128,9 @@ async def _rename(session: Session, actor: Actor, id: UUID, name: str) -> None:
 async def _move_to(session: Session, actor: Actor, id: UUID, before: str, time_zone: str) -> None:
     await check_known(session, time_zone)
     # Whatever is posted meanwhile either waits for the account's new days or is already there to be marked.
-    await lock_portfolios(session, actor.id, id)
+    # All of the owner's: shares went on to other accounts, whose portfolios may come first in the order of
+    # locks.
+    await lock_portfolios(session, actor.id)
     await update_account(session, actor.id, id, {"time_zone": time_zone})
     await move_splits(session, actor.id, id, time_zone)
     await mark_all_stale(session, actor.id, id)

@@ -13,11 +13,7 @@ logger = logging.getLogger("graphfolio.tests")
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, bool]]:
     """Each line, and whether a traceback came with it."""
-    found = [
-        (record.getMessage(), bool(record.exc_info))
-        for record in caplog.records
-        if record.name == logger.name
-    ]
+    found = [(record.getMessage(), bool(record.exc_info)) for record in caplog.records]
     caplog.clear()
     return found
 

@@ -64,6 +64,8 @@ class Worker:
             done, _ = await asyncio.wait({running}, timeout=seconds)
         except asyncio.CancelledError:
             self._kill()
+            # Nobody waits for it any more: how the thread ends with its process is no news.
+            running.add_done_callback(_ignore)
             raise
         if not done:
             # The thread that waits for the answer then reads the end of the pipe.
@@ -125,3 +127,9 @@ class Worker:
                 except OSError:
                     # Buffered data that cannot be written any more is lost with the process.
                     continue
+
+
+def _ignore(ended: asyncio.Future[Any]) -> None:
+    """Take the exception of something whose result nobody wants, so that it is not logged as forgotten."""
+    if not ended.cancelled():
+        ended.exception()

@@ -21,7 +21,7 @@ from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.trading.desk import Desk
 from investing.trading.placing import NewOrder, TradingConfig
 from tests.graph.conftest import Api
-from tests.graph.doing import archive, mutate, refused
+from tests.graph.doing import archive
 from tests.graph.trading.conftest import Market, Trader
 from tests.investing.ticks import save_quote
 
@@ -168,24 +168,6 @@ def test_two_open_sales_cannot_take_the_same(trader: Make, market: Market) -> No
     assert someone.order(resting["id"])["portfolio"]["positions"]["nodes"] == [
         {"quantity": "10", "reservedQuantity": "0"}
     ]
-
-
-def test_what_has_open_orders_is_not_archived(trader: Make, market: Market) -> None:
-    """A resting order would trade in a portfolio that accepts no more entries."""
-    someone, abc = trader(), market.list("ABC", "10")
-    order = someone.placed(abc, type="LIMIT", quantity="50", limitPrice="9", timeInForce="GTC")
-    account = someone.api.data("{ me { accounts { nodes { id } } } }")["me"]["accounts"]["nodes"][0]["id"]
-    for name, kind, id in (
-        ("archivePortfolio", "portfolio", someone.portfolio_id),
-        ("archiveAccount", "account", account),
-    ):
-        field = f"{kind}Id"
-        error = refused(mutate(someone.api, name, f"{kind} {{ id }}", **{field: id}))
-        assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", field])
-        assert error["message"] == "One order is open. Cancel what is open first, or wait until it ends."
-    someone.cancel(order["id"])
-    archive(someone.api, someone.portfolio_id)
-    assert mutate(someone.api, "archiveAccount", "__typename", accountId=account)["userErrors"] == []
 
 
 def test_cancelling_releases_what_is_left(trader: Make, market: Market) -> None:

@@ -1,15 +1,17 @@
 """An account that moves to another time zone: its splits begin as if it had always been there."""
 
+import asyncio
 import datetime as dt
 import uuid
 from decimal import Decimal as D
 from typing import Any
 
+import asyncpg
 import pytest
 
 from db.sessions import Sessions
-from db.vocabulary import OrderSide, OrderType, TimeInForce, TransactionType
-from investing.account.service import change_account
+from db.vocabulary import AccountType, Broker, OrderSide, OrderType, TimeInForce, TransactionType
+from investing.account.service import NewAccount, change_account, create_account
 from investing.brokers.paper import PaperBroker
 from investing.market.splits import record_split
 from investing.rules.errors import InsufficientShares, InvalidInput
@@ -17,10 +19,14 @@ from investing.rules.trading.orders import BrokerFees, OrderRequest
 from investing.rules.trading.splits import SplitRatio
 from investing.trading.placing import NewOrder
 from investing.trading.split_work import Splitting
+from tests.faults.waiting import until
 from tests.investing.exchange import Exchange
 from tests.investing.trading.desks import desk_of
-from tests.investing.trading.world import START, World, make_world
+from tests.investing.trading.world import START, World, make_world, open_portfolio
+from tests.waiting import PATIENCE
 
+WAITING = """SELECT EXISTS (SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock')"""
 TOKYO, NEW_YORK = "Asia/Tokyo", "America/New_York"
 EX_DATE = dt.date(2023, 3, 10)
 IN_TOKYO = dt.datetime(2023, 3, 9, 15, tzinfo=dt.UTC)
@@ -67,6 +73,35 @@ async def state(world: World) -> list[tuple[bool, dt.datetime, int]]:
 async def quantity(world: World, place: int = 0) -> D:
     """What a portfolio holds."""
     return (await world.position(place))[0]
+
+
+async def test_portfolios_that_shares_went_to_are_locked_in_the_same_order(
+    world: World, superuser_url: str
+) -> None:
+    """A change of zone waits for a portfolio of another account without holding one that comes after it."""
+    zone = NewAccount("B", Broker.PAPER, AccountType.CASH, "USD", D(0), True)
+    account_id = await create_account(world.actor, zone)
+    world.portfolios.append(await open_portfolio(world.actor, account_id, "later"))
+    first, *_, later = world.portfolios
+    assert first < later
+    await world.record(TransactionType.DEPOSIT, 0, amount="1000", at=2, symbol=None)
+    await world.buy(1, "10", "10", at=2)
+    await world.move(2, "4", 2, 0)
+    await split(world)
+    connection = await asyncpg.connect(superuser_url)
+    lock = "SELECT FROM portfolios WHERE id = $1 FOR NO KEY UPDATE NOWAIT"
+    async with connection.transaction():
+        await connection.execute(lock, first)
+        moving = asyncio.create_task(change_account(world.actor, account_id, time_zone=TOKYO))
+
+        async def is_waiting() -> bool:
+            return bool(await connection.fetchval(WAITING))
+
+        await until(is_waiting, PATIENCE)
+        await connection.execute(lock, later)
+    await moving
+    await connection.close()
+    assert (await quantity(world, 0), await quantity(world, 2)) == (D(8), D(12))
 
 
 async def test_shares_bought_between_the_two_midnights_are_split(world: World) -> None:

@@ -10,7 +10,11 @@ import pytest
 from db.auth.attempts import purge_attempts
 from db.sessions import Sessions
 from investing.auth.attempts import SPAN, Attempts, TooManyAttempts
+from tests.faults.waiting import until
+from tests.waiting import PATIENCE
 
+WAITING = """SELECT EXISTS (SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock')"""
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
@@ -51,9 +55,27 @@ async def test_one_name_has_so_many_from_anywhere(attempts: Attempts) -> None:
 
 
 async def test_one_address_has_so_many_for_all_names(attempts: Attempts) -> None:
-    found = [await tries(attempts, 3, f"user-{n}", HERE) for n in range(10)]
-    assert found == [3] * 10
-    assert [await tries(attempts, 3, f"user-{n}", HERE) for n in range(10, 14)] == [0] * 4
+    found = [await tries(attempts, 4, f"user-{n}", HERE) for n in range(14)]
+    assert found == [3] * 10 + [0] * 4
+
+
+async def test_who_had_to_wait_for_others_is_let_in(attempts: Attempts, superuser_url: str) -> None:
+    """Whose statement begins first may come last, after two others: it is the third all the same."""
+    await attempts.login("ada", HERE)
+    connection = await asyncpg.connect(superuser_url)
+    await connection.execute("BEGIN; SELECT FROM login_attempts FOR UPDATE")
+    last = asyncio.create_task(attempts.login("ada", HERE))
+
+    async def is_waiting() -> bool:
+        return bool(await connection.fetchval(WAITING))
+
+    await until(is_waiting, PATIENCE)
+    # As two attempts leave it that have begun since.
+    two = "UPDATE login_attempts SET full_until = clock_timestamp() + $1::interval * 2"
+    await connection.execute(two, SPAN / 3)
+    await connection.execute("COMMIT")
+    await last
+    await connection.close()
 
 
 async def test_who_is_right_may_come_as_often_as_they_like(attempts: Attempts) -> None:

@@ -1,6 +1,7 @@
 """The worker process: killed, stopped, overrun with questions, left behind. All of it real processes."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -115,6 +116,20 @@ async def test_who_has_gone_is_passed_over(optimiser: Optimiser, pid: int) -> No
     os.kill(pid, signal.SIGCONT)
     assert await tasks[2] == ANSWER
     assert pids(optimiser) == [pid]
+
+
+async def test_what_a_cancelled_question_ends_by_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The thread that reads the answer finds the process dead, and nobody waits for it any more."""
+    worker = Worker(PATIENCE, PATIENCE)
+    asked = asyncio.create_task(worker.ask({}))
+    await until(lambda: worker.pid is not None)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await worker.stop()
+    await asyncio.sleep(0)
+    gc.collect()
+    assert caplog.records == []
 
 
 async def test_killed_while_idle(optimiser: Optimiser, pid: int) -> None:
