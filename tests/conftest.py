@@ -32,11 +32,16 @@ ON_EVERY_SERVER = (
     "db",
     "faults",
     "graph/trading/test_model.py",
+    "investing/trading/test_adjusted_quantities.py",
+    "investing/trading/test_back_dated.py",
     "investing/trading/test_corrections.py",
     "investing/trading/test_desk.py",
     "investing/trading/test_importing.py",
     "investing/trading/test_model.py",
+    "investing/trading/test_round_trips.py",
+    "investing/trading/test_split_orders.py",
     "investing/trading/test_splits.py",
+    "investing/trading/test_splits_between_zones.py",
     "investing/trading/test_undoing.py",
 )
 """The tests that run on the oldest supported PostgreSQL too. Of trading those that lead through all of its
