@@ -26,9 +26,12 @@ def run_here(
     capfd.readouterr()
     line = ["graphfolio.py", *arguments]
     root, ours = logging.getLogger(), logging.getLogger("graphfolio")
+    # The tests' server is in this process too: a stream that ends meanwhile is not the command's to log.
+    access = logging.getLogger("graphfolio.access")
     # A process takes its log with it: what runs on here must not write to the command's captured stream.
     handlers, levels = list(root.handlers), (root.level, ours.level)
-    with patch.object(sys, "argv", line), patch.dict(os.environ, environment, clear=True):
+    here = patch.object(sys, "argv", line), patch.dict(os.environ, environment, clear=True)
+    with here[0], here[1], patch.object(access, "disabled", True):
         try:
             code = graphfolio.main()
         except SystemExit as ended:
