@@ -13,6 +13,7 @@ from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import ClientConnection
 from graph.services import Services
+from investing.actor import RequestOrigin
 from investing.auth.api_keys import ApiKeys
 from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
@@ -104,7 +105,7 @@ def build_server(
             passwords.close()
 
     def open_context(token: str | None, client: ClientConnection) -> Context:
-        return Context(opened[0], token, client)
+        return Context(opened[0], token, RequestOrigin(client.ip_address, client.user_agent))
 
     async def ready() -> Readiness:
         return await running[0].readiness()
