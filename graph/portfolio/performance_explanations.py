@@ -18,8 +18,8 @@ from investing.rules.performance.benchmark import BenchmarkPrice, Comparison
 from investing.rules.performance.figures import payments
 
 _OF_SUB_PERIODS = (Key("date", "", dt.date.fromisoformat), Key("number", "", int))
-SUB_PERIODS: Listing[dict[str, Any]] = Listing(dict, "subPeriods", "", "", _OF_SUB_PERIODS, owner=None)
-PAYMENTS: Listing[dict[str, Any]] = Listing(dict, "payments", "", "", (Key("number", "", int),), owner=None)
+SUB_PERIODS: Listing[dict[str, Any]] = Listing(dict, "subPeriods", {}, "", _OF_SUB_PERIODS, owner=None)
+PAYMENTS: Listing[dict[str, Any]] = Listing(dict, "payments", {}, "", (Key("number", "", int),), owner=None)
 
 
 @strawberry.type(
