@@ -88,6 +88,9 @@ class QueryCompiler:
         plan, report = self.plan_of(query, operation_name, variables)
         compiled, values = self.planner.compiled(plan, variables)
         statement = compiled.statement
+        if statement is None:
+            self.taken += 1
+            return CompiledData(compiled.constant, report)
         try:
             text = await trees.fetch(statement.sql, login.user_id, login.session_id, values)
         except TimeoutError:

@@ -14,6 +14,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from db.entities import Entity, Many
+from db.reading.selection import Constant
 from db.reading.statement import Statement, Writer
 from graph.compiler.describing import Readables
 from graph.compiler.finding import SiteFinder
@@ -27,10 +28,14 @@ _NO_VALUES: tuple[Evaluated, ...] = ()
 
 @dataclass(frozen=True, slots=True)
 class CompiledShape:
-    """The statement of an operation for one shape of its variables, and the places that it leaves."""
+    """The statement of an operation for one shape of its variables, and the places that it leaves.
 
-    statement: Statement
+    Without a statement the whole answer is known: it is `constant`.
+    """
+
+    statement: Statement | None
     places: tuple[ComputedPlace, ...]
+    constant: bytes = b""
 
 
 @dataclass
@@ -80,6 +85,8 @@ class Planner:
             if len(plan.shapes) >= MOST_SHAPES:
                 plan.shapes.clear()
             plan.shapes[shape] = compiled
+        if compiled.statement is None:
+            return compiled, ()
         return compiled, [take(evaluated) for take in compiled.statement.parameters]  # type: ignore[operator]
 
     def _evaluate(self, plan: Plan, variables: Mapping[str, Any]) -> Sequence[Evaluated]:
@@ -98,5 +105,8 @@ class Planner:
             root = selecting.select(plan.operation)
         except (GraphQLError, CodedError) as error:
             raise NotCompiled(f"an argument has a wrong value: {type(error).__name__}") from None
+        if all(isinstance(entry, Constant) for _, entry in root.entries):
+            pairs = (f'"{key}":{entry.json}' for key, entry in root.entries if isinstance(entry, Constant))
+            return CompiledShape(None, (), f"{{{','.join(pairs)}}}".encode())
         statement = Writer(self.entities, self.roots).write(root)
         return CompiledShape(statement, tuple(selecting.places))

@@ -102,8 +102,9 @@ class Selecting:
         entries: list[tuple[str, RootEntry]] = []
         for key, nodes in fields.items():
             entries.append((key, self._root(key, nodes)))
-        if not any(isinstance(entry, Viewer | Found | Several | Page) for _, entry in entries):
-            raise NotCompiled("nothing of it is stored")
+        if any(isinstance(entry, Place) for _, entry in entries):
+            if not any(isinstance(entry, Viewer | Found | Several | Page) for _, entry in entries):
+                raise NotCompiled("nothing of it is stored")
         return Root(tuple(entries))
 
     def _root(self, key: str, nodes: list[FieldNode]) -> RootEntry:

@@ -21,6 +21,7 @@ from graph.graphiql import explorer
 from graph.limits import STANDARD, Limits
 from graph.server.client import is_local
 from graph.server.compiled import CompiledQueries, build_compiler
+from graph.server.direct import DirectQueries
 from graph.server.envelope import Envelope
 from graph.server.errors import logger
 from graph.server.http import GraphQLOverHTTP
@@ -74,6 +75,18 @@ def build_app(
                 allow_headers=["authorization", "content-type", "x-request-id"],
                 expose_headers=["x-request-id"],
             )
+        )
+    if compiled is not None:
+        middleware.insert(
+            0,
+            Middleware(
+                DirectQueries,
+                operations=operations,
+                compiled=compiled,
+                path="/graphql",
+                max_body_bytes=max_body_bytes,
+                cross_origin=bool(origins),
+            ),
         )
     return Starlette(
         routes=[

@@ -20,6 +20,9 @@ from graph.server.requests import GraphQLRequest
 from graph.services import Services
 from investing.auth.types import NotLoggedIn
 
+NOT_COMPILED = "not_compiled"
+"""Where a scope's state says why the compiler has said no already, so that it is not asked twice."""
+
 
 def build_compiler(schema: strawberry.Schema, checks: DocumentChecks, executor: type[Any]) -> QueryCompiler:
     """Return the compiler of the schema's queries."""
