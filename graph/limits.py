@@ -47,11 +47,15 @@ Reports = dict[str | None, Report]
 
 @dataclass
 class KnownDocument:
-    """A valid document, and its measures by the numbers in the variables that decide them."""
+    """A valid document, and its measures by the numbers in the variables that decide them.
+
+    `plans` is for the compiler: its plan of each operation, by name.
+    """
 
     document: DocumentNode
     consulted: tuple[str, ...]
     reports: dict[tuple[int | None, ...], Reports]
+    plans: dict[str | None, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -80,7 +80,8 @@ class _PageWriter:
             conditions.append(listing.owned_by(OWNER))
         if self.parent is not None and listing.parent is not None:
             conditions.append(f"{listing.parent} = {self.parent.sql(self.many.parent)}")
-        for name, parameter in page.filters:
+        # A parameter that stands nowhere is an error.
+        for name, parameter in page.filters if self._reads else ():
             conditions.append(listing.filters[name].format(self.writer.parameter(parameter)))
         self.where = owned(" AND ".join(conditions) or "true")
         whole = self._whole(entity) if self.parent is not None and not page.filters else None
@@ -105,6 +106,16 @@ class _PageWriter:
                 if figure is not None and figure.whole is not None:
                     return figure.whole
         return None
+
+    @property
+    def _reads(self) -> bool:
+        """Return whether anything of the list is read, for its rows or for its total."""
+        return self._has_rows or any(isinstance(entry, TotalCount) for _, entry in self.page.entries)
+
+    @property
+    def _has_rows(self) -> bool:
+        rows = any(isinstance(entry, Nodes | Edges) for _, entry in self.page.entries)
+        return rows or self._has_more or self._has_cursors
 
     @property
     def _has_cursors(self) -> bool:
@@ -135,8 +146,7 @@ class _PageWriter:
                     source = self._source(self.where)
                     parts += expression(f"(SELECT count(*) FROM {source} WHERE {self.where})::text")
         text = concatenated([*parts, *constant("}")])
-        rows = any(isinstance(entry, Nodes | Edges) for _, entry in self.page.entries)
-        if not rows and not self._has_more and not self._has_cursors:
+        if not self._has_rows:
             # Without an aggregate there must be no rows: none of them would be no text.
             return expression(f"({text})")
         base, text = self._once(self._rows(), text)

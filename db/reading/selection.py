@@ -145,10 +145,10 @@ class Object:
 
 @dataclass(frozen=True)
 class Found:
-    """A row of an entity by a key; null where the owner has none, with a mark for the caller if `marked`."""
+    """A row that a lookup finds; null where the owner has none, with a mark for the caller if `marked`."""
 
     entity: str
-    key: str
+    lookup: str
     parameter: Parameter
     object: Object
     marked: bool = False

@@ -171,7 +171,8 @@ class Writer:
 
     def _found(self, found: Found) -> list[Part]:
         entity, row = self._row(found.entity)
-        where = f"{row.sql(found.key)} = {self.parameter(found.parameter)}"
+        lookup = entity.lookups.get(found.lookup, f"{entity.listing.id} = {{}}")
+        where = row.sql(lookup).format(self.parameter(found.parameter))
         if found.marked:
             self.has_marks = True
         null = MISSING if found.marked else "null"

@@ -12,7 +12,7 @@ from graph.errors import Unauthenticated
 
 # What a caller may choose as its request's id: nothing that could forge a line of the log.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-_LONGEST_USER_AGENT = 500
+LONGEST_USER_AGENT = 500
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
@@ -30,7 +30,7 @@ def client_of(connection: HTTPConnection) -> ClientConnection:
     agent = connection.headers.get("user-agent")
     return ClientConnection(
         ip_address=connection.client.host if connection.client else None,
-        user_agent=agent[:_LONGEST_USER_AGENT] if agent else None,
+        user_agent=agent[:LONGEST_USER_AGENT] if agent else None,
         request_id=request_id_of(connection.scope),
     )
 
