@@ -19,6 +19,9 @@ from db.statements import note_statement, uncounted
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
     Prepared = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Prepared = asyncpg.prepared_stmt.PreparedStatement
 
 MOST_STATEMENTS = 64
 """For each connection: a plan takes 0.05 to 0.5 MiB of its backend's memory."""
