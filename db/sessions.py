@@ -21,6 +21,7 @@ from db.canonical import decimal_text
 from db.health import DatabaseHealth
 from db.locks import PREPARE
 from db.statements import CountedConnection, count_statements_of, uncounted
+from db.tree_connections import SETTINGS, TreeConnections
 from db.vocabulary import Topic
 from db.writing import Lock, RawConnection, Writers
 
@@ -123,6 +124,7 @@ class Sessions:
         engine: AsyncEngine,
         writers: Writers,
         broker_writers: Writers,
+        trees: TreeConnections,
         health: DatabaseHealth,
         notifier: ChangeNotifier | None = None,
     ) -> None:
@@ -130,6 +132,8 @@ class Sessions:
         self._engine = engine
         self._writers = writers
         self._health = health
+        self.trees = trees
+        """Connections for whole trees, which set the viewer themselves."""
         self.broker_writers = broker_writers
         """The paper broker's own connections: it must answer even while clients use up all the others."""
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
@@ -221,11 +225,11 @@ class Sessions:
 async def open_sessions(
     url: str, *, size: int = 10, notifier: ChangeNotifier | None = None
 ) -> AsyncIterator[Sessions]:
-    """Open pools for reading and for trades, of at most `size` connections each, and close them at the end.
+    """Open a pool for trades, of at most `size` connections, and close it at the end.
 
-    The other writers and the paper broker have pools of their own, half as large. `notifier` is notified of
-    what each commit has changed. While `watch_health` runs, callers that wait for a database that does not
-    answer get an error within two or three seconds.
+    Reading, trees, the other writers and the paper broker have pools of their own, half as large. `notifier`
+    is notified of what each commit has changed. While `watch_health` runs, callers that wait for a database
+    that does not answer get an error within two or three seconds.
     """
 
     async def connect(**options: Any) -> Connection:
@@ -248,7 +252,8 @@ async def open_sessions(
             **options,
         )
 
-    pool = open_pool(size, min_size=1, init=_prepare, connection_class=ViewerConnection)
+    half = (size + 1) // 2
+    pool = open_pool(half, min_size=1, init=_prepare, connection_class=ViewerConnection)
     writers = open_pool(
         size,
         min_size=0,
@@ -257,7 +262,7 @@ async def open_sessions(
         server_settings=_WRITING,
     )
     broker_writers = open_pool(
-        (size + 1) // 2,
+        half,
         min_size=0,
         connection_class=CountedConnection,
         server_settings=_BROKER_WRITERS,
@@ -266,17 +271,24 @@ async def open_sessions(
         sqlalchemy_url(url),
         # Three processes with pools of ten fit into PostgreSQL's hundred connections. There are at least two,
         # so that one transaction may wait for another.
-        pool_size=min(size, max(2, (size + 1) // 2)),
+        pool_size=min(size, max(2, half)),
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,
         async_creator=lambda: health.connected(connect()),
     )
     count_statements_of(engine.sync_engine)
+    trees = TreeConnections(
+        lambda: health.connected(
+            asyncpg.connect(url, server_settings={**_SERVER_SETTINGS, **SETTINGS}, timeout=CONNECT_SECONDS)
+        ),
+        half,
+    )
     async with pool, writers, broker_writers:
         try:
-            yield Sessions(pool, engine, Writers(writers), Writers(broker_writers), health, notifier)
+            yield Sessions(pool, engine, Writers(writers), Writers(broker_writers), trees, health, notifier)
         finally:
+            await trees.close()
             await engine.dispose()
 
 

@@ -40,8 +40,8 @@ _METHODS = {
 }
 
 _OF_SUB_PERIODS = (Key("date", "", dt.date.fromisoformat), Key("number", "", int))
-SUB_PERIODS: Listing[dict[str, Any]] = Listing(dict, "subPeriods", "", "", _OF_SUB_PERIODS, owner=None)
-PAYMENTS: Listing[dict[str, Any]] = Listing(dict, "payments", "", "", (Key("number", "", int),), owner=None)
+SUB_PERIODS: Listing[dict[str, Any]] = Listing(dict, "subPeriods", {}, "", _OF_SUB_PERIODS, owner=None)
+PAYMENTS: Listing[dict[str, Any]] = Listing(dict, "payments", {}, "", (Key("number", "", int),), owner=None)
 
 
 @strawberry.type(description="A number or a day that a figure is computed from.")

@@ -20,6 +20,7 @@ from graph.errors import BadUserInput
 from graph.graphiql import explorer
 from graph.limits import STANDARD, Limits
 from graph.server.client import is_local
+from graph.server.compiled import CompiledQueries, build_compiler
 from graph.server.envelope import Envelope
 from graph.server.errors import logger
 from graph.server.http import GraphQLOverHTTP
@@ -27,6 +28,7 @@ from graph.server.operations import OpenContext, Operations
 from graph.server.schema_page import schema_page
 from graph.server.serving import ServedSchema
 from graph.server.websocket import GraphQLOverWebSocket
+from graph.services import Services
 from runtime.services import Readiness
 
 READY_SECONDS = 5
@@ -45,6 +47,7 @@ def build_app(
     init_timeout_seconds: float = 10,
     max_operations_per_socket: int = 50,
     queries_over_get: bool = False,
+    services: Callable[[], Services] | None = None,
 ) -> Starlette:
     """Build the server around a schema.
 
@@ -52,10 +55,15 @@ def build_app(
     the operation. A stream with a token holds `login()` of a context of its own, which raises Unauthenticated
     for a bad one, and ends at its `expires_at`, if it has one, or when what `login()` yields returns. Pages
     of `allowed_origins` may call the endpoint beside those of its own origin. GET is off, unless
-    `queries_over_get` opens it to queries.
+    `queries_over_get` opens it to queries. With `services` queries of stored data are compiled.
     """
     origins = normalize_allowed_origins(allowed_origins)
-    operations = Operations(ServedSchema.around(schema, limits), open_context, operation_timeout_seconds)
+    served = ServedSchema.around(schema, limits)
+    compiled = None
+    if services is not None:
+        compiler = build_compiler(schema, served.checks, served.execution_context_class)
+        compiled = CompiledQueries(compiler, services, open_context)
+    operations = Operations(served, open_context, operation_timeout_seconds, compiled)
     middleware = [Middleware(Envelope)]
     if origins:
         middleware.append(

@@ -116,4 +116,5 @@ def build_server(
         lifespan=lifespan,
         allowed_origins=settings.allowed_origins,
         operation_timeout_seconds=settings.operation_timeout_seconds,
+        services=(lambda: opened[0]) if settings.compiler else None,
     )

@@ -1,0 +1,111 @@
+"""Answer a query of stored data by one statement; say no to everything else, which the resolvers answer."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from db.reading.text import MARK, MISSING
+from db.sessions import took_too_long
+from graph.compiler.places import fill
+from graph.compiler.plans import Plan, Planner
+from graph.compiler.selecting import NotCompiled
+from graph.limits import DocumentChecks, DocumentRefused, Report
+
+logger = logging.getLogger("graphfolio.compiler")
+
+_MISSING = MISSING.encode()
+_MARK = MARK.encode()
+
+
+class Trees(Protocol):
+    """Reads the text of a statement for a user, as long as their login stands."""
+
+    async def fetch(self, sql: str, user_id: UUID, login_id: UUID, values: Sequence[object]) -> bytes | None:
+        """Return the text; None if the login has ended."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """Whose query it is."""
+
+    user_id: UUID
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledData:
+    """The JSON of an answer's `data`, and what the document was counted as."""
+
+    json: bytes
+    report: Report
+
+
+@dataclass
+class QueryCompiler:
+    """Compiles documents of a schema, keeps their plans, and counts what it leaves to the resolvers."""
+
+    checks: DocumentChecks
+    planner: Planner
+    executor: type[Any]
+    taken: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+
+    def plan_of(
+        self, query: str, operation_name: str | None, variables: Mapping[str, Any]
+    ) -> tuple[Plan, Report]:
+        """Return the plan of a document that may run. Raise NotCompiled."""
+        try:
+            checked = self.checks.check(query, variables, operation_name)
+        except DocumentRefused:
+            raise NotCompiled("it is refused") from None
+        known = self.checks.known.peek(query)
+        if known is None:
+            raise NotCompiled("it is not cached")
+        plan = known.plans.get(operation_name)
+        if plan is None:
+            plan = known.plans[operation_name] = self.planner.plan(checked.document, operation_name)
+        reports = checked.reports
+        report = reports[operation_name] if operation_name in reports else next(iter(reports.values()))
+        return plan, report
+
+    async def answer(
+        self,
+        query: str,
+        operation_name: str | None,
+        variables: Mapping[str, Any],
+        login: Login,
+        trees: Trees,
+        open_context: Any,
+    ) -> CompiledData:
+        """Return the data of a query. Raise NotCompiled if the resolvers have to answer.
+
+        `open_context()` opens a context, for what Python computes. A statement that took too long is not
+        tried again: its error is raised.
+        """
+        plan, report = self.plan_of(query, operation_name, variables)
+        compiled, values = self.planner.compiled(plan, variables)
+        statement = compiled.statement
+        try:
+            text = await trees.fetch(statement.sql, login.user_id, login.session_id, values)
+        except TimeoutError:
+            raise
+        except Exception as error:
+            if took_too_long(error):
+                raise
+            logger.warning("a compiled statement failed", exc_info=error)
+            raise NotCompiled(f"its statement failed: {type(error).__name__}") from None
+        if text is None:
+            raise NotCompiled("the login has ended")
+        if statement.has_marks:
+            if _MISSING in text:
+                raise NotCompiled("an object was not found")
+            if _MARK in text:
+                schema = self.checks.schema
+                text = await fill(
+                    schema, self.executor, open_context(), plan, compiled.places, variables, text
+                )
+        self.taken += 1
+        return CompiledData(text, report)
