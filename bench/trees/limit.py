@@ -26,7 +26,7 @@ from bench.trees.shapes import STANDARD, documents
 from bench.trees.statements import STATEMENTS
 from db.sessions import APP_ROLE
 
-POOL_SIZE = 10
+
 TYPENAME = b'{"data":{"__typename":"Query"}}'
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -51,7 +51,7 @@ class Limit:
             settings = {"role": APP_ROLE, "jit": "off", "timezone": "UTC"}
             # asyncpg would reset a connection after each statement, which costs a round trip.
             self._pool = await asyncpg.create_pool(
-                self._url, max_size=POOL_SIZE, server_settings=settings, reset=_keep
+                self._url, max_size=int(os.environ["LIMIT_POOL"]), server_settings=settings, reset=_keep
             )
             await send({"type": "lifespan.startup.complete"})
             await receive()

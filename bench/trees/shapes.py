@@ -105,8 +105,8 @@ def _wide(d: Dialect) -> str:
         )
         for number in range(PAGES)
     )
-    below = _list("portfolios", d.by_id, f"nodes {{ id name {pages} }}")
-    above = _list("accounts", d.by_id, f"nodes {{ id {below} }}")
+    below = _list("portfolios", f"first: 1 {d.by_id}", f"nodes {{ id name {pages} }}")
+    above = _list("accounts", f"first: 1 {d.by_id}", f"nodes {{ id {below} }}")
     names = ", ".join(f"${name}: {d.cursor_type}" for name in WIDE)
     return f"query ({names}) {{ me {{ id {above} }} }}"
 
@@ -127,7 +127,8 @@ SHAPES = (
 """In the order of the table; the goals are multiples of the limit."""
 
 
-def growth(size: int) -> Shape:
-    """Return the shape that reads every position of the user who has so many."""
+def growth(size: int, users: str = "") -> Shape:
+    """Return the shape that reads every position of the user who has so many, or of these users."""
     (shape,) = (shape for shape in SHAPES if shape.key == "G")
-    return replace(shape, users=f"grown{size}")
+    users = users or f"grown{size}"
+    return replace(shape, key=f"G {users}", users=users)

@@ -32,7 +32,8 @@ GRAPHFOLIO = {
     "GRAPHFOLIO_FEED": "none",
     "GRAPHFOLIO_WORKER": "false",
     "GRAPHFOLIO_SEND_NOTIFICATIONS": "false",
-    "GRAPHFOLIO_POOL_SIZE": str(POOL_SIZE),
+    # Half of them read, as many as the others have.
+    "GRAPHFOLIO_POOL_SIZE": str(2 * POOL_SIZE),
     # The longest that there is: every round issues new tokens.
     "GRAPHFOLIO_ACCESS_TOKEN_MINUTES": "60",
     # The slowest way takes longer than the standard for the largest tree.
