@@ -98,6 +98,9 @@ class Bench:
         wanted = self.requests.of(shape, target)
         # What this process throws away is collected between measurements.
         gc.collect()
+        # Node closes a connection that was idle for five seconds.
+        target.client.close()
+        await target.client.connections(connections)
         before = self._cpu(target)
         took = await self._load(target, wanted, connections)
         after = self._cpu(target)
@@ -117,6 +120,7 @@ class Bench:
     async def beside(self, target: Target, large: Shape, small: Shape) -> list[float]:
         """Return how long a second user waits for small answers while the largest ones are made."""
         wanted, smalls = self.requests.of(large, target), self.requests.of(small, target)
+        target.client.close()
         waited: list[float] = []
         second = Client(target.port, target.client.known)
         reading = asyncio.create_task(target.client.load(wanted, 1, max(2.0, self.seconds)))

@@ -129,12 +129,12 @@ class Requests:
         self, target: Target, person: Person, portfolio: UUID, field: str, order: str, offset: int
     ) -> str:
         below = f"{field}(first: 1 offset: {offset} {order}) {{ edges {{ cursor }} }}"
-        text = f'{{ portfolioByRowId(rowId: "{portfolio}") {{ {below} }} }}'
+        text = f'{{ portfolioByKey(key: "{portfolio}") {{ {below} }} }}'
         body = json.dumps({"query": text}).encode()
         answer = await target.client.ask(
             request("cursor", target.port, {"x-user-id": str(person.user_id)}, body)
         )
-        cursor: str = data_of(answer)["portfolioByRowId"][field]["edges"][0]["cursor"]
+        cursor: str = data_of(answer)["portfolioByKey"][field]["edges"][0]["cursor"]
         return cursor
 
     def of(self, shape: Shape, target: Target) -> list[Request]:

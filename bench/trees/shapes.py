@@ -32,10 +32,10 @@ class Dialect:
 
 STANDARD = Dialect()
 POSTGRAPHILE = Dialect(
-    by_id="orderBy: [ROW_ID_ASC]",
+    by_id="orderBy: [KEY_ASC]",
     by_symbol="orderBy: [SYMBOL_ASC]",
-    newest_first="orderBy: [EXECUTED_ON_DESC, ROW_ID_DESC]",
-    portfolio="node: portfolioByRowId(rowId: $id) {{ id {} }}",
+    newest_first="orderBy: [EXECUTED_ON_DESC, KEY_DESC]",
+    portfolio="node: portfolioByKey(key: $id) {{ id {} }}",
     id_type="UUID",
     cursor_type="Cursor",
 )

@@ -11,13 +11,24 @@ const me = extendSchema((build) => {
   const { user } = build.input.pgRegistry.pgResources
   return {
     typeDefs: 'extend type Query { me: User }',
-    objects: { Query: { plans: { me: () => user.get({ row_id: context().get('userId') }) } } },
+    objects: { Query: { plans: { me: () => user.get({ key: context().get('userId') }) } } },
   }
 })
 
+// The global id is a column here, and keeps its name.
+const ids = {
+  name: 'ColumnIdsPlugin',
+  version: '1.0.0',
+  inflection: {
+    replace: {
+      _attributeName: (previous, options, details) => previous({ ...details, skipRowId: true }),
+    },
+  },
+}
+
 const preset = {
   extends: [PostGraphileAmberPreset],
-  plugins: [me],
+  plugins: [me, ids],
   // Nobody mutates here, ids are columns, and views have no indexes to say what may be ordered by.
   disablePlugins: ['NodePlugin', 'NodeAccessorPlugin', 'PgIndexBehaviorsPlugin', 'MutationPlugin'],
   pgServices: [

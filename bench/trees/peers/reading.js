@@ -80,10 +80,10 @@ const OLDER = paged('text', transactions(
 
 const globalId = (type, id) => btoa(`${type}:${id}`)
 
-const keysOf = (cursor) => JSON.parse(Buffer.from(cursor, 'base64url')).slice(1)
+const keysOf = (cursor) => JSON.parse(Buffer.from(cursor, 'base64')).slice(1)
 
 const cursorOf = (row) =>
-  Buffer.from(JSON.stringify(['transactions', row.executedAt, row.id])).toString('base64url')
+  Buffer.from(JSON.stringify(['transactions', row.executedAt, row.id])).toString('base64')
 
 async function rows (name, text, ...values) {
   const result = await pool.query({ name, text, values })
