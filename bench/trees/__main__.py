@@ -25,8 +25,8 @@ from bench.trees.measuring import Bench, as_json
 from bench.trees.peers import LABELS, NoPeers, Peers, install
 from bench.trees.plan import Plan
 from bench.trees.report import Figures, Setting, report, write
-from bench.trees.requests import Corpus, Requests, read_corpus
-from bench.trees.shapes import SHAPES, Shape, growth
+from bench.trees.requests import Requests, read_corpus
+from bench.trees.shapes import BY_KEY, SHAPES, growth
 from bench.trees.targets import Target, commands, has_compiler, new_ring, running, until_there
 from bench.trees.views import create_views
 from investing.auth.keys import KeyRing
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         loop = uvicorn.Config("", loop="auto").get_loop_factory()
         with asyncio.Runner(loop_factory=loop) as runner:
             figures = runner.run(_run(chosen, plan, database, ring, targets, folder))
-    setting = Setting(plan, figures.load, len(cores), peers, has_compiler(), chosen.rounds, chosen.seconds)
+    setting = Setting(plan, len(cores), peers, has_compiler(), chosen.rounds, chosen.seconds)
     print(report(figures, setting), flush=True)
     if chosen.json:
         chosen.json.write_text(as_json(figures.bench))
@@ -118,8 +118,14 @@ async def _run(
     await create_views(database)
     corpus = await read_corpus(database, plan)
     requests = Requests(corpus, ring)
-    for target in targets:
-        await until_there(target, folder, requests.token(corpus.people["ordinary"][0]))
+    for target in list(targets):
+        try:
+            await until_there(target, folder, requests.token(corpus.people["ordinary"][0]))
+        except WrongAnswer as wrong:
+            if not target.is_peer:
+                raise
+            print(f"Without {target.label}: {wrong}", file=sys.stderr)
+            targets.remove(target)
     shapes = [shape for shape in SHAPES if shape.key in chosen.shapes]
     bench = Bench(targets, requests, database.pid, chosen.seconds, _told)
     memory = {target.key: [usage.memory(target.pid)] for target in targets}
@@ -128,11 +134,11 @@ async def _run(
     for number in range(chosen.rounds):
         await bench.round(number, shapes)
         loads.append(os.getloadavg()[0])
-    figures = Figures(bench, shapes, memory, load=loads)
+    figures = Figures(bench, shapes, memory, loads, corpus.postgres)
     for target in targets:
         memory[target.key].append(usage.memory(target.pid))
     if not chosen.brief:
-        await _grow(figures, plan, corpus)
+        await _grow(figures, plan)
         await _beside(figures)
     for target in targets:
         memory[target.key].append(usage.memory(target.pid))
@@ -140,12 +146,11 @@ async def _run(
     return figures
 
 
-async def _grow(figures: Figures, plan: Plan, corpus: Corpus) -> None:
+async def _grow(figures: Figures, plan: Plan) -> None:
     """Measure trees of one shape and ever more positions, one request at a time."""
-    ordinary = growth(0, "ordinary")
-    shapes = [ordinary, *(growth(size) for size in plan.sizes)]
-    figures.growth = [(plan.ordinary[0].position_count, ordinary)]
-    figures.growth += [(user.position_count, shape) for user, shape in zip(plan.growing, shapes[1:], strict=True)]
+    shapes = growth(plan.sizes)
+    users = [plan.ordinary[0], *plan.growing]
+    figures.growth = [(user.position_count, shape) for user, shape in zip(users, shapes, strict=True)]
     await figures.bench.prepare(shapes)
     await figures.bench.round(0, shapes)
 
@@ -153,8 +158,7 @@ async def _grow(figures: Figures, plan: Plan, corpus: Corpus) -> None:
 async def _beside(figures: Figures) -> None:
     """Measure how long a second user waits while the largest tree of the table is read."""
     bench = figures.bench
-    large = next(shape for shape in SHAPES if shape.key == "G")
-    small = next(shape for shape in SHAPES if shape.key == "S")
+    large, small = BY_KEY["G"], BY_KEY["S"]
     for target in bench.targets:
         if not target.failures.keys() & {"G", "S"}:
             try:

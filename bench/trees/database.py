@@ -44,13 +44,15 @@ def cache_folder() -> Path:
 def filled_database(folder: Path, wanted: Plan, told: Callable[[str], None]) -> Iterator[Filled]:
     """Yield the database of this plan, which is filled first if there is none.
 
-    It is kept under a name that changes with the scale, the schema and the seeds; half of one that was
-    interrupted is removed.
+    It is kept under a name that changes with the scale, the schema and the seeds. One of another schema is
+    removed, and so is half of one that was interrupted.
     """
-    data = folder / f"database-{wanted.scale:g}-{_fingerprint()}"
+    name = f"database-{wanted.scale:g}-"
+    data = folder / f"{name}{_fingerprint()}"
     done = data / "filled"
-    if data.exists() and not done.exists():
-        shutil.rmtree(data)
+    for old in folder.glob(f"{name}*"):
+        if (old != data or not done.exists()) and not (old / "postgres" / "postmaster.pid").exists():
+            shutil.rmtree(old)
     # What is read does not depend on when the disk has it, and filling takes half as long.
     with database(None, data, durable=False) as found:
         superuser_url = found.url.replace(f"{APPLICATION}@", "postgres@")

@@ -26,7 +26,6 @@ from bench.trees.shapes import STANDARD, documents
 from bench.trees.statements import STATEMENTS
 from db.sessions import APP_ROLE
 
-
 TYPENAME = b'{"data":{"__typename":"Query"}}'
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -107,8 +106,8 @@ def _parameters(key: str, variables: dict[str, str]) -> list[object]:
 
 
 def _keys(cursor: str) -> list[str]:
-    _, *keys = orjson.loads(urlsafe_b64decode(cursor))
-    return keys
+    keys: list[str] = orjson.loads(urlsafe_b64decode(cursor))
+    return keys[1:]
 
 
 async def _keep(connection: object) -> None:

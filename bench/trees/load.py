@@ -104,7 +104,7 @@ def _content_length(head: bytes) -> int | None:
 
 def _unchunked(buffer: bytearray, at: int) -> bytes | None:
     """Return the body of all chunks, or None if the last one is not there yet."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         line = buffer.find(b"\r\n", at)
         if line < 0:

@@ -77,6 +77,9 @@ class Bench:
         try:
             await work
         except (WrongAnswer, OSError, TimeoutError) as error:
+            if target is self.targets[0]:
+                # Everything is compared with the limit.
+                raise
             target.failures[shape.key] = str(error) or type(error).__name__
             target.client.close()
 
@@ -91,7 +94,9 @@ class Bench:
             for target in self.targets[first:] + self.targets[:first]:
                 for connections in shape.connections:
                     if shape.key not in target.failures:
-                        self.told(f"round {number + 1}: {shape.key} of {target.label}, {connections} at a time")
+                        self.told(
+                            f"round {number + 1}: {shape.key} of {target.label}, {connections} at a time"
+                        )
                         await self._try(shape, target, self._measure(shape, target, connections))
 
     async def _measure(self, shape: Shape, target: Target, connections: int) -> None:

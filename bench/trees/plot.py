@@ -29,11 +29,11 @@ def plot(ratios: Ratios, titles: Mapping[str, str]) -> str:
     ]
     for tick in TICKS:
         if least <= tick <= most:
-            weight = "2" if tick == 1 else "1"
+            at, weight = x(tick), 2 if tick == 1 else 1
             lines += [
-                f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{TOP - 8}" y2="{height - 22}" '
+                f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 8}" y2="{height - 22}" '
                 f'stroke="#d0d7de" stroke-width="{weight}"/>',
-                f'<text x="{x(tick):.1f}" y="{height - 6}" fill="#57606a" text-anchor="middle">{tick:g}</text>',
+                f'<text x="{at:.1f}" y="{height - 6}" fill="#57606a" text-anchor="middle">{tick:g}</text>',
             ]
     for place, label in enumerate(ratios):
         at = 20 + place * (WIDTH - 40) / len(ratios)
@@ -43,7 +43,9 @@ def plot(ratios: Ratios, titles: Mapping[str, str]) -> str:
         ]
     for row, (key, title) in enumerate(titles.items()):
         middle = TOP + ROW * row + ROW / 2
-        lines.append(f'<text x="12" y="{middle + 4:.1f}" fill="#1f2328">{escape(title.replace("`", ""))}</text>')
+        lines.append(
+            f'<text x="12" y="{middle + 4:.1f}" fill="#1f2328">{escape(title.replace("`", ""))}</text>'
+        )
         for place, shapes in enumerate(ratios.values()):
             if key in shapes:
                 colour, y = COLOURS[place % len(COLOURS)], middle + (place - (len(ratios) - 1) / 2) * 5

@@ -1,12 +1,11 @@
 """The figures as Markdown, and where they go."""
 
 import datetime as dt
-import os
 import platform
 import statistics
 from dataclasses import dataclass, field
 
-from bench.trees.measuring import LOADED, Bench, percentile
+from bench.trees.measuring import Bench, percentile
 from bench.trees.peers import Peers
 from bench.trees.plan import DEPTH, WIDE, Plan
 from bench.trees.plot import plot
@@ -27,6 +26,9 @@ class Figures:
     memory: dict[str, list[tuple[float, float]]]
     """MiB in memory and the most so far: at the start, after the rounds, and at the end."""
     load: list[float]
+    """The machine's, after each round."""
+    postgres: str
+    """The version of PostgreSQL."""
     growth: list[tuple[int, Shape]] = field(default_factory=list)
     waits: dict[str, list[float]] = field(default_factory=dict)
     minutes: float = 0
@@ -37,7 +39,6 @@ class Setting:
     """How it was measured."""
 
     plan: Plan
-    load: list[float]
     cores: int
     peers: Peers | None
     has_compiler: bool
@@ -76,9 +77,7 @@ def titles(shapes: list[Shape], plan: Plan) -> dict[str, str]:
         "wide": f"{WIDE:,}",
         "grown": f"{plan.growing[1].position_count:,}",
     }
-    return {
-        shape.key: shape.title if shape.key[0] in "TA" else shape.title.format(**numbers) for shape in shapes
-    }
+    return {shape.key: shape.title % numbers for shape in shapes}
 
 
 def _introduction(figures: Figures, setting: Setting) -> str:
@@ -89,17 +88,22 @@ def _introduction(figures: Figures, setting: Setting) -> str:
         f"{sum(u.position_count for u in users):,} positions and "
         f"{sum(u.entry_count for u in users):,} transactions"
     )
-    load = f"{min(setting.load):.1f} to {max(setting.load):.1f}"
+    load = f"{min(figures.load):.1f} to {max(figures.load):.1f}"
     versions = (
         ", ".join(f"{name} {version}" for name, version in peers.versions.items())
         if peers
         else "without the peers, for want of npm"
     )
-    one = "" if setting.has_compiler else " This version has no compiler: both of Graphfolio's columns are the resolvers'."
+    one = (
+        ""
+        if setting.has_compiler
+        else " There is no compiler yet: both of Graphfolio's columns are the resolvers'."
+    )
     return (
         f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {setting.cores} cores, a load of {load} while it ran, "
-        f"Python {platform.python_version()}, {versions}; {counts}; {setting.rounds} rounds of "
-        f"{setting.seconds:g} s for each figure, {figures.minutes:.0f} minutes in all.{one}"
+        f"Python {platform.python_version()}, PostgreSQL {figures.postgres}, {versions}. {counts}; "
+        f"{setting.rounds} rounds of {setting.seconds:g} s for each figure, "
+        f"{figures.minutes:.0f} minutes in all.{one}"
     )
 
 

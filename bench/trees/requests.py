@@ -41,6 +41,8 @@ class Corpus:
     """By the shape's key; the cursors are Graphfolio's, which the limit and most peers share."""
     wide_portfolio: UUID
     deep_portfolio: UUID
+    postgres: str
+    """The version of PostgreSQL."""
 
 
 async def read_corpus(database: Filled, plan: Plan) -> Corpus:
@@ -54,7 +56,9 @@ async def read_corpus(database: Filled, plan: Plan) -> Corpus:
         people: dict[str, list[Person]] = {}
         for row in rows:
             person = Person(row["username"], row["id"], row["login"])
-            people.setdefault("ordinary" if person.name.startswith("user") else person.name, []).append(person)
+            people.setdefault("ordinary" if person.name.startswith("user") else person.name, []).append(
+                person
+            )
         people["ordinary"] = people["ordinary"][:SAMPLE]
         people["grown"] = people[f"grown{plan.sizes[1]}"]
         portfolio = "SELECT id FROM portfolios WHERE owner_id = $1"
@@ -74,6 +78,10 @@ async def read_corpus(database: Filled, plan: Plan) -> Corpus:
             deep_portfolio,
             DEPTH - 1,
         )
+        assert entry is not None
+        version: str = await connection.fetchval(
+            "SELECT split_part(current_setting('server_version'), ' ', 1)"
+        )
     finally:
         await connection.close()
     cursors = {
@@ -82,7 +90,8 @@ async def read_corpus(database: Filled, plan: Plan) -> Corpus:
     }
     after = _cursor("transactions", entry["at"], str(entry["id"]))
     id = encode_global_id("Portfolio", deep_portfolio)
-    return Corpus(people, {"D": {"id": id, "after": after}, "W": cursors}, wide_portfolio, deep_portfolio)
+    variables = {"D": {"id": id, "after": after}, "W": cursors}
+    return Corpus(people, variables, wide_portfolio, deep_portfolio, version)
 
 
 def _cursor(*keys: str) -> str:
@@ -186,5 +195,7 @@ def _comparable(data: Any, target: Target) -> Any:
     if not target.dialect.by_symbol:
         return data
     if isinstance(data, dict):
-        return {name: None if name == "cursor" else _comparable(value, target) for name, value in data.items()}
+        return {
+            name: None if name == "cursor" else _comparable(value, target) for name, value in data.items()
+        }
     return [_comparable(value, target) for value in data] if isinstance(data, list) else data

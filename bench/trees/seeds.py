@@ -173,9 +173,9 @@ def _portfolio(
         sums[1] += amount + fee
         funds -= amount + fee
     name = f"Portfolio {number + 1}"
-    figures = ("USD", "f", "NONE", "0.5", "1", "MONTHLY", cents(funds))
+    settings = ("USD", "f", "NONE", "0.5", "1", "MONTHLY", cents(funds))
     return {
-        "portfolios": [(owner, portfolio, account, name, *figures)],
+        "portfolios": [(owner, portfolio, account, name, *settings)],
         "transactions": entries,
         "positions": [(owner, ids(), portfolio, i, n, cents(cost), 0) for i, (n, cost) in shares.items()],
         "lots": lots,

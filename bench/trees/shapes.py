@@ -4,6 +4,7 @@ The text is the same for every server but PostGraphile, whose lists are ordered 
 objects are found by their own key; its answers are the same.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 POSITION = "id symbol quantity averageCost currentPrice marketValue unrealizedPnl weight"
@@ -47,6 +48,8 @@ class Shape:
 
     key: str
     title: str
+    document: str
+    """The key of its text in `documents`."""
     users: str = "ordinary"
     """Whose tree is read: `ordinary` users in turn, or the one user of this name."""
     variables: tuple[str, ...] = ()
@@ -59,7 +62,7 @@ class Shape:
 
     def text(self, dialect: Dialect = STANDARD) -> str:
         """Return the document."""
-        return documents(dialect)[self.key[0]]
+        return documents(dialect)[self.document]
 
 
 def documents(dialect: Dialect) -> dict[str, str]:
@@ -114,21 +117,23 @@ def _wide(d: Dialect) -> str:
 WIDE = tuple(f"after{number}" for number in range(1, PAGES))
 
 SHAPES = (
-    Shape("T", "`{ __typename }`", goal=1.5),
-    Shape("TT", "the same, the peers check the token too", token="token", goal=1.5),
-    Shape("A", "`me { id username }`", goal=0.9),
-    Shape("S", "S: {objects} objects", goal=1.0),
-    Shape("M", "M: {positions} positions x 8 fields", goal=1.05),
-    Shape("L", "L: M and {transactions} transactions", goal=1.05),
-    Shape("D", "D: 20 transactions after a cursor {depth} deep", "deep", ("id", "after"), goal=1.1),
-    Shape("W", "W: {wide} positions of one portfolio", "wide", WIDE, goal=1.1),
-    Shape("G", "{grown} positions", "grown", connections=(1,), goal=1.1),
+    Shape("T", "`{ __typename }`", "T", goal=1.5),
+    Shape("TT", "the same, the peers check the token too", "T", token="token", goal=1.5),
+    Shape("A", "`me { id username }`", "A", goal=0.9),
+    Shape("S", "S: %(objects)s objects", "S", goal=1.0),
+    Shape("M", "M: %(positions)s positions x 8 fields", "M", goal=1.05),
+    Shape("L", "L: M and %(transactions)s transactions", "L", goal=1.05),
+    Shape("D", "D: 20 transactions after a cursor %(depth)s deep", "D", "deep", ("id", "after"), goal=1.1),
+    Shape("W", "W: %(wide)s positions of one portfolio", "W", "wide", WIDE, goal=1.1),
+    Shape("G", "%(grown)s positions", "G", "grown", connections=(1,), goal=1.1),
 )
 """In the order of the table; the goals are multiples of the limit."""
 
+BY_KEY = {shape.key: shape for shape in SHAPES}
 
-def growth(size: int, users: str = "") -> Shape:
-    """Return the shape that reads every position of the user who has so many, or of these users."""
-    (shape,) = (shape for shape in SHAPES if shape.key == "G")
-    users = users or f"grown{size}"
-    return replace(shape, key=f"G {users}", users=users)
+
+def growth(sizes: Iterable[int]) -> list[Shape]:
+    """Return the shapes by which growth is measured: an ordinary tree, and every position of larger users."""
+    ordinary = replace(BY_KEY["M"], key="growth", connections=(1,))
+    larger = [replace(BY_KEY["G"], key=f"growth {size}", users=f"grown{size}") for size in sizes]
+    return [ordinary, *larger]

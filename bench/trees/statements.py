@@ -7,7 +7,8 @@ and answers what the server answers. `$1` is the user as text, `$2` the login.
 from bench.trees.shapes import DEEP_PAGE, LARGEST_PAGE
 
 _VIEWER = "WITH v AS MATERIALIZED (SELECT set_config('app.user_id', $1, true) AS id)"
-_LOGGED_IN = """users u JOIN refresh_tokens s ON s.owner_id = v.id::uuid AND s.id = $2 AND s.revoked_at IS NULL
+_LOGGED_IN = """users u
+    JOIN refresh_tokens s ON s.owner_id = v.id::uuid AND s.id = $2 AND s.revoked_at IS NULL
     WHERE u.id = v.id::uuid AND u.is_active"""
 
 
@@ -66,7 +67,8 @@ def _transactions(after: str = "") -> str:
     || '","node":{{"id":"' || {_id("Transaction", "x.id")} || '","type":"' || x.type
     || '","symbol":' || coalesce('"' || x.symbol || '"', 'null') || ',"quantity":' || {_maybe("x.quantity")}
     || ',"price":' || {_maybe("x.price")} || ',"executedAt":"' || x.at || '"}}}}', ',')
-    FILTER (WHERE n <= {DEEP_PAGE}), '') || '],"pageInfo":{{"hasNextPage":' || (count(*) > {DEEP_PAGE}) || '}}}}'
+    FILTER (WHERE n <= {DEEP_PAGE}), '')
+    || '],"pageInfo":{{"hasNextPage":' || (count(*) > {DEEP_PAGE}) || '}}}}'
     FROM (
         SELECT t.id, t.type, i.symbol, t.quantity, t.price, row_number() OVER () AS n,
             to_char(t.executed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
@@ -90,7 +92,8 @@ def _tree(portfolio: str, account: str = _ACCOUNT, user: str = _USER) -> str:
     portfolios = f"""SELECT '{{"nodes":[' || coalesce(string_agg('{{"id":"' || {_id("Portfolio", "p.id")}
         || '","name":' || to_json(p.name){portfolio} || '}}', ',' ORDER BY p.id), '') || ']}}'
         FROM portfolios p WHERE p.owner_id = v.id::uuid AND p.account_id = a.id"""
-    accounts = f"""SELECT '{{"nodes":[' || coalesce(string_agg('{{"id":"' || {_id("Account", "a.id")} || '"'{account}
+    accounts = f"""SELECT '{{"nodes":[' || coalesce(string_agg(
+        '{{"id":"' || {_id("Account", "a.id")} || '"'{account}
         || ',"portfolios":' || ({portfolios}) || '}}', ',' ORDER BY a.id), '') || ']}}'
         FROM accounts a WHERE a.owner_id = v.id::uuid"""
     return f"""{_VIEWER}

@@ -23,7 +23,7 @@ from settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 POOL_SIZE = 10
-START_SECONDS = 60.0
+START_SECONDS = 30.0
 COMPILER = "GRAPHFOLIO_COMPILER"
 
 GRAPHFOLIO = {
@@ -94,7 +94,7 @@ def commands(database: Filled, ring: KeyRing, peers: Peers | None, folder: Path)
         ("graphfolio", "Graphfolio", "on"),
         ("resolvers", "Graphfolio, resolvers only", "off"),
     ):
-        serve = [sys.executable, ROOT / "graphfolio.py", "serve", "--port", "{port}"]
+        serve: list[str | Path] = [sys.executable, ROOT / "graphfolio.py", "serve", "--port", "{port}"]
         own = {
             **GRAPHFOLIO,
             "DATABASE_URL": database.url,
@@ -113,7 +113,7 @@ def commands(database: Filled, ring: KeyRing, peers: Peers | None, folder: Path)
         }
         for name, label in peers.labels.items():
             dialect = POSTGRAPHILE if name == "postgraphile" else STANDARD
-            program = [peers.node, peers.folder / f"{name}.js", "{port}"]
+            program: list[str | Path] = [peers.node, peers.folder / f"{name}.js", "{port}"]
             found.append(Command(name, label, program, told, dialect, is_peer=True))
     return found
 
