@@ -1,15 +1,13 @@
 """Limits of one document, checked before it runs, and a cache of parsed and validated documents."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, specified_rules, validate
-from strawberry.extensions import SchemaExtension
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse, specified_rules, validate
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
-from strawberry.types.execution import ParseOptions
 
 from graph.errors import QueryTooComplex
 from graph.measure import Measure, Walk, number_of
@@ -43,6 +41,8 @@ class Limits:
 
 
 STANDARD = Limits()
+Report = dict[str, int]
+Reports = dict[str | None, Report]
 
 
 @dataclass
@@ -51,7 +51,7 @@ class KnownDocument:
 
     document: DocumentNode
     consulted: tuple[str, ...]
-    reports: dict[tuple[int | None, ...], dict[str | None, dict[str, int]]]
+    reports: dict[tuple[int | None, ...], Reports]
 
 
 @dataclass
@@ -88,71 +88,99 @@ class KnownDocuments:
             self.characters -= len(dropped)
 
 
-class DocumentLimits(SchemaExtension):
-    """Limits a document before it runs, validates it, and reports its cost in the answer's extensions.
+class DocumentRefused(Exception):
+    """A document that may not run: its errors, of syntax, limits or validation, as GraphQL shows them."""
 
-    It has no `resolve` hook: an asynchronous one makes every field six times slower.
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__(errors[0].message)
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A document that may run, and what each of its operations was counted as, by the operation's name."""
+
+    document: DocumentNode
+    reports: Reports
+
+
+@dataclass
+class DocumentChecks:
+    """Checks documents before they run: limits first, in linear time, then validation, both cached by text.
+
+    It needs no Strawberry and no execution, so that every way into the server asks the same.
     """
 
-    def __init__(self, limits: Limits = STANDARD, known: KnownDocuments | None = None) -> None:
-        self._limits = limits
-        self._documents = KnownDocuments() if known is None else known
-        self._known: KnownDocument | None = None
-        self._reports: dict[str | None, dict[str, int]] = {}
+    schema: GraphQLSchema
+    limits: Limits = STANDARD
+    known: KnownDocuments = field(default_factory=KnownDocuments)
 
-    def on_parse(self) -> Iterator[None]:
-        """Use the cached document if there is one, or limit the parser."""
-        execution = self.execution_context
-        execution.parse_options = cast(ParseOptions, parse_options(self._limits))
-        self._known = self._documents.find(execution.query or "")
-        if self._known is not None:
-            execution.graphql_document = self._known.document
-        yield
+    def check(
+        self, text: str, variables: Mapping[str, object] | None = None, operation_name: str | None = None
+    ) -> Checked:
+        """Return a document that may run with these variables; parse it only if it is new.
 
-    def on_validate(self) -> Iterator[None]:
-        """Measure first, in linear time, and validate only what is within the limits."""
-        execution = self.execution_context
-        schema: GraphQLSchema = execution.schema._schema
-        document = execution.graphql_document
-        assert document is not None
-        errors = self._check(schema, document, execution.variables or {})
-        # Strawberry would run the first of several operations if none is named; the specification forbids it.
-        if not errors and len(self._reports) > 1 and execution._provided_operation_name is None:
-            errors = [GraphQLError("The document has several operations: name the one to run.")]
-        execution.pre_execution_errors = errors
-        yield
-
-    def get_results(self) -> dict[str, Any]:
-        """Report what the operation that ran was counted as."""
-        if not self._reports:
-            return {}
-        name = self.execution_context.operation_name
-        return {"cost": self._reports[name]} if name in self._reports else {}
-
-    def _check(
-        self, schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any]
-    ) -> list[GraphQLError]:
-        known = self._known
-        if known is not None:
-            numbers = tuple(number_of(variables.get(name)) for name in known.consulted)
-            if numbers in known.reports:
-                self._reports = known.reports[numbers]
-                return []
-        walk = Walk(schema, document, variables)
-        self._reports = {name: self._report(measure) for name, measure in walk.operations}
-        domain_error = refuse(walk, self._limits)
-        if domain_error is not None:
-            return [domain_error]
+        Raise DocumentRefused, whose errors are a GraphQLSyntaxError, a QueryTooComplex, or what validation
+        found.
+        """
+        known = self.known.find(text)
         if known is None:
-            errors = validate(schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
+            try:
+                document = parse(text, **parse_options(self.limits))
+            except GraphQLError as error:
+                raise DocumentRefused([error]) from None
+        else:
+            document = known.document
+        return self.check_parsed(text, document, variables or {}, operation_name)
+
+    def check_parsed(
+        self,
+        text: str,
+        document: DocumentNode,
+        variables: Mapping[str, object],
+        operation_name: str | None = None,
+    ) -> Checked:
+        """Return what `check` returns, for a document that was parsed already. Raise DocumentRefused."""
+        known = self.known.peek(text)
+        reports = self._known_reports(known, variables)
+        if reports is None:
+            reports = self._measure(text, document, variables, known)
+        # graphql-core would run the first of several operations if none is named; the specification forbids
+        # it.
+        if operation_name is None and len(reports) > 1:
+            message = "The document has several operations: name the one to run."
+            raise DocumentRefused([GraphQLError(message)])
+        if operation_name is not None and operation_name not in reports:
+            raise DocumentRefused([GraphQLError("The document has no operation of that name.")])
+        return Checked(document, reports)
+
+    def _known_reports(self, known: KnownDocument | None, variables: Mapping[str, object]) -> Reports | None:
+        if known is None:
+            return None
+        return known.reports.get(tuple([number_of(variables.get(name)) for name in known.consulted]))
+
+    def _measure(
+        self,
+        text: str,
+        document: DocumentNode,
+        variables: Mapping[str, object],
+        known: KnownDocument | None,
+    ) -> Reports:
+        walk = Walk(self.schema, document, variables)
+        refused = refuse(walk, self.limits)
+        if refused is not None:
+            raise DocumentRefused([refused])
+        if known is None:
+            errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
             if errors:
-                return errors
+                raise DocumentRefused(errors)
             known = KnownDocument(document, tuple(sorted(walk.consulted)), {})
-            self._documents.keep(self.execution_context.query or "", known)
-        if len(known.reports) >= self._documents.most_reports:
+            self.known.keep(text, known)
+        if len(known.reports) >= self.known.most_reports:
             known.reports.clear()
-        known.reports[walk.numbers()] = self._reports
-        return []
+        reports = {name: self._report(measure) for name, measure in walk.operations}
+        known.reports[walk.numbers()] = reports
+        return reports
 
     def _report(self, measure: Measure) -> dict[str, int]:
         return {
@@ -163,7 +191,7 @@ class DocumentLimits(SchemaExtension):
             "rootFields": measure.width,
             "cost": measure.cost,
             "introspectionCost": measure.introspection_cost,
-            "maximumCost": self._limits.cost,
+            "maximumCost": self.limits.cost,
         }
 
 

@@ -11,7 +11,8 @@ from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 from strawberry.utils.operation import get_operation_type
 
-from graph.limits import DocumentLimits, KnownDocuments, Limits, parse_options
+from graph.limits import DocumentChecks, KnownDocuments, Limits, parse_options
+from graph.server.limiting import DocumentLimits
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -29,22 +30,25 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 class ServedSchema(strawberry.Schema):
     """A copy of a schema that shares its types, and has the limits before its other extensions."""
 
-    limits: Limits
-    documents: KnownDocuments
+    checks: DocumentChecks
 
     @classmethod
     def around(cls, schema: strawberry.Schema, limits: Limits) -> "ServedSchema":
         """Wrap a schema, which stays unchanged. These limits replace any that it has already."""
         served = cls.__new__(cls)
         served.__dict__.update(copy.copy(schema.__dict__))
-        served.limits = limits
-        served.documents = KnownDocuments()
+        served.checks = DocumentChecks(schema._schema, limits)
         served.execution_context_class = Executor
         served.extensions = (
-            functools.partial(DocumentLimits, limits, served.documents),
+            functools.partial(DocumentLimits, served.checks),
             *(extension for extension in schema.extensions if extension is not DocumentLimits),
         )
         return served
+
+    @property
+    def documents(self) -> KnownDocuments:
+        """Return the documents that were found valid."""
+        return self.checks.known
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -67,7 +71,7 @@ class ServedSchema(strawberry.Schema):
             return False
         known = self.documents.find(query)
         try:
-            document = known.document if known else parse(query, **parse_options(self.limits))
+            document = known.document if known else parse(query, **parse_options(self.checks.limits))
             return get_operation_type(document, operation_name) is OperationType.SUBSCRIPTION
         except (GraphQLError, RuntimeError):
             return False

@@ -16,7 +16,16 @@ from graphql import (
 from strawberry.types import ExecutionResult
 
 from graph.errors import QueryTooComplex
-from graph.limits import MOST_ERRORS, RULES, KnownDocuments, Limits, refuse
+from graph.limits import (
+    MOST_ERRORS,
+    RULES,
+    Checked,
+    DocumentChecks,
+    DocumentRefused,
+    KnownDocuments,
+    Limits,
+    refuse,
+)
 from graph.measure import Walk
 from graph.server.errors import present
 from graph.server.serving import ServedSchema
@@ -320,6 +329,28 @@ def test_a_valid_document_is_parsed_and_validated_once(monkeypatch: pytest.Monke
     for _ in range(2):
         assert wrapped.execute_sync("{ nothing }").errors
     assert len(validated) == 3
+
+
+def test_a_document_is_checked_without_running_it() -> None:
+    checks = DocumentChecks(schema._schema)
+    checked = checks.check(TREE, {"latest": 1})
+    assert isinstance(checked, Checked)
+    assert checked.reports["Tree"]["cost"] == cost(TREE, {"latest": 1})["cost"]
+    again = checks.check(TREE, {"latest": 1, "other": 5}, "Tree")
+    assert again.document is checked.document
+    assert again.reports is checked.reports
+    several = "query A { me { username } } query B { me { username } }"
+    assert set(checks.check(several, None, "B").reports) == {"A", "B"}
+    for text, name, message in (
+        ("{ me {", None, "Syntax Error: Expected Name, found <EOF>."),
+        ("{ mee }", None, "Cannot query field 'mee' on type 'Query'."),
+        (several, None, "The document has several operations: name the one to run."),
+        (several, "C", "The document has no operation of that name."),
+        ("{" * 5_000, None, "Syntax Error: Expected Name, found '{'."),
+    ):
+        with pytest.raises(DocumentRefused) as refused:
+            checks.check(text, None, name)
+        assert [error.message for error in refused.value.errors] == [message]
 
 
 def test_what_is_kept_is_bounded() -> None:

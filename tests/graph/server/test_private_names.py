@@ -36,9 +36,9 @@ RELIED_ON = [
     ("uvicorn", WebSocketsSansIOProtocol, "async def send(", SLOW_CLIENTS),
     ("graphql-core", Executor, "self._relevant_sub_fields", "graph/server/serving.py"),
     ("graphql-core", Executor, "def build_per_event_executor(", "graph/server/serving.py"),
-    ("strawberry-graphql", Schema, "self._schema", "graph/limits.py"),
+    ("strawberry-graphql", Schema, "self._schema", "graph/server/serving.py"),
     ("strawberry-graphql", Schema, "self.execution_context_class", "graph/server/serving.py"),
-    ("strawberry-graphql", ExecutionContext, "self._provided_operation_name", "graph/limits.py"),
+    ("strawberry-graphql", ExecutionContext, "self._provided_operation_name", "graph/server/limiting.py"),
     ("nats-py", Client, "self._server_info", "investing/nats_transport.py"),
 ]
 
