@@ -6,7 +6,7 @@ from typing import Any, cast
 from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import ParseOptions
 
-from graph.limits import DocumentChecks, DocumentRefused, Reports, parse_options
+from graph.limits import Checked, DocumentChecks, DocumentRefused, parse_options
 
 
 class DocumentLimits(SchemaExtension):
@@ -17,7 +17,7 @@ class DocumentLimits(SchemaExtension):
 
     def __init__(self, checks: DocumentChecks) -> None:
         self._checks = checks
-        self._reports: Reports = {}
+        self._checked: Checked | None = None
 
     def on_parse(self) -> Iterator[None]:
         """Use the cached document if there is one, or limit the parser."""
@@ -33,13 +33,12 @@ class DocumentLimits(SchemaExtension):
         execution = self.execution_context
         assert execution.graphql_document is not None
         try:
-            checked = self._checks.check_parsed(
+            self._checked = self._checks.check_parsed(
                 execution.query or "",
                 execution.graphql_document,
                 execution.variables or {},
                 execution._provided_operation_name,
             )
-            self._reports = checked.reports
             execution.pre_execution_errors = []
         except DocumentRefused as refused:
             execution.pre_execution_errors = refused.errors
@@ -47,7 +46,4 @@ class DocumentLimits(SchemaExtension):
 
     def get_results(self) -> dict[str, Any]:
         """Report what the operation that ran was counted as."""
-        if not self._reports:
-            return {}
-        name = self.execution_context.operation_name
-        return {"cost": self._reports[name]} if name in self._reports else {}
+        return {} if self._checked is None else {"cost": self._checked.report()}
