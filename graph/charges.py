@@ -1,7 +1,7 @@
-"""What a field is charged: its values, its bytes, how many entries its list has, and its price if heavy.
+"""What a field is charged: its bytes, how many entries its list has, and its price if it is heavy.
 
-One value is what takes about a microsecond to read, put into an answer and write. It is named by its type
-and field as the schema spells them.
+The unit is one value that is read by its resolver and written into an answer, which takes about ten
+microseconds of processor time. Fields stand here by their type and name, as the schema spells them.
 """
 
 from typing import NamedTuple
@@ -129,5 +129,48 @@ class Price(NamedTuple):
     bytes_per_row: int = 0
 
 
-HEAVY: dict[Field, Price] = {}
-"""Measured prices. Everything else costs one value."""
+_SNAPSHOT = "PerformanceSnapshot"
+_PASSWORD = Price(20_000)
+_LONG_WRITE = Price(100_000)
+HEAVY: dict[Field, Price] = {
+    # Each reads every snapshot between its days: 40 microseconds, and further passes over them where those
+    # are asked for.
+    ("Portfolio", "performance"): Price(500, 4, _SNAPSHOT, assumed=1_000),
+    ("Account", "performance"): Price(500, 4, _SNAPSHOT, assumed=3_000),
+    ("User", "performance"): Price(500, 4, _SNAPSHOT, assumed=10_000),
+    ("Performance", "contributions"): Price(200, 3, _SNAPSHOT, assumed=1_000),
+    ("Performance", "periods"): Price(200, 1, _SNAPSHOT, assumed=1_000),
+    ("PerformanceExplanation", "subPeriods"): Price(200, 2, _SNAPSHOT, assumed=1_000),
+    # A tenth of a second in the optimiser's process.
+    ("Portfolio", "rebalancePlan"): Price(10_000),
+    ("Portfolio", "explainRealizedPnl"): Price(50),
+    ("Portfolio", "allocation"): Price(50),
+    ("Account", "allocation"): Price(50),
+    ("User", "allocation"): Price(50),
+    ("Transaction", "explainRealizedPnl"): Price(8),
+    ("Query", "exportTransactions"): Price(500, 3, "Transaction", assumed=1_000, bytes_per_row=100),
+    # A search looks at each instrument.
+    ("Query", "instruments"): Price(100),
+    # Argon2 takes a fifth of a second for each password.
+    ("Mutation", "login"): _PASSWORD,
+    ("Mutation", "register"): _PASSWORD,
+    # A second each: 36 years of weights in every portfolio, a plan and its orders, a thousand rows.
+    ("Mutation", "testAlertRule"): _LONG_WRITE,
+    ("Mutation", "rebalancePortfolio"): _LONG_WRITE,
+    ("Mutation", "importTransactions"): _LONG_WRITE,
+    ("Mutation", "reverseImport"): _LONG_WRITE,
+    # A thousand prices, or a change of zone that dates all transactions anew.
+    ("Mutation", "pushQuotes"): Price(20_000),
+    ("Mutation", "updateAccount"): Price(20_000),
+    ("Mutation", "updateMe"): Price(20_000),
+    # A transaction in the past replays everything after it.
+    ("Mutation", "recordTransaction"): Price(1_000),
+    ("Mutation", "reverseTransaction"): Price(1_000),
+    ("Mutation", "transferShares"): Price(1_000),
+    ("Mutation", "recordSplit"): Price(1_000),
+    ("Mutation", "placeOrder"): Price(500),
+}
+"""Measured prices of heavy fields; everything else costs one value. `docs/decisions/cost.md` says how."""
+
+TOTAL = 20
+"""The price of a `totalCount`, which counts the rows of a whole list."""

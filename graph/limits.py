@@ -161,16 +161,14 @@ class DocumentChecks:
         known = self.known.find(text) or self._validated(text, None)
         return self._estimated(known, variables or {}, operation_name, rows)
 
-    def check_parsed(
-        self,
-        text: str,
-        document: DocumentNode,
-        variables: Mapping[str, object],
-        operation_name: str | None = None,
-    ) -> Checked:
-        """Return what `check` returns, for a document that was parsed already. Raise DocumentRefused."""
+    def validate(self, text: str, document: DocumentNode, operation_name: str | None) -> None:
+        """Check all but what the answer can become, of a document that was parsed already.
+
+        Raise DocumentRefused.
+        """
         known = self.known.peek(text) or self._validated(text, document)
-        return self._estimated(known, variables, operation_name, None)
+        if operation_name not in known.measures:
+            _only_operation(known, operation_name)
 
     def _validated(self, text: str, document: DocumentNode | None) -> KnownDocument:
         """Measure first, in linear time, and validate only what is within the limits."""

@@ -39,6 +39,7 @@ from graph.charges import (
     MESSAGE_BYTES,
     ROWS,
     TEXTS,
+    TOTAL,
     Items,
 )
 from graph.measure import is_connection, number_of
@@ -170,7 +171,8 @@ class _Drawing:
                 charge = Charge(ROWS[price.of], price.per_row, price.assumed, price.bytes_per_row)
                 self._charges.append((step, charge))
         if not is_composite_type(named):
-            self._steps[step].values += 1
+            is_total = name == "totalCount" and is_connection(parent)
+            self._steps[step].values += TOTAL if is_total else 1
             self._steps[step].size += key + _bytes_of(place, named)
             return
         self._steps[step].size += key
