@@ -48,7 +48,10 @@ class CompiledQueries:
     async def answer(
         self, request: GraphQLRequest, token: str, client: ClientConnection
     ) -> tuple[CompiledData, Login]:
-        """Return the data of a query, and whose it is. Raise NotCompiled if the resolvers have to answer."""
+        """Return the data of a query, and whose it is. Raise NotCompiled if the resolvers have to answer.
+
+        Raise what the compiler raises.
+        """
         services = self.services()
         try:
             claims = services.auth_service.claims(token)
@@ -61,6 +64,7 @@ class CompiledQueries:
             request.variables or {},
             login,
             services.sessions.trees,
+            lambda: services.row_counts.of(login.user_id),
             lambda: self.open_context(token, client),
         )
         return data, login

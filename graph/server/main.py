@@ -3,12 +3,15 @@
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from db.sessions import open_sessions
 from graph.context import Context
+from graph.limits import STANDARD as STANDARD_LIMITS
+from graph.row_counts import KnownRowCounts
 from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import ClientConnection
@@ -82,6 +85,7 @@ def build_server(
                     opened.append(
                         Services(
                             sessions=sessions,
+                            row_counts=KnownRowCounts(sessions),
                             auth_service=auth_service,
                             desk=runtime.desk,
                             rebalancer=runtime.rebalancer,
@@ -116,6 +120,7 @@ def build_server(
         ready=ready,
         lifespan=lifespan,
         allowed_origins=settings.allowed_origins,
+        limits=replace(STANDARD_LIMITS, cost=settings.max_query_cost, size=settings.max_answer_bytes),
         operation_timeout_seconds=settings.operation_timeout_seconds,
         services=(lambda: opened[0]) if settings.compiler else None,
     )
