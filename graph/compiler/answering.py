@@ -1,5 +1,6 @@
 """Answer a query of stored data by one statement; say no to everything else, which the resolvers answer."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -50,6 +51,7 @@ class QueryCompiler:
     checks: DocumentChecks
     planner: Planner
     executor: type[Any]
+    timeout_seconds: float
     taken: int = 0
     left: Counter[str] = field(default_factory=Counter)
 
@@ -100,27 +102,31 @@ class QueryCompiler:
         if statement is None:
             self.taken += 1
             return CompiledData(compiled.constant, checked)
-        try:
-            text = await trees.fetch(statement.sql, login.user_id, login.session_id, values)
-        except TimeoutError:
-            raise
-        except Exception as error:
-            if took_too_long(error):
-                raise
-            logger.warning("a compiled statement failed", exc_info=error)
-            raise NotCompiled(f"its statement failed: {type(error).__name__}") from None
-        if text is None:
-            raise NotCompiled("the login has ended")
+        text = await _fetch(trees, statement.sql, login, values)
         if statement.has_marks:
             if _MISSING in text:
                 raise NotCompiled("an object was not found")
             if _MARK in text:
-                schema = self.checks.schema
-                text = await fill(
-                    schema, self.executor, open_context(), plan, compiled.places, variables, text
-                )
+                async with asyncio.timeout(self.timeout_seconds):
+                    schema, context = self.checks.schema, open_context()
+                    text = await fill(schema, self.executor, context, plan, compiled.places, variables, text)
         too_large = refuse_large(len(text), self.checks.limits)
         if too_large is not None:
             raise too_large
         self.taken += 1
         return CompiledData(text, checked)
+
+
+async def _fetch(trees: Trees, sql: str, login: Login, values: Sequence[object]) -> bytes:
+    try:
+        text = await trees.fetch(sql, login.user_id, login.session_id, values)
+    except TimeoutError:
+        raise
+    except Exception as error:
+        if took_too_long(error):
+            raise
+        logger.warning("a compiled statement failed", exc_info=error)
+        raise NotCompiled(f"its statement failed: {type(error).__name__}") from None
+    if text is None:
+        raise NotCompiled("the login has ended")
+    return text

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_allowed_origins
 
 from db.outages import Outage
@@ -62,7 +63,9 @@ def build_app(
     served = ServedSchema.around(schema, limits)
     compiled = None
     if services is not None:
-        compiler = build_compiler(schema, served.checks, served.execution_context_class)
+        compiler = build_compiler(
+            schema, served.checks, served.execution_context_class, operation_timeout_seconds
+        )
         compiled = CompiledQueries(compiler, services, open_context)
     operations = Operations(served, open_context, operation_timeout_seconds, compiled)
     middleware = [Middleware(Envelope)]
@@ -76,19 +79,7 @@ def build_app(
                 expose_headers=["x-request-id"],
             )
         )
-    if compiled is not None:
-        middleware.insert(
-            0,
-            Middleware(
-                DirectQueries,
-                operations=operations,
-                compiled=compiled,
-                path="/graphql",
-                max_body_bytes=max_body_bytes,
-                cross_origin=bool(origins),
-            ),
-        )
-    return Starlette(
+    app = _Application(
         routes=[
             Route("/graphql", GraphQLOverHTTP(operations, max_body_bytes, queries_over_get)),
             WebSocketRoute(
@@ -105,6 +96,24 @@ def build_app(
         exception_handlers={HTTPException: _no_such_page},
         lifespan=lifespan,
     )
+    if compiled is not None:
+        app.direct = DirectQueries(
+            app.answer, operations, compiled, "/graphql", max_body_bytes, cross_origin=bool(origins)
+        )
+    return app
+
+
+class _Application(Starlette):
+    """Starlette, with the direct way in front of everything, its middleware too."""
+
+    direct: DirectQueries | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.direct or self.answer)(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as Starlette does."""
+        await super().__call__(scope, receive, send)
 
 
 async def _health(request: Request) -> Response:

@@ -1,14 +1,17 @@
 """The caller, as far as the connection identifies it."""
 
 import ipaddress
+import random
 import re
-import uuid
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from graph.errors import Unauthenticated
+
+# An id has to be unique, and need not be hard to guess.
+_random = random.Random()
 
 # What a caller may choose as its request's id: nothing that could forge a line of the log.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -66,7 +69,9 @@ def request_id_of(scope: Scope) -> str:
     state = scope.setdefault("state", {})
     if "request_id" not in state:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        state["request_id"] = given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        state["request_id"] = (
+            given.decode() if _REQUEST_ID.fullmatch(given) else f"{_random.getrandbits(128):032x}"
+        )
     request_id: str = state["request_id"]
     return request_id
 

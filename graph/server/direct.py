@@ -4,7 +4,6 @@ Whatever this does not know goes on to the application as if this were not here,
 has the same bytes and headers as there.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +17,17 @@ from graph.server.client import COST_HEADER, LONGEST_USER_AGENT, ClientConnectio
 from graph.server.compiled import NOT_COMPILED, CompiledQueries
 from graph.server.envelope import HEADERS
 from graph.server.errors import RequestRefused
-from graph.server.negotiation import EVENT_STREAM, JSON, negotiate
+from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
 from graph.server.operations import Answer, Operations, compiled_answer
 from graph.server.requests import GraphQLRequest
 
 _COST_HEADER = COST_HEADER.encode()
 _MOST_ACCEPTS = 64
-_HEADERS = tuple(HEADERS.items())
+_HEADERS = ((b"cache-control", b"no-store"), *HEADERS.items())
+_CONTENT_TYPES = {
+    media_type: (b"content-type", f"{media_type}; charset=utf-8".encode())
+    for media_type in (JSON, GRAPHQL_JSON)
+}
 _JSON_TYPES = frozenset({b"application/json", b"application/json; charset=utf-8"})
 _KEYS = frozenset({"query", "variables", "operationName"})
 
@@ -125,8 +128,7 @@ class DirectQueries:
         line = AccessLine(self._operations.schema, request, client)
         answer: Answer
         try:
-            async with asyncio.timeout(self._operations.timeout_seconds):
-                data, login = await self._compiled.answer(request, head.token.decode("latin-1"), client)
+            data, login = await self._compiled.answer(request, head.token.decode("latin-1"), client)
             line.user_id = login.user_id
             line.estimated(data.checked.estimate.cost)
             answer = compiled_answer(data, head.wants_cost)
@@ -173,10 +175,9 @@ async def _respond(send: Send, answer: Answer, media_type: str, request_id: str)
     body = answer.encode(request_id)
     status = answer.status if media_type != JSON else 200
     headers = [
-        (b"content-type", f"{media_type}; charset=utf-8".encode()),
-        (b"cache-control", b"no-store"),
-        (b"content-length", b"%d" % len(body)),
+        _CONTENT_TYPES[media_type],
         *_HEADERS,
+        (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -63,7 +63,12 @@ def build_server(
         )
         try:
             notifier = Notifier()
-            async with open_sessions(url, size=settings.pool_size, notifier=notifier) as sessions:
+            async with open_sessions(
+                url,
+                size=settings.pool_size,
+                notifier=notifier,
+                tree_seconds=settings.operation_timeout_seconds,
+            ) as sessions:
                 auth_service = AuthService(
                     sessions,
                     tokens,
