@@ -124,7 +124,7 @@ async def _fetch(trees: Trees, sql: str, login: Login, values: Sequence[object])
         raise
     except Exception as error:
         if took_too_long(error):
-            raise
+            raise TimeoutError from error
         logger.warning("a compiled statement failed", exc_info=error)
         raise NotCompiled(f"its statement failed: {type(error).__name__}") from None
     if text is None:
