@@ -110,7 +110,7 @@ class DocumentRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedOperation:
     """A document with an operation that may run, and what that was measured and estimated as."""
 
     document: DocumentNode
@@ -153,7 +153,7 @@ class DocumentChecks:
         variables: Mapping[str, object] | None = None,
         operation_name: str | None = None,
         rows: Sequence[int] | None = None,
-    ) -> Checked:
+    ) -> CheckedOperation:
         """Return the operation that may run with these variables; parse and validate only what is new.
 
         Where its pages alone would exceed a limit, it is counted by the `rows` that its owner has, if given
@@ -196,7 +196,7 @@ class DocumentChecks:
         variables: Mapping[str, object],
         name: str | None,
         rows: Sequence[int] | None,
-    ) -> Checked:
+    ) -> CheckedOperation:
         measure = known.measures.get(name)
         if measure is None:
             name, measure = _only_operation(known, name)
@@ -215,7 +215,7 @@ class DocumentChecks:
             refused, depends_on_rows = refuse_estimate(found, self.limits), False
         if refused is not None:
             raise DocumentRefused([refused], too_large=depends_on_rows)
-        return Checked(known.document, measure, found, self.limits)
+        return CheckedOperation(known.document, measure, found, self.limits)
 
     def _outlined(self, known: KnownDocument, name: str | None) -> Outline:
         if len(known.outlines) >= self.known.most_outlines:
