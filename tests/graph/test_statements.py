@@ -123,7 +123,7 @@ def test_rows_are_counted_where_pages_alone_allow_too_much(
         lambda: api.data(pages),
         lambda: api.data(pages),
         # Whoever writes has other rows afterwards.
-        lambda: api.data(rename, i={"id": account, "name": "Other"}),
+        lambda: api.data(rename, i={"accountId": account, "name": "Other"}),
         lambda: api.data(pages),
         lambda: Api(api.url).post(pages),
     ):
