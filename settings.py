@@ -61,8 +61,13 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=1000,
-        description="Database connections for reading; there are as many again for writing the ledger, and "
-        "half as many each for other writes and for the paper broker.",
+        description="Database connections for writing the ledger; there are half as many each for compiled "
+        "queries, for other reads, for other writes, and for the paper broker.",
+    )
+    compiler: bool = Field(
+        True,
+        description="Whether queries of stored data are answered by one SQL statement each; if not, as "
+        "everything else, by the resolvers.",
     )
     operation_timeout_seconds: float = Field(30, gt=0, description="How many seconds one operation may take.")
     max_query_cost: int = Field(

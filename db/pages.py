@@ -46,18 +46,34 @@ def sequence_number(text: str) -> int:
 
 
 @dataclass(frozen=True)
+class Join:
+    """A table that rows are joined to: at most one of its rows for each, and with `left` possibly none."""
+
+    table: str
+    on: str
+    left: bool = False
+
+
+def columns(plain: str, **computed: str) -> Mapping[str, str]:
+    """Return columns with their SQL: `plain` names those of the listed table, with blanks between them."""
+    return {**{name: f"t.{name}" for name in plain.split()}, **computed}
+
+
+@dataclass(frozen=True)
 class Listing(Generic[RowT]):
     """A list whose last order key is unique within a parent.
 
-    Filters contain `{}` for their value. In a `shared` list, rows without an owner belong to everybody. `row`
-    has the columns.
+    `table` is called `t` in the SQL of `columns`, and the tables of `joins` by their names there. Filters
+    contain `{}` for their value. In a `shared` list, rows without an owner belong to everybody. `row` has the
+    columns.
     """
 
     row: type[RowT]
     name: str
-    columns: str
-    source: str
+    columns: Mapping[str, str]
+    table: str
     order: tuple[Key, ...]
+    joins: Mapping[str, Join] = field(default_factory=dict)
     descending: bool = False
     parent: str | None = None
     owner: str | None = "t.owner_id"
@@ -65,6 +81,22 @@ class Listing(Generic[RowT]):
     id: str = "t.id"
     condition: str | None = None
     filters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def selected(self) -> str:
+        """Return the columns as a statement selects them."""
+        return ", ".join(
+            sql if sql == f"t.{name}" else f"{sql} AS {name}" for name, sql in self.columns.items()
+        )
+
+    @property
+    def source(self) -> str:
+        """Return the table and its joins as a statement reads from them."""
+        joins = (
+            f" {'LEFT ' if join.left else ''}JOIN {join.table} {name} ON {join.on}"
+            for name, join in self.joins.items()
+        )
+        return f"{self.table} t{''.join(joins)}"
 
     def owned_by(self, owner: str) -> str:
         """Return the condition that this owner may see a row."""
@@ -128,7 +160,7 @@ async def fetch_pages(
             comparison = ">" if is_after != listing.descending else "<"
             statement.conditions.append(f"({keys}) {comparison} ({values})")
     sql = (
-        f"SELECT {listing.columns} FROM {listing.source} WHERE {statement.where} "
+        f"SELECT {listing.selected} FROM {listing.source} WHERE {statement.where} "
         f"ORDER BY {', '.join(f'{key.sql} {direction}' for key in listing.order)} "
         # One row more than requested shows whether there is a next page.
         f"LIMIT {statement.name(page.limit + 1)}"
@@ -174,7 +206,7 @@ async def fetch_by_ids(
     owner = f"{listing.owned_by('$1')} AND " if listing.owner is not None else ""
     parameters = (ids,) if listing.owner is None else (owner_id, ids)
     rows = await connection.fetch(
-        f"SELECT {listing.columns} FROM {listing.source} "
+        f"SELECT {listing.selected} FROM {listing.source} "
         f"WHERE {owner}{listing.id} = ANY(${len(parameters)}::uuid[])",
         *parameters,
     )

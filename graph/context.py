@@ -17,7 +17,6 @@ from db.sessions import Connection, is_away
 from graph.errors import Unauthenticated
 from graph.loaders import Loader
 from graph.row_counts import NOTHING
-from graph.server import client as http
 from graph.services import Services
 from graph.viewer import ViewerLogin
 from investing.actor import RequestOrigin
@@ -34,9 +33,9 @@ _AGAIN_SECONDS = 0.2
 class Context:
     """The context of one operation. Never shared by two: loaders cache what they have read."""
 
-    def __init__(self, services: Services, token: str | None, client: http.ClientConnection) -> None:
+    def __init__(self, services: Services, token: str | None, origin: RequestOrigin) -> None:
         self.services = services
-        self.client = RequestOrigin(client.ip_address, client.user_agent)
+        self.client = origin
         self._login = ViewerLogin(services.sessions, services.auth_service, services.notifier, token)
         self._loaders: dict[type, Any] = {}
 

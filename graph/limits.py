@@ -51,13 +51,15 @@ STANDARD = Limits()
 class KnownDocument:
     """A valid document, the measures of its operations, and what is known of their answers.
 
-    `outlines` and `estimates` are of the operations that were asked for, and of the numbers in the variables.
+    `outlines` and `estimates` are of the operations that were asked for, and of the numbers in the variables;
+    `plans` are the compiler's, by the operation's name.
     """
 
     document: DocumentNode
     measures: dict[str | None, Measure]
     outlines: dict[str | None, Outline] = field(default_factory=dict)
     estimates: dict[tuple[str | None, tuple[int | None, ...]], Estimate] = field(default_factory=dict)
+    plans: dict[str | None, Any] = field(default_factory=dict)
 
 
 @dataclass

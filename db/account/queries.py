@@ -5,17 +5,19 @@ from typing import cast
 from uuid import UUID
 
 from db.account.rows import AccountValueRow, ListedAccountRow, UserSummaryRow
-from db.pages import Key, Listing
+from db.pages import Key, Listing, columns
 from db.sessions import Connection
 
 ACCOUNTS = Listing(
     row=ListedAccountRow,
     name="accounts",
-    columns="""t.id, t.name, t.broker, t.account_type, t.currency, t.initial_balance, t.is_paper, t.is_active,
-        t.created_at, t.unallotted_cash, t.time_zone,
-        t.unallotted_cash + (SELECT coalesce(sum(p.cash_balance), 0) FROM portfolios p
-                             WHERE p.owner_id = $1 AND p.account_id = t.id) AS cash_balance""",
-    source="accounts t",
+    columns=columns(
+        "id name broker account_type currency initial_balance is_paper is_active created_at "
+        "unallotted_cash time_zone",
+        cash_balance="t.unallotted_cash + (SELECT coalesce(sum(p.cash_balance), 0) FROM portfolios p WHERE "
+        "p.owner_id = $1 AND p.account_id = t.id)",
+    ),
+    table="accounts",
     order=(Key("id", "t.id", UUID),),
     parent="t.owner_id",
     filters={"is_active": "t.is_active = {}"},

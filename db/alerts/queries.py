@@ -13,15 +13,19 @@ from db.alerts.rows import (
     RebalancedRow,
     SeverityCountRow,
 )
-from db.pages import Key, Listing, sequence_number
+from db.pages import Join, Key, Listing, columns, sequence_number
 from db.sessions import Connection
 
 ALERTS = Listing(
     row=AlertRow,
     name="alerts",
-    columns="""t.id, t.seq, t.kind, t.severity, t.title, t.message, t.metrics, t.rule_id, t.portfolio_id,
-        t.instrument_id, i.symbol, t.created_at, t.acknowledged_at""",
-    source="alerts t LEFT JOIN instruments i ON i.id = t.instrument_id",
+    columns=columns(
+        "id seq kind severity title message metrics rule_id portfolio_id instrument_id created_at "
+        "acknowledged_at",
+        symbol="i.symbol",
+    ),
+    table="alerts",
+    joins={"i": Join("instruments", "i.id = t.instrument_id", left=True)},
     order=(Key("seq", "t.seq", sequence_number),),
     descending=True,
     parent="t.owner_id",
@@ -37,10 +41,14 @@ ALERTS = Listing(
 ALERT_RULES = Listing(
     row=AlertRuleRow,
     name="alertRules",
-    columns="""t.id, t.name, t.kind, t.severity, t.threshold, t.hysteresis, t.instrument_id, i.symbol,
-        t.portfolio_id, t.cooldown_seconds, t.channels, t.is_active, t.last_fired_at, t.active_from,
-        t.active_until, t.active_weekdays, t.time_zone, t.created_at""",
-    source="alert_rules t LEFT JOIN instruments i ON i.id = t.instrument_id",
+    columns=columns(
+        "id name kind severity threshold hysteresis instrument_id portfolio_id cooldown_seconds "
+        "channels is_active last_fired_at active_from active_until active_weekdays time_zone "
+        "created_at",
+        symbol="i.symbol",
+    ),
+    table="alert_rules",
+    joins={"i": Join("instruments", "i.id = t.instrument_id", left=True)},
     order=(Key("id", "t.id", UUID),),
     parent="t.owner_id",
 )
@@ -62,7 +70,7 @@ _PAGE = f"""
 SELECT s.epoch, s.seq AS last_seq, s.purged_seq, a.*
 FROM alert_sequences s
 LEFT JOIN LATERAL (
-    SELECT {ALERTS.columns} FROM {ALERTS.source}
+    SELECT {ALERTS.selected} FROM {ALERTS.source}
     WHERE t.owner_id = $1 AND t.seq > $2
           AND ($3::text[] IS NULL OR t.severity = ANY($3)) AND ($4::uuid IS NULL OR t.portfolio_id = $4)
     ORDER BY t.seq LIMIT $5

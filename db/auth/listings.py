@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from db.auth.rows import ApiKeyRow, AuditRow, UserRow
-from db.pages import Key, Listing
+from db.pages import Key, Listing, columns
 
 _BY_ID = (Key("id", "t.id", UUID),)
 
@@ -11,9 +11,10 @@ _BY_ID = (Key("id", "t.id", UUID),)
 USERS = Listing(
     row=UserRow,
     name="users",
-    columns="""t.id, t.username, t.email, t.full_name, t.is_admin, t.is_active, t.currency, t.time_zone,
-        t.created_at, t.last_login_at""",
-    source="users t",
+    columns=columns(
+        "id username email full_name is_admin is_active currency time_zone created_at last_login_at",
+    ),
+    table="users",
     order=_BY_ID,
     owner=None,
 )
@@ -22,8 +23,10 @@ USERS = Listing(
 API_KEYS = Listing(
     row=ApiKeyRow,
     name="apiKeys",
-    columns="t.id, t.broker, t.label, t.key_hint, t.account_id, t.created_at, t.last_used_at",
-    source="api_keys t",
+    columns=columns(
+        "id broker label key_hint account_id created_at last_used_at",
+    ),
+    table="api_keys",
     order=_BY_ID,
     parent="t.owner_id",
 )
@@ -31,8 +34,10 @@ API_KEYS = Listing(
 AUDIT_LOG = Listing(
     row=AuditRow,
     name="auditLog",
-    columns="t.id, t.action, t.entity_type, t.entity_id, t.details, t.ip_address, t.user_agent, t.created_at",
-    source="audit_log t",
+    columns=columns(
+        "id action entity_type entity_id details ip_address user_agent created_at",
+    ),
+    table="audit_log",
     order=_BY_ID,
     descending=True,
     parent="t.owner_id",

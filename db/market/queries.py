@@ -15,15 +15,20 @@ from db.market.rows import (
 )
 from db.market.splits import MARKET_TODAY, comparable
 from db.market.symbols import MEANT
-from db.pages import Key, Listing, plain_text
+from db.pages import Join, Key, Listing, columns, plain_text
 from db.sessions import Connection
 
 INSTRUMENTS = Listing(
     row=ListedInstrumentRow,
     name="instruments",
-    columns="""t.id, t.symbol, t.name, t.asset_class, t.currency, t.exchange, q.price AS last_price,
-        q.as_of AS price_as_of, t.isin, t.owner_id IS NOT NULL AS is_own""",
-    source="instruments t LEFT JOIN quotes q ON q.instrument_id = t.id",
+    columns=columns(
+        "id symbol name asset_class currency exchange isin",
+        last_price="q.price",
+        price_as_of="q.as_of",
+        is_own="t.owner_id IS NOT NULL",
+    ),
+    table="instruments",
+    joins={"q": Join("quotes", "q.instrument_id = t.id", left=True)},
     # A user's own instrument may have the symbol of a shared one that was added later.
     order=(Key("symbol", "t.symbol", plain_text), Key("id", "t.id", UUID)),
     shared=True,
@@ -34,8 +39,10 @@ INSTRUMENTS = Listing(
 PRICE_BARS = Listing(
     row=PriceBarRow,
     name="bars",
-    columns="t.date, t.open, t.high, t.low, t.close, t.adjusted_close, t.volume",
-    source="price_bars t",
+    columns=columns(
+        "date open high low close adjusted_close volume",
+    ),
+    table="price_bars",
     order=(Key("date", "t.date", dt.date.fromisoformat),),
     parent="t.instrument_id",
     shared=True,
@@ -45,10 +52,12 @@ PRICE_BARS = Listing(
 WATCHLISTS = Listing(
     row=WatchlistRow,
     name="watchlists",
-    columns="""t.id, t.name, t.created_at,
-        ARRAY(SELECT w.instrument_id FROM watchlist_items w
-              WHERE w.owner_id = $1 AND w.watchlist_id = t.id ORDER BY w.place) AS instrument_ids""",
-    source="watchlists t",
+    columns=columns(
+        "id name created_at",
+        instrument_ids="ARRAY(SELECT w.instrument_id FROM watchlist_items w WHERE w.owner_id = $1 AND "
+        "w.watchlist_id = t.id ORDER BY w.place)",
+    ),
+    table="watchlists",
     order=(Key("id", "t.id", UUID),),
     parent="t.owner_id",
 )
@@ -60,7 +69,7 @@ async def fetch_instruments_by_symbol(
     """Return by symbol the instruments that these symbols mean to the owner; without one, the shared ones."""
     meant = MEANT.format(symbols="$2::text[]", owner="$1")
     source = INSTRUMENTS.source.replace("instruments t", f"{meant} t")
-    rows = await connection.fetch(f"SELECT {INSTRUMENTS.columns} FROM {source}", owner_id, symbols)
+    rows = await connection.fetch(f"SELECT {INSTRUMENTS.selected} FROM {source}", owner_id, symbols)
     return cast("dict[str, ListedInstrumentRow]", {row["symbol"]: row for row in rows})
 
 
@@ -70,7 +79,7 @@ async def fetch_instruments_by_any_symbol(
     """Return the instruments that have these symbols, or had them before a renaming, by that symbol."""
     rows = await connection.fetch(
         f"""
-        SELECT w.symbol AS called, {INSTRUMENTS.columns}
+        SELECT w.symbol AS called, {INSTRUMENTS.selected}
         FROM unnest($2::text[]) AS w(symbol)
         CROSS JOIN LATERAL (
             SELECT * FROM instruments

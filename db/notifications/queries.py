@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from db.notifications.rows import DeliveryRow, DestinationRow
-from db.pages import Key, Listing
+from db.pages import Key, Listing, columns
 
 _BY_ID = (Key("id", "t.id", UUID),)
 
@@ -11,9 +11,10 @@ _BY_ID = (Key("id", "t.id", UUID),)
 DESTINATIONS = Listing(
     row=DestinationRow,
     name="notificationDestinations",
-    columns="""t.id, t.name, t.kind, t.hint, t.confirmed_at, t.is_active, t.failures, t.last_sent_at,
-        t.created_at""",
-    source="notification_destinations t",
+    columns=columns(
+        "id name kind hint confirmed_at is_active failures last_sent_at created_at",
+    ),
+    table="notification_destinations",
     order=_BY_ID,
     parent="t.owner_id",
 )
@@ -21,9 +22,11 @@ DESTINATIONS = Listing(
 DELIVERIES = Listing(
     row=DeliveryRow,
     name="deliveries",
-    columns="""t.id, t.alert_id, t.channel, t.status, t.attempts, t.next_attempt_at, t.last_error, t.sent_at,
-        t.digest_id IS NOT NULL AS is_digested, t.created_at""",
-    source="deliveries t",
+    columns=columns(
+        "id alert_id channel status attempts next_attempt_at last_error sent_at created_at",
+        is_digested="t.digest_id IS NOT NULL",
+    ),
+    table="deliveries",
     order=_BY_ID,
     parent="t.alert_id",
     # Digests and confirmations are internal to the server.

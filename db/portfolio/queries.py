@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from db.pages import Key, Listing, plain_text
+from db.pages import Join, Key, Listing, columns, plain_text
 from db.portfolio.rows import (
     ListedLotRow,
     ListedPortfolioRow,
@@ -18,12 +18,14 @@ from db.sessions import Connection
 PORTFOLIOS = Listing(
     row=ListedPortfolioRow,
     name="portfolios",
-    columns="""t.id, t.account_id, t.name, t.currency, t.strategy, t.risk_tolerance, t.max_position_size,
-        t.auto_rebalance, t.rebalance_frequency, t.drift_band, t.symbols, t.target_weights, t.cash_balance,
-        t.reserved_cash, t.cash_balance - t.reserved_cash AS available_cash,
-        t.fractional_shares, t.minimum_trade, t.relative_drift_band, t.cash_reserve, t.max_trade,
-        t.max_turnover, t.look_back_days, t.tax_aware, t.is_active, t.created_at, t.snapshots_stale_from""",
-    source="portfolios t",
+    columns=columns(
+        "id account_id name currency strategy risk_tolerance max_position_size auto_rebalance "
+        "rebalance_frequency drift_band symbols target_weights cash_balance reserved_cash "
+        "fractional_shares minimum_trade relative_drift_band cash_reserve max_trade max_turnover "
+        "look_back_days tax_aware is_active created_at snapshots_stale_from",
+        available_cash="t.cash_balance - t.reserved_cash",
+    ),
+    table="portfolios",
     order=(Key("id", "t.id", UUID),),
     parent="t.account_id",
     filters={"is_active": "t.is_active = {}"},
@@ -34,13 +36,19 @@ PORTFOLIOS = Listing(
 POSITIONS = Listing(
     row=ListedPositionRow,
     name="positions",
-    columns="""t.id, t.portfolio_id, t.instrument_id, i.symbol, i.asset_class, i.currency, t.quantity,
-        t.reserved_quantity, t.cost_basis, t.realized_pnl, t.realized_pnl_fifo, t.price AS current_price,
-        t.price_as_of, t.price_source,
-        CASE WHEN t.quantity > 0 THEN round(t.cost_basis / t.quantity, 10) ELSE 0 END AS average_cost,
-        t.market_value, t.market_value - t.cost_basis AS unrealized_pnl,
-        round((t.market_value - t.cost_basis) / nullif(t.cost_basis, 0), 10) AS unrealized_return""",
-    source="position_values t JOIN instruments i ON i.id = t.instrument_id",
+    columns=columns(
+        "id portfolio_id instrument_id quantity reserved_quantity cost_basis realized_pnl "
+        "realized_pnl_fifo price_as_of price_source market_value",
+        symbol="i.symbol",
+        asset_class="i.asset_class",
+        currency="i.currency",
+        current_price="t.price",
+        average_cost="CASE WHEN t.quantity > 0 THEN round(t.cost_basis / t.quantity, 10) ELSE 0 END",
+        unrealized_pnl="t.market_value - t.cost_basis",
+        unrealized_return="round((t.market_value - t.cost_basis) / nullif(t.cost_basis, 0), 10)",
+    ),
+    table="position_values",
+    joins={"i": Join("instruments", "i.id = t.instrument_id")},
     order=(Key("symbol", "i.symbol", plain_text),),
     parent="t.portfolio_id",
     condition="t.quantity > 0",
@@ -49,10 +57,19 @@ POSITIONS = Listing(
 LOTS = Listing(
     row=ListedLotRow,
     name="lots",
-    columns="""t.id, t.transaction_id, t.number, t.opened_at, t.remaining_quantity AS quantity,
-        t.remaining_cost AS cost""",
-    source="""lots t JOIN positions p ON p.owner_id = t.owner_id AND p.portfolio_id = t.portfolio_id
-        AND p.instrument_id = t.instrument_id""",
+    columns=columns(
+        "id transaction_id number opened_at",
+        quantity="t.remaining_quantity",
+        cost="t.remaining_cost",
+    ),
+    table="lots",
+    joins={
+        "p": Join(
+            "positions",
+            "p.owner_id = t.owner_id AND p.portfolio_id = t.portfolio_id "
+            "AND p.instrument_id = t.instrument_id",
+        )
+    },
     order=(
         Key("opened_at", "t.opened_at", dt.datetime.fromisoformat),
         Key("transaction_id", "t.transaction_id", UUID),
@@ -65,10 +82,13 @@ LOTS = Listing(
 SNAPSHOTS = Listing(
     row=SnapshotRow,
     name="performance",
-    columns="""t.id, t.portfolio_id, t.date, t.total_value, t.cash_value, t.positions_value, t.net_flow,
-        t.daily_return, t.cumulative_return, t.sharpe_ratio, t.sortino_ratio, t.volatility, t.max_drawdown,
-        t.num_positions AS position_count, t.unpriced_positions AS unpriced_position_count""",
-    source="performance_history t",
+    columns=columns(
+        "id portfolio_id date total_value cash_value positions_value net_flow daily_return "
+        "cumulative_return sharpe_ratio sortino_ratio volatility max_drawdown",
+        position_count="t.num_positions",
+        unpriced_position_count="t.unpriced_positions",
+    ),
+    table="performance_history",
     order=(Key("date", "t.date", dt.date.fromisoformat),),
     parent="t.portfolio_id",
     filters={"from": "t.date >= {}", "to": "t.date <= {}"},

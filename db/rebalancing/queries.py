@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from db.pages import Key, Listing, sequence_number
+from db.pages import Join, Key, Listing, columns, sequence_number
 from db.rebalancing.rows import RebalanceLegRow, RebalanceRow
 
 _LEGS = "FROM rebalance_legs l WHERE l.owner_id = $1 AND l.rebalance_id = t.id"
@@ -10,12 +10,14 @@ _LEGS = "FROM rebalance_legs l WHERE l.owner_id = $1 AND l.rebalance_id = t.id"
 REBALANCES = Listing(
     row=RebalanceRow,
     name="rebalances",
-    columns=f"""t.id, t.portfolio_id, t.strategy, t.status, t.trigger, t.old_weights, t.new_weights,
-        t.target_weights, t.plan_hash, t.turnover, t.total_cost, t.trades_executed, t.started_at,
-        t.completed_at, t.failure_reason, (SELECT count(*) {_LEGS}) AS leg_count,
-        (SELECT count(*) {_LEGS} AND l.status NOT IN ('PLANNED', 'SUBMITTED')) AS legs_ended,
-        (SELECT max(l.updated_at) {_LEGS}) AS legs_changed_at""",
-    source="rebalance_history t",
+    columns=columns(
+        "id portfolio_id strategy status trigger old_weights new_weights target_weights plan_hash "
+        "turnover total_cost trades_executed started_at completed_at failure_reason",
+        leg_count=f"(SELECT count(*) {_LEGS})",
+        legs_ended=f"(SELECT count(*) {_LEGS} AND l.status NOT IN ('PLANNED', 'SUBMITTED'))",
+        legs_changed_at=f"(SELECT max(l.updated_at) {_LEGS})",
+    ),
+    table="rebalance_history",
     order=(Key("id", "t.id", UUID),),
     descending=True,
     parent="t.portfolio_id",
@@ -24,9 +26,12 @@ REBALANCES = Listing(
 LEGS = Listing(
     row=RebalanceLegRow,
     name="legs",
-    columns="""t.rebalance_id, t.number, t.instrument_id, i.symbol, t.side, t.quantity, t.filled_quantity,
-        t.status, t.order_id, t.reason""",
-    source="rebalance_legs t JOIN instruments i ON i.id = t.instrument_id",
+    columns=columns(
+        "rebalance_id number instrument_id side quantity filled_quantity status order_id reason",
+        symbol="i.symbol",
+    ),
+    table="rebalance_legs",
+    joins={"i": Join("instruments", "i.id = t.instrument_id")},
     order=(Key("number", "t.number", sequence_number),),
     parent="t.rebalance_id",
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from db.account.days import between_days, day_of
 from db.models.trading import IS_OPEN
-from db.pages import Key, Listing
+from db.pages import Join, Key, Listing, columns
 from db.sessions import Connection, Row
 from db.trading.listing_rows import ListedImportRow, ListedOrderRow, ListedTransactionRow, LotUseRow
 
@@ -17,11 +17,14 @@ _ZONE = "(SELECT a.time_zone FROM accounts a WHERE a.owner_id = $1 AND a.id = t.
 TRANSACTIONS_OF_ACCOUNT = Listing(
     row=ListedTransactionRow,
     name="transactions",
-    columns="""t.id, t.account_id, t.portfolio_id, t.instrument_id, t.order_id, t.type, i.symbol, t.quantity,
-        t.price, t.amount, t.commission, t.currency, t.cash_delta, t.quantity_delta, t.realized_pnl,
-        t.executed_at, t.is_automatic, t.notes, t.cost_delta, t.realized_pnl_fifo, t.reverses_id,
-        t.import_id""",
-    source="transactions t LEFT JOIN instruments i ON i.id = t.instrument_id",
+    columns=columns(
+        "id account_id portfolio_id instrument_id order_id type quantity price amount commission "
+        "currency cash_delta quantity_delta realized_pnl executed_at is_automatic notes cost_delta "
+        "realized_pnl_fifo reverses_id import_id",
+        symbol="i.symbol",
+    ),
+    table="transactions",
+    joins={"i": Join("instruments", "i.id = t.instrument_id", left=True)},
     order=(
         Key("executed_at", "t.executed_at", dt.datetime.fromisoformat),
         Key("id", "t.id", UUID),
@@ -41,16 +44,24 @@ TRANSACTIONS_OF_ORDER = replace(TRANSACTIONS_OF_ACCOUNT, parent="t.order_id")
 
 TRANSACTIONS_OF_POSITION = replace(
     TRANSACTIONS_OF_ACCOUNT,
-    source=f"""{TRANSACTIONS_OF_ACCOUNT.source} JOIN positions p ON p.owner_id = t.owner_id
-        AND p.portfolio_id = t.portfolio_id AND p.instrument_id = t.instrument_id""",
+    joins={
+        **TRANSACTIONS_OF_ACCOUNT.joins,
+        "p": Join(
+            "positions",
+            "p.owner_id = t.owner_id AND p.portfolio_id = t.portfolio_id "
+            "AND p.instrument_id = t.instrument_id",
+        ),
+    },
     parent="p.id",
 )
 
 IMPORTS = Listing(
     row=ListedImportRow,
     name="imports",
-    columns="t.id, t.portfolio_id, t.created_at, t.format, t.transaction_count, t.reversed_at",
-    source="imports t",
+    columns=columns(
+        "id portfolio_id created_at format transaction_count reversed_at",
+    ),
+    table="imports",
     order=(Key("id", "t.id", UUID),),
     descending=True,
     parent="t.owner_id",
@@ -125,11 +136,15 @@ _ZONE_OF_PORTFOLIO = """(SELECT a.time_zone FROM portfolios p
 ORDERS_OF_PORTFOLIO = Listing(
     row=ListedOrderRow,
     name="orders",
-    columns="""t.id, t.portfolio_id, t.instrument_id, t.side, t.type, t.status, i.symbol, t.quantity,
-        t.filled_quantity, t.quantity - t.filled_quantity AS remaining_quantity, t.notional, t.time_in_force,
-        t.expires_at, t.limit_price, t.average_fill_price, t.reserved_cash, t.submitted_at, t.updated_at,
-        t.version, t.rejection_reason, t.rejection_code, t.rejection_facts""",
-    source="orders t JOIN instruments i ON i.id = t.instrument_id",
+    columns=columns(
+        "id portfolio_id instrument_id side type status quantity filled_quantity notional "
+        "time_in_force expires_at limit_price average_fill_price reserved_cash submitted_at "
+        "updated_at version rejection_reason rejection_code rejection_facts",
+        symbol="i.symbol",
+        remaining_quantity="t.quantity - t.filled_quantity",
+    ),
+    table="orders",
+    joins={"i": Join("instruments", "i.id = t.instrument_id")},
     order=(
         Key("submitted_at", "t.submitted_at", dt.datetime.fromisoformat),
         Key("id", "t.id", UUID),
@@ -168,10 +183,19 @@ async def fetch_order_versions(
 LOT_USES = Listing(
     row=LotUseRow,
     name="lotUses",
-    columns="""t.lot_transaction_id, t.lot_number, l.opened_at, -t.quantity_delta AS quantity,
-        -t.cost_delta AS cost, t.gain""",
-    source="""lot_uses t JOIN lots l ON l.owner_id = t.owner_id AND l.transaction_id = t.lot_transaction_id
-        AND l.number = t.lot_number""",
+    columns=columns(
+        "lot_transaction_id lot_number gain",
+        opened_at="l.opened_at",
+        quantity="-t.quantity_delta",
+        cost="-t.cost_delta",
+    ),
+    table="lot_uses",
+    joins={
+        "l": Join(
+            "lots",
+            "l.owner_id = t.owner_id AND l.transaction_id = t.lot_transaction_id AND l.number = t.lot_number",
+        )
+    },
     order=(
         Key("opened_at", "l.opened_at", dt.datetime.fromisoformat),
         Key("lot_transaction_id", "t.lot_transaction_id", UUID),
@@ -186,7 +210,7 @@ async def fetch_reversals(
 ) -> dict[UUID, ListedTransactionRow]:
     """Return the reversals of these transactions, by the reversed transaction."""
     rows = await connection.fetch(
-        f"SELECT {TRANSACTIONS_OF_ACCOUNT.columns} FROM {TRANSACTIONS_OF_ACCOUNT.source} "
+        f"SELECT {TRANSACTIONS_OF_ACCOUNT.selected} FROM {TRANSACTIONS_OF_ACCOUNT.source} "
         "WHERE t.owner_id = $1 AND t.reverses_id = ANY($2::uuid[])",
         owner_id,
         transaction_ids,

@@ -29,7 +29,7 @@ class AccessLine:
         self._client = client
         self._began = time.perf_counter()
         self._took = 0.0
-        self._user_id: UUID | None = None
+        self.user_id: UUID | None = None
         self._statements: StatementCount = count_statements()
         self._status = GONE
         self._codes: dict[str, None] = {}
@@ -60,7 +60,7 @@ class AccessLine:
         """Write the line after the answer, once there is time. `context` says whose operation it was."""
         if logger.isEnabledFor(logging.INFO):
             self._took = time.perf_counter() - self._began
-            self._user_id = getattr(context, "user_id", None)
+            self.user_id = getattr(context, "user_id", self.user_id)
             asyncio.get_running_loop().call_soon(self._write)
 
     def _write(self) -> None:
@@ -73,7 +73,7 @@ class AccessLine:
             "cost": self._cost,
             "statements": self._statements.sent,
             "request_id": self._client.request_id,
-            "user_id": self._user_id,
+            "user_id": self.user_id,
         }
         if self._events is not None:
             fields["events"] = self._events

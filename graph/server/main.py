@@ -16,6 +16,7 @@ from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import ClientConnection
 from graph.services import Services
+from investing.actor import RequestOrigin
 from investing.auth.api_keys import ApiKeys
 from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
@@ -62,7 +63,12 @@ def build_server(
         )
         try:
             notifier = Notifier()
-            async with open_sessions(url, size=settings.pool_size, notifier=notifier) as sessions:
+            async with open_sessions(
+                url,
+                size=settings.pool_size,
+                notifier=notifier,
+                tree_seconds=settings.operation_timeout_seconds,
+            ) as sessions:
                 auth_service = AuthService(
                     sessions,
                     tokens,
@@ -108,7 +114,7 @@ def build_server(
             passwords.close()
 
     def open_context(token: str | None, client: ClientConnection) -> Context:
-        return Context(opened[0], token, client)
+        return Context(opened[0], token, RequestOrigin(client.ip_address, client.user_agent))
 
     async def ready() -> Readiness:
         return await running[0].readiness()
@@ -121,4 +127,5 @@ def build_server(
         allowed_origins=settings.allowed_origins,
         limits=replace(STANDARD_LIMITS, cost=settings.max_query_cost, size=settings.max_answer_bytes),
         operation_timeout_seconds=settings.operation_timeout_seconds,
+        services=(lambda: opened[0]) if settings.compiler else None,
     )

@@ -14,10 +14,13 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from graph.compiler.answering import CompiledData
+from graph.compiler.selecting import NotCompiled
 from graph.errors import BadUserInput, CodedError, TimedOut
 from graph.limits import Checked, DocumentRefused, Limits, refuse_large
 from graph.server.access import AccessLine
 from graph.server.client import ClientConnection
+from graph.server.compiled import CompiledQueries
 from graph.server.errors import internal, logger, present
 from graph.server.requests import GraphQLRequest
 from graph.server.serving import ServedSchema
@@ -96,6 +99,25 @@ def _sized(answer: Answer, limits: Limits) -> Answer:
 
 
 @dataclass(frozen=True)
+class CompiledAnswer(Answer):
+    """An answer whose data is JSON already; `body` has only what goes beside it."""
+
+    json: bytes = b""
+
+    def encode(self, request_id: str) -> bytes:
+        """Put the data and what goes beside it into one text."""
+        if not self.body:
+            return b'{"data":%b}' % self.json
+        return b'{"data":%b,%b' % (self.json, orjson.dumps(self.body)[1:])
+
+
+def compiled_answer(data: CompiledData, wants_cost: bool) -> CompiledAnswer:
+    """Return the answer of a compiled query."""
+    body = {"extensions": {"cost": data.checked.report()}} if wants_cost else {}
+    return CompiledAnswer(body, executed=True, json=data.json)
+
+
+@dataclass(frozen=True)
 class StreamLogin:
     """The login of a stream: for how many seconds it is valid, None for no limit, and its early end."""
 
@@ -110,6 +132,7 @@ class Operations:
     schema: ServedSchema
     open_context: OpenContext
     timeout_seconds: float
+    compiled: CompiledQueries | None = None
 
     async def run(
         self,
@@ -117,12 +140,27 @@ class Operations:
         token: str | None,
         client: ClientConnection,
         allowed: frozenset[OperationType] = QUERIES_AND_MUTATIONS,
+        *,
+        compile: bool = True,
     ) -> Answer:
-        """Run a query or a mutation, for as long as one operation may take."""
+        """Run a query or a mutation, for as long as one operation may take.
+
+        Without `compile` the resolvers answer: the compiler has been asked already, and has said no.
+        """
         line = AccessLine(self.schema, request, client)
-        context, answer = None, None
+        context: Any = None
+        answer: Answer | None = None
         try:
             async with asyncio.timeout(self.timeout_seconds):
+                if compile and self.compiled is not None and token is not None:
+                    try:
+                        data, login = await self.compiled.answer(request, token, client)
+                        line.user_id = login.user_id
+                        line.estimated(data.checked.estimate.cost)
+                        answer = compiled_answer(data, client.wants_cost or request.wants_cost)
+                        return answer
+                    except NotCompiled as reason:
+                        self.compiled.compiler.left[str(reason)] += 1
                 context = self.open_context(token, client)
                 checked = await self._check(request, context)
                 line.estimated(checked.estimate.cost)

@@ -90,7 +90,7 @@ def test_every_query_names_an_owner() -> None:
 
 
 def _has_ids(listing: Listing[Any]) -> bool:
-    return listing.id in listing.columns
+    return listing.id in listing.columns.values()
 
 
 async def test_instruments_without_their_filter(world: World, sessions: Sessions, superuser_url: str) -> None:
@@ -145,7 +145,7 @@ async def test_a_listing_without_its_filter(
     assert parents
     assert strangers
     broken = [forgetful(listing)]
-    if "$1" not in f"{listing.columns} {listing.source} {listing.condition}":
+    if "$1" not in f"{listing.selected} {listing.source} {listing.condition}":
         broken.append(replace(listing, owner=None))
     for without in broken:
         async with sessions.reading(stranger) as connection:

@@ -1,0 +1,1 @@
+"""Reading a whole tree of rows as JSON text, in one statement."""
