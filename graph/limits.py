@@ -17,6 +17,7 @@ from graph.outline import Outline, outline_of
 # One tuple for the life of the process: a rule made for each request would defeat every cache.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 5
+_NO_SUCH_OPERATION = "The document has no operation of that name."
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,8 @@ class DocumentChecks:
         refused = refuse(walk, self.limits)
         if refused is not None:
             raise DocumentRefused([refused])
+        if not walk.operations:
+            raise DocumentRefused([GraphQLError(_NO_SUCH_OPERATION)])
         errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
         if errors:
             raise DocumentRefused(errors)
@@ -227,7 +230,7 @@ class DocumentChecks:
 def _only_operation(known: KnownDocument, name: str | None) -> tuple[str | None, Measure]:
     """Return the operation that runs without being named. Raise DocumentRefused if there are several."""
     if name is not None:
-        raise DocumentRefused([GraphQLError("The document has no operation of that name.")])
+        raise DocumentRefused([GraphQLError(_NO_SUCH_OPERATION)])
     # graphql-core would run the first of several operations if none is named; the specification forbids it.
     if len(known.measures) > 1:
         message = "The document has several operations: name the one to run."

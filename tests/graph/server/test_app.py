@@ -144,6 +144,7 @@ def test_pages_of_allowed_origins_may_call() -> None:
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-origin"] == "https://app.example"
         assert "access-control-allow-credentials" not in answer.headers
+        assert "x-graphfolio-cost" in answer.headers["access-control-allow-headers"]
         answer = httpx.options(
             served.url + "/graphql", headers={**preflight, "origin": "https://evil.example"}
         )
