@@ -1,6 +1,6 @@
 """Measure how long the heaviest permitted operations keep everybody else waiting.
 
-    python -m bench.loop [TRANSACTIONS]
+    python -m bench.loop [TRANSACTIONS] [PART_OF_A_NAME]
 
 One server process on a PostgreSQL of its own. While each operation runs, another client asks for
 `{ __typename }` over and over: its longest wait is how long the event loop was blocked, or worked off what
@@ -27,7 +27,7 @@ from investing.auth.administration import set_password
 from investing.portfolio.snapshots import refresh_due
 from tests.faults.cluster import Cluster, running_cluster
 from tests.faults.servers import Server, fleet
-from tests.faults.wire import Wire
+from tests.faults.wire import Lost, Wire
 from tests.faults.world import PASSWORD
 from tests.investing.portfolio.long_history import SYMBOLS, make_history
 
@@ -40,13 +40,18 @@ _TRY = """mutation($input: TestAlertRuleInput!) { testAlertRule(input: $input) {
 _FIGURES = """timeWeightedReturn moneyWeightedReturn volatility sharpeRatio sortinoRatio
   maxDrawdown { depth } contributions { gain contribution } periods { timeWeightedReturn }"""
 _EXPLAIN = "explain(figure: VOLATILITY) { value subPeriods(first: 500) { nodes { date return endValue } } }"
-_BARS = """INSERT INTO price_bars (instrument_id, date, close, adjusted_close)
-  SELECT id, day::date, 100 + (extract(epoch from day)::bigint / 86400 * 7919) % 90,
-    100 + (extract(epoch from day)::bigint / 86400 * 7919) % 90
-  FROM instruments, generate_series('1987-01-05'::timestamp, '2023-12-29', '1 day') AS day
-  WHERE symbol = 'LONG00' ON CONFLICT DO NOTHING"""
+_OLD = """WITH old AS (INSERT INTO instruments (id, symbol, name, asset_class, currency)
+    VALUES (gen_random_uuid(), 'OLD', 'OLD', 'EQUITY', 'USD') RETURNING id)
+  INSERT INTO price_bars (instrument_id, date, close, adjusted_close)
+  SELECT id, day::date, close, close 
+    FROM old, generate_series('1987-01-05'::timestamp, '2023-12-29', '1 day') AS day,
+    LATERAL (SELECT 100 + (extract(epoch FROM day)::bigint / 86400 * 7919) % 90 AS close) AS priced
+  WHERE extract(isodow FROM day) < 6"""
 _QUOTES = """INSERT INTO quotes (instrument_id, price, as_of)
   SELECT id, 100, now() FROM instruments ON CONFLICT DO NOTHING"""
+
+
+_DAYS = {"from": "1987-01-01", "to": "2023-12-29"}
 
 
 class Client:
@@ -82,11 +87,11 @@ def monster(fields: int) -> str:
 def wide() -> str:
     """Return a document with as many fields and tokens as are permitted."""
     body = " ".join(
-        ["id name currency"] + ["positions(first: 1) { nodes { id symbol quantity averageCost weight } }"]
+        ["id name currency", "positions(first: 1) { nodes { id symbol quantity averageCost weight } }"]
     )
     accounts = " ".join(
-        f"a{n}: accounts(first: 1) {{ nodes {{ id name portfolios(first: 1) {{ nodes {{ {body} }} }} }} }}"
-        for n in range(37)
+        f"a{n}: accounts(first: 1) {{ nodes {{ id portfolios(first: 1) {{ nodes {{ {body} }} }} }} }}"
+        for n in range(30)
     )
     return f"query Wide {{ me {{ {accounts} }} }}"
 
@@ -128,7 +133,11 @@ async def measure(name: str, client: Client, other: Client, query: str, **variab
     small = asyncio.create_task(_shorter(other, waits))
     await asyncio.sleep(0.1)
     began = time.perf_counter()
-    answer = await client.ask(query, **variables)
+    try:
+        answer = await client.ask(query, **variables)
+    except Lost:
+        print(client.server.log[-3000:])
+        raise
     took = time.perf_counter() - began
     small.cancel()
     await asyncio.gather(small, return_exceptions=True)
@@ -150,9 +159,8 @@ async def _world(cluster: Cluster, transactions: int) -> AsyncIterator[tuple[Cli
     async with open_sessions(cluster.url("graphfolio_app"), size=2) as sessions:
         world = await make_history(sessions, superuser_url, owner_url, transactions)
         connection = await asyncpg.connect(superuser_url)
-        await connection.execute(_BARS)
+        await connection.execute(_OLD)
         await connection.execute(_QUOTES)
-        await connection.execute("ANALYZE")
         name = await connection.fetchval("SELECT username FROM users WHERE id = $1", world.actor.id)
         await connection.close()
         await set_password(sessions, name, PASSWORD)
@@ -174,48 +182,59 @@ async def _world(cluster: Cluster, transactions: int) -> AsyncIterator[tuple[Cli
                 assert done["importTransactions"]["okCount"] == len(rows), done
             await refresh_due(sessions, 1000)
             connection = await asyncpg.connect(superuser_url)
-            await connection.execute("ANALYZE")
-            await connection.close()
+                await connection.close()
             yield client, Client(server), global_id("Portfolio", world.portfolios[0])
 
 
-async def main(cluster: Cluster, transactions: int) -> None:
+def cases(id: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the operations, each with its name and variables; `id` is the long portfolio's."""
+    portfolio = f'{{ node(id: "{id}") {{ ... on Portfolio {{ %s }} }} }}'
+    yield "introspection", get_introspection_query(), {}
+    yield "introspection again", get_introspection_query(), {}
+    yield "fragments within fragments", monster(35), {}
+    yield "the widest document", wide(), {}
+    yield "a text of 240 KB in a document", f'{{ node(id: "{"x" * 240_000}") {{ id }} }}', {}
+    yield "performance of a portfolio, 10 years", portfolio % f"performance {{ {_FIGURES} }}", {}
+    yield "its explanation", portfolio % f"performance {{ {_EXPLAIN} }}", {}
+    compared = 'performance(benchmark: "OLD")'
+    yield "compared with a benchmark", portfolio % f"{compared} {{ benchmark {{ beta }} {_EXPLAIN} }}", {}
+    yield "performance of a user, 7 portfolios", f"{{ me {{ performance {{ {_FIGURES} }} }} }}", {}
+    every = f"accounts {{ nodes {{ portfolios {{ nodes {{ performance {{ {_FIGURES} }} }} }} }} }}"
+    yield "performance of each of 7 portfolios", f"{{ me {{ {every} }} }}", {}
+    alert = {"name": "tried", "threshold": "0.05", "cooldownSeconds": 0, **_DAYS}
+    price = {**alert, "kind": "PRICE_ABOVE", "threshold": "150", "symbol": "OLD"}
+    yield "testAlertRule, a price, 36 years", _TRY, {"input": price}
+    moves = {**alert, "kind": "DAILY_MOVE", "symbol": "OLD"}
+    yield "testAlertRule, daily moves, 36 years", _TRY, {"input": moves}
+    weights = {**alert, "kind": "POSITION_WEIGHT", "portfolioId": id}
+    yield "testAlertRule, weights, 10 years", _TRY, {"input": weights}
+    yield "testAlertRule, drawdowns", _TRY, {"input": {**alert, "kind": "DRAWDOWN"}}
+    yield "exportTransactions", f'{{ exportTransactions(portfolioId: "{id}") }}', {}
+    rows = list(deposits(239)) * 2
+    given = {"portfolioId": id, "rows": rows, "idempotencyKey": str(uuid.uuid4())}
+    bad = [{**row, "type": "SELL", "symbol": "NONE", "quantity": "1", "price": "1"} for row in rows]
+    yield "importTransactions, dry, 956 rows", _IMPORT, {"input": {**given, "dryRun": True}}
+    yield "importTransactions, 956 bad rows", _IMPORT, {"input": {**given, "rows": bad}}
+    given["idempotencyKey"] = str(uuid.uuid4())
+    yield "importTransactions, 956 rows", _IMPORT, {"input": given}
+    plan = "rebalancePlan(strategy: EQUAL_WEIGHT) { trades { symbol quantity } }"
+    yield "rebalancePlan", portfolio % plan, {}
+    many = " ".join(f"h{n}: priceHistory(first: 500) {{ nodes {{ date close }} }}" for n in range(10))
+    yield "prices, 10 x 500", f'{{ instrument(symbol: "OLD") {{ {many} }} }}', {}
+
+
+async def main(cluster: Cluster, transactions: int, wanted: str) -> None:
     """Print a table."""
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {transactions} transactions")
     print("| operation | ms | others' longest wait, ms | their median | blocked, ms | bytes | by |")
     print("|---|---|---|---|---|---|---|")
     async with _world(cluster, transactions) as (client, other, id):
-        alert = {
-            "name": "tried", "kind": "PRICE_ABOVE", "threshold": "150", "symbol": "LONG00", "from": "1987-01-01",
-            "to": "2023-12-29", "cooldownSeconds": 0, "portfolioId": None,
-        }  # fmt: skip
-        weights = {**alert, "kind": "POSITION_WEIGHT", "threshold": "0.05", "symbol": None, "portfolioId": id}
-        one = f'{{ node(id: "{id}") {{ ... on Portfolio {{ performance {{ %s }} }} }} }}'
-        await measure("introspection", client, other, get_introspection_query())
-        await measure("introspection again", client, other, get_introspection_query())
-        await measure("monster of fragments", client, other, monster(35))
-        await measure("the widest document", client, other, wide())
-        await measure("performance of a portfolio, 10 years", client, other, one % _FIGURES)
-        await measure("its explanation", client, other, one % _EXPLAIN)
-        both = one % f'benchmark {{ beta }} {_EXPLAIN}'
-        await measure("compared", client, other, both.replace("performance", 'performance(benchmark: "LONG00")'))
-        await measure("performance of a user, 7 portfolios", client, other, f"{{ me {{ performance {{ {_FIGURES} }} }} }}")
-        every = f"{{ me {{ accounts {{ nodes {{ portfolios {{ nodes {{ performance {{ {_FIGURES} }} }} }} }} }} }} }}"
-        await measure("performance of each portfolio", client, other, every)
-        await measure("testAlertRule, a price, 36 years", client, other, _TRY, input=alert)
-        await measure("testAlertRule, daily moves", client, other, _TRY, input={**alert, "kind": "DAILY_MOVE", "threshold": "0.05"})
-        await measure("testAlertRule, weights", client, other, _TRY, input=weights)
-        await measure("exportTransactions", client, other, f'{{ exportTransactions(portfolioId: "{id}") }}')
-        rows = list(deposits(239)) * 2
-        given = {"portfolioId": id, "rows": rows, "idempotencyKey": str(uuid.uuid4())}
-        await measure("importTransactions, dry, 956 rows", client, other, _IMPORT, input={**given, "dryRun": True})
-        await measure("importTransactions, 956 rows", client, other, _IMPORT, input=given)
-        await measure("rebalancePlan", client, other, f'{{ node(id: "{id}") {{ ... on Portfolio {{ rebalancePlan(strategy: EQUAL_WEIGHT) {{ trades {{ symbol quantity }} }} }} }} }}')
-        many = " ".join(f"h{n}: priceHistory(first: 500) {{ nodes {{ date close }} }}" for n in range(10))
-        await measure("prices, 10 x 500", client, other, f'{{ instrument(symbol: "LONG00") {{ {many} }} }}')
+        for name, query, variables in cases(id):
+            if wanted in name:
+                await measure(name, client, other, query, **variables)
 
 
 if __name__ == "__main__":
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     with running_cluster() as running:
-        asyncio.run(main(running, number))
+        asyncio.run(main(running, number, sys.argv[2] if len(sys.argv) > 2 else ""))
