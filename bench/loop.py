@@ -181,8 +181,6 @@ async def _world(cluster: Cluster, transactions: int) -> AsyncIterator[tuple[Cli
                 done = await client.data(_IMPORT, input=given)
                 assert done["importTransactions"]["okCount"] == len(rows), done
             await refresh_due(sessions, 1000)
-            connection = await asyncpg.connect(superuser_url)
-                await connection.close()
             yield client, Client(server), global_id("Portfolio", world.portfolios[0])
 
 

@@ -19,6 +19,9 @@ from db.statements import note_statement, uncounted
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
     Prepared = asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Prepared = asyncpg.prepared_stmt.PreparedStatement
 
 MOST_STATEMENTS = 64
 """For each connection: a plan takes 0.05 to 0.5 MiB of its backend's memory."""
@@ -51,11 +54,18 @@ class _Line:
 
 
 class TreeConnections:
-    """At most so many connections, opened when they are needed; whoever finds none free waits in line."""
+    """At most so many connections, opened when they are needed; whoever finds none free waits in line.
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], most: int) -> None:
+    PostgreSQL itself ends a statement that takes too long, which costs nothing here. The wait in line ends
+    after `timeout_seconds`.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], most: int, timeout_seconds: float
+    ) -> None:
         self._connect = connect
         self._most = most
+        self._timeout_seconds = timeout_seconds
         self._open = 0
         self._free: list[_Line] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -63,9 +73,10 @@ class TreeConnections:
     async def fetch(self, sql: str, user_id: UUID, login_id: UUID, values: Sequence[object]) -> bytes | None:
         """Return the text of a statement of `db.reading.statement`; None if the login has ended.
 
-        A connection that was cancelled, or is broken, is not used again.
+        A connection that was cancelled, or is broken, is not used again. Raise TimeoutError if no connection
+        becomes free in time.
         """
-        line = await self._take()
+        line = self._free_line() or await self._wait_for_line()
         try:
             text = await line.fetch(sql, (str(user_id), login_id, *values))
         except asyncpg.PostgresError:
@@ -84,24 +95,31 @@ class TreeConnections:
             await line.connection.close()
         self._free.clear()
 
-    async def _take(self) -> _Line:
-        while True:
-            while self._free:
-                line = self._free.pop()
-                if not line.connection.is_closed():
+    def _free_line(self) -> _Line | None:
+        while self._free:
+            line = self._free.pop()
+            if not line.connection.is_closed():
+                return line
+            self._open -= 1
+        return None
+
+    async def _wait_for_line(self) -> _Line:
+        async with asyncio.timeout(self._timeout_seconds):
+            while True:
+                if self._open < self._most:
+                    return await self._new()
+                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._waiting.append(waiter)
+                try:
+                    await waiter
+                except asyncio.CancelledError:
+                    # Its turn had come: the next one takes it.
+                    if waiter.done() and not waiter.cancelled():
+                        self._wake()
+                    raise
+                line = self._free_line()
+                if line is not None:
                     return line
-                self._open -= 1
-            if self._open < self._most:
-                return await self._new()
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                # Its turn had come: the next one takes it.
-                if waiter.done() and not waiter.cancelled():
-                    self._wake()
-                raise
 
     async def _new(self) -> _Line:
         self._open += 1

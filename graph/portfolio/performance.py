@@ -9,16 +9,16 @@ import strawberry
 
 from graph.context import Info
 from graph.errors import BadUserInput
-from graph.market.loaders import InstrumentById
-from graph.market.types import Instrument, instrument_with_symbol
-from graph.portfolio.explanations import PerformanceExplanation, explain_performance
-from graph.portfolio.performance_loaders import (
+from graph.loaders.market import InstrumentById
+from graph.loaders.performance import (
     BenchmarkBySymbol,
     GainsByPerformance,
     PerformanceByAccount,
     PerformanceByPortfolio,
     PerformanceByUser,
 )
+from graph.market.types import Instrument, instrument_with_symbol
+from graph.portfolio.performance_explanations import PerformanceExplanation, explain_performance
 from graph.scalars import CurrencyCode
 from graph.vocabulary import PerformanceFigure, Period, UnavailableReason
 from investing.background import run_apart

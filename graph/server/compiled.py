@@ -24,7 +24,9 @@ NOT_COMPILED = "not_compiled"
 """Where a scope's state says why the compiler has said no already, so that it is not asked twice."""
 
 
-def build_compiler(schema: strawberry.Schema, checks: DocumentChecks, executor: type[Any]) -> QueryCompiler:
+def build_compiler(
+    schema: strawberry.Schema, checks: DocumentChecks, executor: type[Any], timeout_seconds: float
+) -> QueryCompiler:
     """Return the compiler of the schema's queries."""
     core = schema._schema
     query = core.query_type
@@ -34,7 +36,7 @@ def build_compiler(schema: strawberry.Schema, checks: DocumentChecks, executor: 
         for name, many in ROOT_LISTS.items()
     }
     readables = Readables(core, describe(core, READABLE, ENTITIES), lists, LOOKUPS, Arguments(schema).of)
-    return QueryCompiler(checks, Planner(readables, ENTITIES, ROOT_LISTS), executor)
+    return QueryCompiler(checks, Planner(readables, ENTITIES, ROOT_LISTS), executor, timeout_seconds)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ class CompiledQueries:
     async def answer(
         self, request: GraphQLRequest, token: str, client: ClientConnection
     ) -> tuple[CompiledData, Login]:
-        """Return the data of a query, and whose it is. Raise NotCompiled if the resolvers have to answer."""
+        """Return the data of a query, and whose it is. Raise NotCompiled if the resolvers have to answer.
+
+        Raise what the compiler raises.
+        """
         services = self.services()
         try:
             claims = services.auth_service.claims(token)
@@ -61,6 +66,7 @@ class CompiledQueries:
             request.variables or {},
             login,
             services.sessions.trees,
+            lambda: services.row_counts.of(login.user_id),
             lambda: self.open_context(token, client),
         )
         return data, login

@@ -4,7 +4,6 @@ Whatever this does not know goes on to the application as if this were not here,
 has the same bytes and headers as there.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +13,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.compiler.selecting import NotCompiled
 from graph.server.access import AccessLine
-from graph.server.client import LONGEST_USER_AGENT, ClientConnection, request_id_of
+from graph.server.client import COST_HEADER, LONGEST_USER_AGENT, ClientConnection, is_on, request_id_of
 from graph.server.compiled import NOT_COMPILED, CompiledQueries
 from graph.server.envelope import HEADERS
 from graph.server.errors import RequestRefused
-from graph.server.negotiation import EVENT_STREAM, JSON, negotiate
-from graph.server.operations import Answer, CompiledAnswer, Operations
+from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
+from graph.server.operations import Answer, Operations, compiled_answer
 from graph.server.requests import GraphQLRequest
 
+_COST_HEADER = COST_HEADER.encode()
 _MOST_ACCEPTS = 64
-_HEADERS = tuple(HEADERS.items())
+_HEADERS = ((b"cache-control", b"no-store"), *HEADERS.items())
+_CONTENT_TYPES = {
+    media_type: (b"content-type", f"{media_type}; charset=utf-8".encode())
+    for media_type in (JSON, GRAPHQL_JSON)
+}
 _JSON_TYPES = frozenset({b"application/json", b"application/json; charset=utf-8"})
 _KEYS = frozenset({"query", "variables", "operationName"})
 
@@ -35,6 +39,7 @@ class _Head:
     token: bytes
     media_type: str
     user_agent: str | None
+    wants_cost: bool
 
 
 class DirectQueries:
@@ -83,7 +88,7 @@ class DirectQueries:
         await _respond(send, answer, head.media_type, request_id)
 
     def _head(self, headers: list[tuple[bytes, bytes]]) -> _Head | None:
-        token, content_type, media_type, agent = b"", b"", JSON, None
+        token, content_type, media_type, agent, wants_cost = b"", b"", JSON, None, False
         for name, value in headers:
             if name == b"authorization":
                 token = value
@@ -96,11 +101,13 @@ class DirectQueries:
                 media_type = accepted
             elif name == b"user-agent":
                 agent = value.decode("latin-1")[:LONGEST_USER_AGENT]
+            elif name == _COST_HEADER:
+                wants_cost = is_on(value.decode("latin-1"))
             elif name == b"content-encoding" or (name == b"origin" and self._cross_origin):
                 return None
         if content_type not in _JSON_TYPES or token[:7] != b"Bearer " or b" " in token[7:]:
             return None
-        return _Head(token[7:], media_type, agent)
+        return _Head(token[7:], media_type, agent, wants_cost)
 
     def _accepted(self, value: bytes) -> str | None:
         """Return the media type of an answer, None for one that is not given here."""
@@ -121,10 +128,10 @@ class DirectQueries:
         line = AccessLine(self._operations.schema, request, client)
         answer: Answer
         try:
-            async with asyncio.timeout(self._operations.timeout_seconds):
-                data, login = await self._compiled.answer(request, head.token.decode("latin-1"), client)
+            data, login = await self._compiled.answer(request, head.token.decode("latin-1"), client)
             line.user_id = login.user_id
-            answer = CompiledAnswer({"extensions": {"cost": data.report}}, True, data.json)
+            line.estimated(data.checked.estimate.cost)
+            answer = compiled_answer(data, head.wants_cost)
         except NotCompiled as reason:
             scope["state"][NOT_COMPILED] = str(reason)
             return None
@@ -168,10 +175,9 @@ async def _respond(send: Send, answer: Answer, media_type: str, request_id: str)
     body = answer.encode(request_id)
     status = answer.status if media_type != JSON else 200
     headers = [
-        (b"content-type", f"{media_type}; charset=utf-8".encode()),
-        (b"cache-control", b"no-store"),
-        (b"content-length", b"%d" % len(body)),
+        _CONTENT_TYPES[media_type],
         *_HEADERS,
+        (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
