@@ -34,6 +34,7 @@ class Context:
     def __init__(self, services: Services, token: str | None, client: http.ClientConnection) -> None:
         self.services = services
         self.client = RequestOrigin(client.ip_address, client.user_agent)
+        self.device = client.device
         self._login = ViewerLogin(services.sessions, services.auth_service, services.notifier, token)
         self._loaders: dict[type, Any] = {}
 

@@ -19,7 +19,7 @@ from db.outages import Outage
 from graph.errors import BadUserInput
 from graph.graphiql import explorer
 from graph.limits import STANDARD, Limits
-from graph.server.client import is_local
+from graph.server.client import DEVICE_TOKEN, is_local
 from graph.server.envelope import Envelope
 from graph.server.errors import logger
 from graph.server.http import GraphQLOverHTTP
@@ -63,8 +63,8 @@ def build_app(
                 CORSMiddleware,
                 allow_origins=sorted(origins),
                 allow_methods=["POST"],
-                allow_headers=["authorization", "content-type", "x-request-id"],
-                expose_headers=["x-request-id"],
+                allow_headers=["authorization", "content-type", "x-request-id", DEVICE_TOKEN],
+                expose_headers=["x-request-id", DEVICE_TOKEN],
             )
         )
     return Starlette(

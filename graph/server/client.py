@@ -3,7 +3,7 @@
 import ipaddress
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -13,7 +13,20 @@ from graph.errors import Unauthenticated
 # What a caller may choose as its request's id: nothing that could forge a line of the log.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _LONGEST_USER_AGENT = 500
+DEVICE_TOKEN = "x-device-token"
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+
+@dataclass
+class Device:
+    """The token by which a device that has logged in before is recognised, in the header of that name.
+
+    `presented` is what the client has sent. `issued` is what a login puts into the answer's headers; a
+    WebSocket and a stream have sent theirs by then.
+    """
+
+    presented: str | None = field(default=None, repr=False)
+    issued: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,7 @@ class ClientConnection:
     ip_address: str | None
     user_agent: str | None
     request_id: str
+    device: Device = field(default_factory=Device, compare=False)
 
 
 def client_of(connection: HTTPConnection) -> ClientConnection:
@@ -32,6 +46,7 @@ def client_of(connection: HTTPConnection) -> ClientConnection:
         ip_address=connection.client.host if connection.client else None,
         user_agent=agent[:_LONGEST_USER_AGENT] if agent else None,
         request_id=request_id_of(connection.scope),
+        device=Device(connection.headers.get(DEVICE_TOKEN)),
     )
 
 

@@ -16,7 +16,7 @@ from graph.services import Services
 from investing.auth.api_keys import ApiKeys
 from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.passwords import Passwords
+from investing.auth.passwords import MOST_WAITING, Passwords
 from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
 from investing.market.watches import Watches
@@ -50,7 +50,8 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        passwords = Passwords(hasher, at_once=settings.passwords_at_once)
+        most_waiting = MOST_WAITING if settings.login_attempts else None
+        passwords = Passwords(hasher, at_once=settings.passwords_at_once, most_waiting=most_waiting)
         tokens = AccessTokens(
             ring,
             settings.token_issuer,
