@@ -66,9 +66,7 @@ class Attempts:
             if not self._at_once[network]:
                 del self._at_once[network]
 
-    async def login(
-        self, name: str, address: str | None, recognised: Recognised = UNKNOWN
-    ) -> "Attempt":
+    async def login(self, name: str, address: str | None, recognised: Recognised = UNKNOWN) -> "Attempt":
         """Count one more attempt to log in, before the password is checked. Raise TooManyAttempts."""
         if recognised.device:
             return await self._take([(1, f"name and device\n{name}\n{recognised.device.hex()}")])
@@ -98,6 +96,8 @@ class Attempts:
             # Hashed, because people sometimes type their password where the name belongs.
             limit = _Limit(hashlib.sha256(subject.encode()).digest(), SPAN / (times * self._most))
             if seconds := await take(self._sessions, limit.subject, limit.step, SPAN):
+                # It is not looked at, so that it does not count: its seconds hold for the next one too.
+                await taken.refund()
                 raise TooManyAttempts(seconds)
             taken.limits.append(limit)
         return taken
@@ -114,4 +114,3 @@ class Attempt:
         """Take the attempt off the count: whoever knows the password may log in as often as they like."""
         for limit in self.limits:
             await give_back(self.sessions, limit.subject, limit.step)
-
