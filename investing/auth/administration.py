@@ -7,6 +7,7 @@ from db.auth.devices import forget_devices
 from db.sessions import Session, Sessions
 from investing.auth.passwords import Passwords
 from investing.rules.auth import registration
+from investing.rules.errors import shortened
 
 _BY = {"by": "command"}
 
@@ -102,5 +103,5 @@ async def _hash(password: str) -> str:
 async def _find(sessions: Sessions, identifier: str) -> UUID:
     user_id = await queries.user_id_of(sessions, registration.normalize_identifier(identifier))
     if user_id is None:
-        raise NoSuchUser(f"There is no user {identifier}.")
+        raise NoSuchUser(f"There is no user {shortened(identifier)}.")
     return user_id

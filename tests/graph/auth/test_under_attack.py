@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Coroutine, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -33,7 +33,7 @@ class Gated(PasswordHasher):
         super().__init__(time_cost=1, memory_cost=1024, parallelism=1)
         self.gate = threading.Semaphore(0)
 
-    def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
         if password != PASSWORD.encode():
             assert self.gate.acquire(timeout=PATIENCE)
         return super().verify(hash, password)
