@@ -118,7 +118,7 @@ def test_rows_are_counted_where_pages_alone_allow_too_much(
     account = api.data("{ me { accounts { nodes { id } } } }")["me"]["accounts"]["nodes"][0]["id"]
     rename = "mutation($i: UpdateAccountInput!) { updateAccount(input: $i) { account { name } } }"
     told = []
-    for run in (
+    steps: tuple[Callable[[], Any], ...] = (
         lambda: api.data("{ me { accounts { nodes { name } } } }"),
         lambda: api.data(pages),
         lambda: api.data(pages),
@@ -126,7 +126,8 @@ def test_rows_are_counted_where_pages_alone_allow_too_much(
         lambda: api.data(rename, i={"accountId": account, "name": "Other"}),
         lambda: api.data(pages),
         lambda: Api(api.url).post(pages),
-    ):
+    )
+    for run in steps:
         before = counter.counts_of_rows
         run()
         told.append(counter.counts_of_rows - before)
