@@ -85,7 +85,8 @@ class Bench:
 
     async def _warm(self, target: Target, wanted: list[Request], connections: int) -> None:
         await target.client.reopen(connections)
-        await target.client.load(wanted, connections, self.seconds)
+        # Compilers need more time than one measurement until they have seen enough.
+        await target.client.load(wanted, connections, 2 * self.seconds)
 
     async def round(self, number: int, shapes: Sequence[Shape]) -> None:
         """Measure every shape of every target once, beginning with another target in each round."""
