@@ -149,7 +149,7 @@ def _type_of(value: Any, *_: object) -> str:
     return type_
 
 
-def _resolve(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+def _resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
     name, returned = info.field_name, get_named_type(info.return_type).name
     if isinstance(source, Owner):
         if name == "nodes":
