@@ -70,6 +70,15 @@ class Settings(BaseSettings):
         "everything else, by the resolvers.",
     )
     operation_timeout_seconds: float = Field(30, gt=0, description="How many seconds one operation may take.")
+    max_query_cost: int = Field(
+        500_000,
+        ge=1_000,
+        le=10**9,
+        description="The most values that one query may read, counted by the rows that its user has.",
+    )
+    max_answer_bytes: int = Field(
+        16_000_000, ge=10_000, le=10**9, description="The most bytes that one answer may have."
+    )
     login_attempts: int = Field(
         10,
         ge=0,
@@ -195,6 +204,12 @@ class Settings(BaseSettings):
         "info",
         description="The least severe events that are logged: `debug`, `info`, `warning`, `error` or "
         "`critical`.",
+    )
+    loop_warning_ms: int = Field(
+        250,
+        ge=10,
+        le=60_000,
+        description="For how many milliseconds the event loop may be blocked until a warning says by what.",
     )
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."

@@ -37,6 +37,7 @@ Row = asyncpg.Record
 """One row of a read, as `row["name"]`; decimals are canonical text (see `db.canonical`)."""
 
 CONNECT_SECONDS = 10.0
+STATEMENT_SECONDS = 30
 
 _SET_VIEWER = (
     "SELECT set_config('app.user_id', $1, false), set_config('app.administrator', $2, false), "
@@ -68,7 +69,7 @@ _SERVER_SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
     "lock_timeout": "5s",
-    "statement_timeout": "30s",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": "60s",
 }
 
@@ -223,13 +224,17 @@ class Sessions:
 
 @asynccontextmanager
 async def open_sessions(
-    url: str, *, size: int = 10, notifier: ChangeNotifier | None = None
+    url: str,
+    *,
+    size: int = 10,
+    notifier: ChangeNotifier | None = None,
+    tree_seconds: float = STATEMENT_SECONDS,
 ) -> AsyncIterator[Sessions]:
     """Open a pool for trades, of at most `size` connections, and close it at the end.
 
     Reading, trees, the other writers and the paper broker have pools of their own, half as large. `notifier`
-    is notified of what each commit has changed. While `watch_health` runs, callers that wait for a database
-    that does not answer get an error within two or three seconds.
+    is notified of what each commit has changed. A tree takes `tree_seconds` at the most. While `watch_health`
+    runs, callers that wait for a database that does not answer get an error within two or three seconds.
     """
 
     async def connect(**options: Any) -> Connection:
@@ -278,11 +283,11 @@ async def open_sessions(
         async_creator=lambda: health.connected(connect()),
     )
     count_statements_of(engine.sync_engine)
+    of_trees = {**_SERVER_SETTINGS, **SETTINGS, "statement_timeout": f"{round(tree_seconds * 1000)}ms"}
     trees = TreeConnections(
-        lambda: health.connected(
-            asyncpg.connect(url, server_settings={**_SERVER_SETTINGS, **SETTINGS}, timeout=CONNECT_SECONDS)
-        ),
+        lambda: health.connected(asyncpg.connect(url, server_settings=of_trees, timeout=CONNECT_SECONDS)),
         half,
+        tree_seconds,
     )
     async with pool, writers, broker_writers:
         try:

@@ -1,8 +1,9 @@
 """Answer a query of stored data by one statement; say no to everything else, which the resolvers answer."""
 
+import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,9 +11,9 @@ from uuid import UUID
 from db.reading.text import MARK, MISSING
 from db.sessions import took_too_long
 from graph.compiler.places import fill
-from graph.compiler.plans import Plan, Planner
+from graph.compiler.plans import Planner, QueryPlan
 from graph.compiler.selecting import NotCompiled
-from graph.limits import DocumentChecks, DocumentRefused, Report
+from graph.limits import CheckedOperation, DocumentChecks, DocumentRefused, refuse_large
 
 logger = logging.getLogger("graphfolio.compiler")
 
@@ -28,7 +29,7 @@ class Trees(Protocol):
 
 
 @dataclass(frozen=True)
-class Login:
+class LoginKey:
     """Whose query it is."""
 
     user_id: UUID
@@ -37,10 +38,10 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class CompiledData:
-    """The JSON of an answer's `data`, and what the document was counted as."""
+    """The JSON of an answer's `data`, and what the document was measured as."""
 
     json: bytes
-    report: Report
+    checked: CheckedOperation
 
 
 @dataclass
@@ -50,62 +51,82 @@ class QueryCompiler:
     checks: DocumentChecks
     planner: Planner
     executor: type[Any]
+    timeout_seconds: float
     taken: int = 0
     left: Counter[str] = field(default_factory=Counter)
 
     def plan_of(
-        self, query: str, operation_name: str | None, variables: Mapping[str, Any]
-    ) -> tuple[Plan, Report]:
-        """Return the plan of a document that may run. Raise NotCompiled."""
-        try:
-            checked = self.checks.check(query, variables, operation_name)
-        except DocumentRefused:
-            raise NotCompiled("it is refused") from None
+        self,
+        query: str,
+        operation_name: str | None,
+        variables: Mapping[str, Any],
+        rows: Sequence[int] | None = None,
+    ) -> tuple[QueryPlan, CheckedOperation]:
+        """Return the plan of an operation that may run. Raise DocumentRefused."""
+        checked = self.checks.check(query, variables, operation_name, rows)
         known = self.checks.known.peek(query)
         if known is None:
-            raise NotCompiled("it is not cached")
+            return self.planner.plan(checked.document, operation_name), checked
         plan = known.plans.get(operation_name)
         if plan is None:
             plan = known.plans[operation_name] = self.planner.plan(checked.document, operation_name)
-        reports = checked.reports
-        report = reports[operation_name] if operation_name in reports else next(iter(reports.values()))
-        return plan, report
+        return plan, checked
 
     async def answer(
         self,
         query: str,
         operation_name: str | None,
         variables: Mapping[str, Any],
-        login: Login,
+        login: LoginKey,
         trees: Trees,
-        open_context: Any,
+        count_rows: Callable[[], Awaitable[Sequence[int]]],
+        open_context: Callable[[], Any],
     ) -> CompiledData:
         """Return the data of a query. Raise NotCompiled if the resolvers have to answer.
 
+        `count_rows()` counts what the user has, for a query that would be too large by its pages alone, and
         `open_context()` opens a context, for what Python computes. A statement that took too long is not
-        tried again: its error is raised.
+        tried again: its error is raised. Raise QueryTooComplex for an answer that is too large.
         """
-        plan, report = self.plan_of(query, operation_name, variables)
+        try:
+            plan, checked = self.plan_of(query, operation_name, variables)
+        except DocumentRefused as refused:
+            if not refused.too_large:
+                raise NotCompiled("it is refused") from None
+            try:
+                plan, checked = self.plan_of(query, operation_name, variables, await count_rows())
+            except DocumentRefused:
+                raise NotCompiled("it is refused") from None
         compiled, values = self.planner.compiled(plan, variables)
         statement = compiled.statement
-        try:
-            text = await trees.fetch(statement.sql, login.user_id, login.session_id, values)
-        except TimeoutError:
-            raise
-        except Exception as error:
-            if took_too_long(error):
-                raise
-            logger.warning("a compiled statement failed", exc_info=error)
-            raise NotCompiled(f"its statement failed: {type(error).__name__}") from None
-        if text is None:
-            raise NotCompiled("the login has ended")
+        if statement is None:
+            self.taken += 1
+            return CompiledData(compiled.constant, checked)
+        text = await _fetch(trees, statement.sql, login, values)
         if statement.has_marks:
             if _MISSING in text:
                 raise NotCompiled("an object was not found")
             if _MARK in text:
-                schema = self.checks.schema
-                text = await fill(
-                    schema, self.executor, open_context(), plan, compiled.places, variables, text
-                )
+                async with asyncio.timeout(self.timeout_seconds):
+                    schema, context = self.checks.schema, open_context()
+                    text = await fill(schema, self.executor, context, plan, compiled.places, variables, text)
+        too_large = refuse_large(len(text), self.checks.limits)
+        if too_large is not None:
+            raise too_large
         self.taken += 1
-        return CompiledData(text, report)
+        return CompiledData(text, checked)
+
+
+async def _fetch(trees: Trees, sql: str, login: LoginKey, values: Sequence[object]) -> bytes:
+    try:
+        text = await trees.fetch(sql, login.user_id, login.session_id, values)
+    except TimeoutError:
+        raise
+    except Exception as error:
+        if took_too_long(error):
+            raise TimeoutError from error
+        logger.warning("a compiled statement failed", exc_info=error)
+        raise NotCompiled(f"its statement failed: {type(error).__name__}") from None
+    if text is None:
+        raise NotCompiled("the login has ended")
+    return text

@@ -14,6 +14,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from db.entities import Entity, Many
+from db.reading.selection import Constant
 from db.reading.statement import Statement, Writer
 from graph.compiler.describing import Readables
 from graph.compiler.finding import SiteFinder
@@ -27,14 +28,18 @@ _NO_VALUES: tuple[Evaluated, ...] = ()
 
 @dataclass(frozen=True, slots=True)
 class CompiledShape:
-    """The statement of an operation for one shape of its variables, and the places that it leaves."""
+    """The statement of an operation for one shape of its variables, and the places that it leaves.
 
-    statement: Statement
+    Without a statement the whole answer is known: it is `constant`.
+    """
+
+    statement: Statement | None
     places: tuple[ComputedPlace, ...]
+    constant: bytes = b""
 
 
 @dataclass
-class Plan:
+class QueryPlan:
     """One operation of a document, planned once; `refused` says why it is not compiled at all."""
 
     operation: OperationDefinitionNode
@@ -53,7 +58,7 @@ class Planner:
     entities: Mapping[str, Entity]
     roots: Mapping[str, Many]
 
-    def plan(self, document: Any, operation_name: str | None) -> Plan:
+    def plan(self, document: Any, operation_name: str | None) -> QueryPlan:
         """Return the plan of a valid document's operation."""
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         operation = next(
@@ -63,12 +68,14 @@ class Planner:
         )
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         if operation.operation is not OperationType.QUERY:
-            return Plan(operation, fragments, refused=f"a {operation.operation.value}")
+            return QueryPlan(operation, fragments, refused=f"a {operation.operation.value}")
         finder = SiteFinder(self.readables, fragments)
         finder.find(operation)
-        return Plan(operation, fragments, finder.sites, finder.number_of)
+        return QueryPlan(operation, fragments, finder.sites, finder.number_of)
 
-    def compiled(self, plan: Plan, variables: Mapping[str, Any]) -> tuple[CompiledShape, Sequence[object]]:
+    def compiled(
+        self, plan: QueryPlan, variables: Mapping[str, Any]
+    ) -> tuple[CompiledShape, Sequence[object]]:
         """Return the statement of a request, and its parameters' values. Raise NotCompiled."""
         if plan.refused is not None:
             raise NotCompiled(plan.refused)
@@ -80,9 +87,11 @@ class Planner:
             if len(plan.shapes) >= MOST_SHAPES:
                 plan.shapes.clear()
             plan.shapes[shape] = compiled
+        if compiled.statement is None:
+            return compiled, ()
         return compiled, [take(evaluated) for take in compiled.statement.parameters]  # type: ignore[operator]
 
-    def _evaluate(self, plan: Plan, variables: Mapping[str, Any]) -> Sequence[Evaluated]:
+    def _evaluate(self, plan: QueryPlan, variables: Mapping[str, Any]) -> Sequence[Evaluated]:
         definitions = plan.operation.variable_definitions or ()
         values = get_variable_values(self.readables.schema, definitions, dict(variables), max_errors=1)
         if not isinstance(values, VariableValues):
@@ -92,11 +101,14 @@ class Planner:
         except (GraphQLError, CodedError, KeyError) as error:
             raise NotCompiled(f"an argument has a wrong value: {type(error).__name__}") from None
 
-    def _compile(self, plan: Plan, evaluated: Sequence[Evaluated]) -> CompiledShape:
+    def _compile(self, plan: QueryPlan, evaluated: Sequence[Evaluated]) -> CompiledShape:
         selecting = Selecting(self.readables, plan.fragments, plan.number_of, evaluated)
         try:
             root = selecting.select(plan.operation)
         except (GraphQLError, CodedError) as error:
             raise NotCompiled(f"an argument has a wrong value: {type(error).__name__}") from None
+        if all(isinstance(entry, Constant) for _, entry in root.entries):
+            pairs = (f'"{key}":{entry.json}' for key, entry in root.entries if isinstance(entry, Constant))
+            return CompiledShape(None, (), f"{{{','.join(pairs)}}}".encode())
         statement = Writer(self.entities, self.roots).write(root)
         return CompiledShape(statement, tuple(selecting.places))

@@ -21,9 +21,13 @@ from graphql.execution.values import VariableValues
 
 from graph.compiler.describing import ArgumentsOf, Filters, ToMany
 from graph.connections import page_of
+from graph.errors import BadUserInput
 from graph.ids import parse_global_id
 
 Values = VariableValues | None
+
+MOST_IDS = 50
+"""The most ids of `nodes` that one statement looks up: each of them is a subquery of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,12 @@ Site = Callable[[Values], Evaluated]
 
 def has_variables(node: Node) -> bool:
     """Return whether any variable stands in a node of the document."""
-    found = Found()
+    found = VariableFinder()
     visit(node, found)
     return found.any
 
 
-class Found(Visitor):
+class VariableFinder(Visitor):
     """Notes whether there is a variable."""
 
     def __init__(self) -> None:
@@ -103,7 +107,10 @@ def ids_site(arguments: ArgumentsOf, node: FieldNode, definition: GraphQLField) 
 
     def evaluate(values: Values) -> Evaluated:
         (given,) = arguments(node, definition, values).values()
-        ids = [parse_global_id(text) for text in ([given] if isinstance(given, str) else given)]
+        texts = [given] if isinstance(given, str) else given
+        if len(texts) > MOST_IDS:
+            raise BadUserInput(f"{len(texts)} ids are read one by one.")
+        ids = [parse_global_id(text) for text in texts]
         return Evaluated(tuple([type_name for type_name, _ in ids]), [id for _, id in ids])
 
     return evaluate

@@ -42,8 +42,10 @@ class AccessLine:
         self._status = status
         for error in body.get("errors", ()):
             self._codes[error["extensions"]["code"]] = None
-        if self._cost is None:
-            self._cost = body.get("extensions", {}).get("cost", {}).get("cost")
+
+    def estimated(self, cost: int) -> None:
+        """Note the cost that the operation was accepted with."""
+        self._cost = cost
 
     def count_events(self) -> None:
         """Start counting events, for a stream."""

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 
 from db.reading.catalog import ENTITIES, ROOT_LISTS
-from graph.compiler.answering import CompiledData, Login, QueryCompiler
+from graph.compiler.answering import CompiledData, LoginKey, QueryCompiler
 from graph.compiler.describing import Arguments, Readables, connection_of, describe
 from graph.compiler.plans import Planner
 from graph.compiler.selecting import NotCompiled
@@ -20,8 +20,13 @@ from graph.server.requests import GraphQLRequest
 from graph.services import Services
 from investing.auth.types import NotLoggedIn
 
+NOT_COMPILED = "not_compiled"
+"""Where a scope's state says why the compiler has said no already, so that it is not asked twice."""
 
-def build_compiler(schema: strawberry.Schema, checks: DocumentChecks, executor: type[Any]) -> QueryCompiler:
+
+def build_compiler(
+    schema: strawberry.Schema, checks: DocumentChecks, executor: type[Any], timeout_seconds: float
+) -> QueryCompiler:
     """Return the compiler of the schema's queries."""
     core = schema._schema
     query = core.query_type
@@ -31,7 +36,7 @@ def build_compiler(schema: strawberry.Schema, checks: DocumentChecks, executor: 
         for name, many in ROOT_LISTS.items()
     }
     readables = Readables(core, describe(core, READABLE, ENTITIES), lists, LOOKUPS, Arguments(schema).of)
-    return QueryCompiler(checks, Planner(readables, ENTITIES, ROOT_LISTS), executor)
+    return QueryCompiler(checks, Planner(readables, ENTITIES, ROOT_LISTS), executor, timeout_seconds)
 
 
 @dataclass(frozen=True)
@@ -44,20 +49,24 @@ class CompiledQueries:
 
     async def answer(
         self, request: GraphQLRequest, token: str, client: ClientConnection
-    ) -> tuple[CompiledData, Login]:
-        """Return the data of a query, and whose it is. Raise NotCompiled if the resolvers have to answer."""
+    ) -> tuple[CompiledData, LoginKey]:
+        """Return the data of a query, and whose it is. Raise NotCompiled if the resolvers have to answer.
+
+        Raise what the compiler raises.
+        """
         services = self.services()
         try:
             claims = services.auth_service.claims(token)
         except NotLoggedIn:
             raise NotCompiled("nobody is logged in") from None
-        login = Login(claims.user_id, claims.session_id)
+        login = LoginKey(claims.user_id, claims.session_id)
         data = await self.compiler.answer(
             request.query,
             request.operation_name,
             request.variables or {},
             login,
             services.sessions.trees,
+            lambda: services.row_counts.of(login.user_id),
             lambda: self.open_context(token, client),
         )
         return data, login

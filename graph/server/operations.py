@@ -4,18 +4,20 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from graph.compiler.answering import CompiledData
 from graph.compiler.selecting import NotCompiled
 from graph.errors import BadUserInput, CodedError, TimedOut
+from graph.limits import CheckedOperation, DocumentRefused, Limits, refuse_large
 from graph.server.access import AccessLine
 from graph.server.client import ClientConnection
 from graph.server.compiled import CompiledQueries
@@ -42,6 +44,7 @@ class Answer:
 
     body: dict[str, Any]
     executed: bool
+    encoded: bytes | None = None
 
     @property
     def status(self) -> int:
@@ -52,6 +55,8 @@ class Answer:
 
     def encode(self, request_id: str) -> bytes:
         """Write the answer as JSON; one that cannot be written becomes a masked error."""
+        if self.encoded is not None:
+            return self.encoded
         try:
             return orjson.dumps(self.body)
         except TypeError as error:
@@ -63,8 +68,11 @@ def error_answer(error: CodedError) -> Answer:
     return Answer({"errors": [dict(error.formatted)]}, executed=False)
 
 
-def answer_of(result: Any, request_id: str) -> Answer:
-    """Turn a result into an answer; without a data entry if nothing was executed."""
+def answer_of(result: Any, request_id: str, limits: Limits, cost: dict[str, int] | None = None) -> Answer:
+    """Turn a result into an answer; without a data entry if nothing was executed.
+
+    `cost` is the report to show in its extensions. An answer that is larger than it may be is an error.
+    """
     body: dict[str, Any] = {}
     errors = result.errors or []
     executed = not isinstance(result, PreExecutionError) and (
@@ -74,22 +82,39 @@ def answer_of(result: Any, request_id: str) -> Answer:
         body["data"] = result.data
     if errors:
         body["errors"] = present(errors, request_id)
-    if isinstance(result, ExecutionResult) and result.extensions:
-        body["extensions"] = result.extensions
-    return Answer(body, executed)
+    if executed and cost is not None:
+        body["extensions"] = {"cost": cost}
+    return _sized(Answer(body, executed), limits)
+
+
+def _sized(answer: Answer, limits: Limits) -> Answer:
+    """Encode an answer now, and refuse it if it is too large after all."""
+    try:
+        encoded = orjson.dumps(answer.body)
+    except TypeError:
+        # Nobody waits for it any longer: it becomes a masked error when it is sent.
+        return answer
+    refused = refuse_large(len(encoded), limits)
+    return replace(answer, encoded=encoded) if refused is None else error_answer(refused)
 
 
 @dataclass(frozen=True)
 class CompiledAnswer(Answer):
     """An answer whose data is JSON already; `body` has only what goes beside it."""
 
-    json: bytes
+    json: bytes = b""
 
     def encode(self, request_id: str) -> bytes:
         """Put the data and what goes beside it into one text."""
         if not self.body:
             return b'{"data":%b}' % self.json
         return b'{"data":%b,%b' % (self.json, orjson.dumps(self.body)[1:])
+
+
+def compiled_answer(data: CompiledData, wants_cost: bool) -> CompiledAnswer:
+    """Return the answer of a compiled query."""
+    body = {"extensions": {"cost": data.checked.report()}} if wants_cost else {}
+    return CompiledAnswer(body, executed=True, json=data.json)
 
 
 @dataclass(frozen=True)
@@ -115,22 +140,30 @@ class Operations:
         token: str | None,
         client: ClientConnection,
         allowed: frozenset[OperationType] = QUERIES_AND_MUTATIONS,
+        *,
+        compile: bool = True,
     ) -> Answer:
-        """Run a query or a mutation, for as long as one operation may take."""
+        """Run a query or a mutation, for as long as one operation may take.
+
+        Without `compile` the resolvers answer: the compiler has been asked already, and has said no.
+        """
         line = AccessLine(self.schema, request, client)
         context: Any = None
         answer: Answer | None = None
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                if self.compiled is not None and token is not None:
+                if compile and self.compiled is not None and token is not None:
                     try:
                         data, login = await self.compiled.answer(request, token, client)
                         line.user_id = login.user_id
-                        answer = CompiledAnswer({"extensions": {"cost": data.report}}, True, data.json)
+                        line.estimated(data.checked.estimate.cost)
+                        answer = compiled_answer(data, client.wants_cost or request.wants_cost)
                         return answer
                     except NotCompiled as reason:
                         self.compiled.compiler.left[str(reason)] += 1
                 context = self.open_context(token, client)
+                checked = await self._check(request, context)
+                line.estimated(checked.estimate.cost)
                 result = await self.schema.execute(
                     request.query,
                     variable_values=request.variables,
@@ -139,7 +172,7 @@ class Operations:
                     operation_extensions=request.extensions,
                     allowed_operation_types=allowed,
                 )
-            answer = answer_of(result, client.request_id)
+            answer = self._answer(result, checked, request, client)
         except Exception as error:
             answer = self.failure(error, client.request_id)
         finally:
@@ -158,6 +191,8 @@ class Operations:
         context = None
         try:
             context = self.open_context(token, client)
+            checked = await self._check(request, context)
+            line.estimated(checked.estimate.cost)
             source = await self.schema.subscribe(
                 request.query,
                 variable_values=request.variables,
@@ -167,7 +202,7 @@ class Operations:
             )
             async with aclosing(source):
                 async for result in source:
-                    answer = answer_of(result, client.request_id)
+                    answer = self._answer(result, checked, request, client)
                     line.event(answer.status, answer.body)
                     yield answer
         except Exception as error:
@@ -190,6 +225,25 @@ class Operations:
         finally:
             await close(context)
 
+    async def _check(self, request: GraphQLRequest, context: Any) -> CheckedOperation:
+        """Check the document; count by the viewer's rows only what would be too much otherwise.
+
+        Raise DocumentRefused.
+        """
+        checks, asked = self.schema.checks, (request.query, request.variables, request.operation_name)
+        try:
+            return checks.check(*asked)
+        except DocumentRefused as refused:
+            if not refused.too_large:
+                raise
+        return checks.check(*asked, await context.row_counts())
+
+    def _answer(
+        self, result: Any, checked: CheckedOperation, request: GraphQLRequest, client: ClientConnection
+    ) -> Answer:
+        report = checked.report() if client.wants_cost or request.wants_cost else None
+        return answer_of(result, client.request_id, self.schema.checks.limits, report)
+
     def failure(self, error: Exception, request_id: str) -> Answer:
         """Answer for what stopped an operation from outside its fields."""
         if isinstance(error, TimeoutError):
@@ -197,6 +251,8 @@ class Operations:
             return error_answer(TimedOut(f"The operation took longer than {seconds} seconds."))
         if isinstance(error, CodedError):
             return error_answer(error)
+        if isinstance(error, DocumentRefused):
+            return Answer({"errors": present(error.errors, request_id)}, executed=False)
         if isinstance(error, InvalidOperationTypeError):
             kind = error.operation_type.value
             return error_answer(BadUserInput(f"A {kind} cannot be run by this kind of request."))

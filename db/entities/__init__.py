@@ -1,8 +1,8 @@
 """What can be read of one kind of row: its columns, what is computed beside them, and where it leads.
 
 In all SQL of an entity `t` is its table, the names of its listing's joins and of `laterals` are what they
-say, and `$1` is the owner. Relations name the other entity, so that entities of different folders can refer
-to each other; `db.reading.catalog` has all of them.
+say, and `$1` is the owner. Relations name the other entity, so that entities of different files can refer to
+each other; `db.reading.catalog` has all of them.
 """
 
 from collections.abc import Mapping
