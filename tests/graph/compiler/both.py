@@ -96,9 +96,11 @@ class Both:
         body, headers = _request(token, query, variables, more)
         return await respond(self.compiling, [body], headers), await respond(self.resolving, [body], headers)
 
-    async def compiled(self, token: str | None, query: str) -> Response:
+    async def compiled(
+        self, token: str | None, query: str, variables: Mapping[str, Any] | None = None
+    ) -> Response:
         """The response of the one that compiles alone."""
-        body, headers = _request(token, query, None, {})
+        body, headers = _request(token, query, variables, {})
         return await respond(self.compiling, [body], headers)
 
     @property
