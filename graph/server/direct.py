@@ -89,8 +89,12 @@ class DirectQueries:
         token, content_type, media_type, agent, wants_cost = b"", b"", JSON, None, False
         for name, value in headers:
             if name == b"authorization":
+                if token:
+                    return None
                 token = value
             elif name == b"content-type":
+                if content_type:
+                    return None
                 content_type = value
             elif name == b"accept":
                 accepted = self._accepted(value)
