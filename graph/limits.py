@@ -173,7 +173,16 @@ class DocumentChecks:
             _only_operation(known, operation_name)
 
     def _validated(self, text: str, document: DocumentNode | None) -> KnownDocument:
-        """Measure first, in linear time, and validate only what is within the limits."""
+        known = self.examine(text, document)
+        self.known.keep(text, known)
+        return known
+
+    def examine(self, text: str, document: DocumentNode | None = None) -> KnownDocument:
+        """Parse, measure and validate a document, and keep nothing: this may run in another thread.
+
+        It is measured first, in linear time, and only what is within the limits is validated. Raise
+        DocumentRefused.
+        """
         if document is None:
             try:
                 document = parse(text, **parse_options(self.limits))
@@ -186,9 +195,7 @@ class DocumentChecks:
         errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
         if errors:
             raise DocumentRefused(errors)
-        known = KnownDocument(document, dict(walk.operations))
-        self.known.keep(text, known)
-        return known
+        return KnownDocument(document, dict(walk.operations))
 
     def _estimated(
         self,

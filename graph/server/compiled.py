@@ -16,6 +16,7 @@ from graph.compiler.selecting import NotCompiled
 from graph.limits import DocumentChecks
 from graph.readable import LOOKUPS, READABLE, ROOT_FILTERS
 from graph.server.client import ClientConnection
+from graph.server.examining import examine
 from graph.server.requests import GraphQLRequest
 from graph.services import Services
 from investing.auth.types import NotLoggedIn
@@ -52,7 +53,7 @@ class CompiledQueries:
     ) -> tuple[CompiledData, Login]:
         """Return the data of a query, and whose it is. Raise NotCompiled if the resolvers have to answer.
 
-        Raise what the compiler raises.
+        Raise what the compiler raises, and DocumentRefused for a long document.
         """
         services = self.services()
         try:
@@ -60,6 +61,7 @@ class CompiledQueries:
         except NotLoggedIn:
             raise NotCompiled("nobody is logged in") from None
         login = Login(claims.user_id, claims.session_id)
+        await examine(self.compiler.checks, request.query, login.user_id)
         data = await self.compiler.answer(
             request.query,
             request.operation_name,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.compiler.selecting import NotCompiled
@@ -17,6 +18,7 @@ from graph.server.client import COST_HEADER, LONGEST_USER_AGENT, ClientConnectio
 from graph.server.compiled import NOT_COMPILED, CompiledQueries
 from graph.server.envelope import HEADERS
 from graph.server.errors import RequestRefused
+from graph.server.leaving import while_connected
 from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
 from graph.server.operations import Answer, Operations, compiled_answer
 from graph.server.requests import GraphQLRequest
@@ -80,7 +82,11 @@ class DirectQueries:
         if request is None:
             await self._app(scope, _again(message, receive), send)
             return
-        answered = await self._answer(scope, request, head)
+        try:
+            answered = await while_connected(receive, self._answer(scope, request, head), lambda: True)
+        except ClientDisconnect:
+            # Nobody is left to answer. What it asked for was a query, which changes nothing.
+            return
         if answered is None:
             await self._app(scope, _again(message, receive), send)
             return

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +22,7 @@ from graph.server.access import AccessLine
 from graph.server.client import ClientConnection
 from graph.server.compiled import CompiledQueries
 from graph.server.errors import internal, logger, present
+from graph.server.examining import examine
 from graph.server.requests import GraphQLRequest
 from graph.server.serving import ServedSchema
 
@@ -162,9 +163,13 @@ class Operations:
                     except NotCompiled as reason:
                         self.compiled.compiler.left[str(reason)] += 1
                 context = self.open_context(token, client)
-                checked = await self._check(request, context)
+                checked = await self._check(request, context, client)
                 line.estimated(checked.estimate.cost)
-                result = await self.schema.execute(
+                schema = await self.schema.introspection.answer(request, checked, client.ip_address)
+                if isinstance(schema, bytes):
+                    answer = self._introspected(schema, checked, request, client)
+                    return answer
+                result = schema or await self.schema.execute(
                     request.query,
                     variable_values=request.variables,
                     context_value=context,
@@ -191,7 +196,7 @@ class Operations:
         context = None
         try:
             context = self.open_context(token, client)
-            checked = await self._check(request, context)
+            checked = await self._check(request, context, client)
             line.estimated(checked.estimate.cost)
             source = await self.schema.subscribe(
                 request.query,
@@ -225,18 +230,36 @@ class Operations:
         finally:
             await close(context)
 
-    async def _check(self, request: GraphQLRequest, context: Any) -> Checked:
+    async def is_subscription(self, request: GraphQLRequest, client: ClientConnection) -> bool:
+        """Return whether the operation that will run is a subscription; False if the document is wrong."""
+        if "subscription" not in request.query:
+            return False
+        with suppress(DocumentRefused):
+            await examine(self.schema.checks, request.query, client.ip_address)
+            return self.schema.is_subscription(request.query, request.operation_name)
+        return False
+
+    async def _check(self, request: GraphQLRequest, context: Any, client: ClientConnection) -> Checked:
         """Check the document; count by the viewer's rows only what would be too much otherwise.
 
         Raise DocumentRefused.
         """
         checks, asked = self.schema.checks, (request.query, request.variables, request.operation_name)
+        await examine(checks, request.query, client.ip_address)
         try:
             return checks.check(*asked)
         except DocumentRefused as refused:
             if not refused.too_large:
                 raise
         return checks.check(*asked, await context.row_counts())
+
+    def _introspected(
+        self, json: bytes, checked: Checked, request: GraphQLRequest, client: ClientConnection
+    ) -> Answer:
+        refused = refuse_large(len(json), self.schema.checks.limits)
+        if refused is not None:
+            return error_answer(refused)
+        return compiled_answer(CompiledData(json, checked), client.wants_cost or request.wants_cost)
 
     def _answer(
         self, result: Any, checked: Checked, request: GraphQLRequest, client: ClientConnection
