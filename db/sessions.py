@@ -233,8 +233,8 @@ async def open_sessions(
     """Open a pool for trades, of at most `size` connections, and close it at the end.
 
     Reading, trees, the other writers and the paper broker have pools of their own, half as large. `notifier`
-    is notified of what each commit has changed. A tree takes `tree_seconds` at the most. While `watch_health` runs, callers that wait for a database
-    that does not answer get an error within two or three seconds.
+    is notified of what each commit has changed. A tree takes `tree_seconds` at the most. While `watch_health`
+    runs, callers that wait for a database that does not answer get an error within two or three seconds.
     """
 
     async def connect(**options: Any) -> Connection:

@@ -17,6 +17,7 @@ from graph.outline import Outline, outline_of
 # One tuple for the life of the process: a rule made for each request would defeat every cache.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 5
+_NO_SUCH_OPERATION = "The document has no operation of that name."
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class DocumentRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedOperation:
     """A document with an operation that may run, and what that was measured and estimated as."""
 
     document: DocumentNode
@@ -153,7 +154,7 @@ class DocumentChecks:
         variables: Mapping[str, object] | None = None,
         operation_name: str | None = None,
         rows: Sequence[int] | None = None,
-    ) -> Checked:
+    ) -> CheckedOperation:
         """Return the operation that may run with these variables; parse and validate only what is new.
 
         Where its pages alone would exceed a limit, it is counted by the `rows` that its owner has, if given
@@ -192,6 +193,8 @@ class DocumentChecks:
         refused = refuse(walk, self.limits)
         if refused is not None:
             raise DocumentRefused([refused])
+        if not walk.operations:
+            raise DocumentRefused([GraphQLError(_NO_SUCH_OPERATION)])
         errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
         if errors:
             raise DocumentRefused(errors)
@@ -203,7 +206,7 @@ class DocumentChecks:
         variables: Mapping[str, object],
         name: str | None,
         rows: Sequence[int] | None,
-    ) -> Checked:
+    ) -> CheckedOperation:
         measure = known.measures.get(name)
         if measure is None:
             name, measure = _only_operation(known, name)
@@ -222,7 +225,7 @@ class DocumentChecks:
             refused, depends_on_rows = refuse_estimate(found, self.limits), False
         if refused is not None:
             raise DocumentRefused([refused], too_large=depends_on_rows)
-        return Checked(known.document, measure, found, self.limits)
+        return CheckedOperation(known.document, measure, found, self.limits)
 
     def _outlined(self, known: KnownDocument, name: str | None) -> Outline:
         if len(known.outlines) >= self.known.most_outlines:
@@ -234,7 +237,7 @@ class DocumentChecks:
 def _only_operation(known: KnownDocument, name: str | None) -> tuple[str | None, Measure]:
     """Return the operation that runs without being named. Raise DocumentRefused if there are several."""
     if name is not None:
-        raise DocumentRefused([GraphQLError("The document has no operation of that name.")])
+        raise DocumentRefused([GraphQLError(_NO_SUCH_OPERATION)])
     # graphql-core would run the first of several operations if none is named; the specification forbids it.
     if len(known.measures) > 1:
         message = "The document has several operations: name the one to run."

@@ -25,18 +25,23 @@ from db.server.sockets import make_sockets, remove_sockets
 
 @contextmanager
 def embedded_database(
-    data_dir: Path, *, durable: bool = True, watcher: bool | None = None
+    data_dir: Path, *, durable: bool = True, watcher: bool | None = None, create: bool = True
 ) -> Iterator[Database]:
     """Yield a server on `data_dir/postgres` for as long as the block lasts.
 
     Where another process runs one already, that is shared and left running. `watcher` chooses how the server
     learns of this process's death: by a process that watches a pipe, or by the kernel (the default where the
-    kernel can). Raises `DatabaseUnavailable`.
+    kernel can). With `create=False` the data must be there already. Raises `DatabaseUnavailable`.
     """
     if watcher is None:
         watcher = not can_die_with_parent()
     try:
         folder = data_dir.absolute()
+        if not create and not is_made(folder / "postgres"):
+            raise DatabaseUnavailable(
+                f"There is no database in {folder}: give the right folder with --data-dir or "
+                "GRAPHFOLIO_DATA_DIR, or the database's address with DATABASE_URL."
+            )
         sockets, server = _share_or_start(folder, durable, watcher)
     except OSError as error:
         raise unusable(data_dir, error) from error

@@ -11,9 +11,9 @@ from uuid import UUID
 from db.reading.text import MARK, MISSING
 from db.sessions import took_too_long
 from graph.compiler.places import fill
-from graph.compiler.plans import Plan, Planner
+from graph.compiler.plans import Planner, QueryPlan
 from graph.compiler.selecting import NotCompiled
-from graph.limits import Checked, DocumentChecks, DocumentRefused, refuse_large
+from graph.limits import CheckedOperation, DocumentChecks, DocumentRefused, refuse_large
 
 logger = logging.getLogger("graphfolio.compiler")
 
@@ -29,7 +29,7 @@ class Trees(Protocol):
 
 
 @dataclass(frozen=True)
-class Login:
+class LoginKey:
     """Whose query it is."""
 
     user_id: UUID
@@ -41,7 +41,7 @@ class CompiledData:
     """The JSON of an answer's `data`, and what the document was measured as."""
 
     json: bytes
-    checked: Checked
+    checked: CheckedOperation
 
 
 @dataclass
@@ -61,7 +61,7 @@ class QueryCompiler:
         operation_name: str | None,
         variables: Mapping[str, Any],
         rows: Sequence[int] | None = None,
-    ) -> tuple[Plan, Checked]:
+    ) -> tuple[QueryPlan, CheckedOperation]:
         """Return the plan of an operation that may run. Raise DocumentRefused."""
         checked = self.checks.check(query, variables, operation_name, rows)
         known = self.checks.known.peek(query)
@@ -77,7 +77,7 @@ class QueryCompiler:
         query: str,
         operation_name: str | None,
         variables: Mapping[str, Any],
-        login: Login,
+        login: LoginKey,
         trees: Trees,
         count_rows: Callable[[], Awaitable[Sequence[int]]],
         open_context: Callable[[], Any],
@@ -117,14 +117,14 @@ class QueryCompiler:
         return CompiledData(text, checked)
 
 
-async def _fetch(trees: Trees, sql: str, login: Login, values: Sequence[object]) -> bytes:
+async def _fetch(trees: Trees, sql: str, login: LoginKey, values: Sequence[object]) -> bytes:
     try:
         text = await trees.fetch(sql, login.user_id, login.session_id, values)
     except TimeoutError:
         raise
     except Exception as error:
         if took_too_long(error):
-            raise
+            raise TimeoutError from error
         logger.warning("a compiled statement failed", exc_info=error)
         raise NotCompiled(f"its statement failed: {type(error).__name__}") from None
     if text is None:

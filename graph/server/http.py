@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from graph.errors import CodedError
 from graph.server.access import log_refused
-from graph.server.client import ClientConnection, bearer_token, client_of
+from graph.server.client import DEVICE_TOKEN, ClientConnection, bearer_token, client_of
 from graph.server.compiled import NOT_COMPILED
 from graph.server.errors import RequestRefused, bad_request
 from graph.server.events import event_stream
@@ -89,4 +89,6 @@ def respond(
         status = answer.status if media_type == GRAPHQL_JSON else 200
     content_type = f"{media_type}; charset=utf-8"
     all_headers = {"content-type": content_type, "cache-control": "no-store", **(headers or {})}
+    if client.device.issued is not None:
+        all_headers[DEVICE_TOKEN] = client.device.issued
     return Response(answer.encode(client.request_id), status, all_headers)

@@ -20,7 +20,7 @@ from graphql import (
 )
 
 from graph.errors import QueryTooComplex
-from graph.limits import Checked
+from graph.limits import CheckedOperation
 from graph.server.requests import GraphQLRequest
 from investing.background import run_apart
 
@@ -43,7 +43,7 @@ class Introspection:
     _kept: OrderedDict[tuple[str, str | None], bytes] = field(default_factory=OrderedDict)
 
     async def answer(
-        self, request: GraphQLRequest, checked: Checked, owner: Hashable
+        self, request: GraphQLRequest, checked: CheckedOperation, owner: Hashable
     ) -> bytes | ExecutionResult | None:
         """Return the JSON of the answer's `data`, or a result that has errors; None if data is asked for too.
 

@@ -17,7 +17,7 @@ from strawberry.types.graphql import OperationType
 from graph.compiler.answering import CompiledData
 from graph.compiler.selecting import NotCompiled
 from graph.errors import BadUserInput, CodedError, TimedOut
-from graph.limits import Checked, DocumentRefused, Limits, refuse_large
+from graph.limits import CheckedOperation, DocumentRefused, Limits, refuse_large
 from graph.server.access import AccessLine
 from graph.server.client import ClientConnection
 from graph.server.compiled import CompiledQueries
@@ -239,7 +239,9 @@ class Operations:
             return self.schema.is_subscription(request.query, request.operation_name)
         return False
 
-    async def _check(self, request: GraphQLRequest, context: Any, client: ClientConnection) -> Checked:
+    async def _check(
+        self, request: GraphQLRequest, context: Any, client: ClientConnection
+    ) -> CheckedOperation:
         """Check the document; count by the viewer's rows only what would be too much otherwise.
 
         Raise DocumentRefused.
@@ -254,7 +256,7 @@ class Operations:
         return checks.check(*asked, await context.row_counts())
 
     def _introspected(
-        self, json: bytes, checked: Checked, request: GraphQLRequest, client: ClientConnection
+        self, json: bytes, checked: CheckedOperation, request: GraphQLRequest, client: ClientConnection
     ) -> Answer:
         refused = refuse_large(len(json), self.schema.checks.limits)
         if refused is not None:
@@ -262,7 +264,7 @@ class Operations:
         return compiled_answer(CompiledData(json, checked), client.wants_cost or request.wants_cost)
 
     def _answer(
-        self, result: Any, checked: Checked, request: GraphQLRequest, client: ClientConnection
+        self, result: Any, checked: CheckedOperation, request: GraphQLRequest, client: ClientConnection
     ) -> Answer:
         report = checked.report() if client.wants_cost or request.wants_cost else None
         return answer_of(result, client.request_id, self.schema.checks.limits, report)

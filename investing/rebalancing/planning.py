@@ -121,7 +121,7 @@ def _check_prices(
     found = {row["symbol"] for row in rows}
     for symbol in targets.weights:
         if symbol not in found:
-            raise UnknownInstrument(f"There is no instrument {symbol}.", symbol=symbol)
+            raise UnknownInstrument.named(symbol)
     now = dt.datetime.now(dt.UTC)
     for row in rows:
         if row["currency"] != currency:
