@@ -211,7 +211,7 @@ async def test_weights_while_somebody_writes(both: Both, person: Person) -> None
             assert b'"userErrors":[]' in written[0].body, written[0].body
 
     writing = asyncio.create_task(write())
-    seen = set()
+    seen: set[str] = set()
     while not writing.done() or not seen:
         compiled = await both.compiled(person.token, query)
         for node in json.loads(compiled.body)["data"]["me"]["accounts"]["nodes"]:

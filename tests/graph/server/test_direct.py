@@ -35,7 +35,7 @@ async def both(app_url: str, ring: KeyRing, secret_box: SecretBox) -> AsyncItera
 @pytest.fixture(scope="module")
 async def elsewhere(app_url: str, ring: KeyRing, secret_box: SecretBox) -> AsyncIterator[Both]:
     """The same with pages of another origin, which may call."""
-    origins = {"allowed_origins": ["https://app.example"]}
+    origins: dict[str, Any] = {"allowed_origins": ["https://app.example"]}
     found = Both(
         built(app_url, ring, secret_box, **origins),
         built(app_url, ring, secret_box, compiler=False, **origins),
