@@ -104,7 +104,9 @@ def server_url(app_url: str, ring: KeyRing, secret_box: SecretBox, compiler: boo
         yield url
 
 
-def built(url: str, ring: KeyRing, secret_box: SecretBox, *, compiler: bool = True, **given: Any) -> Starlette:
+def built(
+    url: str, ring: KeyRing, secret_box: SecretBox, *, compiler: bool = True, **given: Any
+) -> Starlette:
     """The application with cheap password hashing, and with these settings."""
     # Nothing is sent by itself, so that what a test looks at stays as it is.
     plain = {"worker": False, "send_notifications": False, "login_attempts": 0}

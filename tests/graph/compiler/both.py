@@ -1,5 +1,6 @@
 """One database and one login, asked both ways: with the compiler, and by the resolvers alone."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -59,7 +60,10 @@ async def respond(
     sent: list[Any] = []
 
     async def receive() -> Any:
-        return coming.pop(0) if coming else {"type": "http.disconnect"}
+        if not coming:
+            # The client waits for its answer.
+            await asyncio.Event().wait()
+        return coming.pop(0)
 
     async def send(message: Any) -> None:
         sent.append(message)
