@@ -315,6 +315,7 @@ def test_no_more_tokens_are_remembered_than_there_is_room_for(
     tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("investing.auth.tokens.MOST_VERIFIED", 3)
+    tokens._verified.clear()
     for _ in range(5):
         tokens.verify(tokens.issue(USER, SESSION, dt.datetime.now(dt.UTC))[0])
     assert len(tokens._verified) == 3
