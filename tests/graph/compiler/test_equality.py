@@ -100,6 +100,7 @@ async def test_random_documents(both: Both, person: Person, pool: Pool) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 async def test_thousands_of_random_documents(both: Both, person: Person, pool: Pool) -> None:
     for seed in range(20):
         await _compare(both, person, pool, SEED + seed, 500)
