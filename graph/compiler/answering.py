@@ -13,7 +13,7 @@ from db.sessions import took_too_long
 from graph.compiler.places import fill
 from graph.compiler.plans import Plan, Planner
 from graph.compiler.selecting import NotCompiled
-from graph.limits import Checked, DocumentChecks, DocumentRefused, refuse_large
+from graph.limits import CheckedDocument, DocumentChecks, DocumentRefused, refuse_large
 
 logger = logging.getLogger("graphfolio.compiler")
 
@@ -41,7 +41,7 @@ class CompiledData:
     """The JSON of an answer's `data`, and what the document was measured as."""
 
     json: bytes
-    checked: Checked
+    checked: CheckedDocument
 
 
 @dataclass
@@ -61,7 +61,7 @@ class QueryCompiler:
         operation_name: str | None,
         variables: Mapping[str, Any],
         rows: Sequence[int] | None = None,
-    ) -> tuple[Plan, Checked]:
+    ) -> tuple[Plan, CheckedDocument]:
         """Return the plan of an operation that may run. Raise DocumentRefused."""
         checked = self.checks.check(query, variables, operation_name, rows)
         known = self.checks.known.peek(query)

@@ -17,7 +17,7 @@ from strawberry.types.graphql import OperationType
 from graph.compiler.answering import CompiledData
 from graph.compiler.selecting import NotCompiled
 from graph.errors import BadUserInput, CodedError, TimedOut
-from graph.limits import Checked, DocumentRefused, Limits, refuse_large
+from graph.limits import CheckedDocument, DocumentRefused, Limits, refuse_large
 from graph.server.access import AccessLine
 from graph.server.client import ClientConnection
 from graph.server.compiled import CompiledQueries
@@ -225,7 +225,7 @@ class Operations:
         finally:
             await close(context)
 
-    async def _check(self, request: GraphQLRequest, context: Any) -> Checked:
+    async def _check(self, request: GraphQLRequest, context: Any) -> CheckedDocument:
         """Check the document; count by the viewer's rows only what would be too much otherwise.
 
         Raise DocumentRefused.
@@ -239,7 +239,7 @@ class Operations:
         return checks.check(*asked, await context.row_counts())
 
     def _answer(
-        self, result: Any, checked: Checked, request: GraphQLRequest, client: ClientConnection
+        self, result: Any, checked: CheckedDocument, request: GraphQLRequest, client: ClientConnection
     ) -> Answer:
         report = checked.report() if client.wants_cost or request.wants_cost else None
         return answer_of(result, client.request_id, self.schema.checks.limits, report)
