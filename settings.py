@@ -205,6 +205,12 @@ class Settings(BaseSettings):
         description="The least severe events that are logged: `debug`, `info`, `warning`, `error` or "
         "`critical`.",
     )
+    loop_warning_ms: int = Field(
+        250,
+        ge=10,
+        le=60_000,
+        description="For how many milliseconds the event loop may be blocked until a warning says by what.",
+    )
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."
     )

@@ -21,7 +21,7 @@ def migrate(
     if sql:
         offline_sql()
         return
-    with opened(data_dir, migrate=False) as (_, found):
+    with opened(data_dir, migrate=False, create=not check) as (_, found):
         if check:
             if not is_current(found.owner_url):
                 raise Stop("The database schema is older than this Graphfolio: run `python3 run.py migrate`.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.opening import SOME_REFUSED, DataDir, Stop, counted, opened, progress, with_sessions
+from investing.rules.errors import shortened
 
 Whose = Annotated[
     str, typer.Option("--user", help="The owner of the portfolio, by username or e-mail address.")
@@ -77,7 +78,7 @@ def import_transactions(
     from investing.trading.transaction_files import import_file, read_symbols
 
     if format is not None and format not in list(Format):
-        raise Stop(f"There is no format {format}: the formats are {', '.join(Format)}.")
+        raise Stop(f"There is no format {shortened(format)}: the formats are {', '.join(Format)}.")
     wanted = None if format is None else Format(format)
     if columns is None and (date_format is not None or decimal_comma or wanted is Format.COLUMNS):
         raise Stop("--date-format, --decimal-comma and the format columns need --columns.")

@@ -12,6 +12,7 @@ from uuid import UUID
 import typer
 
 from commands.opening import SOME_REFUSED, DataDir, Stop, counted, opened, progress, with_sessions
+from investing.rules.errors import shortened
 
 if TYPE_CHECKING:
     from investing.market.importing import PriceImportReport
@@ -32,7 +33,7 @@ def load_prices(data_dir: DataDir = None) -> None:
     """Load the instruments and daily price bars that the installed packages contain."""
     from investing.market.loading import load_market_data
 
-    with opened(data_dir) as (_, found), progress() as report:
+    with opened(data_dir, create=True) as (_, found), progress() as report:
         outcome = load_market_data(found.owner_url, report)
     typer.echo(
         f"Loaded {outcome.instruments_added} instruments and {outcome.bars_added} daily bars; "
@@ -67,12 +68,12 @@ def import_prices(
 
     wanted = None if basis is None else basis.upper().replace("-", "_")
     if wanted is not None and wanted not in list(PriceBasis):
-        raise Stop(f"--basis must be raw, split-adjusted or adjusted, not {basis}.")
+        raise Stop(f"--basis must be raw, split-adjusted or adjusted, not {shortened(str(basis))}.")
 
     def bad(line: int, reason: str) -> None:
         typer.echo(f"{file}:{line}: {reason}", err=True)
 
-    with opened(data_dir) as (_, found), progress() as report:
+    with opened(data_dir, create=True) as (_, found), progress() as report:
         outcome = run_import(
             found.owner_url,
             file,
@@ -206,12 +207,12 @@ def _read_split(date: str, ratio: str) -> tuple[dt.date, Decimal, Decimal]:
         ex_date = dt.date.fromisoformat(date)
         new, old = read_split(ratio, ex_date)
     except ValueError:
-        raise Stop(f"{date} is not a date such as 2024-06-10.") from None
+        raise Stop(f"{shortened(date)} is not a date such as 2024-06-10.") from None
     except BadPriceLine as bad:
         reason = str(bad)
         raise Stop(f"{reason[0].upper()}{reason[1:]}.") from None
     if new is None or old is None:
-        raise Stop(f"{ratio} is not a split: give its ratio, such as 4:1.")
+        raise Stop(f"{shortened(ratio)} is not a split: give its ratio, such as 4:1.")
     return ex_date, new, old
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import SecretStr
 
-from db.schema import is_current, upgrade
+from db.schema import has_schema, is_current, upgrade
 from db.server import Database, database
 from db.sessions import Sessions, open_sessions
 from investing.rules.time_zones import DEFAULT
@@ -39,12 +39,21 @@ def counted(count: int, one: str, several: str) -> str:
 
 
 @contextmanager
-def opened(data_dir: Path | None, *, migrate: bool = True) -> Iterator[tuple[Settings, Database]]:
-    """Yield the settings and the database, whose schema is brought up to date unless `migrate` is false."""
+def opened(
+    data_dir: Path | None, *, migrate: bool = True, create: bool = False
+) -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings and the database, whose schema is brought up to date unless `migrate` is false.
+
+    Only with `create` may it be a new one: a command that reads or changes what is there has nothing to do in
+    a folder that was mistyped, and must not leave a database there. Raise DatabaseUnavailable, SchemaMismatch
+    and, if there is a database but nothing of Graphfolio's in it, Stop.
+    """
     settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     configure_logs(settings.log_format, settings.log_level)
     url, owner_url = revealed(settings.database_url), revealed(settings.owner_database_url)
-    with database(url, settings.data_dir, owner_url=owner_url) as found:
+    with database(url, settings.data_dir, owner_url=owner_url, create=create) as found:
+        if not create and not has_schema(found.owner_url):
+            raise Stop("The database is empty: `python3 run.py migrate` would set it up, and so would serve.")
         if not migrate:
             # Even if the schema is not migrated, an unknown one is reported.
             is_current(found.owner_url)

@@ -29,7 +29,7 @@ Port = Annotated[int | None, typer.Option(help="The port to listen on; GRAPHFOLI
 
 def serve(data_dir: DataDir = None, host: Host = None, port: Port = None) -> None:
     """Serve the API, on the embedded PostgreSQL or on the one that DATABASE_URL names."""
-    with opened(data_dir) as (settings, found):
+    with opened(data_dir, create=True) as (settings, found):
         host, port = _address(settings, host, port)
         check_time_zone(settings, found.url)
         _serve(settings, found, host, port)
@@ -39,7 +39,7 @@ def demo(data_dir: DataDir = None, host: Host = None, port: Port = None) -> None
     """Serve the API with real prices and a demo user with years of trades, created at the first start."""
     from investing.demo.service import set_up_demo
 
-    with opened(data_dir) as (settings, found):
+    with opened(data_dir, create=True) as (settings, found):
         host, port = _address(settings, host, port)
         check_time_zone(settings, found.url)
         with progress() as report:
@@ -59,7 +59,7 @@ def worker(data_dir: DataDir = None) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await work(settings, url, stop)
 
-    with opened(data_dir) as (settings, found):
+    with opened(data_dir, create=True) as (settings, found):
         _collect()
         asyncio.run(run(settings, found.url))
 

@@ -73,6 +73,11 @@ def is_current(url: str) -> bool:
     return found == known[-1]
 
 
+def has_schema(url: str) -> bool:
+    """Return whether there is a schema of Graphfolio's, of whatever version."""
+    return asyncio.run(_revision(url)) is not None
+
+
 def revisions() -> list[str]:
     """Return the revisions of the code, oldest first: migrations/versions names each file after its own."""
     return sorted(path.name.partition("_")[0] for path in _ROOT.glob("migrations/versions/[0-9]*.py"))

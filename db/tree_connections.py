@@ -30,7 +30,7 @@ SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 """Planning a tree anew for each request costs as much as reading it; see docs/decisions/compiler.md."""
 
 
-class _Line:
+class _TreeConnection:
     """One connection with its prepared statements, the least recently used first."""
 
     __slots__ = ("connection", "prepared")
@@ -67,7 +67,7 @@ class TreeConnections:
         self._most = most
         self._timeout_seconds = timeout_seconds
         self._open = 0
-        self._free: list[_Line] = []
+        self._free: list[_TreeConnection] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def fetch(self, sql: str, user_id: UUID, login_id: UUID, values: Sequence[object]) -> bytes | None:
@@ -95,7 +95,7 @@ class TreeConnections:
             await line.connection.close()
         self._free.clear()
 
-    def _free_line(self) -> _Line | None:
+    def _free_line(self) -> _TreeConnection | None:
         while self._free:
             line = self._free.pop()
             if not line.connection.is_closed():
@@ -103,7 +103,7 @@ class TreeConnections:
             self._open -= 1
         return None
 
-    async def _wait_for_line(self) -> _Line:
+    async def _wait_for_line(self) -> _TreeConnection:
         async with asyncio.timeout(self._timeout_seconds):
             while True:
                 if self._open < self._most:
@@ -121,7 +121,7 @@ class TreeConnections:
                 if line is not None:
                     return line
 
-    async def _new(self) -> _Line:
+    async def _new(self) -> _TreeConnection:
         self._open += 1
         try:
             with uncounted():
@@ -130,20 +130,20 @@ class TreeConnections:
                 await connection.set_type_codec(
                     "text", schema="pg_catalog", encoder=str.encode, decoder=bytes, format="binary"
                 )
-            return _Line(connection)
+            return _TreeConnection(connection)
         except BaseException:
             self._open -= 1
             self._wake()
             raise
 
-    def _give_back(self, line: _Line) -> None:
+    def _give_back(self, line: _TreeConnection) -> None:
         if line.connection.is_closed():
             self._open -= 1
         else:
             self._free.append(line)
         self._wake()
 
-    def _drop(self, line: _Line) -> None:
+    def _drop(self, line: _TreeConnection) -> None:
         line.connection.terminate()
         self._open -= 1
         self._wake()

@@ -14,6 +14,7 @@ import strawberry
 
 from db.row_counts import RowCounts
 from db.sessions import Connection, is_away
+from graph.device import Device
 from graph.errors import Unauthenticated
 from graph.loaders import Loader
 from graph.row_counts import NOTHING
@@ -33,9 +34,12 @@ _AGAIN_SECONDS = 0.2
 class Context:
     """The context of one operation. Never shared by two: loaders cache what they have read."""
 
-    def __init__(self, services: Services, token: str | None, origin: RequestOrigin) -> None:
+    def __init__(
+        self, services: Services, token: str | None, origin: RequestOrigin, device: Device | None = None
+    ) -> None:
         self.services = services
         self.client = origin
+        self.device = device or Device()
         self._login = ViewerLogin(services.sessions, services.auth_service, services.notifier, token)
         self._loaders: dict[type, Any] = {}
 

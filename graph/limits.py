@@ -143,7 +143,7 @@ class AnswerTooLarge(DocumentRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedDocument:
+class CheckedOperation:
     """A document with an operation that may run, and what that was measured and estimated as."""
 
     document: DocumentNode
@@ -186,7 +186,7 @@ class DocumentChecks:
         variables: Mapping[str, object] | None = None,
         operation_name: str | None = None,
         rows: Sequence[int] | None = None,
-    ) -> CheckedDocument:
+    ) -> CheckedOperation:
         """Return the operation that may run with these variables; parse and validate only what is new.
 
         Where its pages alone would exceed a limit, it is counted by the `rows` that its owner has, if given
@@ -231,7 +231,7 @@ class DocumentChecks:
         variables: Mapping[str, object],
         name: str | None,
         rows: Sequence[int] | None,
-    ) -> CheckedDocument:
+    ) -> CheckedOperation:
         measure = known.measures.get(name)
         if measure is None:
             name, measure = _only_operation(known, name)
@@ -247,7 +247,7 @@ class DocumentChecks:
             found = estimate(outline, key[1], rows)
         if not self._is_within(found):
             raise AnswerTooLarge(found, self.limits, too_large=rows is None and outline.reads_only)
-        return CheckedDocument(known.document, measure, found, self.limits)
+        return CheckedOperation(known.document, measure, found, self.limits)
 
     def _is_within(self, found: Estimate) -> bool:
         return found.cost <= self.limits.cost and found.size <= self.limits.size

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from graph.alerts.severities import at_least
-from graph.compiler.describing import Filters, Readable
+from graph.compiler.describing import Filters, ReadableType
 from graph.ids import id_of
 from graph.trading.filters import OrderFilter, TransactionFilter, orders_like, transactions_like
 from graph.vocabulary import AlertKind, AlertSeverity
@@ -53,56 +53,56 @@ def _search(search: str | None = None) -> Mapping[str, object]:
     return {"search": search}
 
 
-READABLE: Mapping[str, Readable] = {
-    "User": Readable(
+READABLE: Mapping[str, ReadableType] = {
+    "User": ReadableType(
         "users",
         filters={"accounts": _active, "alerts": _alerts},
         computed=frozenset({"performance", "allocation", "alertsCursor"}),
     ),
-    "UserSummary": Readable("user_summaries"),
-    "UnavailableValue": Readable("left_out"),
-    "Account": Readable(
+    "UserSummary": ReadableType("user_summaries"),
+    "UnavailableValue": ReadableType("left_out"),
+    "Account": ReadableType(
         "accounts",
         filters={"portfolios": _active, "transactions": _transactions},
         computed=frozenset({"performance", "allocation"}),
     ),
-    "Portfolio": Readable(
+    "Portfolio": ReadableType(
         "portfolios",
         names={"performanceStaleFrom": "snapshots_stale_from"},
         filters={"transactions": _transactions, "orders": _orders, "performanceHistory": _days},
         computed=frozenset({"performance", "allocation", "rebalancePlan", "explainRealizedPnl"}),
     ),
-    "Weight": Readable("weights", words=_SYMBOL, computed=frozenset({"instrument"})),
-    "Position": Readable("positions", words=_SYMBOL, computed=frozenset({"explainUnrealizedPnl"})),
-    "Lot": Readable("lots"),
-    "PerformanceSnapshot": Readable("snapshots"),
-    "Transaction": Readable(
+    "Weight": ReadableType("weights", words=_SYMBOL, computed=frozenset({"instrument"})),
+    "Position": ReadableType("positions", words=_SYMBOL, computed=frozenset({"explainUnrealizedPnl"})),
+    "Lot": ReadableType("lots"),
+    "PerformanceSnapshot": ReadableType("snapshots"),
+    "Transaction": ReadableType(
         "transactions", ids={"importId": "Import"}, words=_SYMBOL, computed=frozenset({"explainRealizedPnl"})
     ),
-    "LotUse": Readable("lot_uses"),
-    "Order": Readable("orders", names={"rejectionCode": "known_rejection_code"}, words=_SYMBOL),
-    "Import": Readable("imports"),
-    "Rebalance": Readable("rebalances"),
-    "RebalanceLeg": Readable(
+    "LotUse": ReadableType("lot_uses"),
+    "Order": ReadableType("orders", names={"rejectionCode": "known_rejection_code"}, words=_SYMBOL),
+    "Import": ReadableType("imports"),
+    "Rebalance": ReadableType("rebalances"),
+    "RebalanceLeg": ReadableType(
         "legs", names={"reason": "reason_code", "message": "reason_message"}, words=_SYMBOL
     ),
-    "Instrument": Readable("instruments", filters={"priceHistory": _days}, words=_SYMBOL),
-    "PriceBar": Readable("price_bars"),
-    "InstrumentSplit": Readable("splits"),
-    "Watchlist": Readable(
+    "Instrument": ReadableType("instruments", filters={"priceHistory": _days}, words=_SYMBOL),
+    "PriceBar": ReadableType("price_bars"),
+    "InstrumentSplit": ReadableType("splits"),
+    "Watchlist": ReadableType(
         "watchlists", names={"symbols": "instruments.symbol"}, words=frozenset({"symbols"})
     ),
-    "Alert": Readable("alerts", words=_SYMBOL),
-    "AlertMetric": Readable("alert_metrics"),
-    "AlertCounts": Readable("alert_counts"),
-    "AlertRule": Readable("alert_rules", words=_SYMBOL),
-    "ActiveHours": Readable("active_hours", names={"start": "active_from", "end": "active_until"}),
-    "NotificationDestination": Readable(
+    "Alert": ReadableType("alerts", words=_SYMBOL),
+    "AlertMetric": ReadableType("alert_metrics"),
+    "AlertCounts": ReadableType("alert_counts"),
+    "AlertRule": ReadableType("alert_rules", words=_SYMBOL),
+    "ActiveHours": ReadableType("active_hours", names={"start": "active_from", "end": "active_until"}),
+    "NotificationDestination": ReadableType(
         "notification_destinations", names={"consecutiveFailures": "failures"}
     ),
-    "Delivery": Readable("deliveries"),
-    "ApiKey": Readable("api_keys"),
-    "AuditEntry": Readable(
+    "Delivery": ReadableType("deliveries"),
+    "ApiKey": ReadableType("api_keys"),
+    "AuditEntry": ReadableType(
         "audit_log", names={"entityId": "entity_global_id"}, computed=frozenset({"details"})
     ),
 }

@@ -8,12 +8,15 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as field_of
+from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from db.auth import idempotency
+from db.canonical import decimal
 from db.locks import Locks
 from db.sessions import Session, Sessions
 from db.trading.ledger import LedgerTransaction, transact
@@ -53,18 +56,23 @@ class IntentResult(Generic[KeyedT, ResultT]):
 
 @dataclass(frozen=True)
 class Intent:
-    """What a client wants to happen once: the key, and a hash of the field and its arguments."""
+    """What a client wants to happen once: the key, and a hash of the field and its arguments.
+
+    Decimals are the same whatever zeros they are written with. `digest_as_given` is the hash that was stored
+    when they were not; a retry across that change finds its first attempt by it.
+    """
 
     owner_id: UUID
     key: UUID
     field: str
     digest: bytes
+    digest_as_given: bytes = field_of(repr=False, default=b"")
 
     @classmethod
     def of(cls, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]) -> "Intent":
         """Return the intent; raise InvalidInput if the key is not a UUID."""
-        reported = json.dumps([field, arguments], default=str, sort_keys=True).encode()
-        return cls(owner_id, _parse(key), field, hashlib.sha256(reported).digest())
+        canonical, as_given = (_digest([field, arguments], text) for text in (_text, str))
+        return cls(owner_id, _parse(key), field, canonical, as_given)
 
     def again(self, field: str, digest: bytes, outcome: Mapping[str, Any] | None) -> UUID:
         """Return the id of the first attempt's result.
@@ -72,7 +80,7 @@ class Intent:
         Raise the error that it was refused with, or IdempotencyMismatch if the key was used for something
         else.
         """
-        if field != self.field or digest != self.digest:
+        if field != self.field or digest not in (self.digest, self.digest_as_given):
             raise IdempotencyMismatch(
                 "This idempotency key was used for something else: take a new one for a new intent.",
                 ("idempotencyKey",),
@@ -200,6 +208,14 @@ async def find_kept(
     if kept is None or kept["outcome"] is None:
         return None
     return intent.again(kept["field"], kept["arguments_hash"], kept["outcome"])
+
+
+def _digest(value: object, text: Callable[[object], str]) -> bytes:
+    return hashlib.sha256(json.dumps(value, default=text, sort_keys=True).encode()).digest()
+
+
+def _text(value: object) -> str:
+    return decimal(value) if isinstance(value, Decimal) else str(value)
 
 
 def _parse(key: str) -> UUID:

@@ -134,6 +134,11 @@ class Client:
             self._idle.append(made)
         return self._idle[:count]
 
+    async def reopen(self, count: int) -> None:
+        """Open so many connections anew: Node closes those that were idle for five seconds."""
+        self.close()
+        await self.connections(count)
+
     def close(self) -> None:
         """Close every connection."""
         while self._idle:

@@ -71,7 +71,7 @@ class Bench:
                 await self._try(shape, target, compare(shape, wanted, target, self.limits))
                 if shape.key not in target.failures:
                     connections = max(shape.connections)
-                    await self._try(shape, target, self._load(target, wanted, connections))
+                    await self._try(shape, target, self._warm(target, wanted, connections))
 
     async def _try(self, shape: Shape, target: Target, work: Any) -> None:
         try:
@@ -83,8 +83,10 @@ class Bench:
             target.failures[shape.key] = str(error) or type(error).__name__
             target.client.close()
 
-    async def _load(self, target: Target, wanted: list[Request], connections: int) -> list[float]:
-        return await target.client.load(wanted, connections, self.seconds)
+    async def _warm(self, target: Target, wanted: list[Request], connections: int) -> None:
+        await target.client.reopen(connections)
+        # Compilers need more time than one measurement until they have seen enough.
+        await target.client.load(wanted, connections, 2 * self.seconds)
 
     async def round(self, number: int, shapes: Sequence[Shape]) -> None:
         """Measure every shape of every target once, beginning with another target in each round."""
@@ -103,11 +105,9 @@ class Bench:
         wanted = self.requests.of(shape, target)
         # What this process throws away is collected between measurements.
         gc.collect()
-        # Node closes a connection that was idle for five seconds.
-        target.client.close()
-        await target.client.connections(connections)
+        await target.client.reopen(connections)
         before = self._cpu(target)
-        took = await self._load(target, wanted, connections)
+        took = await target.client.load(wanted, connections, self.seconds)
         after = self._cpu(target)
         cell = self.cells.setdefault((target.key, shape.key, connections), Cell())
         cell.server.append((after[0] - before[0]) / len(took))
@@ -125,7 +125,7 @@ class Bench:
     async def beside(self, target: Target, large: Shape, small: Shape) -> list[float]:
         """Return how long a second user waits for small answers while the largest ones are made."""
         wanted, smalls = self.requests.of(large, target), self.requests.of(small, target)
-        target.client.close()
+        await target.client.reopen(1)
         waited: list[float] = []
         second = Client(target.port, target.client.known)
         reading = asyncio.create_task(target.client.load(wanted, 1, max(2.0, self.seconds)))

@@ -1,5 +1,6 @@
 """Reads of authentication: a name's user, a session's viewer, a token of a refresh chain."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -12,7 +13,14 @@ from db.sessions import Sessions
 
 _USER_ID = "SELECT user_id FROM logins WHERE identifier = $1"
 
-_CREDENTIALS = "SELECT password_hash, is_active FROM users WHERE id = $1"
+# Joined to the id, so that the devices of nobody are looked up as well: it takes equally long.
+_CREDENTIALS = """
+SELECT u.password_hash, u.is_active,
+       ARRAY(SELECT d.digest FROM known_devices d
+             WHERE d.owner_id = $1 AND d.digest = ANY($2::bytea[]) AND d.expires_at > now()) AS known
+FROM (SELECT $1::uuid AS id) one
+LEFT JOIN users u ON u.id = $1
+"""
 
 # Run for every operation, so two look-ups by primary key and no more. The first token of a family has the
 # family's id and represents it: see `db.auth.writes`. Naming family_id as well would tempt the planner to use
@@ -27,10 +35,13 @@ WHERE u.id = $1 AND u.is_active
 
 
 class LoginCredentials(NamedTuple):
-    """What a login is checked against."""
+    """What a login is checked against.
 
-    password_hash: str
-    is_active: bool
+    The hash is None where there is no active user; `known` are those of the digests that the user knows.
+    """
+
+    password_hash: str | None
+    known: list[bytes]
 
 
 class Link(NamedTuple):
@@ -51,11 +62,15 @@ async def user_id_of(sessions: Sessions, identifier: str) -> UUID | None:
         return user_id
 
 
-async def credentials(sessions: Sessions, user_id: UUID) -> LoginCredentials | None:
-    """Return the password's hash and whether the user may log in, or None if there is no such user."""
+async def credentials(sessions: Sessions, user_id: UUID, digests: Sequence[bytes]) -> LoginCredentials:
+    """Return the password's hash, and which of the digests are devices of the user.
+
+    For a user who does not exist it takes equally long.
+    """
     async with sessions.reading(user_id) as connection:
-        row = await connection.fetchrow(_CREDENTIALS, user_id)
-    return None if row is None else LoginCredentials(row["password_hash"], row["is_active"])
+        row = await connection.fetchrow(_CREDENTIALS, user_id, list(digests))
+    assert row is not None, "the id is always there"
+    return LoginCredentials(row["password_hash"] if row["is_active"] else None, row["known"])
 
 
 async def viewer(sessions: Sessions, user_id: UUID, session_id: UUID) -> ViewerRow | None:

@@ -54,20 +54,17 @@ async def add_user(
 
 
 async def record_login(
-    session: AsyncSession, user_id: UUID, renewed_from: tuple[str, str] | None = None
+    session: AsyncSession, user_id: UUID, checked: str, renewed: str | None = None
 ) -> bool:
-    """Record the login's time and lock the user; return False if they have been deactivated meanwhile.
+    """Record the login's time and lock the user.
 
-    `renewed_from` is the password's hash that was checked and the one to store instead of it.
+    `checked` is the hash that the password was checked against, `renewed` the one to store instead of it.
+    Return False if the user has been deactivated or has another hash meanwhile.
     """
-    statement = update(User).where(User.id == user_id, User.is_active).values(last_login_at=func.now())
-    if await session.scalar(statement.returning(User.id)) is None:
-        return False
-    if renewed_from is not None:
-        old, new = renewed_from
-        unchanged = update(User).where(User.id == user_id, User.password_hash == old)
-        await session.execute(unchanged.values(password_hash=new))
-    return True
+    unchanged = (User.id == user_id, User.is_active, User.password_hash == checked)
+    values = {"last_login_at": func.now(), **({} if renewed is None else {"password_hash": renewed})}
+    statement = update(User).where(*unchanged).values(values).returning(User.id)
+    return await session.scalar(statement) is not None
 
 
 async def start_family(session: AsyncSession, owner_id: UUID, token_hash: bytes, life: dt.timedelta) -> UUID:

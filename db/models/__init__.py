@@ -10,7 +10,16 @@ from db.models.alerts import (
     AlertState,
     AlertWatch,
 )
-from db.models.auth import ApiKey, AuditEntry, IdempotencyKey, Login, LoginAttempt, RefreshToken, User
+from db.models.auth import (
+    ApiKey,
+    AuditEntry,
+    IdempotencyKey,
+    KnownDevice,
+    Login,
+    LoginAttempt,
+    RefreshToken,
+    User,
+)
 from db.models.market import (
     Instrument,
     InstrumentSplit,
@@ -46,6 +55,7 @@ __all__ = [
     "Import",
     "Instrument",
     "InstrumentSplit",
+    "KnownDevice",
     "Login",
     "LoginAttempt",
     "Lot",

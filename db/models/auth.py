@@ -74,6 +74,17 @@ class RefreshToken(Owned, Base):
     revoked_at: Mapped[dt.datetime | None]
 
 
+class KnownDevice(Base):
+    """A device that its owner has logged in from: the digest of its address or of its token."""
+
+    __tablename__ = "known_devices"
+    __table_args__ = (of_user(),)
+
+    owner_id: Mapped[UUID] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    expires_at: Mapped[dt.datetime]
+
+
 class ApiKey(Owned, Base):
     """A broker's credentials, encrypted; the hint is all that is ever displayed."""
 

@@ -12,7 +12,12 @@ __all__ = ["Database", "DatabaseUnavailable", "database"]
 
 @contextmanager
 def database(
-    database_url: str | None, data_dir: Path, *, owner_url: str | None = None, durable: bool = True
+    database_url: str | None,
+    data_dir: Path,
+    *,
+    owner_url: str | None = None,
+    durable: bool = True,
+    create: bool = True,
 ) -> Iterator[Database]:
     """Yield a database that answers, for as long as the block lasts.
 
@@ -20,6 +25,7 @@ def database(
     that migrates) defaults to the same address. Without one, an embedded PostgreSQL keeps its data in
     `data_dir/postgres` and ends with this process; a second process on the same folder shares the server of
     the first and never stops it. `durable=False` turns off all waiting for the disk, which only tests want.
+    `create=False` makes no new one, and nothing else in the folder.
 
     Raises `DatabaseUnavailable`, whose text is one line that says what is wrong and what to do.
     """
@@ -34,5 +40,5 @@ def database(
             "The embedded PostgreSQL runs on Linux and macOS only; "
             "set DATABASE_URL to a PostgreSQL 15 or newer of your own."
         ) from error
-    with embedded_database(data_dir, durable=durable) as found:
+    with embedded_database(data_dir, durable=durable, create=create) as found:
         yield found

@@ -72,6 +72,8 @@ def _throttled() -> Iterator[None]:
 
 async def _logged_in(info: Info, login: LoggedIn) -> AuthPayload:
     info.context.switch_token(login.access_token)
+    if login.device_token is not None:
+        info.context.device.issued = login.device_token
     return AuthPayload(
         user=User.from_viewer(await info.context.viewer()),
         access_token=login.access_token,
@@ -92,13 +94,14 @@ class AuthMutation:
 
     @strawberry.mutation(
         description="Logs a user in. After too many attempts the request fails with the error THROTTLED, "
-        "whose `retryAfter` is the number of seconds to wait.",
+        "whose `retryAfter` is the number of seconds to wait. The header `x-device-token` of the answer, "
+        "sent along with later logins, lets this device in even while others try the name.",
         extensions=[Guard()],
     )
     async def login(self, info: Info, input: Annotated[LoginInput, INPUT]) -> AuthPayload | None:
         with _throttled():
             login = await info.context.services.auth_service.login(
-                input.username, input.password, info.context.client
+                input.username, input.password, info.context.client, info.context.device.presented
             )
         return await _logged_in(info, login)
 
@@ -109,9 +112,10 @@ class AuthMutation:
     async def refresh_token(
         self, info: Info, input: Annotated[RefreshTokenInput, INPUT]
     ) -> AuthPayload | None:
-        return await _logged_in(
-            info, await info.context.services.auth_service.refresh(input.refresh_token, info.context.client)
+        login = await info.context.services.auth_service.refresh(
+            input.refresh_token, info.context.client, info.context.device.presented
         )
+        return await _logged_in(info, login)
 
     @strawberry.mutation(description="Ends a login. Repeating it has no effect.", extensions=[Guard()])
     async def logout(self, info: Info, input: Annotated[LogoutInput, INPUT]) -> LogoutPayload | None:

@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
 from db.reading.text import MARK, MISSING
 from db.sessions import took_too_long
 from graph.compiler.places import fill
-from graph.compiler.plans import Plan, Planner
+from graph.compiler.plans import Planner, QueryPlan
 from graph.compiler.selecting import NotCompiled
-from graph.limits import CheckedDocument, DocumentChecks, DocumentRefused, refuse_large
+from graph.limits import CheckedOperation, DocumentChecks, DocumentRefused, refuse_large
 
 logger = logging.getLogger("graphfolio.compiler")
 
@@ -29,7 +28,7 @@ class Trees(Protocol):
 
 
 @dataclass(frozen=True)
-class Login:
+class LoginKey:
     """Whose query it is."""
 
     user_id: UUID
@@ -41,19 +40,17 @@ class CompiledData:
     """The JSON of an answer's `data`, and what the document was measured as."""
 
     json: bytes
-    checked: CheckedDocument
+    checked: CheckedOperation
 
 
 @dataclass
 class QueryCompiler:
-    """Compiles documents of a schema, keeps their plans, and counts what it leaves to the resolvers."""
+    """Compiles documents of a schema, and keeps their plans."""
 
     checks: DocumentChecks
     planner: Planner
     executor: type[Any]
     timeout_seconds: float
-    taken: int = 0
-    left: Counter[str] = field(default_factory=Counter)
 
     def plan_of(
         self,
@@ -61,7 +58,7 @@ class QueryCompiler:
         operation_name: str | None,
         variables: Mapping[str, Any],
         rows: Sequence[int] | None = None,
-    ) -> tuple[Plan, CheckedDocument]:
+    ) -> tuple[QueryPlan, CheckedOperation]:
         """Return the plan of an operation that may run. Raise DocumentRefused."""
         checked = self.checks.check(query, variables, operation_name, rows)
         known = self.checks.known.peek(query)
@@ -77,7 +74,7 @@ class QueryCompiler:
         query: str,
         operation_name: str | None,
         variables: Mapping[str, Any],
-        login: Login,
+        login: LoginKey,
         trees: Trees,
         count_rows: Callable[[], Awaitable[Sequence[int]]],
         open_context: Callable[[], Any],
@@ -100,7 +97,6 @@ class QueryCompiler:
         compiled, values = self.planner.compiled(plan, variables)
         statement = compiled.statement
         if statement is None:
-            self.taken += 1
             return CompiledData(compiled.constant, checked)
         text = await _fetch(trees, statement.sql, login, values)
         if statement.has_marks:
@@ -113,18 +109,17 @@ class QueryCompiler:
         too_large = refuse_large(len(text), self.checks.limits)
         if too_large is not None:
             raise too_large
-        self.taken += 1
         return CompiledData(text, checked)
 
 
-async def _fetch(trees: Trees, sql: str, login: Login, values: Sequence[object]) -> bytes:
+async def _fetch(trees: Trees, sql: str, login: LoginKey, values: Sequence[object]) -> bytes:
     try:
         text = await trees.fetch(sql, login.user_id, login.session_id, values)
     except TimeoutError:
         raise
     except Exception as error:
         if took_too_long(error):
-            raise
+            raise TimeoutError from error
         logger.warning("a compiled statement failed", exc_info=error)
         raise NotCompiled(f"its statement failed: {type(error).__name__}") from None
     if text is None:

@@ -43,7 +43,7 @@ _KINDS: Mapping[str, Kind] = {
 
 
 @dataclass(frozen=True)
-class Readable:
+class ReadableType:
     """How a GraphQL type is read.
 
     `names` has the column, figure or relation of a field where it is not the field's own name in snake case;
@@ -144,7 +144,7 @@ class NotDescribed(Exception):
 
 
 def describe(
-    schema: GraphQLSchema, readables: Mapping[str, Readable], entities: Mapping[str, Entity]
+    schema: GraphQLSchema, readables: Mapping[str, ReadableType], entities: Mapping[str, Entity]
 ) -> Mapping[str, DescribedType]:
     """Return the readable types with all their fields. Raise NotDescribed."""
     described = {}
@@ -174,9 +174,9 @@ def _field(
     type_name: str,
     key: str,
     definition: GraphQLField,
-    readable: Readable,
+    readable: ReadableType,
     entity: Entity,
-    readables: Mapping[str, Readable],
+    readables: Mapping[str, ReadableType],
 ) -> DescribedField:
     name = readable.names.get(key, snake_case(key))
     named = get_named_type(definition.type)
@@ -197,7 +197,7 @@ def _field(
 
 
 def _leaf(
-    type_name: str, key: str, name: str, definition: GraphQLField, readable: Readable, entity: Entity
+    type_name: str, key: str, name: str, definition: GraphQLField, readable: ReadableType, entity: Entity
 ) -> Leaf:
     nullable = not isinstance(definition.type, GraphQLNonNull)
     named = get_named_type(definition.type)

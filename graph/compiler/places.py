@@ -29,7 +29,7 @@ from graphql import (
 )
 
 from db.reading.text import MARK
-from graph.compiler.plans import Plan
+from graph.compiler.plans import QueryPlan
 from graph.compiler.selecting import ComputedPlace, NotCompiled
 from graph.ids import global_id_of_text
 
@@ -42,7 +42,7 @@ async def fill(
     schema: GraphQLSchema,
     executor: type[Any],
     context: Any,
-    plan: Plan,
+    plan: QueryPlan,
     places: Sequence[ComputedPlace],
     variables: Mapping[str, Any],
     text: bytes,
@@ -74,7 +74,7 @@ async def fill(
 
 
 def _document(
-    plan: Plan, places: Sequence[ComputedPlace], ids: Mapping[int, Mapping[str, None]]
+    plan: QueryPlan, places: Sequence[ComputedPlace], ids: Mapping[int, Mapping[str, None]]
 ) -> DocumentNode:
     selections: list[SelectionNode] = []
     for number, found in ids.items():

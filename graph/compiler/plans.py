@@ -39,7 +39,7 @@ class CompiledShape:
 
 
 @dataclass
-class Plan:
+class QueryPlan:
     """One operation of a document, planned once; `refused` says why it is not compiled at all."""
 
     operation: OperationDefinitionNode
@@ -58,7 +58,7 @@ class Planner:
     entities: Mapping[str, Entity]
     roots: Mapping[str, Many]
 
-    def plan(self, document: Any, operation_name: str | None) -> Plan:
+    def plan(self, document: Any, operation_name: str | None) -> QueryPlan:
         """Return the plan of a valid document's operation."""
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         operation = next(
@@ -68,12 +68,14 @@ class Planner:
         )
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         if operation.operation is not OperationType.QUERY:
-            return Plan(operation, fragments, refused=f"a {operation.operation.value}")
+            return QueryPlan(operation, fragments, refused=f"a {operation.operation.value}")
         finder = SiteFinder(self.readables, fragments)
         finder.find(operation)
-        return Plan(operation, fragments, finder.sites, finder.number_of)
+        return QueryPlan(operation, fragments, finder.sites, finder.number_of)
 
-    def compiled(self, plan: Plan, variables: Mapping[str, Any]) -> tuple[CompiledShape, Sequence[object]]:
+    def compiled(
+        self, plan: QueryPlan, variables: Mapping[str, Any]
+    ) -> tuple[CompiledShape, Sequence[object]]:
         """Return the statement of a request, and its parameters' values. Raise NotCompiled."""
         if plan.refused is not None:
             raise NotCompiled(plan.refused)
@@ -89,7 +91,7 @@ class Planner:
             return compiled, ()
         return compiled, [take(evaluated) for take in compiled.statement.parameters]  # type: ignore[operator]
 
-    def _evaluate(self, plan: Plan, variables: Mapping[str, Any]) -> Sequence[Evaluated]:
+    def _evaluate(self, plan: QueryPlan, variables: Mapping[str, Any]) -> Sequence[Evaluated]:
         definitions = plan.operation.variable_definitions or ()
         values = get_variable_values(self.readables.schema, definitions, dict(variables), max_errors=1)
         if not isinstance(values, VariableValues):
@@ -99,7 +101,7 @@ class Planner:
         except (GraphQLError, CodedError, KeyError) as error:
             raise NotCompiled(f"an argument has a wrong value: {type(error).__name__}") from None
 
-    def _compile(self, plan: Plan, evaluated: Sequence[Evaluated]) -> CompiledShape:
+    def _compile(self, plan: QueryPlan, evaluated: Sequence[Evaluated]) -> CompiledShape:
         selecting = Selecting(self.readables, plan.fragments, plan.number_of, evaluated)
         try:
             root = selecting.select(plan.operation)

@@ -23,22 +23,22 @@ from db.reading.selection import (
     Cursor,
     Edges,
     Entry,
-    Found,
-    Listed,
+    FoundRow,
     Nodes,
     Object,
-    Page,
+    OwnRow,
     PageEntry,
     PageFact,
-    PageInfo,
+    PageFacts,
     Place,
     Related,
     Root,
     RootEntry,
+    SelectedPage,
     Several,
+    ShortList,
     TotalCount,
     Value,
-    Viewer,
 )
 from graph.compiler.describing import (
     Computed,
@@ -103,7 +103,7 @@ class Selecting:
         for key, nodes in fields.items():
             entries.append((key, self._root(key, nodes)))
         if any(isinstance(entry, Place) for _, entry in entries):
-            if not any(isinstance(entry, Viewer | Found | Several | Page) for _, entry in entries):
+            if not any(isinstance(entry, OwnRow | FoundRow | Several | SelectedPage) for _, entry in entries):
                 raise NotCompiled("nothing of it is stored")
         return Root(tuple(entries))
 
@@ -115,7 +115,7 @@ class Selecting:
         if name.startswith("__"):
             raise NotCompiled("introspection")
         if name == "me":
-            return Viewer(self._object("User", nodes))
+            return OwnRow(self._object("User", nodes))
         definition = readables.schema.query_type.fields[name]  # type: ignore[union-attr]
         if name in readables.lists:
             return self._page(node, nodes, readables.lists[name], definition)
@@ -123,7 +123,7 @@ class Selecting:
             type_name, lookup = readables.lookups[name]
             _, take = self._evaluate(node, lambda: value_site(readables.arguments, node, definition))
             entity = readables.types[type_name].entity_name
-            return Found(entity, lookup, take, self._object(type_name, nodes))
+            return FoundRow(entity, lookup, take, self._object(type_name, nodes))
         if name in ("node", "nodes"):
             evaluated, take = self._evaluate(node, lambda: ids_site(readables.arguments, node, definition))
             type_names = cast("tuple[str, ...]", evaluated.shape)
@@ -134,11 +134,11 @@ class Selecting:
             return found[0] if name == "node" else Several(found)
         return self._place(None, key, nodes)
 
-    def _node(self, type_name: str, nodes: list[FieldNode], parameter: FromSites) -> Found:
+    def _node(self, type_name: str, nodes: list[FieldNode], parameter: FromSites) -> FoundRow:
         described = self.readables.types.get(type_name)
         if described is None or "id" not in described.fields:
             raise NotCompiled(f"there is no type {type_name} with ids")
-        return Found(described.entity_name, "id", parameter, self._object(type_name, nodes), marked=True)
+        return FoundRow(described.entity_name, "id", parameter, self._object(type_name, nodes), marked=True)
 
     def _object(self, type_name: str, nodes: list[FieldNode]) -> Object:
         described = self.readables.types[type_name]
@@ -162,7 +162,7 @@ class Selecting:
             case ToOne(relation, type_name):
                 return Related(relation, self._object(type_name, nodes))
             case ToFew(relation, of):
-                return Listed(relation, of if isinstance(of, Value) else self._object(of, nodes))
+                return ShortList(relation, of if isinstance(of, Value) else self._object(of, nodes))
             case ToMany() as to:
                 return self._page(node, nodes, to, self._definition(described.name, name))
             case Computed():
@@ -180,13 +180,13 @@ class Selecting:
         self.places.append(ComputedPlace(type_name, key, tuple(nodes)))
         return Place(len(self.places) - 1)
 
-    def _page(self, node: FieldNode, nodes: list[FieldNode], to: ToMany, definition: Any) -> Page:
+    def _page(self, node: FieldNode, nodes: list[FieldNode], to: ToMany, definition: Any) -> SelectedPage:
         site = lambda: page_site(self.readables.arguments, node, definition, to)  # noqa: E731
         evaluated, take = self._evaluate(node, site)
         page: PageArguments = evaluated.value
         is_fixed = id(node) not in self.number_of
         keys = range(len(to.many.listing.order))
-        return Page(
+        return SelectedPage(
             relation=to.relation,
             size=page.limit if is_fixed else _attribute(take, "limit"),
             backward=page.backward,
@@ -226,12 +226,12 @@ class Selecting:
                     entries.append((key, self._object(to.node_type, below)))
         return Edges(tuple(entries))
 
-    def _page_info(self, nodes: list[FieldNode]) -> PageInfo:
+    def _page_info(self, nodes: list[FieldNode]) -> PageFacts:
         entries: list[tuple[str, Constant | PageFact]] = []
-        for key, below in self._fields("PageInfo", nodes).items():
+        for key, below in self._fields("PageFacts", nodes).items():
             name = below[0].name.value
             entries.append((key, Constant('"PageInfo"') if name == "__typename" else _PAGE_FACTS[name]))
-        return PageInfo(tuple(entries))
+        return PageFacts(tuple(entries))
 
     def _fields(self, type_name: str, nodes: list[FieldNode]) -> dict[str, list[FieldNode]]:
         return self._collect(type_name, [node.selection_set for node in nodes if node.selection_set])

@@ -44,12 +44,12 @@ Site = Callable[[Values], Evaluated]
 
 def has_variables(node: Node) -> bool:
     """Return whether any variable stands in a node of the document."""
-    found = Found()
+    found = VariableFinder()
     visit(node, found)
     return found.any
 
 
-class Found(Visitor):
+class VariableFinder(Visitor):
     """Notes whether there is a variable."""
 
     def __init__(self) -> None:

@@ -9,9 +9,11 @@ import strawberry
 
 from db.pages import Key, Listing
 from graph.connections import After, Before, Connection, First, Last, page_through
+from graph.context import Info
 from graph.scalars import CurrencyCode
 from graph.trading.explanations import Explanation, ExplanationInput, PriceUsed
 from graph.vocabulary import ExplainedFigure, PerformanceFigure
+from investing.background import run_apart
 from investing.portfolio.performance import Performance as Measured
 from investing.rules.performance import explaining as rules
 from investing.rules.performance.benchmark import BenchmarkPrice, Comparison
@@ -109,14 +111,21 @@ class PerformanceExplanation(Explanation):
     )
 
     @strawberry.field(description="The sub-periods from flow to flow and from day to day, oldest first.")
-    def sub_periods(
+    async def sub_periods(
         self,
+        info: Info,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[SubPeriod]:
-        found = rules.sub_periods(self.measured.points, self.measured.figures.periods, self.benchmark_prices)
+        found = await run_apart(
+            info.context.viewer_id,
+            rules.sub_periods,
+            self.measured.points,
+            self.measured.figures.periods,
+            self.benchmark_prices,
+        )
         rows = [{"date": one.end, "number": one.number, "of": one} for one in found]
         return page_through(SUB_PERIODS, rows, SubPeriod.from_row, (first, after, last, before))
 

@@ -9,7 +9,7 @@ from db.canonical import decimal
 from graph.context import Info
 from graph.loaders.market import InstrumentByAnySymbol
 from graph.market.types import Instrument
-from investing.rules.errors import InvalidInput
+from investing.rules.errors import InvalidInput, shortened
 
 
 @strawberry.type(description="An instrument's share of a portfolio.")
@@ -42,6 +42,6 @@ def weights_to_store(given: Sequence[WeightInput]) -> dict[str, str]:
     weights: dict[str, str] = {}
     for each in given:
         if each.symbol in weights:
-            raise InvalidInput(f"{each.symbol} is there twice.", ("targetWeights",))
+            raise InvalidInput(f"{shortened(each.symbol)} is there twice.", ("targetWeights",))
         weights[each.symbol] = decimal(each.weight)
     return weights

@@ -20,7 +20,7 @@ from db.outages import Outage
 from graph.errors import BadUserInput
 from graph.graphiql import explorer
 from graph.limits import STANDARD, Limits
-from graph.server.client import COST_HEADER, is_local
+from graph.server.client import COST_HEADER, DEVICE_TOKEN, is_local
 from graph.server.compiled import CompiledQueries, build_compiler
 from graph.server.direct import DirectQueries
 from graph.server.envelope import Envelope
@@ -75,8 +75,8 @@ def build_app(
                 CORSMiddleware,
                 allow_origins=sorted(origins),
                 allow_methods=["POST"],
-                allow_headers=["authorization", "content-type", "x-request-id", COST_HEADER],
-                expose_headers=["x-request-id"],
+                allow_headers=["authorization", "content-type", "x-request-id", COST_HEADER, DEVICE_TOKEN],
+                expose_headers=["x-request-id", DEVICE_TOKEN],
             )
         )
     app = _Application(
@@ -98,7 +98,7 @@ def build_app(
     )
     if compiled is not None:
         app.direct = DirectQueries(
-            app.answer, operations, compiled, "/graphql", max_body_bytes, cross_origin=bool(origins)
+            app.answer, operations, "/graphql", max_body_bytes, cross_origin=bool(origins)
         )
     return app
 

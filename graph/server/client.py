@@ -3,11 +3,12 @@
 import ipaddress
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from graph.device import Device
 from graph.errors import Unauthenticated
 
 # An id has to be unique, and need not be hard to guess.
@@ -18,6 +19,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LONGEST_USER_AGENT = 500
 COST_HEADER = "x-graphfolio-cost"
 """With the value 1 it asks for `extensions.cost` in the answer."""
+DEVICE_TOKEN = "x-device-token"
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
@@ -32,6 +34,7 @@ class ClientConnection:
     user_agent: str | None
     request_id: str
     wants_cost: bool = False
+    device: Device = field(default_factory=Device, compare=False)
 
 
 def client_of(connection: HTTPConnection) -> ClientConnection:
@@ -42,6 +45,7 @@ def client_of(connection: HTTPConnection) -> ClientConnection:
         user_agent=agent[:LONGEST_USER_AGENT] if agent else None,
         request_id=request_id_of(connection.scope),
         wants_cost=is_on(connection.headers.get(COST_HEADER)),
+        device=Device(connection.headers.get(DEVICE_TOKEN)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 
 from db.reading.catalog import ENTITIES, ROOT_LISTS
-from graph.compiler.answering import CompiledData, Login, QueryCompiler
+from graph.compiler.answering import CompiledData, LoginKey, QueryCompiler
 from graph.compiler.describing import Arguments, Readables, connection_of, describe
 from graph.compiler.plans import Planner
 from graph.compiler.selecting import NotCompiled
@@ -49,7 +49,7 @@ class CompiledQueries:
 
     async def answer(
         self, request: GraphQLRequest, token: str, client: ClientConnection
-    ) -> tuple[CompiledData, Login]:
+    ) -> tuple[CompiledData, LoginKey]:
         """Return the data of a query, and whose it is. Raise NotCompiled if the resolvers have to answer.
 
         Raise what the compiler raises.
@@ -59,7 +59,7 @@ class CompiledQueries:
             claims = services.auth_service.claims(token)
         except NotLoggedIn:
             raise NotCompiled("nobody is logged in") from None
-        login = Login(claims.user_id, claims.session_id)
+        login = LoginKey(claims.user_id, claims.session_id)
         data = await self.compiler.answer(
             request.query,
             request.operation_name,

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from graph.errors import CodedError
 from graph.server.access import log_refused
-from graph.server.client import ClientConnection, bearer_token, client_of
+from graph.server.client import DEVICE_TOKEN, ClientConnection, bearer_token, client_of
 from graph.server.compiled import NOT_COMPILED
 from graph.server.errors import RequestRefused, bad_request
 from graph.server.events import event_stream
@@ -58,8 +58,8 @@ class GraphQLOverHTTP:
         if media_type == EVENT_STREAM:
             return event_stream(self.operations, requested, token, client)
         allowed = QUERIES if request.method == "GET" else QUERIES_AND_MUTATIONS
-        compile = NOT_COMPILED not in request.scope["state"]
-        answer = await self.operations.run(requested, token, client, allowed, compile=compile)
+        not_compiled = request.scope["state"].get(NOT_COMPILED)
+        answer = await self.operations.run(requested, token, client, allowed, not_compiled=not_compiled)
         return respond(answer, media_type, client)
 
     def _check_method(self, method: str) -> None:
@@ -85,4 +85,6 @@ def respond(
         status = answer.status if media_type == GRAPHQL_JSON else 200
     content_type = f"{media_type}; charset=utf-8"
     all_headers = {"content-type": content_type, "cache-control": "no-store", **(headers or {})}
+    if client.device.issued is not None:
+        all_headers[DEVICE_TOKEN] = client.device.issued
     return Response(answer.encode(client.request_id), status, all_headers)

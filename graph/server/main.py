@@ -20,7 +20,7 @@ from investing.actor import RequestOrigin
 from investing.auth.api_keys import ApiKeys
 from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
-from investing.auth.passwords import Passwords
+from investing.auth.passwords import MOST_WAITING, Passwords
 from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
 from investing.market.watches import Watches
@@ -54,7 +54,8 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        passwords = Passwords(hasher, at_once=settings.passwords_at_once)
+        most_waiting = MOST_WAITING if settings.login_attempts else None
+        passwords = Passwords(hasher, at_once=settings.passwords_at_once, most_waiting=most_waiting)
         tokens = AccessTokens(
             ring,
             settings.token_issuer,
@@ -114,7 +115,8 @@ def build_server(
             passwords.close()
 
     def open_context(token: str | None, client: ClientConnection) -> Context:
-        return Context(opened[0], token, RequestOrigin(client.ip_address, client.user_agent))
+        origin = RequestOrigin(client.ip_address, client.user_agent)
+        return Context(opened[0], token, origin, client.device)
 
     async def ready() -> Readiness:
         return await running[0].readiness()

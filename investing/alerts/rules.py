@@ -162,7 +162,7 @@ async def instrument_of(session: Session, owner_id: UUID, symbol: str | None) ->
         return None
     known = await find_instrument_ids(session, owner_id, [symbol])
     if symbol not in known:
-        raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+        raise UnknownInstrument.named(symbol, ("symbol",))
     return known[symbol]
 
 

@@ -3,9 +3,11 @@
 from uuid import UUID
 
 from db.auth import audit, queries, writes
+from db.auth.devices import forget_devices
 from db.sessions import Session, Sessions
 from investing.auth.passwords import Passwords
 from investing.rules.auth import registration
+from investing.rules.errors import shortened
 
 _BY = {"by": "command"}
 
@@ -43,7 +45,7 @@ async def set_active(sessions: Sessions, identifier: str, value: bool) -> bool:
     user_id = await _find(sessions, identifier)
     async with sessions.begin(user_id) as session:
         changed = await writes.set_active(session, user_id, value)
-        ended = 0 if value else await writes.revoke_all(session, user_id)
+        ended = 0 if value else await _end_all(session, user_id)
         if changed or ended:
             action = "user.activated" if value else "user.deactivated"
             details = _BY if value else {**_BY, "sessions_ended": ended}
@@ -75,9 +77,19 @@ async def set_password(sessions: Sessions, identifier: str, password: str) -> No
 
 
 async def replace_password(session: Session, user_id: UUID, password_hash: str) -> int:
-    """Store a password's hash and end all earlier sessions; return how many there were."""
+    """Store a password's hash and end all earlier sessions; return how many there were.
+
+    No device is known any more: somebody who knew the former password may have logged in from it.
+    """
     await writes.set_password(session, user_id, password_hash)
-    return await writes.revoke_all(session, user_id)
+    return await _end_all(session, user_id)
+
+
+async def _end_all(session: Session, user_id: UUID) -> int:
+    # In this order, in which a refresh locks its session and its device as well.
+    ended = await writes.revoke_all(session, user_id)
+    await forget_devices(session, user_id)
+    return ended
 
 
 async def _hash(password: str) -> str:
@@ -91,5 +103,5 @@ async def _hash(password: str) -> str:
 async def _find(sessions: Sessions, identifier: str) -> UUID:
     user_id = await queries.user_id_of(sessions, registration.normalize_identifier(identifier))
     if user_id is None:
-        raise NoSuchUser(f"There is no user {identifier}.")
+        raise NoSuchUser(f"There is no user {shortened(identifier)}.")
     return user_id

@@ -13,13 +13,15 @@ class NotLoggedIn(Exception):
 class LoggedIn:
     """The result of a login.
 
-    `expires_at` is the access token's; the refresh token is shown only this once.
+    `expires_at` is the access token's; the refresh token is shown only this once. `device_token` is what the
+    device shows at its next login, None if it has none.
     """
 
     user_id: UUID
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_at: dt.datetime
+    device_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ async def read_market(sessions: Sessions, symbols: Sequence[str]) -> Market:
         known = await fetch_instruments_by_symbol(connection, None, symbols)
         for symbol in symbols:
             if symbol not in known:
-                raise UnknownInstrument(f"There is no instrument {symbol}.", symbol=symbol)
+                raise UnknownInstrument.named(symbol)
             ids[symbol] = known[symbol]["id"]
             rows = await fetch_closes(connection, ids[symbol])
             closes[symbol] = {row["date"]: Decimal(row["close"]) for row in rows}

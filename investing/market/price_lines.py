@@ -10,7 +10,7 @@ from typing import Final
 
 from db.market.bars import DailyBar
 from db.vocabulary import PriceBasis
-from investing.rules.errors import InvalidInput
+from investing.rules.errors import InvalidInput, shortened
 from investing.rules.names import folded_symbol, is_symbol
 from investing.rules.trading.splits import SplitRatio, check_split
 
@@ -185,7 +185,8 @@ def read_split(text: str, ex_date: dt.date) -> tuple[Decimal | None, Decimal | N
     try:
         check_split(SplitRatio(ex_date, new, old))
     except InvalidInput as domain_error:
-        raise BadPriceLine(f"the split {_shown(text)} is not valid: {domain_error.message}") from None
+        reason = domain_error.message.removesuffix(".")
+        raise BadPriceLine(f"the split {_shown(text)} is not valid: {reason}") from None
     return new, old
 
 
@@ -232,4 +233,4 @@ def _check_range(opened: Decimal | None, high: Decimal | None, low: Decimal | No
 
 def _shown(text: str) -> str:
     """Quote any text on one line, shortened."""
-    return repr(text if len(text) <= 40 else text[:40] + "…")
+    return repr(shortened(text))

@@ -18,7 +18,7 @@ def rename_symbol(owner_url: str, old: str, new: str, owner_id: UUID | None = No
     """
     found = asyncio.run(rename(owner_url, old, checked_symbol(new), owner_id))
     if not found.is_there:
-        raise UnknownInstrument(f"There is no instrument {old}.", symbol=old)
+        raise UnknownInstrument.named(old)
     if found.is_taken:
         raise NameTaken(f"There is already an instrument {new}.")
     if found.owners:

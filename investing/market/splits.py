@@ -6,7 +6,7 @@ from uuid import UUID
 from db.market import splits as stored
 from investing.actor import Actor
 from investing.audit import note
-from investing.rules.errors import InvalidInput, UnknownInstrument
+from investing.rules.errors import InvalidInput, UnknownInstrument, shortened
 from investing.rules.market.market_hours import market_day
 from investing.rules.trading.splits import SplitRatio, check_split
 
@@ -32,10 +32,10 @@ async def record_split(actor: Actor, symbol: str, split: SplitRatio) -> UUID:
         id = await stored.find_instrument(session, symbol)
         if id is None:
             raise UnknownInstrument(
-                f"There is no shared instrument {symbol}; splits of a user's own come in by "
+                f"There is no shared instrument {shortened(symbol)}; splits of a user's own come in by "
                 "import-prices --user.",
                 ("symbol",),
-                symbol=symbol,
+                symbol=shortened(symbol),
             )
         await stored.lock_splits(session)
         known = [SplitRatio(**row) for row in await stored.find_splits(session, id)]

@@ -62,5 +62,5 @@ async def _ids(session: Session, owner_id: UUID, symbols: Sequence[str]) -> list
     known = await writes.find_instrument_ids(session, owner_id, symbols) if symbols else {}
     for symbol in symbols:
         if symbol not in known:
-            raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbols",), symbol=symbol)
+            raise UnknownInstrument.named(symbol, ("symbols",))
     return [known[symbol] for symbol in symbols]

@@ -209,4 +209,4 @@ async def _check_known(session: Session, owner_id: UUID, settings: Mapping[str, 
         known = await find_instrument_ids(session, owner_id, symbols) if symbols else {}
         for symbol in symbols:
             if symbol not in known:
-                raise UnknownInstrument(f"There is no instrument {symbol}.", (field,), symbol=symbol)
+                raise UnknownInstrument.named(symbol, (field,))

@@ -39,7 +39,7 @@ async def push(actor: Actor, ingest: PriceIngest, ticks: Sequence[Tick], *, is_a
         for index, tick in enumerate(ticks):
             where = ("ticks", str(index), "symbol")
             if tick.symbol not in owners:
-                raise UnknownInstrument(f"There is no instrument {tick.symbol}.", where, symbol=tick.symbol)
+                raise UnknownInstrument.named(tick.symbol, where)
             if owners[tick.symbol] is None and not is_admin:
                 raise SharedPrice(f"{tick.symbol} is shared: only administrators push its prices.")
         facts = {"prices": len(ticks), "symbols": " ".join(symbols)}

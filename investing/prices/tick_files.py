@@ -12,7 +12,7 @@ import orjson
 from db.market.ticks import Tick
 from investing.market.ticks import check_tick
 from investing.prices.ingest import PriceIngest
-from investing.rules.errors import InvalidInput
+from investing.rules.errors import InvalidInput, shortened
 
 _CHUNK = 1 << 15
 _LONGEST_LINE = 1_000
@@ -55,7 +55,7 @@ def parse_tick(line: str, now: dt.datetime) -> Tick:
         tick = Tick(symbol, Decimal(price), _instant(time) if time else now)
         check_tick(tick)
     except InvalidOperation:
-        raise BadTickLine(f"{price!r} is not a price.") from None
+        raise BadTickLine(f"{shortened(price)!r} is not a price.") from None
     except InvalidInput as domain_error:
         raise BadTickLine(domain_error.message) from None
     return tick
@@ -89,7 +89,7 @@ async def ingest_lines(
             numbers.setdefault(tick.symbol, report.lines)
         applied = await ingest.apply(ticks)
         for symbol in sorted(applied.unknown, key=lambda symbol: numbers[symbol]):
-            report_bad(numbers[symbol], f"There is no instrument {symbol}.")
+            report_bad(numbers[symbol], f"There is no instrument {shortened(symbol)}.")
         unknown = sum(tick.symbol in applied.unknown for tick in ticks)
         report.bad += unknown
         report.news += len(applied.news)
@@ -115,9 +115,9 @@ def _instant(text: str) -> dt.datetime:
     try:
         instant = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise BadTickLine(f"{text!r} is not a time such as 2024-05-31T20:00:00Z.") from None
+        raise BadTickLine(f"{shortened(text)!r} is not a time such as 2024-05-31T20:00:00Z.") from None
     if instant.tzinfo is None:
-        raise BadTickLine(f"{text!r} has no offset, such as Z or +02:00.")
+        raise BadTickLine(f"{shortened(text)!r} has no offset, such as Z or +02:00.")
     return instant
 
 

@@ -162,7 +162,7 @@ def _newest(symbols: Sequence[str], newest: Mapping[str, dt.date | None]) -> tup
     found = []
     for symbol in symbols:
         if symbol not in newest:
-            raise UnknownInstrument(f"There is no instrument {symbol}.", symbol=symbol)
+            raise UnknownInstrument.named(symbol)
         date = newest[symbol]
         if date is None:
             raise NoPrice(f"There are no daily prices of {symbol}.", symbol=symbol)

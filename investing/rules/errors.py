@@ -6,10 +6,18 @@ Each has a code, one sentence, and the path of the input field that it concerns.
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Self
 from uuid import UUID
 
 from db.codes import UserErrorCode
+
+LONGEST_SHOWN = 40
+"""So many characters of a text that a client sent are repeated in an error at most."""
+
+
+def shortened(text: str) -> str:
+    """Return a text as an error may repeat it: the whole of it, or its beginning and an ellipsis."""
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
 # Not frozen: a frozen exception cannot be given its own traceback.
@@ -109,6 +117,12 @@ class UnknownInstrument(DomainError):
 
     code = UserErrorCode.UNKNOWN_INSTRUMENT
     symbol: str = ""
+
+    @classmethod
+    def named(cls, symbol: str, field: tuple[str, ...] = ()) -> Self:
+        """Return the error for a text that may be anything; see `shortened`."""
+        symbol = shortened(symbol)
+        return cls(f"There is no instrument {symbol}.", field, symbol=symbol)
 
 
 @dataclass(eq=False)

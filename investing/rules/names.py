@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from investing.rules.errors import InvalidInput
+from investing.rules.errors import InvalidInput, shortened
 
 LONGEST_NAME = 100
 
@@ -76,4 +76,4 @@ def _is_letter(character: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "…")
+    return repr(shortened(text))

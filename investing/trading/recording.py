@@ -216,7 +216,7 @@ def check_instrument(symbol: str, its_currency: str | None, currency: str) -> No
     Raise UnknownInstrument and CurrencyMismatch.
     """
     if its_currency is None:
-        raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+        raise UnknownInstrument.named(symbol, ("symbol",))
     if its_currency != currency:
         raise CurrencyMismatch(
             f"{symbol} trades in {its_currency}, the portfolio is in {currency}.",

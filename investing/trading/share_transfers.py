@@ -58,7 +58,7 @@ async def _transfer(ledger: LedgerTransaction, actor: Actor, transfer: ShareTran
     instrument = await reads.find_instrument(ledger.connection, actor.id, transfer.symbol)
     if instrument is None:
         symbol = transfer.symbol
-        raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+        raise UnknownInstrument.named(symbol, ("symbol",))
     # The outgoing side has the lower id, and so its place before the incoming one.
     out = _entry(TransactionType.TRANSFER_OUT, transfer)
     into = _entry(TransactionType.TRANSFER_IN, transfer, at=out.executed_at)

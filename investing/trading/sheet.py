@@ -117,7 +117,7 @@ class Sheet:
         if symbol is None:
             return None
         if symbol not in instruments:
-            raise Unknown(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+            raise Unknown.named(symbol, ("symbol",))
         currency = instruments[symbol].currency
         if currency != self.place.currency:
             raise CurrencyMismatch(

@@ -13,7 +13,7 @@ from db.trading import imports
 from investing.actor import Actor, RequestOrigin
 from investing.auth.administration import NoSuchUser
 from investing.rules.auth import registration
-from investing.rules.errors import InvalidInput, NotFound
+from investing.rules.errors import InvalidInput, NotFound, shortened
 from investing.rules.names import checked_symbol
 from investing.rules.trading.import_rows import Parsed
 from investing.trading.bulk import Progress
@@ -79,7 +79,7 @@ def read_symbols(path: Path) -> dict[str, str]:
             identifier = row.text("identifier").upper()
             symbol = checked_symbol(row.text("symbol"))
             if found.setdefault(identifier, symbol) != symbol:
-                raise InvalidInput(f"{identifier} has two symbols.")
+                raise InvalidInput(f"{shortened(identifier)} has two symbols.")
     except (InvalidInput, TransactionFileError) as error:
         raise TransactionFileError(f"{path.name}: {error}") from None
     return found
@@ -103,7 +103,9 @@ async def reverse_file(sessions: Sessions, import_id: str, *, user: str, progres
     actor = await _actor(sessions, user)
     id = _uuid(import_id)
     if id is None:
-        raise NotFound(f"{import_id} is no id of an import: import-transactions tells it, and me.imports.")
+        raise NotFound(
+            f"{shortened(import_id)} is no id of an import: import-transactions tells it, and me.imports."
+        )
     return await undo_import(actor, id, progress)
 
 
@@ -137,7 +139,7 @@ async def _write(file: TextIO, actor: Actor, portfolio_id: UUID, progress: Progr
 async def _actor(sessions: Sessions, user: str) -> Actor:
     user_id = await queries.user_id_of(sessions, registration.normalize_identifier(user))
     if user_id is None:
-        raise NoSuchUser(f"There is no user {user}.")
+        raise NoSuchUser(f"There is no user {shortened(user)}.")
     return Actor(user_id, sessions, RequestOrigin())
 
 
@@ -150,7 +152,7 @@ async def _find(sessions: Sessions, user: str, portfolio: str) -> tuple[Actor, U
         if not found and id is not None and await imports.has_portfolio(session, user_id, id):
             found.append(id)
     if not found:
-        raise NotFound(f"{user} has no portfolio {portfolio}.")
+        raise NotFound(f"{user} has no portfolio {shortened(portfolio)}.")
     if len(found) > 1:
         ids = ", ".join(map(str, found))
         raise NotFound(f"{user} has several portfolios {portfolio}: give the id of one of them ({ids}).")

@@ -57,7 +57,7 @@ async def withdraw_split(
     async def withdraw(session: Session) -> tuple[Withdrawn, Sequence[UUID], UUID]:
         instrument_id = await lock_instrument(session, symbol, owner_id)
         if instrument_id is None:
-            raise UnknownInstrument(f"There is no instrument {symbol}.", ("symbol",), symbol=symbol)
+            raise UnknownInstrument.named(symbol, ("symbol",))
         known = [SplitRatio(**row) for row in await find_splits(session, instrument_id)]
         is_known = any(other.ex_date == split.ex_date and other.ratio == split.ratio for other in known)
         if is_known:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
+from starlette.applications import Starlette
 
 from graph.server.main import build_server
 from graph.server.slow_clients import patience
@@ -68,17 +70,9 @@ def secret_box() -> SecretBox:
     return SecretBox(KeyRing.generate)
 
 
-@pytest.fixture(scope="module")
-def server_url(app_url: str, ring: KeyRing, secret_box: SecretBox) -> Iterator[str]:
-    """A server with cheap password hashing, in a thread with a loop of its own."""
-    app = build_server(
-        # Nothing is sent by itself, so that what a test looks at stays as it is.
-        Settings(_env_file=None, worker=False, send_notifications=False, login_attempts=0),
-        app_url,
-        ring,
-        secret_box=secret_box,
-        hasher=PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1),
-    )
+@contextmanager
+def served(app: Starlette) -> Iterator[str]:
+    """Serves an application in a thread with a loop of its own; it believes X-Forwarded-For."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -95,6 +89,21 @@ def server_url(app_url: str, ring: KeyRing, secret_box: SecretBox) -> Iterator[s
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
         server.should_exit = True
         thread.join(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def server_url(app_url: str, ring: KeyRing, secret_box: SecretBox) -> Iterator[str]:
+    """A server with cheap password hashing, in a thread with a loop of its own."""
+    app = build_server(
+        # Nothing is sent by itself, so that what a test looks at stays as it is.
+        Settings(_env_file=None, worker=False, send_notifications=False, login_attempts=0),
+        app_url,
+        ring,
+        secret_box=secret_box,
+        hasher=PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1),
+    )
+    with served(app) as url:
+        yield url
 
 
 REGISTER = """mutation($input: RegisterInput!) {

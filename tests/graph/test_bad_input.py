@@ -169,6 +169,46 @@ def test_idempotency_keys(api: Api, account_id: str, idempotency_key: str) -> No
     assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", "idempotencyKey"])
 
 
+@pytest.mark.parametrize("symbol", ["NOTHING", pytest.param("É" * 5_000, id="long")])
+def test_unknown_symbols_are_repeated_only_so_far(
+    api: Api, account_id: str, portfolio_id: str, symbol: str
+) -> None:
+    shown = symbol if len(symbol) <= 40 else symbol[:40] + "…"
+    order = {"side": "BUY", "type": "MARKET", "quantity": "1", "idempotencyKey": key()}
+    trade = {"quantity": "1", "price": "1"}
+    payloads = [
+        mutate(api, "placeOrder", "order { id }", portfolioId=portfolio_id, symbol=symbol, **order),
+        record(api, portfolio_id, "BUY", "2024-05-01", symbol=symbol, **trade),
+        mutate(api, "createWatchlist", "watchlist { id }", name="Some", symbols=[symbol]),
+        mutate(
+            api,
+            "createPortfolio",
+            "portfolio { id }",
+            accountId=account_id,
+            name="Own",
+            strategy="CUSTOM",
+            targetWeights=[{"symbol": symbol, "weight": "1"}],
+        ),
+        mutate(
+            api,
+            "createAlertRule",
+            "alertRule { id }",
+            name="Rule",
+            kind="PRICE_ABOVE",
+            symbol=symbol,
+            threshold="1",
+        ),
+    ]
+    for payload in payloads:
+        error = refused(payload)
+        assert error["message"] == f"There is no instrument {shown}."
+        assert (error["code"], error["symbol"]) == ("UNKNOWN_INSTRUMENT", shown)
+    twice = [{"symbol": symbol, "weight": "0.1"}] * 2
+    given = {"accountId": account_id, "name": "Own", "strategy": "CUSTOM", "targetWeights": twice}
+    error = refused(mutate(api, "createPortfolio", "portfolio { id }", **given))
+    assert error["message"] == f"{shown} is there twice."
+
+
 def test_what_the_ledger_cannot_hold(api: Api, account_id: str, portfolio_id: str) -> None:
     most = "999999999999999999.9999999999"
     other = open_account(api, "Rich", initialBalance=most)

@@ -17,7 +17,7 @@ from graphql import (
 from strawberry.types import ExecutionResult
 
 from graph.errors import QueryTooComplex
-from graph.limits import CheckedDocument, DocumentChecks, DocumentRefused, KnownDocuments, Limits
+from graph.limits import CheckedOperation, DocumentChecks, DocumentRefused, KnownDocuments, Limits
 from graph.measure import Walk
 from graph.server.errors import present
 from graph.server.serving import ServedSchema
@@ -329,7 +329,7 @@ def test_a_valid_document_is_parsed_and_validated_once(monkeypatch: pytest.Monke
 def test_a_document_is_checked_without_running_it() -> None:
     checks = DocumentChecks(schema._schema, ROOMY)
     checked = checks.check(TREE, {"latest": 1})
-    assert isinstance(checked, CheckedDocument)
+    assert isinstance(checked, CheckedOperation)
     assert checked.report() == cost(TREE, {"latest": 1})
     again = checks.check(TREE, {"latest": 1, "other": 5}, "Tree")
     assert again.document is checked.document

@@ -8,7 +8,8 @@ const pool = new pg.Pool({
   user: 'graphfolio_app',
   max: Number(process.env.PEER_POOL),
   idleTimeoutMillis: 0,
-  options: '-c jit=off -c timezone=UTC',
+  // One plan for each statement: PostgreSQL would plan most of these anew each time, for half of their cost.
+  options: '-c jit=off -c timezone=UTC -c plan_cache_mode=force_generic_plan',
 })
 
 const VIEWER = "WITH v AS MATERIALIZED (SELECT set_config('app.user_id', $1, true) AS id)"

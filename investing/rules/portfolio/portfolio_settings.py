@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from db.vocabulary import Strategy
-from investing.rules.errors import InvalidInput
+from investing.rules.errors import InvalidInput, shortened
 
 MOST_SYMBOLS = 500
 LOOK_BACK_DAYS = range(30, 7561)
@@ -60,7 +60,7 @@ def check_symbols(symbols: Sequence[str] | None) -> None:
         raise InvalidInput(f"A list has at most {MOST_SYMBOLS} symbols.", ("symbols",))
     if len(set(symbols)) < len(symbols):
         twice = next(symbol for symbol in symbols if symbols.count(symbol) > 1)
-        raise InvalidInput(f"{twice} appears twice.", ("symbols",))
+        raise InvalidInput(f"{shortened(twice)} appears twice.", ("symbols",))
 
 
 def check_automatic(strategy: Strategy, auto_rebalance: bool) -> None:
@@ -89,7 +89,9 @@ def check_targets(strategy: Strategy, targets: Mapping[str, str] | None) -> None
         raise InvalidInput(f"There are at most {MOST_SYMBOLS} target weights.", where)
     for symbol, weight in targets.items():
         if not _WEIGHT.fullmatch(weight) or Decimal(weight) > 1:
-            raise InvalidInput(f"The weight of {symbol} is from 0 to 1, with at most 10 decimals.", where)
+            raise InvalidInput(
+                f"The weight of {shortened(symbol)} is from 0 to 1, with at most 10 decimals.", where
+            )
     total = sum(Decimal(weight) for weight in targets.values())
     if total > 1:
         raise InvalidInput(f"The target weights add up to {total}, which is more than 1.", where)

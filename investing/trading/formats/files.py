@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from investing.rules.errors import shortened
 from investing.rules.trading.import_rows import Parsed
 
 LARGEST = 64 * 1024 * 1024
@@ -93,4 +94,4 @@ def decode(data: bytes) -> str:
 
 def shown(text: str) -> str:
     """Return any text quoted, on one line, and shortened."""
-    return repr(text if len(text) <= 40 else text[:40] + "…")
+    return repr(shortened(text))

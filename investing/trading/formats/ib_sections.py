@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from db.vocabulary import TransactionType
-from investing.rules.errors import InvalidInput
+from investing.rules.errors import InvalidInput, shortened
 from investing.rules.market.market_hours import NEW_YORK
 from investing.rules.trading.import_rows import IgnoredRow, Parsed
 from investing.rules.trading.ledger import ZERO
@@ -80,7 +80,7 @@ def _need(line: CsvRecord, name: str) -> Decimal:
 def _trade(line: CsvRecord, names: Mapping[str, str]) -> Parsed:
     category = line.text("asset category")
     if category.casefold() not in _SHARES:
-        raise InvalidInput(f"It is of asset category {category}, which the ledger cannot hold.")
+        raise InvalidInput(f"It is of asset category {shortened(category)}, which the ledger cannot hold.")
     symbol, quantity = line.text("symbol"), _need(line, "quantity")
     where = _where(line, line.text("date/time", "date"), "", names.get(symbol))
     commission = line.number("comm/fee", "commission", "comm") or ZERO
@@ -140,7 +140,7 @@ def _transfer(line: CsvRecord, names: Mapping[str, str]) -> Parsed:
     if cash := line.number("cash amount"):
         return where.cash(cash, TransactionType.TRANSFER_IN, TransactionType.TRANSFER_OUT)
     if category.casefold() not in _SHARES:
-        raise InvalidInput(f"It is of asset category {category}, which the ledger cannot hold.")
+        raise InvalidInput(f"It is of asset category {shortened(category)}, which the ledger cannot hold.")
     quantity = line.number("qty", "quantity")
     if not quantity:
         return IgnoredRow(line.line, "It moves nothing.", where.source)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from db.canonical import decimal
 from db.vocabulary import TransactionType
-from investing.rules.errors import InvalidInput
+from investing.rules.errors import InvalidInput, shortened
 from investing.rules.money import product, quotient
 from investing.rules.trading.import_rows import BadRow, IgnoredRow, ImportRow
 from investing.rules.trading.ledger import ZERO
@@ -148,9 +148,8 @@ def one_account(found: Mapping[str, int], wanted: str | None) -> str | None:
     several = ", ".join(f"{name} ({count} row{'s' * (count != 1)})" for name, count in found.items())
     if wanted is not None:
         if wanted not in found:
-            raise TransactionFileError(
-                f"The file has no account {wanted}; it {f'has {several}' if several else 'names none'}."
-            )
+            others = f"has {several}" if several else "names none"
+            raise TransactionFileError(f"The file has no account {shortened(wanted)}; it {others}.")
         return wanted
     if len(found) > 1:
         raise TransactionFileError(f"The file has several accounts; name one with --account: {several}.")

@@ -1,11 +1,16 @@
 """Logging in: by either name, refused in the same way for every reason, and noted."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from functools import partial
+
 import pytest
+from argon2 import PasswordHasher
 
 from db.sessions import Sessions
 from investing.actor import RequestOrigin
-from investing.auth.administration import NoSuchUser, set_active, set_administrator
-from investing.auth.passwords import Passwords
+from investing.auth.administration import NoSuchUser, set_active, set_administrator, set_password
+from investing.auth.passwords import NOBODY, Checked, Passwords, Source
 from investing.auth.service import AuthService
 from investing.auth.tokens import AccessTokens
 from investing.auth.types import LoggedIn, NotLoggedIn
@@ -153,6 +158,36 @@ async def test_a_hash_with_old_parameters_is_renewed(
     passwords.close()
     assert hashes[0]["password_hash"].startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert hashes[1] == hashes[0]
+
+
+class Slow(Passwords):
+    """Takes so long to check a password that something happens meanwhile, once."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def verify(self, password: str, stored: str | None, source: Source = NOBODY) -> Checked:
+        checked = await super().verify(password, stored, source)
+        happening, self.meanwhile = self.meanwhile, None
+        if happening is not None:
+            await happening()
+        return checked
+
+
+@pytest.mark.parametrize("replaced", ["another password", PASSWORD])
+async def test_a_password_that_is_replaced_while_it_is_checked_is_checked_again(
+    sessions: Sessions, tokens: AccessTokens, user: LoggedIn, name: str, client: RequestOrigin, replaced: str
+) -> None:
+    """Another login may only have renewed the hash; or whoever knows the old password must not get in."""
+    with closing(Slow(PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1))) as passwords:
+        passwords.meanwhile = partial(set_password, sessions, name, replaced)
+        auth_service = AuthService(sessions, tokens, passwords)
+        if replaced == PASSWORD:
+            assert (await auth_service.login(name, PASSWORD, client)).user_id == user.user_id
+        else:
+            with pytest.raises(WrongCredentials):
+                await auth_service.login(name, PASSWORD, client)
+    ended = [is_ended for _, _, is_ended in await families(sessions, user.user_id)]
+    assert ended == ([True, False] if replaced == PASSWORD else [True])
 
 
 async def test_no_more_than_the_cap_are_hashed_at_once(passwords: Passwords) -> None:

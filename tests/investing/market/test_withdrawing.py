@@ -212,6 +212,10 @@ async def test_the_command(
         1,
         "graphfolio: The split 'much' is not a ratio like 4:1, 4/1 or 4.",
     )
+    assert await told("2020-01-11", "1:0") == (
+        1,
+        "graphfolio: The split '1:0' is not valid: The splitFor must be above zero, with at most 10 places.",
+    )
     assert await told("yesterday", "20") == (1, "graphfolio: yesterday is not a date such as 2024-06-10.")
     sold = await worlds[0].sell(20, "50", "10")
     code, words = await told("2020-01-11", "20:1", "--skip-blocked")
