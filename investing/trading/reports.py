@@ -1,7 +1,7 @@
 """The results of an import, row by row, and how they are kept for a retry."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -112,10 +112,10 @@ def load_report(id: UUID, kept: Mapping[str, Any]) -> ImportReport:
 
 
 @cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    """Return what dumps and loads errors of this type."""
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    """Return what dumps and loads errors of the type of this name."""
     # Making one takes a millisecond, and a thousand rows may be refused.
-    return TypeAdapter(kind)
+    return TypeAdapter(getattr(errors, kind))
 
 
 def _dump(outcome: RowResult) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _dump(outcome: RowResult) -> dict[str, Any]:
         kind = type(domain_error)
         kept["refused"] = {
             "kind": kind.__name__,
-            "facts": _adapter(kind).dump_python(domain_error, mode="json"),
+            "facts": _adapter(kind.__name__).dump_python(domain_error, mode="json"),
         }
     if outcome.warnings:
         kept["warnings"] = [[warning.code, warning.message] for warning in outcome.warnings]
@@ -137,7 +137,7 @@ def _load(kept: Mapping[str, Any]) -> RowResult:
     id, refused = kept.get("id"), kept.get("refused")
     domain_error = None
     if refused is not None:
-        domain_error = _adapter(getattr(errors, refused["kind"])).validate_python(refused["facts"])
+        domain_error = _adapter(refused["kind"]).validate_python(refused["facts"])
     warnings = tuple(Warning(*warning) for warning in kept.get("warnings", ()))
     return RowResult(
         kept["line"], RowStatus(kept["status"]), id and UUID(id), domain_error, warnings=warnings
