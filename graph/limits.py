@@ -52,13 +52,17 @@ class KnownDocument:
     """A valid document, the measures of its operations, and what is known of their answers.
 
     `outlines` and `estimates` are of the operations that were asked for, and of the numbers in the variables;
-    `plans` are the compiler's, by the operation's name.
+    `accepted` are those that pass whosever rows they read. `plans` are the compiler's, by the operation's
+    name.
     """
 
     document: DocumentNode
     measures: dict[str | None, Measure]
     outlines: dict[str | None, Outline] = field(default_factory=dict)
     estimates: dict[tuple[str | None, tuple[int | None, ...]], Estimate] = field(default_factory=dict)
+    accepted: dict[tuple[str | None, tuple[int | None, ...]], "CheckedOperation"] = field(
+        default_factory=dict
+    )
     plans: dict[str | None, Any] = field(default_factory=dict)
 
 
@@ -104,10 +108,42 @@ class DocumentRefused(Exception):
     with its owner's rows, it may pass.
     """
 
-    def __init__(self, errors: list[GraphQLError], *, too_large: bool = False) -> None:
-        super().__init__(errors[0].message)
-        self.errors = errors
+    too_large = False
+
+    def __init__(self, errors: Sequence[GraphQLError] = ()) -> None:
+        super().__init__()
+        self._errors = list(errors)
+
+    @property
+    def errors(self) -> list[GraphQLError]:
+        """Return why it may not run."""
+        return self._errors
+
+    def __str__(self) -> str:
+        return self.errors[0].message
+
+
+class AnswerTooLarge(DocumentRefused):
+    """A valid document whose answer could become larger than it may.
+
+    Trees are refused so at first, each time that they are asked for: the error is made only for those that
+    are refused in the end.
+    """
+
+    def __init__(self, found: Estimate, limits: Limits, *, too_large: bool) -> None:
+        super().__init__()
+        self._found = found
+        self._limits = limits
         self.too_large = too_large
+
+    @property
+    def errors(self) -> list[GraphQLError]:
+        """Return the limit that would be exceeded, and the figure."""
+        found, limits = self._found, self._limits
+        refused = _first_exceeded(
+            (("cost", found.cost, limits.cost), ("answer size", found.size, limits.size))
+        )
+        return [] if refused is None else [refused]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,20 +248,27 @@ class DocumentChecks:
             name, measure = _only_operation(known, name)
         outline = known.outlines.get(name) or self._outlined(known, name)
         key = name, outline.numbers(variables)
+        accepted = known.accepted.get(key)
+        if accepted is not None:
+            return accepted
         found = known.estimates.get(key)
         if found is None:
             if len(known.estimates) >= self.known.most_estimates:
                 known.estimates.clear()
+                known.accepted.clear()
             found = known.estimates[key] = estimate(outline, key[1])
-        refused = refuse_estimate(found, self.limits)
-        # What others write for this owner meanwhile, or the operation itself, would not be among the rows.
-        depends_on_rows = refused is not None and outline.reads_only
-        if depends_on_rows and rows is not None:
+        # What an operation writes itself, or others while it streams, would not be among the rows.
+        if not self._is_within(found) and rows is not None and outline.reads_only:
             found = estimate(outline, key[1], rows)
-            refused, depends_on_rows = refuse_estimate(found, self.limits), False
-        if refused is not None:
-            raise DocumentRefused([refused], too_large=depends_on_rows)
-        return CheckedOperation(known.document, measure, found, self.limits)
+        if not self._is_within(found):
+            raise AnswerTooLarge(found, self.limits, too_large=rows is None and outline.reads_only)
+        accepted = CheckedOperation(known.document, measure, found, self.limits)
+        if found is known.estimates.get(key):
+            known.accepted[key] = accepted
+        return accepted
+
+    def _is_within(self, found: Estimate) -> bool:
+        return found.cost <= self.limits.cost and found.size <= self.limits.size
 
     def _outlined(self, known: KnownDocument, name: str | None) -> Outline:
         if len(known.outlines) >= self.known.most_outlines:
@@ -277,13 +320,6 @@ def refuse(walk: Walk, limits: Limits) -> QueryTooComplex | None:
         ("repeats", walk.repeats, limits.repeats),
     )
     return _first_exceeded(figures)
-
-
-def refuse_estimate(found: Estimate, limits: Limits) -> QueryTooComplex | None:
-    """Return an error if the answer could become larger than it may; None if it is within the limits."""
-    if found.cost <= limits.cost and found.size <= limits.size:
-        return None
-    return _first_exceeded((("cost", found.cost, limits.cost), ("answer size", found.size, limits.size)))
 
 
 def refuse_large(size: int, limits: Limits = STANDARD) -> QueryTooComplex | None:

@@ -61,7 +61,7 @@ class Limit:
         while message.get("more_body"):
             message = await receive()
             body += message["body"]
-        login = self._login(next(value for name, value in scope["headers"] if name == b"authorization"))
+        login = self.login(next(value for name, value in scope["headers"] if name == b"authorization"))
         content = await self._answer(login, orjson.loads(body))
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -76,7 +76,8 @@ class Limit:
             text: str = await connection.fetchval(STATEMENTS[key], login[0], login[1], *more)
         return text.encode()
 
-    def _login(self, header: bytes) -> Login:
+    def login(self, header: bytes) -> Login:
+        """Return whose token this is, with its login and its expiry. Raise PermissionError."""
         digest = hashlib.sha256(header).digest()
         login = self._logins.get(digest)
         if login is None:

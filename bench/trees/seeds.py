@@ -66,7 +66,7 @@ async def seed(url: str, plan: Plan, told: Callable[[str], None]) -> None:
             users = iter(plan.users)
             done = 0
             while some := list(islice(users, 20)):
-                await _copy(connection, merged(_user(ids, user, held) for user in some))
+                await _copy(connection, merged(seed_rows(ids, user, held) for user in some))
                 done += len(some)
                 told(f"{done} users")
         await connection.execute("VACUUM ANALYZE")
@@ -112,7 +112,7 @@ def _market(held: list[tuple[UUID, InstrumentPlan]]) -> Rows:
     }
 
 
-def _user(ids: Ids, user: UserPlan, held: list[tuple[UUID, InstrumentPlan]]) -> Rows:
+def seed_rows(ids: Ids, user: UserPlan, held: list[tuple[UUID, InstrumentPlan]]) -> Rows:
     """Return all rows of a user."""
     owner, login = ids(), ids()
     rows: Rows = {table: [] for table in COLUMNS}

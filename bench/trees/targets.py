@@ -38,6 +38,9 @@ GRAPHFOLIO = {
     "GRAPHFOLIO_ACCESS_TOKEN_MINUTES": "60",
     # The slowest way takes longer than the standard for the largest tree.
     "GRAPHFOLIO_OPERATION_TIMEOUT_SECONDS": "150",
+    # 100,000 positions are 23 MB.
+    "GRAPHFOLIO_MAX_QUERY_COST": str(10**9),
+    "GRAPHFOLIO_MAX_ANSWER_BYTES": str(10**9),
 }
 """How Graphfolio is set, beside whether the compiler answers."""
 

@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graph.compiler.answering import HasPlaces
 from graph.compiler.selecting import NotCompiled
 from graph.server.access import AccessLine
-from graph.server.client import COST_HEADER, LONGEST_USER_AGENT, ClientConnection, is_on, request_id_of
-from graph.server.compiled import NOT_COMPILED, CompiledQueries
+from graph.server.client import COST_HEADER, is_on, request_id_of
+from graph.server.compiled import NOT_COMPILED
 from graph.server.envelope import HEADERS
 from graph.server.errors import RequestRefused
-from graph.server.leaving import while_connected
 from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
-from graph.server.operations import Answer, Operations, compiled_answer
+from graph.server.operations import Answer, Operations
 from graph.server.requests import GraphQLRequest
 
 _COST_HEADER = COST_HEADER.encode()
@@ -40,7 +39,6 @@ class _Head:
 
     token: bytes
     media_type: str
-    user_agent: str | None
     wants_cost: bool
 
 
@@ -51,7 +49,6 @@ class DirectQueries:
         self,
         app: ASGIApp,
         operations: Operations,
-        compiled: CompiledQueries,
         path: str,
         max_body_bytes: int,
         *,
@@ -59,7 +56,6 @@ class DirectQueries:
     ) -> None:
         self._app = app
         self._operations = operations
-        self._compiled = compiled
         self._path = path
         self._max_body_bytes = max_body_bytes
         self._cross_origin = cross_origin
@@ -82,11 +78,8 @@ class DirectQueries:
         if request is None:
             await self._app(scope, _again(message, receive), send)
             return
-        try:
-            answered = await while_connected(receive, self._answer(scope, request, head), lambda: True)
-        except ClientDisconnect:
-            # Nobody is left to answer. What it asked for was a query, which changes nothing.
-            return
+        # Whether the client is still there is not watched: one statement is all that is done for it.
+        answered = await self._answer(scope, request, head)
         if answered is None:
             await self._app(scope, _again(message, receive), send)
             return
@@ -94,7 +87,7 @@ class DirectQueries:
         await _respond(send, answer, head.media_type, request_id)
 
     def _head(self, headers: list[tuple[bytes, bytes]]) -> _Head | None:
-        token, content_type, media_type, agent, wants_cost = b"", b"", JSON, None, False
+        token, content_type, media_type, wants_cost = b"", b"", JSON, False
         for name, value in headers:
             if name == b"authorization":
                 token = value
@@ -105,15 +98,13 @@ class DirectQueries:
                 if accepted is None:
                     return None
                 media_type = accepted
-            elif name == b"user-agent":
-                agent = value.decode("latin-1")[:LONGEST_USER_AGENT]
             elif name == _COST_HEADER:
                 wants_cost = is_on(value.decode("latin-1"))
             elif name == b"content-encoding" or (name == b"origin" and self._cross_origin):
                 return None
         if content_type not in _JSON_TYPES or token[:7] != b"Bearer " or b" " in token[7:]:
             return None
-        return _Head(token[7:], media_type, agent, wants_cost)
+        return _Head(token[7:], media_type, wants_cost)
 
     def _accepted(self, value: bytes) -> str | None:
         """Return the media type of an answer, None for one that is not given here."""
@@ -129,15 +120,15 @@ class DirectQueries:
 
     async def _answer(self, scope: Scope, request: GraphQLRequest, head: _Head) -> tuple[Answer, str] | None:
         request_id = request_id_of(scope)
-        address = scope["client"]
-        client = ClientConnection(address[0] if address else None, head.user_agent, request_id)
-        line = AccessLine(self._operations.schema, request, client)
-        answer: Answer
+        line = AccessLine(self._operations.schema, request, request_id)
         try:
-            data, login = await self._compiled.answer(request, head.token.decode("latin-1"), client)
-            line.user_id = login.user_id
-            line.estimated(data.checked.estimate.cost)
-            answer = compiled_answer(data, head.wants_cost)
+            token = head.token.decode("latin-1")
+            answer = await self._operations.run_compiled(
+                request, token, None, line, wants_cost=head.wants_cost
+            )
+        except HasPlaces:
+            # That may take a while, in which the client may leave.
+            return None
         except NotCompiled as reason:
             scope["state"][NOT_COMPILED] = str(reason)
             return None

@@ -59,8 +59,8 @@ class GraphQLOverHTTP:
         if media_type == EVENT_STREAM:
             return event_stream(self.operations, requested, token, client)
         allowed = QUERIES if request.method == "GET" else QUERIES_AND_MUTATIONS
-        compile = NOT_COMPILED not in request.scope["state"]
-        running = self.operations.run(requested, token, client, allowed, compile=compile)
+        not_compiled = request.scope["state"].get(NOT_COMPILED)
+        running = self.operations.run(requested, token, client, allowed, not_compiled=not_compiled)
         answer = await while_connected(
             request.receive, running, lambda: self.operations.schema.is_query(requested)
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,6 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from graph.compiler.answering import CompiledData
 from graph.compiler.selecting import NotCompiled
 from graph.errors import BadUserInput, CodedError, TimedOut
 from graph.limits import CheckedOperation, DocumentRefused, Limits, refuse_large
@@ -69,10 +68,12 @@ def error_answer(error: CodedError) -> Answer:
     return Answer({"errors": [dict(error.formatted)]}, executed=False)
 
 
-def answer_of(result: Any, request_id: str, limits: Limits, cost: dict[str, int] | None = None) -> Answer:
+def answer_of(
+    result: Any, request_id: str, limits: Limits, extensions: Mapping[str, Any] | None = None
+) -> Answer:
     """Turn a result into an answer; without a data entry if nothing was executed.
 
-    `cost` is the report to show in its extensions. An answer that is larger than it may be is an error.
+    `extensions` are shown beside the data. An answer that is larger than it may be is an error.
     """
     body: dict[str, Any] = {}
     errors = result.errors or []
@@ -83,8 +84,8 @@ def answer_of(result: Any, request_id: str, limits: Limits, cost: dict[str, int]
         body["data"] = result.data
     if errors:
         body["errors"] = present(errors, request_id)
-    if executed and cost is not None:
-        body["extensions"] = {"cost": cost}
+    if executed and extensions:
+        body["extensions"] = extensions
     return _sized(Answer(body, executed), limits)
 
 
@@ -112,12 +113,6 @@ class CompiledAnswer(Answer):
         return b'{"data":%b,%b' % (self.json, orjson.dumps(self.body)[1:])
 
 
-def compiled_answer(data: CompiledData, wants_cost: bool) -> CompiledAnswer:
-    """Return the answer of a compiled query."""
-    body = {"extensions": {"cost": data.checked.report()}} if wants_cost else {}
-    return CompiledAnswer(body, executed=True, json=data.json)
-
-
 @dataclass(frozen=True)
 class StreamLogin:
     """The login of a stream: for how many seconds it is valid, None for no limit, and its early end."""
@@ -142,26 +137,25 @@ class Operations:
         client: ClientConnection,
         allowed: frozenset[OperationType] = QUERIES_AND_MUTATIONS,
         *,
-        compile: bool = True,
+        not_compiled: str | None = None,
     ) -> Answer:
         """Run a query or a mutation, for as long as one operation may take.
 
-        Without `compile` the resolvers answer: the compiler has been asked already, and has said no.
+        With `not_compiled` the compiler has been asked already, and has said no for this reason.
         """
-        line = AccessLine(self.schema, request, client)
+        line = AccessLine(self.schema, request, client.request_id)
         context: Any = None
         answer: Answer | None = None
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                if compile and self.compiled is not None and token is not None:
+                if not_compiled is None:
                     try:
-                        data, login = await self.compiled.answer(request, token, client)
-                        line.user_id = login.user_id
-                        line.estimated(data.checked.estimate.cost)
-                        answer = compiled_answer(data, client.wants_cost or request.wants_cost)
+                        wants_cost = client.wants_cost or request.wants_cost
+                        answer = await self.run_compiled(request, token, client, line, wants_cost=wants_cost)
                         return answer
                     except NotCompiled as reason:
-                        self.compiled.compiler.left[str(reason)] += 1
+                        not_compiled = str(reason)
+                line.not_compiled = not_compiled
                 context = self.open_context(token, client)
                 checked = await self._check(request, context, client)
                 line.estimated(checked.estimate.cost)
@@ -177,7 +171,7 @@ class Operations:
                     operation_extensions=request.extensions,
                     allowed_operation_types=allowed,
                 )
-            answer = self._answer(result, checked, request, client)
+            answer = self._answer(result, checked, request, client, not_compiled)
         except Exception as error:
             answer = self.failure(error, client.request_id)
         finally:
@@ -187,11 +181,36 @@ class Operations:
             await close(context)
         return answer
 
+    async def run_compiled(
+        self,
+        request: GraphQLRequest,
+        token: str | None,
+        client: ClientConnection | None,
+        line: AccessLine,
+        *,
+        wants_cost: bool,
+    ) -> Answer:
+        """Answer a query by the compiler. Raise NotCompiled if the resolvers have to, or what it raises.
+
+        Without a `client` nothing is computed in Python: HasPlaces is raised for a query that needs it.
+        """
+        if self.compiled is None:
+            raise NotCompiled("the compiler is off")
+        if token is None:
+            raise NotCompiled("nobody is logged in")
+        json, checked, user_id = await self.compiled.answer(request, token, client)
+        line.user_id = user_id
+        line.estimated(checked.estimate.cost)
+        body = {}
+        if wants_cost:
+            body["extensions"] = {"cost": checked.report(), "compiler": {"compiled": True}}
+        return CompiledAnswer(body, executed=True, json=json)
+
     async def subscribe(
         self, request: GraphQLRequest, token: str | None, client: ClientConnection
     ) -> AsyncGenerator[Answer, None]:
         """Stream a subscription's answers until it ends or its consumer is gone."""
-        line = AccessLine(self.schema, request, client)
+        line = AccessLine(self.schema, request, client.request_id)
         line.count_events()
         context = None
         try:
@@ -261,13 +280,25 @@ class Operations:
         refused = refuse_large(len(json), self.schema.checks.limits)
         if refused is not None:
             return error_answer(refused)
-        return compiled_answer(CompiledData(json, checked), client.wants_cost or request.wants_cost)
+        body = {}
+        if client.wants_cost or request.wants_cost:
+            body["extensions"] = {"cost": checked.report()}
+        return CompiledAnswer(body, executed=True, json=json)
 
     def _answer(
-        self, result: Any, checked: CheckedOperation, request: GraphQLRequest, client: ClientConnection
+        self,
+        result: Any,
+        checked: CheckedOperation,
+        request: GraphQLRequest,
+        client: ClientConnection,
+        not_compiled: str | None = None,
     ) -> Answer:
-        report = checked.report() if client.wants_cost or request.wants_cost else None
-        return answer_of(result, client.request_id, self.schema.checks.limits, report)
+        extensions: dict[str, Any] = {}
+        if client.wants_cost or request.wants_cost:
+            extensions["cost"] = checked.report()
+            if not_compiled is not None:
+                extensions["compiler"] = {"compiled": False, "reason": not_compiled}
+        return answer_of(result, client.request_id, self.schema.checks.limits, extensions)
 
     def failure(self, error: Exception, request_id: str) -> Answer:
         """Answer for what stopped an operation from outside its fields."""

@@ -34,7 +34,7 @@ const preset = {
   pgServices: [
     makePgService({
       connectionString:
-        `postgresql:///graphfolio?host=${process.env.PEER_SOCKETS}&user=graphfolio_app&options=-c%20jit%3Doff`,
+        `postgresql:///graphfolio?host=${process.env.PEER_SOCKETS}&user=graphfolio_app&options=-c%20jit%3Doff%20-c%20plan_cache_mode%3Dforce_generic_plan`,
       schemas: ['peers'],
       poolConfig: { max: Number(process.env.PEER_POOL), idleTimeoutMillis: 0 },
     }),
