@@ -277,8 +277,12 @@ async def scheduler(world: World) -> None:
 async def loop_watch(world: World) -> None:
     """It tells that the loop was blocked."""
     told: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = told.append  # type: ignore[method-assign]
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record)
+
+    handler = Teller()
     logger = logging.getLogger("graphfolio.runtime")
     logger.addHandler(handler)
 
