@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
-THREADS = 4
+THREADS = 3
 """How many computations run at the same time, each of another user."""
 
 SWITCH_SECONDS = 0.001

@@ -17,6 +17,7 @@ from strawberry.types.graphql import OperationType
 from graph.compiler.selecting import NotCompiled
 from graph.errors import BadUserInput, CodedError, TimedOut
 from graph.limits import CheckedOperation, DocumentRefused, Limits, refuse_large
+from graph.loaders import reads_end_here
 from graph.server.access import AccessLine
 from graph.server.client import ClientConnection
 from graph.server.compiled import CompiledQueries
@@ -163,14 +164,15 @@ class Operations:
                 if isinstance(schema, bytes):
                     answer = self._introspected(schema, checked, request, client)
                     return answer
-                result = schema or await self.schema.execute(
-                    request.query,
-                    variable_values=request.variables,
-                    context_value=context,
-                    operation_name=request.operation_name,
-                    operation_extensions=request.extensions,
-                    allowed_operation_types=allowed,
-                )
+                with reads_end_here():
+                    result = schema or await self.schema.execute(
+                        request.query,
+                        variable_values=request.variables,
+                        context_value=context,
+                        operation_name=request.operation_name,
+                        operation_extensions=request.extensions,
+                        allowed_operation_types=allowed,
+                    )
             answer = self._answer(result, checked, request, client, not_compiled)
         except Exception as error:
             answer = self.failure(error, client.request_id)
