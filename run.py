@@ -36,6 +36,7 @@ python3 run.py demo     start with real prices and a demo user
 python3 run.py serve    start the server
 python3 run.py test     run all checks and tests (with arguments, run only pytest with these arguments)
 python3 run.py check    run the checks without the tests
+python3 run.py bench    run the benchmark of trees (see bench/README.md)
 python3 run.py COMMAND  run any other command; python3 run.py --help lists them"""
 
 
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> int:
         if not arguments:
             print(USAGE)
             return 2
-        developing = arguments[0] in ("test", "check")
+        developing = arguments[0] in ("test", "check", "bench")
         prepare(["requirements.lock", "requirements-dev.lock"] if developing else ["requirements.lock"])
     except Stop as stop:
         print(f"run.py: {stop}", file=sys.stderr)
@@ -70,6 +71,9 @@ def main(arguments: list[str]) -> int:
         return hand_over([PYTHON, "-m", "pytest", *arguments[1:]])
     if arguments == ["check"]:
         return run_all(checks())
+    if arguments[0] == "bench":
+        os.chdir(ROOT)
+        return hand_over([PYTHON, "-m", "bench", *arguments[1:]])
     return hand_over([PYTHON, os.path.join(ROOT, "graphfolio.py"), *arguments])
 
 

@@ -61,10 +61,24 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=1000,
-        description="Database connections for reading; there are as many again for writing the ledger, and "
-        "half as many each for other writes and for the paper broker.",
+        description="Database connections for writing the ledger; there are half as many each for compiled "
+        "queries, for other reads, for other writes, and for the paper broker.",
+    )
+    compiler: bool = Field(
+        True,
+        description="Whether queries of stored data are answered by one SQL statement each; if not, as "
+        "everything else, by the resolvers.",
     )
     operation_timeout_seconds: float = Field(30, gt=0, description="How many seconds one operation may take.")
+    max_query_cost: int = Field(
+        500_000,
+        ge=1_000,
+        le=10**9,
+        description="The most values that one query may read, counted by the rows that its user has.",
+    )
+    max_answer_bytes: int = Field(
+        16_000_000, ge=10_000, le=10**9, description="The most bytes that one answer may have."
+    )
     login_attempts: int = Field(
         10,
         ge=0,
@@ -190,6 +204,12 @@ class Settings(BaseSettings):
         "info",
         description="The least severe events that are logged: `debug`, `info`, `warning`, `error` or "
         "`critical`.",
+    )
+    loop_warning_ms: int = Field(
+        250,
+        ge=10,
+        le=60_000,
+        description="For how many milliseconds the event loop may be blocked until a warning says by what.",
     )
     demo_password: SecretStr | None = Field(
         None, description="The password of the demo user; generated and printed once if left out."

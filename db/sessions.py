@@ -23,6 +23,7 @@ from db.health import DatabaseHealth
 from db.locks import PREPARE
 from db.outages import is_no_outage
 from db.statements import CountedConnection, count_statements_of, uncounted
+from db.tree_connections import SETTINGS, TreeConnections
 from db.vocabulary import Topic
 from db.writing import Lock, RawConnection, Writers
 
@@ -38,6 +39,7 @@ Row = asyncpg.Record
 """One row of a read, as `row["name"]`; decimals are canonical text (see `db.canonical`)."""
 
 CONNECT_SECONDS = 10.0
+STATEMENT_SECONDS = 30
 
 _SET_VIEWER = (
     "SELECT set_config('app.user_id', $1, false), set_config('app.administrator', $2, false), "
@@ -69,7 +71,7 @@ _SERVER_SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
     "lock_timeout": "5s",
-    "statement_timeout": "30s",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": "60s",
 }
 
@@ -128,6 +130,7 @@ class Sessions:
         engine: AsyncEngine,
         writers: Writers,
         broker_writers: Writers,
+        trees: TreeConnections,
         health: DatabaseHealth,
         notifier: ChangeNotifier | None = None,
     ) -> None:
@@ -135,6 +138,8 @@ class Sessions:
         self._engine = engine
         self._writers = writers
         self._health = health
+        self.trees = trees
+        """Connections for whole trees, which set the viewer themselves."""
         self.broker_writers = broker_writers
         """The paper broker's own connections: it must answer even while clients use up all the others."""
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
@@ -224,13 +229,17 @@ class Sessions:
 
 @asynccontextmanager
 async def open_sessions(
-    url: str, *, size: int = 10, notifier: ChangeNotifier | None = None
+    url: str,
+    *,
+    size: int = 10,
+    notifier: ChangeNotifier | None = None,
+    tree_seconds: float = STATEMENT_SECONDS,
 ) -> AsyncIterator[Sessions]:
-    """Open pools for reading and for trades, of at most `size` connections each, and close them at the end.
+    """Open a pool for trades, of at most `size` connections, and close it at the end.
 
-    The other writers and the paper broker have pools of their own, half as large. `notifier` is notified of
-    what each commit has changed. While `watch_health` runs, callers that wait for a database that does not
-    answer get an error within two or three seconds.
+    Reading, trees, the other writers and the paper broker have pools of their own, half as large. `notifier`
+    is notified of what each commit has changed. A tree takes `tree_seconds` at the most. While `watch_health`
+    runs, callers that wait for a database that does not answer get an error within two or three seconds.
     """
 
     async def connect(**options: Any) -> Connection:
@@ -253,7 +262,8 @@ async def open_sessions(
             **options,
         )
 
-    pool = open_pool(size, min_size=1, init=_prepare, connection_class=ViewerConnection)
+    half = (size + 1) // 2
+    pool = open_pool(half, min_size=1, init=_prepare, connection_class=ViewerConnection)
     writers = open_pool(
         size,
         min_size=0,
@@ -262,7 +272,7 @@ async def open_sessions(
         server_settings=_WRITING,
     )
     broker_writers = open_pool(
-        (size + 1) // 2,
+        half,
         min_size=0,
         connection_class=CountedConnection,
         server_settings=_BROKER_WRITERS,
@@ -271,17 +281,24 @@ async def open_sessions(
         sqlalchemy_url(url),
         # Three processes with pools of ten fit into PostgreSQL's hundred connections. There are at least two,
         # so that one transaction may wait for another.
-        pool_size=min(size, max(2, (size + 1) // 2)),
+        pool_size=min(size, max(2, half)),
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=False,
         async_creator=lambda: health.connected(connect()),
     )
     count_statements_of(engine.sync_engine)
+    of_trees = {**_SERVER_SETTINGS, **SETTINGS, "statement_timeout": f"{round(tree_seconds * 1000)}ms"}
+    trees = TreeConnections(
+        lambda: health.connected(asyncpg.connect(url, server_settings=of_trees, timeout=CONNECT_SECONDS)),
+        half,
+        tree_seconds,
+    )
     async with pool, writers, broker_writers:
         try:
-            yield Sessions(pool, engine, Writers(writers), Writers(broker_writers), health, notifier)
+            yield Sessions(pool, engine, Writers(writers), Writers(broker_writers), trees, health, notifier)
         finally:
+            await trees.close()
             await engine.dispose()
 
 

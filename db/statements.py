@@ -45,7 +45,8 @@ def uncounted() -> Iterator[None]:
         _counts.reset(before)
 
 
-def _note(*_: object) -> None:
+def note_statement(*_: object) -> None:
+    """Count one statement of this task."""
     count = _counts.get()
     if count is not None:
         count.sent += 1
@@ -58,30 +59,30 @@ class CountedConnection(Connection):
 
     async def execute(self, *arguments: Any, **options: Any) -> str:
         """Count the statement, and call asyncpg's method."""
-        _note()
+        note_statement()
         return await super().execute(*arguments, **options)
 
     async def executemany(self, *arguments: Any, **options: Any) -> None:
         """Count the statement, and call asyncpg's method."""
-        _note()
+        note_statement()
         await super().executemany(*arguments, **options)
 
     async def fetch(self, *arguments: Any, **options: Any) -> Any:
         """Count the statement, and call asyncpg's method."""
-        _note()
+        note_statement()
         return await super().fetch(*arguments, **options)
 
     async def fetchrow(self, *arguments: Any, **options: Any) -> Any:
         """Count the statement, and call asyncpg's method."""
-        _note()
+        note_statement()
         return await super().fetchrow(*arguments, **options)
 
     async def fetchval(self, *arguments: Any, **options: Any) -> Any:
         """Count the statement, and call asyncpg's method."""
-        _note()
+        note_statement()
         return await super().fetchval(*arguments, **options)
 
 
 def count_statements_of(engine: Engine) -> None:
     """Count the statements that SQLAlchemy sends, which bypass these methods."""
-    event.listen(engine, "before_cursor_execute", _note)
+    event.listen(engine, "before_cursor_execute", note_statement)

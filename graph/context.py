@@ -12,9 +12,12 @@ from uuid import UUID
 
 import strawberry
 
+from db.row_counts import RowCounts
 from db.sessions import Connection, is_away
+from graph.device import Device
+from graph.errors import Unauthenticated
 from graph.loaders import Loader
-from graph.server import client as http
+from graph.row_counts import NOTHING
 from graph.services import Services
 from graph.viewer import ViewerLogin
 from investing.actor import RequestOrigin
@@ -31,10 +34,12 @@ _AGAIN_SECONDS = 0.2
 class Context:
     """The context of one operation. Never shared by two: loaders cache what they have read."""
 
-    def __init__(self, services: Services, token: str | None, client: http.ClientConnection) -> None:
+    def __init__(
+        self, services: Services, token: str | None, origin: RequestOrigin, device: Device | None = None
+    ) -> None:
         self.services = services
-        self.client = RequestOrigin(client.ip_address, client.user_agent)
-        self.device = client.device
+        self.client = origin
+        self.device = device or Device()
         self._login = ViewerLogin(services.sessions, services.auth_service, services.notifier, token)
         self._loaders: dict[type, Any] = {}
 
@@ -59,6 +64,14 @@ class Context:
     def expires_at(self) -> dt.datetime | None:
         """Return when the login ends by itself; None before `viewer` was awaited."""
         return self._login.expires_at
+
+    async def row_counts(self) -> RowCounts:
+        """Return how many rows the viewer has; without a valid login there is nothing to read."""
+        try:
+            viewer = await self.viewer()
+        except Unauthenticated:
+            return NOTHING
+        return await self.services.row_counts.of(viewer.id)
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
         """Open a connection that sees the viewer's rows."""
@@ -116,6 +129,11 @@ class Context:
         if loader is None:
             loader = self._loaders[kind] = kind(self._login)
         return loader
+
+    def wrote(self) -> None:
+        """Count the viewer's rows anew before the next query: something was written."""
+        if self.user_id is not None:
+            self.services.row_counts.forget(self.user_id)
 
     def forget(self) -> None:
         """Clear what was read: after a write, and before each event of a stream."""

@@ -15,6 +15,11 @@ def global_id(type_name: str, id: UUID) -> strawberry.ID:
     return strawberry.ID(encode_global_id(type_name, id))
 
 
+def global_id_of_text(type_name: str, id: str) -> str:
+    """Return the id that a client sees, of a row's id as text."""
+    return global_id(type_name, UUID(id))
+
+
 def parse_global_id(text: str) -> tuple[str, UUID]:
     """Return the type's name and the row's id. Raise BadUserInput if the text is not a global id."""
     try:

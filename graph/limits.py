@@ -1,7 +1,7 @@
 """Limits of one document, checked before it runs, and a cache of parsed and validated documents."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,19 +10,22 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.errors import QueryTooComplex
-from graph.measure import Measure, Walk, number_of
+from graph.estimate import Estimate, estimate
+from graph.measure import Measure, Walk
+from graph.outline import Outline, outline_of
 
 # One tuple for the life of the process: a rule made for each request would defeat every cache.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MOST_ERRORS = 5
+_NO_SUCH_OPERATION = "The document has no operation of that name."
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one document may contain.
+    """The most that one document may contain, and the most that its answer may become.
 
-    `cost` is the number of values in the largest possible answer, from `first` and `last` or the default
-    page. `repeats` is the sum of squares of how often one field of one type appears under the same key:
+    `cost` is the number of values in the largest answer that can come, heavy fields by their price; `size` is
+    its bytes. `repeats` is the sum of squares of how often one field of one type appears under the same key:
     checking that such fields can be merged is quadratic. Introspection is counted separately from data.
     """
 
@@ -34,24 +37,33 @@ class Limits:
     aliases: int = 100
     directives: int = 100
     root_fields: int = 20
-    cost: int = 5_000_000
+    cost: int = 500_000
+    size: int = 16_000_000
     repeats: int = 5_000
     introspection_depth: int = 20
     introspection_cost: int = 1_000_000
 
 
 STANDARD = Limits()
-Report = dict[str, int]
-Reports = dict[str | None, Report]
 
 
 @dataclass
 class KnownDocument:
-    """A valid document, and its measures by the numbers in the variables that decide them."""
+    """A valid document, the measures of its operations, and what is known of their answers.
+
+    `outlines` and `estimates` are of the operations that were asked for, and of the numbers in the variables;
+    `accepted` are those that pass whosever rows they read. `plans` are the compiler's, by the operation's
+    name.
+    """
 
     document: DocumentNode
-    consulted: tuple[str, ...]
-    reports: dict[tuple[int | None, ...], Reports]
+    measures: dict[str | None, Measure]
+    outlines: dict[str | None, Outline] = field(default_factory=dict)
+    estimates: dict[tuple[str | None, tuple[int | None, ...]], Estimate] = field(default_factory=dict)
+    accepted: dict[tuple[str | None, tuple[int | None, ...]], "CheckedOperation"] = field(
+        default_factory=dict
+    )
+    plans: dict[str | None, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -60,7 +72,8 @@ class KnownDocuments:
 
     most: int = 512
     most_characters: int = 500_000
-    most_reports: int = 16
+    most_estimates: int = 16
+    most_outlines: int = 4
     characters: int = 0
     hits: int = 0
     _kept: OrderedDict[str, KnownDocument] = field(default_factory=OrderedDict)
@@ -89,26 +102,82 @@ class KnownDocuments:
 
 
 class DocumentRefused(Exception):
-    """A document that may not run: its errors, of syntax, limits or validation, as GraphQL shows them."""
+    """A document that may not run: its errors, of syntax, limits or validation, as GraphQL shows them.
 
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        super().__init__(errors[0].message)
-        self.errors = errors
+    `too_large` says that it was refused for what its answer could become by its pages alone: checked again
+    with its owner's rows, it may pass.
+    """
+
+    too_large = False
+
+    def __init__(self, errors: Sequence[GraphQLError] = ()) -> None:
+        super().__init__()
+        self._errors = list(errors)
+
+    @property
+    def errors(self) -> list[GraphQLError]:
+        """Return why it may not run."""
+        return self._errors
+
+    def __str__(self) -> str:
+        return self.errors[0].message
+
+
+class AnswerTooLarge(DocumentRefused):
+    """A valid document whose answer could become larger than it may.
+
+    Trees are refused so at first, each time that they are asked for: the error is made only for those that
+    are refused in the end.
+    """
+
+    def __init__(self, found: Estimate, limits: Limits, *, too_large: bool) -> None:
+        super().__init__()
+        self._found = found
+        self._limits = limits
+        self.too_large = too_large
+
+    @property
+    def errors(self) -> list[GraphQLError]:
+        """Return the limit that would be exceeded, and the figure."""
+        found, limits = self._found, self._limits
+        refused = _first_exceeded(
+            (("cost", found.cost, limits.cost), ("answer size", found.size, limits.size))
+        )
+        return [] if refused is None else [refused]
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A document that may run, and what each of its operations was counted as, by the operation's name."""
+class CheckedOperation:
+    """A document with an operation that may run, and what that was measured and estimated as."""
 
     document: DocumentNode
-    reports: Reports
+    measure: Measure
+    estimate: Estimate
+    limits: Limits
+
+    def report(self) -> dict[str, int]:
+        """Return the figures as a client sees them in `extensions.cost`."""
+        measure = self.measure
+        return {
+            "depth": max(measure.depth, measure.introspection_depth),
+            "fields": measure.fields,
+            "aliases": measure.aliases,
+            "directives": measure.directives,
+            "rootFields": measure.width,
+            "cost": self.estimate.cost,
+            "size": self.estimate.size,
+            "introspectionCost": measure.introspection_cost,
+            "maximumCost": self.limits.cost,
+            "maximumSize": self.limits.size,
+        }
 
 
 @dataclass
 class DocumentChecks:
-    """Checks documents before they run: limits first, in linear time, then validation, both cached by text.
+    """Checks documents before they run: limits of the text, validation, and what the answer can become.
 
-    It needs no Strawberry and no execution, so that every way into the server asks the same.
+    It needs no Strawberry and no execution, so that every way into the server asks the same. What it finds is
+    cached by the text.
     """
 
     schema: GraphQLSchema
@@ -116,83 +185,108 @@ class DocumentChecks:
     known: KnownDocuments = field(default_factory=KnownDocuments)
 
     def check(
-        self, text: str, variables: Mapping[str, object] | None = None, operation_name: str | None = None
-    ) -> Checked:
-        """Return a document that may run with these variables; parse it only if it is new.
+        self,
+        text: str,
+        variables: Mapping[str, object] | None = None,
+        operation_name: str | None = None,
+        rows: Sequence[int] | None = None,
+    ) -> CheckedOperation:
+        """Return the operation that may run with these variables; parse and validate only what is new.
 
-        Raise DocumentRefused, whose errors are a GraphQLSyntaxError, a QueryTooComplex, or what validation
-        found.
+        Where its pages alone would exceed a limit, it is counted by the `rows` that its owner has, if given
+        (RowCounts). Raise DocumentRefused, whose errors are a GraphQLSyntaxError, a QueryTooComplex, or what
+        validation found.
         """
-        known = self.known.find(text)
-        if known is None:
+        known = self.known.find(text) or self._validated(text, None)
+        return self._estimated(known, variables or {}, operation_name, rows)
+
+    def validate(self, text: str, document: DocumentNode, operation_name: str | None) -> None:
+        """Check all but what the answer can become, of a document that was parsed already.
+
+        Raise DocumentRefused.
+        """
+        known = self.known.peek(text) or self._validated(text, document)
+        if operation_name not in known.measures:
+            _only_operation(known, operation_name)
+
+    def _validated(self, text: str, document: DocumentNode | None) -> KnownDocument:
+        known = self.examine(text, document)
+        self.known.keep(text, known)
+        return known
+
+    def examine(self, text: str, document: DocumentNode | None = None) -> KnownDocument:
+        """Parse, measure and validate a document, and keep nothing: this may run in another thread.
+
+        It is measured first, in linear time, and only what is within the limits is validated. Raise
+        DocumentRefused.
+        """
+        if document is None:
             try:
                 document = parse(text, **parse_options(self.limits))
             except GraphQLError as error:
                 raise DocumentRefused([error]) from None
-        else:
-            document = known.document
-        return self.check_parsed(text, document, variables or {}, operation_name)
-
-    def check_parsed(
-        self,
-        text: str,
-        document: DocumentNode,
-        variables: Mapping[str, object],
-        operation_name: str | None = None,
-    ) -> Checked:
-        """Return what `check` returns, for a document that was parsed already. Raise DocumentRefused."""
-        known = self.known.peek(text)
-        reports = self._known_reports(known, variables)
-        if reports is None:
-            reports = self._measure(text, document, variables, known)
-        # graphql-core would run the first of several operations if none is named; the specification forbids
-        # it.
-        if operation_name is None and len(reports) > 1:
-            message = "The document has several operations: name the one to run."
-            raise DocumentRefused([GraphQLError(message)])
-        if operation_name is not None and operation_name not in reports:
-            raise DocumentRefused([GraphQLError("The document has no operation of that name.")])
-        return Checked(document, reports)
-
-    def _known_reports(self, known: KnownDocument | None, variables: Mapping[str, object]) -> Reports | None:
-        if known is None:
-            return None
-        return known.reports.get(tuple([number_of(variables.get(name)) for name in known.consulted]))
-
-    def _measure(
-        self,
-        text: str,
-        document: DocumentNode,
-        variables: Mapping[str, object],
-        known: KnownDocument | None,
-    ) -> Reports:
-        walk = Walk(self.schema, document, variables)
+        walk = Walk(self.schema, document)
         refused = refuse(walk, self.limits)
         if refused is not None:
             raise DocumentRefused([refused])
-        if known is None:
-            errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
-            if errors:
-                raise DocumentRefused(errors)
-            known = KnownDocument(document, tuple(sorted(walk.consulted)), {})
-            self.known.keep(text, known)
-        if len(known.reports) >= self.known.most_reports:
-            known.reports.clear()
-        reports = {name: self._report(measure) for name, measure in walk.operations}
-        known.reports[walk.numbers()] = reports
-        return reports
+        if not walk.operations:
+            raise DocumentRefused([GraphQLError(_NO_SUCH_OPERATION)])
+        errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
+        if errors:
+            raise DocumentRefused(errors)
+        return KnownDocument(document, dict(walk.operations))
 
-    def _report(self, measure: Measure) -> dict[str, int]:
-        return {
-            "depth": max(measure.depth, measure.introspection_depth),
-            "fields": measure.fields,
-            "aliases": measure.aliases,
-            "directives": measure.directives,
-            "rootFields": measure.width,
-            "cost": measure.cost,
-            "introspectionCost": measure.introspection_cost,
-            "maximumCost": self.limits.cost,
-        }
+    def _estimated(
+        self,
+        known: KnownDocument,
+        variables: Mapping[str, object],
+        name: str | None,
+        rows: Sequence[int] | None,
+    ) -> CheckedOperation:
+        measure = known.measures.get(name)
+        if measure is None:
+            name, measure = _only_operation(known, name)
+        outline = known.outlines.get(name) or self._outlined(known, name)
+        key = name, outline.numbers(variables)
+        accepted = known.accepted.get(key)
+        if accepted is not None:
+            return accepted
+        found = known.estimates.get(key)
+        if found is None:
+            if len(known.estimates) >= self.known.most_estimates:
+                known.estimates.clear()
+                known.accepted.clear()
+            found = known.estimates[key] = estimate(outline, key[1])
+        # What an operation writes itself, or others while it streams, would not be among the rows.
+        if not self._is_within(found) and rows is not None and outline.reads_only:
+            found = estimate(outline, key[1], rows)
+        if not self._is_within(found):
+            raise AnswerTooLarge(found, self.limits, too_large=rows is None and outline.reads_only)
+        accepted = CheckedOperation(known.document, measure, found, self.limits)
+        if found is known.estimates.get(key):
+            known.accepted[key] = accepted
+        return accepted
+
+    def _is_within(self, found: Estimate) -> bool:
+        return found.cost <= self.limits.cost and found.size <= self.limits.size
+
+    def _outlined(self, known: KnownDocument, name: str | None) -> Outline:
+        if len(known.outlines) >= self.known.most_outlines:
+            known.outlines.clear()
+        outline = known.outlines[name] = outline_of(self.schema, known.document, name)
+        return outline
+
+
+def _only_operation(known: KnownDocument, name: str | None) -> tuple[str | None, Measure]:
+    """Return the operation that runs without being named. Raise DocumentRefused if there are several."""
+    if name is not None:
+        raise DocumentRefused([GraphQLError(_NO_SUCH_OPERATION)])
+    # graphql-core would run the first of several operations if none is named; the specification forbids it.
+    if len(known.measures) > 1:
+        message = "The document has several operations: name the one to run."
+        raise DocumentRefused([GraphQLError(message)])
+    ((only, measure),) = known.measures.items()
+    return only, measure
 
 
 def parse_options(limits: Limits) -> dict[str, Any]:
@@ -213,7 +307,6 @@ def refuse(walk: Walk, limits: Limits) -> QueryTooComplex | None:
         ("aliases", max((m.aliases for m in everything), default=0), limits.aliases),
         ("directives", max((m.directives for m in everything), default=0), limits.directives),
         ("root fields", max((m.width for m in measures), default=0), limits.root_fields),
-        ("cost", max((m.cost for m in everything), default=0), limits.cost),
         (
             "introspection depth",
             max((m.introspection_depth for m in everything), default=0),
@@ -226,8 +319,18 @@ def refuse(walk: Walk, limits: Limits) -> QueryTooComplex | None:
         ),
         ("repeats", walk.repeats, limits.repeats),
     )
+    return _first_exceeded(figures)
+
+
+def refuse_large(size: int, limits: Limits = STANDARD) -> QueryTooComplex | None:
+    """Return an error if an answer of so many bytes is larger than it may be; None if it is not."""
+    return _first_exceeded((("answer size", size, limits.size),))
+
+
+def _first_exceeded(figures: Iterable[tuple[str, int, int]]) -> QueryTooComplex | None:
     for name, figure, limit in figures:
         if figure > limit:
-            message = f"The document is too complex: its {name} is {figure}, the limit is {limit}."
+            unit = " bytes" if name == "answer size" else ""
+            message = f"The document is too complex: its {name} is {figure}{unit}, the limit is {limit}."
             return QueryTooComplex(message, measure=name, figure=figure, limit=limit)
     return None

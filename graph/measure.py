@@ -1,11 +1,11 @@
-"""Measure how much a document asks for, in one walk before anything runs.
+"""Measure the text of a document in one walk, before it is validated and before anything runs.
 
-Every definition is walked once: what a fragment asks for is cached under its name and added wherever it is
-spread, so that the time is linear in the text even if the expanded document is exponential.
+What its answer can become is another question, which only a valid document is asked (`graph.outline`). Every
+definition is walked once: what a fragment asks for is cached under its name and added wherever it is spread,
+so that the time is linear in the text even if the expanded document is exponential.
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
@@ -17,32 +17,17 @@ from graphql import (
     GraphQLOutputType,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
-    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    ValueNode,
-    VariableNode,
     get_named_type,
     get_nullable_type,
     is_composite_type,
     is_list_type,
 )
 
-DEFAULT_PAGE = 50
-LARGEST_PAGE = 500
 LIST_ITEMS = 10
 SCHEMA_TYPES = 100
 MOST_NESTED = 100
-HEAVY = {
-    ("Portfolio", "rebalancePlan"): 10_000,
-    ("Portfolio", "performance"): 200,
-    ("Account", "performance"): 1_000,
-    ("User", "performance"): 10_000,
-}
-"""Fields that cost more than reading them: a plan takes the optimiser a tenth of a second and more, and a
-performance is counted from every day, an account's and a user's from every portfolio's.
-"""
 # Figures are capped here: a fragment bomb doubles them at each step, up to thousands of digits.
 CEILING = 10**12
 _INTROSPECTION = ("__schema", "__type")
@@ -52,9 +37,8 @@ _INTROSPECTION = ("__schema", "__type")
 class Measure:
     """What a selection asks for, its fragments expanded.
 
-    `cost` counts the values of its largest possible answer; `paged` is the part of it that the connection
-    above has yet to multiply. `width` counts the fields beside each other at the top. Introspection is
-    separate.
+    `width` counts the fields beside each other at the top. Introspection is separate; its cost are the
+    `values` below it, where each list counts as ten entries and the list of types as a hundred.
     """
 
     depth: int = 0
@@ -62,8 +46,7 @@ class Measure:
     width: int = 0
     aliases: int = 0
     directives: int = 0
-    cost: int = 0
-    paged: int = 0
+    values: int = 0
     introspection_depth: int = 0
     introspection_cost: int = 0
 
@@ -74,30 +57,22 @@ class Measure:
         self.width = min(CEILING, self.width + other.width)
         self.aliases = min(CEILING, self.aliases + other.aliases)
         self.directives = min(CEILING, self.directives + other.directives)
-        self.cost = min(CEILING, self.cost + other.cost)
-        self.paged = min(CEILING, self.paged + other.paged)
+        self.values = min(CEILING, self.values + other.values)
         self.introspection_depth = max(self.introspection_depth, other.introspection_depth)
         self.introspection_cost = min(CEILING, self.introspection_cost + other.introspection_cost)
 
 
 @dataclass(slots=True)
 class Walk:
-    """One walk over one document, which need not be valid.
-
-    `visits` counts the selections visited, each of them once. `consulted` names the variables that decided a
-    size: a cached measure holds only for the same numbers in them.
-    """
+    """One walk over one document, which need not be valid; `visits` counts the selections, each once."""
 
     schema: GraphQLSchema
     document: DocumentNode
-    variables: Mapping[str, object]
     visits: int = 0
     too_nested: bool = False
-    consulted: set[str] = field(default_factory=set)
     operations: list[tuple[str | None, Measure]] = field(default_factory=list)
     fragments: dict[str, Measure] = field(default_factory=dict)
     _definitions: dict[str, FragmentDefinitionNode] = field(default_factory=dict)
-    _defaults: dict[str, int] = field(default_factory=dict)
     _keys: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -106,8 +81,6 @@ class Walk:
         for definition in self.document.definitions:
             if isinstance(definition, FragmentDefinitionNode):
                 self._definitions[definition.name.value] = definition
-        for operation in operations:
-            self._note_defaults(operation)
         for operation in operations:
             root = self.schema.get_root_type(operation.operation)
             measure = self._selections(operation.selection_set, root, 0)
@@ -120,18 +93,6 @@ class Walk:
     def repeats(self) -> int:
         """Return how many pairs of fields of one type under one response key validation has to compare."""
         return sum(times * times for times in self._keys.values() if times > 1)
-
-    def numbers(self) -> tuple[int | None, ...]:
-        """Return the values that the measure depends on, in the order of the variables' names."""
-        return tuple(number_of(self.variables.get(name)) for name in sorted(self.consulted))
-
-    def _note_defaults(self, operation: OperationDefinitionNode) -> None:
-        # Fragments are measured once for all operations, so the largest default of a name stands for all.
-        for variable in operation.variable_definitions or ():
-            number = self._number(variable.default_value) if variable.default_value else None
-            if number is not None:
-                name = variable.variable.name.value
-                self._defaults[name] = max(number, self._defaults.get(name, 0))
 
     def _selections(
         self, selections: SelectionSetNode, parent: GraphQLNamedType | None, nested: int
@@ -178,20 +139,16 @@ class Walk:
         if name in _INTROSPECTION:
             # Introspection has limits of its own: the explorer's long query passes, and adds no cost.
             measure.introspection_depth = below.depth + 1
-            measure.introspection_cost = min(CEILING, below.cost + 1)
+            measure.introspection_cost = min(CEILING, below.values + 1)
             return measure
         measure.depth = below.depth + 1
         measure.fields = min(CEILING, below.fields + 1)
-        each = below.cost + HEAVY.get((parent.name if parent else "", name), 1)
-        if named is not None and is_connection(named):
-            measure.cost = 1 + below.cost + self._page(node) * below.paged
-        elif parent is not None and is_connection(parent) and name in ("edges", "nodes"):
-            measure.paged = each
-        elif returns is not None and is_list_type(get_nullable_type(returns)) and is_composite_type(named):
-            measure.cost = 1 + self._items(node, parent) * each
+        is_list = returns is not None and is_list_type(get_nullable_type(returns))
+        if is_list and is_composite_type(named):
+            entries = SCHEMA_TYPES if parent is not None and parent.name == "__Schema" else LIST_ITEMS
+            measure.values = min(CEILING, 1 + entries * (1 + below.values))
         else:
-            measure.cost = each + below.paged
-        measure.cost, measure.paged = min(CEILING, measure.cost), min(CEILING, measure.paged)
+            measure.values = min(CEILING, 1 + below.values)
         return measure
 
     def _returns(self, parent: GraphQLNamedType | None, name: str) -> GraphQLOutputType | None:
@@ -199,34 +156,6 @@ class Walk:
             return None
         definition = self.schema.get_field(parent, name)
         return definition.type if definition else None
-
-    def _page(self, node: FieldNode) -> int:
-        requested = [
-            self._number(argument.value)
-            for argument in node.arguments or ()
-            if argument.name.value in ("first", "last")
-        ]
-        sizes = [min(max(size, 1), LARGEST_PAGE) for size in requested if size is not None]
-        return max(sizes, default=DEFAULT_PAGE)
-
-    def _items(self, node: FieldNode, parent: GraphQLNamedType | None) -> int:
-        for argument in node.arguments or ():
-            if argument.name.value == "ids":
-                return max(self._number(argument.value) or 1, 1)
-        return SCHEMA_TYPES if parent is not None and parent.name == "__Schema" else LIST_ITEMS
-
-    def _number(self, value: ValueNode) -> int | None:
-        if isinstance(value, IntValueNode):
-            # Python refuses to parse an integer of thousands of digits; ten digits count as the largest page.
-            return int(value.value) if len(value.value) < 10 else LARGEST_PAGE
-        if isinstance(value, ListValueNode):
-            return len(value.values)
-        if isinstance(value, VariableNode):
-            name = value.name.value
-            self.consulted.add(name)
-            given = number_of(self.variables.get(name))
-            return self._defaults.get(name) if given is None else given
-        return None
 
 
 def is_connection(type_: GraphQLNamedType) -> bool:

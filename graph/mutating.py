@@ -63,6 +63,7 @@ class Guard(FieldExtension):
             return self.payload(user_errors=[user_error(domain_error, ("input",))])
         finally:
             info.context.forget()
+            info.context.wrote()
 
     def _log_missing(self, info: Info, kwargs: dict[str, Any], error: NotFound) -> None:
         """Log an id that the mutation itself has not found as the permissions do, if they check it."""

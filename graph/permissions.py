@@ -12,19 +12,19 @@ from uuid import UUID
 from strawberry.permission import BasePermission, PermissionExtension
 from strawberry.types import Info as AnyInfo
 
-from graph.account.loaders import AccountById
-from graph.alerts.loaders import AlertById, AlertRuleById
-from graph.auth.loaders import ApiKeyById
 from graph.context import Context
 from graph.errors import BadUserInput, Forbidden
 from graph.ids import id_of
 from graph.loaders import ById
-from graph.market.loaders import WatchlistById
+from graph.loaders.account import AccountById
+from graph.loaders.alerts import AlertById, AlertRuleById
+from graph.loaders.auth import ApiKeyById
+from graph.loaders.market import WatchlistById
+from graph.loaders.notifications import DeliveryById, NotificationDestinationById
+from graph.loaders.portfolio import PortfolioById
+from graph.loaders.rebalancing import RebalanceById
+from graph.loaders.trading import ImportById, OrderById, TransactionById
 from graph.missing import log_missing
-from graph.notifications.loaders import DeliveryById, NotificationDestinationById
-from graph.portfolio.loaders import PortfolioById
-from graph.rebalancing.loaders import RebalanceById
-from graph.trading.loaders import ImportById, OrderById, TransactionById
 
 PUBLIC_FIELDS = frozenset({"Mutation.register", "Mutation.login", "Mutation.refreshToken", "Mutation.logout"})
 """Root fields that need no login, such as those for logging in."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from db.sessions import Sessions
+from graph.row_counts import KnownRowCounts
 from investing.auth.api_keys import ApiKeys
 from investing.auth.service import AuthService
 from investing.market.watches import Watches
@@ -20,6 +21,7 @@ class Services:
     """One of each for a process; `events_per_second` bounds each stream, `time_zone` is a new account's."""
 
     sessions: Sessions
+    row_counts: KnownRowCounts
     auth_service: AuthService
     desk: Desk
     rebalancer: Rebalancer

@@ -11,7 +11,8 @@ from graph.codes import UserErrorCode
 from graph.context import Info
 from graph.errors import FieldError
 from graph.ids import global_id
-from graph.market.types import Instrument, instrument_with_symbol
+from graph.loaders.market import InstrumentBySymbol
+from graph.node import INSTRUMENT, Node, object_of
 from graph.vocabulary import Broker, DeliveryStatus, OrderStatus
 from investing.rules import errors
 from investing.rules.errors import DomainError
@@ -30,9 +31,10 @@ class _OfInstrument:
 
     symbol: str = strawberry.field(description="The instrument's symbol.")
 
-    @strawberry.field(description="The instrument.")
-    async def instrument(self, info: Info) -> Instrument | None:
-        return await instrument_with_symbol(info, self.symbol)
+    @strawberry.field(description="The instrument.", graphql_type=INSTRUMENT | None)
+    async def instrument(self, info: Info) -> Node | None:
+        row = await info.context.loader(InstrumentBySymbol).load(self.symbol)
+        return None if row is None else object_of(INSTRUMENT, row)
 
 
 @strawberry.type(description="A value that is not allowed here.")

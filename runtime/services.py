@@ -22,6 +22,7 @@ from investing.rebalancing.rebalancer import Rebalancer
 from investing.rules.trading.orders import BrokerFees
 from investing.trading.desk import Desk
 from investing.trading.placing import TradingConfig
+from runtime.loop_watch import LoopWatch
 from runtime.sending import secret_box_of, sender_of
 from runtime.supervisor import STANDARD, Restarts, Service, Supervisor
 from settings import Settings
@@ -136,6 +137,7 @@ def _services(settings: Settings, runtime: Runtime, url: str, secret_box: Secret
     yield Service("portfolio watch", portfolios.run, outages=portfolios.outages)
     yield Service("orders", desk.run, outages=desk.outages)
     yield Service("optimiser", runtime.optimiser.run)
+    yield Service("loop watch", LoopWatch(settings.loop_warning_ms / 1000).run)
     if settings.send_notifications:
         sender = sender_of(settings, sessions, secret_box)
         yield Service("notification sender", sender.run, outages=sender.outages)

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 
-from db.account.entities import ENTITIES as ACCOUNT
-from db.alerts.entities import ENTITIES as ALERTS
-from db.auth.entities import ENTITIES as AUTH
 from db.entities import Entity, Many
-from db.market.entities import ENTITIES as MARKET
+from db.entities.account import ENTITIES as ACCOUNT
+from db.entities.alerts import ENTITIES as ALERTS
+from db.entities.auth import ENTITIES as AUTH
+from db.entities.market import ENTITIES as MARKET
+from db.entities.notifications import ENTITIES as NOTIFICATIONS
+from db.entities.portfolio import ENTITIES as PORTFOLIO
+from db.entities.rebalancing import ENTITIES as REBALANCING
+from db.entities.trading import ENTITIES as TRADING
 from db.market.queries import INSTRUMENTS
-from db.notifications.entities import ENTITIES as NOTIFICATIONS
-from db.portfolio.entities import ENTITIES as PORTFOLIO
-from db.rebalancing.entities import ENTITIES as REBALANCING
-from db.trading.entities import ENTITIES as TRADING
 
 ENTITIES: Mapping[str, Entity] = {
     **AUTH,

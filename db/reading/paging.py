@@ -8,7 +8,7 @@ from typing import Protocol
 
 from db.entities import Entity, Many
 from db.pages import Key, plain_text
-from db.reading.scope import OWNER, Scope, SharedList, exported, owned
+from db.reading.scope import OWNER, RowScope, SharedList, exported, owned
 from db.reading.selection import (
     Constant,
     Cursor,
@@ -16,10 +16,10 @@ from db.reading.selection import (
     Kind,
     Nodes,
     Object,
-    Page,
     PageFact,
-    PageInfo,
+    PageFacts,
     Parameter,
+    SelectedPage,
     TotalCount,
     Value,
 )
@@ -42,11 +42,11 @@ class ObjectWriter(Protocol):
     def parameter(self, parameter: Parameter) -> str:
         """Return the name of a new parameter."""
 
-    def object(self, scope: Scope, selected: Object) -> list[Part]:
+    def object(self, scope: RowScope, selected: Object) -> list[Part]:
         """Return the JSON of a row's object."""
 
 
-def write_page(writer: ObjectWriter, parent: Scope | None, many: Many, page: Page) -> list[Part]:
+def write_page(writer: ObjectWriter, parent: RowScope | None, many: Many, page: SelectedPage) -> list[Part]:
     """Return the JSON of a connection."""
     return _PageWriter(writer, parent, many, page).write()
 
@@ -54,12 +54,12 @@ def write_page(writer: ObjectWriter, parent: Scope | None, many: Many, page: Pag
 @dataclass
 class _PageWriter:
     writer: ObjectWriter
-    parent: Scope | None
+    parent: RowScope | None
     many: Many
-    page: Page
+    page: SelectedPage
     where: str = ""
     needed: str = ""
-    row: Scope = field(init=False)
+    row: RowScope = field(init=False)
     shared: SharedList | None = None
     facts: frozenset[PageFact] = frozenset()
     limit: str = ""
@@ -71,7 +71,7 @@ class _PageWriter:
         self.facts = frozenset(
             fact
             for _, entry in page.entries
-            if isinstance(entry, PageInfo)
+            if isinstance(entry, PageFacts)
             for _, fact in entry.entries
             if isinstance(fact, PageFact)
         )
@@ -80,7 +80,8 @@ class _PageWriter:
             conditions.append(listing.owned_by(OWNER))
         if self.parent is not None and listing.parent is not None:
             conditions.append(f"{listing.parent} = {self.parent.sql(self.many.parent)}")
-        for name, parameter in page.filters:
+        # A parameter that stands nowhere is an error.
+        for name, parameter in page.filters if self._reads else ():
             conditions.append(listing.filters[name].format(self.writer.parameter(parameter)))
         self.where = owned(" AND ".join(conditions) or "true")
         whole = self._whole(entity) if self.parent is not None and not page.filters else None
@@ -89,7 +90,7 @@ class _PageWriter:
         inside = frozenset(
             ["t", *(name for name in listing.joins if self.shared or _names(name, self.needed))]
         )
-        self.row = Scope(entity, next(self.writer.numbers), inside, parent=self.parent, whole=whole)
+        self.row = RowScope(entity, next(self.writer.numbers), inside, parent=self.parent, whole=whole)
         if self.shared is not None:
             self.row.exports = self.shared.exports
 
@@ -105,6 +106,16 @@ class _PageWriter:
                 if figure is not None and figure.whole is not None:
                     return figure.whole
         return None
+
+    @property
+    def _reads(self) -> bool:
+        """Return whether anything of the list is read, for its rows or for its total."""
+        return self._has_rows or any(isinstance(entry, TotalCount) for _, entry in self.page.entries)
+
+    @property
+    def _has_rows(self) -> bool:
+        rows = any(isinstance(entry, Nodes | Edges) for _, entry in self.page.entries)
+        return rows or self._has_more or self._has_cursors
 
     @property
     def _has_cursors(self) -> bool:
@@ -128,15 +139,14 @@ class _PageWriter:
                     parts += self._all_of(self.writer.object(self.row, entry.object))
                 case Edges():
                     parts += self._all_of(self._edge(entry))
-                case PageInfo():
+                case PageFacts():
                     parts += self._page_info(entry)
                 case TotalCount():
                     # Its own subquery names the parameters of the filters, and none of the page's.
                     source = self._source(self.where)
                     parts += expression(f"(SELECT count(*) FROM {source} WHERE {self.where})::text")
         text = concatenated([*parts, *constant("}")])
-        rows = any(isinstance(entry, Nodes | Edges) for _, entry in self.page.entries)
-        if not rows and not self._has_more and not self._has_cursors:
+        if not self._has_rows:
             # Without an aggregate there must be no rows: none of them would be no text.
             return expression(f"({text})")
         base, text = self._once(self._rows(), text)
@@ -185,7 +195,7 @@ class _PageWriter:
             self.limit = self.writer.parameter(self.page.size)
         return f"({self.limit}::int + {more})" if more else f"{self.limit}::int"
 
-    def _page_info(self, info: PageInfo) -> list[Part]:
+    def _page_info(self, info: PageFacts) -> list[Part]:
         parts = constant("{")
         for number, (key, entry) in enumerate(info.entries):
             parts += constant(f'{"," if number else ""}"{key}":')

@@ -23,7 +23,7 @@ def exported(named: Mapping[str, str]) -> str:
 
 
 @dataclass
-class Scope:
+class RowScope:
     """One row of an entity, with a number that sets it apart from all other rows of the statement.
 
     Below a page, `inside` names the tables whose columns the page's subquery hands out as columns of its own;
@@ -34,7 +34,7 @@ class Scope:
     entity: Entity
     number: int
     inside: frozenset[str] | None = None
-    parent: "Scope | None" = None
+    parent: "RowScope | None" = None
     whole: str | None = None
     table: str | None = None
     exports: dict[str, str] = field(default_factory=dict)

@@ -70,7 +70,7 @@ class Related:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ShortList:
     """A short list, read whole: an object or a value of each row."""
 
     relation: str
@@ -106,7 +106,7 @@ class PageFact(StrEnum):
 
 
 @dataclass(frozen=True)
-class PageInfo:
+class PageFacts:
     """Facts about the page."""
 
     entries: tuple[tuple[str, Constant | PageFact], ...]
@@ -117,11 +117,11 @@ class TotalCount:
     """The number of rows in the whole list, filtered."""
 
 
-PageEntry = Constant | Nodes | Edges | PageInfo | TotalCount
+PageEntry = Constant | Nodes | Edges | PageFacts | TotalCount
 
 
 @dataclass(frozen=True)
-class Page:
+class SelectedPage:
     """A page of a list: up to `size` rows after and before these keys, from the end if `backward`."""
 
     relation: str
@@ -133,7 +133,7 @@ class Page:
     entries: tuple[tuple[str, PageEntry], ...]
 
 
-Entry = Constant | Value | GlobalId | Place | Related | Listed | Page
+Entry = Constant | Value | GlobalId | Place | Related | ShortList | SelectedPage
 
 
 @dataclass(frozen=True)
@@ -144,11 +144,11 @@ class Object:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A row of an entity by a key; null where the owner has none, with a mark for the caller if `marked`."""
+class FoundRow:
+    """A row that a lookup finds; null where the owner has none, with a mark for the caller if `marked`."""
 
     entity: str
-    key: str
+    lookup: str
     parameter: Parameter
     object: Object
     marked: bool = False
@@ -158,17 +158,17 @@ class Found:
 class Several:
     """A list of rows found one by one, in this order."""
 
-    found: tuple[Found, ...]
+    found: tuple[FoundRow, ...]
 
 
 @dataclass(frozen=True)
-class Viewer:
+class OwnRow:
     """The owner's own row."""
 
     object: Object
 
 
-RootEntry = Constant | Viewer | Found | Several | Page | Place
+RootEntry = Constant | OwnRow | FoundRow | Several | SelectedPage | Place
 
 
 @dataclass(frozen=True)

@@ -12,24 +12,24 @@ from typing import Any
 
 from db.entities import Entity, Few, Many
 from db.reading.paging import write_page
-from db.reading.scope import OWNER, Scope, SharedList, exported, owned
+from db.reading.scope import OWNER, RowScope, SharedList, exported, owned
 from db.reading.selection import (
     Constant,
     Entry,
-    Found,
+    FoundRow,
     GlobalId,
     Kind,
-    Listed,
     Object,
-    Page,
+    OwnRow,
     Parameter,
     Place,
     Related,
     Root,
     RootEntry,
+    SelectedPage,
     Several,
+    ShortList,
     Value,
-    Viewer,
 )
 from db.reading.text import (
     INSTANT,
@@ -79,7 +79,7 @@ class Writer:
 
     def write(self, root: Root) -> Statement:
         """Return the statement of a whole answer."""
-        viewer = Scope(self.entities["users"], 0, table="u")
+        viewer = RowScope(self.entities["users"], 0, table="u")
         parts = self._object(root.entries, lambda entry: self._root(viewer, entry))
         text = concatenated(parts)
         sql = f"{_VIEWER}SELECT (SELECT {text} FROM {_LOGIN}) FROM v"
@@ -99,25 +99,25 @@ class Writer:
             parts += constant(entry.json) if isinstance(entry, Constant) else part_of(entry)
         return parts + constant("}")
 
-    def _root(self, viewer: Scope, entry: RootEntry) -> list[Part]:
+    def _root(self, viewer: RowScope, entry: RootEntry) -> list[Part]:
         match entry:
-            case Viewer():
+            case OwnRow():
                 return self.object(viewer, entry.object)
-            case Found():
+            case FoundRow():
                 return self._found(entry)
             case Several():
                 parts = constant("[")
                 for number, found in enumerate(entry.found):
                     parts += constant("," if number else "") + self._found(found)
                 return parts + constant("]")
-            case Page():
+            case SelectedPage():
                 return write_page(self, None, self.roots[entry.relation], entry)
             case Place():
                 self.has_marks = True
                 return constant(f"{MARK}{entry.number}:{MARK}")
         raise AssertionError(entry)
 
-    def object(self, scope: Scope, selected: Object) -> list[Part]:
+    def object(self, scope: RowScope, selected: Object) -> list[Part]:
         """Return the JSON of a row's object."""
         before, scope.shared = scope.shared, self._shared(scope, selected)
         parts = self._object(selected.entries, lambda entry: self._entry(scope, entry))
@@ -129,8 +129,8 @@ class Writer:
         scope.shared = before
         return expression(f"(WITH {', '.join(read)} SELECT {concatenated(parts)})") if read else parts
 
-    def _shared(self, scope: Scope, selected: Object) -> dict[str, SharedList]:
-        pages = [entry for _, entry in selected.entries if isinstance(entry, Page)]
+    def _shared(self, scope: RowScope, selected: Object) -> dict[str, SharedList]:
+        pages = [entry for _, entry in selected.entries if isinstance(entry, SelectedPage)]
         shared = {}
         for name in {page.relation for page in pages}:
             same = [page for page in pages if page.relation == name]
@@ -141,7 +141,7 @@ class Writer:
                     shared[name] = SharedList(f"y{next(self.numbers)}")
         return shared
 
-    def _entry(self, scope: Scope, entry: Entry) -> list[Part]:
+    def _entry(self, scope: RowScope, entry: Entry) -> list[Part]:
         entity = scope.entity
         match entry:
             case Value():
@@ -159,26 +159,27 @@ class Writer:
                 where = f"{row.sql(one.key)} = {scope.sql(one.on)}"
                 where += f" AND {row.sql(one.condition)}" if one.condition else ""
                 return self._single(to, row, where, entry.object, null="null" if one.optional else None)
-            case Listed():
+            case ShortList():
                 return self._listed(scope, entity.few[entry.relation], entry)
-            case Page():
+            case SelectedPage():
                 return write_page(self, scope, entity.lists[entry.relation], entry)
         raise AssertionError(entry)
 
-    def _row(self, entity_name: str) -> tuple[Entity, Scope]:
+    def _row(self, entity_name: str) -> tuple[Entity, RowScope]:
         entity = self.entities[entity_name]
-        return entity, Scope(entity, next(self.numbers))
+        return entity, RowScope(entity, next(self.numbers))
 
-    def _found(self, found: Found) -> list[Part]:
+    def _found(self, found: FoundRow) -> list[Part]:
         entity, row = self._row(found.entity)
-        where = f"{row.sql(found.key)} = {self.parameter(found.parameter)}"
+        lookup = entity.lookups.get(found.lookup, f"{entity.listing.id} = {{}}")
+        where = row.sql(lookup).format(self.parameter(found.parameter))
         if found.marked:
             self.has_marks = True
         null = MISSING if found.marked else "null"
         return self._single(entity, row, where, found.object, null=null)
 
     def _single(
-        self, entity: Entity, row: Scope, where: str, selected: Object, *, null: str | None
+        self, entity: Entity, row: RowScope, where: str, selected: Object, *, null: str | None
     ) -> list[Part]:
         """Return one row's object; `null` is its JSON where there is no such row, None where there is one."""
         text = concatenated(self.object(row, selected))
@@ -188,7 +189,7 @@ class Writer:
         sql = f"(SELECT {text} FROM {source} WHERE {where})"
         return expression(sql if null is None else f"coalesce({sql},{quoted(null)})")
 
-    def _listed(self, scope: Scope, few: Few, entry: Listed) -> list[Part]:
+    def _listed(self, scope: RowScope, few: Few, entry: ShortList) -> list[Part]:
         to, row = self._row(few.entity)
         each = entry.each
         parts = self.object(row, each) if isinstance(each, Object) else self._value(row, each)
@@ -207,11 +208,11 @@ class Writer:
         unless = scope.sql(few.unless)
         return expression(f"CASE WHEN {unless} THEN 'null' ELSE {concatenated(items)} END")
 
-    def _sql(self, scope: Scope, name: str) -> str:
+    def _sql(self, scope: RowScope, name: str) -> str:
         figure = scope.entity.figures.get(name)
         return scope.entity.listing.columns[name] if figure is None else figure.sql
 
-    def _value(self, scope: Scope, wanted: Value) -> list[Part]:
+    def _value(self, scope: RowScope, wanted: Value) -> list[Part]:
         figure = scope.entity.figures.get(wanted.field)
         if figure is None:
             sql = scope.sql(scope.entity.listing.columns[wanted.field])
@@ -224,7 +225,7 @@ class Writer:
         scope.figures[INSTANT(sql) if wanted.kind is Kind.INSTANT else sql] = None
         return value(wanted.kind, sql, wanted.nullable)
 
-    def _share(self, scope: Scope, share: str) -> str:
+    def _share(self, scope: RowScope, share: str) -> str:
         parent = scope.parent
         assert parent is not None, "a list with shares has a parent"
         sql = re.sub(r"\{parent\.(\w+)\}", lambda found: parent.sql(f"t.{found[1]}"), share)

@@ -1,6 +1,5 @@
 """Opening and archiving accounts, and moving cash in, out and between them."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -8,18 +7,15 @@ from uuid import UUID
 import strawberry
 
 from db.vocabulary import TransactionType
-from graph.account.loaders import AccountById
 from graph.account.types import Account
 from graph.context import Info
+from graph.loaders.account import AccountById
 from graph.mutating import INPUT, Guard, Payload, actor_of, given, own_id
 from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio
 from graph.scalars import CurrencyCode
-from graph.trading.loaders import TransactionById
-from graph.trading.types import Transaction
+from graph.trading.mutations import TransactionPayload
 from graph.vocabulary import AccountType, Broker
-from graph.warnings import Warning
 from investing.account import service, transfers
-from investing.rules import warnings as warning_rules
 
 
 @strawberry.input(description="An account to open.")
@@ -107,25 +103,6 @@ class TransferCashInput:
 @strawberry.type(description="The account as it is now, or the reasons why nothing was done.")
 class AccountPayload(Payload):
     account: Account | None = strawberry.field(description="The account.", default=None)
-
-
-@strawberry.type(description="The transaction, or the reasons why nothing was recorded.")
-class TransactionPayload(Payload):
-    transaction: Transaction | None = strawberry.field(description="The transaction.", default=None)
-    warnings: list[Warning] = strawberry.field(
-        description="What to know about what was done. ADJUSTED_PRICES: the prices already include this "
-        "dividend. DUPLICATE_SPLIT: the split was on the ledger already, and this is its "
-        "transaction.",
-        default_factory=list,
-    )
-
-    @classmethod
-    async def load(
-        cls, info: Info, id: UUID, warnings: Sequence[warning_rules.Warning] = ()
-    ) -> "TransactionPayload":
-        """Return the payload with the transaction of this row id."""
-        row = await info.context.loader(TransactionById).load_existing(id)
-        return cls(transaction=Transaction.from_row(row), warnings=[Warning.of(each) for each in warnings])
 
 
 async def _account(info: Info, id: UUID) -> AccountPayload:

@@ -2,20 +2,23 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 
 import strawberry
 
 from db.account.rows import ListedAccountRow
 from db.canonical import DecimalText
-from graph.account.loaders import AccountById, ValuesByAccount
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
-from graph.node import Node, refetched_by
+from graph.loaders.account import AccountById, ValuesByAccount
+from graph.loaders.allocation import WholeByAccount
+from graph.loaders.auth import user_row
+from graph.loaders.performance import PerformanceByAccount
+from graph.loaders.portfolio import PortfolioCountByAccount, PortfoliosByAccount
+from graph.loaders.trading import TransactionCountByAccount, TransactionsByAccount
+from graph.node import USER, Node, object_of, refetched_by
 from graph.portfolio.allocation import Allocation, Dimension, allocation
-from graph.portfolio.allocation_loaders import WholeByAccount
-from graph.portfolio.loaders import PortfolioCountByAccount, PortfoliosByAccount
 from graph.portfolio.performance import (
     BenchmarkSymbol,
     Performance,
@@ -24,19 +27,13 @@ from graph.portfolio.performance import (
     RiskFree,
     performance,
 )
-from graph.portfolio.performance_loaders import PerformanceByAccount
 from graph.portfolio.types import Portfolio
 from graph.portfolio.unavailable import LeftOutByAccount, UnavailableValue, unavailable_values
 from graph.scalars import CurrencyCode
 from graph.trading.filters import TransactionsFilter, transactions_like
-from graph.trading.loaders import TransactionCountByAccount, TransactionsByAccount
 from graph.trading.types import Transaction
 from graph.vocabulary import AccountType, AllocationDimension, Broker
 
-if TYPE_CHECKING:
-    from graph.auth.types import User
-
-_User = Annotated["User", strawberry.lazy("graph.auth.types")]
 Active = Annotated[
     bool | None, strawberry.argument(description="true for active ones only, false for archived ones only.")
 ]
@@ -112,11 +109,9 @@ class Account(Node):
     async def allocation(self, info: Info, by: Dimension = AllocationDimension.ASSET_CLASS) -> Allocation:
         return await allocation(info, WholeByAccount, self.row["id"], by)
 
-    @strawberry.field(description="The user who owns it.")
-    async def owner(self, info: Info) -> _User:
-        from graph.auth.types import User
-
-        return User.from_viewer(await info.context.viewer())
+    @strawberry.field(description="The user who owns it.", graphql_type=USER)
+    async def owner(self, info: Info) -> Node:
+        return object_of(USER, user_row(await info.context.viewer()))
 
     @strawberry.field(description="Its portfolios, oldest first.")
     async def portfolios(

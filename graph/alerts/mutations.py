@@ -13,13 +13,13 @@ from graph.alerts.inputs import (
     TestAlertRuleInput,
     UpdateAlertRuleInput,
 )
-from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.alerts.types import Alert, AlertRule
 from graph.context import Info
+from graph.loaders.alerts import AlertById, AlertRuleById
+from graph.loaders.portfolio import PortfolioById
 from graph.market.types import Instrument, instrument_with_symbol
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsAlert, OwnsAlertRule, OwnsPortfolio
-from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.types import Portfolio
 from investing.alerts import acknowledging, rules
 from investing.alerts.backtest import Firing, try_rule

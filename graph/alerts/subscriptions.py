@@ -11,9 +11,9 @@ from graph.alerts.severities import MinSeverity, at_least
 from graph.alerts.types import Alert
 from graph.context import Context, Info
 from graph.errors import BadUserInput, ResyncRequired
+from graph.loaders.portfolio import PortfolioById
 from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
-from graph.portfolio.loaders import PortfolioById
 from investing.alerts.following import (
     AlertFilter,
     AlertPage,

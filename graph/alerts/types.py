@@ -12,20 +12,20 @@ import strawberry
 from db.alerts.rows import AlertRow, AlertRuleRow
 from db.canonical import DecimalText
 from graph.alerts.hours import ActiveHours
-from graph.alerts.loaders import AlertById, AlertRuleById
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
 from graph.loaders import ById
+from graph.loaders.alerts import AlertById, AlertRuleById
+from graph.loaders.notifications import DeliveriesByAlert, DeliveryCountByAlert
+from graph.loaders.portfolio import PortfolioById
+from graph.loaders.rebalancing import RebalanceById
+from graph.loaders.trading import OrderById
 from graph.market.types import Instrument, instrument_with_id
 from graph.node import Node, refetched_by
-from graph.notifications.loaders import DeliveriesByAlert, DeliveryCountByAlert
 from graph.notifications.types import Delivery
-from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.types import Portfolio
-from graph.rebalancing.loaders import RebalanceById
 from graph.rebalancing.types import Rebalance
-from graph.trading.loaders import OrderById
 from graph.trading.types import Order
 from graph.vocabulary import AlertKind, AlertSeverity
 from investing.rules.alerts.conditions import EVENT_KINDS

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import strawberry
 
-from graph.auth.loaders import ApiKeyById
 from graph.auth.records import ApiKey
 from graph.context import Info
+from graph.loaders.auth import ApiKeyById
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsAccount, OwnsApiKey
 from graph.vocabulary import Broker

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import strawberry
 
-from graph.auth.loaders import UserCount, Users
 from graph.auth.types import User
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.errors import BadUserInput
 from graph.ids import parse_global_id
+from graph.loaders.auth import UserCount, Users
 from graph.missing import log_missing
 from graph.node import REFETCH, Node
 from graph.permissions import IsAdmin, IsAuthenticated, guarded

@@ -7,11 +7,11 @@ import strawberry
 from strawberry.scalars import JSON
 
 from db.auth.rows import ApiKeyRow, AuditRow
-from graph.account.loaders import AccountById
 from graph.account.types import Account
-from graph.auth.loaders import ApiKeyById, AuditEntryById
 from graph.context import Info
 from graph.ids import global_id
+from graph.loaders.account import AccountById
+from graph.loaders.auth import ApiKeyById, AuditEntryById
 from graph.node import Node, refetched_by
 from graph.vocabulary import Broker
 

@@ -10,39 +10,42 @@ import strawberry
 from db.account.rows import UserSummaryRow
 from db.auth.rows import UserRow
 from db.canonical import DecimalText
-from graph.account.loaders import AccountCountByUser, AccountsByUser, SummaryByUser
 from graph.account.types import Account, Active
-from graph.alerts.loaders import (
+from graph.alerts.severities import MinSeverity, at_least
+from graph.alerts.types import Alert, AlertCounts, AlertRule
+from graph.auth.records import ApiKey, AuditEntry
+from graph.connections import After, Before, Connection, First, Last, connect
+from graph.context import Info
+from graph.ids import global_id, id_of
+from graph.loaders.account import AccountCountByUser, AccountsByUser, SummaryByUser
+from graph.loaders.alerts import (
     AlertCountByUser,
     AlertRuleCountByUser,
     AlertRulesByUser,
     AlertsByUser,
     UnacknowledgedByUser,
 )
-from graph.alerts.severities import MinSeverity, at_least
-from graph.alerts.types import Alert, AlertCounts, AlertRule
-from graph.auth.loaders import (
+from graph.loaders.allocation import WholeByUser
+from graph.loaders.auth import (
     ApiKeyCountByUser,
     ApiKeysByUser,
     AuditEntryCountByUser,
     AuditLogByUser,
     UserById,
+    user_row,
 )
-from graph.auth.records import ApiKey, AuditEntry
-from graph.connections import After, Before, Connection, First, Last, connect
-from graph.context import Info
-from graph.ids import global_id, id_of
-from graph.market.loaders import WatchlistCountByUser, WatchlistsByUser
-from graph.market.types import Watchlist
-from graph.node import Node, refetched_by
-from graph.notifications.loaders import (
+from graph.loaders.market import WatchlistCountByUser, WatchlistsByUser
+from graph.loaders.notifications import (
     NotificationDestinationCountByUser,
     NotificationDestinationsByUser,
 )
+from graph.loaders.performance import PerformanceByUser
+from graph.loaders.trading import ImportCountByUser, ImportsByUser
+from graph.market.types import Watchlist
+from graph.node import Node, refetched_by
 from graph.notifications.types import NotificationDestination
 from graph.permissions import IsSelf, guarded
 from graph.portfolio.allocation import Allocation, Dimension, allocation
-from graph.portfolio.allocation_loaders import WholeByUser
 from graph.portfolio.performance import (
     BenchmarkSymbol,
     Performance,
@@ -51,11 +54,9 @@ from graph.portfolio.performance import (
     RiskFree,
     performance,
 )
-from graph.portfolio.performance_loaders import PerformanceByUser
 from graph.portfolio.unavailable import LeftOutByUser, UnavailableValue, unavailable_values
 from graph.scalars import CurrencyCode
 from graph.trading.imports import Import
-from graph.trading.loaders import ImportCountByUser, ImportsByUser
 from graph.vocabulary import AlertKind, AllocationDimension
 from investing.alerts.following import latest_position
 from investing.auth.types import Viewer
@@ -138,20 +139,7 @@ class User(Node):
     @classmethod
     def from_viewer(cls, viewer: Viewer) -> Self:
         """Return the viewer, whose row was read already to check the login."""
-        return cls.from_row(
-            {
-                "id": viewer.id,
-                "username": viewer.username,
-                "email": viewer.email,
-                "full_name": viewer.full_name,
-                "is_admin": viewer.is_admin,
-                "is_active": viewer.is_active,
-                "currency": viewer.currency,
-                "time_zone": viewer.time_zone,
-                "created_at": viewer.created_at,
-                "last_login_at": viewer.last_login_at,
-            }
-        )
+        return cls.from_row(user_row(viewer))
 
     @strawberry.field(
         description="The IANA time zone, such as Europe/Berlin, that decides which day a moment belongs to "

@@ -10,6 +10,8 @@ const DEVICE = "graphfolio.device";
 const DEVICE_HEADER = "x-device-token";
 const ENDPOINT = "/graphql";
 const REFRESH_EARLY_MS = 60_000;
+// Answers tell what they were counted as only if asked to.
+const COST = { "x-graphfolio-cost": "1" };
 const PAYLOAD = "accessToken refreshToken expiresAt user { username } userErrors { code message }";
 const LOG_IN = `mutation LogIn($input: LoginInput!) { login(input: $input) { ${PAYLOAD} } }`;
 const REFRESH = `mutation Refresh($input: RefreshTokenInput!) { refreshToken(input: $input) { ${PAYLOAD} } }`;
@@ -174,7 +176,7 @@ function operationsOf(query) {
 function subscribeTo(params) {
   sockets ??= graphqlWs.createClient({
     url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${ENDPOINT}`,
-    connectionParams: authorization,
+    connectionParams: () => ({ ...authorization(), ...COST }),
     retryAttempts: 3,
   });
   const client = sockets;
@@ -203,7 +205,7 @@ async function fetcher(params, options) {
   if ((named ?? operations[0])?.operation === "subscription") {
     return subscribeTo(asked);
   }
-  return post(asked, { ...authorization(), ...lowerCased(options?.headers) });
+  return post(asked, { ...authorization(), ...COST, ...lowerCased(options?.headers) });
 }
 
 function lowerCased(headers) {

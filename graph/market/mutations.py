@@ -10,7 +10,7 @@ import strawberry
 from db.market.ticks import Tick
 from graph.context import Info
 from graph.errors import Forbidden
-from graph.market.loaders import InstrumentById, WatchlistById
+from graph.loaders.market import InstrumentById, WatchlistById
 from graph.market.types import Instrument, Watchlist
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAdmin, IsAuthenticated, OwnsWatchlist

@@ -6,7 +6,7 @@ import strawberry
 
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
-from graph.market.loaders import InstrumentBySymbol, InstrumentCount, Instruments
+from graph.loaders.market import InstrumentBySymbol, InstrumentCount, Instruments
 from graph.market.types import Instrument
 from graph.permissions import IsAuthenticated, guarded
 

@@ -14,7 +14,7 @@ from db.market.queries import fetch_instrument_quotes
 from db.market.rows import ListedInstrumentRow, QuotedRow
 from graph.context import Context, Info
 from graph.errors import BadUserInput
-from graph.market.loaders import InstrumentBySymbol
+from graph.loaders.market import InstrumentBySymbol
 from graph.market.types import Instrument, instrument_with_id
 from graph.pacing import Throttle
 from graph.permissions import IsAuthenticated, guarded

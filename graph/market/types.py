@@ -12,7 +12,7 @@ from db.market.rows import ListedInstrumentRow, PriceBarRow, WatchlistRow
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
-from graph.market.loaders import (
+from graph.loaders.market import (
     InstrumentById,
     InstrumentBySymbol,
     PriceBarCountByInstrument,

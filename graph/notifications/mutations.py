@@ -6,8 +6,8 @@ from uuid import UUID
 import strawberry
 
 from graph.context import Info
+from graph.loaders.notifications import DeliveryById, NotificationDestinationById
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
-from graph.notifications.loaders import DeliveryById, NotificationDestinationById
 from graph.notifications.types import Delivery, NotificationDestination
 from graph.permissions import IsAuthenticated, OwnsDelivery, OwnsNotificationDestination
 from graph.vocabulary import DestinationKind

@@ -7,8 +7,8 @@ import strawberry
 
 from db.notifications.rows import DeliveryRow, DestinationRow
 from graph.ids import global_id
+from graph.loaders.notifications import DeliveryById, NotificationDestinationById
 from graph.node import Node, refetched_by
-from graph.notifications.loaders import DeliveryById, NotificationDestinationById
 from graph.vocabulary import DeliveryStatus, DestinationKind
 
 

@@ -8,8 +8,8 @@ import strawberry
 
 from graph.context import Info
 from graph.ids import global_id
+from graph.loaders.allocation import WholeByAccount, WholeByPortfolio, WholeByUser
 from graph.market.types import Instrument, instrument_with_symbol
-from graph.portfolio.allocation_loaders import WholeByAccount, WholeByPortfolio, WholeByUser
 from graph.scalars import CurrencyCode
 from graph.vocabulary import (
     AllocationDimension,

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Any, Self
 
 import strawberry
 
@@ -11,25 +11,19 @@ from db.portfolio.rows import ListedPositionRow, SnapshotRow
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
-from graph.market.types import Instrument, instrument_with_id
-from graph.node import Node, refetched_by
-from graph.portfolio.explanations import UnrealizedPnlExplanation
-from graph.portfolio.loaders import (
+from graph.loaders.portfolio import (
     LotCountByPosition,
     LotsByPosition,
-    PortfolioById,
     PositionById,
     SnapshotById,
     WeightsByPortfolio,
 )
-from graph.portfolio.lots import Lot
+from graph.market.types import Instrument, instrument_with_id
+from graph.node import PORTFOLIO, Node, refetched_by, related
+from graph.portfolio.explanations import UnrealizedPnlExplanation
 from graph.scalars import CurrencyCode
+from graph.trading.lots import Lot
 from graph.vocabulary import AssetClass, CostMethod, Method, PriceKind
-
-if TYPE_CHECKING:
-    from graph.portfolio.types import Portfolio
-
-_Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 
 @strawberry.type(description="A portfolio's holding of one instrument. Amounts are in its currency.")
@@ -118,13 +112,9 @@ class Position(Node):
     async def instrument(self, info: Info) -> Instrument:
         return await instrument_with_id(info, self.row["instrument_id"])
 
-    @strawberry.field(description="The portfolio that holds it.")
-    async def portfolio(self, info: Info) -> _Portfolio:
-        from graph.portfolio.types import Portfolio
-
-        return Portfolio.from_row(
-            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
-        )
+    @strawberry.field(description="The portfolio that holds it.", graphql_type=PORTFOLIO)
+    async def portfolio(self, info: Info) -> Node:
+        return await related(info, PORTFOLIO, self.row["portfolio_id"])
 
 
 @strawberry.type(

@@ -8,11 +8,11 @@ from uuid import UUID
 import strawberry
 
 from graph.context import Info
+from graph.loaders.portfolio import PortfolioById
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio
-from graph.portfolio.loaders import PortfolioById
 from graph.portfolio.types import Portfolio
-from graph.portfolio.weights import WeightInput, weights_to_store
+from graph.rebalancing.weights import WeightInput, weights_to_store
 from graph.vocabulary import RebalanceFrequency, Strategy
 from investing.portfolio import service
 from investing.rules.errors import InvalidInput

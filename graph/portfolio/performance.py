@@ -9,18 +9,19 @@ import strawberry
 
 from graph.context import Info
 from graph.errors import BadUserInput
-from graph.market.loaders import InstrumentById
-from graph.market.types import Instrument, instrument_with_symbol
-from graph.portfolio.explanations import PerformanceExplanation, explain_performance
-from graph.portfolio.performance_loaders import (
+from graph.loaders.market import InstrumentById
+from graph.loaders.performance import (
     BenchmarkBySymbol,
     GainsByPerformance,
     PerformanceByAccount,
     PerformanceByPortfolio,
     PerformanceByUser,
 )
+from graph.market.types import Instrument, instrument_with_symbol
+from graph.portfolio.performance_explanations import PerformanceExplanation, explain_performance
 from graph.scalars import CurrencyCode
 from graph.vocabulary import PerformanceFigure, Period, UnavailableReason
+from investing.background import run_apart
 from investing.portfolio.gains import Gain
 from investing.portfolio.performance import Performance as Measured
 from investing.portfolio.performance import PerformanceRequest
@@ -313,27 +314,38 @@ class Performance:
         description="How a figure was computed: sub-periods, flows, prices and method. Null if the figure is "
         "not available, see `unavailable`, or if it needs a benchmark and none was given."
     )
-    def explain(
+    async def explain(
         self,
+        info: Info,
         figure: Annotated[
             PerformanceFigure, strawberry.argument(description="The figure.")
         ] = PerformanceFigure.TIME_WEIGHTED_RETURN,
     ) -> PerformanceExplanation | None:
         symbol = self.benchmark.symbol if self.benchmark else None
-        return explain_performance(self.measured, figure, symbol, self.comparison, self.prices)
+        return await run_apart(
+            info.context.viewer_id,
+            explain_performance,
+            self.measured,
+            figure,
+            symbol,
+            self.comparison,
+            self.prices,
+        )
 
     @strawberry.field(
         description="The performance by month or by year, oldest first. Null if contributions are not "
         "available, see `unavailable`."
     )
-    def periods(
+    async def periods(
         self,
+        info: Info,
         by: Annotated[Period, strawberry.argument(description="Months or years.")] = Period.MONTH,
     ) -> list[PeriodPerformance] | None:
         refused = {one.figure for one in self.measured.figures.unavailable}
         if PerformanceFigure.CONTRIBUTIONS in refused:
             return None
-        return [PeriodPerformance.of(period) for period in by_period(self.measured.points, by)]
+        periods = await run_apart(info.context.viewer_id, by_period, self.measured.points, by)
+        return [PeriodPerformance.of(period) for period in periods]
 
 
 async def performance(
@@ -374,8 +386,13 @@ async def _compared(
     if benchmark.currency != measured.currency:
         return incomparable(UnavailableReason.SEVERAL_CURRENCIES), None
     assert measured.scope is not None, "what has days has a scope"
-    prices = benchmark.prices_for(measured.points, measured.scope.time_zone)
-    return compare(measured.points, measured.figures, prices), prices
+    time_zone = measured.scope.time_zone
+
+    def computed() -> tuple[Comparison, Sequence[BenchmarkPrice]]:
+        prices = benchmark.prices_for(measured.points, time_zone)
+        return compare(measured.points, measured.figures, prices), prices
+
+    return await run_apart(info.context.viewer_id, computed)
 
 
 def _beside(symbol: str | None, comparison: Comparison | None) -> BenchmarkComparison | None:

@@ -2,23 +2,18 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Any, Self
 
 import strawberry
 
 from db.canonical import DecimalText
 from db.portfolio.rows import ListedPortfolioRow
-from graph.account.loaders import AccountById
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
-from graph.market.types import From, To
-from graph.node import Node, refetched_by
-from graph.portfolio.allocation import Allocation, Dimension, allocation
-from graph.portfolio.allocation_loaders import WholeByPortfolio
-from graph.portfolio.explanations import SalesExplanation, explain_sales
-from graph.portfolio.holdings import PerformanceSnapshot, Position
-from graph.portfolio.loaders import (
+from graph.loaders.allocation import WholeByPortfolio
+from graph.loaders.performance import PerformanceByPortfolio
+from graph.loaders.portfolio import (
     CashWeightByPortfolio,
     FifoGainByPortfolio,
     PortfolioById,
@@ -28,6 +23,18 @@ from graph.portfolio.loaders import (
     SnapshotsByPortfolio,
     SummaryByPortfolio,
 )
+from graph.loaders.rebalancing import RebalanceCountByPortfolio, RebalancesByPortfolio
+from graph.loaders.trading import (
+    OrderCountByPortfolio,
+    OrdersByPortfolio,
+    TransactionCountByPortfolio,
+    TransactionsByPortfolio,
+)
+from graph.market.types import From, To
+from graph.node import ACCOUNT, Node, refetched_by, related
+from graph.portfolio.allocation import Allocation, Dimension, allocation
+from graph.portfolio.explanations import SalesExplanation, explain_sales
+from graph.portfolio.holdings import PerformanceSnapshot, Position
 from graph.portfolio.performance import (
     BenchmarkSymbol,
     Performance,
@@ -36,20 +43,12 @@ from graph.portfolio.performance import (
     RiskFree,
     performance,
 )
-from graph.portfolio.performance_loaders import PerformanceByPortfolio
 from graph.portfolio.unavailable import LeftOutByPortfolio, UnavailableValue, unavailable_values
-from graph.portfolio.weights import Weight, weights_of
-from graph.rebalancing.loaders import RebalanceCountByPortfolio, RebalancesByPortfolio
 from graph.rebalancing.plans import BuyOnly, PlanStrategy, RebalancePlan, dry_run
 from graph.rebalancing.types import Rebalance
+from graph.rebalancing.weights import Weight, weights_of
 from graph.scalars import CurrencyCode
 from graph.trading.filters import OrdersFilter, TransactionsFilter, orders_like, transactions_like
-from graph.trading.loaders import (
-    OrderCountByPortfolio,
-    OrdersByPortfolio,
-    TransactionCountByPortfolio,
-    TransactionsByPortfolio,
-)
 from graph.trading.types import Order, Transaction
 from graph.vocabulary import (
     AllocationDimension,
@@ -58,11 +57,6 @@ from graph.vocabulary import (
     RebalanceFrequency,
     Strategy,
 )
-
-if TYPE_CHECKING:
-    from graph.account.types import Account
-
-_Account = Annotated["Account", strawberry.lazy("graph.account.types")]
 
 
 @strawberry.type(
@@ -226,11 +220,9 @@ class Portfolio(Node):
         weight: Any = await info.context.loader(CashWeightByPortfolio).load(self.row["id"])
         return weight
 
-    @strawberry.field(description="The account that it belongs to.")
-    async def account(self, info: Info) -> _Account:
-        from graph.account.types import Account
-
-        return Account.from_row(await info.context.loader(AccountById).load_existing(self.row["account_id"]))
+    @strawberry.field(description="The account that it belongs to.", graphql_type=ACCOUNT)
+    async def account(self, info: Info) -> Node:
+        return await related(info, ACCOUNT, self.row["account_id"])
 
     @strawberry.field(description="The open positions, by symbol.")
     async def positions(

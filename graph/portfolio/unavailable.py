@@ -11,7 +11,7 @@ from db.portfolio.rows import LeftOutRow
 from db.portfolio.unvalued import fetch_left_out
 from graph.context import Info
 from graph.loaders import Loader
-from graph.market.loaders import InstrumentById
+from graph.loaders.market import InstrumentById
 from graph.market.types import Instrument
 from graph.scalars import CurrencyCode
 from graph.vocabulary import UnavailableReason

@@ -5,9 +5,9 @@ from typing import Annotated
 import strawberry
 
 from graph.context import Info
+from graph.loaders.rebalancing import RebalanceById
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio
-from graph.rebalancing.loaders import RebalanceById
 from graph.rebalancing.types import Rebalance
 from graph.vocabulary import Strategy
 

@@ -7,9 +7,9 @@ import strawberry
 
 from db.vocabulary import RebalanceStatus, Topic
 from graph.context import Info
+from graph.loaders.rebalancing import RebalanceById
 from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsRebalance, guarded
-from graph.rebalancing.loaders import RebalanceById
 from graph.rebalancing.types import Rebalance
 from investing.notifier import wait
 

@@ -1,7 +1,7 @@
 """Rebalances that were run."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Self
 
 import strawberry
 
@@ -11,20 +11,14 @@ from graph.codes import LegReason
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
+from graph.loaders.rebalancing import LegCountByRebalance, LegsByRebalance, RebalanceById
+from graph.loaders.trading import OrderById, OrderCountByRebalance, OrdersByRebalance
 from graph.market.types import Instrument, instrument_with_id
-from graph.node import Node, refetched_by
-from graph.portfolio.loaders import PortfolioById
-from graph.portfolio.weights import Weight, weights_of
-from graph.rebalancing.loaders import LegCountByRebalance, LegsByRebalance, RebalanceById
-from graph.trading.loaders import OrderById, OrderCountByRebalance, OrdersByRebalance
+from graph.node import PORTFOLIO, Node, refetched_by, related
+from graph.rebalancing.weights import Weight, weights_of
 from graph.trading.types import Order
 from graph.vocabulary import LegStatus, OrderSide, RebalanceStatus, RebalanceTrigger, Strategy
 from investing.rules.rebalancing.legs import parse_reason
-
-if TYPE_CHECKING:
-    from graph.portfolio.types import Portfolio
-
-_Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 
 @strawberry.type(description="A planned trade of a rebalance, and its result.")
@@ -118,13 +112,9 @@ class Rebalance(Node):
             legs_ended=row["legs_ended"],
         )
 
-    @strawberry.field(description="The portfolio that was rebalanced.")
-    async def portfolio(self, info: Info) -> _Portfolio:
-        from graph.portfolio.types import Portfolio
-
-        return Portfolio.from_row(
-            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
-        )
+    @strawberry.field(description="The portfolio that was rebalanced.", graphql_type=PORTFOLIO)
+    async def portfolio(self, info: Info) -> Node:
+        return await related(info, PORTFOLIO, self.row["portfolio_id"])
 
     @strawberry.field(description="The orders that it placed, newest first.")
     async def orders(

@@ -22,28 +22,31 @@ LONGEST_NAME = 100
 class AccessLine:
     """One operation, from its start until its line is written. It runs in a task of its own."""
 
-    def __init__(self, schema: ServedSchema, request: GraphQLRequest, client: ClientConnection) -> None:
+    def __init__(self, schema: ServedSchema, request: GraphQLRequest, request_id: str) -> None:
         """Start: every line that is logged from now on in this task has the id of the request."""
         self._schema = schema
         self._request = request
-        self._client = client
+        self._request_id = request_id
         self._began = time.perf_counter()
         self._took = 0.0
-        self._user_id: UUID | None = None
+        self.user_id: UUID | None = None
+        self.not_compiled: str | None = None
         self._statements: StatementCount = count_statements()
         self._status = GONE
         self._codes: dict[str, None] = {}
         self._cost: int | None = None
         self._events: int | None = None
-        bind(request_id=client.request_id)
+        bind(request_id=request_id)
 
     def answered(self, status: int, body: dict[str, Any]) -> None:
         """Note an answer; of a stream the last one counts."""
         self._status = status
         for error in body.get("errors", ()):
             self._codes[error["extensions"]["code"]] = None
-        if self._cost is None:
-            self._cost = body.get("extensions", {}).get("cost", {}).get("cost")
+
+    def estimated(self, cost: int) -> None:
+        """Note the cost that the operation was accepted with."""
+        self._cost = cost
 
     def count_events(self) -> None:
         """Start counting events, for a stream."""
@@ -58,7 +61,7 @@ class AccessLine:
         """Write the line after the answer, once there is time. `context` says whose operation it was."""
         if logger.isEnabledFor(logging.INFO):
             self._took = time.perf_counter() - self._began
-            self._user_id = getattr(context, "user_id", None)
+            self.user_id = getattr(context, "user_id", self.user_id)
             asyncio.get_running_loop().call_soon(self._write)
 
     def _write(self) -> None:
@@ -70,11 +73,13 @@ class AccessLine:
             "duration_ms": round(self._took * 1000, 1),
             "cost": self._cost,
             "statements": self._statements.sent,
-            "request_id": self._client.request_id,
-            "user_id": self._user_id,
+            "request_id": self._request_id,
+            "user_id": self.user_id,
         }
         if self._events is not None:
             fields["events"] = self._events
+        if self.not_compiled is not None and kind == "query":
+            fields["not_compiled"] = self.not_compiled
         if self._codes:
             fields["codes"] = list(self._codes)
         logger.info("operation", extra=fields)

@@ -13,13 +13,16 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_allowed_origins
 
 from db.outages import Outage
 from graph.errors import BadUserInput
 from graph.graphiql import explorer
 from graph.limits import STANDARD, Limits
-from graph.server.client import DEVICE_TOKEN, is_local
+from graph.server.client import COST_HEADER, DEVICE_TOKEN, is_local
+from graph.server.compiled import CompiledQueries, build_compiler
+from graph.server.direct import DirectQueries
 from graph.server.envelope import Envelope
 from graph.server.errors import logger
 from graph.server.http import GraphQLOverHTTP
@@ -27,6 +30,7 @@ from graph.server.operations import OpenContext, Operations
 from graph.server.schema_page import schema_page
 from graph.server.serving import ServedSchema
 from graph.server.websocket import GraphQLOverWebSocket
+from graph.services import Services
 from runtime.services import Readiness
 
 READY_SECONDS = 5
@@ -45,6 +49,7 @@ def build_app(
     init_timeout_seconds: float = 10,
     max_operations_per_socket: int = 50,
     queries_over_get: bool = False,
+    services: Callable[[], Services] | None = None,
 ) -> Starlette:
     """Build the server around a schema.
 
@@ -52,10 +57,17 @@ def build_app(
     the operation. A stream with a token holds `login()` of a context of its own, which raises Unauthenticated
     for a bad one, and ends at its `expires_at`, if it has one, or when what `login()` yields returns. Pages
     of `allowed_origins` may call the endpoint beside those of its own origin. GET is off, unless
-    `queries_over_get` opens it to queries.
+    `queries_over_get` opens it to queries. With `services` queries of stored data are compiled.
     """
     origins = normalize_allowed_origins(allowed_origins)
-    operations = Operations(ServedSchema.around(schema, limits), open_context, operation_timeout_seconds)
+    served = ServedSchema.around(schema, limits)
+    compiled = None
+    if services is not None:
+        compiler = build_compiler(
+            schema, served.checks, served.execution_context_class, operation_timeout_seconds
+        )
+        compiled = CompiledQueries(compiler, services, open_context)
+    operations = Operations(served, open_context, operation_timeout_seconds, compiled)
     middleware = [Middleware(Envelope)]
     if origins:
         middleware.append(
@@ -63,11 +75,11 @@ def build_app(
                 CORSMiddleware,
                 allow_origins=sorted(origins),
                 allow_methods=["POST"],
-                allow_headers=["authorization", "content-type", "x-request-id", DEVICE_TOKEN],
+                allow_headers=["authorization", "content-type", "x-request-id", COST_HEADER, DEVICE_TOKEN],
                 expose_headers=["x-request-id", DEVICE_TOKEN],
             )
         )
-    return Starlette(
+    app = _Application(
         routes=[
             Route("/graphql", GraphQLOverHTTP(operations, max_body_bytes, queries_over_get)),
             WebSocketRoute(
@@ -84,6 +96,24 @@ def build_app(
         exception_handlers={HTTPException: _no_such_page},
         lifespan=lifespan,
     )
+    if compiled is not None:
+        app.direct = DirectQueries(
+            app.answer, operations, "/graphql", max_body_bytes, cross_origin=bool(origins)
+        )
+    return app
+
+
+class _Application(Starlette):
+    """Starlette, with the direct way in front of everything, its middleware too."""
+
+    direct: DirectQueries | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.direct or self.answer)(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as Starlette does."""
+        await super().__call__(scope, receive, send)
 
 
 async def _health(request: Request) -> Response:

@@ -8,7 +8,7 @@ from graph.server.client import request_id_of
 from graph.server.errors import internal
 
 # Only the explorer's page loads anything, and it brings a policy of its own.
-_HEADERS = {
+HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
     b"cross-origin-opener-policy": b"same-origin",
@@ -35,7 +35,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 started = True
                 present = {name.lower() for name, _ in message["headers"]}
-                added = {**_HEADERS, b"x-request-id": request_id.encode()}
+                added = {**HEADERS, b"x-request-id": request_id.encode()}
                 message["headers"] = [
                     *message["headers"],
                     *((name, value) for name, value in added.items() if name not in present),

@@ -10,8 +10,10 @@ from starlette.types import Receive, Scope, Send
 from graph.errors import CodedError
 from graph.server.access import log_refused
 from graph.server.client import DEVICE_TOKEN, ClientConnection, bearer_token, client_of
+from graph.server.compiled import NOT_COMPILED
 from graph.server.errors import RequestRefused, bad_request
 from graph.server.events import event_stream
+from graph.server.leaving import while_connected
 from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
 from graph.server.operations import QUERIES, QUERIES_AND_MUTATIONS, Answer, Operations, error_answer
 from graph.server.requests import read_query_string, read_request
@@ -57,7 +59,12 @@ class GraphQLOverHTTP:
         if media_type == EVENT_STREAM:
             return event_stream(self.operations, requested, token, client)
         allowed = QUERIES if request.method == "GET" else QUERIES_AND_MUTATIONS
-        return respond(await self.operations.run(requested, token, client, allowed), media_type, client)
+        not_compiled = request.scope["state"].get(NOT_COMPILED)
+        running = self.operations.run(requested, token, client, allowed, not_compiled=not_compiled)
+        answer = await while_connected(
+            request.receive, running, lambda: self.operations.schema.is_query(requested)
+        )
+        return respond(answer, media_type, client)
 
     def _check_method(self, method: str) -> None:
         methods = ("GET", "POST") if self.queries_over_get else ("POST",)

@@ -3,16 +3,20 @@
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from db.sessions import open_sessions
 from graph.context import Context
+from graph.limits import STANDARD as STANDARD_LIMITS
+from graph.row_counts import KnownRowCounts
 from graph.schema import build_schema
 from graph.server.app import build_app
 from graph.server.client import ClientConnection
 from graph.services import Services
+from investing.actor import RequestOrigin
 from investing.auth.api_keys import ApiKeys
 from investing.auth.encryption import SecretBox
 from investing.auth.keys import KeyRing
@@ -60,7 +64,12 @@ def build_server(
         )
         try:
             notifier = Notifier()
-            async with open_sessions(url, size=settings.pool_size, notifier=notifier) as sessions:
+            async with open_sessions(
+                url,
+                size=settings.pool_size,
+                notifier=notifier,
+                tree_seconds=settings.operation_timeout_seconds,
+            ) as sessions:
                 auth_service = AuthService(
                     sessions,
                     tokens,
@@ -82,6 +91,7 @@ def build_server(
                     opened.append(
                         Services(
                             sessions=sessions,
+                            row_counts=KnownRowCounts(sessions),
                             auth_service=auth_service,
                             desk=runtime.desk,
                             rebalancer=runtime.rebalancer,
@@ -105,7 +115,8 @@ def build_server(
             passwords.close()
 
     def open_context(token: str | None, client: ClientConnection) -> Context:
-        return Context(opened[0], token, client)
+        origin = RequestOrigin(client.ip_address, client.user_agent)
+        return Context(opened[0], token, origin, client.device)
 
     async def ready() -> Readiness:
         return await running[0].readiness()
@@ -116,5 +127,7 @@ def build_server(
         ready=ready,
         lifespan=lifespan,
         allowed_origins=settings.allowed_origins,
+        limits=replace(STANDARD_LIMITS, cost=settings.max_query_cost, size=settings.max_answer_bytes),
         operation_timeout_seconds=settings.operation_timeout_seconds,
+        services=(lambda: opened[0]) if settings.compiler else None,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
+from graph.server.client import is_on
 from graph.server.errors import bad_request
 
 # PostgreSQL's text holds every character but this one, which a document may also write as an escape.
@@ -23,6 +24,11 @@ class GraphQLRequest:
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     extensions: dict[str, Any] | None = None
+
+    @property
+    def wants_cost(self) -> bool:
+        """Return whether its own extensions ask for `extensions.cost` in its answer."""
+        return self.extensions is not None and is_on(self.extensions.get("cost"))
 
 
 async def read_request(request: Request, max_body_bytes: int) -> GraphQLRequest:

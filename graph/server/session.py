@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from graph.errors import CodedError, Throttled
 from graph.server.access import log_refused
-from graph.server.client import ClientConnection, bearer_token
+from graph.server.client import COST_HEADER, ClientConnection, bearer_token, is_on
 from graph.server.errors import RequestRefused, internal
 from graph.server.lifetime import LifeOver, Lifetime, watched
 from graph.server.operations import Answer, Operations
@@ -101,6 +101,8 @@ class Session:
             if payload is not None and not isinstance(payload, dict):
                 raise Closed(4400, "Invalid connection_init payload")
             payload = payload or {}
+            if is_on(payload.get(COST_HEADER)):
+                self._client = replace(self._client, wants_cost=True)
             try:
                 self._token = bearer_token(payload.get("authorization", payload.get("Authorization")))
                 watching = watched(self._operations, self._token, self._client)
@@ -192,7 +194,7 @@ class Session:
     async def _answers(
         self, operation: GraphQLRequest, client: ClientConnection
     ) -> AsyncGenerator[Answer, None]:
-        if not self._operations.schema.is_subscription(operation.query, operation.operation_name):
+        if not await self._operations.is_subscription(operation, client):
             yield await self._operations.run(operation, self._token, client)
             return
         async with aclosing(self._operations.subscribe(operation, self._token, client)) as answers:

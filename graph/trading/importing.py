@@ -9,10 +9,10 @@ import strawberry
 
 from graph.context import Info
 from graph.ids import global_id
+from graph.loaders.trading import ImportById, TransactionById
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio
 from graph.trading.imports import Import
-from graph.trading.loaders import ImportById, TransactionById
 from graph.trading.types import Transaction
 from graph.user_errors import UserError, user_error
 from graph.vocabulary import TransactionType

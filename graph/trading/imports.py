@@ -1,24 +1,18 @@
 """Imports that can be reversed as a whole."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 import strawberry
 
 from db.trading.listing_rows import ListedImportRow
 from graph.context import Info
 from graph.ids import global_id
+from graph.loaders.trading import ImportById
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
-from graph.node import Node, refetched_by
+from graph.node import PORTFOLIO, Node, refetched_by, related
 from graph.permissions import IsAuthenticated, OwnsImport
-from graph.portfolio.loaders import PortfolioById
-from graph.trading.loaders import ImportById
 from investing.trading.undoing import reverse_import
-
-if TYPE_CHECKING:
-    from graph.portfolio.types import Portfolio
-
-_Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 
 @strawberry.type(description="Transactions that were imported together and can be reversed together.")
@@ -46,13 +40,9 @@ class Import(Node):
             reversed_at=row["reversed_at"],
         )
 
-    @strawberry.field(description="The portfolio that they were imported into.")
-    async def portfolio(self, info: Info) -> _Portfolio:
-        from graph.portfolio.types import Portfolio
-
-        return Portfolio.from_row(
-            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
-        )
+    @strawberry.field(description="The portfolio that they were imported into.", graphql_type=PORTFOLIO)
+    async def portfolio(self, info: Info) -> Node:
+        return await related(info, PORTFOLIO, self.row["portfolio_id"])
 
 
 @strawberry.input(description="An import to reverse.")

@@ -1,19 +1,22 @@
 """Recording what happened elsewhere, reversing it, and moving shares between portfolios."""
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, cast
+from uuid import UUID
 
 import strawberry
 
 from db.trading.listing_rows import ListedTransactionRow
-from graph.account.mutations import TransactionPayload
 from graph.context import Info
-from graph.mutating import INPUT, Guard, actor_of, own_id
+from graph.loaders.trading import TransactionById
+from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio, OwnsTransaction
 from graph.trading.types import Transaction
 from graph.vocabulary import TransactionType
 from graph.warnings import Warning
+from investing.rules import warnings as warning_rules
 from investing.trading.recording import TransactionRequest, recorded
 from investing.trading.reversing import reverse_transaction
 from investing.trading.share_transfers import ShareTransfer, transfer_shares
@@ -81,6 +84,25 @@ class TransferSharesInput:
     idempotency_key: strawberry.ID = strawberry.field(
         description="A UUID that you choose: a retry with the same one does nothing more."
     )
+
+
+@strawberry.type(description="The transaction, or the reasons why nothing was recorded.")
+class TransactionPayload(Payload):
+    transaction: Transaction | None = strawberry.field(description="The transaction.", default=None)
+    warnings: list[Warning] = strawberry.field(
+        description="What to know about what was done. ADJUSTED_PRICES: the prices already include this "
+        "dividend. DUPLICATE_SPLIT: the split was on the ledger already, and this is its "
+        "transaction.",
+        default_factory=list,
+    )
+
+    @classmethod
+    async def load(
+        cls, info: Info, id: UUID, warnings: Sequence[warning_rules.Warning] = ()
+    ) -> "TransactionPayload":
+        """Return the payload with the transaction of this row id."""
+        row = await info.context.loader(TransactionById).load_existing(id)
+        return cls(transaction=Transaction.from_row(row), warnings=[Warning.of(each) for each in warnings])
 
 
 @strawberry.type

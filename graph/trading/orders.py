@@ -7,9 +7,9 @@ from uuid import UUID
 import strawberry
 
 from graph.context import Info
+from graph.loaders.trading import OrderById
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
 from graph.permissions import IsAuthenticated, OwnsOrder, OwnsPortfolio
-from graph.trading.loaders import OrderById
 from graph.trading.types import Order
 from graph.user_errors import user_error
 from graph.vocabulary import OrderSide, OrderType, TimeInForce

@@ -6,8 +6,8 @@ import strawberry
 
 from graph.context import Info
 from graph.ids import id_of
+from graph.loaders.portfolio import PortfolioById
 from graph.permissions import IsAuthenticated, guarded
-from graph.portfolio.loaders import PortfolioById
 from investing.trading.exporting import export_csv
 
 _PortfolioId = Annotated[strawberry.ID, strawberry.argument(description="The portfolio's id.")]

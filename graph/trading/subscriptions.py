@@ -10,10 +10,10 @@ from db.sessions import Row
 from db.trading.queries import fetch_order_versions
 from db.vocabulary import Topic
 from graph.context import Info
+from graph.loaders.portfolio import PortfolioById
+from graph.loaders.trading import OrderById
 from graph.mutating import own_id
 from graph.permissions import IsAuthenticated, OwnsPortfolio, guarded
-from graph.portfolio.loaders import PortfolioById
-from graph.trading.loaders import OrderById
 from graph.trading.types import Order
 from investing.notifier import wait
 

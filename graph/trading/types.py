@@ -1,24 +1,17 @@
 """Orders and transactions."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Self
 
 import strawberry
 
 from db.canonical import DecimalText
 from db.trading.listing_rows import ListedOrderRow, ListedTransactionRow
-from graph.account.loaders import AccountById
 from graph.codes import RejectionCode, rejection_code_of
 from graph.connections import After, Before, Connection, First, Last, connect
 from graph.context import Info
 from graph.ids import global_id
-from graph.market.types import Instrument, instrument_with_id
-from graph.node import Node, refetched_by
-from graph.portfolio.explanations import RealizedPnlExplanation, explain_sale
-from graph.portfolio.loaders import PortfolioById
-from graph.portfolio.lots import LotUse
-from graph.scalars import CurrencyCode
-from graph.trading.loaders import (
+from graph.loaders.trading import (
     LotUseCountByTransaction,
     LotUsesByTransaction,
     OrderById,
@@ -27,6 +20,11 @@ from graph.trading.loaders import (
     TransactionCountByOrder,
     TransactionsByOrder,
 )
+from graph.market.types import Instrument, instrument_with_id
+from graph.node import ACCOUNT, PORTFOLIO, Node, refetched_by, related
+from graph.scalars import CurrencyCode
+from graph.trading.explanations import RealizedPnlExplanation, explain_sale
+from graph.trading.lots import LotUse
 from graph.vocabulary import (
     CostMethod,
     Method,
@@ -36,13 +34,6 @@ from graph.vocabulary import (
     TimeInForce,
     TransactionType,
 )
-
-if TYPE_CHECKING:
-    from graph.account.types import Account
-    from graph.portfolio.types import Portfolio
-
-_Account = Annotated["Account", strawberry.lazy("graph.account.types")]
-_Portfolio = Annotated["Portfolio", strawberry.lazy("graph.portfolio.types")]
 
 
 @strawberry.type(description="An order to trade, and its result. Amounts are in the portfolio's currency.")
@@ -109,13 +100,9 @@ class Order(Node):
     async def instrument(self, info: Info) -> Instrument:
         return await instrument_with_id(info, self.row["instrument_id"])
 
-    @strawberry.field(description="The portfolio that trades.")
-    async def portfolio(self, info: Info) -> _Portfolio:
-        from graph.portfolio.types import Portfolio
-
-        return Portfolio.from_row(
-            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
-        )
+    @strawberry.field(description="The portfolio that trades.", graphql_type=PORTFOLIO)
+    async def portfolio(self, info: Info) -> Node:
+        return await related(info, PORTFOLIO, self.row["portfolio_id"])
 
     @strawberry.field(description="Its fills, newest first.")
     async def transactions(
@@ -239,21 +226,17 @@ class Transaction(Node):
             return None
         return await instrument_with_id(info, self.row["instrument_id"])
 
-    @strawberry.field(description="The account that it belongs to.")
-    async def account(self, info: Info) -> _Account:
-        from graph.account.types import Account
+    @strawberry.field(description="The account that it belongs to.", graphql_type=ACCOUNT)
+    async def account(self, info: Info) -> Node:
+        return await related(info, ACCOUNT, self.row["account_id"])
 
-        return Account.from_row(await info.context.loader(AccountById).load_existing(self.row["account_id"]))
-
-    @strawberry.field(description="The portfolio; null for the account's unallotted cash.")
-    async def portfolio(self, info: Info) -> _Portfolio | None:
-        from graph.portfolio.types import Portfolio
-
+    @strawberry.field(
+        description="The portfolio; null for the account's unallotted cash.", graphql_type=PORTFOLIO | None
+    )
+    async def portfolio(self, info: Info) -> Node | None:
         if self.row["portfolio_id"] is None:
             return None
-        return Portfolio.from_row(
-            await info.context.loader(PortfolioById).load_existing(self.row["portfolio_id"])
-        )
+        return await related(info, PORTFOLIO, self.row["portfolio_id"])
 
     @strawberry.field(description="The order that it is a fill of, if any.")
     async def order(self, info: Info) -> Order | None:

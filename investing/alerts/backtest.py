@@ -1,6 +1,5 @@
 """Backtest an alert rule: the rule that evaluates current prices, applied to past ones."""
 
-import asyncio
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from investing.actor import Actor
 from investing.alerts.channels import known_channels
 from investing.alerts.past_weights import BacktestSubject, Day, Histories, past_weights
 from investing.alerts.rules import NewAlertRule, instrument_of
+from investing.background import run_apart
 from investing.rules.alerts.alert_settings import checked_channels
 from investing.rules.alerts.conditions import (
     EVENT_KINDS,
@@ -77,8 +77,7 @@ async def try_rule(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.date
         histories = await past_weights(actor, new, start, end)
     else:
         histories = await _portfolios(actor, new)
-    # In a thread, so that the server's other requests continue while ten years of twenty symbols are tested.
-    return await asyncio.to_thread(_outcome, new, histories, start, end)
+    return await run_apart(actor.id, _outcome, new, histories, start, end)
 
 
 def _outcome(new: NewAlertRule, histories: Histories, start: dt.date, end: dt.date) -> BacktestResult:
@@ -111,7 +110,11 @@ async def _prices(actor: Actor, new: NewAlertRule) -> list[Day]:
     assert instrument_id is not None, "a rule on a price has a symbol"
     async with actor.sessions.reading(actor.id) as connection:
         rows = await fetch_closes(connection, instrument_id)
-    if new.kind is not AlertKind.DAILY_MOVE:
+    return await run_apart(actor.id, _prices_seen, new.kind, rows)
+
+
+def _prices_seen(kind: AlertKind, rows: Sequence[CloseRow]) -> list[Day]:
+    if kind is not AlertKind.DAILY_MOVE:
         # Like the level: per share of today, whatever splits there have been since.
         return [(row["date"], Decimal(row["comparable"])) for row in rows]
     return [(row["date"], move) for before, row in pairwise(rows) if (move := _move(before, row)) is not None]
@@ -128,6 +131,10 @@ def _move(before: CloseRow, row: CloseRow) -> Decimal | None:
 async def _portfolios(actor: Actor, new: NewAlertRule) -> Histories:
     async with actor.sessions.reading(actor.id) as connection:
         rows = await fetch_portfolio_history(connection, actor.id)
+    return await run_apart(actor.id, _portfolios_seen, new, rows)
+
+
+def _portfolios_seen(new: NewAlertRule, rows: Sequence[PortfolioHistoryRow]) -> Histories:
     histories: dict[BacktestSubject, list[Day]] = {}
     peaks: dict[UUID, Decimal] = {}
     for row in rows:

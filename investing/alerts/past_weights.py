@@ -1,6 +1,5 @@
 """Weights and drifts on past days: the ledger replayed day by day with the closes, as for snapshots."""
 
-import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -17,6 +16,7 @@ from db.vocabulary import AlertKind, Strategy
 from investing.actor import Actor
 from investing.alerts.portfolio_snapshot import weights_stored
 from investing.alerts.rules import NewAlertRule
+from investing.background import run_apart
 from investing.market.close_shifts import shifts_of
 from investing.rules.market.market_hours import day_of
 from investing.rules.rebalancing.weights import DayValues, PastTargets, past_drifts
@@ -54,8 +54,7 @@ async def past_weights(actor: Actor, new: NewAlertRule, start: dt.date, end: dt.
             shifts = await shifts_of(connection, [zone])
             rows = await fetch_worth(connection, actor.id, id, zone, (start, end), shifts)
         past_targets = _past_targets(portfolio, [row for row in rebalanced if row["portfolio_id"] == id])
-        # In a thread, like snapshots, because it takes long.
-        histories |= await asyncio.to_thread(_histories, new, id, rows, past_targets, symbols)
+        histories |= await run_apart(actor.id, _histories, new, id, rows, past_targets, symbols)
     return histories
 
 

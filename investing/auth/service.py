@@ -194,20 +194,21 @@ class AuthService:
 
     def user_of(self, access_token: str) -> UUID:
         """Return whose access token it is, even if that login has ended since. Raise NotLoggedIn."""
-        return self._claims(access_token).user_id
+        return self.claims(access_token).user_id
 
     async def viewer(self, access_token: str) -> Viewer:
         """Return the viewer of this access token. Raise NotLoggedIn.
 
         It takes one SQL statement, and is called for every operation.
         """
-        claims = self._claims(access_token)
+        claims = self.claims(access_token)
         row = await queries.viewer(self._sessions, claims.user_id, claims.session_id)
         if row is None:
             raise NotLoggedIn
         return Viewer(**row, session_id=claims.session_id, expires_at=claims.expires_at)
 
-    def _claims(self, access_token: str) -> Claims:
+    def claims(self, access_token: str) -> Claims:
+        """Return what a valid access token says, even if its login has ended since. Raise NotLoggedIn."""
         try:
             return self._tokens.verify(access_token)
         except InvalidToken:

@@ -1,11 +1,11 @@
 """By how many days closes count later in a time zone."""
 
-import asyncio
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from db.portfolio.pricing import Shift, fetch_exchanges
 from db.sessions import Connection
+from investing.background import run_apart
 from investing.rules.market.market_hours import NEW_YORK
 from investing.rules.performance.close_shifts import closes_later
 
@@ -17,8 +17,8 @@ async def shifts_of(connection: Connection, time_zones: Iterable[str]) -> list[S
         return []
     exchanges = await fetch_exchanges(connection)
     until = dt.datetime.now(dt.UTC).year + 1
-    # In a thread: the first time it looks at each day of sixty years.
-    return await asyncio.to_thread(_shifts, others, exchanges, until)
+    # The first time it looks at each day of sixty years, for whoever comes first.
+    return await run_apart(_shifts, _shifts, others, exchanges, until)
 
 
 def _shifts(time_zones: Sequence[str], exchanges: Sequence[str], until: int) -> list[Shift]:

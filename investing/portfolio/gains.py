@@ -11,6 +11,7 @@ from db.portfolio.gains import GainDay, GainScope, fetch_gains
 from db.portfolio.rows import GainRow
 from db.sessions import Connection
 from db.vocabulary import PerformanceFigure
+from investing.background import run_apart
 from investing.market.close_shifts import shifts_of
 from investing.portfolio.performance import Performance
 from investing.rules.performance.contribution import rounded_to_total, weights
@@ -36,13 +37,21 @@ async def read_gains(
     """
     known = [one for one in performances if _has_contributions(one)]
     # Each is a scope of its own in the statement, even if two are of the same portfolio.
-    requested = [_requested(performance, UUID(int=n)) for n, performance in enumerate(known)]
+
+    def scopes() -> list[GainScope]:
+        return [_requested(performance, UUID(int=n)) for n, performance in enumerate(known)]
+
+    requested = await run_apart(owner_id, scopes) if known else []
     rows: dict[UUID, list[GainRow]] = {}
     if requested:
         shifts = await shifts_of(connection, {one.time_zone for one in requested})
         for row in await fetch_gains(connection, owner_id, requested, shifts):
             rows.setdefault(row["scope_id"], []).append(row)
-    found = {id(one): _gains(one, rows.get(UUID(int=n), [])) for n, one in enumerate(known)}
+
+    def computed() -> dict[int, list[Gain] | None]:
+        return {id(one): _gains(one, rows.get(UUID(int=n), [])) for n, one in enumerate(known)}
+
+    found = await run_apart(owner_id, computed) if known else {}
     return [found.get(id(performance)) for performance in performances]
 
 

@@ -3,7 +3,6 @@
 Days that wait to be recomputed are left out: the performance ends on the day before them.
 """
 
-import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from db.portfolio.replay import fetch_days
 from db.portfolio.rows import PointRow
 from db.sessions import Connection
 from db.vocabulary import UnavailableReason as Reason
+from investing.background import run_apart
 from investing.market.close_shifts import shifts_of
 from investing.portfolio.mixed_days import summed, without_closes
 from investing.portfolio.valuing import read_flow_days
@@ -119,8 +119,7 @@ async def _read(
             id: _performance(scope, days.get(id), valued.get(id, {}), request) for id, scope in scopes.items()
         }
 
-    # In a thread, so that other requests continue while years are computed.
-    return await asyncio.to_thread(measured)
+    return await run_apart(owner_id, measured)
 
 
 async def _read_days(
@@ -142,7 +141,7 @@ async def _read_days(
         places = without_closes(replayed)
         quoted = await stored.fetch_quoted_until(connection, owner_id, places, zone) if places else {}
         cash = rows.get(scope.id, [])
-        rows[scope.id] = await asyncio.to_thread(summed, replayed, cash, start, until, quoted)
+        rows[scope.id] = await run_apart(owner_id, summed, replayed, cash, start, until, quoted)
     found = {}
     for scope, _ in readable:
         if its_rows := rows.get(scope.id):

@@ -5,7 +5,6 @@ module clears it, with the portfolio locked: a process that dies in between leav
 mark.
 """
 
-import asyncio
 import dataclasses
 import datetime as dt
 import logging
@@ -24,6 +23,7 @@ from db.portfolio.rows import PastSnapshotRow, ReplayedDayRow
 from db.portfolio.sharing import mark_sharers
 from db.sessions import Session, Sessions, is_away
 from db.writing import raw_connection_of
+from investing.background import run_apart
 from investing.market.close_shifts import shifts_of
 from investing.portfolio.valuing import read_flow_days
 from investing.rules.performance.series import Flow
@@ -69,8 +69,8 @@ async def refresh_within(
     days = await fetch_days(connection, owner_id, [portfolio_id], time_zone, since, shifts)
     scope = FlowScope(portfolio_id, time_zone, since, dt.date.max, [portfolio_id])
     valued = await read_flow_days(connection, owner_id, [scope], shifts)
-    # In a thread, so that the server's other requests continue while ten years are computed.
-    rows = await asyncio.to_thread(_rows, owner_id, portfolio_id, days, valued.get(portfolio_id, {}), past)
+    its_valued = valued.get(portfolio_id, {})
+    rows = await run_apart(owner_id, _rows, owner_id, portfolio_id, days, its_valued, past)
     if tell_others:
         trades = {row["date"]: row["num_trades"] for row in rows}
         await mark_sharers(connection, owner_id, portfolio_id, time_zone, since, trades)

@@ -1,6 +1,5 @@
 """The days with flows of a scope, from what is read of them to their sub-periods."""
 
-import asyncio
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from db.portfolio.flow_days import FlowScope, fetch_flow_days
 from db.portfolio.pricing import Shift
 from db.portfolio.rows import FlowDayRow
 from db.sessions import Connection
+from investing.background import run_apart
 from investing.rules.market.market_hours import closing_instant
 from investing.rules.performance.returns import WIDE
 from investing.rules.performance.valuation import (
@@ -45,8 +45,7 @@ async def read_flow_days(
             found[row["scope_id"]][row["date"]] = value_day(flow_day(row))
         return found
 
-    # In a thread, so that other requests continue while years are valued.
-    return await asyncio.to_thread(valued)
+    return await run_apart(owner_id, valued)
 
 
 def flow_day(row: FlowDayRow) -> FlowDay:

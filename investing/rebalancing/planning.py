@@ -1,6 +1,5 @@
 """Plans: what a rebalance would do now. A dry run writes nothing and locks nothing."""
 
-import asyncio
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from db.rebalancing.planning import find_all_lots, find_held, find_rebalanced
 from db.rebalancing.rows import PlannedHoldingRow
 from db.sessions import Session, Sessions
 from db.vocabulary import Strategy
+from investing.background import run_apart
 from investing.rebalancing.optimiser.pool import Optimiser
 from investing.rebalancing.targets import Targets, find_targets
 from investing.rules.errors import CurrencyMismatch, NoPrice, NotFound, UnknownInstrument
@@ -86,8 +86,8 @@ async def plan_in(
         )
         for row in rows
     ]
-    # In a thread, because finding the nearest plan in whole shares of a hundred symbols takes a moment.
-    return await asyncio.to_thread(
+    return await run_apart(
+        owner_id,
         make_plan,
         targets.strategy,
         targets.weights,

@@ -13,6 +13,7 @@ from uuid import UUID
 from db.trading import imports
 from db.trading.ledger import LedgerTransaction
 from db.vocabulary import TransactionType
+from investing.background import run_apart
 from investing.rules.errors import InsufficientCash, InsufficientShares
 from investing.rules.trading.import_rows import Content, fingerprint
 from investing.rules.trading.ledger import ZERO, Entry, Posting
@@ -64,7 +65,7 @@ class Batch:
             return Merged()
         past = await self._load(self.lines[0].entry.executed_at)
         new = [NewEntry(line.entry, line.instrument_id, line.is_fixed) for line in self.lines]
-        merged = merge(past, new)
+        merged = await run_apart(self._key[0], merge, past, new)
         for place, entry in merged.entries.items():
             if entry is not self.lines[place].entry:
                 self.lines[place] = replace(self.lines[place], entry=entry)

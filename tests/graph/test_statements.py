@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from db import sessions
+from db.row_counts import _COUNT_ALL as ROW_COUNTS
 from investing.portfolio.snapshots import refresh_due
 from tests.graph.conftest import Api
 from tests.graph.stored import Stored, row_id
@@ -21,15 +22,19 @@ SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE", "FFF"]
 class Counter:
     """What the server has really sent, but for what each connection asks once.
 
-    That is the viewer being set, and the driver's question what an array is.
+    That is the viewer being set, and the driver's question what an array is. Counts of a user's rows, which
+    are kept for a while, are told apart.
     """
 
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.counts_of_rows = 0
 
     def note(self, record: asyncpg.connection.LoggedQuery) -> None:
         """Takes one statement down."""
-        if "set_config" not in record.query and "typeinfo_tree" not in record.query:
+        if ROW_COUNTS == record.query:
+            self.counts_of_rows += 1
+        elif "set_config" not in record.query and "typeinfo_tree" not in record.query:
             self.sent.append(record.query)
 
     @contextmanager
@@ -101,6 +106,30 @@ def test_the_tree(counter: Counter, narrow: Api, wide: Api) -> None:
     assert len(portfolios) == 20
     assert {len(portfolio["positions"]["nodes"]) for portfolio in portfolios} == {6}
     assert {len(portfolio["transactions"]["nodes"]) for portfolio in portfolios} == {20}
+
+
+def test_rows_are_counted_where_pages_alone_allow_too_much(
+    counter: Counter, stored: Stored, register: Callable[[], Api]
+) -> None:
+    api = _planted(stored, register(), 1, 2, SYMBOLS, 3)
+    pages = (
+        "{ me { accounts { nodes { portfolios { nodes { positions(first: 500) { nodes { id } } } } } } } }"
+    )
+    account = api.data("{ me { accounts { nodes { id } } } }")["me"]["accounts"]["nodes"][0]["id"]
+    rename = "mutation($i: UpdateAccountInput!) { updateAccount(input: $i) { account { name } } }"
+    counter.counts_of_rows, told = 0, []
+    for client, query, input in (
+        (api, "{ me { accounts { nodes { name } } } }", None),
+        (api, pages, None),
+        (api, pages, None),
+        # Whoever writes has other rows afterwards.
+        (api, rename, {"accountId": account, "name": "Other"}),
+        (api, pages, None),
+        (Api(api.url), pages, None),
+    ):
+        client.post(query, i=input)
+        told.append(counter.counts_of_rows)
+    assert told == [0, 1, 1, 1, 2, 2]
 
 
 EVERYTHING = """query {

@@ -45,6 +45,7 @@ SERVICES = {
     "portfolio watch": False,
     "orders": False,
     "optimiser": False,
+    "loop watch": False,
     "notification sender": False,
     "scheduler": False,
 }

@@ -278,7 +278,8 @@ def test_a_plan_is_no_strangers(api: Api, opened: Callable[..., str], register: 
 
 
 def test_many_plans_in_one_question_cost_too_much(api: Api) -> None:
-    query = "{ me { accounts { nodes { portfolios { nodes { rebalancePlan { planHash } } } } } } }"
+    plans = " ".join(f"a{n}: rebalancePlan {{ planHash }}" for n in range(60))
+    query = f"{{ me {{ accounts {{ nodes {{ portfolios {{ nodes {{ {plans} }} }} }} }} }} }}"
     assert api.codes(query) == ["QUERY_TOO_COMPLEX"]
 
 

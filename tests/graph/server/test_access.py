@@ -68,7 +68,7 @@ COMMON = {"statements": 0, "request_id": "request-1", "user_id": None}
                 "query": "mutation In($it: LoginInput!) { login(input: $it) { accessToken } }",
                 "variables": {"it": {"username": SECRET, "password": SECRET}},
             },
-            {"operation": "In", "kind": "mutation", "status": 200, "cost": 2},
+            {"operation": "In", "kind": "mutation", "status": 200, "cost": 20_001},
         ),
         (
             {"query": "{ crash coded }"},

@@ -144,6 +144,7 @@ def test_pages_of_allowed_origins_may_call() -> None:
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-origin"] == "https://app.example"
         assert "access-control-allow-credentials" not in answer.headers
+        assert "x-graphfolio-cost" in answer.headers["access-control-allow-headers"]
         assert "x-device-token" in answer.headers["access-control-allow-headers"].split(", ")
         origin = {"origin": "https://app.example"}
         answer = httpx.post(served.url + "/graphql", json={"query": "{ hello }"}, headers=origin)

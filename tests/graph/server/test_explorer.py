@@ -110,8 +110,11 @@ def test_a_browser_logs_in_and_runs_operations_with_no_other_host(served: Served
     result = page.locator(".result-window")
     run(page, "{ me { username positions { nodes { symbol } } } }")
     expect(result).to_contain_text('"symbol": "AAPL"')
+    expect(result).to_contain_text('"maximumCost": 500000')
     run(page, "subscription { count(to: 3) }")
     expect(result).to_contain_text('"count": 3')
+    # Over HTTP and over a WebSocket the explorer asks for what an answer was counted as.
+    expect(result).to_contain_text('"maximumCost": 500000')
     assert [context.token for context in served.opened if context.token][-1] == "good-1"
 
     # The explorer keeps its tabs a moment after the last change.

@@ -32,10 +32,7 @@ async def send(socket: ClientConnection, **message: Any) -> None:
 async def receive(socket: ClientConnection) -> Any:
     text = await asyncio.wait_for(socket.recv(), PATIENCE)
     assert isinstance(text, str)
-    message = json.loads(text)
-    if isinstance(message.get("payload"), dict):
-        message["payload"].pop("extensions", None)
-    return message
+    return json.loads(text)
 
 
 async def initialise(socket: ClientConnection, **payload: Any) -> None:
@@ -81,6 +78,23 @@ async def test_one_that_has_much_to_tell_lets_the_others_speak(tiny: Served) -> 
             told += 1
     # Without turns it would fill every buffer first.
     assert told < 500
+
+
+async def test_an_answer_shows_its_cost_if_it_is_asked_for(tiny: Served) -> None:
+    async with open_socket(tiny) as plain, open_socket(tiny) as explaining:
+        await initialise(plain)
+        await initialise(explaining, **{"x-graphfolio-cost": "1"})
+        await subscribe(plain, "1", "{ hello }")
+        assert await receive(plain) == {
+            "id": "1",
+            "type": "next",
+            "payload": {"data": {"hello": "Hello, world!"}},
+        }
+        assert (await receive(plain))["type"] == "complete"
+        await subscribe(plain, "2", "{ hello }", extensions={"cost": True})
+        await subscribe(explaining, "2", "subscription { count(to: 1) }")
+        for socket in (plain, explaining):
+            assert (await receive(socket))["payload"]["extensions"]["cost"]["cost"] == 1
 
 
 async def test_queries_mutations_and_subscriptions_run(tiny: Served) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from db.codes import LegReason
 from db.entities import Entity, Figure, Many, One
-from db.portfolio.entities import weights
+from db.entities.portfolio import weights
 from db.rebalancing.queries import LEGS, REBALANCES
 from db.trading.queries import ORDERS_OF_REBALANCE
 

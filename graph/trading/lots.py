@@ -1,7 +1,7 @@
 """Lots: what is left of each purchase, and what has used it."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Self
 
 import strawberry
 
@@ -10,20 +10,8 @@ from db.portfolio.rows import ListedLotRow
 from db.trading.listing_rows import LotUseRow
 from graph.context import Info
 from graph.ids import global_id
-from graph.node import Node, refetched_by
-from graph.portfolio.loaders import LotById
-
-if TYPE_CHECKING:
-    from graph.trading.types import Transaction
-
-_Transaction = Annotated["Transaction", strawberry.lazy("graph.trading.types")]
-
-
-async def _transaction(info: Info, id: Any) -> Any:
-    from graph.trading.loaders import TransactionById
-    from graph.trading.types import Transaction
-
-    return Transaction.from_row(await info.context.loader(TransactionById).load_existing(id))
+from graph.loaders.portfolio import LotById
+from graph.node import TRANSACTION, Node, refetched_by, related
 
 
 @strawberry.type(
@@ -47,9 +35,11 @@ class Lot(Node):
             cost=row["cost"],
         )
 
-    @strawberry.field(description="The purchase or transfer that brought in the shares.")
-    async def transaction(self, info: Info) -> _Transaction:
-        return await _transaction(info, self.row["transaction_id"])
+    @strawberry.field(
+        description="The purchase or transfer that brought in the shares.", graphql_type=TRANSACTION
+    )
+    async def transaction(self, info: Info) -> Node:
+        return await related(info, TRANSACTION, self.row["transaction_id"])
 
 
 @strawberry.type(
@@ -73,9 +63,11 @@ class LotUse:
             row=row, opened_at=row["opened_at"], quantity=row["quantity"], cost=row["cost"], gain=row["gain"]
         )
 
-    @strawberry.field(description="The purchase or transfer that brought in the lot's shares.")
-    async def source(self, info: Info) -> _Transaction:
-        return await _transaction(info, self.row["lot_transaction_id"])
+    @strawberry.field(
+        description="The purchase or transfer that brought in the lot's shares.", graphql_type=TRANSACTION
+    )
+    async def source(self, info: Info) -> Node:
+        return await related(info, TRANSACTION, self.row["lot_transaction_id"])
 
 
 refetched_by("Lot", LotById, Lot.from_row)

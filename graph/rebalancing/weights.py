@@ -7,7 +7,7 @@ import strawberry
 
 from db.canonical import decimal
 from graph.context import Info
-from graph.market.loaders import InstrumentByAnySymbol
+from graph.loaders.market import InstrumentByAnySymbol
 from graph.market.types import Instrument
 from investing.rules.errors import InvalidInput, shortened
 

@@ -13,6 +13,11 @@ ENTITIES: Mapping[str, Entity] = {
     "instruments": Entity(
         INSTRUMENTS,
         lists={"price_history": Many("price_bars", PRICE_BARS)},
+        # As `db.market.symbols.MEANT`: a user's own instrument comes before a shared one of the same symbol.
+        lookups={
+            "symbol": "t.id = (SELECT w.id FROM instruments w WHERE w.symbol = {} "
+            "AND (w.owner_id IS NULL OR w.owner_id = $1) ORDER BY w.owner_id NULLS LAST LIMIT 1)"
+        },
         few={"splits": Few("splits", where="{t}.instrument_id = t.id", order="{t}.ex_date")},
     ),
     "price_bars": Entity(PRICE_BARS),

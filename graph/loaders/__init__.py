@@ -6,6 +6,7 @@ one operation. Keys of the page loaders are (parent's id, page).
 
 from __future__ import annotations
 
+from asyncio import Future, shield
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, ClassVar, Generic, TypeVar
@@ -27,6 +28,14 @@ class Loader(DataLoader[KeyT, ValueT], Generic[KeyT, ValueT]):
     def __init__(self, login: ViewerLogin) -> None:
         super().__init__()
         self.login = login
+
+    def load(self, key: KeyT) -> Future[ValueT]:
+        """Load a key, together with all others of this step.
+
+        Several fields may wait for the same key. graphql-core cancels those beside a field that has failed,
+        which must not cancel what the others wait for.
+        """
+        return shield(super().load(key))
 
 
 class ById(Loader[UUID, RowT | None], Generic[RowT]):

@@ -1,7 +1,7 @@
 """What can be read of one kind of row: its columns, what is computed beside them, and where it leads.
 
 In all SQL of an entity `t` is its table, the names of its listing's joins and of `laterals` are what they
-say, and `$1` is the owner. Relations name the other entity, so that entities of different folders can refer to
+say, and `$1` is the owner. Relations name the other entity, so that entities of different files can refer to
 each other; `db.reading.catalog` has all of them.
 """
 
@@ -71,6 +71,8 @@ class Entity:
     """One kind of row, and all that can be read of it.
 
     `laterals` are rows computed beside a row: subqueries, each of them joined only where a figure needs it.
+    `lookups` are the conditions by which a single row is found, with `{}` for the value; `id` always is one.
+    `owner` names the column of the owner where the listing has none.
     """
 
     listing: Listing[Any]
@@ -79,6 +81,7 @@ class Entity:
     ones: Mapping[str, One] = field(default_factory=dict)
     lists: Mapping[str, Many] = field(default_factory=dict)
     few: Mapping[str, Few] = field(default_factory=dict)
+    lookups: Mapping[str, str] = field(default_factory=dict)
 
     owner: str | None = None
 

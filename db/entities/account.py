@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from db.account.queries import ACCOUNTS
 from db.entities import Entity, Few, Figure, Many, One, derived
+from db.entities.portfolio import LEFT_OUT_ORDER, left_out
 from db.pages import columns
-from db.portfolio.entities import LEFT_OUT_ORDER, left_out
 from db.portfolio.queries import PORTFOLIOS
 from db.trading.queries import TRANSACTIONS_OF_ACCOUNT
 
