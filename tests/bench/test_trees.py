@@ -5,7 +5,7 @@ import datetime as dt
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -84,10 +84,10 @@ def test_the_seeds_of_a_user_add_up() -> None:
 
 def _summed(rows: Rows, table: str, by: str, figure: str) -> dict[Any, Decimal]:
     names = COLUMNS[table].split()
-    sums: Counter[Any] = Counter()
+    sums: defaultdict[Any, Decimal] = defaultdict(Decimal)
     for row in rows[table]:
         sums[row[names.index(by)]] += Decimal(row[names.index(figure)])
-    return cast("dict[Any, Decimal]", dict(sums))
+    return dict(sums)
 
 
 def test_every_document_is_valid() -> None:
