@@ -83,7 +83,10 @@ async def _measure(
     received = Received(listeners)
     transports = [transport() for _ in range(listeners)]
     publishers = transports[:PUBLISHERS]
-    tasks = [asyncio.create_task(one.listen(received.listener(at))) for at, one in enumerate(transports)]
+    tasks = [
+        asyncio.create_task(one.listen(received.listener(at), lambda: None))
+        for at, one in enumerate(transports)
+    ]
     await asyncio.sleep(1)
     with _spent(postmaster, server, rate * seconds):
         await asyncio.gather(*(_pace(one, received, rate / len(publishers), seconds) for one in publishers))

@@ -25,6 +25,9 @@ _SLICE_SECONDS = 0.25
 _SLICES = 6
 
 
+_LEAVING = (asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+
+
 class DatabaseDown(ConnectionError):
     """The database does not answer."""
 
@@ -90,9 +93,9 @@ class DatabaseHealth:
                 if self._asking is None:
                     self._asking = await _patiently(self._connect())
             except asyncpg.PostgresError as error:
-                # Any reply shows that the server is there, unless it is starting up or shutting down.
+                # Any reply shows that the server is there, unless it starts, stops or crashes.
                 self._why = repr(error)
-                return not isinstance(error, asyncpg.CannotConnectNowError)
+                return not isinstance(error, _LEAVING)
             except Exception as error:
                 self._why = repr(error)
                 return False

@@ -1,6 +1,5 @@
 """Logging of repeated work that can fail for a while: when an outage begins and when it ends."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Iterator
@@ -9,7 +8,6 @@ from contextlib import contextmanager
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
-SETTLED_SECONDS = 10.0
 REPEATED_SECONDS = 600.0
 MOST_FAULTS = 1_000
 
@@ -37,28 +35,24 @@ class Outage:
 
     @contextmanager
     def survived(self) -> Iterator[None]:
-        """Skip the rest of the block during an outage, for a loop to retry; raise any other error."""
-        try:
+        """Skip the rest of the block during an outage, for a loop to retry; raise any other error.
+
+        The end of the block is the end of an outage. A block that may come there without having asked the
+        database or the network for anything is for `lasting`.
+        """
+        with self.lasting():
             yield
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            self.began(error)
-        else:
             self.over()
 
     @contextmanager
     def lasting(self) -> Iterator[None]:
-        """Do the same around work that does not end: it has recovered once it has run for some seconds."""
-        settled = asyncio.get_running_loop().call_later(SETTLED_SECONDS, self.over)
+        """Do the same around work that itself says when an outage is `over`: when it has had an answer."""
         try:
             yield
         except Exception as error:
             if not is_outage(error):
                 raise
             self.began(error)
-        finally:
-            settled.cancel()
 
     def began(self, reason: Exception | str) -> None:
         """Log that the work fails: one line for an outage, with the traceback for an unexpected error."""
@@ -109,6 +103,11 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_outage, error.exceptions))
     return isinstance(error, _EXPECTED)
+
+
+def is_no_outage(record: logging.LogRecord) -> bool:
+    """Return whether a line is about something else: a filter for packages that log each failed attempt."""
+    return record.exc_info is None or record.exc_info[1] is None or not is_outage(record.exc_info[1])
 
 
 def _line(error: Exception) -> str:

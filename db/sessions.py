@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from db.canonical import decimal_text
 from db.health import DatabaseHealth
 from db.locks import PREPARE
+from db.outages import is_no_outage
 from db.statements import CountedConnection, count_statements_of, uncounted
 from db.tree_connections import SETTINGS, TreeConnections
 from db.vocabulary import Topic
@@ -81,6 +83,9 @@ _WRITING = {**_SERVER_SETTINGS, "plan_cache_mode": "force_generic_plan"}
 # quote: the order processor has checked whose an order is, and so what it may name.
 _BROKER_WRITERS = {**_WRITING, "synchronous_commit": "off", "app.market": "on"}
 
+
+# A pool logs each attempt to restore its smallest size, with a traceback; `db.health` logs the outage.
+logging.getLogger("asyncpg.pool").addFilter(is_no_outage)
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Row]

@@ -82,7 +82,7 @@ ITEMS: dict[Field, Items] = {
 """Lists of objects without pages; others have ten entries."""
 
 TEXTS: dict[Field, int] = {
-    ("Transaction", "notes"): 2_000,
+    ("Transaction", "notes"): 500,
     ("Alert", "message"): 500,
     ("Alert", "title"): 200,
     ("AuditEntry", "details"): 500,

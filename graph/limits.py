@@ -104,10 +104,42 @@ class DocumentRefused(Exception):
     with its owner's rows, it may pass.
     """
 
-    def __init__(self, errors: list[GraphQLError], *, too_large: bool = False) -> None:
-        super().__init__(errors[0].message)
-        self.errors = errors
+    too_large = False
+
+    def __init__(self, errors: Sequence[GraphQLError] = ()) -> None:
+        super().__init__()
+        self._errors = list(errors)
+
+    @property
+    def errors(self) -> list[GraphQLError]:
+        """Return why it may not run."""
+        return self._errors
+
+    def __str__(self) -> str:
+        return self.errors[0].message
+
+
+class AnswerTooLarge(DocumentRefused):
+    """A valid document whose answer could become larger than it may.
+
+    Trees are refused so at first, each time that they are asked for: the error is made only for those that
+    are refused in the end.
+    """
+
+    def __init__(self, found: Estimate, limits: Limits, *, too_large: bool) -> None:
+        super().__init__()
+        self._found = found
+        self._limits = limits
         self.too_large = too_large
+
+    @property
+    def errors(self) -> list[GraphQLError]:
+        """Return the limit that would be exceeded, and the figure."""
+        found, limits = self._found, self._limits
+        refused = _first_exceeded(
+            (("cost", found.cost, limits.cost), ("answer size", found.size, limits.size))
+        )
+        return [] if refused is None else [refused]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,15 +242,15 @@ class DocumentChecks:
             if len(known.estimates) >= self.known.most_estimates:
                 known.estimates.clear()
             found = known.estimates[key] = estimate(outline, key[1])
-        refused = refuse_estimate(found, self.limits)
-        # What others write for this owner meanwhile, or the operation itself, would not be among the rows.
-        depends_on_rows = refused is not None and outline.reads_only
-        if depends_on_rows and rows is not None:
+        # What an operation writes itself, or others while it streams, would not be among the rows.
+        if not self._is_within(found) and rows is not None and outline.reads_only:
             found = estimate(outline, key[1], rows)
-            refused, depends_on_rows = refuse_estimate(found, self.limits), False
-        if refused is not None:
-            raise DocumentRefused([refused], too_large=depends_on_rows)
+        if not self._is_within(found):
+            raise AnswerTooLarge(found, self.limits, too_large=rows is None and outline.reads_only)
         return CheckedOperation(known.document, measure, found, self.limits)
+
+    def _is_within(self, found: Estimate) -> bool:
+        return found.cost <= self.limits.cost and found.size <= self.limits.size
 
     def _outlined(self, known: KnownDocument, name: str | None) -> Outline:
         if len(known.outlines) >= self.known.most_outlines:
@@ -270,13 +302,6 @@ def refuse(walk: Walk, limits: Limits) -> QueryTooComplex | None:
         ("repeats", walk.repeats, limits.repeats),
     )
     return _first_exceeded(figures)
-
-
-def refuse_estimate(found: Estimate, limits: Limits) -> QueryTooComplex | None:
-    """Return an error if the answer could become larger than it may; None if it is within the limits."""
-    if found.cost <= limits.cost and found.size <= limits.size:
-        return None
-    return _first_exceeded((("cost", found.cost, limits.cost), ("answer size", found.size, limits.size)))
 
 
 def refuse_large(size: int, limits: Limits = STANDARD) -> QueryTooComplex | None:

@@ -116,7 +116,7 @@ class ViewerLogin:
                 _checking.over()
                 return False
             except Unauthenticated:
-                _checking.over()
+                # Maybe only the token's time is over, which the database was not asked for.
                 return True
             except Exception as error:
                 # One line for all streams, however many of them check again each second.

@@ -42,11 +42,16 @@ class NatsTransport:
         self._token = (name or None) if self._password is None else None
         self._connection: tuple[Client, Fail] | None = None
 
-    async def listen(self, received: Callable[[Collection[Subject]], None]) -> None:
+    async def listen(
+        self,
+        received: Callable[[Collection[Subject]], None],
+        connected: Callable[[], None] = lambda: None,
+    ) -> None:
         """Pass on what is published until the connection breaks; then raise OSError, without the password.
 
-        The client connects once and is discarded: the caller reconnects, as with every transport, so nothing
-        is buffered for a server that is down. The server is pinged now and then; the client's own pings would
+        `connected` is called again and again while nothing is missed. The client connects once and is
+        discarded: the caller reconnects, as with every transport, so nothing is buffered for a server that is
+        down. The server is pinged now and then; the client's own pings would
         wait for ever for what could not be sent.
         """
         client = Client()
@@ -70,6 +75,7 @@ class NatsTransport:
             while not broken.done():
                 await client.rtt(_ALIVE_SECONDS)
                 _raise_if_cancelled()
+                connected()
                 await asyncio.wait({broken}, timeout=_ALIVE_SECONDS)
             raise broken.result()
         except (Error, OSError) as error:

@@ -28,8 +28,13 @@ _AGAIN_SECONDS = 0.25
 class Transport(Protocol):
     """What carries notifications between processes: PostgreSQL's NOTIFY, or NATS."""
 
-    async def listen(self, received: Callable[[Collection[Subject]], None]) -> None:
-        """Pass on what is published, by this process too, until the connection breaks; then raise OSError."""
+    async def listen(
+        self, received: Callable[[Collection[Subject]], None], connected: Callable[[], None]
+    ) -> None:
+        """Pass on what is published, by this process too, until the connection breaks; then raise OSError.
+
+        `connected` is called, once or again and again, while nothing is missed.
+        """
 
     async def publish(self, subjects: Collection[Subject]) -> None:
         """Publish to every process that listens. It may lose notifications, or raise OSError, when broken."""
@@ -94,7 +99,7 @@ class Notifier:
         self._is_joined = True
         async with asyncio.TaskGroup() as group:
             for work, outage in (
-                (lambda: transport.listen(self._wake), self._receiving),
+                (lambda: transport.listen(self._wake, self._receiving.over), self._receiving),
                 (lambda: self._publish(transport), self._publishing),
                 (lambda: self._poll(sessions), self._polling),
             ):
@@ -120,11 +125,14 @@ class Notifier:
 
     async def _publish(self, transport: Transport) -> None:
         while True:
-            await self._is_to_publish.wait()
+            # After an outage nothing is published at once, to see whether it is over.
+            if not self._publishing.is_on:
+                await self._is_to_publish.wait()
             self._is_to_publish.clear()
             subjects, self._unpublished = list(self._unpublished), {}
             # What is lost here is found by polling the counters.
             await transport.publish(subjects)
+            self._publishing.over()
 
     async def _poll(self, sessions: Sessions) -> None:
         while True:
@@ -133,12 +141,14 @@ class Notifier:
                 for subject in self._waiting
                 if subject[1] in COUNTED_TOPICS
             }
-            if known:
+            # During an outage of it even if nobody waits, to see whether it is over.
+            if known or self._polling.is_on:
                 found = await changed_counts(sessions, known)
                 self._counts.update(
                     (subject, count) for subject, count in found.items() if subject in self._waiting
                 )
                 self._wake(list(found))
+                self._polling.over()
             await asyncio.sleep(POLL_SECONDS)
 
 

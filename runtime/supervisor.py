@@ -55,6 +55,7 @@ class _Supervised:
     service: Service
     is_failing: bool = False
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+    settling: asyncio.TimerHandle | None = field(default=None, repr=False)
 
     @property
     def is_working(self) -> bool:
@@ -141,9 +142,20 @@ class Supervisor:
             except TimeoutError:
                 pause = min(2 * pause, self._restarts.longest)
 
+    def _settle_later(self, supervised: _Supervised) -> None:
+        """Settle a service when it has run for a while, and as long again while an outage of it lasts."""
+
+        def settle() -> None:
+            if any(outage.is_on for outage in supervised.service.outages):
+                self._settle_later(supervised)
+            else:
+                _settle(supervised)
+
+        supervised.settling = asyncio.get_running_loop().call_later(self._restarts.settled, settle)
+
     async def _run(self, supervised: _Supervised) -> BaseException | None:
         """Run a service once; return the error that it ended with."""
-        settling = asyncio.get_running_loop().call_later(self._restarts.settled, _settle, supervised)
+        self._settle_later(supervised)
         try:
             await supervised.service.run()
         except asyncio.CancelledError as error:
@@ -155,11 +167,13 @@ class Supervisor:
         except Exception as error:
             return error
         finally:
-            settling.cancel()
+            if supervised.settling is not None:
+                supervised.settling.cancel()
         return None
 
 
 def _settle(supervised: _Supervised) -> None:
+    """Note that a restarted service works again."""
     if supervised.is_failing:
         supervised.is_failing = False
         logger.warning("The service %s works again.", supervised.service.name)

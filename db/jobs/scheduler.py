@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from db.outages import Outage, is_outage
+from db.outages import Outage, is_no_outage
 from db.sessions import Sessions
 
 logger = logging.getLogger("graphfolio.jobs")
@@ -34,18 +34,22 @@ class Job(NamedTuple):
 class _Connections:
     """PgQueuer's driver; it sets no viewer, since a job's row has no owner."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, outage: Outage) -> None:
         self._sessions = sessions
+        self._outage = outage
         self.shutdown = asyncio.Event()
 
     async def fetch(self, query: str, *arguments: object) -> list[dict[str, object]]:
         async with self._sessions.reading(None) as connection:
-            return [dict(row) for row in await connection.fetch(query, *arguments)]
+            rows = [dict(row) for row in await connection.fetch(query, *arguments)]
+        self._outage.over()
+        return rows
 
     async def execute(self, query: str, *arguments: object) -> str:
         async with self._sessions.reading(None) as connection:
             status: str = await connection.execute(query, *arguments)
-            return status
+        self._outage.over()
+        return status
 
     async def __aenter__(self) -> _Connections:
         return self
@@ -72,7 +76,7 @@ async def run_scheduler(
     await asyncio.to_thread(importlib.import_module, "pgqueuer.core.applications")
     while not stop.is_set():
         with outage.lasting():
-            await _manager(sessions, jobs, stop).run()
+            await _manager(sessions, jobs, stop, outage).run()
         if not stop.is_set():
             try:
                 await asyncio.wait_for(stop.wait(), AGAIN_SECONDS)
@@ -80,11 +84,11 @@ async def run_scheduler(
                 pass
 
 
-def _manager(sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Event) -> Any:
+def _manager(sessions: Sessions, jobs: Sequence[Job], stop: asyncio.Event, outage: Outage) -> Any:
     from pgqueuer.adapters.persistence.queries import Queries
     from pgqueuer.core.sm import SchedulerManager
 
-    driver: Any = _Connections(sessions)
+    driver: Any = _Connections(sessions, outage)
     manager = SchedulerManager(Queries(driver))
     manager.shutdown = stop
     for job in jobs:
@@ -112,9 +116,5 @@ def _logged(job: Job) -> Callable[[object], Awaitable[None]]:
     return run
 
 
-def _is_no_outage(record: logging.LogRecord) -> bool:
-    """Return whether a line of PgQueuer's is about a fault; it would log an outage each second."""
-    return record.exc_info is None or record.exc_info[1] is None or not is_outage(record.exc_info[1])
-
-
-logging.getLogger("pgqueuer").addFilter(_is_no_outage)
+# It would log an outage each second.
+logging.getLogger("pgqueuer").addFilter(is_no_outage)

@@ -20,9 +20,14 @@ class PostgresTransport:
         self._sessions = sessions
         self._url = url
 
-    async def listen(self, received: Callable[[Collection[Subject]], None]) -> None:
+    async def listen(
+        self,
+        received: Callable[[Collection[Subject]], None],
+        connected: Callable[[], None] = lambda: None,
+    ) -> None:
         """Pass on what is published until the connection breaks; then raise OSError.
 
+        `connected` is called once nothing is missed from then on.
         The connection is checked now and then, because a network that drops all packets reports no error.
         """
         connection = await asyncpg.connect(
@@ -34,6 +39,7 @@ class PostgresTransport:
             await connection.add_listener(
                 CHANNEL, lambda *published: received(list(subjects_on(str(published[3]))))
             )
+            connected()
             while True:
                 await asyncio.sleep(_ALIVE_SECONDS)
                 await connection.fetchval("SELECT true", timeout=_ALIVE_SECONDS)

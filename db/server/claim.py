@@ -73,17 +73,19 @@ def starting(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def running(descriptor: int, data: Path) -> Claim | None:
+def running(descriptor: int, data: Path, ended: Path | None = None) -> Claim | None:
     """Return the server that runs on `data`, once it is ready; None if there is none, with the lock taken.
 
-    A server whose starter died is shutting down, and is waited for. Raises `DatabaseUnavailable` where there
+    A server whose starter died is shutting down, and is waited for; so is what is left of the one that had
+    its socket in the folder `ended`. Raises `DatabaseUnavailable` where there
     is a server that this process may not or cannot reach.
     """
     deadline = time.monotonic() + LEAVING_SECONDS
     while not take(descriptor):
         claim = read_claim(descriptor)
         status = postmaster_status(data)
-        if claim is not None and status is not None and status[1] == "ready":
+        is_ending = claim is not None and ended is not None and claim.sockets == str(ended)
+        if claim is not None and not is_ending and status is not None and status[1] == "ready":
             pid = status[0]
             if _is_orphan(pid, claim):
                 _tell_to_stop(pid, data)

@@ -19,8 +19,9 @@ from db.server.address import (
 from db.server.binaries import OWN_SERVER, Binaries, find_binaries
 from db.server.claim import Claim, open_lock, read_claim, running, starting, write_claim
 from db.server.cluster import check_cluster, is_made, make_cluster
+from db.server.keeper import Keeper
 from db.server.process import RunsAs, Server, can_die_with_parent, start_server
-from db.server.sockets import make_sockets, remove_sockets
+from db.server.sockets import link_sockets, make_sockets, remake_sockets, remove_sockets
 
 
 @contextmanager
@@ -29,9 +30,10 @@ def embedded_database(
 ) -> Iterator[Database]:
     """Yield a server on `data_dir/postgres` for as long as the block lasts.
 
-    Where another process runs one already, that is shared and left running. `watcher` chooses how the server
-    learns of this process's death: by a process that watches a pipe, or by the kernel (the default where the
-    kernel can). With `create=False` the data must be there already. Raises `DatabaseUnavailable`.
+    If it ends meanwhile, it is started again at the same address. Where another process runs one already,
+    that is shared and left running. `watcher` chooses how the server learns of this process's death: by a
+    process that watches a pipe, or by the kernel (the default where the kernel can). With `create=False` the
+    data must be there already. Raises `DatabaseUnavailable`.
     """
     if watcher is None:
         watcher = not can_die_with_parent()
@@ -45,17 +47,27 @@ def embedded_database(
         sockets, server = _share_or_start(folder, durable, watcher)
     except OSError as error:
         raise unusable(data_dir, error) from error
+    keeper = None
+    if server is not None:
+        keeper = Keeper(server, lambda: _share_or_start(folder, durable, watcher, again=sockets)[1])
     try:
         yield Database(
             url=socket_url(APPLICATION, sockets), owner_url=socket_url(OWNER, sockets), embedded=True
         )
     finally:
-        if server is not None:
-            server.stop()
+        if keeper is not None:
+            keeper.stop()
             remove_sockets(sockets)
 
 
-def _share_or_start(folder: Path, durable: bool, watcher: bool) -> tuple[Path, Server | None]:
+def _share_or_start(
+    folder: Path, durable: bool, watcher: bool, again: Path | None = None
+) -> tuple[Path, Server | None]:
+    """Return the folder of the socket, and the server if it was started here.
+
+    If it is started again, its socket must be in the folder `again`, which clients know; the server that
+    another process has started meanwhile can be reached there, too.
+    """
     binaries = find_binaries()
     _ = binaries.major  # Shows that the programs run here, before anything is made.
     folder = _prepared(folder)
@@ -64,26 +76,36 @@ def _share_or_start(folder: Path, durable: bool, watcher: bool) -> tuple[Path, S
     with starting(folder / "postgres.lock") as lock:
         held = open_lock(folder / "postgres.running")
         try:
-            shared = running(held, data)
+            shared = running(held, data, ended=again)
             if shared is not None:
-                return Path(shared.sockets), None
+                if again is not None:
+                    link_sockets(again, Path(shared.sockets))
+                return again or Path(shared.sockets), None
             _clear_up(held, data)
             # Check again, because another process may have made the folder while this one waited for its
             # turn.
             check_cluster(data, binaries)
             user = _runs_as(folder, data)
             if not is_made(data):
+                if again is not None:
+                    raise DatabaseUnavailable(f"The data folder {data} is gone.")
                 make_cluster(binaries, data, user, lock, durable=durable)
-            return _start(binaries, data, user, held, durable, watcher)
+            return _start(binaries, data, user, held, durable, watcher, again)
         finally:
             # The server has inherited it, and holds the lock from here on.
             os.close(held)
 
 
 def _start(
-    binaries: Binaries, data: Path, user: RunsAs, held: int, durable: bool, watcher: bool
+    binaries: Binaries,
+    data: Path,
+    user: RunsAs,
+    held: int,
+    durable: bool,
+    watcher: bool,
+    again: Path | None,
 ) -> tuple[Path, Server]:
-    sockets = make_sockets(user)
+    sockets = make_sockets(user) if again is None else remake_sockets(again, user)
     try:
         write_claim(held, Claim(owner=os.getpid(), sockets=str(sockets)))
         log = data.with_name("postgres.log")

@@ -34,6 +34,23 @@ def make_sockets(user: RunsAs) -> Path:
     )
 
 
+def remake_sockets(folder: Path, user: RunsAs) -> Path:
+    """Make the folder of an earlier server anew, at the same address."""
+    remove_sockets(folder)
+    folder.mkdir(mode=0o700)
+    user.own(folder)
+    return folder
+
+
+def link_sockets(folder: Path, other: Path) -> None:
+    """Make the socket in `other` reachable at the address of an earlier server, too."""
+    link, target = folder / NAME, other / NAME
+    if link.is_symlink() and link.readlink() == target:
+        return
+    remake_sockets(folder, RunsAs())
+    link.symlink_to(target)
+
+
 def remove_sockets(folder: Path) -> None:
     """Remove the folder of a server that has ended; leave anything alone that is not one of ours."""
     try:

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -46,14 +45,12 @@ class CompiledData:
 
 @dataclass
 class QueryCompiler:
-    """Compiles documents of a schema, keeps their plans, and counts what it leaves to the resolvers."""
+    """Compiles documents of a schema, and keeps their plans."""
 
     checks: DocumentChecks
     planner: Planner
     executor: type[Any]
     timeout_seconds: float
-    taken: int = 0
-    left: Counter[str] = field(default_factory=Counter)
 
     def plan_of(
         self,
@@ -100,7 +97,6 @@ class QueryCompiler:
         compiled, values = self.planner.compiled(plan, variables)
         statement = compiled.statement
         if statement is None:
-            self.taken += 1
             return CompiledData(compiled.constant, checked)
         text = await _fetch(trees, statement.sql, login, values)
         if statement.has_marks:
@@ -113,7 +109,6 @@ class QueryCompiler:
         too_large = refuse_large(len(text), self.checks.limits)
         if too_large is not None:
             raise too_large
-        self.taken += 1
         return CompiledData(text, checked)
 
 

@@ -30,6 +30,7 @@ class AccessLine:
         self._began = time.perf_counter()
         self._took = 0.0
         self.user_id: UUID | None = None
+        self.not_compiled: str | None = None
         self._statements: StatementCount = count_statements()
         self._status = GONE
         self._codes: dict[str, None] = {}
@@ -77,6 +78,8 @@ class AccessLine:
         }
         if self._events is not None:
             fields["events"] = self._events
+        if self.not_compiled is not None and kind == "query":
+            fields["not_compiled"] = self.not_compiled
         if self._codes:
             fields["codes"] = list(self._codes)
         logger.info("operation", extra=fields)

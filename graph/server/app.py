@@ -98,7 +98,7 @@ def build_app(
     )
     if compiled is not None:
         app.direct = DirectQueries(
-            app.answer, operations, compiled, "/graphql", max_body_bytes, cross_origin=bool(origins)
+            app.answer, operations, "/graphql", max_body_bytes, cross_origin=bool(origins)
         )
     return app
 

@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graph.compiler.selecting import NotCompiled
 from graph.server.access import AccessLine
 from graph.server.client import COST_HEADER, LONGEST_USER_AGENT, ClientConnection, is_on, request_id_of
-from graph.server.compiled import NOT_COMPILED, CompiledQueries
+from graph.server.compiled import NOT_COMPILED
 from graph.server.envelope import HEADERS
 from graph.server.errors import RequestRefused
 from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
-from graph.server.operations import Answer, Operations, compiled_answer
+from graph.server.operations import Answer, Operations
 from graph.server.requests import GraphQLRequest
 
 _COST_HEADER = COST_HEADER.encode()
@@ -49,7 +49,6 @@ class DirectQueries:
         self,
         app: ASGIApp,
         operations: Operations,
-        compiled: CompiledQueries,
         path: str,
         max_body_bytes: int,
         *,
@@ -57,7 +56,6 @@ class DirectQueries:
     ) -> None:
         self._app = app
         self._operations = operations
-        self._compiled = compiled
         self._path = path
         self._max_body_bytes = max_body_bytes
         self._cross_origin = cross_origin
@@ -124,14 +122,12 @@ class DirectQueries:
     async def _answer(self, scope: Scope, request: GraphQLRequest, head: _Head) -> tuple[Answer, str] | None:
         request_id = request_id_of(scope)
         address = scope["client"]
-        client = ClientConnection(address[0] if address else None, head.user_agent, request_id)
+        client = ClientConnection(
+            address[0] if address else None, head.user_agent, request_id, head.wants_cost
+        )
         line = AccessLine(self._operations.schema, request, client)
-        answer: Answer
         try:
-            data, login = await self._compiled.answer(request, head.token.decode("latin-1"), client)
-            line.user_id = login.user_id
-            line.estimated(data.checked.estimate.cost)
-            answer = compiled_answer(data, head.wants_cost)
+            answer = await self._operations.run_compiled(request, head.token.decode("latin-1"), client, line)
         except NotCompiled as reason:
             scope["state"][NOT_COMPILED] = str(reason)
             return None

@@ -58,8 +58,8 @@ class GraphQLOverHTTP:
         if media_type == EVENT_STREAM:
             return event_stream(self.operations, requested, token, client)
         allowed = QUERIES if request.method == "GET" else QUERIES_AND_MUTATIONS
-        compile = NOT_COMPILED not in request.scope["state"]
-        answer = await self.operations.run(requested, token, client, allowed, compile=compile)
+        not_compiled = request.scope["state"].get(NOT_COMPILED)
+        answer = await self.operations.run(requested, token, client, allowed, not_compiled=not_compiled)
         return respond(answer, media_type, client)
 
     def _check_method(self, method: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,6 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from graph.compiler.answering import CompiledData
 from graph.compiler.selecting import NotCompiled
 from graph.errors import BadUserInput, CodedError, TimedOut
 from graph.limits import CheckedOperation, DocumentRefused, Limits, refuse_large
@@ -68,10 +67,12 @@ def error_answer(error: CodedError) -> Answer:
     return Answer({"errors": [dict(error.formatted)]}, executed=False)
 
 
-def answer_of(result: Any, request_id: str, limits: Limits, cost: dict[str, int] | None = None) -> Answer:
+def answer_of(
+    result: Any, request_id: str, limits: Limits, extensions: Mapping[str, Any] | None = None
+) -> Answer:
     """Turn a result into an answer; without a data entry if nothing was executed.
 
-    `cost` is the report to show in its extensions. An answer that is larger than it may be is an error.
+    `extensions` are shown beside the data. An answer that is larger than it may be is an error.
     """
     body: dict[str, Any] = {}
     errors = result.errors or []
@@ -82,8 +83,8 @@ def answer_of(result: Any, request_id: str, limits: Limits, cost: dict[str, int]
         body["data"] = result.data
     if errors:
         body["errors"] = present(errors, request_id)
-    if executed and cost is not None:
-        body["extensions"] = {"cost": cost}
+    if executed and extensions:
+        body["extensions"] = extensions
     return _sized(Answer(body, executed), limits)
 
 
@@ -111,12 +112,6 @@ class CompiledAnswer(Answer):
         return b'{"data":%b,%b' % (self.json, orjson.dumps(self.body)[1:])
 
 
-def compiled_answer(data: CompiledData, wants_cost: bool) -> CompiledAnswer:
-    """Return the answer of a compiled query."""
-    body = {"extensions": {"cost": data.checked.report()}} if wants_cost else {}
-    return CompiledAnswer(body, executed=True, json=data.json)
-
-
 @dataclass(frozen=True)
 class StreamLogin:
     """The login of a stream: for how many seconds it is valid, None for no limit, and its early end."""
@@ -141,26 +136,24 @@ class Operations:
         client: ClientConnection,
         allowed: frozenset[OperationType] = QUERIES_AND_MUTATIONS,
         *,
-        compile: bool = True,
+        not_compiled: str | None = None,
     ) -> Answer:
         """Run a query or a mutation, for as long as one operation may take.
 
-        Without `compile` the resolvers answer: the compiler has been asked already, and has said no.
+        With `not_compiled` the compiler has been asked already, and has said no for this reason.
         """
         line = AccessLine(self.schema, request, client)
         context: Any = None
         answer: Answer | None = None
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                if compile and self.compiled is not None and token is not None:
+                if not_compiled is None:
                     try:
-                        data, login = await self.compiled.answer(request, token, client)
-                        line.user_id = login.user_id
-                        line.estimated(data.checked.estimate.cost)
-                        answer = compiled_answer(data, client.wants_cost or request.wants_cost)
+                        answer = await self.run_compiled(request, token, client, line)
                         return answer
                     except NotCompiled as reason:
-                        self.compiled.compiler.left[str(reason)] += 1
+                        not_compiled = str(reason)
+                line.not_compiled = not_compiled
                 context = self.open_context(token, client)
                 checked = await self._check(request, context)
                 line.estimated(checked.estimate.cost)
@@ -172,7 +165,7 @@ class Operations:
                     operation_extensions=request.extensions,
                     allowed_operation_types=allowed,
                 )
-            answer = self._answer(result, checked, request, client)
+            answer = self._answer(result, checked, request, client, not_compiled)
         except Exception as error:
             answer = self.failure(error, client.request_id)
         finally:
@@ -181,6 +174,22 @@ class Operations:
             line.write(context)
             await close(context)
         return answer
+
+    async def run_compiled(
+        self, request: GraphQLRequest, token: str | None, client: ClientConnection, line: AccessLine
+    ) -> Answer:
+        """Answer a query by the compiler. Raise NotCompiled if the resolvers have to, or what it raises."""
+        if self.compiled is None:
+            raise NotCompiled("the compiler is off")
+        if token is None:
+            raise NotCompiled("nobody is logged in")
+        data, login = await self.compiled.answer(request, token, client)
+        line.user_id = login.user_id
+        line.estimated(data.checked.estimate.cost)
+        body = {}
+        if client.wants_cost or request.wants_cost:
+            body["extensions"] = {"cost": data.checked.report(), "compiler": {"compiled": True}}
+        return CompiledAnswer(body, executed=True, json=data.json)
 
     async def subscribe(
         self, request: GraphQLRequest, token: str | None, client: ClientConnection
@@ -239,10 +248,19 @@ class Operations:
         return checks.check(*asked, await context.row_counts())
 
     def _answer(
-        self, result: Any, checked: CheckedOperation, request: GraphQLRequest, client: ClientConnection
+        self,
+        result: Any,
+        checked: CheckedOperation,
+        request: GraphQLRequest,
+        client: ClientConnection,
+        not_compiled: str | None = None,
     ) -> Answer:
-        report = checked.report() if client.wants_cost or request.wants_cost else None
-        return answer_of(result, client.request_id, self.schema.checks.limits, report)
+        extensions: dict[str, Any] = {}
+        if client.wants_cost or request.wants_cost:
+            extensions["cost"] = checked.report()
+            if not_compiled is not None:
+                extensions["compiler"] = {"compiled": False, "reason": not_compiled}
+        return answer_of(result, client.request_id, self.schema.checks.limits, extensions)
 
     def failure(self, error: Exception, request_id: str) -> Answer:
         """Answer for what stopped an operation from outside its fields."""

@@ -90,6 +90,8 @@ class PortfolioWatch:
             checked += len(claimed)
             if len(claimed) < AT_ONCE:
                 break
+        # The other checks may find nothing to ask the database for.
+        self._outage.over()
         return checked
 
     async def check_woken(self) -> int:
@@ -124,7 +126,7 @@ class PortfolioWatch:
             if woken is not None:
                 await woken.wait()
                 woken.clear()
-            with self._outage.survived():
+            with self._outage.lasting():
                 await work()
             await asyncio.sleep(pause)
 

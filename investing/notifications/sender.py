@@ -59,8 +59,9 @@ class Sender:
         try:
             while True:
                 taken = 0
-                with self._outbox.survived():
-                    taken = await self.take()
+                if len(self._under_way) < ABREAST:
+                    with self._outbox.survived():
+                        taken = await self.take()
                 if len(self._under_way) >= ABREAST:
                     await asyncio.wait(
                         self._under_way, timeout=every_seconds, return_when=asyncio.FIRST_COMPLETED

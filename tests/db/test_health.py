@@ -115,3 +115,21 @@ async def test_a_crash_that_is_told_before_the_line_ends_does_not_stop_it(app_ur
         await until(stopped, PATIENCE)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "answers"),
+    [
+        (asyncpg.CannotConnectNowError("starting up"), False),
+        (asyncpg.AdminShutdownError("shutting down"), False),
+        (asyncpg.CrashShutdownError("crashing"), False),
+        (asyncpg.TooManyConnectionsError("full"), True),
+        (asyncpg.InvalidCatalogNameError("no such database"), True),
+        (ConnectionRefusedError(), False),
+    ],
+)
+async def test_a_server_that_is_leaving_does_not_answer(error: Exception, answers: bool) -> None:
+    async def connect() -> Any:
+        raise error
+
+    assert await DatabaseHealth(connect)._answers() is answers

@@ -3,9 +3,13 @@
 import asyncio
 import logging
 
+import asyncpg
 import pytest
 
+import db.jobs.scheduler
+import db.sessions  # noqa: F401
 from db import outages
+from db.health import DatabaseDown
 from db.outages import Faults, Outage
 
 logger = logging.getLogger("graphfolio.tests")
@@ -96,18 +100,32 @@ def test_a_fault_is_told_once_in_ten_minutes(
     assert met("1") == [first]
 
 
-async def test_work_that_does_not_end(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It works again when it has gone on for some seconds, and not when it begins."""
-    monkeypatch.setattr(outages, "SETTLED_SECONDS", 0.05)
+async def test_work_that_does_not_end_says_itself_when_it_works(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither its beginning nor its going on is a sign: it may only wait for something to do."""
     outage = Outage(logger, "Hearing")
     for _ in range(3):
         with outage.lasting():
             raise OSError("gone")
     assert lines(caplog) == [("Hearing does not work: OSError: gone", False)]
     with outage.lasting():
-        await asyncio.sleep(0.2)
-        assert lines(caplog) == [("Hearing works again.", False)]
+        pass
+    assert (lines(caplog), outage.is_on) == ([], True)
+    with outage.lasting():
+        outage.over()
+        outage.over()
         raise OSError("gone again")
-    assert lines(caplog) == [("Hearing does not work: OSError: gone again", False)]
+    assert lines(caplog) == [
+        ("Hearing works again.", False),
+        ("Hearing does not work: OSError: gone again", False),
+    ]
+
+
+@pytest.mark.parametrize("package", ["asyncpg.pool", "pgqueuer"])
+def test_packages_add_no_line_to_an_outage(caplog: pytest.LogCaptureFixture, package: str) -> None:
+    """Anything else that they log is a line."""
+    theirs = logging.getLogger(package)
+    gone = (DatabaseDown("gone"), OSError("gone"), asyncpg.CannotConnectNowError("starting"))
+    for error in (*gone, KeyError("x")):
+        theirs.warning("Failed.", exc_info=error)
+    theirs.warning("Slow.")
+    assert lines(caplog) == [("Failed.", True), ("Slow.", False)]

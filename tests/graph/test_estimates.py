@@ -145,7 +145,7 @@ def test_long_texts_and_exports_are_counted_by_their_bytes() -> None:
     notes = "{ me { accounts { nodes { transactions(first: 500) { nodes { notes } } } } } }"
     cost, size = figures(notes, DEMO._replace(transactions=20_000))
     assert cost == 2 + 3 * 2 + 1_500 * 2
-    assert size // 1_500 == 2_000 + len('{"notes":,},')
+    assert size // 1_500 == 500 + len('{"notes":,},')
     export = '{ exportTransactions(portfolioId: "x") }'
     assert figures(export, DEMO)[0] == 500 + 3 * 7_074
     assert figures(export, DEMO)[1] // 7_074 == 100

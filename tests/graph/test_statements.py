@@ -117,21 +117,19 @@ def test_rows_are_counted_where_pages_alone_allow_too_much(
     )
     account = api.data("{ me { accounts { nodes { id } } } }")["me"]["accounts"]["nodes"][0]["id"]
     rename = "mutation($i: UpdateAccountInput!) { updateAccount(input: $i) { account { name } } }"
-    told = []
-    steps: tuple[Callable[[], Any], ...] = (
-        lambda: api.data("{ me { accounts { nodes { name } } } }"),
-        lambda: api.data(pages),
-        lambda: api.data(pages),
+    counter.counts_of_rows, told = 0, []
+    for client, query, input in (
+        (api, "{ me { accounts { nodes { name } } } }", None),
+        (api, pages, None),
+        (api, pages, None),
         # Whoever writes has other rows afterwards.
-        lambda: api.data(rename, i={"accountId": account, "name": "Other"}),
-        lambda: api.data(pages),
-        lambda: Api(api.url).post(pages),
-    )
-    for run in steps:
-        before = counter.counts_of_rows
-        run()
-        told.append(counter.counts_of_rows - before)
-    assert told == [0, 1, 0, 0, 1, 0]
+        (api, rename, {"accountId": account, "name": "Other"}),
+        (api, pages, None),
+        (Api(api.url), pages, None),
+    ):
+        client.post(query, i=input)
+        told.append(counter.counts_of_rows)
+    assert told == [0, 1, 1, 1, 2, 2]
 
 
 EVERYTHING = """query {

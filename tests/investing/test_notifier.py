@@ -1,9 +1,10 @@
 """The notifier: who is woken here, and what is said to other processes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -29,7 +30,10 @@ class Paper:
     def __init__(self) -> None:
         self.said: list[list[Subject]] = []
 
-    async def listen(self, heard: Callable[[Collection[Subject]], None]) -> None:
+    async def listen(
+        self, heard: Callable[[Collection[Subject]], None], connected: Callable[[], None]
+    ) -> None:
+        connected()
         await asyncio.Event().wait()
 
     async def publish(self, subjects: Collection[Subject]) -> None:
@@ -87,3 +91,70 @@ async def test_portfolios_are_said_together_and_with_orders(
     joined.cancel()
     with suppress(asyncio.CancelledError):
         await joined
+
+
+class Failing:
+    """A transport, and counters, that fail until they are mended; `tried` says how often they were used."""
+
+    def __init__(self) -> None:
+        self.is_mended = False
+        self.tried: Counter[str] = Counter()
+
+    async def _use(self, what: str) -> None:
+        self.tried[what] += 1
+        if not self.is_mended:
+            raise ConnectionError("gone")
+
+    async def listen(
+        self, heard: Callable[[Collection[Subject]], None], connected: Callable[[], None]
+    ) -> None:
+        await self._use("listen")
+        connected()
+        await asyncio.Event().wait()
+
+    async def publish(self, subjects: Collection[Subject]) -> None:
+        await self._use("publish")
+
+    async def counts(self, sessions: Sessions, known: Mapping[Subject, int]) -> Mapping[Subject, int]:
+        await self._use("poll")
+        return {}
+
+
+async def test_an_outage_ends_when_something_answers_and_not_before(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each part asks again by itself, even if nobody listens any more and nothing is to be published."""
+    failing, owner_id = Failing(), uuid4()
+    monkeypatch.setattr("investing.notifier.changed_counts", failing.counts)
+    monkeypatch.setattr("investing.notifier._AGAIN_SECONDS", 0.01)
+    notifier = Notifier()
+    joined = asyncio.create_task(notifier.run(failing, sessions))
+    with notifier.listening(owner_id, Topic.ORDERS):
+        await asyncio.sleep(0)
+        notifier.notify(owner_id, Topic.ORDERS)
+
+        async def has_failed() -> bool:
+            return min(failing.tried[what] for what in ("listen", "publish", "poll")) >= 3
+
+        await until(has_failed, PATIENCE)
+    all_outages = (*notifier.outages, *notifier.transport_outages)
+    assert [outage.is_on for outage in all_outages] == [True] * 3
+    said = [record.getMessage() for record in caplog.records]
+    assert sorted(said) == [
+        "Listening for changes does not work: ConnectionError: gone",
+        "Polling the change counters does not work: ConnectionError: gone",
+        "Publishing changes does not work: ConnectionError: gone",
+    ]
+    failing.is_mended = True
+
+    async def is_over() -> bool:
+        return not any(outage.is_on for outage in all_outages)
+
+    await until(is_over, PATIENCE)
+    assert sorted(record.getMessage() for record in caplog.records[3:]) == [
+        "Listening for changes works again.",
+        "Polling the change counters works again.",
+        "Publishing changes works again.",
+    ]
+    joined.cancel()
+    await asyncio.gather(joined, return_exceptions=True)

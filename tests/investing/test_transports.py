@@ -90,7 +90,10 @@ def _subjects(number: int) -> list[Subject]:
 async def listening(lines: Sequence[Transport]) -> AsyncIterator[list[list[Subject]]]:
     """What each of the lines hears, from when all of them do."""
     heard: list[list[Subject]] = [[] for _ in lines]
-    tasks = [asyncio.create_task(line.listen(ears.extend)) for line, ears in zip(lines, heard, strict=True)]
+    tasks = [
+        asyncio.create_task(line.listen(ears.extend, lambda: None))
+        for line, ears in zip(lines, heard, strict=True)
+    ]
     try:
         for line in lines:
             await _joined(line, heard)
@@ -152,7 +155,7 @@ async def test_what_is_no_bell_is_passed_over(channel: Channel) -> None:
 async def test_a_broken_line_says_so_and_listens_again(channel: Channel) -> None:
     line = channel.line()
     heard: list[Subject] = []
-    listens = asyncio.create_task(line.listen(heard.extend))
+    listens = asyncio.create_task(line.listen(heard.extend, lambda: None))
     await _joined(line, [heard])
     await channel.cut()
     with pytest.raises(OSError, match=r"."):

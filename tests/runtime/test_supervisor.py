@@ -136,6 +136,24 @@ async def test_it_is_failing_until_it_has_run_well(caplog: pytest.LogCaptureFixt
     assert other.started == 1
 
 
+async def test_it_does_not_work_again_in_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """A service that waits for the database runs, and yet does nothing."""
+    plan, outage = Plan(fail), Outage(logging.getLogger("graphfolio.tests"), "Watching")
+    outage.began("gone")
+    async with Supervisor(Restarts(first=0.001, longest=0.001, settled=0.001)) as supervisor:
+        supervisor.start(Service("watch", plan.run, outages=[outage]))
+        await plan.is_running.wait()
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert supervisor.degraded == ("watch",)
+        outage.over()
+        await until(lambda: not supervisor.degraded)
+    assert [record.getMessage() for record in caplog.records][-2:] == [
+        "Watching works again.",
+        "The service watch works again.",
+    ]
+
+
 async def test_one_that_is_not_critical_only_degrades() -> None:
     plan = Plan(fail)
     async with Supervisor(NEVER) as supervisor:

@@ -6,10 +6,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.db.server.conftest import copied
-from tests.db.server.holding import alive, ask, holding
+from tests.db.server.holding import Holder, alive, ask, holding
 from tests.waiting import soon
 
 WRITE = "CREATE TABLE kept AS SELECT 42 AS answer"
@@ -67,16 +68,53 @@ def test_two_at_once_on_an_empty_folder_make_one_server(tmp_path: Path) -> None:
         assert ask(one.url, "SELECT 1") == [(1,)]
 
 
-def test_a_start_after_the_server_itself_was_killed(made: Path) -> None:
+@pytest.mark.parametrize("how", ["kernel", "watcher", "thread"])
+def test_a_killed_server_is_started_again_at_the_same_address(made: Path, how: str) -> None:
+    with holding(made, how, "durable") as first, holding(made) as sharing:
+        ask(first.owner_url, "DROP TABLE IF EXISTS kept")
+        ask(first.owner_url, WRITE)
+        assert sharing.url == first.url
+        killed, sockets = first.postmaster, first.sockets
+        os.kill(killed, signal.SIGKILL)
+        assert soon(lambda: answers(first))
+        assert ask(sharing.owner_url, READ) == [(42,)]
+        last = first.postmaster
+        assert last != killed
+        assert first.stop() == 0
+        assert not alive(last)
+        assert not sockets.exists()
+
+
+def test_a_process_that_ends_does_not_harm_a_server_that_another_one_started_meanwhile(made: Path) -> None:
+    """Whether the first process or the second one starts it: the lock lets one of them."""
     with holding(made, "durable") as first:
         ask(first.owner_url, "DROP TABLE IF EXISTS kept")
         ask(first.owner_url, WRITE)
+        os.kill(first.process.pid, signal.SIGSTOP)
         os.kill(first.postmaster, signal.SIGKILL)
-        # The process that started it still runs, and must not harm its successor when it ends.
         with holding(made) as second:
             assert ask(second.owner_url, READ) == [(42,)]
-            assert first.stop() == 0
-            assert ask(second.owner_url, READ) == [(42,)]
+            assert second.url != first.url
+            # The first one finds it, and reaches it at its own address.
+            os.kill(first.process.pid, signal.SIGCONT)
+            assert soon(lambda: answers(first))
+            assert first.sockets.joinpath(".s.PGSQL.5432").is_symlink()
+            # When that server ends, it starts one of its own again.
+            assert second.stop() == 0
+            assert soon(lambda: answers(first))
+            assert first.sockets.joinpath(".s.PGSQL.5432").is_socket()
+            assert not first.sockets.joinpath(".s.PGSQL.5432").is_symlink()
+        with holding(made) as third:
+            assert third.url == first.url
+        assert first.stop() == 0
+
+
+def answers(holder: Holder) -> bool:
+    """Whether the server of a process can be asked."""
+    try:
+        return ask(holder.owner_url, READ) == [(42,)]
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
 
 
 def test_an_old_process_id_that_another_program_has_now(made: Path) -> None:

@@ -237,3 +237,20 @@ async def test_a_cooldown(sessions: Sessions, exchange: Exchange, cooldown: int)
     await exchange.run("UPDATE alert_states SET quiet_until = now() WHERE owner_id = $1", actor.id)
     await look(sessions, actor)
     assert [value for _, _, value in await told(sessions, actor)] == ["10", "15"]
+
+
+async def test_only_an_answer_of_the_database_ends_an_outage(sessions: Sessions) -> None:
+    """Prices that move concern nobody here, so that nothing is asked: that is no sign that it works again."""
+    watch = PortfolioWatch(sessions)
+    (outage,) = watch.outages
+    outage.began("gone")
+    looping = asyncio.create_task(watch._loop(watch._has_moved, watch.check_prices, 0))
+    for _ in range(3):
+        watch.follow([])
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not watch._has_moved.is_set()
+    assert (outage.is_on, looping.done()) == (True, False)
+    looping.cancel()
+    await watch.check_due()
+    assert not outage.is_on
