@@ -52,13 +52,17 @@ class KnownDocument:
     """A valid document, the measures of its operations, and what is known of their answers.
 
     `outlines` and `estimates` are of the operations that were asked for, and of the numbers in the variables;
-    `plans` are the compiler's, by the operation's name.
+    `accepted` are those that pass whosever rows they read. `plans` are the compiler's, by the operation's
+    name.
     """
 
     document: DocumentNode
     measures: dict[str | None, Measure]
     outlines: dict[str | None, Outline] = field(default_factory=dict)
     estimates: dict[tuple[str | None, tuple[int | None, ...]], Estimate] = field(default_factory=dict)
+    accepted: dict[tuple[str | None, tuple[int | None, ...]], "CheckedOperation"] = field(
+        default_factory=dict
+    )
     plans: dict[str | None, Any] = field(default_factory=dict)
 
 
@@ -206,7 +210,16 @@ class DocumentChecks:
             _only_operation(known, operation_name)
 
     def _validated(self, text: str, document: DocumentNode | None) -> KnownDocument:
-        """Measure first, in linear time, and validate only what is within the limits."""
+        known = self.examine(text, document)
+        self.known.keep(text, known)
+        return known
+
+    def examine(self, text: str, document: DocumentNode | None = None) -> KnownDocument:
+        """Parse, measure and validate a document, and keep nothing: this may run in another thread.
+
+        It is measured first, in linear time, and only what is within the limits is validated. Raise
+        DocumentRefused.
+        """
         if document is None:
             try:
                 document = parse(text, **parse_options(self.limits))
@@ -221,9 +234,7 @@ class DocumentChecks:
         errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=True)
         if errors:
             raise DocumentRefused(errors)
-        known = KnownDocument(document, dict(walk.operations))
-        self.known.keep(text, known)
-        return known
+        return KnownDocument(document, dict(walk.operations))
 
     def _estimated(
         self,
@@ -237,17 +248,24 @@ class DocumentChecks:
             name, measure = _only_operation(known, name)
         outline = known.outlines.get(name) or self._outlined(known, name)
         key = name, outline.numbers(variables)
+        accepted = known.accepted.get(key)
+        if accepted is not None:
+            return accepted
         found = known.estimates.get(key)
         if found is None:
             if len(known.estimates) >= self.known.most_estimates:
                 known.estimates.clear()
+                known.accepted.clear()
             found = known.estimates[key] = estimate(outline, key[1])
         # What an operation writes itself, or others while it streams, would not be among the rows.
         if not self._is_within(found) and rows is not None and outline.reads_only:
             found = estimate(outline, key[1], rows)
         if not self._is_within(found):
             raise AnswerTooLarge(found, self.limits, too_large=rows is None and outline.reads_only)
-        return CheckedOperation(known.document, measure, found, self.limits)
+        accepted = CheckedOperation(known.document, measure, found, self.limits)
+        if found is known.estimates.get(key):
+            known.accepted[key] = accepted
+        return accepted
 
     def _is_within(self, found: Estimate) -> bool:
         return found.cost <= self.limits.cost and found.size <= self.limits.size

@@ -27,20 +27,20 @@ class Trees(Protocol):
         """Return the text; None if the login has ended."""
 
 
-@dataclass(frozen=True)
-class LoginKey:
-    """Whose query it is."""
+class LoginKey(Protocol):
+    """Whose query it is, and by which login."""
 
-    user_id: UUID
-    session_id: UUID
+    @property
+    def user_id(self) -> UUID:
+        """Return the user's id."""
+
+    @property
+    def session_id(self) -> UUID:
+        """Return the login's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledData:
-    """The JSON of an answer's `data`, and what the document was measured as."""
-
-    json: bytes
-    checked: CheckedOperation
+class HasPlaces(Exception):
+    """Python has to compute something of the answer, and is not allowed to."""
 
 
 @dataclass
@@ -76,14 +76,15 @@ class QueryCompiler:
         variables: Mapping[str, Any],
         login: LoginKey,
         trees: Trees,
-        count_rows: Callable[[], Awaitable[Sequence[int]]],
-        open_context: Callable[[], Any],
-    ) -> CompiledData:
-        """Return the data of a query. Raise NotCompiled if the resolvers have to answer.
+        count_rows: Callable[[UUID], Awaitable[Sequence[int]]],
+        open_context: Callable[[], Any] | None,
+    ) -> tuple[bytes, CheckedOperation]:
+        """Return the JSON of a query's data, and what the document was measured as.
 
-        `count_rows()` counts what the user has, for a query that would be too large by its pages alone, and
-        `open_context()` opens a context, for what Python computes. A statement that took too long is not
-        tried again: its error is raised. Raise QueryTooComplex for an answer that is too large.
+        `count_rows` counts what the user has, for a query that would be too large by its pages alone, and
+        `open_context` opens a context for what Python computes; without it, HasPlaces is raised instead.
+        Raise NotCompiled if the resolvers have to answer, TimeoutError if the statement took too long, and
+        QueryTooComplex for an answer that is too large.
         """
         try:
             plan, checked = self.plan_of(query, operation_name, variables)
@@ -91,25 +92,29 @@ class QueryCompiler:
             if not refused.too_large:
                 raise NotCompiled("it is refused") from None
             try:
-                plan, checked = self.plan_of(query, operation_name, variables, await count_rows())
+                plan, checked = self.plan_of(
+                    query, operation_name, variables, await count_rows(login.user_id)
+                )
             except DocumentRefused:
                 raise NotCompiled("it is refused") from None
         compiled, values = self.planner.compiled(plan, variables)
         statement = compiled.statement
         if statement is None:
-            return CompiledData(compiled.constant, checked)
+            return compiled.constant, checked
+        if compiled.places and open_context is None:
+            raise HasPlaces
         text = await _fetch(trees, statement.sql, login, values)
         if statement.has_marks:
             if _MISSING in text:
                 raise NotCompiled("an object was not found")
-            if _MARK in text:
+            if _MARK in text and open_context is not None:
                 async with asyncio.timeout(self.timeout_seconds):
                     schema, context = self.checks.schema, open_context()
                     text = await fill(schema, self.executor, context, plan, compiled.places, variables, text)
         too_large = refuse_large(len(text), self.checks.limits)
         if too_large is not None:
             raise too_large
-        return CompiledData(text, checked)
+        return text, checked
 
 
 async def _fetch(trees: Trees, sql: str, login: LoginKey, values: Sequence[object]) -> bytes:

@@ -22,11 +22,11 @@ LONGEST_NAME = 100
 class AccessLine:
     """One operation, from its start until its line is written. It runs in a task of its own."""
 
-    def __init__(self, schema: ServedSchema, request: GraphQLRequest, client: ClientConnection) -> None:
+    def __init__(self, schema: ServedSchema, request: GraphQLRequest, request_id: str) -> None:
         """Start: every line that is logged from now on in this task has the id of the request."""
         self._schema = schema
         self._request = request
-        self._client = client
+        self._request_id = request_id
         self._began = time.perf_counter()
         self._took = 0.0
         self.user_id: UUID | None = None
@@ -36,7 +36,7 @@ class AccessLine:
         self._codes: dict[str, None] = {}
         self._cost: int | None = None
         self._events: int | None = None
-        bind(request_id=client.request_id)
+        bind(request_id=request_id)
 
     def answered(self, status: int, body: dict[str, Any]) -> None:
         """Note an answer; of a stream the last one counts."""
@@ -73,7 +73,7 @@ class AccessLine:
             "duration_ms": round(self._took * 1000, 1),
             "cost": self._cost,
             "statements": self._statements.sent,
-            "request_id": self._client.request_id,
+            "request_id": self._request_id,
             "user_id": self.user_id,
         }
         if self._events is not None:

@@ -16,7 +16,7 @@ _random = random.Random()
 
 # What a caller may choose as its request's id: nothing that could forge a line of the log.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-LONGEST_USER_AGENT = 500
+_LONGEST_USER_AGENT = 500
 COST_HEADER = "x-graphfolio-cost"
 """With the value 1 it asks for `extensions.cost` in the answer."""
 DEVICE_TOKEN = "x-device-token"
@@ -42,7 +42,7 @@ def client_of(connection: HTTPConnection) -> ClientConnection:
     agent = connection.headers.get("user-agent")
     return ClientConnection(
         ip_address=connection.client.host if connection.client else None,
-        user_agent=agent[:LONGEST_USER_AGENT] if agent else None,
+        user_agent=agent[:_LONGEST_USER_AGENT] if agent else None,
         request_id=request_id_of(connection.scope),
         wants_cost=is_on(connection.headers.get(COST_HEADER)),
         device=Device(connection.headers.get(DEVICE_TOKEN)),

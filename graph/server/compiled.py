@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import strawberry
 
 from db.reading.catalog import ENTITIES, ROOT_LISTS
-from graph.compiler.answering import CompiledData, LoginKey, QueryCompiler
+from graph.compiler.answering import QueryCompiler
 from graph.compiler.describing import Arguments, Readables, connection_of, describe
 from graph.compiler.plans import Planner
 from graph.compiler.selecting import NotCompiled
-from graph.limits import DocumentChecks
+from graph.limits import CheckedOperation, DocumentChecks
 from graph.readable import LOOKUPS, READABLE, ROOT_FILTERS
 from graph.server.client import ClientConnection
 from graph.server.requests import GraphQLRequest
@@ -48,25 +50,24 @@ class CompiledQueries:
     open_context: Callable[[str | None, ClientConnection], Any]
 
     async def answer(
-        self, request: GraphQLRequest, token: str, client: ClientConnection
-    ) -> tuple[CompiledData, LoginKey]:
-        """Return the data of a query, and whose it is. Raise NotCompiled if the resolvers have to answer.
+        self, request: GraphQLRequest, token: str, client: ClientConnection | None
+    ) -> tuple[bytes, CheckedOperation, UUID]:
+        """Return the data of a query, what it was measured as, and whose it is.
 
-        Raise what the compiler raises.
+        Raise NotCompiled if the resolvers have to answer, or what the compiler raises.
         """
         services = self.services()
         try:
             claims = services.auth_service.claims(token)
         except NotLoggedIn:
             raise NotCompiled("nobody is logged in") from None
-        login = LoginKey(claims.user_id, claims.session_id)
-        data = await self.compiler.answer(
+        json, checked = await self.compiler.answer(
             request.query,
             request.operation_name,
             request.variables or {},
-            login,
+            claims,
             services.sessions.trees,
-            lambda: services.row_counts.of(login.user_id),
-            lambda: self.open_context(token, client),
+            services.row_counts.of,
+            None if client is None else partial(self.open_context, token, client),
         )
-        return data, login
+        return json, checked, claims.user_id

@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graph.compiler.answering import HasPlaces
 from graph.compiler.selecting import NotCompiled
 from graph.server.access import AccessLine
-from graph.server.client import COST_HEADER, LONGEST_USER_AGENT, ClientConnection, is_on, request_id_of
+from graph.server.client import COST_HEADER, is_on, request_id_of
 from graph.server.compiled import NOT_COMPILED
 from graph.server.envelope import HEADERS
 from graph.server.errors import RequestRefused
@@ -38,7 +39,6 @@ class _Head:
 
     token: bytes
     media_type: str
-    user_agent: str | None
     wants_cost: bool
 
 
@@ -78,6 +78,7 @@ class DirectQueries:
         if request is None:
             await self._app(scope, _again(message, receive), send)
             return
+        # Whether the client is still there is not watched: one statement is all that is done for it.
         answered = await self._answer(scope, request, head)
         if answered is None:
             await self._app(scope, _again(message, receive), send)
@@ -86,7 +87,7 @@ class DirectQueries:
         await _respond(send, answer, head.media_type, request_id)
 
     def _head(self, headers: list[tuple[bytes, bytes]]) -> _Head | None:
-        token, content_type, media_type, agent, wants_cost = b"", b"", JSON, None, False
+        token, content_type, media_type, wants_cost = b"", b"", JSON, False
         for name, value in headers:
             if name == b"authorization":
                 token = value
@@ -97,15 +98,13 @@ class DirectQueries:
                 if accepted is None:
                     return None
                 media_type = accepted
-            elif name == b"user-agent":
-                agent = value.decode("latin-1")[:LONGEST_USER_AGENT]
             elif name == _COST_HEADER:
                 wants_cost = is_on(value.decode("latin-1"))
             elif name == b"content-encoding" or (name == b"origin" and self._cross_origin):
                 return None
         if content_type not in _JSON_TYPES or token[:7] != b"Bearer " or b" " in token[7:]:
             return None
-        return _Head(token[7:], media_type, agent, wants_cost)
+        return _Head(token[7:], media_type, wants_cost)
 
     def _accepted(self, value: bytes) -> str | None:
         """Return the media type of an answer, None for one that is not given here."""
@@ -121,13 +120,15 @@ class DirectQueries:
 
     async def _answer(self, scope: Scope, request: GraphQLRequest, head: _Head) -> tuple[Answer, str] | None:
         request_id = request_id_of(scope)
-        address = scope["client"]
-        client = ClientConnection(
-            address[0] if address else None, head.user_agent, request_id, head.wants_cost
-        )
-        line = AccessLine(self._operations.schema, request, client)
+        line = AccessLine(self._operations.schema, request, request_id)
         try:
-            answer = await self._operations.run_compiled(request, head.token.decode("latin-1"), client, line)
+            token = head.token.decode("latin-1")
+            answer = await self._operations.run_compiled(
+                request, token, None, line, wants_cost=head.wants_cost
+            )
+        except HasPlaces:
+            # That may take a while, in which the client may leave.
+            return None
         except NotCompiled as reason:
             scope["state"][NOT_COMPILED] = str(reason)
             return None

@@ -38,7 +38,7 @@ def event_stream(
 async def _answers(
     operations: Operations, requested: GraphQLRequest, token: str | None, client: ClientConnection
 ) -> AsyncGenerator[Answer, None]:
-    if not operations.schema.is_subscription(requested.query, requested.operation_name):
+    if not await operations.is_subscription(requested, client):
         yield await operations.run(requested, token, client)
         return
     async with AsyncExitStack() as stack:

@@ -13,6 +13,7 @@ from graph.server.client import DEVICE_TOKEN, ClientConnection, bearer_token, cl
 from graph.server.compiled import NOT_COMPILED
 from graph.server.errors import RequestRefused, bad_request
 from graph.server.events import event_stream
+from graph.server.leaving import while_connected
 from graph.server.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON, negotiate
 from graph.server.operations import QUERIES, QUERIES_AND_MUTATIONS, Answer, Operations, error_answer
 from graph.server.requests import read_query_string, read_request
@@ -59,7 +60,10 @@ class GraphQLOverHTTP:
             return event_stream(self.operations, requested, token, client)
         allowed = QUERIES if request.method == "GET" else QUERIES_AND_MUTATIONS
         not_compiled = request.scope["state"].get(NOT_COMPILED)
-        answer = await self.operations.run(requested, token, client, allowed, not_compiled=not_compiled)
+        running = self.operations.run(requested, token, client, allowed, not_compiled=not_compiled)
+        answer = await while_connected(
+            request.receive, running, lambda: self.operations.schema.is_query(requested)
+        )
         return respond(answer, media_type, client)
 
     def _check_method(self, method: str) -> None:

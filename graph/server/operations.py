@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from graph.server.access import AccessLine
 from graph.server.client import ClientConnection
 from graph.server.compiled import CompiledQueries
 from graph.server.errors import internal, logger, present
+from graph.server.examining import examine
 from graph.server.requests import GraphQLRequest
 from graph.server.serving import ServedSchema
 
@@ -142,22 +143,27 @@ class Operations:
 
         With `not_compiled` the compiler has been asked already, and has said no for this reason.
         """
-        line = AccessLine(self.schema, request, client)
+        line = AccessLine(self.schema, request, client.request_id)
         context: Any = None
         answer: Answer | None = None
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 if not_compiled is None:
                     try:
-                        answer = await self.run_compiled(request, token, client, line)
+                        wants_cost = client.wants_cost or request.wants_cost
+                        answer = await self.run_compiled(request, token, client, line, wants_cost=wants_cost)
                         return answer
                     except NotCompiled as reason:
                         not_compiled = str(reason)
                 line.not_compiled = not_compiled
                 context = self.open_context(token, client)
-                checked = await self._check(request, context)
+                checked = await self._check(request, context, client)
                 line.estimated(checked.estimate.cost)
-                result = await self.schema.execute(
+                schema = await self.schema.introspection.answer(request, checked, client.ip_address)
+                if isinstance(schema, bytes):
+                    answer = self._introspected(schema, checked, request, client)
+                    return answer
+                result = schema or await self.schema.execute(
                     request.query,
                     variable_values=request.variables,
                     context_value=context,
@@ -176,31 +182,40 @@ class Operations:
         return answer
 
     async def run_compiled(
-        self, request: GraphQLRequest, token: str | None, client: ClientConnection, line: AccessLine
+        self,
+        request: GraphQLRequest,
+        token: str | None,
+        client: ClientConnection | None,
+        line: AccessLine,
+        *,
+        wants_cost: bool,
     ) -> Answer:
-        """Answer a query by the compiler. Raise NotCompiled if the resolvers have to, or what it raises."""
+        """Answer a query by the compiler. Raise NotCompiled if the resolvers have to, or what it raises.
+
+        Without a `client` nothing is computed in Python: HasPlaces is raised for a query that needs it.
+        """
         if self.compiled is None:
             raise NotCompiled("the compiler is off")
         if token is None:
             raise NotCompiled("nobody is logged in")
-        data, login = await self.compiled.answer(request, token, client)
-        line.user_id = login.user_id
-        line.estimated(data.checked.estimate.cost)
+        json, checked, user_id = await self.compiled.answer(request, token, client)
+        line.user_id = user_id
+        line.estimated(checked.estimate.cost)
         body = {}
-        if client.wants_cost or request.wants_cost:
-            body["extensions"] = {"cost": data.checked.report(), "compiler": {"compiled": True}}
-        return CompiledAnswer(body, executed=True, json=data.json)
+        if wants_cost:
+            body["extensions"] = {"cost": checked.report(), "compiler": {"compiled": True}}
+        return CompiledAnswer(body, executed=True, json=json)
 
     async def subscribe(
         self, request: GraphQLRequest, token: str | None, client: ClientConnection
     ) -> AsyncGenerator[Answer, None]:
         """Stream a subscription's answers until it ends or its consumer is gone."""
-        line = AccessLine(self.schema, request, client)
+        line = AccessLine(self.schema, request, client.request_id)
         line.count_events()
         context = None
         try:
             context = self.open_context(token, client)
-            checked = await self._check(request, context)
+            checked = await self._check(request, context, client)
             line.estimated(checked.estimate.cost)
             source = await self.schema.subscribe(
                 request.query,
@@ -234,18 +249,41 @@ class Operations:
         finally:
             await close(context)
 
-    async def _check(self, request: GraphQLRequest, context: Any) -> CheckedOperation:
+    async def is_subscription(self, request: GraphQLRequest, client: ClientConnection) -> bool:
+        """Return whether the operation that will run is a subscription; False if the document is wrong."""
+        if "subscription" not in request.query:
+            return False
+        with suppress(DocumentRefused):
+            await examine(self.schema.checks, request.query, client.ip_address)
+            return self.schema.is_subscription(request.query, request.operation_name)
+        return False
+
+    async def _check(
+        self, request: GraphQLRequest, context: Any, client: ClientConnection
+    ) -> CheckedOperation:
         """Check the document; count by the viewer's rows only what would be too much otherwise.
 
         Raise DocumentRefused.
         """
         checks, asked = self.schema.checks, (request.query, request.variables, request.operation_name)
+        await examine(checks, request.query, client.ip_address)
         try:
             return checks.check(*asked)
         except DocumentRefused as refused:
             if not refused.too_large:
                 raise
         return checks.check(*asked, await context.row_counts())
+
+    def _introspected(
+        self, json: bytes, checked: CheckedOperation, request: GraphQLRequest, client: ClientConnection
+    ) -> Answer:
+        refused = refuse_large(len(json), self.schema.checks.limits)
+        if refused is not None:
+            return error_answer(refused)
+        body = {}
+        if client.wants_cost or request.wants_cost:
+            body["extensions"] = {"cost": checked.report()}
+        return CompiledAnswer(body, executed=True, json=json)
 
     def _answer(
         self,

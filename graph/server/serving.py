@@ -12,7 +12,9 @@ from strawberry.types.graphql import OperationType
 from strawberry.utils.operation import get_operation_type
 
 from graph.limits import DocumentChecks, KnownDocuments, Limits, parse_options
+from graph.server.introspection import Introspection
 from graph.server.limiting import DocumentLimits
+from graph.server.requests import GraphQLRequest
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -31,6 +33,7 @@ class ServedSchema(strawberry.Schema):
     """A copy of a schema that shares its types, and has the limits before its other extensions."""
 
     checks: DocumentChecks
+    introspection: Introspection
 
     @classmethod
     def around(cls, schema: strawberry.Schema, limits: Limits) -> "ServedSchema":
@@ -38,6 +41,7 @@ class ServedSchema(strawberry.Schema):
         served = cls.__new__(cls)
         served.__dict__.update(copy.copy(schema.__dict__))
         served.checks = DocumentChecks(schema._schema, limits)
+        served.introspection = Introspection(schema._schema)
         served.execution_context_class = Executor
         served.extensions = (
             functools.partial(DocumentLimits, served.checks),
@@ -64,6 +68,10 @@ class ServedSchema(strawberry.Schema):
                 if operation_name is None or name == operation_name:
                     return name, definition.operation.value
         return None, None
+
+    def is_query(self, request: GraphQLRequest) -> bool:
+        """Return whether the operation that runs is a query, which changes nothing."""
+        return self.operation_of(request.query, request.operation_name)[1] == OperationType.QUERY.value
 
     def is_subscription(self, query: str, operation_name: str | None) -> bool:
         """Return whether the operation that will run is a subscription; False if the document is wrong."""

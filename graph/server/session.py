@@ -194,7 +194,7 @@ class Session:
     async def _answers(
         self, operation: GraphQLRequest, client: ClientConnection
     ) -> AsyncGenerator[Answer, None]:
-        if not self._operations.schema.is_subscription(operation.query, operation.operation_name):
+        if not await self._operations.is_subscription(operation, client):
             yield await self._operations.run(operation, self._token, client)
             return
         async with aclosing(self._operations.subscribe(operation, self._token, client)) as answers:

@@ -64,7 +64,7 @@ async def test_counts_that_were_read_during_a_write_are_not_kept() -> None:
     second = asyncio.create_task(reading.accounts(ANNA))
     await asyncio.sleep(0)
     reading.go_on.set()
-    assert await asyncio.gather(first, second) == [1, 2]
+    assert [await first, await second] == [1, 2]
     assert await reading.accounts(ANNA) == 2
     assert reading.readings == 2
 
