@@ -7,6 +7,7 @@ one hands out the connection that was used last, whose statements are prepared a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from db.statements import note_statement, uncounted
+from db.statements import note_seconds, note_statement, uncounted
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -53,8 +54,12 @@ class _TreeConnection:
         else:
             self.prepared.move_to_end(sql)
         note_statement()
-        text: bytes | None = await statement.fetchval(*values)
-        return text
+        began = time.perf_counter()
+        try:
+            text: bytes | None = await statement.fetchval(*values)
+            return text
+        finally:
+            note_seconds(time.perf_counter() - began)
 
 
 class TreeConnections:

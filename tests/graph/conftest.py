@@ -109,7 +109,7 @@ def built(
 ) -> Starlette:
     """The application with cheap password hashing, and with these settings."""
     # Nothing is sent by itself, so that what a test looks at stays as it is.
-    plain = {"worker": False, "send_notifications": False, "login_attempts": 0}
+    plain = {"worker": False, "send_notifications": False, "login_attempts": 0, "seconds_per_user": 0}
     return build_server(
         Settings(_env_file=None, compiler=compiler, **{**plain, **given}),
         url,
