@@ -86,13 +86,13 @@ class SeverityCountRow(TypedDict):
 
 
 class PortfolioHistoryRow(TypedDict):
-    """A row of `fetch_portfolio_history`."""
+    """A row of `fetch_portfolio_history`; its numbers are text as PostgreSQL writes it."""
 
     portfolio_id: UUID
     date: dt.date
-    total_value: DecimalText
-    cash_value: DecimalText
-    cumulative_return: DecimalText | None
+    total_value: str
+    cash_value: str
+    cumulative_return: str | None
 
 
 class AimsRow(TypedDict):

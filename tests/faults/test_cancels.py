@@ -16,8 +16,8 @@ from tests.faults.world import World, attempt
 from tests.waiting import PATIENCE
 
 POOL = 5
-WRITERS = 3
-"""What deposits have of a pool of five: `db.sessions` gives half to whatever is no trade."""
+READERS = WRITERS = 3
+"""What trees and deposits have of a pool of five: `db.sessions` gives half to whatever is no trade."""
 TREE = {"query": "{ me { accounts { nodes { portfolios { nodes { transactions { nodes { id } } } } } } } }"}
 
 _WAITING = """SELECT count(*) AS number FROM pg_stat_activity
@@ -60,7 +60,7 @@ async def _come_at_once(world: World, place: Place, port: int, rng: random.Rando
         await holder.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
         reads = [wire.post(port, TREE, place.token) for wire in wires]
         asked = [asyncio.ensure_future(read) for read in reads]
-        await until(lambda: _pool_waits(world, POOL), PATIENCE)
+        await until(lambda: _pool_waits(world, READERS), PATIENCE)
         await holding.rollback()
         for answer in await asyncio.gather(*asked):
             assert "errors" not in answer
