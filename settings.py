@@ -79,6 +79,26 @@ class Settings(BaseSettings):
     max_answer_bytes: int = Field(
         16_000_000, ge=10_000, le=10**9, description="The most bytes that one answer may have."
     )
+    operations_per_user: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        description="How many operations of one user run at once; others wait in line. 0 is no limit.",
+    )
+    seconds_per_user: float = Field(
+        60,
+        ge=0,
+        le=10**6,
+        description="How many seconds of the processor and of the database one user may be ahead of a second "
+        "each second; then requests are refused for a while. 0 is no limit.",
+    )
+    sockets_per_user: int = Field(
+        100,
+        ge=0,
+        le=10**5,
+        description="How many WebSockets one user may have open, and ten times as many from one address. 0 "
+        "is no limit.",
+    )
     login_attempts: int = Field(
         10,
         ge=0,

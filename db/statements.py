@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,12 +18,16 @@ else:
 
 
 class StatementCount:
-    """The number of statements sent, including those that begin and end a transaction."""
+    """The number of statements sent, with those that begin and end a transaction, and how long they took.
 
-    __slots__ = ("sent",)
+    `seconds` also has what threads have computed for the same piece of work.
+    """
+
+    __slots__ = ("seconds", "sent")
 
     def __init__(self) -> None:
         self.sent = 0
+        self.seconds = 0.0
 
 
 _counts: ContextVar[StatementCount | None] = ContextVar("statement_count", default=None)
@@ -52,6 +57,13 @@ def note_statement(*_: object) -> None:
         count.sent += 1
 
 
+def note_seconds(seconds: float) -> None:
+    """Add to the time that this task has used elsewhere than in the event loop."""
+    count = _counts.get()
+    if count is not None:
+        count.seconds += seconds
+
+
 class CountedConnection(Connection):
     """A connection whose statements are counted."""
 
@@ -60,27 +72,47 @@ class CountedConnection(Connection):
     async def execute(self, *arguments: Any, **options: Any) -> str:
         """Count the statement, and call asyncpg's method."""
         note_statement()
-        return await super().execute(*arguments, **options)
+        began = time.perf_counter()
+        try:
+            return await super().execute(*arguments, **options)
+        finally:
+            note_seconds(time.perf_counter() - began)
 
     async def executemany(self, *arguments: Any, **options: Any) -> None:
         """Count the statement, and call asyncpg's method."""
         note_statement()
-        await super().executemany(*arguments, **options)
+        began = time.perf_counter()
+        try:
+            return await super().executemany(*arguments, **options)
+        finally:
+            note_seconds(time.perf_counter() - began)
 
     async def fetch(self, *arguments: Any, **options: Any) -> Any:
         """Count the statement, and call asyncpg's method."""
         note_statement()
-        return await super().fetch(*arguments, **options)
+        began = time.perf_counter()
+        try:
+            return await super().fetch(*arguments, **options)
+        finally:
+            note_seconds(time.perf_counter() - began)
 
     async def fetchrow(self, *arguments: Any, **options: Any) -> Any:
         """Count the statement, and call asyncpg's method."""
         note_statement()
-        return await super().fetchrow(*arguments, **options)
+        began = time.perf_counter()
+        try:
+            return await super().fetchrow(*arguments, **options)
+        finally:
+            note_seconds(time.perf_counter() - began)
 
     async def fetchval(self, *arguments: Any, **options: Any) -> Any:
         """Count the statement, and call asyncpg's method."""
         note_statement()
-        return await super().fetchval(*arguments, **options)
+        began = time.perf_counter()
+        try:
+            return await super().fetchval(*arguments, **options)
+        finally:
+            note_seconds(time.perf_counter() - began)
 
 
 def count_statements_of(engine: Engine) -> None:

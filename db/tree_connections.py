@@ -7,6 +7,7 @@ one hands out the connection that was used last, whose statements are prepared a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from db.statements import note_statement, uncounted
+from db.statements import note_seconds, note_statement, uncounted
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -28,6 +29,10 @@ MOST_STATEMENTS = 64
 
 SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 """Planning a tree anew for each request costs as much as reading it; see docs/decisions/compiler.md."""
+
+
+END_SECONDS = 5.0
+"""How long the end of a statement that nobody waits for any longer may take."""
 
 
 class _TreeConnection:
@@ -49,8 +54,12 @@ class _TreeConnection:
         else:
             self.prepared.move_to_end(sql)
         note_statement()
-        text: bytes | None = await statement.fetchval(*values)
-        return text
+        began = time.perf_counter()
+        try:
+            text: bytes | None = await statement.fetchval(*values)
+            return text
+        finally:
+            note_seconds(time.perf_counter() - began)
 
 
 class TreeConnections:
@@ -69,6 +78,7 @@ class TreeConnections:
         self._open = 0
         self._free: list[_TreeConnection] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._ending: set[asyncio.Future[None]] = set()
 
     async def fetch(self, sql: str, user_id: UUID, login_id: UUID, values: Sequence[object]) -> bytes | None:
         """Return the text of a statement of `db.reading.statement`; None if the login has ended.
@@ -91,6 +101,8 @@ class TreeConnections:
 
     async def close(self) -> None:
         """Close the connections that are free; there are no others once the server has stopped."""
+        if self._ending:
+            await asyncio.wait(self._ending)
         for line in self._free:
             await line.connection.close()
         self._free.clear()
@@ -144,9 +156,23 @@ class TreeConnections:
         self._wake()
 
     def _drop(self, line: _TreeConnection) -> None:
-        line.connection.terminate()
-        self._open -= 1
-        self._wake()
+        ending = asyncio.ensure_future(self._end(line))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    async def _end(self, line: _TreeConnection) -> None:
+        """Close a connection that is not used again; it counts as open until its statement has ended.
+
+        `terminate` alone would leave the statement running, and whoever asks and hangs up again and again
+        would have any number of them.
+        """
+        try:
+            await line.connection.close(timeout=END_SECONDS)
+        except Exception:
+            line.connection.terminate()
+        finally:
+            self._open -= 1
+            self._wake()
 
     def _wake(self) -> None:
         while self._waiting:

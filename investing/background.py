@@ -11,14 +11,17 @@ import contextvars
 import ctypes
 import sys
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import Any, ParamSpec, TypeVar
 
+from db.statements import note_seconds
+
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
-THREADS = 4
+THREADS = 3
 """How many computations run at the same time, each of another user."""
 
 SWITCH_SECONDS = 0.001
@@ -31,7 +34,7 @@ class _Interrupted(BaseException):
     """Raised inside a computation that nobody waits for any more."""
 
 
-class _Computation:
+class _Call:
     """One call, from the moment it is asked for until its thread has ended it."""
 
     def __init__(self, owner: Hashable, call: Callable[[], Any]) -> None:
@@ -53,10 +56,12 @@ class _Computation:
                 if self._is_abandoned:
                     return
                 self._thread_id = threading.get_ident()
+            began = time.thread_time()
             try:
                 self._result = self._context.run(self._call)
             except Exception as error:
                 self._error = error
+            self._context.run(note_seconds, time.thread_time() - began)
             self._end()
         except _Interrupted:
             # It may come at any moment until the computation has ended, but only once.
@@ -103,8 +108,8 @@ class BackgroundThreads:
     def __init__(self, threads: int = THREADS) -> None:
         self._most = threads
         self._changed = threading.Condition()
-        self._waiting: OrderedDict[Hashable, deque[_Computation]] = OrderedDict()
-        self._running: dict[Hashable, _Computation] = {}
+        self._waiting: OrderedDict[Hashable, deque[_Call]] = OrderedDict()
+        self._running: dict[Hashable, _Call] = {}
         self._threads: list[threading.Thread] = []
 
     @property
@@ -119,7 +124,7 @@ class BackgroundThreads:
 
         The computation ends with the caller: a cancelled one leaves its place in the line, or its thread.
         """
-        computation = _Computation(owner, lambda: work(*args, **kwargs))
+        computation = _Call(owner, lambda: work(*args, **kwargs))
         self._put(computation)
         try:
             result: ResultT = await computation.future
@@ -128,7 +133,7 @@ class BackgroundThreads:
             raise
         return result
 
-    def _put(self, computation: _Computation) -> None:
+    def _put(self, computation: _Call) -> None:
         with self._changed:
             self._waiting.setdefault(computation.owner, deque()).append(computation)
             if len(self._threads) < min(self._most, len(self._running) + len(self._waiting)):
@@ -143,7 +148,7 @@ class BackgroundThreads:
         self._threads.append(thread)
         thread.start()
 
-    def _drop(self, computation: _Computation) -> None:
+    def _drop(self, computation: _Call) -> None:
         with self._changed:
             line = self._waiting.get(computation.owner)
             if line is not None and computation in line:
@@ -166,13 +171,13 @@ class BackgroundThreads:
             # Let nothing of it live on until there is something else to do.
             del computation
 
-    def _next(self) -> _Computation:
+    def _next(self) -> _Call:
         with self._changed:
             while (found := self._take()) is None:
                 self._changed.wait()
             return found
 
-    def _take(self) -> _Computation | None:
+    def _take(self) -> _Call | None:
         """Take the first computation of whoever has waited longest and has none running."""
         for owner, line in self._waiting.items():
             if owner in self._running:

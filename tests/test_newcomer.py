@@ -4,6 +4,7 @@ The demo is started as the README says, in a data folder of its own and on a fre
 that one server.
 """
 
+import json
 import os
 import re
 import shutil
@@ -29,7 +30,7 @@ from tests.graph.server.explorer import Tab
 from tests.graph.server.test_explorer import ARGUMENTS, CHROMIUM
 from tests.http import loopback
 from tests.trading_in_tabs import trade_and_watch
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, soon
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -285,6 +286,26 @@ def test_trading_in_one_tab_and_watching_in_another(demo: Demo, token: str, pass
         watching.log_in("demo", password)
         trade_and_watch(trading, watching, ids["Blue-chip growth"], shown("graphql")[2], ARTIFACTS)
         browser.close()
+
+
+def test_a_killed_database_is_started_again(demo: Demo, data_dir: Path, token: str) -> None:
+    def postmaster() -> int:
+        return int((data_dir / "postgres" / "postmaster.pid").read_text().split("\n")[0])
+
+    def is_served_by_another() -> bool:
+        try:
+            return postmaster() != killed and loopback.get(f"{demo.url}/ready").status_code == 200
+        except (OSError, ValueError):
+            return False
+
+    killed = postmaster()
+    os.kill(killed, signal.SIGKILL)
+    assert soon(is_served_by_another), demo.printed.read_text()
+    assert ask(demo, token, "{ me { username } }") == {"me": {"username": "demo"}}
+    lines = [line for line in demo.printed.read_text().splitlines() if "graphfolio.database" in line]
+    assert [json.loads(line)["event"] for line in lines if "embedded" in line] == [
+        "The embedded PostgreSQL was ended by SIGKILL. It is started again."
+    ]
 
 
 def test_the_second_start_keeps_everything(demo: Demo, data_dir: Path, password: str) -> None:

@@ -134,6 +134,7 @@ async def _run(
     for number in range(chosen.rounds):
         await bench.round(number, shapes)
         loads.append(os.getloadavg()[0])
+        print(f"\nround {number + 1} of {chosen.rounds} is done", file=sys.stderr, flush=True)
     figures = Figures(bench, shapes, memory, loads, corpus.postgres)
     for target in targets:
         memory[target.key].append(usage.memory(target.pid))

@@ -92,7 +92,7 @@ def _introduction(figures: Figures, setting: Setting) -> str:
     versions = (
         ", ".join(f"{name} {version}" for name, version in peers.versions.items())
         if peers
-        else "without the peers, for want of npm"
+        else "without the peers"
     )
     one = (
         ""

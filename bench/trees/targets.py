@@ -31,6 +31,9 @@ GRAPHFOLIO = {
     "GRAPHFOLIO_LOG_LEVEL": "warning",
     "GRAPHFOLIO_FEED": "none",
     "GRAPHFOLIO_WORKER": "false",
+    # One user of a shape stands for many, as it does at the peers.
+    "GRAPHFOLIO_OPERATIONS_PER_USER": "0",
+    "GRAPHFOLIO_SECONDS_PER_USER": "0",
     "GRAPHFOLIO_SEND_NOTIFICATIONS": "false",
     # Half of them read, as many as the others have.
     "GRAPHFOLIO_POOL_SIZE": str(2 * POOL_SIZE),

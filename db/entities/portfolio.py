@@ -13,10 +13,10 @@ LEFT_OUT_ORDER = "{t}.symbol, {t}.currency, {t}.instrument_id"
 
 def left_out(condition: str, and_also: str = "") -> str:
     """Return the source of what the totals of some portfolios `p` leave out: positions without a price."""
-    positions = f"""SELECT DISTINCT v.instrument_id, w.symbol, w.currency FROM portfolios p
-        JOIN position_values v ON v.owner_id = $1 AND v.portfolio_id = p.id AND v.quantity > 0
-            AND v.price IS NULL
-        JOIN instruments w ON w.id = v.instrument_id
+    positions = f"""SELECT DISTINCT h.instrument_id, w.symbol, w.currency FROM portfolios p
+        JOIN position_values h ON h.owner_id = $1 AND h.portfolio_id = p.id AND h.quantity > 0
+            AND h.price IS NULL
+        JOIN instruments w ON w.id = h.instrument_id
         WHERE p.owner_id = $1 AND {condition}"""
     return f"({positions}{' UNION ALL ' if and_also else ''}{and_also}) {{t}}"
 

@@ -22,6 +22,8 @@ from db.server.process import postmaster_status
 
 WAIT_SECONDS = 60.0
 LEAVING_SECONDS = 20.0
+GRACE_SECONDS = 1.0
+"""How long what is left of a killed server may take to notice by itself."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,18 @@ def starting(path: Path) -> Iterator[int]:
 def running(descriptor: int, data: Path, ended: Path | None = None) -> Claim | None:
     """Return the server that runs on `data`, once it is ready; None if there is none, with the lock taken.
 
-    A server whose starter died is shutting down, and is waited for; so is what is left of the one that had
-    its socket in the folder `ended`. Raises `DatabaseUnavailable` where there
-    is a server that this process may not or cannot reach.
+    A server whose starter died is shutting down, and is waited for. What is left of the one that had its
+    socket in the folder `ended` is waited for as well, but not for long. Raises `DatabaseUnavailable` where
+    there is a server that this process may not or cannot reach.
     """
-    deadline = time.monotonic() + LEAVING_SECONDS
+    began = time.monotonic()
+    deadline = began + LEAVING_SECONDS
     while not take(descriptor):
         claim = read_claim(descriptor)
         status = postmaster_status(data)
         is_ending = claim is not None and ended is not None and claim.sockets == str(ended)
+        if is_ending and time.monotonic() > began + GRACE_SECONDS:
+            _end_leftovers(data.with_name("postgres.running"))
         if claim is not None and not is_ending and status is not None and status[1] == "ready":
             pid = status[0]
             if _is_orphan(pid, claim):
@@ -135,6 +140,22 @@ def _tell_to_stop(pid: int, data: Path) -> None:
         if sys.platform == "linux" and os.readlink(f"/proc/{pid}/cwd") != str(data):
             return
         os.kill(pid, signal.SIGINT)
+
+
+def _end_leftovers(lock: Path) -> None:
+    """Kill the processes that still have the lock of a server whose postmaster was killed.
+
+    A backend in the middle of a long query does not notice that, and no other server could start before its
+    end. Nobody else has the file open: whoever starts a server waits for `postgres.lock` first, which this
+    process holds.
+    """
+    if sys.platform != "linux":
+        return
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            has_lock = any(os.readlink(file) == str(lock) for file in (process / "fd").iterdir())
+            if has_lock and int(process.name) != os.getpid():
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def _answers(claim: Claim, data: Path) -> bool:

@@ -228,7 +228,7 @@ class Selecting:
 
     def _page_info(self, nodes: list[FieldNode]) -> PageFacts:
         entries: list[tuple[str, Constant | PageFact]] = []
-        for key, below in self._fields("PageFacts", nodes).items():
+        for key, below in self._fields("PageInfo", nodes).items():
             name = below[0].name.value
             entries.append((key, Constant('"PageInfo"') if name == "__typename" else _PAGE_FACTS[name]))
         return PageFacts(tuple(entries))

@@ -6,9 +6,11 @@ one operation. Keys of the page loaders are (parent's id, page).
 
 from __future__ import annotations
 
-from asyncio import Future, shield
+from asyncio import Future, Task, current_task, shield
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -22,12 +24,43 @@ ValueT = TypeVar("ValueT")
 RowT = TypeVar("RowT")
 
 
+_reads: ContextVar[set[Task[Any]] | None] = ContextVar("reads", default=None)
+
+
+@contextmanager
+def reads_end_here() -> Iterator[None]:
+    """End whatever loaders still read, or have computed, when the block ends.
+
+    A batch is a task of its own: without this it would go on after its operation has timed out.
+    """
+    reads: set[Task[Any]] = set()
+    token = _reads.set(reads)
+    try:
+        yield
+    finally:
+        _reads.reset(token)
+        for task in reads:
+            task.cancel()
+
+
 class Loader(DataLoader[KeyT, ValueT], Generic[KeyT, ValueT]):
     """A loader that acts for the operation's viewer."""
 
     def __init__(self, login: ViewerLogin) -> None:
         super().__init__()
         self.login = login
+        self._read_batch: Callable[[list[KeyT]], Any] = self.batch_load_fn
+        self.batch_load_fn = self._load_batch
+
+    async def _load_batch(self, keys: list[KeyT]) -> list[ValueT]:
+        task, reads = current_task(), _reads.get()
+        if task is None or reads is None:
+            return await self._read_batch(keys)
+        reads.add(task)
+        try:
+            return await self._read_batch(keys)
+        finally:
+            reads.discard(task)
 
     def load(self, key: KeyT) -> Future[ValueT]:
         """Load a key, together with all others of this step.

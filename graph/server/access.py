@@ -38,6 +38,11 @@ class AccessLine:
         self._events: int | None = None
         bind(request_id=request_id)
 
+    @property
+    def seconds(self) -> float:
+        """Return how long its statements, and what threads computed for it, have taken so far."""
+        return self._statements.seconds
+
     def answered(self, status: int, body: dict[str, Any]) -> None:
         """Note an answer; of a stream the last one counts."""
         self._status = status

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import orjson
 import strawberry
@@ -20,6 +22,7 @@ from db.outages import Outage
 from graph.errors import BadUserInput
 from graph.graphiql import explorer
 from graph.limits import STANDARD, Limits
+from graph.server.budgets import BudgetLimits, UserBudgets
 from graph.server.client import COST_HEADER, DEVICE_TOKEN, is_local
 from graph.server.compiled import CompiledQueries, build_compiler
 from graph.server.direct import DirectQueries
@@ -31,6 +34,7 @@ from graph.server.schema_page import schema_page
 from graph.server.serving import ServedSchema
 from graph.server.websocket import GraphQLOverWebSocket
 from graph.services import Services
+from investing.auth.types import NotLoggedIn
 from runtime.services import Readiness
 
 READY_SECONDS = 5
@@ -50,6 +54,8 @@ def build_app(
     max_operations_per_socket: int = 50,
     queries_over_get: bool = False,
     services: Callable[[], Services] | None = None,
+    compiler: bool = True,
+    budgets: BudgetLimits | None = None,
 ) -> Starlette:
     """Build the server around a schema.
 
@@ -57,17 +63,25 @@ def build_app(
     the operation. A stream with a token holds `login()` of a context of its own, which raises Unauthenticated
     for a bad one, and ends at its `expires_at`, if it has one, or when what `login()` yields returns. Pages
     of `allowed_origins` may call the endpoint beside those of its own origin. GET is off, unless
-    `queries_over_get` opens it to queries. With `services` queries of stored data are compiled.
+    `queries_over_get` opens it to queries. With `services` queries of stored data are compiled, unless
+    `compiler` is False, and users have `budgets`.
     """
     origins = normalize_allowed_origins(allowed_origins)
     served = ServedSchema.around(schema, limits)
     compiled = None
-    if services is not None:
-        compiler = build_compiler(
+    if services is not None and compiler:
+        query_compiler = build_compiler(
             schema, served.checks, served.execution_context_class, operation_timeout_seconds
         )
-        compiled = CompiledQueries(compiler, services, open_context)
-    operations = Operations(served, open_context, operation_timeout_seconds, compiled)
+        compiled = CompiledQueries(query_compiler, services, open_context)
+    operations = Operations(
+        served,
+        open_context,
+        operation_timeout_seconds,
+        compiled,
+        None if budgets is None else UserBudgets(budgets, operation_timeout_seconds),
+        None if services is None else partial(_user_of, services),
+    )
     middleware = [Middleware(Envelope)]
     if origins:
         middleware.append(
@@ -114,6 +128,13 @@ class _Application(Starlette):
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as Starlette does."""
         await super().__call__(scope, receive, send)
+
+
+def _user_of(services: Callable[[], Services], token: str) -> UUID | None:
+    try:
+        return services().auth_service.user_of(token)
+    except NotLoggedIn:
+        return None
 
 
 async def _health(request: Request) -> Response:

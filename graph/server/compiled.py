@@ -16,8 +16,10 @@ from graph.compiler.describing import Arguments, Readables, connection_of, descr
 from graph.compiler.plans import Planner
 from graph.compiler.selecting import NotCompiled
 from graph.limits import CheckedOperation, DocumentChecks
+from graph.loaders import reads_end_here
 from graph.readable import LOOKUPS, READABLE, ROOT_FILTERS
 from graph.server.client import ClientConnection
+from graph.server.examining import SHORT_CHARACTERS, examine
 from graph.server.requests import GraphQLRequest
 from graph.services import Services
 from investing.auth.types import NotLoggedIn
@@ -54,20 +56,24 @@ class CompiledQueries:
     ) -> tuple[bytes, CheckedOperation, UUID]:
         """Return the data of a query, what it was measured as, and whose it is.
 
-        Raise NotCompiled if the resolvers have to answer, or what the compiler raises.
+        Raise NotCompiled if the resolvers have to answer, what the compiler raises, or DocumentRefused for
+        a long document.
         """
         services = self.services()
         try:
             claims = services.auth_service.claims(token)
         except NotLoggedIn:
             raise NotCompiled("nobody is logged in") from None
-        json, checked = await self.compiler.answer(
-            request.query,
-            request.operation_name,
-            request.variables or {},
-            claims,
-            services.sessions.trees,
-            services.row_counts.of,
-            None if client is None else partial(self.open_context, token, client),
-        )
+        if len(request.query) > SHORT_CHARACTERS:
+            await examine(self.compiler.checks, request.query, claims.user_id)
+        with reads_end_here():
+            json, checked = await self.compiler.answer(
+                request.query,
+                request.operation_name,
+                request.variables or {},
+                claims,
+                services.sessions.trees,
+                services.row_counts.of,
+                None if client is None else partial(self.open_context, token, client),
+            )
         return json, checked, claims.user_id

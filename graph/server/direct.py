@@ -90,8 +90,12 @@ class DirectQueries:
         token, content_type, media_type, wants_cost = b"", b"", JSON, False
         for name, value in headers:
             if name == b"authorization":
+                if token:
+                    return None
                 token = value
             elif name == b"content-type":
+                if content_type:
+                    return None
                 content_type = value
             elif name == b"accept":
                 accepted = self._accepted(value)
@@ -121,8 +125,10 @@ class DirectQueries:
     async def _answer(self, scope: Scope, request: GraphQLRequest, head: _Head) -> tuple[Answer, str] | None:
         request_id = request_id_of(scope)
         line = AccessLine(self._operations.schema, request, request_id)
+        token, address = head.token.decode("latin-1"), scope["client"]
+        visit = None
         try:
-            token = head.token.decode("latin-1")
+            visit = await self._operations.enter(token, address[0] if address else None)
             answer = await self._operations.run_compiled(
                 request, token, None, line, wants_cost=head.wants_cost
             )
@@ -134,6 +140,8 @@ class DirectQueries:
             return None
         except Exception as error:
             answer = self._operations.failure(error, request_id)
+        finally:
+            self._operations.leave(visit, line)
         line.answered(answer.status, answer.body)
         line.write(None)
         return answer, request_id
@@ -177,5 +185,7 @@ async def _respond(send: Send, answer: Answer, media_type: str, request_id: str)
         (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode()),
     ]
+    if answer.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % answer.retry_after))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

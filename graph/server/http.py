@@ -88,6 +88,8 @@ def respond(
     if status is None:
         status = answer.status if media_type == GRAPHQL_JSON else 200
     content_type = f"{media_type}; charset=utf-8"
+    if answer.retry_after is not None:
+        headers = {**(headers or {}), "retry-after": str(answer.retry_after)}
     all_headers = {"content-type": content_type, "cache-control": "no-store", **(headers or {})}
     if client.device.issued is not None:
         all_headers[DEVICE_TOKEN] = client.device.issued

@@ -14,6 +14,7 @@ from graph.limits import STANDARD as STANDARD_LIMITS
 from graph.row_counts import KnownRowCounts
 from graph.schema import build_schema
 from graph.server.app import build_app
+from graph.server.budgets import BudgetLimits
 from graph.server.client import ClientConnection
 from graph.services import Services
 from investing.actor import RequestOrigin
@@ -129,5 +130,9 @@ def build_server(
         allowed_origins=settings.allowed_origins,
         limits=replace(STANDARD_LIMITS, cost=settings.max_query_cost, size=settings.max_answer_bytes),
         operation_timeout_seconds=settings.operation_timeout_seconds,
-        services=(lambda: opened[0]) if settings.compiler else None,
+        services=lambda: opened[0],
+        compiler=settings.compiler,
+        budgets=BudgetLimits(
+            settings.operations_per_user, settings.seconds_per_user, settings.sockets_per_user
+        ),
     )

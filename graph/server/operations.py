@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 from strawberry.exceptions import MissingQueryError
@@ -17,7 +18,9 @@ from strawberry.types.graphql import OperationType
 from graph.compiler.selecting import NotCompiled
 from graph.errors import BadUserInput, CodedError, TimedOut
 from graph.limits import CheckedOperation, DocumentRefused, Limits, refuse_large
+from graph.loaders import reads_end_here
 from graph.server.access import AccessLine
+from graph.server.budgets import UserBudgets, Visit
 from graph.server.client import ClientConnection
 from graph.server.compiled import CompiledQueries
 from graph.server.errors import internal, logger, present
@@ -52,6 +55,14 @@ class Answer:
         if self.executed:
             return 200
         return _STATUS_OF.get(self.body["errors"][0]["extensions"]["code"], 400)
+
+    @property
+    def retry_after(self) -> int | None:
+        """Return after how many seconds to try again, where the request was throttled."""
+        if self.executed or not self.body.get("errors"):
+            return None
+        seconds: int | None = self.body["errors"][0]["extensions"].get("retryAfter")
+        return seconds
 
     def encode(self, request_id: str) -> bytes:
         """Write the answer as JSON; one that cannot be written becomes a masked error."""
@@ -129,6 +140,8 @@ class Operations:
     open_context: OpenContext
     timeout_seconds: float
     compiled: CompiledQueries | None = None
+    budgets: UserBudgets | None = None
+    user_of: Callable[[str], UUID | None] | None = None
 
     async def run(
         self,
@@ -146,8 +159,10 @@ class Operations:
         line = AccessLine(self.schema, request, client.request_id)
         context: Any = None
         answer: Answer | None = None
+        visit: Visit | None = None
         try:
             async with asyncio.timeout(self.timeout_seconds):
+                visit = await self.enter(token, client.ip_address)
                 if not_compiled is None:
                     try:
                         wants_cost = client.wants_cost or request.wants_cost
@@ -163,14 +178,15 @@ class Operations:
                 if isinstance(schema, bytes):
                     answer = self._introspected(schema, checked, request, client)
                     return answer
-                result = schema or await self.schema.execute(
-                    request.query,
-                    variable_values=request.variables,
-                    context_value=context,
-                    operation_name=request.operation_name,
-                    operation_extensions=request.extensions,
-                    allowed_operation_types=allowed,
-                )
+                with reads_end_here():
+                    result = schema or await self.schema.execute(
+                        request.query,
+                        variable_values=request.variables,
+                        context_value=context,
+                        operation_name=request.operation_name,
+                        operation_extensions=request.extensions,
+                        allowed_operation_types=allowed,
+                    )
             answer = self._answer(result, checked, request, client, not_compiled)
         except Exception as error:
             answer = self.failure(error, client.request_id)
@@ -179,7 +195,27 @@ class Operations:
                 line.answered(answer.status, answer.body)
             line.write(context)
             await close(context)
+            self.leave(visit, line)
         return answer
+
+    async def enter(self, token: str | None, address: str | None) -> Visit | None:
+        """Let an operation in by its user's budget; by its address, where nobody is logged in.
+
+        Each is followed by `leave`. Raise Throttled, or TimeoutError.
+        """
+        if self.budgets is None:
+            return None
+        user_id = self.user_id_of(token)
+        return await self.budgets.enter(user_id or address, counted=user_id is not None)
+
+    def user_id_of(self, token: str | None) -> UUID | None:
+        """Return whose valid token it is; None for nobody's."""
+        return None if token is None or self.user_of is None else self.user_of(token)
+
+    def leave(self, visit: Visit | None, line: AccessLine) -> None:
+        """Charge what an operation has used."""
+        if visit is not None and self.budgets is not None:
+            self.budgets.leave(visit, line.seconds)
 
     async def run_compiled(
         self,

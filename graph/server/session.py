@@ -107,11 +107,19 @@ class Session:
                 self._token = bearer_token(payload.get("authorization", payload.get("Authorization")))
                 watching = watched(self._operations, self._token, self._client)
                 life = await stack.enter_async_context(watching)
+                self._count(stack)
             except CodedError as error:
                 raise Closed(4403, error.message[:100]) from None
             self._initialised = True
             await self._send({"type": "connection_ack"})
             return life
+
+    def _count(self, stack: AsyncExitStack) -> None:
+        """Count this socket among its user's, for as long as it lasts. Raise Throttled."""
+        budgets, user_id = self._operations.budgets, self._operations.user_id_of(self._token)
+        if budgets is not None and user_id is not None:
+            budgets.open_socket(user_id)
+            stack.callback(budgets.close_socket, user_id)
 
     async def _receive(self) -> dict[str, Any]:
         event = await self._socket.receive()

@@ -7,6 +7,7 @@ closed waits for the same buffer. So uvicorn's own protocols are given a time li
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,6 +19,9 @@ LOOKS = 5
 """How often it is checked within that time."""
 PING_SECONDS = 10.0
 """How often a WebSocket is pinged, and how long it has to answer, in seconds."""
+REQUEST_SECONDS = 30.0
+"""How long a request may take to arrive, headers and body, in seconds."""
+_REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 UNSENT_BYTES = 32 * 1024
 """How many unsent bytes the kernel may hold."""
 WAITING_BYTES = 16 * 1024
@@ -76,7 +80,59 @@ class StallTimeout(asyncio.Protocol):
 
 
 class StallTimeoutHTTP(StallTimeout, HttpToolsProtocol):
-    """HTTP, and with it server-sent events."""
+    """HTTP, and with it server-sent events. A request has to arrive whole within `REQUEST_SECONDS`."""
+
+    _is_whole = False
+    _hurrying: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._hurry()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived, and wait for the rest of a request that has only begun."""
+        super().data_received(data)
+        if self._is_whole:
+            if self._hurrying is not None:
+                self._stop_hurrying()
+        elif self._hurrying is None and not self.transport.is_closing():
+            self._hurry()
+
+    def on_message_begin(self) -> None:
+        """Note that a request has begun."""
+        self._is_whole = False
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Note that a request has arrived."""
+        self._is_whole = True
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over; WebSockets have limits of their own."""
+        self._is_whole = True
+        self._stop_hurrying()
+        super().handle_websocket_upgrade()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting for a request."""
+        self._stop_hurrying()
+        super().connection_lost(exc)
+
+    def _hurry(self) -> None:
+        self._hurrying = asyncio.get_running_loop().call_later(REQUEST_SECONDS, self._too_late)
+
+    def _stop_hurrying(self) -> None:
+        if self._hurrying is not None:
+            self._hurrying.cancel()
+            self._hurrying = None
+
+    def _too_late(self) -> None:
+        self._hurrying = None
+        if self.cycle is None or not self.cycle.response_started:
+            self.transport.write(_REQUEST_TIMEOUT)
+        self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the idle connection: no more is requested, so the answers have to be read now."""
@@ -102,7 +158,8 @@ class StallTimeoutWebSocket(StallTimeout, WebSocketsSansIOProtocol):
 def hang_up(transport: asyncio.Transport) -> None:
     """Close a connection at once, and leave no unsent data in the kernel."""
     connection = transport.get_extra_info("socket")
-    if connection is not None:
+    # Its descriptor is gone where the client was faster.
+    with suppress(OSError, ValueError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
@@ -116,7 +173,8 @@ def limit_unsent(transport: asyncio.BaseTransport) -> None:
         and connection is not None
         and connection.family != getattr(socket, "AF_UNIX", None)
     ):
-        connection.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
+        with suppress(OSError, ValueError):
+            connection.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
 
 
 def patience() -> dict[str, Any]:

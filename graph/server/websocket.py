@@ -7,6 +7,8 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 
+from graph.errors import Throttled
+from graph.server.budgets import ADDRESS_FACTOR
 from graph.server.client import client_of
 from graph.server.operations import Operations
 from graph.server.session import Session
@@ -35,15 +37,30 @@ class GraphQLOverWebSocket:
             await socket.accept()
             await socket.close(4406, "Subprotocol not acceptable")
             return
-        await socket.accept(SUBPROTOCOL)
-        await Session(
+        client, budgets = client_of(socket), self.operations.budgets
+        session = Session(
             socket,
             self.operations,
-            client_of(socket),
+            client,
             self.init_seconds,
             self.most_operations,
             self.max_message_bytes,
-        ).serve()
+        )
+        if budgets is None:
+            await socket.accept(SUBPROTOCOL)
+            await session.serve()
+            return
+        # Sockets that nobody has logged in to yet count as well, by their address.
+        try:
+            budgets.open_socket(client.ip_address, ADDRESS_FACTOR)
+        except Throttled:
+            await socket.close(1013)
+            return
+        try:
+            await socket.accept(SUBPROTOCOL)
+            await session.serve()
+        finally:
+            budgets.close_socket(client.ip_address)
 
     def _is_welcome(self, socket: WebSocket) -> bool:
         """Return whether the origin is allowed: browsers apply no CORS to a WebSocket."""

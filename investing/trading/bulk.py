@@ -7,6 +7,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -63,15 +64,19 @@ class Batch:
         """Return what the ledger says to each line, by its place; write nothing."""
         if not self.lines:
             return Merged()
-        past = await self._load(self.lines[0].entry.executed_at)
+        moves = await self._load(self.lines[0].entry.executed_at)
+        return await run_apart(self._key[0], self._merged, moves)
+
+    def _merged(self, moves: Sequence[tuple[dt.datetime, Decimal]]) -> Merged:
         new = [NewEntry(line.entry, line.instrument_id, line.is_fixed) for line in self.lines]
-        merged = await run_apart(self._key[0], merge, past, new)
+        merged = merge(self._past(moves), new)
         for place, entry in merged.entries.items():
             if entry is not self.lines[place].entry:
                 self.lines[place] = replace(self.lines[place], entry=entry)
         return merged
 
-    async def _load(self, first: dt.datetime) -> Past:
+    async def _load(self, first: dt.datetime) -> Sequence[tuple[dt.datetime, Decimal]]:
+        """Load the holdings; return the movements of cash from this instant on."""
         moves = await imports.cash_moves_after(self._ledger.connection, *self._key, first)
         new: dict[UUID, list[HoldingChange]] = {}
         for line in self.lines:
@@ -81,6 +86,9 @@ class Batch:
             starts = {self._key[1]: min(map(_first_affected, changes))}
             with_splits = not any(line.is_split_adjusted for line in self.lines)
             self._loaded[id] = await load_holdings(self._ledger, id, starts, changes, with_splits=with_splits)
+        return moves
+
+    def _past(self, moves: Sequence[tuple[dt.datetime, Decimal]]) -> Past:
         return Past(
             portfolio_id=self._key[1],
             cash=self._cash - sum((delta for _, delta in moves), ZERO),
@@ -126,6 +134,22 @@ class Batch:
 
         The import is written with the first of them.
         """
+        rows = await run_apart(self._key[0], self._rows, merged, import_id)
+        for start in range(0, len(rows), imports.CHUNK):
+            progress("Writing transactions", start, len(rows))
+            if start:
+                await self._ledger.flush()
+            for row in rows[start : start + imports.CHUNK]:
+                self._ledger.add_transaction(row)
+        progress("Writing transactions", len(rows), len(rows))
+        await run_apart(self._key[0], self._save_derived, merged)
+        if merged.postings:
+            cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
+            first = self.lines[min(merged.postings)].entry.executed_at
+            self._ledger.change_portfolio(self._key[1], cash=cash, since=first)
+
+    def _rows(self, merged: Merged, import_id: UUID) -> list[dict[str, Any]]:
+        """Return the rows of the new transactions."""
         written: Counter[Content] = Counter()
         rows: list[dict[str, Any]] = []
         for place in sorted(merged.postings):
@@ -134,18 +158,7 @@ class Batch:
             mark = fingerprint(self._key[1], line.content, line.recorded + written[line.content])
             row = self._transaction(line, merged.postings[place], mark)
             rows.append(row | {"import_id": import_id})
-        for start in range(0, len(rows), imports.CHUNK):
-            progress("Writing transactions", start, len(rows))
-            if start:
-                await self._ledger.flush()
-            for row in rows[start : start + imports.CHUNK]:
-                self._ledger.add_transaction(row)
-        progress("Writing transactions", len(rows), len(rows))
-        self._save_derived(merged)
-        if merged.postings:
-            cash = sum((posting.cash_delta for posting in merged.postings.values()), ZERO)
-            first = self.lines[min(merged.postings)].entry.executed_at
-            self._ledger.change_portfolio(self._key[1], cash=cash, since=first)
+        return rows
 
     def _save_derived(self, merged: Merged) -> None:
         """Add what follows from the postings of new entries, one instrument at a time."""

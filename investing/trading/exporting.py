@@ -1,7 +1,7 @@
 """Export a portfolio's ledger as CSV, which an import into an empty portfolio turns into the same ledger."""
 
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from db.canonical import instant
 from db.sessions import Connection, Row, Sessions
 from db.trading import imports
 from db.vocabulary import TransactionType
+from investing.background import run_apart
 from investing.rules.trading.ordering import order_key
 from investing.trading.bulk import Progress
 from investing.trading.formats.csv_rows import COLUMNS, PLACE
@@ -37,7 +38,7 @@ async def export_csv(
         done = 0
         places = _Places(unordered)
         async for rows in imports.ledger_pages(connection, owner_id, portfolio_id):
-            yield "".join(f"{_line(row)}{places.of(row)}\n" for row in rows)
+            yield await run_apart(owner_id, _lines, rows, places)
             done += len(rows)
             progress("Writing transactions", done, total)
 
@@ -78,6 +79,10 @@ class _Places:
         self._last = self._last + 1 if row["executed_at"] == self._instant else 1
         self._instant = row["executed_at"]
         return f",{self._last}"
+
+
+def _lines(rows: Sequence[Row], places: _Places) -> str:
+    return "".join(f"{_line(row)}{places.of(row)}\n" for row in rows)
 
 
 def _line(row: Row) -> str:

@@ -15,6 +15,7 @@ from db.trading.ledger import LedgerTransaction, transact
 from db.vocabulary import TransactionType
 from investing.actor import Actor
 from investing.audit import add_note
+from investing.background import run_apart
 from investing.idempotency import Intent, once
 from investing.rules.errors import AccountInactive, InvalidInput, NotFound, PortfolioInactive
 from investing.rules.trading.import_rows import ImportRow, Parsed, instant_of
@@ -103,17 +104,21 @@ async def import_rows_once(
         id, _ = await _import(ledger, actor, portfolio_id, rows, how, _quiet)
         return id
 
-    arguments: Mapping[str, Any] = {
-        "portfolio": portfolio_id,
-        "rows": [dataclasses.astuple(row) for row in rows],
-        "skipBad": skip_bad,
-        # Left out if not requested, so that a key from before the option existed still matches.
-        **({"adjustedQuantities": True} if adjusted_quantities else {}),
-    }
-    intent = Intent.of(actor.id, idempotency_key, "importTransactions", arguments)
+    def intended() -> Intent:
+        arguments: Mapping[str, Any] = {
+            "portfolio": portfolio_id,
+            "rows": [dataclasses.astuple(row) for row in rows],
+            "skipBad": skip_bad,
+            # Left out if not requested, so that a key from before the option existed still matches.
+            **({"adjustedQuantities": True} if adjusted_quantities else {}),
+        }
+        return Intent.of(actor.id, idempotency_key, "importTransactions", arguments)
+
+    intent = await run_apart(actor.id, intended)
     id = await once(actor.sessions, intent, NO_LOCKS, act)
     async with actor.sessions.reading(actor.id) as connection:
-        return load_report(id, await imports.find_report(connection, actor.id, id))
+        kept = await imports.find_report(connection, actor.id, id)
+    return await run_apart(actor.id, load_report, id, kept)
 
 
 def check_count(count: int) -> None:
@@ -153,7 +158,12 @@ async def _import(
     bad = sheet.is_bad()
     writing = not how.dry_run and bool(merged.postings) and (how.skip_bad or not bad)
     id = uuid7()
-    report = ImportReport(writing, sheet.report(writing), id if writing else None)
+
+    def reported() -> tuple[ImportReport, dict[str, Any] | None]:
+        report = ImportReport(writing, sheet.report(writing), id if writing else None)
+        return report, dump_report(report) if how.format == API else None
+
+    report, kept = await run_apart(actor.id, reported)
     if writing or how.format == API:
         values = {
             "owner_id": actor.id,
@@ -161,7 +171,7 @@ async def _import(
             "portfolio_id": portfolio_id,
             "format": how.format,
             "transaction_count": len(merged.postings) if writing else 0,
-            "report": dump_report(report) if how.format == API else None,
+            "report": kept,
         }
         imports.add_import(ledger.batch, values)
     if writing:

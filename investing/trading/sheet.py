@@ -13,6 +13,7 @@ from db.trading.split_places import HeldSplit, find_adjusted, find_as_traded
 from db.trading.splits import find_matched, newest_splits
 from db.vocabulary import TransactionType
 from db.writing import RawConnection
+from investing.background import run_apart
 from investing.rules.errors import CurrencyMismatch, DomainError, InvalidInput
 from investing.rules.errors import UnknownInstrument as Unknown
 from investing.rules.market.market_hours import day_of
@@ -93,6 +94,18 @@ class Sheet:
             await imports.find_instruments(connection, self.place.owner_id, symbols) if symbols else {}
         )
         now = dt.datetime.now(dt.UTC)
+        read = await run_apart(self.place.owner_id, self._read_all, good, instruments, now)
+        await self._take(connection, read)
+        for place in [place for place in self.order if self._row(place).type is TransactionType.SPLIT]:
+            await self._match(connection, place, self.lines[place])
+
+    def _read_all(
+        self,
+        good: Sequence[tuple[int, ImportRow]],
+        instruments: Mapping[str, InstrumentRow],
+        now: dt.datetime,
+    ) -> list[_Read]:
+        """Return the valid rows in the order of the ledger, and refuse the others."""
         read = []
         for place, row in good:
             try:
@@ -100,9 +113,7 @@ class Sheet:
             except DomainError as domain_error:
                 self.refuse(place, domain_error)
         read.sort(key=lambda one: one.key)
-        await self._take(connection, read)
-        for place in [place for place in self.order if self._row(place).type is TransactionType.SPLIT]:
-            await self._match(connection, place, self.lines[place])
+        return read
 
     def _read(
         self, place: int, row: ImportRow, instruments: Mapping[str, InstrumentRow], now: dt.datetime
@@ -132,6 +143,9 @@ class Sheet:
         """Make lines of all that is not on the ledger yet; their ids ascend, as the ledger's order does."""
         recorded = await self._recorded(connection, read)
         await self._read_units(connection)
+        await run_apart(self.place.owner_id, self._add_new, read, recorded)
+
+    def _add_new(self, read: Sequence[_Read], recorded: KnownEntries) -> None:
         contents = [_content(one) for one in read]
         known = recorded.find([(content, one.date) for content, one in zip(contents, read, strict=True)])
         for one, content, is_known in zip(read, contents, known, strict=True):
@@ -216,10 +230,14 @@ class Sheet:
         else:
             instants = sorted({one.entry.executed_at for one in read})
             rows = await imports.recorded_at(connection, *key, instants)
-        contents = [(content_of(*row[:-1]), row.is_undone) for row in rows]
-        undone = [content for content, is_undone in contents if is_undone]
-        remaining = [content for content, is_undone in contents if not is_undone]
-        return KnownEntries(remaining, self.place.time_zone, undone)
+
+        def known() -> KnownEntries:
+            contents = [(content_of(*row[:-1]), row.is_undone) for row in rows]
+            undone = [content for content, is_undone in contents if is_undone]
+            remaining = [content for content, is_undone in contents if not is_undone]
+            return KnownEntries(remaining, self.place.time_zone, undone)
+
+        return await run_apart(self.place.owner_id, known)
 
     def _row(self, place: int) -> ImportRow:
         row = self._rows[place]

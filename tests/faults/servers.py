@@ -119,6 +119,10 @@ async def fleet(cluster: Cluster, *ports: int, **settings: object) -> AsyncItera
             "GRAPHFOLIO_BROKER_TIMEOUT_SECONDS": "2",
             # Its people all come from one address.
             "GRAPHFOLIO_LOGIN_ATTEMPTS": "0",
+            # Few users stand for many here.
+            "GRAPHFOLIO_OPERATIONS_PER_USER": "0",
+            "GRAPHFOLIO_SECONDS_PER_USER": "0",
+            "GRAPHFOLIO_SOCKETS_PER_USER": "0",
             **{f"GRAPHFOLIO_{name.upper()}": str(value) for name, value in settings.items()},
         }
         found = Fleet([])

@@ -92,18 +92,31 @@ def served(app: Starlette) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server_url(app_url: str, ring: KeyRing, secret_box: SecretBox) -> Iterator[str]:
+def compiler() -> bool:
+    """Whether the module's server compiles queries; a module that is about the resolvers says no."""
+    return True
+
+
+@pytest.fixture(scope="module")
+def server_url(app_url: str, ring: KeyRing, secret_box: SecretBox, compiler: bool) -> Iterator[str]:
     """A server with cheap password hashing, in a thread with a loop of its own."""
-    app = build_server(
-        # Nothing is sent by itself, so that what a test looks at stays as it is.
-        Settings(_env_file=None, worker=False, send_notifications=False, login_attempts=0),
-        app_url,
+    with served(built(app_url, ring, secret_box, compiler=compiler)) as url:
+        yield url
+
+
+def built(
+    url: str, ring: KeyRing, secret_box: SecretBox, *, compiler: bool = True, **given: Any
+) -> Starlette:
+    """The application with cheap password hashing, and with these settings."""
+    # Nothing is sent by itself, so that what a test looks at stays as it is.
+    plain = {"worker": False, "send_notifications": False, "login_attempts": 0, "seconds_per_user": 0}
+    return build_server(
+        Settings(_env_file=None, compiler=compiler, **{**plain, **given}),
+        url,
         ring,
         secret_box=secret_box,
         hasher=PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1),
     )
-    with served(app) as url:
-        yield url
 
 
 REGISTER = """mutation($input: RegisterInput!) {

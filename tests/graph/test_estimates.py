@@ -4,10 +4,12 @@ import random
 from typing import Any
 
 import pytest
+from graphql import GraphQLObjectType, get_named_type, get_nullable_type, is_composite_type, is_list_type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.row_counts import MOST_COUNTED, RowCounts
+from graph.charges import HEAVY, ITEMS, ROWS, TEXTS
 from graph.estimate import estimate
 from graph.limits import DocumentChecks, DocumentRefused
 from tests.graph.owner_model import SCHEMA, Owner, document, values
@@ -159,3 +161,29 @@ def test_variables_decide_the_pages() -> None:
     assert figures(query, None, ids=["a"], n=20)[0] == 1 + 2 + 100 + 20 * 2
     assert figures(query, None, ids=[], n=None)[0] == 1 + 2 + 100 + 7 * 2
     assert figures(query, None, ids=["a"] * 9_999, n=10**9)[0] == 1 + 500 * 2 + 100 + 500 * 2
+
+
+def test_what_is_charged_is_in_the_schema() -> None:
+    """A field that was renamed would lose its price; a new list needs a bound, or a place here."""
+    fields = {(type_.name, name): field for type_ in objects() for name, field in type_.fields.items()}
+    assert {*ITEMS, *TEXTS, *HEAVY} <= set(fields)
+    connections = {t.name.removesuffix("Connection") for t in objects() if t.name.endswith("Connection")}
+    assert connections - set(ROWS) == {"PriceBar", "User", "SubPeriod", "Payment"}
+    assert set(ROWS) - connections == {"WatchedInstrument"}
+    lists = {
+        place
+        for place, field in fields.items()
+        if is_list_type(get_nullable_type(field.type)) and is_composite_type(get_named_type(field.type))
+    }
+    few = {
+        (type_, name)
+        for type_, name in lists
+        if name in ("edges", "nodes", "userErrors", "warnings", "inputs", "metrics")
+    }
+    assert lists - few == set(ITEMS)
+
+
+def objects() -> list[GraphQLObjectType]:
+    """The object types of the schema, without those of introspection."""
+    types = SCHEMA.type_map.values()
+    return [t for t in types if isinstance(t, GraphQLObjectType) and not t.name.startswith("__")]

@@ -1,4 +1,4 @@
-"""How many statements a tree costs: as many as it is deep, however wide it is."""
+"""How many statements a tree costs the resolvers: as many as it is deep, however wide it is."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -42,6 +42,11 @@ class Counter:
         """The statements of the block."""
         self.sent.clear()
         yield self.sent
+
+
+@pytest.fixture(scope="module")
+def compiler() -> bool:
+    return False
 
 
 @pytest.fixture(scope="module", autouse=True)

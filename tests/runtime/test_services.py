@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -129,7 +130,7 @@ async def _started(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 @pytest.fixture(scope="module")
 async def world(app_url: str, superuser_url: str, sessions: Sessions) -> AsyncIterator[World]:
-    settings = Settings(_env_file=None, feed="replay", replay_speed=20, login_attempts=0)
+    settings = Settings(_env_file=None, feed="replay", replay_speed=20, login_attempts=0, loop_warning_ms=20)
     secret_box = SecretBox(KeyRing.generate)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(services, "Supervisor", Saboteur)
@@ -273,6 +274,27 @@ async def scheduler(world: World) -> None:
     await until(has_run, 0.1)
 
 
+async def loop_watch(world: World) -> None:
+    """It tells that the loop was blocked."""
+    told: list[logging.LogRecord] = []
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record)
+
+    handler = Teller()
+    logger = logging.getLogger("graphfolio.runtime")
+    logger.addHandler(handler)
+
+    async def is_told() -> bool:
+        # The loop itself, and so everybody.
+        time.sleep(0.1)  # noqa: ASYNC251
+        return any(record.getMessage() == "the event loop was blocked" for record in told)
+
+    await until(is_told)
+    logger.removeHandler(handler)
+
+
 PROOFS: Mapping[str, Callable[[World], Awaitable[None]]] = {
     proof.__name__.replace("_", " "): proof
     for proof in (
@@ -286,6 +308,7 @@ PROOFS: Mapping[str, Callable[[World], Awaitable[None]]] = {
         optimiser,
         notification_sender,
         scheduler,
+        loop_watch,
     )
 }
 

@@ -58,6 +58,11 @@ class Document:
         declared = f"query({', '.join(self.declared)}) " if self.declared else ""
         return f"{declared}{{ {body} }}" + "".join(self.fragments)
 
+    @staticmethod
+    def is_found(body: bytes) -> bool:
+        """Whether nothing that the answer was asked for by its id is missing."""
+        return b"null,{" not in body and b'":null}}' not in body
+
     def _root(self, query: GraphQLObjectType) -> str:
         name = self.random.choice(("me", "me", "me", "node", "nodes", "instrument", "instruments"))
         return name + self._arguments(name, query.fields[name])

@@ -17,7 +17,7 @@ from tests.graph.ownership import people, stored
 from tests.graph.ownership.asking import Caller, Reply
 from tests.graph.ownership.people import Person
 
-_MARKET = (
+MARKET = (
     "INSERT INTO instruments (id, symbol, name, asset_class, currency) "
     "VALUES (gen_random_uuid(), 'AAPL', 'Apple', 'EQUITY', 'USD'), "
     "(gen_random_uuid(), 'IBM', 'IBM', 'EQUITY', 'USD')",
@@ -62,7 +62,7 @@ class World:
 @pytest.fixture(scope="module")
 async def market(superuser_url: str) -> None:
     """Instruments with a price."""
-    await execute(superuser_url, *_MARKET)
+    await execute(superuser_url, *MARKET)
 
 
 @pytest.fixture(scope="module")

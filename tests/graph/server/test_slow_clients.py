@@ -171,3 +171,41 @@ async def test_the_kernel_holds_little(impatient: Served) -> None:
         _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         assert await got == slow_clients.UNSENT_BYTES
         writer.close()
+
+
+_HEAD = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"POST /graphql HTTP/1.1\r\nhost: x\r\n",
+        _HEAD + b"content-length: 90\r\n\r\n{",
+    ],
+    ids=["nothing", "headers", "body"],
+)
+def test_a_request_that_never_ends_is_cut(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow_clients, "REQUEST_SECONDS", 0.2)
+    with serve_tiny() as served, connected(served) as raw:
+        raw.sendall(begun)
+        raw.settimeout(PATIENCE)
+        received = b""
+        while data := raw.recv(4096):
+            received += data
+        assert received.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
+def test_a_second_request_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has arrived in time is answered, however often, on one connection."""
+    monkeypatch.setattr(slow_clients, "REQUEST_SECONDS", 0.3)
+    body = b'{"query": "{ hello }"}'
+    head = _HEAD + b"content-length: 22\r\n\r\n"
+    assert len(body) == 22
+    with serve_tiny() as served, connected(served) as raw:
+        raw.settimeout(PATIENCE)
+        for _ in range(4):
+            raw.sendall(head)
+            time.sleep(0.1)
+            raw.sendall(body)
+            assert raw.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")

@@ -271,3 +271,51 @@ def test_older_keys_verify_and_removed_ones_do_not(tokens: AccessTokens, ring: K
     )
     with pytest.raises(InvalidToken):
         only_new.verify(old)
+
+
+def test_what_was_verified_is_remembered_until_it_expires_and_no_longer(
+    tokens: AccessTokens, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+
+    class Clock(dt.datetime):
+        moment = start
+
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
+            return cls.moment
+
+    checked: list[str] = []
+    check = AccessTokens._verify
+
+    def verify(self: AccessTokens, text: str) -> Claims:
+        checked.append(text)
+        return check(self, text)
+
+    monkeypatch.setattr(AccessTokens, "_verify", verify)
+    text, expires_at = tokens.issue(USER, SESSION, dt.datetime.now(dt.UTC))
+    claims = tokens.verify(text)
+    assert tokens.verify(text) is claims
+    assert checked == [text]
+    # A digest of another text is another one.
+    with pytest.raises(InvalidToken):
+        tokens.verify(text[:-2])
+    with monkeypatch.context() as patch:
+        patch.setattr("investing.auth.tokens.dt.datetime", Clock)
+        Clock.moment = expires_at + dt.timedelta(seconds=1.9)
+        assert tokens.verify(text) is claims
+        assert checked == [text, text[:-2]]
+        Clock.moment = expires_at + dt.timedelta(seconds=2)
+        with suppress(InvalidToken):
+            tokens.verify(text)
+        assert checked == [text, text[:-2], text]
+
+
+def test_no_more_tokens_are_remembered_than_there_is_room_for(
+    tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("investing.auth.tokens.MOST_VERIFIED", 3)
+    tokens._verified.clear()
+    for _ in range(5):
+        tokens.verify(tokens.issue(USER, SESSION, dt.datetime.now(dt.UTC))[0])
+    assert len(tokens._verified) == 3
