@@ -1,7 +1,7 @@
-"""The locks that a ledger transaction takes first, as prepared statements (see `db.writing`).
+"""What a ledger transaction does first: its locks, and the check of a login, as prepared statements.
 
-Locks are taken from the top of the tree down and by id, an account before its portfolios, so that two writers
-never deadlock.
+`db.writing` sends them together with BEGIN. Locks are taken from the top of the tree down and by id, an
+account before its portfolios, so that two writers never deadlock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ PREPARE lock_portfolio (uuid, uuid) AS
     SELECT FROM portfolios WHERE owner_id = $1 AND id = $2 FOR NO KEY UPDATE;
 PREPARE lock_portfolio_of_order (uuid, uuid) AS
     SELECT FROM portfolios WHERE owner_id = $1
-        AND id = (SELECT portfolio_id FROM orders WHERE owner_id = $1 AND id = $2) FOR NO KEY UPDATE
+        AND id = (SELECT portfolio_id FROM orders WHERE owner_id = $1 AND id = $2) FOR NO KEY UPDATE;
+PREPARE check_login (uuid, uuid) AS
+    SELECT FROM users u
+    JOIN refresh_tokens s ON s.owner_id = $1 AND s.id = $2 AND s.revoked_at IS NULL
+    WHERE u.id = $1 AND u.is_active
 """
 
 

@@ -25,7 +25,7 @@ from db.outages import is_no_outage
 from db.statements import CountedConnection, count_statements_of, uncounted
 from db.tree_connections import SETTINGS, TreeConnections
 from db.vocabulary import Topic
-from db.writing import Lock, RawConnection, Writers
+from db.writing import Lock, RawConnection, UncheckedLogin, Writers
 
 _ANNOUNCED = "announced"
 APP_ROLE = "graphfolio_app"
@@ -202,10 +202,17 @@ class Sessions:
         raise AssertionError("the last try returns or raises")
 
     async def write(
-        self, viewer_id: UUID, lock: Lock, work: Callable[[RawConnection], Awaitable[ResultT]]
+        self,
+        viewer_id: UUID,
+        lock: Lock,
+        work: Callable[[RawConnection], Awaitable[ResultT]],
+        login: UncheckedLogin | None = None,
     ) -> ResultT:
-        """Do the same over a plain connection that has taken the lock first (see `db.writing`)."""
-        return await self._writers.transact(viewer_id, lock, work)
+        """Do the same over a plain connection that has taken the lock first (see `db.writing`).
+
+        Raise LoginEnded if a `login` is given that has ended.
+        """
+        return await self._writers.transact(viewer_id, lock, work, login)
 
     def nobody(self) -> AbstractAsyncContextManager[RawConnection]:
         """Return a plain connection without a viewer, for ownerless data; each statement is a transaction."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -27,6 +28,24 @@ else:
 # serialization_failure and deadlock_detected: the transaction was not at fault and was rolled back.
 # unique_violation: another transaction has just written the same key, which the next attempt sees.
 _TRY_ANEW = frozenset({"40001", "40P01", "23505"})
+
+_ONE_ROW = "SELECT 1"
+"""The command tag of a SELECT, or of the EXECUTE of one, that has found one row."""
+
+
+class LoginEnded(Exception):
+    """The login behind a transaction has ended, or its user is disabled: nothing was read or written."""
+
+
+@dataclass(slots=True)
+class UncheckedLogin:
+    """A login of the viewer's that so far only its token says is valid: a transaction's first step checks it.
+
+    `has_been_checked` says that a transaction has found it valid.
+    """
+
+    id: UUID
+    has_been_checked: bool = False
 
 
 class Lock:
@@ -64,16 +83,26 @@ class Writers:
         self._giving_up: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def begin(self, viewer_id: UUID | None, lock: Lock | None = None) -> AsyncIterator[RawConnection]:
+    async def begin(
+        self, viewer_id: UUID | None, lock: Lock | None = None, login: UncheckedLogin | None = None
+    ) -> AsyncIterator[RawConnection]:
         """Yield one transaction on the viewer's behalf that begins by taking the lock; commit it at the end.
 
         Locked rows are read by a statement of their own: one that had to wait for the lock would see the rest
-        as it was before the wait.
+        as it was before the wait. The login is checked last for the same reason: what ended it during the
+        wait counts. Raise LoginEnded.
         """
         viewer = "''" if viewer_id is None else _quoted(viewer_id)
         first = "" if lock is None else lock.sql
-        connection = await self._begun(f"BEGIN; SET LOCAL app.user_id = {viewer}; {first}")
+        if login is not None:
+            assert viewer_id is not None, "a login is a viewer's"
+            first = f"{first}; EXECUTE check_login ({viewer}, {_quoted(login.id)})"
+        connection, found = await self._begun(f"BEGIN; SET LOCAL app.user_id = {viewer}; {first}")
         try:
+            if login is not None:
+                if found != _ONE_ROW:
+                    raise LoginEnded
+                login.has_been_checked = True
             yield connection
             await connection.execute("COMMIT")
         except BaseException:
@@ -82,15 +111,19 @@ class Writers:
         await self._pool.release(connection)
 
     async def transact(
-        self, viewer_id: UUID | None, lock: Lock, work: Callable[[RawConnection], Awaitable[ResultT]]
+        self,
+        viewer_id: UUID | None,
+        lock: Lock,
+        work: Callable[[RawConnection], Awaitable[ResultT]],
+        login: UncheckedLogin | None = None,
     ) -> ResultT:
         """Run the work in one transaction, and retry it after a deadlock or serialization failure.
 
-        There are three attempts at most, as in `Sessions.transact`.
+        There are three attempts at most, as in `Sessions.transact`. Raise LoginEnded, in any of them.
         """
         for is_last in (False, False, True):
             try:
-                async with self.begin(viewer_id, lock) as connection:
+                async with self.begin(viewer_id, lock, login) as connection:
                     return await work(connection)
             except asyncpg.PostgresError as error:
                 if is_last or error.sqlstate not in _TRY_ANEW:
@@ -104,12 +137,12 @@ class Writers:
         async with self._pool.acquire() as connection:
             yield connection
 
-    async def _begun(self, sql: str) -> Any:
+    async def _begun(self, sql: str) -> tuple[Any, str]:
+        """Return a connection on which a transaction has begun, and the tag of the last command."""
         for is_last in (False, True):
             connection: Any = await self._pool.acquire()
             try:
-                await connection.execute(sql)
-                return connection
+                return connection, await connection.execute(sql)
             except BaseException as error:
                 was_gone = _is_gone(connection)
                 await self._give_up(connection)

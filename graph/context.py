@@ -51,8 +51,16 @@ class Context:
         return await self._login.viewer()
 
     @property
+    def viewer_login(self) -> ViewerLogin:
+        """Return the viewer's login, for a mutation whose transaction checks it."""
+        return self._login
+
+    @property
     def viewer_id(self) -> UUID:
-        """Return whose rows are read. Valid only below a field whose permission has awaited `viewer`."""
+        """Return whose rows are read.
+
+        Valid only below a field whose permission has awaited `viewer`, or deferred that to a transaction.
+        """
         return self._login.viewer_id
 
     @property

@@ -12,7 +12,9 @@ from strawberry.permission import BasePermission
 from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 
+from db.writing import LoginEnded
 from graph.context import Context, Info
+from graph.errors import CodedError
 from graph.ids import id_of
 from graph.missing import log_missing
 from graph.permissions import Owns
@@ -47,7 +49,22 @@ class Guard(FieldExtension):
         field.permission_classes = [type(permission) for permission in self.permissions]
 
     async def resolve_async(self, next_: Callable[..., Any], source: Any, info: Info, **kwargs: Any) -> Any:
-        """Return the mutation's payload."""
+        """Return the mutation's payload; raise Unauthenticated if its login has ended."""
+        login = info.context.viewer_login
+        try:
+            payload = await self._payload(next_, source, info, kwargs)
+        except LoginEnded:
+            raise login.has_ended() from None
+        except CodedError:
+            await login.confirm()
+            raise
+        # What is refused before a transaction has begun is told only to those who are logged in.
+        await login.confirm()
+        return payload
+
+    async def _payload(
+        self, next_: Callable[..., Any], source: Any, info: Info, kwargs: dict[str, Any]
+    ) -> Any:
         try:
             for permission in self.permissions:
                 if not await _allows(permission, source, info, kwargs):
@@ -101,7 +118,8 @@ def _not_found(permission: BasePermission) -> NotFound:
 
 def actor_of(context: Context) -> Actor:
     """Return the viewer as the actor of a write."""
-    return Actor(context.viewer_id, context.services.sessions, context.client)
+    login = context.viewer_login.unchecked
+    return Actor(context.viewer_id, context.services.sessions, context.client, login)
 
 
 def given(field: str, value: str | None) -> str | None:

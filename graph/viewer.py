@@ -13,6 +13,7 @@ from uuid import UUID
 from db.outages import Outage
 from db.sessions import Connection, Sessions
 from db.vocabulary import Topic
+from db.writing import UncheckedLogin
 from graph.errors import Forbidden, Unauthenticated
 from investing.auth.service import AuthService
 from investing.auth.types import NotLoggedIn, Viewer
@@ -23,7 +24,10 @@ _checking = Outage(logger, "Checking the logins of streams")
 
 
 class ViewerLogin:
-    """A token and, once it is checked, its user: the viewer."""
+    """A token and, once it is checked, its user: the viewer.
+
+    A mutation whose transaction checks the login itself takes the token's word until then (`defer_check`).
+    """
 
     def __init__(
         self, sessions: Sessions, auth_service: AuthService, notifier: Notifier, token: str | None
@@ -33,11 +37,42 @@ class ViewerLogin:
         self._notifier = notifier
         self._token = token
         self._viewer: Viewer | None = None
+        self._claimed_id: UUID | None = None
+        self.unchecked: UncheckedLogin | None = None
+        """The login that the mutation which is running has to check; None if `viewer` was awaited for it."""
         self._checked_at = 0.0
 
     async def viewer(self) -> Viewer:
         """Return the viewer, checked against the database the first time. Raise Unauthenticated."""
         return self._viewer or await self.recheck()
+
+    def defer_check(self) -> None:
+        """Let the next transaction check the login; until then its rows are read and nothing is answered.
+
+        Whoever defers the check confirms it before they answer (`confirm`). Raise Unauthenticated.
+        """
+        if self._token is None:
+            raise Unauthenticated
+        try:
+            claims = self._auth_service.claims(self._token)
+        except NotLoggedIn:
+            raise self.has_ended() from None
+        self._claimed_id = claims.user_id
+        self.unchecked = UncheckedLogin(claims.session_id)
+
+    async def confirm(self) -> None:
+        """Check the login now if the check was deferred and no transaction has made it.
+
+        Raise Unauthenticated.
+        """
+        if self.unchecked is not None and not self.unchecked.has_been_checked:
+            await self.recheck()
+        self.unchecked = None
+
+    def has_ended(self) -> Unauthenticated:
+        """Return the error for a login that has ended, and read nothing for it from now on."""
+        self._viewer = self._claimed_id = self.unchecked = None
+        return Unauthenticated("Your login has ended: log in again.")
 
     async def recheck(self) -> Viewer:
         """Check the login against the database, and return the viewer as it is now.
@@ -50,8 +85,7 @@ class ViewerLogin:
         try:
             self._viewer = await self._auth_service.viewer(self._token)
         except NotLoggedIn:
-            self._viewer = None
-            raise _login_has_ended() from None
+            raise self.has_ended() from None
         self._checked_at = asyncio.get_running_loop().time()
         return self._viewer
 
@@ -61,7 +95,8 @@ class ViewerLogin:
 
     def switch_token(self, token: str) -> None:
         """Continue as the user who has just logged in."""
-        self._token, self._viewer = token, None
+        self._token = token
+        self._viewer = self._claimed_id = self.unchecked = None
 
     @property
     def expires_at(self) -> dt.datetime | None:
@@ -71,14 +106,18 @@ class ViewerLogin:
     @property
     def user_id(self) -> UUID | None:
         """Return the viewer's id for the log, if the viewer has been determined."""
-        return None if self._viewer is None else self._viewer.id
+        return self._claimed_id if self._viewer is None else self._viewer.id
 
     @property
     def viewer_id(self) -> UUID:
-        """Return whose rows are read. Valid only below a field whose permission has awaited `viewer`."""
-        if self._viewer is None:
+        """Return whose rows are read.
+
+        Valid only below a field whose permission has awaited `viewer` or called `defer_check`.
+        """
+        id = self.user_id
+        if id is None:
             raise Unauthenticated
-        return self._viewer.id
+        return id
 
     def reading(self, *, as_administrator: bool = False) -> AbstractAsyncContextManager[Connection]:
         """Open a connection that sees the viewer's rows; an administrator's also sees who the users are."""
@@ -97,7 +136,7 @@ class ViewerLogin:
         try:
             user_id = self._auth_service.user_of(self._token)
         except NotLoggedIn:
-            raise _login_has_ended() from None
+            raise self.has_ended() from None
         # Subscribe before checking: no end of the login can be missed in between, and one check is enough.
         with self._notifier.listening(user_id, Topic.LOGINS) as changed:
             await self.viewer()
@@ -122,7 +161,3 @@ class ViewerLogin:
                 # One line for all streams, however many of them check again each second.
                 _checking.began(error)
                 await asyncio.sleep(1)
-
-
-def _login_has_ended() -> Unauthenticated:
-    return Unauthenticated("Your login has ended: log in again.")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.sessions import Sessions
+from db.writing import UncheckedLogin
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,13 @@ class RequestOrigin:
 
 @dataclass(frozen=True)
 class Actor:
-    """A viewer who writes data of their own."""
+    """A viewer who writes data of their own.
+
+    A `login` is one that has not been checked yet: what writes the ledger checks it in its first statement,
+    and raises LoginEnded. Without one it has been checked, or nobody has logged in, as in a command.
+    """
 
     id: UUID
     sessions: Sessions
     client: RequestOrigin
+    login: UncheckedLogin | None = None

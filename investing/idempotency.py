@@ -21,6 +21,7 @@ from db.locks import Locks
 from db.sessions import Session, Sessions
 from db.trading.ledger import LedgerTransaction, transact
 from db.trading.ledger_reads import KeyState, find_key
+from db.writing import UncheckedLogin
 from investing.rules import errors
 from investing.rules.errors import DomainError, IdempotencyMismatch, InvalidInput
 
@@ -59,7 +60,8 @@ class Intent:
     """What a client wants to happen once: the key, and a hash of the field and its arguments.
 
     Decimals are the same whatever zeros they are written with. `digest_as_given` is the hash that was stored
-    when they were not; a retry across that change finds its first attempt by it.
+    when they were not; a retry across that change finds its first attempt by it. `login` is the client's,
+    where the transaction has to check it.
     """
 
     owner_id: UUID
@@ -67,12 +69,20 @@ class Intent:
     field: str
     digest: bytes
     digest_as_given: bytes = field_of(repr=False, default=b"")
+    login: UncheckedLogin | None = None
 
     @classmethod
-    def of(cls, owner_id: UUID, key: str, field: str, arguments: Mapping[str, object]) -> "Intent":
+    def of(
+        cls,
+        owner_id: UUID,
+        key: str,
+        field: str,
+        arguments: Mapping[str, object],
+        login: UncheckedLogin | None = None,
+    ) -> "Intent":
         """Return the intent; raise InvalidInput if the key is not a UUID."""
         canonical, as_given = (_digest([field, arguments], text) for text in (_text, str))
-        return cls(owner_id, _parse(key), field, canonical, as_given)
+        return cls(owner_id, _parse(key), field, canonical, as_given, login)
 
     def again(self, field: str, digest: bytes, outcome: Mapping[str, Any] | None) -> UUID:
         """Return the id of the first attempt's result.
@@ -153,7 +163,7 @@ async def once_knowing(
         ledger.batch.insert("idempotency_keys", intent.row({"id": str(id)}))
         return IntentResult(id, known, result)
 
-    made = await transact(sessions, intent.owner_id, locks, attempt)
+    made = await transact(sessions, intent.owner_id, locks, attempt, intent.login)
     # An error is raised outside the transaction, which would otherwise roll back the record of it.
     if isinstance(made, DomainError):
         raise made

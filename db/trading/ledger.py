@@ -19,7 +19,7 @@ from db.sessions import Sessions
 from db.trading import ledger_writes as writes
 from db.vocabulary import Topic
 from db.write_batch import WriteBatch
-from db.writing import RawConnection
+from db.writing import RawConnection, UncheckedLogin
 
 ResultT = TypeVar("ResultT")
 Row = Mapping[str, object]
@@ -222,11 +222,13 @@ async def transact(
     owner_id: UUID,
     locks: Locks,
     work: Callable[[LedgerTransaction], Awaitable[ResultT]],
+    login: UncheckedLogin | None = None,
 ) -> ResultT:
     """Run the work in one transaction that begins with the locks and ends with its writes; return its result.
 
-    It is retried after a deadlock or serialization failure, and where more has to be locked. What was posted
-    is announced once it is committed.
+    A `login` is checked before the work begins: raise LoginEnded. The transaction is retried after a deadlock
+    or serialization failure, and where more has to be locked. What was posted is announced once it is
+    committed.
     """
 
     async def run(connection: RawConnection) -> tuple[ResultT, bool]:
@@ -237,7 +239,7 @@ async def transact(
 
     while True:
         try:
-            result, has_posted = await sessions.write(owner_id, locks.lock(owner_id), run)
+            result, has_posted = await sessions.write(owner_id, locks.lock(owner_id), run, login)
         except LocksNeeded as needed:
             locks = needed.locks
         else:

@@ -11,7 +11,7 @@ from graph.account.types import Account
 from graph.context import Info
 from graph.loaders.account import AccountById
 from graph.mutating import INPUT, Guard, Payload, actor_of, given, own_id
-from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio
+from graph.permissions import IsAuthenticated, IsAuthenticatedWhenWriting, OwnsAccount, OwnsPortfolio
 from graph.scalars import CurrencyCode
 from graph.trading.mutations import TransactionPayload
 from graph.vocabulary import AccountType, Broker
@@ -130,9 +130,9 @@ async def _move(info: Info, type: TransactionType, input: CashInput) -> Transact
 
 
 _OWNS_CASH = (
-    IsAuthenticated(),
-    OwnsAccount("input", "account_id"),
-    OwnsPortfolio("input", "portfolio_id"),
+    IsAuthenticatedWhenWriting(),
+    OwnsAccount("input", "account_id", locked=True),
+    OwnsPortfolio("input", "portfolio_id", locked=True),
 )
 
 
@@ -200,8 +200,8 @@ class AccountMutation:
         description="Moves cash between an account and its portfolios. Returns the incoming transaction.",
         extensions=[
             Guard(
-                IsAuthenticated(),
-                OwnsAccount("input", "account_id"),
+                IsAuthenticatedWhenWriting(),
+                OwnsAccount("input", "account_id", locked=True),
                 OwnsPortfolio("input", "from_portfolio_id"),
                 OwnsPortfolio("input", "to_portfolio_id"),
             )

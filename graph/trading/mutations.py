@@ -12,7 +12,7 @@ from db.trading.listing_rows import ListedTransactionRow
 from graph.context import Info
 from graph.loaders.trading import TransactionById
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
-from graph.permissions import IsAuthenticated, OwnsAccount, OwnsPortfolio, OwnsTransaction
+from graph.permissions import IsAuthenticatedWhenWriting, OwnsAccount, OwnsPortfolio, OwnsTransaction
 from graph.trading.types import Transaction
 from graph.vocabulary import TransactionType
 from graph.warnings import Warning
@@ -113,7 +113,7 @@ class TradingMutation:
         "returned.",
         extensions=[
             Guard(
-                IsAuthenticated(),
+                IsAuthenticatedWhenWriting(),
                 OwnsAccount("input", "account_id"),
                 OwnsPortfolio("input", "portfolio_id", locked=True),
             )
@@ -147,7 +147,7 @@ class TradingMutation:
         description="Reverses a transaction, from its own day on, with one of the opposite sign; a transfer "
         "between your own portfolios is reversed on both sides. Returns the reversing "
         "transaction.",
-        extensions=[Guard(IsAuthenticated(), OwnsTransaction("input", "transaction_id"))],
+        extensions=[Guard(IsAuthenticatedWhenWriting(), OwnsTransaction("input", "transaction_id"))],
     )
     async def reverse_transaction(
         self, info: Info, input: Annotated[ReverseTransactionInput, INPUT]
@@ -162,7 +162,7 @@ class TradingMutation:
         "the oldest lots first. Returns the incoming transaction.",
         extensions=[
             Guard(
-                IsAuthenticated(),
+                IsAuthenticatedWhenWriting(),
                 OwnsPortfolio("input", "from_portfolio_id"),
                 OwnsPortfolio("input", "to_portfolio_id"),
             )

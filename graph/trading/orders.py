@@ -9,7 +9,7 @@ import strawberry
 from graph.context import Info
 from graph.loaders.trading import OrderById
 from graph.mutating import INPUT, Guard, Payload, actor_of, own_id
-from graph.permissions import IsAuthenticated, OwnsOrder, OwnsPortfolio
+from graph.permissions import IsAuthenticatedWhenWriting, OwnsOrder, OwnsPortfolio
 from graph.trading.types import Order
 from graph.user_errors import user_error
 from graph.vocabulary import OrderSide, OrderType, TimeInForce
@@ -72,7 +72,7 @@ class OrderMutation:
     @strawberry.mutation(
         description="Places an order. The cash or shares that it needs are reserved until it ends, so that "
         "no two orders spend the same.",
-        extensions=[Guard(IsAuthenticated(), OwnsPortfolio("input", "portfolio_id", locked=True))],
+        extensions=[Guard(IsAuthenticatedWhenWriting(), OwnsPortfolio("input", "portfolio_id", locked=True))],
     )
     async def place_order(self, info: Info, input: Annotated[PlaceOrderInput, INPUT]) -> OrderPayload | None:
         request = OrderRequest(
@@ -89,13 +89,11 @@ class OrderMutation:
 
     @strawberry.mutation(
         description="Cancels an open order; what is already filled stays.",
-        extensions=[Guard(IsAuthenticated(), OwnsOrder("input", "order_id"))],
+        extensions=[Guard(IsAuthenticatedWhenWriting(), OwnsOrder("input", "order_id", locked=True))],
     )
     async def cancel_order(
         self, info: Info, input: Annotated[CancelOrderInput, INPUT]
     ) -> OrderPayload | None:
         id = own_id("Order", input.order_id)
         await info.context.services.desk.cancel(actor_of(info.context), id)
-        # The guard has read the order as it was before.
-        info.context.forget()
         return await OrderPayload.load(info, id)

@@ -23,6 +23,7 @@ from db.trading.ledger import LedgerTransaction
 from db.trading.orders import count_open_orders
 from db.vocabulary import AccountType, Broker, TransactionType
 from db.writing import raw_connection_of
+from investing.account.transfers import check_there
 from investing.account.zone_changes import move_splits
 from investing.actor import Actor
 from investing.audit import add_note, note
@@ -174,14 +175,16 @@ async def move_cash(
     check_notes(notes)
 
     arguments = {"account": account_id, "portfolio": portfolio_id, "amount": amount, "notes": notes}
-    intent = Intent.of(actor.id, idempotency_key, type.value, arguments)
+    intent = Intent.of(actor.id, idempotency_key, type.value, arguments, actor.login)
     portfolio_ids = [] if portfolio_id is None else [portfolio_id]
 
     async def read(ledger: LedgerTransaction) -> reads.CashFacts:
-        return await reads.for_cash(ledger.connection, actor.id, account_id, portfolio_ids, intent.key)
+        facts = await reads.for_cash(ledger.connection, actor.id, account_id, portfolio_ids, intent.key)
+        return check_there(facts, dict.fromkeys(portfolio_ids, "portfolioId"))
 
     async def decide(ledger: LedgerTransaction, facts: reads.CashFacts) -> tuple[UUID, None]:
-        location = _place(actor.id, facts, portfolio_id)
+        assert facts.account is not None, "checked where it was read"
+        location = _place(actor.id, facts, facts.account, portfolio_id)
         id = await _move(ledger, location, type, amount, notes)
         add_note(ledger, actor.client, f"cash.{type.lower()}", "Transaction", id, amount=amount)
         return id, None
@@ -190,16 +193,14 @@ async def move_cash(
     return (await once_knowing(actor.sessions, intent, locks, read, decide)).id
 
 
-def _place(owner_id: UUID, facts: reads.CashFacts, portfolio_id: UUID | None) -> CashLocation:
-    if facts.account is None:
-        raise NotFound("There is no such account.", ("accountId",))
-    if not facts.account.is_active:
+def _place(
+    owner_id: UUID, facts: reads.CashFacts, account: reads.AccountState, portfolio_id: UUID | None
+) -> CashLocation:
+    if not account.is_active:
         raise AccountInactive("The account is archived: restore it first.", ("accountId",))
     if portfolio_id is None:
-        return CashLocation.of_account(owner_id, facts.account)
-    portfolio = facts.portfolios.get(portfolio_id)
-    if portfolio is None:
-        raise NotFound("The account has no such portfolio.", ("portfolioId",))
+        return CashLocation.of_account(owner_id, account)
+    portfolio = facts.portfolios[portfolio_id]
     if not portfolio.is_active:
         raise PortfolioInactive
     return CashLocation.of_portfolio(owner_id, portfolio)

@@ -1,7 +1,7 @@
 """Transfers of cash between an account and its portfolios, in one transaction or not at all."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -68,11 +68,12 @@ async def transfer_cash(
         "amount": amount,
         "notes": notes,
     }
-    intent = Intent.of(actor.id, idempotency_key, "TRANSFER", arguments)
+    intent = Intent.of(actor.id, idempotency_key, "TRANSFER", arguments, actor.login)
     portfolio_ids = [id for id in (from_portfolio_id, to_portfolio_id) if id is not None]
 
     async def read(ledger: LedgerTransaction) -> reads.CashFacts:
-        return await reads.for_cash(ledger.connection, actor.id, account_id, portfolio_ids, intent.key)
+        facts = await reads.for_cash(ledger.connection, actor.id, account_id, portfolio_ids, intent.key)
+        return check_there(facts, {id: _field(id, from_portfolio_id) for id in portfolio_ids})
 
     async def decide(ledger: LedgerTransaction, facts: reads.CashFacts) -> tuple[UUID, None]:
         places = _places(actor.id, facts, portfolio_ids, from_portfolio_id)
@@ -85,20 +86,33 @@ async def transfer_cash(
     return (await once_knowing(actor.sessions, intent, locks, read, decide)).id
 
 
+def check_there(facts: reads.CashFacts, fields: Mapping[UUID, str]) -> reads.CashFacts:
+    """Return the facts if the account and each of these portfolios, by its field, are the owner's.
+
+    Raise NotFound; called where they are read, so that the key is not used up by it.
+    """
+    if facts.account is None:
+        raise NotFound("There is no such account.", ("accountId",))
+    for id, field in fields.items():
+        if id not in facts.portfolios:
+            raise NotFound("The account has no such portfolio.", (field,))
+    return facts
+
+
 def _places(
     owner_id: UUID, facts: reads.CashFacts, portfolio_ids: Sequence[UUID], from_portfolio_id: UUID | None
 ) -> dict[UUID | None, CashLocation]:
-    if facts.account is None:
-        raise NotFound("There is no such account.", ("accountId",))
+    assert facts.account is not None, "checked where it was read"
     if not facts.account.is_active:
         raise AccountInactive("The account is archived: restore it first.", ("accountId",))
     places: dict[UUID | None, CashLocation] = {None: CashLocation.of_account(owner_id, facts.account)}
     for id in sorted(portfolio_ids):
-        field = ("fromPortfolioId",) if id == from_portfolio_id else ("toPortfolioId",)
-        portfolio = facts.portfolios.get(id)
-        if portfolio is None:
-            raise NotFound("The account has no such portfolio.", field)
+        portfolio = facts.portfolios[id]
         if not portfolio.is_active:
-            raise PortfolioInactive(field=field)
+            raise PortfolioInactive(field=(_field(id, from_portfolio_id),))
         places[id] = CashLocation.of_portfolio(owner_id, portfolio)
     return places
+
+
+def _field(portfolio_id: UUID, from_portfolio_id: UUID | None) -> str:
+    return "fromPortfolioId" if portfolio_id == from_portfolio_id else "toPortfolioId"

@@ -16,7 +16,7 @@ from db.trading import orders as rows
 from db.trading.ledger import LedgerTransaction, transact
 from db.trading.orders import OrderRow
 from db.vocabulary import OrderStatus, Topic
-from db.writing import raw_connection_of
+from db.writing import UncheckedLogin, raw_connection_of
 from investing.actor import Actor, RequestOrigin
 from investing.alerts.events import raise_for_rejection
 from investing.brokers.protocol import Ambiguous, BrokerClient, BrokerOrder, Fill
@@ -59,7 +59,7 @@ class Desk:
         """
         check_order_request(new.request)
         arguments = {"portfolio": new.portfolio_id, "symbol": new.symbol, **vars(new.request)}
-        intent = Intent.of(actor.id, idempotency_key, "placeOrder", arguments)
+        intent = Intent.of(actor.id, idempotency_key, "placeOrder", arguments, actor.login)
         id, placed = await placing.place_once(actor, intent, new, self._trading_config)
         self.notifier.notify(actor.id, Topic.ORDERS)
         if placed is not None:
@@ -80,7 +80,7 @@ class Desk:
         Raise NotFound; OrderNotOpen for an order that has ended, even just now; and BrokerUnavailable if the
         broker does not answer, in which case the order stays open.
         """
-        order = await self._find(actor.id, id)
+        order = await self._find(actor.id, id, actor.login)
         if order is None:
             raise NotFound("There is no such order.", ("orderId",))
         if order.status not in OPEN:
@@ -224,11 +224,11 @@ class Desk:
 
         await self._write(owner_id, id, act)
 
-    async def _find(self, owner_id: UUID, id: UUID) -> OrderRow | None:
+    async def _find(self, owner_id: UUID, id: UUID, login: UncheckedLogin | None = None) -> OrderRow | None:
         async def act(ledger: LedgerTransaction) -> OrderRow | None:
             return await rows.find_order(ledger.connection, owner_id, id)
 
-        return await transact(self._sessions, owner_id, NO_LOCKS, act)
+        return await transact(self._sessions, owner_id, NO_LOCKS, act, login)
 
     async def _answer(self, requested: Awaitable[ResultT]) -> ResultT:
         """Return the broker's answer. Raise Ambiguous if there is none, whatever went wrong on the way."""

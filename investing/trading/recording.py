@@ -82,7 +82,7 @@ async def recorded(actor: Actor, record: TransactionRequest, idempotency_key: st
     check_notes(record.notes)
     # An account that was not given is no part of the key's fingerprint, as when there was no such field.
     arguments = {name: value for name, value in vars(record).items() if (name, value) != ("account_id", None)}
-    intent = Intent.of(actor.id, idempotency_key, "recordTransaction", arguments)
+    intent = Intent.of(actor.id, idempotency_key, "recordTransaction", arguments, actor.login)
     if record.portfolio_id is None:
         locks = Locks.of(accounts=[record.account_id])
         return RecordedTransaction(

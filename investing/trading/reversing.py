@@ -56,7 +56,7 @@ async def reverse_transaction(
             raise
 
     arguments = {"transaction": transaction_id, "notes": notes}
-    intent = Intent.of(actor.id, idempotency_key, "reverseTransaction", arguments)
+    intent = Intent.of(actor.id, idempotency_key, "reverseTransaction", arguments, actor.login)
     return await once(actor.sessions, intent, NO_LOCKS, act)
 
 

@@ -49,7 +49,7 @@ async def transfer_shares(actor: Actor, transfer: ShareTransfer, idempotency_key
     async def act(ledger: LedgerTransaction) -> UUID:
         return await _transfer(ledger, actor, transfer)
 
-    intent = Intent.of(actor.id, idempotency_key, "transferShares", asdict(transfer))
+    intent = Intent.of(actor.id, idempotency_key, "transferShares", asdict(transfer), actor.login)
     locks = Locks.of(portfolios=[transfer.from_portfolio_id, transfer.to_portfolio_id])
     return await once(actor.sessions, intent, locks, act)
 
