@@ -37,7 +37,12 @@ async def narrow_server(url: str, ring: KeyRing, size: int) -> AsyncIterator[htt
     """
     hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
     settings = Settings(
-        _env_file=None, worker=False, pool_size=size, send_notifications=False, login_attempts=0
+        _env_file=None,
+        worker=False,
+        pool_size=size,
+        send_notifications=False,
+        login_attempts=0,
+        operations_per_user=0,
     )
     app = build_server(settings, url, ring, hasher=hasher)
     async with AsyncExitStack() as stack:
