@@ -165,7 +165,7 @@ BODIES = [
     b'{"query":"query($s: String!) { instrument(symbol: $s) { id } }","variables":{"s":"\\ud800"}}',
     b'{"query":"{ me { username } } #\xff"}',
     "\ufeff".encode() + ME,
-    gzip.compress(ME),
+    gzip.compress(ME, mtime=0),
     b'{"query":"{ me { username } }' + b" " * 300_000 + b'"}',
     b'{"query":"mutation { __typename }"}',
     b'{"query":"subscription { alerts { id } }"}',
