@@ -148,7 +148,7 @@ class DirectQueries:
             answer = await self._operations.run_compiled(
                 request, token, None, line, wants_cost=head.wants_cost
             )
-        except NotCompiled:
+        except (HasPlaces, NotCompiled):
             raise
         except Exception as error:
             answer = self._operations.failure(error, request_id)

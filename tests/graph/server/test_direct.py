@@ -129,6 +129,14 @@ async def test_mutations(
     await _same(both, [body], garbled)
 
 
+async def test_what_python_computes_is_passed_on(both: Both, api: Api, answered: list[bytes]) -> None:
+    await asyncio.to_thread(open_account, api, "Computed")
+    answered.clear()
+    answer = await _same(both, [b'{"query":"{ me { username performance { volatility } } }"}'], _headers(api))
+    assert json.loads(answer.body)["data"]["me"]["username"] == api.username
+    assert answered == []
+
+
 OTHER = [
     [(b"accept", b"text/html")],
     [(b"accept", b"text/event-stream")],
