@@ -13,6 +13,7 @@ from graph.auth.me import MeMutation
 from graph.auth.mutations import AuthMutation
 from graph.auth.queries import AuthQuery
 from graph.auth.records import ApiKey, AuditEntry
+from graph.inputs import build_flat_inputs_quickly
 from graph.market.mutations import MarketMutation
 from graph.market.queries import MarketQuery
 from graph.market.subscriptions import MarketSubscription
@@ -68,7 +69,7 @@ class Subscription(
 
 def build_schema() -> strawberry.Schema:
     """Build the schema, with the limits that apply to every operation."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -83,3 +84,5 @@ def build_schema() -> strawberry.Schema:
         ],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    build_flat_inputs_quickly(schema)
+    return schema

@@ -1,4 +1,4 @@
-"""The direct way: a plain POST goes from the socket to its statement; everything else is passed on.
+"""The direct way: a plain POST goes from the socket to its statement, or its mutation; the rest is passed on.
 
 Whatever this does not know goes on to the application as if this were not here, body and all. What it answers
 has the same bytes and headers as there.
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.compiler.answering import HasPlaces
 from graph.compiler.selecting import NotCompiled
 from graph.server.access import AccessLine
-from graph.server.client import COST_HEADER, is_on, request_id_of
+from graph.server.client import COST_HEADER, client_of, is_on, request_id_of
 from graph.server.compiled import NOT_COMPILED
 from graph.server.envelope import HEADERS
 from graph.server.errors import RequestRefused
@@ -43,7 +44,7 @@ class _Head:
 
 
 class DirectQueries:
-    """An ASGI application in front of another one: answers known queries by itself."""
+    """An ASGI application in front of another one: answers known queries, and mutations, by itself."""
 
     def __init__(
         self,
@@ -83,8 +84,7 @@ class DirectQueries:
         if answered is None:
             await self._app(scope, _again(message, receive), send)
             return
-        answer, request_id = answered
-        await _respond(send, answer, head.media_type, request_id)
+        await _respond(send, answered, head.media_type, request_id_of(scope))
 
     def _head(self, headers: list[tuple[bytes, bytes]]) -> _Head | None:
         token, content_type, media_type, wants_cost = b"", b"", JSON, False
@@ -122,7 +122,23 @@ class DirectQueries:
             self._accepts[value] = None if chosen == EVENT_STREAM else chosen
         return self._accepts[value]
 
-    async def _answer(self, scope: Scope, request: GraphQLRequest, head: _Head) -> tuple[Answer, str] | None:
+    async def _answer(self, scope: Scope, request: GraphQLRequest, head: _Head) -> Answer | None:
+        """Return the answer of a compiled query or of a mutation; None for a request that is passed on."""
+        try:
+            return await self._compiled(scope, request, head)
+        except HasPlaces:
+            # That may take a while, in which the client may leave.
+            return None
+        except NotCompiled as reason:
+            not_compiled = str(reason)
+        if self._operations.schema.operation_of(request.query, request.operation_name)[1] == "mutation":
+            # It ends even if its client leaves.
+            client, token = client_of(HTTPConnection(scope)), head.token.decode("latin-1")
+            return await self._operations.run(request, token, client, not_compiled=not_compiled)
+        scope["state"][NOT_COMPILED] = not_compiled
+        return None
+
+    async def _compiled(self, scope: Scope, request: GraphQLRequest, head: _Head) -> Answer:
         request_id = request_id_of(scope)
         line = AccessLine(self._operations.schema, request, request_id)
         token, address = head.token.decode("latin-1"), scope["client"]
@@ -132,19 +148,15 @@ class DirectQueries:
             answer = await self._operations.run_compiled(
                 request, token, None, line, wants_cost=head.wants_cost
             )
-        except HasPlaces:
-            # That may take a while, in which the client may leave.
-            return None
-        except NotCompiled as reason:
-            scope["state"][NOT_COMPILED] = str(reason)
-            return None
+        except (HasPlaces, NotCompiled):
+            raise
         except Exception as error:
             answer = self._operations.failure(error, request_id)
         finally:
             self._operations.leave(visit, line)
         line.answered(answer.status, answer.body)
         line.write(None)
-        return answer, request_id
+        return answer
 
 
 def _request(body: bytes) -> GraphQLRequest | None:

@@ -1,8 +1,10 @@
 """The direct way answers as Starlette does: the same status, headers and body, whatever is sent."""
 
+import asyncio
 import datetime as dt
 import gzip
 import json
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -18,6 +20,7 @@ from investing.auth.tokens import AccessTokens
 from tests.conftest import execute
 from tests.graph.compiler.both import Both, Response, respond, started
 from tests.graph.conftest import Api, built
+from tests.graph.doing import open_account
 
 ME = b'{"query":"{ me { username } }"}'
 JSON = (b"content-type", b"application/json")
@@ -99,6 +102,39 @@ async def test_what_is_answered_directly(
     assert json.loads(answer.body) == {"data": {"me": {"username": api.username}}}
     assert answer.headers[b"x-request-id"] == b"one-and-the-same"
     assert len(answered) == 1
+
+
+MUTATIONS = [
+    'mutation { deposit(input: {accountId: "%s", amount: "1", idempotencyKey: "%s"}) { __typename '
+    "transaction { id type cashDelta portfolio { id } } userErrors { code message } } }",
+    'mutation { deposit(input: {accountId: "QWNjb3VudDo%.0s", amount: "1", idempotencyKey: "%s"}) '
+    "{ userErrors { code } } }",
+    'mutation { logout(input: {refreshToken: "%s%s"}) { userErrors { code } } }',
+]
+
+
+@pytest.mark.parametrize("media", [[], [GRAPHQL], [(b"user-agent", b"a client")]], ids=str)
+@pytest.mark.parametrize("mutation", MUTATIONS)
+async def test_mutations(
+    both: Both, api: Api, answered: list[bytes], mutation: str, media: list[tuple[bytes, bytes]]
+) -> None:
+    """Done once by the key, and answered alike both ways; what the compiler leaves goes to the resolvers."""
+    account_id = await asyncio.to_thread(open_account, api, f"Account {uuid.uuid4()}")
+    body = json.dumps({"query": mutation % (account_id, uuid.uuid4())}).encode()
+    answered.clear()
+    answer = await _same(both, [body], _headers(api, *media))
+    assert len(answered) == 1
+    assert (await _same(both, [body], _headers(api, *media))).body == answer.body
+    garbled = [(b"authorization", b"Bearer garbled"), JSON, ID, *media]
+    await _same(both, [body], garbled)
+
+
+async def test_what_python_computes_is_passed_on(both: Both, api: Api, answered: list[bytes]) -> None:
+    await asyncio.to_thread(open_account, api, "Computed")
+    answered.clear()
+    answer = await _same(both, [b'{"query":"{ me { username performance { volatility } } }"}'], _headers(api))
+    assert json.loads(answer.body)["data"]["me"]["username"] == api.username
+    assert answered == []
 
 
 OTHER = [
