@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from graph.compiler.answering import HasPlaces
 from graph.compiler.selecting import NotCompiled
 from graph.server.access import AccessLine
-from graph.server.client import COST_HEADER, client_of, is_on, request_id_of
+from graph.server.client import COST_HEADER, DEVICE_TOKEN, client_of, is_on, request_id_of
 from graph.server.compiled import NOT_COMPILED
 from graph.server.envelope import HEADERS
 from graph.server.errors import RequestRefused
@@ -24,6 +24,7 @@ from graph.server.operations import Answer, Operations
 from graph.server.requests import GraphQLRequest
 
 _COST_HEADER = COST_HEADER.encode()
+_DEVICE_TOKEN = DEVICE_TOKEN.encode()
 _MOST_ACCEPTS = 64
 _HEADERS = ((b"cache-control", b"no-store"), *HEADERS.items())
 _CONTENT_TYPES = {
@@ -84,7 +85,8 @@ class DirectQueries:
         if answered is None:
             await self._app(scope, _again(message, receive), send)
             return
-        await _respond(send, answered, head.media_type, request_id_of(scope))
+        answer, device_token = answered
+        await _respond(send, answer, head.media_type, request_id_of(scope), device_token)
 
     def _head(self, headers: list[tuple[bytes, bytes]]) -> _Head | None:
         token, content_type, media_type, wants_cost = b"", b"", JSON, False
@@ -122,10 +124,15 @@ class DirectQueries:
             self._accepts[value] = None if chosen == EVENT_STREAM else chosen
         return self._accepts[value]
 
-    async def _answer(self, scope: Scope, request: GraphQLRequest, head: _Head) -> Answer | None:
-        """Return the answer of a compiled query or of a mutation; None for a request that is passed on."""
+    async def _answer(
+        self, scope: Scope, request: GraphQLRequest, head: _Head
+    ) -> tuple[Answer, str | None] | None:
+        """Return the answer of a compiled query or of a mutation; None for a request that is passed on.
+
+        With it goes the token by which the device of a login is to be recognised, if one was issued.
+        """
         try:
-            return await self._compiled(scope, request, head)
+            return await self._compiled(scope, request, head), None
         except HasPlaces:
             # That may take a while, in which the client may leave.
             return None
@@ -134,7 +141,8 @@ class DirectQueries:
         if self._operations.schema.operation_of(request.query, request.operation_name)[1] == "mutation":
             # It ends even if its client leaves.
             client, token = client_of(HTTPConnection(scope)), head.token.decode("latin-1")
-            return await self._operations.run(request, token, client, not_compiled=not_compiled)
+            answer = await self._operations.run(request, token, client, not_compiled=not_compiled)
+            return answer, client.device.issued
         scope["state"][NOT_COMPILED] = not_compiled
         return None
 
@@ -188,7 +196,9 @@ def _again(message: Message, receive: Receive) -> Receive:
     return receive_again
 
 
-async def _respond(send: Send, answer: Answer, media_type: str, request_id: str) -> None:
+async def _respond(
+    send: Send, answer: Answer, media_type: str, request_id: str, device_token: str | None
+) -> None:
     body = answer.encode(request_id)
     status = answer.status if media_type != JSON else 200
     headers = [
@@ -197,6 +207,8 @@ async def _respond(send: Send, answer: Answer, media_type: str, request_id: str)
         (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode()),
     ]
+    if device_token is not None:
+        headers.append((_DEVICE_TOKEN, device_token.encode()))
     if answer.retry_after is not None:
         headers.append((b"retry-after", b"%d" % answer.retry_after))
     await send({"type": "http.response.start", "status": status, "headers": headers})

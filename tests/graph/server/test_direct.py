@@ -19,7 +19,7 @@ from investing.auth.keys import KeyRing
 from investing.auth.tokens import AccessTokens
 from tests.conftest import execute
 from tests.graph.compiler.both import Both, Response, respond, started
-from tests.graph.conftest import Api, built
+from tests.graph.conftest import PASSWORD, Api, built
 from tests.graph.doing import open_account
 
 ME = b'{"query":"{ me { username } }"}'
@@ -127,6 +127,16 @@ async def test_mutations(
     assert (await _same(both, [body], _headers(api, *media))).body == answer.body
     garbled = [(b"authorization", b"Bearer garbled"), JSON, ID, *media]
     await _same(both, [body], garbled)
+
+
+async def test_a_login_beside_another_one_brings_the_token_of_its_device(both: Both, api: Api) -> None:
+    login = "mutation($i: LoginInput!) { login(input: $i) { __typename } }"
+    given = {"username": api.username, "password": PASSWORD}
+    body = [json.dumps({"query": login, "variables": {"i": given}}).encode()]
+    for app in (both.compiling, both.resolving):
+        answer = await respond(app, body, _headers(api))
+        assert answer.body == b'{"data":{"login":{"__typename":"AuthPayload"}}}'
+        assert answer.headers[b"x-device-token"]
 
 
 async def test_what_python_computes_is_passed_on(both: Both, api: Api, answered: list[bytes]) -> None:
