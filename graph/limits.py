@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse, specified_rules, validate
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, specified_rules, validate
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
@@ -13,6 +13,7 @@ from graph.errors import QueryTooComplex
 from graph.estimate import Estimate, estimate
 from graph.measure import Measure, Walk
 from graph.outline import Outline, outline_of
+from graph.parsing import parse_document
 
 # One tuple for the life of the process: a rule made for each request would defeat every cache.
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -222,7 +223,7 @@ class DocumentChecks:
         """
         if document is None:
             try:
-                document = parse(text, **parse_options(self.limits))
+                document = parse_document(text, **parse_options(self.limits))
             except GraphQLError as error:
                 raise DocumentRefused([error]) from None
         walk = Walk(self.schema, document)

@@ -69,9 +69,13 @@ class _Call:
 
     def tell(self) -> None:
         """Tell whoever waits what came of it."""
+        future, result, error = self.future, self._result, self._error
+        # An error leads by its traceback to the frame of `run`, and so to this: only a full garbage
+        # collection, which stops everything, would remove such a circle and all that the computation had.
+        del self.future, self._result, self._error
         # The loop may have been closed by now, and then nobody waits.
         with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(_settle, self.future, self._result, self._error)
+            self.loop.call_soon_threadsafe(_settle, future, result, error)
 
     def abandon(self) -> None:
         """Interrupt it, wherever it is; called from another thread."""
@@ -125,12 +129,17 @@ class BackgroundThreads:
         The computation ends with the caller: a cancelled one leaves its place in the line, or its thread.
         """
         computation = _Call(owner, lambda: work(*args, **kwargs))
+        # It may be told, and forgotten, before this thread goes on.
+        future = computation.future
         self._put(computation)
         try:
-            result: ResultT = await computation.future
+            result: ResultT = await future
         except asyncio.CancelledError:
             self._drop(computation)
             raise
+        finally:
+            # This frame is in an error's traceback too.
+            del computation, future
         return result
 
     def _put(self, computation: _Call) -> None:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import islice
 from math import ceil
 
 from graph.errors import Throttled
@@ -18,6 +19,7 @@ MOST_WAITING = 50
 ADDRESS_FACTOR = 10
 """How many times as many sockets as one user one address may have: several users may share it."""
 _MOST_KEPT = 10_000
+_SWEPT = 10
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,10 @@ class UserBudgets:
 
     def _new_usage(self) -> _Usage:
         if len(self._usage) >= _MOST_KEPT:
-            for key, usage in list(self._usage.items()):
-                self._drain(usage)
-                if not usage.running and not usage.waiting and not usage.used:
+            # The oldest ones, a few at a time: whoever comes from many addresses must not keep the others.
+            for key in list(islice(self._usage, _SWEPT)):
+                usage = self._usage[key]
+                if not usage.running and not usage.waiting:
                     del self._usage[key]
         return _Usage(drained_at=self._clock())
 

@@ -5,13 +5,14 @@ import functools
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, parse
+from graphql import GraphQLError, OperationDefinitionNode
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 from strawberry.utils.operation import get_operation_type
 
 from graph.limits import DocumentChecks, KnownDocuments, Limits, parse_options
+from graph.parsing import parse_document
 from graph.server.introspection import Introspection
 from graph.server.limiting import DocumentLimits
 from graph.server.requests import GraphQLRequest
@@ -79,7 +80,7 @@ class ServedSchema(strawberry.Schema):
             return False
         known = self.documents.find(query)
         try:
-            document = known.document if known else parse(query, **parse_options(self.checks.limits))
+            document = known.document if known else parse_document(query, **parse_options(self.checks.limits))
             return get_operation_type(document, operation_name) is OperationType.SUBSCRIPTION
         except (GraphQLError, RuntimeError):
             return False

@@ -130,8 +130,12 @@ class StallTimeoutHTTP(StallTimeout, HttpToolsProtocol):
 
     def _too_late(self) -> None:
         self._hurrying = None
-        if self.cycle is None or not self.cycle.response_started:
-            self.transport.write(_REQUEST_TIMEOUT)
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering and self.cycle.response_started:
+            # Something of an earlier request is still being sent, such as a stream: it goes on.
+            self._hurry()
+            return
+        self.transport.write(_REQUEST_TIMEOUT)
         self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:

@@ -209,3 +209,14 @@ def test_a_second_request_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> N
             time.sleep(0.1)
             raw.sendall(body)
             assert raw.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_second_request_that_never_ends_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow_clients, "REQUEST_SECONDS", 0.3)
+    with serve_tiny() as served, connected(served) as raw:
+        raw.settimeout(PATIENCE)
+        raw.sendall(_HEAD + b'content-length: 22\r\n\r\n{"query": "{ hello }"}')
+        assert raw.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+        raw.sendall(_HEAD)
+        assert raw.recv(4096).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert raw.recv(4096) == b""
