@@ -38,10 +38,10 @@ END_SECONDS = 5.0
 class _TreeConnection:
     """One connection with its prepared statements, the least recently used first."""
 
-    __slots__ = ("connection", "prepared")
+    __slots__ = ("prepared", "raw")
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+        self.raw = connection
         self.prepared: OrderedDict[str, Prepared] = OrderedDict()
 
     async def fetch(self, sql: str, values: Sequence[object]) -> bytes | None:
@@ -50,7 +50,7 @@ class _TreeConnection:
             if len(self.prepared) >= MOST_STATEMENTS:
                 self.prepared.popitem(last=False)
             with uncounted():
-                statement = self.prepared[sql] = await self.connection.prepare(sql)
+                statement = self.prepared[sql] = await self.raw.prepare(sql)
         else:
             self.prepared.move_to_end(sql)
         note_statement()
@@ -86,36 +86,36 @@ class TreeConnections:
         A connection that was cancelled, or is broken, is not used again. Raise TimeoutError if no connection
         becomes free in time.
         """
-        line = self._free_line() or await self._wait_for_line()
+        connection = self._take_free() or await self._wait_for_free()
         try:
-            text = await line.fetch(sql, (str(user_id), login_id, *values))
+            text = await connection.fetch(sql, (str(user_id), login_id, *values))
         except asyncpg.PostgresError:
             # The server has answered, so that the connection is as good as before, unless it was ended.
-            self._give_back(line)
+            self._give_back(connection)
             raise
         except BaseException:
-            self._drop(line)
+            self._drop(connection)
             raise
-        self._give_back(line)
+        self._give_back(connection)
         return text
 
     async def close(self) -> None:
         """Close the connections that are free; there are no others once the server has stopped."""
         if self._ending:
             await asyncio.wait(self._ending)
-        for line in self._free:
-            await line.connection.close()
+        for connection in self._free:
+            await connection.raw.close()
         self._free.clear()
 
-    def _free_line(self) -> _TreeConnection | None:
+    def _take_free(self) -> _TreeConnection | None:
         while self._free:
-            line = self._free.pop()
-            if not line.connection.is_closed():
-                return line
+            connection = self._free.pop()
+            if not connection.raw.is_closed():
+                return connection
             self._open -= 1
         return None
 
-    async def _wait_for_line(self) -> _TreeConnection:
+    async def _wait_for_free(self) -> _TreeConnection:
         async with asyncio.timeout(self._timeout_seconds):
             while True:
                 if self._open < self._most:
@@ -129,9 +129,9 @@ class TreeConnections:
                     if waiter.done() and not waiter.cancelled():
                         self._wake()
                     raise
-                line = self._free_line()
-                if line is not None:
-                    return line
+                connection = self._take_free()
+                if connection is not None:
+                    return connection
 
     async def _new(self) -> _TreeConnection:
         self._open += 1
@@ -148,28 +148,28 @@ class TreeConnections:
             self._wake()
             raise
 
-    def _give_back(self, line: _TreeConnection) -> None:
-        if line.connection.is_closed():
+    def _give_back(self, connection: _TreeConnection) -> None:
+        if connection.raw.is_closed():
             self._open -= 1
         else:
-            self._free.append(line)
+            self._free.append(connection)
         self._wake()
 
-    def _drop(self, line: _TreeConnection) -> None:
-        ending = asyncio.ensure_future(self._end(line))
+    def _drop(self, connection: _TreeConnection) -> None:
+        ending = asyncio.ensure_future(self._end(connection))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
-    async def _end(self, line: _TreeConnection) -> None:
+    async def _end(self, connection: _TreeConnection) -> None:
         """Close a connection that is not used again; it counts as open until its statement has ended.
 
         `terminate` alone would leave the statement running, and whoever asks and hangs up again and again
         would have any number of them.
         """
         try:
-            await line.connection.close(timeout=END_SECONDS)
+            await connection.raw.close(timeout=END_SECONDS)
         except Exception:
-            line.connection.terminate()
+            connection.raw.terminate()
         finally:
             self._open -= 1
             self._wake()

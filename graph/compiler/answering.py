@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from db.reading.text import MARK, MISSING
-from db.sessions import took_too_long
+from db.sessions import is_away, took_too_long
 from graph.compiler.places import fill
 from graph.compiler.plans import Planner, QueryPlan
 from graph.compiler.selecting import NotCompiled
@@ -125,7 +125,9 @@ async def _fetch(trees: Trees, sql: str, login: LoginKey, values: Sequence[objec
     except Exception as error:
         if took_too_long(error):
             raise TimeoutError from error
-        logger.warning("a compiled statement failed", exc_info=error)
+        # While the database is away the resolvers' error says so, and one line of the log for all of them.
+        if not is_away(error):
+            logger.warning("a compiled statement failed", exc_info=error)
         raise NotCompiled(f"its statement failed: {type(error).__name__}") from None
     if text is None:
         raise NotCompiled("the login has ended")

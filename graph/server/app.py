@@ -25,7 +25,7 @@ from graph.limits import STANDARD, Limits
 from graph.server.budgets import BudgetLimits, UserBudgets
 from graph.server.client import COST_HEADER, DEVICE_TOKEN, is_local
 from graph.server.compiled import CompiledQueries, build_compiler
-from graph.server.direct import DirectQueries
+from graph.server.direct import DirectOperations
 from graph.server.envelope import Envelope
 from graph.server.errors import logger
 from graph.server.http import GraphQLOverHTTP
@@ -111,7 +111,7 @@ def build_app(
         lifespan=lifespan,
     )
     if compiled is not None:
-        app.direct = DirectQueries(
+        app.direct = DirectOperations(
             app.answer, operations, "/graphql", max_body_bytes, cross_origin=bool(origins)
         )
     return app
@@ -120,7 +120,7 @@ def build_app(
 class _Application(Starlette):
     """Starlette, with the direct way in front of everything, its middleware too."""
 
-    direct: DirectQueries | None = None
+    direct: DirectOperations | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self.direct or self.answer)(scope, receive, send)

@@ -92,7 +92,8 @@ class UserBudgets:
         if counted:
             if self._limits.operations and usage.running >= self._limits.operations:
                 await self._wait(usage)
-            usage.running += 1
+            else:
+                usage.running += 1
         self._share()
         self._running += 1
         return Visit(key, self._shared, counted)
@@ -103,8 +104,7 @@ class UserBudgets:
         self._running -= 1
         usage = self.charge(visit.key, self._shared - visit.processor + database_seconds)
         if visit.is_counted:
-            usage.running -= 1
-            self._next(usage)
+            self._make_room(usage)
 
     def charge(self, key: Hashable, seconds: float) -> _Usage:
         """Add to what a user has used."""
@@ -151,6 +151,7 @@ class UserBudgets:
         self._measured_at = now
 
     async def _wait(self, usage: _Usage) -> None:
+        """Wait in line for the place of an operation that has ended, which is handed over as it is."""
         if len(usage.waiting) >= MOST_WAITING:
             message = f"You have {MOST_WAITING} operations waiting: try again when they have been answered."
             raise Throttled(message, retryAfter=1)
@@ -161,15 +162,17 @@ class UserBudgets:
                 await turn
         except BaseException:
             if turn.done() and not turn.cancelled():
-                # Its turn had come: it is the next one's.
-                self._next(usage)
+                # The place is the next one's.
+                self._make_room(usage)
             elif turn in usage.waiting:
                 usage.waiting.remove(turn)
             raise
 
-    def _next(self, usage: _Usage) -> None:
+    def _make_room(self, usage: _Usage) -> None:
+        """Hand the place of an operation to the next in line, before whoever comes anew can take it."""
         while usage.waiting:
             turn = usage.waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
+        usage.running -= 1

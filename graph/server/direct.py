@@ -44,7 +44,7 @@ class _Head:
     wants_cost: bool
 
 
-class DirectQueries:
+class DirectOperations:
     """An ASGI application in front of another one: answers known queries, and mutations, by itself."""
 
     def __init__(

@@ -112,6 +112,22 @@ async def test_a_turn_that_was_given_to_one_who_has_left_is_the_next_ones() -> N
     assert budget._usage["anna"].running == 0
 
 
+async def test_who_comes_anew_takes_no_place_that_the_next_in_line_has_been_given() -> None:
+    budget = budgets(operations=1)
+    first = await budget.enter("anna")
+    waiter = asyncio.create_task(budget.enter("anna"))
+    await asyncio.sleep(0)
+    budget.leave(first, 0.0)
+    # The waiter has not gone on yet.
+    late = asyncio.create_task(budget.enter("anna"))
+    second = await waiter
+    await asyncio.sleep(0)
+    assert (late.done(), budget._usage["anna"].running) == (False, 1)
+    budget.leave(second, 0.0)
+    budget.leave(await late, 0.0)
+    assert budget._usage["anna"].running == 0
+
+
 async def test_the_line_is_bounded() -> None:
     budget = budgets(operations=1)
     first = await budget.enter("anna")

@@ -220,3 +220,29 @@ def test_a_second_request_that_never_ends_is_cut_too(monkeypatch: pytest.MonkeyP
         raw.sendall(_HEAD)
         assert raw.recv(4096).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert raw.recv(4096) == b""
+
+
+async def test_a_connection_whose_client_has_gone_is_hung_up_without_an_error() -> None:
+    """Its descriptor is closed by then, which an option of the socket cannot be set on."""
+    lost = asyncio.Event()
+
+    class Server(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.set_result(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            lost.set()
+
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[Any] = loop.create_future()
+    server = await loop.create_server(Server, "127.0.0.1", 0)
+    _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    transport = await made
+    writer.transport.abort()
+    await lost.wait()
+    await asyncio.sleep(0)
+    assert transport.get_extra_info("socket").fileno() == -1
+    slow_clients.limit_unsent(transport)
+    slow_clients.hang_up(transport)
+    server.close()
+    await server.wait_closed()
